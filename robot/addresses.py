@@ -1,0 +1,6 @@
+"""Where each process binds unless told otherwise; loopback only."""
+
+STATE = "tcp://127.0.0.1:5551"
+COMMAND = "tcp://127.0.0.1:5552"
+FRAMES = "tcp://127.0.0.1:5553"
+THOUGHTS = "tcp://127.0.0.1:5554"

@@ -1,0 +1,297 @@
+"""The wire: every message that crosses a socket, as one tagged union with a schema version.
+
+A message travels as MessagePack of `Envelope`: a schema version, the sender's sequence number, the sender's
+monotonic clock and the body. Decoding is strict: unknown tags, missing or surplus types, another version and
+non-finite numbers are refused with `WireError`, so nothing behind this file ever meets them.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, TypeAlias
+
+import msgspec
+
+from robot.arm import ArmSpec, ObjectPose
+from robot.camera_spec import CameraSpec
+from robot.errors import WireError
+
+SCHEMA_VERSION = 1
+MAX_MESSAGE_BYTES = 16 * 1024 * 1024
+
+
+class Message(msgspec.Struct, frozen=True, tag=True, forbid_unknown_fields=True):
+    """Base of all message bodies; the class name is the tag on the wire."""
+
+
+# ---------------------------------------------------------------- published by the driver
+
+
+class JointState(Message):
+    """The arm at one tick of the driver, published on the topic `state`.
+
+    `time_ns` is the driver's monotonic capture time. `requested`, `governed` and `measured` are (n,) rad:
+    what the trajectory asked for, what the governor let through, and what the arm reported before it;
+    `governed_velocity` and `measured_velocity` are rad/s. `clamps` names what the governor changed at this
+    tick. `holder` is the name of the lease's holder, empty when free. `active_until_ns` is the time of the
+    last waypoint accepted, 0 when there is none.
+    """
+
+    time_ns: int
+    tick: int
+    mode: str
+    requested: tuple[float, ...]
+    governed: tuple[float, ...]
+    measured: tuple[float, ...]
+    governed_velocity: tuple[float, ...]
+    measured_velocity: tuple[float, ...]
+    gripper_command: float
+    gripper_width: float
+    clamps: tuple[str, ...]
+    holder: str
+    active_until_ns: int
+    reason: str
+
+
+class SceneState(Message):
+    """Where the simulated objects are, published on the topic `scene` by simulated arms only.
+
+    It is the judge's and the simulated camera's knowledge; the agent does not subscribe to it. `epoch` grows
+    each time the objects are placed anew. `joints` (n,) rad and `gripper_width` m let a mirror draw the arm at
+    the same instant.
+    """
+
+    time_ns: int
+    epoch: int
+    joints: tuple[float, ...]
+    gripper_width: float
+    objects: tuple[ObjectPose, ...]
+
+
+# ---------------------------------------------------------------- asked of the driver
+
+
+class SpecRequest(Message):
+    """Ask for the arm's specification; answered by `Spec`."""
+
+
+class AcquireLease(Message):
+    """Ask to be the only writer, as `holder`, for `ttl_s` seconds at a time; answered by `Lease` or `Refusal`."""
+
+    holder: str
+    ttl_s: float
+
+
+class RenewLease(Message):
+    """Keep the lease for another time-to-live; answered by `Lease` or `Refusal`."""
+
+    token: str
+
+
+class ReleaseLease(Message):
+    """Give the lease back; the arm ramps to hold. Answered by `Done` or `Refusal`."""
+
+    token: str
+
+
+class Waypoint(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Be at `positions` (n,) rad, gripper `gripper_width` m wide, at the driver's monotonic `time_ns`."""
+
+    time_ns: int
+    positions: tuple[float, ...]
+    gripper_width: float
+
+
+class Waypoints(Message):
+    """Move through these waypoints; answered by `Accepted` or `Refusal`.
+
+    Replaces every waypoint not yet reached that is later than the first of these. `sequence` must grow with
+    each command under one token; the command is refused when it arrives after `deadline_ns` (driver's
+    monotonic clock). Accepting waypoints also renews the lease.
+    """
+
+    token: str
+    sequence: int
+    deadline_ns: int
+    waypoints: tuple[Waypoint, ...]
+
+
+class Stop(Message):
+    """Ramp to rest now and stay stopped until `Reset`; anyone may ask, no lease is needed."""
+
+    reason: str
+
+
+class Reset(Message):
+    """Leave the stopped mode; the only way out of it. Answered by `Done` or `Refusal`."""
+
+
+class PlaceObjects(Message):
+    """Put simulated objects somewhere; refused by an arm without a scene and while another holds the lease."""
+
+    token: str
+    objects: tuple[ObjectPose, ...]
+
+
+# ---------------------------------------------------------------- answered by the driver
+
+
+class Spec(Message):
+    """The arm's specification, its driver's schedule, and whether it has a scene."""
+
+    arm: ArmSpec
+    state_address: str
+    has_scene: bool
+
+
+class Lease(Message):
+    """The lease is yours: send `token` with each command, and something before `expires_ns`."""
+
+    token: str
+    holder: str
+    expires_ns: int
+
+
+class Accepted(Message):
+    """Waypoints taken; `clamps` names what was changed in them on the way in."""
+
+    sequence: int
+    clamps: tuple[str, ...]
+
+
+class Done(Message):
+    """The request was carried out."""
+
+
+class Refusal(Message):
+    """The request was not carried out: `reason` is one of `REASONS`, `detail` says what and what to do."""
+
+    reason: str
+    detail: str
+
+
+REASONS = (
+    "malformed",
+    "not-holder",
+    "held",
+    "stale-sequence",
+    "late",
+    "bad-length",
+    "not-finite",
+    "out-of-limits",
+    "out-of-workspace",
+    "too-fast",
+    "time-order",
+    "stopped",
+    "fault",
+    "no-scene",
+    "unknown-object",
+    "bad-ttl",
+)
+
+
+# ---------------------------------------------------------------- cameras and the agent
+
+
+class Frame(Message):
+    """One picture of `camera`, published on the topic `frame`: `data` is (H, W, 3) RGB bytes when `encoding` is
+    "rgb8", a JPEG file when it is "jpeg". `time_ns` is the monotonic capture time."""
+
+    time_ns: int
+    index: int
+    camera: CameraSpec
+    encoding: str
+    data: bytes
+
+
+class Thought(Message):
+    """One decision of the agent, published on the topic `thought`, so that viewers and recorders need no torch.
+
+    `distance` is the critic's estimate of blocks to go; `goal` and `imagined` are (H, W, 3) rgb8 bytes of
+    `shape` (empty when not drawn); `action` is the normalised block action; `plan_ms` the time to decide and
+    `capture_to_command_ms` from the frame's capture to the driver's answer.
+    """
+
+    time_ns: int
+    decision: int
+    frame_index: int
+    status: str
+    distance: float
+    cost: float
+    action: tuple[float, ...]
+    plan_ms: float
+    capture_to_command_ms: float
+    shape: tuple[int, int, int]
+    goal: bytes
+    imagined: bytes
+
+
+Body: TypeAlias = (
+    JointState
+    | SceneState
+    | SpecRequest
+    | AcquireLease
+    | RenewLease
+    | ReleaseLease
+    | Waypoints
+    | Stop
+    | Reset
+    | PlaceObjects
+    | Spec
+    | Lease
+    | Accepted
+    | Done
+    | Refusal
+    | Frame
+    | Thought
+)
+
+
+class Envelope(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is on the wire: schema version, sender's sequence number and monotonic clock, and the message."""
+
+    version: int
+    sequence: int
+    sent_ns: int
+    body: Body
+
+
+class _Version(msgspec.Struct):
+    version: int
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(Envelope)
+_version_decoder = msgspec.msgpack.Decoder(_Version)
+
+
+def encode(body: Body, sequence: int, sent_ns: int) -> bytes:
+    """Return the bytes of a message."""
+    return _encoder.encode(Envelope(SCHEMA_VERSION, sequence, sent_ns, body))
+
+
+def decode(data: bytes) -> Envelope:
+    """Return the message in `data`. Raises `WireError` for anything that is not wholly valid."""
+    if len(data) > MAX_MESSAGE_BYTES:
+        raise WireError(f"message of {len(data)} bytes is larger than the {MAX_MESSAGE_BYTES} allowed")
+    try:
+        version = _version_decoder.decode(data).version
+        if version != SCHEMA_VERSION:
+            raise WireError(f"message of schema version {version}; this process speaks {SCHEMA_VERSION}")
+        envelope = _decoder.decode(data)
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
+        raise WireError(f"malformed message: {error}") from error
+    if not _finite(envelope.body):
+        raise WireError(f"{type(envelope.body).__name__} holds a number that is not finite")
+    return envelope
+
+
+def _finite(value: Any) -> bool:
+    """Whether no float anywhere in `value` is NaN or infinite."""
+    if isinstance(value, float):
+        return math.isfinite(value)
+    if isinstance(value, tuple):
+        return all(map(_finite, value))
+    if isinstance(value, msgspec.Struct):
+        return all(_finite(getattr(value, name)) for name in value.__struct_fields__)
+    return True
