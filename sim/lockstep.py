@@ -1,0 +1,101 @@
+"""Arm, governor, camera and world in one process on simulated time: the driver's way of moving, without waiting.
+
+Training data and benchmarks run here at hundreds of blocks a second; the same `Servo` and `SimulatedArm` run in
+the driver's process, and a test holds the two ways together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from robot.action import ActionConvention
+from robot.arm import ObjectPose, Vector
+from robot.camera_spec import CameraSpec
+from robot.kinematics import Kinematics
+from robot.messages import Waypoint
+from robot.proprio import proprio
+from robot.servo import Servo, SetPoint
+from sim.arm import SimulatedArm
+from sim.scene import Scene
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What can be known at one instant: `image` (H, W, 3) uint8 RGB, `state` as `STATE_NAMES`, joints (n,) rad."""
+
+    time_ns: int
+    image: NDArray[np.uint8]
+    state: Vector
+    requested: Vector
+    governed: Vector
+    measured: Vector
+
+
+class LockStep:
+    """The simulated arm on a simulated clock that only `run_until` moves."""
+
+    def __init__(self, camera: CameraSpec, scene: Scene | None = None) -> None:
+        self.camera = camera
+        self.scene = scene if scene is not None else Scene()
+        self.time_ns = 0
+        self.arm = SimulatedArm(self.scene, clock=lambda: self.time_ns)
+        self.arm.start()
+        self.spec = self.arm.spec
+        self.kinematics = Kinematics(self.spec)
+        self.servo = Servo(self.spec)
+        self._period_ns = round(1e9 / self.spec.rate_hz)
+        self._next_tick_ns = 0
+        self._setpoint: SetPoint | None = None
+
+    def close(self) -> None:
+        """Free the simulated world."""
+        self.arm.close()
+
+    def reset(self, convention: ActionConvention, tool: Vector, objects: Sequence[ObjectPose]) -> None:
+        """Start anew at time 0 with the tool at `tool` (3,) m and the objects placed, everything at rest.
+
+        Raises `UnreachableError` when the arm cannot stand there.
+        """
+        joints = self.kinematics.inverse(convention.pose(tool), np.asarray(self.spec.home))
+        self.scene.set_arm(joints, convention.gripper_width)
+        self.scene.place(objects)
+        self.servo.engage(joints, convention.gripper_width)
+        self.time_ns = 0
+        self._next_tick_ns = 0
+        self._tick()
+
+    def send(self, waypoints: Sequence[Waypoint]) -> None:
+        """Hand waypoints (in simulated time) to the servo. Raises `Refused` as the driver would."""
+        self.servo.accept(waypoints, self.time_ns)
+
+    def run_until(self, time_ns: int) -> None:
+        """Run every tick before `time_ns`, then set the clock to it."""
+        while self._next_tick_ns < time_ns:
+            self.time_ns = self._next_tick_ns
+            self._tick()
+        self.time_ns = time_ns
+
+    def observe(self) -> Observation:
+        """Return what the camera and the arm show now."""
+        positions, _, width = self.scene.joints()
+        setpoint = self._setpoint
+        assert setpoint is not None, "reset() runs the first tick"
+        measured = np.asarray(positions)
+        return Observation(
+            time_ns=self.time_ns,
+            image=self.scene.render(self.camera),
+            state=proprio(self.kinematics, measured, setpoint.governed, width),
+            requested=setpoint.requested,
+            governed=setpoint.governed,
+            measured=measured,
+        )
+
+    def _tick(self) -> None:
+        setpoint = self.servo.tick(self.time_ns)
+        self.arm.write(setpoint.governed, setpoint.gripper_width)
+        self._setpoint = setpoint
+        self._next_tick_ns += self._period_ns

@@ -1,0 +1,99 @@
+"""Cameras of the simulated scene, and the OpenGL matrices of a pinhole camera."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from robot.camera_spec import CameraSpec
+
+NEAR_M, FAR_M = 0.05, 4.0
+FRONT_EYE = (1.10, 0.0, 0.80)
+FRONT_TARGET = (0.50, 0.0, 0.02)
+FRONT_FIELD_OF_VIEW = 34.0
+
+
+def front_camera(width: int = 64, height: int = 64) -> CameraSpec:
+    """Return the camera in front of the arm, looking back over the workspace."""
+    return camera_looking_at("front", FRONT_EYE, FRONT_TARGET, FRONT_FIELD_OF_VIEW, width, height)
+
+
+def camera_looking_at(
+    name: str,
+    eye: tuple[float, float, float],
+    target: tuple[float, float, float],
+    field_of_view: float,
+    width: int,
+    height: int,
+) -> CameraSpec:
+    """Return a pinhole camera at `eye` (m) that looks at `target` (m), `field_of_view` degrees high, z kept up."""
+    forward = np.subtract(target, eye)
+    forward = forward / np.linalg.norm(forward)
+    right = np.cross(forward, (0.0, 0.0, 1.0))
+    right = right / np.linalg.norm(right)
+    down = np.cross(forward, right)
+    focal = height / 2 / float(np.tan(np.deg2rad(field_of_view) / 2))
+    orientation = _quaternion(np.stack([right, down, forward], axis=1))
+    return CameraSpec(name, width, height, (focal, focal), (width / 2, height / 2), eye, orientation)
+
+
+@lru_cache(maxsize=32)
+def look_matrices(camera: CameraSpec) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Return OpenGL's view and projection matrices (column-major, 16 each) of `camera`.
+
+    Raises `ValueError` when the camera's pose is not known.
+    """
+    if camera.position is None or camera.orientation is None:
+        raise ValueError(f"camera {camera.name!r} has no pose; it cannot be drawn from")
+    rotation = _rotation(camera.orientation)  # columns: right, down, forward in the base frame
+    view = np.eye(4)
+    view[:3, :3] = np.stack([rotation[:, 0], -rotation[:, 1], -rotation[:, 2]])
+    view[:3, 3] = -view[:3, :3] @ np.asarray(camera.position)
+    (fx, fy), (cx, cy) = camera.focal, camera.centre
+    width, height = camera.width, camera.height
+    projection = np.zeros((4, 4))
+    projection[0, 0] = 2 * fx / width
+    projection[1, 1] = 2 * fy / height
+    projection[0, 2] = 1 - 2 * cx / width
+    projection[1, 2] = 2 * cy / height - 1
+    projection[2, 2] = -(FAR_M + NEAR_M) / (FAR_M - NEAR_M)
+    projection[2, 3] = -2 * FAR_M * NEAR_M / (FAR_M - NEAR_M)
+    projection[3, 2] = -1
+    return tuple(view.T.ravel().tolist()), tuple(projection.T.ravel().tolist())
+
+
+def _quaternion(rotation: NDArray[np.float64]) -> tuple[float, float, float, float]:
+    """Return (x, y, z, w) of a rotation matrix (3, 3)."""
+    values, vectors = np.linalg.eigh(_quaternion_form(rotation))
+    x, y, z, w = vectors[:, int(np.argmax(values))]
+    sign = 1.0 if w >= 0 else -1.0
+    return (float(sign * x), float(sign * y), float(sign * z), float(sign * w))
+
+
+def _quaternion_form(r: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Bar-Itzhack's symmetric matrix (4, 4), whose leading eigenvector is the quaternion."""
+    return (
+        np.array(
+            [
+                [r[0, 0] - r[1, 1] - r[2, 2], 0, 0, 0],
+                [r[1, 0] + r[0, 1], r[1, 1] - r[0, 0] - r[2, 2], 0, 0],
+                [r[2, 0] + r[0, 2], r[2, 1] + r[1, 2], r[2, 2] - r[0, 0] - r[1, 1], 0],
+                [r[2, 1] - r[1, 2], r[0, 2] - r[2, 0], r[1, 0] - r[0, 1], np.trace(r)],
+            ]
+        )
+        / 3
+    )
+
+
+def _rotation(quaternion: tuple[float, float, float, float]) -> NDArray[np.float64]:
+    """Return the rotation matrix (3, 3) of a unit quaternion (x, y, z, w)."""
+    x, y, z, w = quaternion
+    return np.array(
+        [
+            [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
+            [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
+            [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
+        ]
+    )
