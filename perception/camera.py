@@ -1,0 +1,63 @@
+"""What a camera is to the rest: a specification, and three calls.
+
+The same protocol stands before the simulated camera and every real one; a camera is found by name through the
+entry points `worldarm.cameras`, each of which names a `MakeCamera`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from robot.addresses import STATE
+from robot.camera_spec import CameraSpec
+
+Image: TypeAlias = NDArray[np.uint8]
+"""A picture: (H, W, 3) uint8 RGB."""
+
+
+@dataclass(frozen=True)
+class CameraOptions:
+    """What a camera is asked to be: its `name` on the wire, size in pixels, and pictures a second.
+
+    `state_address` is where a driver publishes its state: the simulated camera draws what it says; a real
+    camera leaves it alone.
+    """
+
+    name: str = "front"
+    width: int = 64
+    height: int = 64
+    rate_hz: float = 30.0
+    state_address: str = STATE
+
+
+@dataclass(frozen=True)
+class Picture:
+    """What a camera saw: monotonic capture time, and `image` (H, W, 3) uint8 RGB."""
+
+    time_ns: int
+    image: Image
+
+
+class Camera(Protocol):
+    """A camera that the camera process can publish."""
+
+    @property
+    def spec(self) -> CameraSpec:
+        """Size, intrinsics and, where known, pose; fixed once started."""
+
+    def start(self) -> None:
+        """Open the camera. Raises `CameraError`."""
+
+    def read(self, timeout_s: float) -> Picture:
+        """Return the newest picture, waiting at most `timeout_s` for it. Raises `CameraError` when none comes."""
+
+    def close(self) -> None:
+        """Release the camera; harmless when it never started."""
+
+
+MakeCamera: TypeAlias = Callable[[CameraOptions], Camera]

@@ -1,0 +1,132 @@
+"""The command line: one line a command, and nothing is imported before it is needed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from types import FrameType
+
+# Each command is a function whose typed arguments and docstring make its own --help.
+COMMANDS: dict[str, tuple[str, str]] = {
+    "camera": ("perception.camera_process:camera", "publish a camera's pictures"),
+}
+
+INTERRUPTED = 130
+TERMINATED = 143
+PIPE_CLOSED = 141
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command that `arguments` (by default the process's own) name, and return its exit status.
+
+    0 when it did what was asked, 1 for an error told in one line, 2 for a command line that makes no sense,
+    130 after Ctrl-C, 141 when the reader of its output went away, 143 after SIGTERM.
+    """
+    words = sys.argv[1:] if arguments is None else arguments
+    try:
+        status = _dispatch(words)
+        sys.stdout.flush()
+        return status
+    except KeyboardInterrupt:
+        print("worldarm: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        if not _stdout_is_closed():
+            raise
+        return PIPE_CLOSED
+
+
+def _dispatch(words: list[str]) -> int:
+    """Find the command at the front of `words` and run it with the rest."""
+    if not words or words[0] in ("-h", "--help", "help"):
+        print(_help())
+        return 0
+    if words[0] == "--version":
+        return _version()
+    for count in (2, 1):
+        name = " ".join(words[:count])
+        if name in COMMANDS:
+            return _run(name, words[count:])
+    return _unknown(words)
+
+
+def _run(name: str, rest: list[str]) -> int:
+    """Import one command and run it; an error meant for the user becomes one line."""
+    from robot.errors import WorldarmError
+
+    # Leaving by an exception lets every `finally` run: sockets close, the arm holds, files are whole.
+    signal.signal(signal.SIGTERM, _leave)
+    try:
+        from importlib import import_module
+
+        import tyro
+
+        module, _, function = COMMANDS[name][0].partition(":")
+        status = tyro.cli(getattr(import_module(module), function), prog=f"worldarm {name}", args=rest)
+    except WorldarmError as error:
+        print(f"worldarm: {' '.join(str(error).split())}", file=sys.stderr)
+        return 1
+    return status if isinstance(status, int) else 0
+
+
+def _leave(_signal: int, _frame: FrameType | None) -> None:
+    raise SystemExit(TERMINATED)
+
+
+def _help(prefix: str = "") -> str:
+    """Return the list of commands, those beginning with `prefix` only."""
+    names = [name for name in COMMANDS if name.startswith(prefix)]
+    width = max(map(len, names))
+    lines = [f"  {name:<{width}}  {COMMANDS[name][1]}" for name in names]
+    return "\n".join(
+        [
+            "Show a robot arm a picture of how things should be, and it moves until the world looks like it.",
+            "",
+            "usage: worldarm COMMAND [OPTIONS]      worldarm COMMAND --help      worldarm --version",
+            "",
+            *lines,
+        ]
+    )
+
+
+def _version() -> int:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        print(f"worldarm {version('worldarm')}")
+    except PackageNotFoundError:
+        print("worldarm: not installed, so it has no version: run pip install -e .", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _unknown(words: list[str]) -> int:
+    """Say what the user may have meant; status 2."""
+    if any(name.startswith(f"{words[0]} ") for name in COMMANDS):
+        if len(words) == 1 or words[1] in ("-h", "--help"):
+            print(_help(f"{words[0]} "))
+            return 0 if len(words) > 1 else 2
+        asked = " ".join(words[:2])
+    else:
+        asked = words[0]
+    from difflib import get_close_matches
+
+    close = get_close_matches(asked, [*COMMANDS, *(name.split()[0] for name in COMMANDS)], n=1)
+    hint = f"did you mean '{close[0]}'?" if close else "worldarm --help lists them"
+    print(f"worldarm: there is no command '{asked}': {hint}", file=sys.stderr)
+    return 2
+
+
+def _stdout_is_closed() -> bool:
+    """Whether the reader of our output went away; if so, nothing more is written to it, at exit either."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return True
+    return False
+
+
+if __name__ == "__main__":
+    sys.exit(main())
