@@ -74,13 +74,13 @@ class ActionConvention(msgspec.Struct, frozen=True):
         )
 
 
-# One push block: 3.5 cm at most per axis in an eighth of a second (28 cm/s), the closed gripper 3 cm above the
-# table, half way up a 6 cm cube. An eighth of a second makes a whole number of frames a second, which the data
+# One push block: 3.5 cm at most per axis in an eighth of a second (28 cm/s), the closed gripper 4.5 cm above the
+# table: below the top of a 6 cm cube, and high enough that the hand does not hide it. An eighth of a second makes a whole number of frames a second, which the data
 # set format asks for.
 PLANAR_PUSH = ActionConvention(
     axes=("x", "y"),
     scale_m=0.035,
     block_s=0.125,
     waypoints=5,
-    bounds=Box((0.34, -0.23, 0.03), (0.68, 0.23, 0.03)),
+    bounds=Box((0.34, -0.23, 0.045), (0.68, 0.23, 0.045)),
 )

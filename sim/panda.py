@@ -34,7 +34,7 @@ def panda_spec() -> ArmSpec:
         rate_hz=250.0,
         urdf=URDF_PATH.read_text(),
         tool_frame="panda_grasptarget",
-        home=(0.0, -0.4, 0.0, -2.4, 0.0, 2.0, 0.785),
+        home=(0.0, -0.1, 0.0, -2.5, 0.0, 2.4, 0.785),
         workspace=Box((0.30, -0.32, 0.01), (0.75, 0.32, 0.60)),
         table_height=0.01,
         gripper_range=(0.0, MAX_GRIPPER_WIDTH),

@@ -40,7 +40,7 @@ class BoxObject:
         return self.size[2] / 2
 
 
-RED_CUBE = BoxObject("cube", (0.06, 0.06, 0.06), 0.15, 0.6, (0.85, 0.10, 0.10))
+RED_CUBE = BoxObject("cube", (0.06, 0.06, 0.06), 0.15, 0.5, (0.85, 0.10, 0.10))
 
 
 class Scene:

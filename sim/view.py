@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from robot.camera_spec import CameraSpec
 
 NEAR_M, FAR_M = 0.05, 4.0
-FRONT_EYE = (1.10, 0.0, 0.80)
-FRONT_TARGET = (0.50, 0.0, 0.02)
-FRONT_FIELD_OF_VIEW = 34.0
+FRONT_EYE = (1.14, 0.0, 0.76)
+FRONT_TARGET = (0.495, 0.0, 0.03)
+FRONT_FIELD_OF_VIEW = 33.0
 
 
 def front_camera(width: int = 64, height: int = 64) -> CameraSpec:
