@@ -15,9 +15,13 @@ from numpy.typing import NDArray
 
 from robot.addresses import STATE
 from robot.camera_spec import CameraSpec
+from robot.errors import ConfigurationError
 
 Image: TypeAlias = NDArray[np.uint8]
 """A picture: (H, W, 3) uint8 RGB."""
+
+MAX_SIDE = 2048  # a raw picture of this size still fits into one message
+MAX_RATE_HZ = 1000
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,17 @@ class CameraOptions:
     height: int = 64
     rate_hz: float = 30.0
     state_address: str = STATE
+
+    def __post_init__(self) -> None:
+        """Raises `ConfigurationError` for what no camera can be."""
+        if not self.name or "/" in self.name or "." in self.name:
+            raise ConfigurationError(f"a camera's name is a word without '/' and '.', not {self.name!r}")
+        if not (0 < self.width <= MAX_SIDE and 0 < self.height <= MAX_SIDE):
+            raise ConfigurationError(
+                f"pictures of {self.width}x{self.height}: each side must be 1 to {MAX_SIDE} pixels"
+            )
+        if not 0 < self.rate_hz <= MAX_RATE_HZ:
+            raise ConfigurationError(f"{self.rate_hz:g} pictures a second: choose above 0, at most {MAX_RATE_HZ}")
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ class Message(msgspec.Struct, frozen=True, tag=True, forbid_unknown_fields=True)
 # ---------------------------------------------------------------- published by the driver
 
 
-class JointState(Message):
+class JointState(Message, frozen=True):
     """The arm at one tick of the driver, published on the topic `state`.
 
     `time_ns` is the driver's monotonic capture time. `requested`, `governed` and `measured` are (n,) rad:
@@ -53,7 +53,7 @@ class JointState(Message):
     reason: str
 
 
-class SceneState(Message):
+class SceneState(Message, frozen=True):
     """Where the simulated objects are, published on the topic `scene` by simulated arms only.
 
     It is the judge's and the simulated camera's knowledge; the agent does not subscribe to it. `epoch` grows
@@ -71,24 +71,24 @@ class SceneState(Message):
 # ---------------------------------------------------------------- asked of the driver
 
 
-class SpecRequest(Message):
+class SpecRequest(Message, frozen=True):
     """Ask for the arm's specification; answered by `Spec`."""
 
 
-class AcquireLease(Message):
+class AcquireLease(Message, frozen=True):
     """Ask to be the only writer, as `holder`, for `ttl_s` seconds at a time; answered by `Lease` or `Refusal`."""
 
     holder: str
     ttl_s: float
 
 
-class RenewLease(Message):
+class RenewLease(Message, frozen=True):
     """Keep the lease for another time-to-live; answered by `Lease` or `Refusal`."""
 
     token: str
 
 
-class ReleaseLease(Message):
+class ReleaseLease(Message, frozen=True):
     """Give the lease back; the arm ramps to hold. Answered by `Done` or `Refusal`."""
 
     token: str
@@ -102,7 +102,7 @@ class Waypoint(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     gripper_width: float
 
 
-class Waypoints(Message):
+class Waypoints(Message, frozen=True):
     """Move through these waypoints; answered by `Accepted` or `Refusal`.
 
     Replaces every waypoint not yet reached that is later than the first of these. `sequence` must grow with
@@ -116,17 +116,17 @@ class Waypoints(Message):
     waypoints: tuple[Waypoint, ...]
 
 
-class Stop(Message):
+class Stop(Message, frozen=True):
     """Ramp to rest now and stay stopped until `Reset`; anyone may ask, no lease is needed."""
 
     reason: str
 
 
-class Reset(Message):
+class Reset(Message, frozen=True):
     """Leave the stopped mode; the only way out of it. Answered by `Done` or `Refusal`."""
 
 
-class PlaceObjects(Message):
+class PlaceObjects(Message, frozen=True):
     """Put simulated objects somewhere; refused by an arm without a scene and while another holds the lease."""
 
     token: str
@@ -136,7 +136,7 @@ class PlaceObjects(Message):
 # ---------------------------------------------------------------- answered by the driver
 
 
-class Spec(Message):
+class Spec(Message, frozen=True):
     """The arm's specification, its driver's schedule, and whether it has a scene."""
 
     arm: ArmSpec
@@ -144,7 +144,7 @@ class Spec(Message):
     has_scene: bool
 
 
-class Lease(Message):
+class Lease(Message, frozen=True):
     """The lease is yours: send `token` with each command, and something before `expires_ns`."""
 
     token: str
@@ -152,18 +152,18 @@ class Lease(Message):
     expires_ns: int
 
 
-class Accepted(Message):
+class Accepted(Message, frozen=True):
     """Waypoints taken; `clamps` names what was changed in them on the way in."""
 
     sequence: int
     clamps: tuple[str, ...]
 
 
-class Done(Message):
+class Done(Message, frozen=True):
     """The request was carried out."""
 
 
-class Refusal(Message):
+class Refusal(Message, frozen=True):
     """The request was not carried out: `reason` is one of `REASONS`, `detail` says what and what to do."""
 
     reason: str
@@ -193,7 +193,7 @@ REASONS = (
 # ---------------------------------------------------------------- cameras and the agent
 
 
-class Frame(Message):
+class Frame(Message, frozen=True):
     """One picture of `camera`, published on the topic `frame`: `data` is (H, W, 3) RGB bytes when `encoding` is
     "rgb8", a JPEG file when it is "jpeg". `time_ns` is the monotonic capture time."""
 
@@ -204,7 +204,7 @@ class Frame(Message):
     data: bytes
 
 
-class Thought(Message):
+class Thought(Message, frozen=True):
     """One decision of the agent, published on the topic `thought`, so that viewers and recorders need no torch.
 
     `distance` is the critic's estimate of blocks to go; `goal` and `imagined` are (H, W, 3) rgb8 bytes of

@@ -1,0 +1,135 @@
+"""Following a camera process: the newest picture, decoded and checked, or a plain error when none comes."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from types import TracebackType
+
+import cv2
+import numpy as np
+
+from perception.camera import Image
+from perception.camera_process import TOPIC
+from robot.addresses import FRAMES
+from robot.camera_spec import CameraSpec
+from robot.errors import CameraError, ConnectionLost
+from robot.messages import Frame
+from robot.subscription import Subscription
+
+# A picture this old may stand at the head of a queue that is still coming in behind it.
+_STALE_NS = 200_000_000
+_NEXT_IN_QUEUE_S = 0.005
+
+
+@dataclass(frozen=True)
+class ReceivedFrame:
+    """One picture as it came: monotonic capture time, the sender's count, the camera, `image` (H, W, 3) uint8 RGB."""
+
+    time_ns: int
+    index: int
+    camera: CameraSpec
+    image: Image
+
+
+class FrameSubscriber:
+    """The pictures published at `address`. Not to be shared between threads.
+
+    Raises `ConfigurationError` for an address that is not on this machine's loopback.
+    """
+
+    def __init__(self, address: str = FRAMES) -> None:
+        self._subscription = Subscription(address, TOPIC, Frame)
+
+    def latest(self, timeout_s: float) -> ReceivedFrame:
+        """Return the newest picture that no call has returned before, waiting at most `timeout_s` for one.
+
+        Raises `CameraError` when none comes or when it is not what it says, `WireError` when the sender does
+        not speak this wire.
+        """
+        return self._receive(None, timeout_s)
+
+    def newer_than(self, time_ns: int, timeout_s: float) -> ReceivedFrame:
+        """Return the newest picture, captured after `time_ns` (monotonic); waits and raises as `latest`.
+
+        A picture returned before counts too when it is new enough.
+        """
+        return self._receive(time_ns, timeout_s)
+
+    def close(self) -> None:
+        """Stop following."""
+        self._subscription.close()
+
+    def __enter__(self) -> FrameSubscriber:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _receive(self, after_ns: int | None, timeout_s: float) -> ReceivedFrame:
+        """Wait for a picture newer than `after_ns`, or, where that is None, newer than the last one taken in."""
+        deadline = time.monotonic() + timeout_s
+        fresh = self._subscription.drain() > 0
+        while not (self._newest_ns() > after_ns if after_ns is not None else fresh):
+            try:
+                self._subscription.wait(max(0.0, deadline - time.monotonic()))
+            except ConnectionLost as error:
+                raise CameraError(self._silence(timeout_s)) from error
+            fresh = True
+        while time.monotonic_ns() - self._newest_ns() > _STALE_NS:
+            try:
+                self._subscription.wait(_NEXT_IN_QUEUE_S)
+            except ConnectionLost:
+                break  # nothing behind it: this one is the newest there is
+        return _decoded(self._subscription.history[-1])
+
+    def _newest_ns(self) -> int:
+        history = self._subscription.history
+        return history[-1].time_ns if history else -1
+
+    def _silence(self, timeout_s: float) -> str:
+        """What to tell the user when no picture came within `timeout_s`."""
+        address = self._subscription.address
+        if not self._subscription.history:
+            return f"no picture from {address} within {timeout_s:g} s; is `worldarm camera` running and bound there?"
+        newest = self._subscription.history[-1]
+        age_s = (time.monotonic_ns() - newest.time_ns) * 1e-9
+        return (
+            f"camera {newest.camera.name} at {address} stopped sending: its last picture is {age_s:.2f} s old; "
+            "see what its process says, and start it again"
+        )
+
+
+def _decoded(frame: Frame) -> ReceivedFrame:
+    """Return the picture in `frame`. Raises `CameraError` when its bytes are not a picture of the camera's size."""
+    camera = frame.camera
+    shape = (camera.height, camera.width, 3)
+    if min(shape) <= 0:
+        raise CameraError(f"camera {camera.name} says that its pictures are {camera.width}x{camera.height}")
+    if frame.encoding == "rgb8":
+        if len(frame.data) != camera.height * camera.width * 3:
+            raise CameraError(
+                f"camera {camera.name} sent {len(frame.data)} bytes; {camera.width}x{camera.height} in RGB are "
+                f"{camera.height * camera.width * 3}"
+            )
+        image = np.frombuffer(frame.data, np.uint8).reshape(shape)
+    elif frame.encoding == "jpeg":
+        image = _from_jpeg(frame)
+        if image.shape != shape:
+            raise CameraError(
+                f"camera {camera.name} sent a JPEG of {image.shape[1]}x{image.shape[0]}; it said "
+                f"{camera.width}x{camera.height}"
+            )
+    else:
+        raise CameraError(f"camera {camera.name} sends {frame.encoding!r}; known encodings: rgb8, jpeg")
+    return ReceivedFrame(frame.time_ns, frame.index, camera, image)
+
+
+def _from_jpeg(frame: Frame) -> Image:
+    """Decode a JPEG file. Raises `CameraError` when the bytes are none."""
+    decoded = cv2.imdecode(np.frombuffer(frame.data, np.uint8), cv2.IMREAD_COLOR) if frame.data else None
+    if decoded is None:
+        raise CameraError(f"camera {frame.camera.name} sent {len(frame.data)} bytes that are not a JPEG picture")
+    return np.asarray(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB), np.uint8)

@@ -1,0 +1,72 @@
+"""Goal pictures on disk: read with every way they can be wrong said plainly, and written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from perception.camera import Image
+from robot.camera_spec import CameraSpec
+from robot.errors import GoalError
+
+SUFFIXES = (".png", ".jpg", ".jpeg")
+MAX_FILE_BYTES = 64 * 1024 * 1024
+
+
+def load_goal(path: Path, camera: CameraSpec) -> Image:
+    """Return the goal picture in `path`, (H, W, 3) uint8 RGB, of the size that `camera` takes.
+
+    It is not resized: a goal seen by another lens, or cropped otherwise, would look like a place the arm can
+    never reach. Raises `GoalError` when it is missing, not a whole picture, or of another size.
+    """
+    image = _read(path)
+    height, width = image.shape[:2]
+    if (height, width) != (camera.height, camera.width):
+        raise GoalError(
+            f"{path} is {width}x{height} pixels; the model sees camera {camera.name} at "
+            f"{camera.width}x{camera.height}: take the goal picture with that camera"
+        )
+    return image
+
+
+def save_picture(path: Path, image: Image) -> None:
+    """Write `image` (H, W, 3) uint8 RGB to `path`, a PNG (exact) or JPEG by its suffix.
+
+    The file appears whole or not at all. Raises `GoalError` when it cannot be written.
+    """
+    if path.suffix.lower() not in SUFFIXES:
+        raise GoalError(f"{path} is no picture's name; end it in one of {', '.join(SUFFIXES)} (only .png is exact)")
+    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
+        raise GoalError(f"a picture is (H, W, 3) uint8, not {image.shape} {image.dtype}")
+    written, data = cv2.imencode(path.suffix.lower(), cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2BGR))
+    if not written:
+        raise GoalError(f"{path} could not be encoded: {image.shape[1]}x{image.shape[0]} is too large for its format")
+    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        beside.write_bytes(data.tobytes())
+        beside.replace(path)
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        raise GoalError(f"{path} cannot be written: {error.strerror}") from error
+
+
+def _read(path: Path) -> Image:
+    """Return the picture in `path`, whatever its size."""
+    try:
+        if path.stat().st_size > MAX_FILE_BYTES:
+            raise GoalError(f"{path} is larger than {MAX_FILE_BYTES // 1024**2} MB; it is not a goal picture")
+        data = path.read_bytes()
+    except FileNotFoundError as error:
+        raise GoalError(f"there is no goal picture {path}") from error
+    except OSError as error:
+        raise GoalError(f"the goal picture {path} cannot be read: {error.strerror}") from error
+    try:
+        decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
+    except cv2.error as error:  # dimensions beyond what OpenCV takes
+        raise GoalError(f"{path} cannot be decoded: {error.err}") from error
+    if decoded is None:
+        raise GoalError(f"{path} is not a picture that can be read; use a PNG or JPEG file")
+    return np.asarray(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB), np.uint8)
