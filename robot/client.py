@@ -1,0 +1,233 @@
+"""The other end of the driver's sockets: ask, command and follow the arm, each call with a timeout and typed errors."""
+
+from __future__ import annotations
+
+import time
+from bisect import bisect_left
+from collections.abc import Sequence
+from types import TracebackType
+from typing import TypeVar
+
+import zmq
+
+from robot import sockets
+from robot.addresses import COMMAND
+from robot.arm import ArmSpec, ObjectPose
+from robot.errors import ConnectionLost, Refused, WireError
+from robot.inbox import MAX_REQUEST_BYTES
+from robot.messages import (
+    Accepted,
+    AcquireLease,
+    Done,
+    JointState,
+    Lease,
+    Message,
+    PlaceObjects,
+    Refusal,
+    ReleaseLease,
+    RenewLease,
+    Reset,
+    Spec,
+    SpecRequest,
+    Stop,
+    Waypoint,
+    Waypoints,
+    decode,
+    encode,
+)
+from robot.subscription import Subscription
+
+A = TypeVar("A", bound=Message)
+
+HISTORY = 512
+"""States kept for `state_near`: two seconds at 250 Hz."""
+FRESH_S = 0.1
+"""A state older than this is not "now": a newer one is waited for."""
+COMMAND_LIFE_S = 0.1
+"""How long after it is sent a command may still be taken up, unless told otherwise."""
+
+_QUEUE = 64
+
+
+class Client:
+    """A connection to one driver, for one thread.
+
+    Every call waits at most `timeout_s` for its answer. All calls raise `ConnectionLost` when the driver does not
+    answer in time, `Refused` (with the driver's reason) when it says no, and `WireError` when what answers is not
+    a driver of this version. As a context manager it gives the lease back on the way out.
+    """
+
+    def __init__(self, command_address: str = COMMAND, timeout_s: float = 1.0) -> None:
+        """Connect and fetch the arm's specification. Raises `ConfigurationError` for an address that is not
+        loopback, `ConnectionLost` when no driver answers."""
+        self.command_address = command_address
+        self._timeout_s = timeout_s
+        self._token = ""
+        self._sequence = 0
+        self._asked = 0
+        self._states: Subscription[JointState] | None = None
+        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        self._socket = sockets.make(self._context, zmq.DEALER, _QUEUE)
+        # Queue only towards a driver that is there: a command must not wait for one that starts later.
+        self._socket.setsockopt(zmq.IMMEDIATE, 1)
+        try:
+            sockets.connect(self._socket, command_address)
+            self._spec = self._ask(SpecRequest(), Spec)
+            self._states = Subscription(self._spec.state_address, b"state", JointState, HISTORY)
+        except BaseException:
+            self.close()
+            raise
+
+    # ---------------------------------------------------------------- what the arm is and does
+
+    @property
+    def arm(self) -> ArmSpec:
+        """The arm's specification, as the driver gave it on connecting."""
+        return self._spec.arm
+
+    @property
+    def state_address(self) -> str:
+        """Where the driver publishes its states and, if it has one, its scene."""
+        return self._spec.state_address
+
+    @property
+    def has_scene(self) -> bool:
+        """Whether the arm is simulated together with objects, so that `place_objects` works."""
+        return self._spec.has_scene
+
+    def spec(self) -> Spec:
+        """Ask for the specification anew."""
+        self._spec = self._ask(SpecRequest(), Spec)
+        return self._spec
+
+    def state(self, timeout_s: float = 0.5) -> JointState:
+        """Return the newest state, at most 0.1 s old. Raises `ConnectionLost` when none came in `timeout_s`."""
+        states = self._following()
+        states.drain()
+        deadline = time.monotonic() + timeout_s
+        while not states.history or time.monotonic_ns() - states.history[-1].time_ns > FRESH_S * 1e9:
+            states.wait(max(0.0, deadline - time.monotonic()))
+        return states.history[-1]
+
+    def state_near(self, time_ns: int, timeout_s: float = 0.5, tolerance_s: float = 0.05) -> JointState:
+        """Return the state captured nearest to the monotonic `time_ns`, among the last two seconds.
+
+        Waits for a state later than `time_ns` when there is none yet. Raises `ConnectionLost` when that does not
+        come in `timeout_s`, or when the nearest state is more than `tolerance_s` away.
+        """
+        states = self._following()
+        states.drain()
+        deadline = time.monotonic() + timeout_s
+        while not states.history or states.history[-1].time_ns < time_ns:
+            states.wait(max(0.0, deadline - time.monotonic()))
+        times = [state.time_ns for state in states.history]
+        after = bisect_left(times, time_ns)
+        nearest = min(range(max(after - 1, 0), after + 1), key=lambda index: abs(times[index] - time_ns))
+        away_s = abs(times[nearest] - time_ns) * 1e-9
+        if away_s > tolerance_s:
+            raise ConnectionLost(f"no state of the arm within {tolerance_s:g} s of the time asked for ({away_s:.2f} s)")
+        return states.history[nearest]
+
+    # ---------------------------------------------------------------- the lease
+
+    def acquire(self, holder: str, ttl_s: float = 1.0) -> Lease:
+        """Become the only writer, named `holder`. Something must be sent every `ttl_s` seconds (0.05 to 10)."""
+        lease = self._ask(AcquireLease(holder, ttl_s), Lease)
+        self._token = lease.token
+        self._sequence = 0
+        return lease
+
+    def renew(self) -> Lease:
+        """Keep the lease for another time-to-live."""
+        return self._ask(RenewLease(self._token), Lease)
+
+    def release(self) -> None:
+        """Give the lease back; the arm ramps to hold."""
+        token, self._token = self._token, ""
+        self._ask(ReleaseLease(token), Done)
+
+    # ---------------------------------------------------------------- commands
+
+    def send_waypoints(self, waypoints: Sequence[Waypoint], deadline_ns: int | None = None) -> Accepted:
+        """Move through `waypoints`; also renews the lease. Taken up until the monotonic `deadline_ns`, 0.1 s from
+        now when not told."""
+        self._sequence += 1
+        if deadline_ns is None:
+            deadline_ns = time.monotonic_ns() + round(COMMAND_LIFE_S * 1e9)
+        return self._ask(Waypoints(self._token, self._sequence, deadline_ns, tuple(waypoints)), Accepted)
+
+    def stop(self, reason: str) -> None:
+        """Ramp to rest and stay stopped until `reset`; needs no lease, and ends the lease of whoever has it."""
+        self._ask(Stop(reason), Done)
+
+    def reset(self) -> None:
+        """Leave the stopped mode; a lease must then be acquired anew."""
+        self._ask(Reset(), Done)
+
+    def place_objects(self, objects: Sequence[ObjectPose]) -> None:
+        """Put simulated objects where told, at rest; needs the lease."""
+        self._ask(PlaceObjects(self._token, tuple(objects)), Done)
+
+    # ---------------------------------------------------------------- closing
+
+    def close(self) -> None:
+        """Give the lease back if it is held, and disconnect."""
+        try:
+            if self._token:
+                self.release()
+        except (Refused, ConnectionLost):
+            pass  # lapsed, revoked, or the driver is gone: in each case there is nothing left to give back
+        finally:
+            if self._states is not None:
+                self._states.close()
+                self._states = None
+            self._socket.close()
+            self._context.term()
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # ---------------------------------------------------------------- asking
+
+    def _following(self) -> Subscription[JointState]:
+        if self._states is None:
+            raise ConnectionLost("this client is closed")
+        return self._states
+
+    def _ask(self, body: Message, answer: type[A]) -> A:
+        """Send one request and return its answer. The number before it tells the answer from a late, older one."""
+        self._asked += 1
+        number = self._asked.to_bytes(8, "big")
+        payload = encode(body, self._asked, time.monotonic_ns())  # type: ignore[arg-type]
+        if len(payload) > MAX_REQUEST_BYTES:
+            raise WireError(f"a request of {len(payload)} bytes is larger than the {MAX_REQUEST_BYTES} allowed")
+        deadline = time.monotonic() + self._timeout_s
+        if not self._ready(zmq.POLLOUT, deadline):
+            raise self._lost()
+        self._socket.send_multipart([number, payload], zmq.NOBLOCK)
+        while self._ready(zmq.POLLIN, deadline):
+            frames = self._socket.recv_multipart(zmq.NOBLOCK)
+            if len(frames) != 2 or frames[0] != number:
+                continue
+            said = decode(frames[1]).body
+            if isinstance(said, Refusal):
+                raise Refused(said.reason, said.detail)
+            if not isinstance(said, answer):
+                raise WireError(f"{self.command_address} answered {type(said).__name__} to {type(body).__name__}")
+            return said
+        raise self._lost()
+
+    def _ready(self, event: int, deadline: float) -> bool:
+        left_ms = max(0, round(1000 * (deadline - time.monotonic())))
+        return bool(self._socket.poll(left_ms, event))
+
+    def _lost(self) -> ConnectionLost:
+        return ConnectionLost(
+            f"no driver answered at {self.command_address} within {self._timeout_s:g} s; is it running there? "
+            "`worldarm driver --arm sim` starts a simulated one"
+        )

@@ -1,0 +1,384 @@
+"""The driver: one thread, one loop, that alone commands the arm.
+
+Each tick it reads the arm, answers a bounded number of requests without blocking, lets a lapsed lease ramp to
+rest, advances the trajectory through the governor, writes the arm and publishes what happened. A request, however
+broken, costs an answer and never the loop.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import Any
+
+import numpy as np
+import zmq
+
+from robot import sockets
+from robot.addresses import COMMAND, STATE
+from robot.arm import Arm, HasScene, Reading
+from robot.clock import Pacer, PaceReport
+from robot.errors import ArmError, ConfigurationError, Refused, WireError
+from robot.inbox import MAX_REQUEST_BYTES, Inbox, Request
+from robot.lease import LeaseDesk
+from robot.messages import (
+    Accepted,
+    AcquireLease,
+    Body,
+    Done,
+    JointState,
+    Lease,
+    PlaceObjects,
+    Refusal,
+    ReleaseLease,
+    RenewLease,
+    Reset,
+    SceneState,
+    Spec,
+    SpecRequest,
+    Stop,
+    Waypoints,
+    decode,
+    encode,
+)
+from robot.modes import Mode, ModeMachine
+from robot.servo import Servo
+
+STATE_TOPIC = b"state"
+SCENE_TOPIC = b"scene"
+
+REQUESTS_A_TICK = 16
+REQUEST_SHARE = 0.25
+"""Share of a period after which no further request is taken up in this tick."""
+SCENE_TICKS = 5
+SHUTDOWN_S = 2.0
+SILENCE_S = 0.25
+"""An arm whose newest reading is older than this has lost its link, whatever it says."""
+START_TOLERANCE = 1e-3
+"""rad; encoders are noisy, so an arm resting on its limit may read this far outside."""
+STILL = 0.02
+"""rad/s; an arm that measures slower than this on every joint stands still."""
+MAX_REASON_LENGTH = 200
+OBJECT_RANGE = 10.0
+"""m from the base, on each axis; an object further out is a mistake."""
+
+_PUBLISH_QUEUE = 250
+
+
+class Driver:
+    """Runs `arm` for whoever has the lease. Binds on construction; nothing touches the arm before `run`.
+
+    `state_endpoint` and `command_endpoint` are the addresses really bound. Raises `ConfigurationError` for an
+    address that is not loopback and `AddressInUse` when another process holds one.
+    """
+
+    def __init__(self, arm: Arm, state_address: str = STATE, command_address: str = COMMAND) -> None:
+        self._arm = arm
+        self._scene = arm if isinstance(arm, HasScene) else None
+        self._servo = Servo(arm.spec)
+        self._leases = LeaseDesk()
+        self._modes = ModeMachine()
+        self._finishing = False
+        self._tick = 0
+        self._epoch = 0
+        self._published_epoch = -1
+        self._sent = 0
+        self._handlers: dict[type[Any], Callable[[Any], Body]] = {
+            SpecRequest: self._tell_spec,
+            AcquireLease: self._acquire,
+            RenewLease: self._renew,
+            ReleaseLease: self._release,
+            Waypoints: self._move,
+            Stop: self._stop,
+            Reset: self._reset,
+            PlaceObjects: self._place,
+        }
+        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        self._publisher = sockets.make(self._context, zmq.PUB, _PUBLISH_QUEUE)
+        try:
+            self.state_endpoint = sockets.bind(self._publisher, state_address)
+            self._inbox = Inbox(self._context, command_address)
+        except BaseException:
+            self._publisher.close()
+            self._context.term()
+            raise
+        self.command_endpoint = self._inbox.endpoint
+
+    @property
+    def fault(self) -> str:
+        """Why the arm cannot go on; empty while it can."""
+        return self._modes.reason if self._modes.mode is Mode.FAULT else ""
+
+    def finish(self) -> None:
+        """Ask the loop to bring the arm to rest and end; may be called from a signal handler."""
+        self._finishing = True
+
+    def run(self, duration_s: float | None = None, ready: Callable[[], None] | None = None) -> PaceReport:
+        """Run until `finish` or for `duration_s`, then ramp to rest, park and close; return the loop's timing.
+
+        `ready` is called once, when the arm is enabled and the loop is about to begin. Raises `ArmError` when the
+        arm does not start, or starts outside its joint limits: nothing has moved then. An arm that fails later
+        leaves the loop running in the mode fault.
+        """
+        with ExitStack() as way_out:
+            way_out.callback(self._context.term)
+            way_out.callback(self._publisher.close)
+            way_out.callback(self._inbox.close)
+            way_out.callback(self._arm.close)
+            self._arm.start()
+            way_out.callback(self._park)
+            self._engage_first(self._arm.read())
+            if ready is not None:
+                ready()
+            return self._loop(duration_s)
+
+    # ---------------------------------------------------------------- the loop
+
+    def _loop(self, duration_s: float | None) -> PaceReport:
+        period_s = 1.0 / self._arm.spec.rate_hz
+        pacer = Pacer(period_s)
+        end_ns = None if duration_s is None else time.monotonic_ns() + round(duration_s * 1e9)
+        try:
+            while not self._finishing and (end_ns is None or time.monotonic_ns() < end_ns):
+                self._run_tick(period_s)
+                pacer.wait()
+            return pacer.report()
+        finally:
+            # Also on the way out of a defect: the arm is brought to rest before it is left alone.
+            self._come_to_rest(pacer, period_s)
+
+    def _run_tick(self, period_s: float) -> None:
+        self._read()
+        self._serve(time.monotonic_ns() + round(REQUEST_SHARE * period_s * 1e9))
+        self._watch(time.monotonic_ns())
+        self._advance(time.monotonic_ns())
+        self._publish()
+        self._tick += 1
+
+    def _come_to_rest(self, pacer: Pacer, period_s: float) -> None:
+        self._finishing = True
+        if self._modes.mode is not Mode.FAULT:
+            self._halt("the driver is shutting down")
+        deadline = time.monotonic() + SHUTDOWN_S
+        while self._modes.mode is not Mode.FAULT and not self._at_rest() and time.monotonic() < deadline:
+            self._run_tick(period_s)
+            pacer.wait()
+        self._publish()
+
+    def _park(self) -> None:
+        try:
+            self._arm.park()
+        except ArmError:
+            # An arm that has failed already may well fail here; that it did is in `fault`.
+            if self._modes.mode is not Mode.FAULT:
+                raise
+
+    def _engage_first(self, reading: Reading) -> None:
+        """Take over where the arm stands, so that the first set-point is the measured position."""
+        spec = self._arm.spec
+        _check_reading(reading, spec.dof)
+        for name, lower, value, upper in zip(spec.joint_names, spec.lower, reading.positions, spec.upper, strict=True):
+            if not lower - START_TOLERANCE <= value <= upper + START_TOLERANCE:
+                raise ArmError(
+                    f"the arm starts outside its limits: {name} is at {value:.3f} rad, allowed is {lower:.3f} to "
+                    f"{upper:.3f}; nothing was moved. Bring the joint back by hand, then start the driver again"
+                )
+        self._reading = reading
+        self._servo.engage(np.clip(reading.positions, spec.lower, spec.upper), reading.gripper_width)
+        self._set_point = self._servo.tick(time.monotonic_ns())
+
+    def _read(self) -> None:
+        if self._modes.mode is Mode.FAULT:
+            return
+        asked_ns = time.monotonic_ns()
+        try:
+            reading = self._arm.read()
+            _check_reading(reading, self._arm.spec.dof)
+            # Against the instant before the call: a process that was paused in between has not lost its arm.
+            if asked_ns - reading.time_ns > SILENCE_S * 1e9:
+                raise ArmError(f"the arm has not reported for {(asked_ns - reading.time_ns) * 1e-9:.2f} s")
+        except ArmError as error:
+            self._fail(error)
+        else:
+            self._reading = reading
+
+    def _serve(self, until_ns: int) -> None:
+        for _ in range(REQUESTS_A_TICK):
+            request = self._inbox.receive()
+            if request is None:
+                return
+            body = self._handle(request)
+            self._inbox.answer(request, self._encode(body))
+            if time.monotonic_ns() >= until_ns:
+                return
+
+    def _watch(self, now_ns: int) -> None:
+        holder = self._leases.lapse(now_ns)
+        if holder:
+            self._servo.hold()
+            self._modes.to(Mode.HOLDING, f"the lease of {holder} lapsed: nothing came from it in time")
+
+    def _advance(self, now_ns: int) -> None:
+        if self._modes.mode is Mode.FAULT:
+            return
+        self._set_point = self._servo.tick(now_ns)
+        try:
+            self._arm.write(self._set_point.governed, self._set_point.gripper_width)
+        except ArmError as error:
+            self._fail(error)
+
+    def _publish(self) -> None:
+        reading, set_point, faulty = self._reading, self._set_point, self._modes.mode is Mode.FAULT
+        state = JointState(
+            # In a fault the measured values are the last ones known; the state itself is of now.
+            time_ns=time.monotonic_ns() if faulty else reading.time_ns,
+            tick=self._tick,
+            mode=self._modes.mode.value,
+            requested=tuple(set_point.requested.tolist()),
+            governed=tuple(set_point.governed.tolist()),
+            measured=reading.positions,
+            governed_velocity=tuple(set_point.velocity.tolist()),
+            measured_velocity=reading.velocities,
+            gripper_command=float(set_point.gripper_width),
+            gripper_width=reading.gripper_width,
+            clamps=set_point.clamps,
+            holder=self._leases.holder,
+            active_until_ns=self._servo.active_until_ns,
+            reason=self._modes.reason,
+        )
+        self._publisher.send_multipart([STATE_TOPIC, self._encode(state)], zmq.NOBLOCK)
+        if self._scene is None or faulty:
+            return
+        if self._tick % SCENE_TICKS == 0 or self._epoch != self._published_epoch:
+            scene = SceneState(
+                time_ns=reading.time_ns,
+                epoch=self._epoch,
+                joints=reading.positions,
+                gripper_width=reading.gripper_width,
+                objects=self._scene.objects(),
+            )
+            self._publisher.send_multipart([SCENE_TOPIC, self._encode(scene)], zmq.NOBLOCK)
+            self._published_epoch = self._epoch
+
+    def _at_rest(self) -> bool:
+        return bool(self._set_point.at_rest) and max(map(abs, self._reading.velocities)) < STILL
+
+    def _halt(self, reason: str) -> None:
+        """Drop everything, ramp to rest, and stay stopped."""
+        self._servo.hold()
+        self._leases.revoke()
+        if self._modes.mode is Mode.STOPPED:
+            self._modes.reason = reason
+        else:
+            self._modes.to(Mode.STOPPED, reason)
+
+    def _fail(self, error: ArmError) -> None:
+        self._servo.hold()
+        self._leases.revoke()
+        self._modes.to(Mode.FAULT, str(error))
+
+    def _encode(self, body: Body) -> bytes:
+        self._sent += 1
+        return encode(body, self._sent, time.monotonic_ns())
+
+    # ---------------------------------------------------------------- requests
+
+    def _handle(self, request: Request) -> Body:
+        if request.payload is None:
+            return Refusal("malformed", f"a request is one frame of at most {MAX_REQUEST_BYTES} bytes")
+        try:
+            body = decode(request.payload).body
+            handler = self._handlers.get(type(body))
+            if handler is None:
+                return Refusal("malformed", f"{type(body).__name__} is not a request")
+            return handler(body)
+        except WireError as error:
+            return Refusal("malformed", str(error)[:MAX_REASON_LENGTH])
+        except Refused as error:
+            return Refusal(error.reason, error.detail)
+
+    def _tell_spec(self, _: SpecRequest) -> Body:
+        return Spec(self._arm.spec, self.state_endpoint, self._scene is not None)
+
+    def _acquire(self, body: AcquireLease) -> Body:
+        self._refuse_when_unable()
+        now_ns = time.monotonic_ns()
+        self._watch(now_ns)  # a lease that lapsed since the last tick ends here, its waypoints with it
+        grant = self._leases.acquire(body.holder, body.ttl_s, now_ns)
+        if self._at_rest():
+            # The arm may have been pushed since it came to rest: take over where it stands. The gripper keeps its
+            # command, or an object in it would be let go.
+            spec = self._arm.spec
+            measured = np.clip(self._reading.positions, spec.lower, spec.upper)
+            self._servo.engage(measured, self._set_point.gripper_width)
+        self._modes.to(Mode.ACTIVE, "")
+        return Lease(grant.token, grant.holder, grant.expires_ns)
+
+    def _renew(self, body: RenewLease) -> Body:
+        self._refuse_when_unable()
+        grant = self._leases.renew(body.token, time.monotonic_ns())
+        return Lease(grant.token, grant.holder, grant.expires_ns)
+
+    def _release(self, body: ReleaseLease) -> Body:
+        self._refuse_when_unable()
+        holder = self._leases.holder
+        self._leases.release(body.token, time.monotonic_ns())
+        self._servo.hold()
+        self._modes.to(Mode.HOLDING, f"{holder} gave the lease back")
+        return Done()
+
+    def _move(self, body: Waypoints) -> Body:
+        self._refuse_when_unable()
+        now_ns = time.monotonic_ns()
+        self._leases.check_command(body.token, body.sequence, body.deadline_ns, now_ns)
+        clamps = self._servo.accept(body.waypoints, now_ns)
+        self._leases.renew(body.token, now_ns)
+        return Accepted(body.sequence, clamps)
+
+    def _stop(self, body: Stop) -> Body:
+        if self._modes.mode is Mode.FAULT:
+            raise Refused("fault", f"the driver no longer commands the arm: {self._modes.reason}")
+        if not self._finishing:
+            self._halt(body.reason[:MAX_REASON_LENGTH] or "someone called stop")
+        return Done()
+
+    def _reset(self, _: Reset) -> Body:
+        if self._modes.mode is Mode.FAULT or self._finishing:
+            self._refuse_when_unable()
+        if self._modes.mode is Mode.STOPPED:
+            self._modes.to(Mode.IDLE, "")
+        return Done()
+
+    def _place(self, body: PlaceObjects) -> Body:
+        if self._scene is None:
+            raise Refused("no-scene", f"{self._arm.spec.name} is not simulated; place the objects by hand")
+        self._refuse_when_unable()
+        self._leases.check(body.token, time.monotonic_ns())
+        for item in body.objects:
+            if max(map(abs, item.position)) > OBJECT_RANGE:
+                raise Refused("out-of-workspace", f"{item.name} would be more than {OBJECT_RANGE:g} m away")
+            if abs(math.hypot(*item.orientation) - 1.0) > 1e-3:
+                raise Refused("malformed", f"the orientation of {item.name} is not a unit quaternion (x, y, z, w)")
+        try:
+            self._scene.place(body.objects)
+        except ConfigurationError as error:
+            raise Refused("unknown-object", str(error)) from error
+        self._epoch += 1
+        return Done()
+
+    def _refuse_when_unable(self) -> None:
+        if self._modes.mode is Mode.FAULT:
+            raise Refused("fault", f"{self._modes.reason}; mend that and start the driver again")
+        if self._modes.mode is Mode.STOPPED:
+            way_out = "" if self._finishing else "; send a reset first"
+            raise Refused("stopped", self._modes.reason + way_out)
+
+
+def _check_reading(reading: Reading, dof: int) -> None:
+    """Raise `ArmError` unless the reading has `dof` joints and finite numbers only."""
+    if len(reading.positions) != dof or len(reading.velocities) != dof:
+        raise ArmError(f"the arm reported {len(reading.positions)} joints where its specification has {dof}")
+    if not math.isfinite(sum(reading.positions) + sum(reading.velocities) + reading.gripper_width):
+        raise ArmError("the arm reported a number that is not finite")

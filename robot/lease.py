@@ -1,0 +1,102 @@
+"""One writer at a time: a lease that must be kept alive, and commands that must come from its holder, in order.
+
+Everything is refused with `Refused` and a reason of `messages.REASONS`; nothing here reads a clock, so every
+instant is the caller's `now_ns`.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+
+from robot.errors import Refused
+
+TTL_RANGE_S = (0.05, 10.0)
+MAX_HOLDER_LENGTH = 64
+
+
+@dataclass(frozen=True)
+class Grant:
+    """A lease as it stands: its secret `token`, the `holder`'s name, and when it lapses unless renewed."""
+
+    token: str
+    holder: str
+    ttl_ns: int
+    expires_ns: int
+
+
+class LeaseDesk:
+    """Grants the one lease, renews it, and says which commands may pass under it."""
+
+    def __init__(self) -> None:
+        self._grant: Grant | None = None
+        self._sequence = -1
+
+    @property
+    def holder(self) -> str:
+        """Name of the lease's holder, empty when it is free."""
+        return self._grant.holder if self._grant else ""
+
+    def acquire(self, holder: str, ttl_s: float, now_ns: int) -> Grant:
+        """Grant the lease. Raises `Refused`: "malformed" name, "bad-ttl", or "held" by another."""
+        if not 0 < len(holder) <= MAX_HOLDER_LENGTH:
+            raise Refused("malformed", f"a holder's name has 1 to {MAX_HOLDER_LENGTH} characters, not {len(holder)}")
+        lowest, highest = TTL_RANGE_S
+        if not lowest <= ttl_s <= highest:
+            raise Refused("bad-ttl", f"a time-to-live is {lowest} to {highest} s, not {ttl_s:g} s")
+        if self._grant is not None and now_ns < self._grant.expires_ns:
+            left_s = (self._grant.expires_ns - now_ns) * 1e-9
+            raise Refused("held", f"{self._grant.holder} has the lease for another {left_s:.2f} s unless renewed")
+        ttl_ns = round(ttl_s * 1e9)
+        self._grant = Grant(secrets.token_hex(16), holder, ttl_ns, now_ns + ttl_ns)
+        self._sequence = -1
+        return self._grant
+
+    def renew(self, token: str, now_ns: int) -> Grant:
+        """Keep the lease for another time-to-live from now. Raises `Refused`: "not-holder"."""
+        grant = self._held(token, now_ns)
+        self._grant = Grant(grant.token, grant.holder, grant.ttl_ns, now_ns + grant.ttl_ns)
+        return self._grant
+
+    def check(self, token: str, now_ns: int) -> None:
+        """Let the holder pass. Raises `Refused`: "not-holder"."""
+        self._held(token, now_ns)
+
+    def check_command(self, token: str, sequence: int, deadline_ns: int, now_ns: int) -> None:
+        """Let one command pass, and its sequence number never again, even when the command is then refused.
+
+        Raises `Refused`: "not-holder", "stale-sequence" for a number that has not grown, "late" past the deadline.
+        """
+        self._held(token, now_ns)
+        if sequence <= self._sequence:
+            raise Refused("stale-sequence", f"command {sequence} came after {self._sequence}; each needs a larger one")
+        self._sequence = sequence
+        if now_ns > deadline_ns:
+            raise Refused("late", f"command {sequence} came {(now_ns - deadline_ns) * 1e-6:.1f} ms past its deadline")
+
+    def release(self, token: str, now_ns: int) -> None:
+        """Take the lease back from its holder. Raises `Refused`: "not-holder"."""
+        self._held(token, now_ns)
+        self._grant = None
+
+    def revoke(self) -> None:
+        """Take the lease from whoever has it; nothing happens when no one does."""
+        self._grant = None
+
+    def lapse(self, now_ns: int) -> str:
+        """Return the holder's name, once, when the lease has run out by now; otherwise an empty string."""
+        if self._grant is None or now_ns < self._grant.expires_ns:
+            return ""
+        holder = self._grant.holder
+        self._grant = None
+        return holder
+
+    def _held(self, token: str, now_ns: int) -> Grant:
+        grant = self._grant
+        # Compared as bytes: compare_digest takes text only when it is ASCII, and a token is whatever a peer sent.
+        if grant is None or not secrets.compare_digest(token.encode(errors="replace"), grant.token.encode()):
+            owner = f"{grant.holder} has it" if grant else "it is free"
+            raise Refused("not-holder", f"this token is not that of the current lease ({owner}); acquire it first")
+        if now_ns >= grant.expires_ns:
+            raise Refused("not-holder", "the lease lapsed before this came; acquire it again")
+        return grant

@@ -1,0 +1,49 @@
+"""Following the simulated objects: for the judge and the simulated camera, kept apart so that an agent never does."""
+
+from __future__ import annotations
+
+import time
+from types import TracebackType
+
+from robot.addresses import STATE
+from robot.messages import SceneState
+from robot.subscription import Subscription
+
+
+class SceneClient:
+    """The scenes that the driver of a simulated arm publishes at `state_address`, for one thread.
+
+    Raises `ConfigurationError` for an address that is not loopback.
+    """
+
+    def __init__(self, state_address: str = STATE) -> None:
+        self._scenes: Subscription[SceneState] = Subscription(state_address, b"scene", SceneState)
+
+    def newest(self) -> SceneState | None:
+        """Return the newest scene that has come so far, without waiting; None before the first."""
+        self._scenes.drain()
+        return self._scenes.history[-1] if self._scenes.history else None
+
+    def latest(self, timeout_s: float = 0.5, after_ns: int = 0, epoch: int = 0) -> SceneState:
+        """Return the newest scene captured after the monotonic `after_ns`, of at least `epoch`.
+
+        Waits for one; raises `ConnectionLost` when none came in `timeout_s`.
+        """
+        deadline = time.monotonic() + timeout_s
+        scene = self.newest()
+        while scene is None or scene.time_ns <= after_ns or scene.epoch < epoch:
+            self._scenes.wait(max(0.0, deadline - time.monotonic()))
+            scene = self.newest()
+        return scene
+
+    def close(self) -> None:
+        """Stop following."""
+        self._scenes.close()
+
+    def __enter__(self) -> SceneClient:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

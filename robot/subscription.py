@@ -1,0 +1,89 @@
+"""Following one topic of a publisher: the newest first, old ones dropped, and an error when nothing comes."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from types import TracebackType
+from typing import Generic, TypeVar
+
+import zmq
+
+from robot import sockets
+from robot.errors import ConnectionLost, WireError
+from robot.messages import Message, decode
+
+M = TypeVar("M", bound=Message)
+
+QUEUE = 500
+MAX_DRAINED = 50_000
+
+
+class Subscription(Generic[M]):
+    """The messages of type `kind` on `topic` at `address`, the last `keep` of them in `history`, oldest first.
+
+    Not safe to share between threads. Raises `ConfigurationError` for an address that is not loopback.
+    """
+
+    def __init__(self, address: str, topic: bytes, kind: type[M], keep: int = 1) -> None:
+        self.address = address
+        self.history: deque[M] = deque(maxlen=keep)
+        self._kind = kind
+        self._topic = topic
+        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        self._socket = sockets.make(self._context, zmq.SUB, QUEUE)
+        try:
+            self._socket.setsockopt(zmq.SUBSCRIBE, topic)
+            sockets.connect(self._socket, address)
+        except BaseException:
+            self.close()
+            raise
+
+    def drain(self) -> int:
+        """Take in everything that has come, without waiting, and return how many messages that was.
+
+        Raises `WireError` when the publisher does not speak this wire.
+        """
+        # Collected raw first: after a long pause only the messages that will be kept are worth decoding.
+        waiting: deque[bytes] = deque(maxlen=self.history.maxlen)
+        count = 0
+        try:
+            for _ in range(MAX_DRAINED):
+                frames = self._socket.recv_multipart(zmq.NOBLOCK)
+                if len(frames) == 2 and frames[0] == self._topic:
+                    waiting.append(frames[1])
+                    count += 1
+        except zmq.Again:
+            pass  # the queue is empty, which is what was wanted
+        for payload in waiting:
+            body = decode(payload).body
+            if not isinstance(body, self._kind):
+                raise WireError(f"{self.address} sent {type(body).__name__} on {self._topic.decode()}")
+            self.history.append(body)
+        return count
+
+    def wait(self, timeout_s: float) -> None:
+        """Wait until something has come, and take it in. Raises `ConnectionLost` after `timeout_s`, `WireError`."""
+        deadline = time.monotonic() + timeout_s
+        while not self.drain():
+            left_s = deadline - time.monotonic()
+            if left_s <= 0 or not self._socket.poll(max(1, round(left_s * 1000))):
+                if self.drain():
+                    return
+                raise ConnectionLost(
+                    f"nothing on the topic {self._topic.decode()} from {self.address} within {timeout_s:g} s; "
+                    "is the process that publishes it running?"
+                )
+
+    def close(self) -> None:
+        """Stop following."""
+        self._socket.close()
+        self._context.term()
+
+    def __enter__(self) -> Subscription[M]:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

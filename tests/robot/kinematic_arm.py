@@ -1,0 +1,103 @@
+"""A small arm for the driver's tests: the Panda's specification, joints that follow their set-points with a lag, and
+one cube. Its address is a JSON object of `Options`."""
+
+from __future__ import annotations
+
+import time
+
+import msgspec
+import numpy as np
+
+from robot.arm import ArmSpec, ObjectPose, Reading, Vector
+from robot.errors import ArmError, ConfigurationError
+from tests.robot.panda import panda_spec
+
+LAG = 0.6
+"""Share of the way to its set-point that a joint goes in one tick."""
+
+
+class Options(msgspec.Struct, forbid_unknown_fields=True):
+    """How this arm behaves: where it starts, and after how many reads or writes, if any, it fails and how."""
+
+    start: tuple[float, ...] = ()
+    read_fails_after: int = 0
+    write_fails_after: int = 0
+    silent_after: int = 0
+    not_finite_after: int = 0
+    diary: str = ""
+
+
+class KinematicArm:
+    """An arm without a scene."""
+
+    def __init__(self, options: Options) -> None:
+        self.spec: ArmSpec = panda_spec()
+        self._options = options
+        self._position = np.array(options.start or self.spec.home)
+        self._velocity = np.zeros(self.spec.dof)
+        self._gripper = 0.08
+        self._reads = 0
+        self._writes = 0
+        self._time_ns = 0
+
+    def _note(self, text: str) -> None:
+        if self._options.diary:
+            with open(self._options.diary, "a", encoding="utf-8") as diary:
+                diary.write(text + "\n")
+
+    def start(self) -> None:
+        self._note("start")
+
+    def read(self) -> Reading:
+        self._reads += 1
+        if 0 < self._options.read_fails_after < self._reads:
+            raise ArmError("the cable was pulled")
+        if not 0 < self._options.silent_after < self._reads:
+            self._time_ns = time.monotonic_ns()
+        positions = tuple(self._position.tolist())
+        if 0 < self._options.not_finite_after < self._reads:
+            positions = (float("nan"), *positions[1:])
+        return Reading(self._time_ns, positions, tuple(self._velocity.tolist()), self._gripper)
+
+    def write(self, positions: Vector, gripper_width: float) -> None:
+        self._writes += 1
+        if 0 < self._options.write_fails_after < self._writes:
+            raise ArmError("a joint is too hot")
+        step = LAG * (positions - self._position)
+        self._velocity = step * self.spec.rate_hz
+        self._position = self._position + step
+        self._gripper = gripper_width
+
+    def park(self) -> None:
+        self._note(f"park at {np.abs(self._velocity).max():.4f} rad/s")
+
+    def close(self) -> None:
+        self._note("close")
+
+
+class KinematicArmWithScene(KinematicArm):
+    """The same arm with a cube beside it."""
+
+    def __init__(self, options: Options) -> None:
+        super().__init__(options)
+        self._cube = ObjectPose("cube", (0.5, 0.0, 0.02), (0.0, 0.0, 0.0, 1.0))
+
+    def objects(self) -> tuple[ObjectPose, ...]:
+        return (self._cube,)
+
+    def place(self, objects: tuple[ObjectPose, ...]) -> None:
+        for item in objects:
+            if item.name != "cube":
+                raise ConfigurationError(f"there is no object called '{item.name}'; known: cube")
+        for item in objects:
+            self._cube = item
+
+
+def make_bare(address: str | None) -> KinematicArm:
+    """The factory named by the entry point `bare`."""
+    return KinematicArm(msgspec.json.decode(address or "{}", type=Options))
+
+
+def make_scene(address: str | None) -> KinematicArmWithScene:
+    """The factory named by the entry point `scene`."""
+    return KinematicArmWithScene(msgspec.json.decode(address or "{}", type=Options))
