@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
 import pinocchio as pin
 
 from robot.arm import Vector
@@ -33,9 +32,10 @@ def straight_waypoints(
     """Return `count` waypoints, evenly spaced in time, that take the tool from `start` to `end` in a straight line.
 
     `seed` (n,) rad are the joints at `start`; the first waypoint is one step after it, the last is at `end` at
-    `start_ns` + `duration_s`. Every waypoint is solved from the one before (leant a little towards the
-    arm's home), and from nowhere else, so the posture never flips on the way. All carry `gripper_width` (m). Raises `UnreachableError` when a point of the line
-    cannot be reached in that way, `ConfigurationError` when `count` or `duration_s` is not positive.
+    `start_ns` + `duration_s`. Every waypoint is solved from the one before (leant a little towards the arm's
+    home), and from nowhere else, so the posture never flips on the way. All carry `gripper_width` (m). Raises
+    `UnreachableError` when a point of the line cannot be reached in that way, `ConfigurationError` when `count`
+    or `duration_s` is not positive.
     """
     if count < 1 or not duration_s > 0.0:
         raise ConfigurationError(f"a line needs at least one waypoint and some time, not {count} in {duration_s} s")
@@ -47,7 +47,8 @@ def straight_waypoints(
     for index in range(1, count + 1):
         share = index / count
         rotation = start.rotation @ pin.exp3(share * turn)
-        joints = kinematics.inverse(Pose(start.position + share * travel, rotation), joints + pull * (kinematics.home - joints), restarts=0)
+        target = Pose(start.position + share * travel, rotation)
+        joints = kinematics.inverse(target, joints + pull * (kinematics.home - joints), restarts=0)
         time_ns = start_ns + round(share * duration_s * 1e9)
-        waypoints.append(Waypoint(time_ns, tuple(np.asarray(joints).tolist()), gripper_width))
+        waypoints.append(Waypoint(time_ns, tuple(joints.tolist()), gripper_width))
     return tuple(waypoints)

@@ -1,0 +1,71 @@
+"""The quickest stop within acceleration and jerk limits, each joint by itself.
+
+A motion, here and in the governor, is an array of rows position, velocity and acceleration (3, n).
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import numpy as np
+import ruckig
+from numpy.typing import NDArray
+
+from robot.arm import ArmSpec
+
+Motion: TypeAlias = NDArray[np.float64]
+
+
+class Brake:
+    """One stop, planned from one motion; planning again replaces it."""
+
+    def __init__(self, spec: ArmSpec) -> None:
+        self._planner = ruckig.Ruckig(spec.dof)
+        self._trajectory = ruckig.Trajectory(spec.dof)
+        request = ruckig.InputParameter(spec.dof)
+        request.control_interface = ruckig.ControlInterface.Velocity
+        request.synchronization = ruckig.Synchronization.No
+        request.max_velocity = list(spec.velocity)
+        request.max_acceleration = list(spec.acceleration)
+        request.max_jerk = list(spec.jerk)
+        request.target_velocity = [0.0] * spec.dof
+        request.target_acceleration = [0.0] * spec.dof
+        self._request = request
+        self._jerk = np.asarray(spec.jerk)
+        self._motion: Motion = np.zeros((3, spec.dof))
+
+    @property
+    def duration(self) -> float:
+        """Seconds until the slowest joint rests."""
+        return float(self._trajectory.duration)
+
+    def plan(self, motion: Motion) -> bool:
+        """Plan the stop from `motion` (3, n), finite; return whether there is one."""
+        request = self._request
+        self._motion = motion
+        request.current_position, request.current_velocity, request.current_acceleration = motion.tolist()
+        return bool(self._planner.calculate(request, self._trajectory) == ruckig.Result.Working)
+
+    def at(self, time: float) -> Motion:
+        """Return the motion (3, n) at `time` s after the start; at rest from `duration` on."""
+        if time >= self._trajectory.duration:
+            motion = np.array(self._trajectory.at_time(self._trajectory.duration))
+            motion[1:] = 0.0
+            return motion
+        return np.array(self._trajectory.at_time(time))
+
+    def extent(self) -> NDArray[np.float64]:
+        """Return a least and a greatest position that the way keeps within, rows of (2, n) rad.
+
+        They are those of its ends, unless the acceleration is already more than the stop needs: then the joint
+        turns round once, within the time that the acceleration takes to fade, and the bound covers that.
+        """
+        position, velocity, acceleration = self._motion
+        fading = np.abs(acceleration) / self._jerk
+        end = np.array(self._trajectory.at_time(self._trajectory.duration)[0])
+        lower, upper = np.minimum(position, end), np.maximum(position, end)
+        turning = velocity * (velocity + 0.5 * acceleration * fading) < 0.0
+        if turning.any():
+            turn = np.where(turning, position + velocity * fading, position)
+            lower, upper = np.minimum(lower, turn), np.maximum(upper, turn)
+        return np.array((lower, upper))

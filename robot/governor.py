@@ -1,0 +1,182 @@
+"""The last guard between any set-point and the arm.
+
+It keeps one promise: from every set-point that it lets through there is a stop, within acceleration and jerk
+limits, that stays within the joints' limits, inside the workspace and above the table. A request that would
+break the promise, or a limit, is replaced by the next point of the stop that was verified before it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from robot.arm import ArmSpec, Vector
+from robot.brake import Brake, Motion
+from robot.errors import ArmError
+from robot.kinematics import Kinematics
+
+# Rounding only: far below anything an arm can feel.
+_RELATIVE = 1e-3
+_POSITION_SLACK = 1e-6
+# An arm at rest may be found this far outside its limits (sag, a nudge); further out a person must look.
+START_JOINT_SLACK = 0.02
+START_TOOL_SLACK = 0.02
+
+
+class Governor:
+    """Guards one arm; `engage` first. `motion` (3, n) is the last one let through."""
+
+    def __init__(self, spec: ArmSpec, kinematics: Kinematics) -> None:
+        self._spec = spec
+        self._kinematics = kinematics
+        self._period = 1.0 / spec.rate_hz
+        self._jerk_doubled = 2.0 * np.asarray(spec.jerk)
+        self._velocity = (1.0 + _RELATIVE) * np.asarray(spec.velocity)
+        self._step, kinds = _step_checks(self._period)
+        limits = {"jerk": spec.jerk, "acceleration": spec.acceleration, "velocity": spec.velocity}
+        self._step_kinds = kinds
+        self._step_limits = (1.0 + _RELATIVE) * np.array([limits[kind] for kind in kinds])
+        self._reach = kinematics.reach_bounds()
+        self._both = np.empty((6, spec.dof))
+        self._verified = Brake(spec)
+        self._candidate = Brake(spec)
+
+    def engage(self, position: Vector) -> None:
+        """Take over at rest at `position` (n,) rad.
+
+        Raises `ArmError` when that is not finite or well outside the limits; a little outside is taken as it
+        is, and the limit is moved there until the next call.
+        """
+        spec = self._spec
+        if position.shape != (spec.dof,) or not np.isfinite(position).all():
+            raise ArmError(f"the arm {spec.name!r} reports joint positions that are not {spec.dof} finite numbers")
+        lower, upper = np.asarray(spec.lower), np.asarray(spec.upper)
+        outside = np.maximum(lower - position, position - upper)
+        worst = int(outside.argmax())
+        if outside[worst] > START_JOINT_SLACK:
+            raise ArmError(
+                f"joint {spec.joint_names[worst]!r} is at {position[worst]:.3f} rad, outside its limits "
+                f"{lower[worst]:.3f} to {upper[worst]:.3f}; move the arm back by hand and try again"
+            )
+        tool = self._kinematics.position(position)
+        box_lower, box_upper = workspace(spec)
+        if max((box_lower - tool).max(), (tool - box_upper).max()) > START_TOOL_SLACK:
+            raise ArmError(
+                f"the tool is at ({tool[0]:.3f}, {tool[1]:.3f}, {tool[2]:.3f}) m, outside the workspace "
+                f"{tuple(box_lower.tolist())} to {tuple(box_upper.tolist())}; move the arm back by hand and try again"
+            )
+        self._lower = np.minimum(lower, position) - _POSITION_SLACK
+        self._upper = np.maximum(upper, position) + _POSITION_SLACK
+        self._box_lower = np.minimum(box_lower, tool) - _POSITION_SLACK
+        self._box_upper = np.maximum(box_upper, tool) + _POSITION_SLACK
+        self.motion: Motion = np.zeros((3, spec.dof))
+        self.motion[0] = position
+        self._verified.plan(self.motion)
+        self._brake_time = 0.0
+        self._look(self.motion[0])
+
+    def admit(self, request: Motion) -> tuple[Motion, tuple[str, ...]]:
+        """Return the motion (3, n) to command one period after the last one, and what was wrong with `request`.
+
+        `request` is a motion (3, n); it is returned itself, with no reasons, when nothing was wrong.
+        """
+        reasons = self._faults(request)
+        if reasons:
+            self._brake_time += self._period
+            self.motion = self._verified.at(self._brake_time)
+            return self.motion, reasons
+        self._verified, self._candidate = self._candidate, self._verified
+        self._brake_time = 0.0
+        self.motion = request
+        return request, ()
+
+    def _faults(self, request: Motion) -> tuple[str, ...]:
+        """Name everything wrong with `request`; when nothing is, `_candidate` holds its verified stop."""
+        self._both[:3] = self.motion
+        self._both[3:] = request
+        within = np.abs(self._step @ self._both) <= self._step_limits
+        # Where the velocity goes while the acceleration is taken back.
+        acceleration = request[2]
+        peak = np.abs(request[1] + acceleration * np.abs(acceleration) / self._jerk_doubled) <= self._velocity
+        if not (within.all() and peak.all()):
+            if not np.isfinite(request).all():
+                return ("not-finite",)
+            bad = {kind for kind, row in zip(self._step_kinds, within.all(axis=1), strict=True) if not row}
+            if not peak.all():
+                bad.add("velocity")
+            return tuple(sorted(bad))
+        if not self._candidate.plan(request):
+            return ("acceleration",)
+        extent = self._candidate.extent()
+        if (extent[0] < self._lower).any() or (extent[1] > self._upper).any():
+            return ("position",)
+        return self._tool_faults(request, extent)
+
+    def _tool_faults(self, request: Motion, extent: NDArray[np.float64]) -> tuple[str, ...]:
+        """Whether the candidate's stop keeps the tool in its box, looking no closer than it must."""
+        if self._clear(extent):
+            return ()
+        self._look(request[0])
+        if self._clear(extent):
+            return ()
+        if self._room >= 0.0:
+            time, end = 0.0, self._candidate.duration
+            while time < end:
+                time += self._period
+                tool = self._kinematics.position(self._candidate.at(time)[0])
+                if (tool < self._box_lower).any() or (tool > self._box_upper).any():
+                    break
+            else:
+                return ()
+        else:
+            tool = self._kinematics.position(request[0])
+        above = tool[2] >= max(self._spec.table_height - _POSITION_SLACK, self._box_lower[2])
+        return ("workspace",) if above else ("table",)
+
+    def _look(self, joints: Vector) -> None:
+        """Measure how far the tool is from the nearest face of its box, at `joints` (n,)."""
+        tool = self._kinematics.position(joints)
+        self._looked_at = joints
+        self._room = float(min((tool - self._box_lower).min(), (self._box_upper - tool).min()))
+
+    def _clear(self, extent: NDArray[np.float64]) -> bool:
+        """Whether joints that stay within `extent` (2, n) cannot take the tool as far as the nearest face."""
+        return bool(self._reach @ np.abs(extent - self._looked_at).max(axis=0) <= self._room)
+
+
+def workspace(spec: ArmSpec) -> tuple[Vector, Vector]:
+    """Return the lower and the upper corner (3,) m of where the tool may be: the workspace above the table."""
+    lower = np.array(spec.workspace.lower)
+    lower[2] = max(lower[2], spec.table_height)
+    return lower, np.array(spec.workspace.upper)
+
+
+def _step_checks(period: float) -> tuple[NDArray[np.float64], tuple[str, ...]]:
+    """What one period's step must satisfy, as linear forms (k, 6) of the motion before and the motion after.
+
+    Let s run from 0 to 1 over the period. The differences of positions that an observer takes over several
+    periods are sums of integrals of the jerk (or acceleration) over single periods, with fixed weights in s.
+    Bounding each such integral by what a signal within the limit could reach therefore bounds every observed
+    velocity, acceleration and jerk, however requests and stops follow each other.
+    """
+    t = period
+    before_p, before_v, before_a, after_p, after_v, after_a = np.eye(6)
+    moved = after_p - before_p
+    jerk_0 = (after_a - before_a) / t  # weight 1
+    jerk_1 = (after_v - before_v - t * before_a) / t**2  # weight 1 - s
+    jerk_2 = (moved - t * before_v - 0.5 * t**2 * before_a) / t**3  # weight (1 - s)² / 2
+    first = 0.5 * jerk_0 - jerk_1 + jerk_2  # weight s² / 2: the oldest period of a third difference
+    middle = 0.5 * jerk_0 + jerk_1 - 2.0 * jerk_2  # weight 1/2 + s - s²: the middle one
+    rows = (
+        ("jerk", jerk_0),
+        ("jerk", 2.0 * jerk_1),
+        ("jerk", 6.0 * jerk_2),
+        ("jerk", 6.0 * first),
+        ("jerk", 1.5 * middle),
+        ("acceleration", after_a),
+        ("acceleration", 2.0 * (moved - t * before_v) / t**2),
+        ("acceleration", 2.0 * (t * after_v - moved) / t**2),
+        ("velocity", after_v),
+        ("velocity", moved / t),
+    )
+    return np.array([row for _, row in rows]), tuple(kind for kind, _ in rows)
