@@ -1,0 +1,11 @@
+"""Data sets on disk: LeRobotDataset v3.0, written one atomic episode at a time, read, checked and mended.
+
+One format for everything: what teleoperation records, what play generates and what training reads.
+"""
+
+from robot.dataset.encode import EncodedEpisode, encode_episode
+from robot.dataset.reader import Dataset
+from robot.dataset.schema import DatasetInfo, Feature
+from robot.dataset.writer import DatasetWriter
+
+__all__ = ["Dataset", "DatasetInfo", "DatasetWriter", "EncodedEpisode", "Feature", "encode_episode"]

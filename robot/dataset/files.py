@@ -1,0 +1,101 @@
+"""Files that appear whole or not at all: written beside their place as `.tmp`, then renamed there in a chosen order."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from robot.errors import DatasetError
+
+SUFFIX = ".tmp"
+
+
+class Staging:
+    """A batch of files on their way into `root`.
+
+    `add` writes each beside its place; `publish` renames some of them to their places, in the order given; `discard`
+    takes back what was not published. With `durable`, contents and renames reach the disk before `publish` returns,
+    so the order also holds through a power cut; without it, it holds through anything but that.
+    """
+
+    def __init__(self, root: Path, durable: bool) -> None:
+        self._root = root
+        self._durable = durable
+        self._waiting: dict[str, Path] = {}
+
+    def add(self, relative: str, data: bytes) -> None:
+        """Write `data` beside `relative`. Raises OSError (disk full, read-only)."""
+        final = self._root / relative
+        if not final.parent.is_dir():
+            self._make_folder(final.parent)
+        staged = final.with_name(final.name + SUFFIX)
+        self._waiting[relative] = staged
+        with open(staged, "wb") as file:
+            file.write(data)
+            if self._durable:
+                file.flush()
+                os.fsync(file.fileno())
+
+    def publish(self, *relatives: str) -> None:
+        """Rename these to their places, in this order. Raises OSError; those already renamed stay."""
+        for relative in relatives:
+            os.replace(self._waiting[relative], self._root / relative)
+            del self._waiting[relative]
+        if self._durable:
+            for folder in {(self._root / relative).parent for relative in relatives}:
+                sync_folder(folder)
+
+    def discard(self) -> None:
+        """Remove what was added and not published."""
+        for staged in self._waiting.values():
+            staged.unlink(missing_ok=True)
+        self._waiting.clear()
+
+    def _make_folder(self, folder: Path) -> None:
+        missing = [folder, *folder.parents]
+        missing = [path for path in missing if not path.is_dir()]
+        folder.mkdir(parents=True, exist_ok=True)
+        if self._durable:
+            for path in missing:
+                sync_folder(path.parent)
+
+
+def replace_file(root: Path, relative: str, data: bytes, durable: bool = True) -> None:
+    """Write one file atomically. Raises OSError, and then leaves the old one as it was."""
+    staging = Staging(root, durable)
+    try:
+        staging.add(relative, data)
+        staging.publish(relative)
+    finally:
+        staging.discard()
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the folder's own entries (its renames) durable."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def lock_folder(root: Path) -> int:
+    """Lock a data set against other writers; returns a descriptor that holds the lock until it is closed.
+
+    The kernel drops the lock when the process ends, however it ends. Raises DatasetError when another holds it.
+    """
+    descriptor = os.open(root, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        raise DatasetError(f"another process is writing the data set {root}: wait for it or stop it") from None
+    return descriptor
+
+
+def leftovers(root: Path) -> Iterator[Path]:
+    """Files that a writer had begun when it was cut off."""
+    for folder in ("meta", "data", "videos"):
+        yield from sorted((root / folder).rglob("*" + SUFFIX))

@@ -1,0 +1,217 @@
+"""Reading a data set: what it holds, and each episode as arrays, pictures decoded.
+
+Reads the sets worldarm writes, one file per episode, and those of other programs, many episodes to a file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import av.error
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from robot.dataset.encode import decode_picture
+from robot.dataset.schema import DatasetInfo, Feature, read_info
+from robot.dataset.tables import Episode, VideoSpan, read_episodes, read_tasks
+from robot.errors import DatasetError
+
+Columns = dict[str, npt.NDArray[Any]]
+
+
+class Dataset:
+    """A data set open for reading; `Dataset.open(root)` makes one. It does not follow a writer that goes on."""
+
+    def __init__(self, root: Path, info: DatasetInfo, episodes: Sequence[Episode], tasks: Sequence[str]) -> None:
+        self.root = root
+        self.info = info
+        self.episodes = tuple(episodes)
+        self.tasks = tuple(tasks)
+        self._file_starts: dict[tuple[int, int], int] = {}
+        for episode in episodes:  # by index, so the first seen is the first in its file
+            self._file_starts.setdefault((episode.data_chunk, episode.data_file), episode.from_index)
+
+    @classmethod
+    def open(cls, root: Path) -> Dataset:
+        """The set under `root`. Raises DatasetError when it is absent, empty, half-written or not v3.0."""
+        root = Path(root)
+        info = read_info(root)
+        episodes = read_episodes(root, info)
+        if len(episodes) < info.total_episodes:
+            raise DatasetError(
+                f"{root} is half-written: it should hold {info.total_episodes} episodes and has {len(episodes)}; "
+                f"run `worldarm dataset repair {root}`"
+            )
+        if not episodes:
+            raise DatasetError(f"{root} is a data set without an episode: record or generate some first")
+        expected = 0
+        for number, episode in enumerate(episodes):
+            if episode.index != number or episode.from_index != expected:
+                raise DatasetError(f"{root} has a gap before episode {number}: run `worldarm dataset repair {root}`")
+            expected = episode.to_index
+        tasks = read_tasks(root)
+        return cls(root, info.with_totals(len(episodes), expected, len(tasks)), episodes, tasks)
+
+    @property
+    def features(self) -> Mapping[str, Feature]:
+        """Every column by name, the bookkeeping ones included."""
+        return self.info.features
+
+    @property
+    def lengths(self) -> npt.NDArray[np.int64]:
+        """Frames of each episode, (N,)."""
+        return np.array([episode.length for episode in self.episodes], dtype=np.int64)
+
+    def __len__(self) -> int:
+        return len(self.episodes)
+
+    def require(self, features: Mapping[str, Feature]) -> None:
+        """Raise DatasetError unless each of these is a column of the same shape; pictures may be images or videos."""
+        for name, wanted in features.items():
+            here = self.features.get(name)
+            if here is None:
+                raise DatasetError(f"{self.root} has no column {name!r}; it has {', '.join(self.features)}")
+            same_type = here.is_picture if wanted.is_picture else here.dtype == wanted.dtype
+            if not same_type or here.shape != wanted.shape:
+                raise DatasetError(
+                    f"the column {name!r} of {self.root} is {here.dtype} {here.shape}; "
+                    f"{wanted.dtype} {wanted.shape} is needed"
+                )
+
+    def episode(self, index: int, features: Sequence[str] | None = None) -> Columns:
+        """The columns of one episode of T frames, all or those named.
+
+        Numbers: (T, n), or (T,) for a feature of shape (1,). Pictures: (T, H, W, 3) uint8 RGB.
+        Raises DatasetError when the episode or a column is absent, or a file is missing or broken.
+        """
+        if not 0 <= index < len(self.episodes):
+            raise DatasetError(f"{self.root} has the episodes 0 to {len(self.episodes) - 1}; {index} is not among them")
+        names = list(self.features) if features is None else list(features)
+        if missing := [name for name in names if name not in self.features]:
+            raise DatasetError(f"{self.root} has no column {', '.join(missing)}; it has {', '.join(self.features)}")
+        episode = self.episodes[index]
+        stored = [name for name in names if self.features[name].dtype != "video"]
+        table = self._frames(episode, stored)
+        return {
+            name: self._video(name, episode) if name not in stored else _column(self.features[name], table[name])
+            for name in names
+        }
+
+    def fingerprint(self) -> str:
+        """A hash of what the episodes hold: their order, lengths, tasks and extras, and the bytes of their files.
+
+        The same wherever the set lies; another after any change to an episode. Reads each file once.
+        """
+        digest = hashlib.sha256()
+        what = {name: [feature.dtype, feature.shape] for name, feature in self.features.items()}
+        digest.update(json.dumps([self.info.fps, what, self.tasks]).encode())
+        for episode in self.episodes:
+            row = [episode.index, episode.length, episode.tasks, sorted(episode.extra.items())]
+            digest.update(json.dumps(row).encode())
+        for path in self.files():
+            digest.update(path.relative_to(self.root).as_posix().encode())
+            digest.update(_digest(path))
+        return digest.hexdigest()
+
+    def files(self) -> Iterator[Path]:
+        """The data and video files that the episodes use, each once, in order."""
+        relative: dict[str, None] = {}
+        for episode in self.episodes:
+            relative[self.info.data_file(episode.data_chunk, episode.data_file)] = None
+            for key, span in episode.videos.items():
+                relative[self.info.video_file(key, span.chunk, span.file)] = None
+        yield from (self.root / path for path in relative)
+
+    def _frames(self, episode: Episode, names: Sequence[str]) -> pa.Table:
+        path = self.root / self.info.data_file(episode.data_chunk, episode.data_file)
+        start = episode.from_index - self._file_starts[episode.data_chunk, episode.data_file]
+        table = read_frames(path, start, episode.length, [*names, "episode_index"])
+        if (table["episode_index"].to_numpy() != episode.index).any():
+            raise DatasetError(f"{path} holds other frames than those of episode {episode.index}: check the data set")
+        return table
+
+    def _video(self, name: str, episode: Episode) -> npt.NDArray[np.uint8]:
+        span = episode.videos[name]
+        path = self.root / self.info.video_file(name, span.chunk, span.file)
+        return decode_video(path, span, episode.length, self.info.fps)
+
+
+def read_frames(path: Path, start: int, length: int, names: Sequence[str], verify: bool = False) -> pa.Table:
+    """Rows [start, start + length) of a data file. Raises DatasetError when they are not all there."""
+    try:
+        with pq.ParquetFile(path, page_checksum_verification=verify) as file:
+            groups, before, first = [], 0, None
+            for number in range(file.num_row_groups):
+                rows = file.metadata.row_group(number).num_rows
+                if before < start + length and before + rows > start:
+                    groups.append(number)
+                    first = before if first is None else first
+                before += rows
+            table = file.read_row_groups(groups, columns=list(dict.fromkeys(names)))
+    except FileNotFoundError:
+        raise DatasetError(f"the data file {path} is missing: check the data set") from None
+    except (OSError, pa.ArrowException) as error:
+        raise DatasetError(f"the data file {path} cannot be read: {error}") from error
+    if absent := [name for name in names if name not in table.column_names]:
+        raise DatasetError(f"the data file {path} lacks the columns {', '.join(absent)}")
+    frames = table.slice(start - (first or 0), length)
+    if len(frames) != length:
+        raise DatasetError(f"the data file {path} ends {length - len(frames)} frames too early")
+    return frames
+
+
+def decode_video(path: Path, span: VideoSpan, length: int, fps: int) -> npt.NDArray[np.uint8]:
+    """The `length` frames of a span of a video file, (T, H, W, 3) uint8 RGB. Raises DatasetError."""
+    frames: dict[int, npt.NDArray[np.uint8]] = {}
+    try:
+        with av.open(str(path)) as container:
+            stream = container.streams.video[0]
+            if span.from_timestamp > 0 and stream.time_base is not None:
+                container.seek(int(span.from_timestamp / stream.time_base), stream=stream)
+            for frame in container.decode(stream):
+                if frame.pts is None or frame.time_base is None:
+                    continue
+                seconds = frame.pts * frame.time_base - Fraction(span.from_timestamp).limit_denominator(10**6)
+                number = round(seconds * fps)
+                if number >= length:
+                    break
+                if number >= 0:
+                    frames[number] = frame.to_ndarray(format="rgb24")
+    except FileNotFoundError:
+        raise DatasetError(f"the video {path} is missing: check the data set") from None
+    except (av.error.FFmpegError, IndexError) as error:
+        raise DatasetError(f"the video {path} cannot be decoded: {error}") from error
+    if len(frames) != length:
+        raise DatasetError(f"the video {path} has {len(frames)} of the {length} frames of its episode")
+    return np.stack([frames[number] for number in range(length)])
+
+
+def _column(feature: Feature, column: pa.ChunkedArray) -> npt.NDArray[Any]:
+    array = column.combine_chunks()
+    if feature.dtype == "image":
+        return np.stack([decode_picture(data or b"") for data in array.field("bytes").to_pylist()])
+    if feature.shape == (1,) and not pa.types.is_nested(array.type):
+        return np.asarray(array.to_numpy(zero_copy_only=False))
+    if pa.types.is_fixed_size_list(array.type) and len(feature.shape) == 1:
+        flat = array.flatten().to_numpy(zero_copy_only=False)
+        return np.asarray(flat).reshape(len(array), *feature.shape)
+    return np.array(array.to_pylist(), dtype=feature.dtype).reshape(len(array), *feature.shape)
+
+
+def _digest(path: Path) -> bytes:
+    digest = hashlib.sha256()
+    try:
+        with open(path, "rb") as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
+    except OSError as error:
+        raise DatasetError(f"{path} cannot be read: {error}") from error
+    return digest.digest()

@@ -1,0 +1,253 @@
+"""What a data set holds: its features, its `meta/info.json`, and where each of its files lies.
+
+The layout is LeRobotDataset v3.0. Every set also has five bookkeeping columns that the writer fills:
+`timestamp` (s, frame_index / fps), `frame_index`, `episode_index`, `index` (over the whole set), `task_index`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from robot.errors import DatasetError
+
+CODEBASE_VERSION = "v3.0"
+CHUNKS_SIZE = 1000  # files a chunk folder
+VECTOR_DTYPES = ("float32", "int64", "bool")
+PICTURE_DTYPES = ("image", "video")
+INFO_PATH = "meta/info.json"
+STATS_PATH = "meta/stats.json"
+TASKS_PATH = "meta/tasks.parquet"
+EPISODES_PATH = "meta/episodes/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet"
+DATA_PATH = "data/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet"
+VIDEO_PATH = "videos/{video_key}/chunk-{chunk_index:03d}/file-{file_index:03d}.mp4"
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One column of a data set.
+
+    dtype: "float32", "int64" or "bool" for numbers of shape (n,); "image" (PNG in the data file) or "video"
+    (AV1 in a file of its own) for pictures of shape (H, W, 3). A set written elsewhere may hold others.
+    names: one name a number, or None.
+    """
+
+    dtype: str
+    shape: tuple[int, ...] = (1,)
+    names: tuple[str, ...] | None = None
+    info: Mapping[str, Any] = field(default_factory=dict)  # what others keep about it: a video's codec
+
+    @property
+    def is_picture(self) -> bool:
+        return self.dtype in PICTURE_DTYPES
+
+
+BOOKKEEPING: Mapping[str, Feature] = {
+    "timestamp": Feature("float32"),
+    "frame_index": Feature("int64"),
+    "episode_index": Feature("int64"),
+    "index": Feature("int64"),
+    "task_index": Feature("int64"),
+}
+
+
+@dataclass(frozen=True)
+class DatasetInfo:
+    """`meta/info.json`: what the set is (fps, features, robot) and how much it holds (the totals).
+
+    features: every column, the five bookkeeping ones included.
+    metadata: what worldarm wants to remember about the whole set; plain JSON, under the key "worldarm".
+    other: keys of the file that worldarm does not use and keeps as they are.
+    """
+
+    fps: int
+    features: Mapping[str, Feature]
+    robot_type: str | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    total_episodes: int = 0
+    total_frames: int = 0
+    total_tasks: int = 0
+    chunks_size: int = CHUNKS_SIZE
+    data_path: str = DATA_PATH
+    video_path: str | None = None
+    other: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def user_features(self) -> dict[str, Feature]:
+        """The columns that the user's data fill, in order."""
+        return {name: feature for name, feature in self.features.items() if name not in BOOKKEEPING}
+
+    @property
+    def image_keys(self) -> tuple[str, ...]:
+        return tuple(name for name, feature in self.features.items() if feature.dtype == "image")
+
+    @property
+    def video_keys(self) -> tuple[str, ...]:
+        return tuple(name for name, feature in self.features.items() if feature.dtype == "video")
+
+    def data_file(self, chunk: int, file: int) -> str:
+        return self.data_path.format(chunk_index=chunk, file_index=file)
+
+    def video_file(self, key: str, chunk: int, file: int) -> str:
+        if self.video_path is None:
+            raise DatasetError(f"meta/info.json declares the video {key!r} but no video_path")
+        return self.video_path.format(video_key=key, chunk_index=chunk, file_index=file)
+
+    def next_file(self, chunk: int, file: int) -> tuple[int, int]:
+        """(chunk, file) after the given one: a full chunk folder rolls over to the next."""
+        return (chunk + 1, 0) if file + 1 >= self.chunks_size else (chunk, file + 1)
+
+    def with_totals(self, episodes: int, frames: int, tasks: int) -> DatasetInfo:
+        return replace(self, total_episodes=episodes, total_frames=frames, total_tasks=tasks)
+
+    def to_json(self) -> bytes:
+        """The bytes of `meta/info.json`."""
+        document = {
+            **self.other,
+            "codebase_version": CODEBASE_VERSION,
+            "robot_type": self.robot_type,
+            "fps": self.fps,
+            "total_episodes": self.total_episodes,
+            "total_frames": self.total_frames,
+            "total_tasks": self.total_tasks,
+            "chunks_size": self.chunks_size,
+            "splits": {"train": f"0:{self.total_episodes}"},
+            "data_path": self.data_path,
+            "video_path": self.video_path,
+            "features": {name: _feature_to_json(feature) for name, feature in self.features.items()},
+        }
+        if self.metadata:
+            document["worldarm"] = dict(self.metadata)
+        return json.dumps(document, indent=4, ensure_ascii=False, allow_nan=False).encode()
+
+
+def new_info(
+    fps: int, features: Mapping[str, Feature], robot_type: str | None, metadata: Mapping[str, Any] | None
+) -> DatasetInfo:
+    """The info of a set with no episode yet. Raises DatasetError when something in it cannot be written."""
+    if isinstance(fps, bool) or not isinstance(fps, int) or fps < 1:
+        raise DatasetError(f"fps must be a whole number of frames a second, at least 1; it is {fps!r}")
+    if not features:
+        raise DatasetError("a data set needs at least one feature")
+    for name, feature in features.items():
+        validate_feature(name, feature)
+    has_video = any(feature.dtype == "video" for feature in features.values())
+    with_info = {name: _with_video_info(feature, fps) for name, feature in features.items()}
+    info = DatasetInfo(
+        fps=fps,
+        features={**with_info, **BOOKKEEPING},
+        robot_type=robot_type,
+        metadata=dict(metadata or {}),
+        video_path=VIDEO_PATH if has_video else None,
+        other={"data_files_size_in_mb": 100, "video_files_size_in_mb": 200},
+    )
+    try:
+        info.to_json()
+    except (TypeError, ValueError) as error:
+        raise DatasetError(f"the data set's metadata is not plain JSON: {error}") from error
+    return info
+
+
+def validate_feature(name: str, feature: Feature) -> None:
+    """Raise DatasetError when the writer cannot store a feature of this name, type or shape."""
+    if name in BOOKKEEPING:
+        raise DatasetError(f"the feature name {name!r} is kept for the writer: choose another")
+    if not name or "/" in name or "\\" in name or name in (".", "..") or not name.isprintable():
+        raise DatasetError(f"the feature name {name!r} must be printable, not empty and without '/'")
+    if any(isinstance(size, bool) or not isinstance(size, int) or size < 1 for size in feature.shape):
+        raise DatasetError(f"the feature {name!r} has the shape {feature.shape}: each size must be a whole number ≥ 1")
+    if feature.is_picture:
+        if len(feature.shape) != 3 or feature.shape[2] != 3:
+            raise DatasetError(f"the {feature.dtype} {name!r} must have the shape (H, W, 3); it is {feature.shape}")
+        if feature.dtype == "video" and (feature.shape[0] % 2 or feature.shape[1] % 2):
+            raise DatasetError(f"the video {name!r} needs an even height and width; it is {feature.shape}")
+    elif feature.dtype in VECTOR_DTYPES:
+        if len(feature.shape) != 1:
+            raise DatasetError(f"the feature {name!r} must have the shape (n,); it is {feature.shape}")
+        if feature.names is not None and len(feature.names) != feature.shape[0]:
+            raise DatasetError(f"the feature {name!r} has {feature.shape[0]} numbers but {len(feature.names)} names")
+    else:
+        known = ", ".join((*VECTOR_DTYPES, *PICTURE_DTYPES))
+        raise DatasetError(f"the feature {name!r} has the type {feature.dtype!r}; the writer knows {known}")
+
+
+def read_info(root: Path) -> DatasetInfo:
+    """`meta/info.json` of the set under `root`. Raises DatasetError when it is absent, broken or not v3.0."""
+    path = root / INFO_PATH
+    if not root.is_dir():
+        raise DatasetError(f"there is no data set at {root}: the folder does not exist")
+    try:
+        document = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        raise DatasetError(f"{root} is not a data set: it has no {INFO_PATH}") from None
+    except (OSError, ValueError) as error:
+        raise DatasetError(f"{path} cannot be read: {error}") from error
+    try:
+        return _info_from_json(document)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise DatasetError(f"{path} is not the info of a LeRobotDataset: {error!r}") from error
+
+
+def _info_from_json(document: dict[str, Any]) -> DatasetInfo:
+    version = document["codebase_version"]
+    if version != CODEBASE_VERSION:
+        raise DatasetError(f"the data set is of version {version!r}; worldarm reads {CODEBASE_VERSION!r}")
+    features = {name: _feature_from_json(entry) for name, entry in document["features"].items()}
+    used = {
+        "codebase_version", "robot_type", "fps", "total_episodes", "total_frames", "total_tasks", "chunks_size",
+        "splits", "data_path", "video_path", "features", "worldarm",
+    }  # fmt: skip
+    return DatasetInfo(
+        fps=int(document["fps"]),
+        features=features,
+        robot_type=document.get("robot_type"),
+        metadata=dict(document.get("worldarm", {})),
+        total_episodes=int(document["total_episodes"]),
+        total_frames=int(document["total_frames"]),
+        total_tasks=int(document["total_tasks"]),
+        chunks_size=int(document.get("chunks_size", CHUNKS_SIZE)),
+        data_path=document.get("data_path", DATA_PATH),
+        video_path=document.get("video_path"),
+        other={key: value for key, value in document.items() if key not in used},
+    )
+
+
+def _feature_to_json(feature: Feature) -> dict[str, Any]:
+    names: list[str] | None = None if feature.names is None else list(feature.names)
+    if feature.is_picture and names is None:
+        names = ["height", "width", "channels"]
+    entry = {"dtype": feature.dtype, "shape": list(feature.shape), "names": names}
+    return {**entry, "info": dict(feature.info)} if feature.info else entry
+
+
+def _feature_from_json(entry: dict[str, Any]) -> Feature:
+    names = entry.get("names")
+    if isinstance(names, Mapping):  # older sets group the names: {"motors": [...]}
+        names = [name for group in names.values() for name in group]
+    dtype = str(entry["dtype"])
+    return Feature(
+        dtype=dtype,
+        shape=tuple(int(size) for size in entry["shape"]),
+        names=None if names is None or dtype in PICTURE_DTYPES else tuple(str(name) for name in names),
+        info=dict(entry.get("info") or {}),
+    )
+
+
+def _with_video_info(feature: Feature, fps: int) -> Feature:
+    if feature.dtype != "video":
+        return feature
+    height, width, channels = feature.shape
+    described = {
+        "video.height": height,
+        "video.width": width,
+        "video.channels": channels,
+        "video.codec": "av1",
+        "video.pix_fmt": "yuv420p",
+        "video.fps": fps,
+        "video.is_depth_map": False,
+        "has_audio": False,
+    }
+    return replace(feature, info=described)

@@ -1,0 +1,339 @@
+"""The one writer of a data set: each saved episode is committed whole, by a single rename, or not at all.
+
+One file per episode. Everything that can fail for want of space is written beside its place first; then the data
+and videos take their places, then the episode's row in `meta/episodes` does, and that rename is the commit. The
+totals and statistics follow; they can be derived from the rows, and `open` mends them after a crash in between.
+Data without a row is not part of the set, and the next episode replaces it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow.parquet as pq
+
+from robot.dataset import statistics
+from robot.dataset.encode import EncodedEpisode, encode_episode
+from robot.dataset.files import Staging, lock_folder, replace_file
+from robot.dataset.schema import (
+    INFO_PATH,
+    STATS_PATH,
+    TASKS_PATH,
+    DatasetInfo,
+    Feature,
+    new_info,
+    read_info,
+    validate_feature,
+)
+from robot.dataset.tables import (
+    Episode,
+    Extra,
+    VideoSpan,
+    check_extra,
+    frames_table,
+    read_episodes,
+    read_row_statistics,
+    read_tasks,
+    row_files,
+    row_table,
+    tasks_table,
+    to_parquet,
+)
+from robot.errors import DatasetError, RecordingError
+
+
+class DatasetWriter:
+    """Appends episodes to the data set under `root`; use as a context manager, or call `close`.
+
+    Only one writer at a time may hold a set. Processes that generate episodes together call `encode_episode`
+    themselves and send the result to the process that holds the writer, which calls `save_encoded`.
+
+    durable: each episode reaches the disk before `save_episode` returns, so that it also outlives a power cut. Without
+    it an episode outlives the death of the process at any instant, and saving waits for no disk.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        info: DatasetInfo,
+        episodes: Sequence[Episode],
+        tasks: Sequence[str],
+        totals: statistics.Statistics,
+        lock: int,
+        durable: bool,
+    ) -> None:
+        self.root = root
+        self._info = info
+        self._last = episodes[-1] if episodes else None
+        self._tasks = list(tasks)
+        self._totals = totals
+        self._lock: int | None = lock
+        self._durable = durable
+
+    @classmethod
+    def create(
+        cls,
+        root: Path,
+        fps: int,
+        features: Mapping[str, Feature],
+        robot_type: str | None,
+        metadata: Mapping[str, Any] | None = None,
+        *,
+        durable: bool = True,
+    ) -> DatasetWriter:
+        """A new, empty set in a folder that is absent or empty.
+
+        Raises DatasetError when the folder holds something or a feature cannot be stored; RecordingError when the
+        folder cannot be written.
+        """
+        root = Path(root)
+        info = new_info(fps, features, robot_type, metadata)
+        if (root / INFO_PATH).exists():
+            raise DatasetError(f"{root} already holds a data set: open it to append, or choose another folder")
+        try:
+            root.mkdir(parents=True, exist_ok=True)
+            lock = lock_folder(root)
+            try:
+                if any(root.iterdir()):
+                    raise DatasetError(f"{root} is not empty and holds no data set: choose another folder")
+                replace_file(root, INFO_PATH, info.to_json(), durable)
+            except BaseException:
+                os.close(lock)
+                raise
+        except OSError as error:
+            raise RecordingError(f"no data set can be made at {root}: {error}") from error
+        return cls(root, info, [], [], {}, lock, durable)
+
+    @classmethod
+    def open(
+        cls,
+        root: Path,
+        fps: int | None = None,
+        features: Mapping[str, Feature] | None = None,
+        *,
+        durable: bool = True,
+    ) -> DatasetWriter:
+        """An existing set, to append to. Totals and statistics that a crash left behind are brought up to date.
+
+        fps, features: when given, what the caller is about to write; refused with DatasetError if the set has others.
+        Raises DatasetError also when the set is absent, broken, in use, or written by another program.
+        """
+        root = Path(root)
+        info = read_info(root)
+        _refuse_others(root, info, fps, features)
+        lock = lock_folder(root)
+        try:
+            episodes = read_episodes(root, info)
+            tasks = read_tasks(root)
+            _refuse_gaps(root, info, episodes)
+            totals = statistics.read_statistics(root)
+            if not _counts(info, totals, episodes):
+                totals = _totals_from_rows(root, info)
+            writer = cls(root, info, episodes, tasks, totals, lock, durable)
+            frames = episodes[-1].to_index if episodes else 0
+            known = info.with_totals(len(episodes), frames, len(tasks))
+            if known != info:
+                writer._info = known
+                writer._rewrite_totals()
+            return writer
+        except BaseException:
+            os.close(lock)
+            raise
+
+    @property
+    def info(self) -> DatasetInfo:
+        """The set as it is now, its totals included."""
+        return self._info
+
+    def save_episode(
+        self, columns: Mapping[str, npt.NDArray[Any]], task: str, extra: Mapping[str, object] | None = None
+    ) -> int:
+        """Encode and commit one episode; see `encode_episode` and `save_encoded`."""
+        return self.save_encoded(encode_episode(self._info.features, self._info.fps, columns), task, extra)
+
+    def save_encoded(self, encoded: EncodedEpisode, task: str, extra: Mapping[str, object] | None = None) -> int:
+        """Commit one encoded episode; returns its index.
+
+        task: what was done, in words.
+        extra: bools, numbers or words to remember about the episode, of the same names and types each time.
+        Raises DatasetError when it does not fit the set; RecordingError when it cannot be written. Either way the
+        episodes saved before stay whole, and saving may be tried again.
+        """
+        if self._lock is None:
+            raise DatasetError(f"the writer of {self.root} is closed")
+        if not task:
+            raise DatasetError("an episode needs a task: a few words on what was done")
+        episode = self._next_episode(encoded, task, self._checked_extra(extra or {}))
+        tasks = self._tasks if task in self._tasks else [*self._tasks, task]
+        info = self._info.with_totals(episode.index + 1, episode.to_index, len(tasks))
+        totals = statistics.merge(self._totals, encoded.statistics)
+
+        staging = Staging(self.root, self._durable)
+        data = info.data_file(episode.data_chunk, episode.data_file)
+        first = [data]
+        published = False
+        try:
+            staging.add(data, to_parquet(frames_table(info, episode, encoded, tasks.index(task))))
+            for key, span in episode.videos.items():
+                video = info.video_file(key, span.chunk, span.file)
+                staging.add(video, encoded.videos[key])
+                first.append(video)
+            if len(tasks) != len(self._tasks):
+                staging.add(TASKS_PATH, to_parquet(tasks_table(tasks)))
+                first.append(TASKS_PATH)
+            staging.add(episode.row_path, to_parquet(row_table(info, episode, encoded.statistics)))
+            staging.add(STATS_PATH, statistics.to_json(totals))
+            staging.add(INFO_PATH, info.to_json())
+            staging.publish(*first)
+            published = True
+            staging.publish(episode.row_path)  # the commit
+        except OSError as error:
+            self._take_back(staging, [path for path in first if path != TASKS_PATH] if published else [])
+            raise RecordingError(
+                f"episode {episode.index} could not be written to {self.root}: {error}; "
+                f"the {episode.index} episodes before it are whole"
+            ) from error
+        except BaseException:
+            staging.discard()
+            raise
+        self._last, self._tasks, self._info, self._totals = episode, tasks, info, totals
+        try:
+            staging.publish(STATS_PATH, INFO_PATH)
+        except OSError as error:
+            raise RecordingError(
+                f"episode {episode.index} is saved, but the totals of {self.root} could not be renewed: {error}; "
+                f"run `worldarm dataset repair {self.root}`"
+            ) from error
+        return episode.index
+
+    def close(self) -> None:
+        """Let others write the set. Everything saved is on disk already; calling it again does nothing."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def __enter__(self) -> DatasetWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _next_episode(self, encoded: EncodedEpisode, task: str, extra: Extra) -> Episode:
+        last, info = self._last, self._info
+        if set(encoded.images) != set(info.image_keys) or set(encoded.videos) != set(info.video_keys):
+            raise DatasetError(f"the episode was encoded for other pictures than those of {self.root}")
+        data = info.next_file(last.data_chunk, last.data_file) if last else (0, 0)
+        row = info.next_file(last.row_chunk, last.row_file) if last else (0, 0)
+        videos = {}
+        for key in info.video_keys:
+            chunk, file = info.next_file(last.videos[key].chunk, last.videos[key].file) if last else (0, 0)
+            videos[key] = VideoSpan(chunk, file, 0.0, encoded.length / info.fps)
+        return Episode(
+            index=last.index + 1 if last else 0,
+            length=encoded.length,
+            tasks=(task,),
+            from_index=last.to_index if last else 0,
+            data_chunk=data[0],
+            data_file=data[1],
+            row_chunk=row[0],
+            row_file=row[1],
+            videos=videos,
+            extra=extra,
+        )
+
+    def _checked_extra(self, extra: Mapping[str, object]) -> Extra:
+        checked = check_extra(extra)
+        if self._last is not None:
+            before = {name: type(value) for name, value in self._last.extra.items()}
+            now = {name: type(value) for name, value in checked.items()}
+            if before != now:
+                raise DatasetError(f"the extras must be the same for each episode: {before} before, {now} now")
+            return {name: checked[name] for name in before}
+        return checked
+
+    def _take_back(self, staging: Staging, published: Sequence[str]) -> None:
+        # On a full or failing disk even removing may fail; what stays is then data without a row, which is harmless.
+        try:
+            staging.discard()
+            for relative in published:
+                (self.root / relative).unlink(missing_ok=True)
+        except OSError:
+            return
+
+    def _rewrite_totals(self) -> None:
+        try:
+            replace_file(self.root, STATS_PATH, statistics.to_json(self._totals), self._durable)
+            replace_file(self.root, INFO_PATH, self._info.to_json(), self._durable)
+        except OSError as error:
+            raise RecordingError(f"the totals of {self.root} could not be renewed: {error}") from error
+
+
+def _refuse_others(root: Path, info: DatasetInfo, fps: int | None, features: Mapping[str, Feature] | None) -> None:
+    if fps is not None and fps != info.fps:
+        raise DatasetError(f"{root} has {info.fps} frames a second, not {fps}: choose another folder")
+    for name, feature in info.user_features.items():
+        validate_feature(name, feature)
+    if features is None:
+        return
+    for name in sorted(features.keys() | info.user_features.keys()):
+        here, wanted = info.user_features.get(name), features.get(name)
+        if here is None or wanted is None or _kind(here) != _kind(wanted):
+            raise DatasetError(
+                f"{root} has other features, choose another folder: {name!r} is {_describe(here)} there "
+                f"and {_describe(wanted)} here"
+            )
+
+
+def _kind(feature: Feature) -> tuple[Any, ...]:
+    return feature.dtype, feature.shape, None if feature.is_picture else feature.names
+
+
+def _describe(feature: Feature | None) -> str:
+    if feature is None:
+        return "absent"
+    names = "" if feature.names is None or feature.is_picture else f" named {', '.join(feature.names)}"
+    return f"{feature.dtype} {feature.shape}{names}"
+
+
+def _refuse_gaps(root: Path, info: DatasetInfo, episodes: Sequence[Episode]) -> None:
+    if [episode.index for episode in episodes] != list(range(len(episodes))) or len(episodes) < info.total_episodes:
+        raise DatasetError(f"episodes are missing from {root}: run `worldarm dataset repair {root}` first")
+    if not episodes:
+        return
+    last = episodes[-1]
+    probe = row_table(info, last, _no_statistics(info))
+    with pq.ParquetFile(root / last.row_path) as file:
+        there = set(file.schema_arrow.names)
+    if there != set(probe.column_names):
+        raise DatasetError(f"{root} was written by another program, and worldarm appends only to its own data sets")
+
+
+def _no_statistics(info: DatasetInfo) -> statistics.Statistics:
+    vectors = {name: np.zeros((1, *f.shape)) for name, f in info.user_features.items() if not f.is_picture}
+    pictures = {name: np.zeros((1, 1, 1, 3), np.uint8) for name, f in info.user_features.items() if f.is_picture}
+    found = statistics.vector_statistics(vectors)
+    return {**found, **{name: statistics.picture_statistics(frames) for name, frames in pictures.items()}}
+
+
+def _counts(info: DatasetInfo, totals: statistics.Statistics, episodes: Sequence[Episode]) -> bool:
+    frames = episodes[-1].to_index if episodes else 0
+    if not frames:
+        return not totals
+    vectors = [name for name, feature in info.user_features.items() if not feature.is_picture]
+    return totals.keys() >= info.user_features.keys() and all(totals[name]["count"][0] == frames for name in vectors)
+
+
+def _totals_from_rows(root: Path, info: DatasetInfo) -> statistics.Statistics:
+    totals: statistics.Statistics = {}
+    for path in row_files(root):
+        for row in read_row_statistics(path, info):
+            totals = statistics.merge(totals, row)
+    return totals
