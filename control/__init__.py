@@ -1,4 +1,1 @@
-"""From goal and latent to actions: planner, objective, critic, actor, and the agent's loop.
-
-Knows neither PyBullet nor the simulation.
-"""
+"""From goal and latent to actions: critic, actor, planner, objectives and the agent. Knows neither PyBullet nor `sim`."""

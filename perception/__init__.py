@@ -1,4 +1,1 @@
-"""From camera to latent: cameras, goal pictures, encoder, world model, losses, training, checkpoint, doctor.
-
-Knows neither planners nor arms.
-"""
+"""From camera pictures to latents: cameras, encoder, world model, losses, training, checkpoint and doctor."""

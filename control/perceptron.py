@@ -1,0 +1,24 @@
+"""The three-layer perceptron that critic and actor share."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+HIDDEN = 256
+LAYERS = 3
+
+
+class Perceptron(nn.Module):
+    """(B, inputs) → (B, outputs) through layers of linear, LayerNorm and GELU."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        for _ in range(LAYERS):
+            layers += [nn.Linear(inputs, HIDDEN), nn.LayerNorm(HIDDEN), nn.GELU()]
+            inputs = HIDDEN
+        self.body = nn.Sequential(*layers, nn.Linear(HIDDEN, outputs))
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Return the outputs (B, outputs)."""
+        return self.body(inputs)

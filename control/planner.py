@@ -1,0 +1,124 @@
+"""Planning by sampling: propose action sequences, imagine each, keep what costs least, refit, repeat.
+
+The cross-entropy method (CEM; Rubinstein 1999) refits a Gaussian to the elites; MPPI (Williams et al. 2017) to all
+samples, weighted by exp(−cost / temperature). A share of the samples comes from the actor, rolled out in the model.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import msgspec
+import torch
+from torch import Tensor
+
+from control.actor import Actor
+from control.objective import Objective, Rollout
+from perception.world_model import WorldModel
+
+
+class PlannerConfig(msgspec.Struct, frozen=True):
+    """The search: `samples` sequences of `horizon` blocks, refitted `iterations` times.
+
+    `elites` is the share kept by CEM and `temperature` MPPI's; `spread` the first standard deviation and `floor` the
+    smallest; `proposals` the share of samples that the actor draws.
+    """
+
+    method: Literal["cem", "mppi"] = "cem"
+    samples: int = 128
+    horizon: int = 4
+    iterations: int = 3
+    elites: float = 0.1
+    temperature: float = 0.1
+    spread: float = 0.6
+    floor: float = 0.05
+    proposals: float = 0.3
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The chosen `actions` (T, A), what they cost, and the imagined `latents` (T, D) after each."""
+
+    actions: Tensor
+    cost: float
+    latents: Tensor
+
+
+class Planner:
+    """Searches for actions from a latent state to a goal latent; keeps its last answer to start the next from."""
+
+    def __init__(
+        self, model: WorldModel, objective: Objective, config: PlannerConfig, actor: Actor | None, seed: int
+    ) -> None:
+        self._model = model
+        self._objective = objective
+        self._config = config
+        self._actor = actor
+        self._rng = torch.Generator().manual_seed(seed)
+        self._last: Tensor | None = None
+
+    def reset(self) -> None:
+        """Forget the last plan."""
+        self._last = None
+
+    @torch.inference_mode()
+    def plan(self, latent: Tensor, proprio: Tensor, goal: Tensor) -> Plan:
+        """Return the best plan found from `latent` (D,) and scaled `proprio` (P,) to `goal` (D,)."""
+        config = self._config
+        mean = self._warm_start()
+        spread = torch.full_like(mean, config.spread)
+        proposed = self._propose(latent, proprio, goal)
+        drawn = config.samples - len(proposed) - 1
+        best: tuple[float, Tensor, Tensor] | None = None
+        for _ in range(config.iterations):
+            noise = torch.randn((drawn, *mean.shape), generator=self._rng)
+            actions = torch.cat([mean[None], (mean + spread * noise).clamp(-1.0, 1.0), proposed])
+            rollout = self._imagine(latent, proprio, actions)
+            cost = self._objective(rollout, goal)
+            chosen = int(cost.argmin())
+            if best is None or float(cost[chosen]) < best[0]:
+                best = (float(cost[chosen]), actions[chosen], rollout.latents[chosen])
+            mean, spread = self._refit(actions, cost)
+        assert best is not None, "iterations is at least 1"
+        self._last = best[1]
+        return Plan(best[1], best[0], best[2])
+
+    def _warm_start(self) -> Tensor:
+        """Return the last plan shifted by the block that was executed, its last action repeated."""
+        if self._last is None:
+            return torch.zeros(self._config.horizon, self._model.config.action)
+        return torch.cat([self._last[1:], self._last[-1:]])
+
+    def _propose(self, latent: Tensor, proprio: Tensor, goal: Tensor) -> Tensor:
+        """Return the actor's own sequences (N, T, A), each drawn step by step in the imagined world."""
+        config = self._config
+        count = round(config.samples * config.proposals) if self._actor is not None else 0
+        if count == 0 or self._actor is None:
+            return torch.zeros(0, config.horizon, self._model.config.action)
+        latents, proprios, goals = latent.expand(count, -1), proprio.expand(count, -1), goal.expand(count, -1)
+        sequence = []
+        for _ in range(config.horizon):
+            mean, log_spread = self._actor(latents, proprios, goals)
+            noise = torch.randn(mean.shape, generator=self._rng)
+            noise[0] = 0.0  # one proposal is what the actor itself would do
+            action = (mean + log_spread.exp() * noise).clamp(-1.0, 1.0)
+            sequence.append(action)
+            latents, proprios = self._model.predictor(latents, proprios, action)
+        return torch.stack(sequence, dim=1)
+
+    def _imagine(self, latent: Tensor, proprio: Tensor, actions: Tensor) -> Rollout:
+        count = len(actions)
+        latents, proprios = self._model.rollout(latent.expand(count, -1), proprio.expand(count, -1), actions)
+        return Rollout(latent, proprio, latents, proprios, actions)
+
+    def _refit(self, actions: Tensor, cost: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the next mean and spread (T, A)."""
+        config = self._config
+        if config.method == "cem":
+            kept = max(2, round(config.samples * config.elites))
+            elites = actions[cost.topk(kept, largest=False).indices]
+            return elites.mean(0), elites.std(0).clamp(min=config.floor)
+        weights = torch.softmax(-(cost - cost.min()) / config.temperature, dim=0)[:, None, None]
+        mean = (weights * actions).sum(0)
+        return mean, ((weights * (actions - mean) ** 2).sum(0)).sqrt().clamp(min=config.floor)

@@ -1,0 +1,30 @@
+"""Random clips for training, drawn by step number alone, so that a resumed run sees exactly what it would have seen."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from perception.frame_cache import FrameCache
+
+
+def generator(seed: int, step: int, purpose: int, rank: int = 0) -> np.random.Generator:
+    """Return the random generator of one training step: a function of its arguments and nothing else."""
+    return np.random.default_rng([seed, step, purpose, rank])
+
+
+class ClipSampler:
+    """Draws clips of `length` consecutive frames from whole episodes."""
+
+    def __init__(self, cache: FrameCache, episodes: NDArray[np.int64], length: int) -> None:
+        starts = []
+        for episode in episodes:
+            first, count = cache.starts[episode], cache.lengths[episode]
+            starts.append(np.arange(first, first + count - length + 1))
+        self._starts = np.concatenate(starts)
+        self._length = length
+
+    def draw(self, count: int, rng: np.random.Generator) -> NDArray[np.int64]:
+        """Return frame numbers (count, length)."""
+        chosen = self._starts[rng.integers(0, len(self._starts), count)]
+        return chosen[:, None] + np.arange(self._length)

@@ -1,0 +1,120 @@
+"""A data set's frames, decoded once and mapped from disk, so that training draws random clips without decoding.
+
+The cache carries the data set's fingerprint: it is built anew when the data changed, and a half-built one is never
+taken for whole because the folder appears by one rename.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from robot.dataset.reader import Dataset
+from robot.errors import DatasetError
+
+STATE = "observation.state"
+ACTION = "action"
+IMAGE_PREFIX = "observation.images."
+TRUTH = "privileged.object"
+
+
+@dataclass(frozen=True)
+class FrameCache:
+    """All frames of a data set, one after another.
+
+    `images` (N, H, W, 3) uint8 RGB, `states` (N, P) float32, `actions` (N, A) float32, `truth` (N, 3) m object
+    positions for the doctor's probes (None when the data has none), `starts` (E,) index of each episode's first
+    frame, `lengths` (E,).
+    """
+
+    images: NDArray[np.uint8]
+    states: NDArray[np.float32]
+    actions: NDArray[np.float32]
+    truth: NDArray[np.float32] | None
+    starts: NDArray[np.int64]
+    lengths: NDArray[np.int64]
+    fingerprint: str
+
+    @property
+    def frames(self) -> int:
+        """Number of frames N."""
+        return len(self.states)
+
+    def split(self, held_out_share: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return episode numbers for training and, the last `held_out_share` of them, for validation."""
+        episodes = np.arange(len(self.starts))
+        held_out = max(1, round(len(episodes) * held_out_share))
+        if len(episodes) <= held_out:
+            raise DatasetError(
+                f"the data set has {len(episodes)} episode(s), too few to keep some for validation; record more"
+            )
+        return episodes[:-held_out], episodes[-held_out:]
+
+
+def open_cache(dataset: Dataset, camera: str, folder: Path) -> FrameCache:
+    """Return the cache of `dataset`'s pictures from `camera` in `folder`, built first where needed.
+
+    Raises `DatasetError` when the data set has no such camera, no state or no actions.
+    """
+    image_key = IMAGE_PREFIX + camera
+    for key, what in ((image_key, f"pictures of a camera named {camera!r}"), (STATE, "states"), (ACTION, "actions")):
+        if key not in dataset.info.features:
+            raise DatasetError(f"{dataset.root} has no {what} (feature {key!r}); it holds {_names(dataset)}")
+    fingerprint = dataset.fingerprint()
+    place = folder / f"{camera}-{fingerprint[:16]}"
+    if not place.exists():
+        _build(dataset, image_key, place)
+    meta = json.loads((place / "cache.json").read_text())
+    truth = place / "truth.npy"
+    return FrameCache(
+        images=np.load(place / "images.npy", mmap_mode="r"),
+        states=np.load(place / "states.npy"),
+        actions=np.load(place / "actions.npy"),
+        truth=np.load(truth) if truth.exists() else None,
+        starts=np.asarray(meta["starts"], dtype=np.int64),
+        lengths=np.asarray(meta["lengths"], dtype=np.int64),
+        fingerprint=fingerprint,
+    )
+
+
+def _build(dataset: Dataset, image_key: str, place: Path) -> None:
+    building = place.with_name(place.name + ".tmp")
+    shutil.rmtree(building, ignore_errors=True)
+    building.mkdir(parents=True)
+    lengths = [episode.length for episode in dataset.episodes]
+    total = sum(lengths)
+    if total == 0:
+        raise DatasetError(f"{dataset.root} holds no frames")
+    height, width = dataset.info.features[image_key].shape[:2]
+    images = np.lib.format.open_memmap(
+        building / "images.npy", mode="w+", dtype=np.uint8, shape=(total, height, width, 3)
+    )
+    states, actions, truths = [], [], []
+    first = 0
+    keys = [image_key, STATE, ACTION] + ([TRUTH] if TRUTH in dataset.info.features else [])
+    for index, length in enumerate(tqdm(lengths, desc="decoding frames", unit="episode", leave=False)):
+        columns = dataset.episode(index, keys)
+        images[first : first + length] = columns[image_key]
+        states.append(columns[STATE])
+        actions.append(columns[ACTION])
+        if TRUTH in columns:
+            truths.append(columns[TRUTH][:, :3])
+        first += length
+    images.flush()
+    np.save(building / "states.npy", np.concatenate(states).astype(np.float32))
+    np.save(building / "actions.npy", np.concatenate(actions).astype(np.float32))
+    if truths:
+        np.save(building / "truth.npy", np.concatenate(truths).astype(np.float32))
+    starts = np.concatenate([[0], np.cumsum(lengths)[:-1]])
+    (building / "cache.json").write_text(json.dumps({"starts": starts.tolist(), "lengths": lengths}))
+    building.rename(place)
+
+
+def _names(dataset: Dataset) -> str:
+    return ", ".join(sorted(dataset.info.features))

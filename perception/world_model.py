@@ -1,0 +1,87 @@
+"""The world model: a joint-embedding predictive architecture (JEPA) that imagines in latent space.
+
+A picture is encoded to a latent; a predictor says how latent and proprioception change under an action. Nothing is
+reconstructed: what the latent keeps is what is predictable, what the inverse dynamics need, and what SIGReg spreads.
+"""
+
+from __future__ import annotations
+
+import msgspec
+import torch
+from torch import Tensor, nn
+
+from perception.encoder import Encoder
+from perception.normaliser import Normaliser
+
+
+class WorldModelConfig(msgspec.Struct, frozen=True):
+    """Sizes of a world model: picture in pixels, `proprio` and `action` lengths, `latent` dimensions, and the
+    predictor's hidden `width`, number of residual `blocks` and `dropout` while training."""
+
+    height: int = 64
+    width_px: int = 64
+    proprio: int = 7
+    action: int = 2
+    latent: int = 192
+    width: int = 512
+    blocks: int = 2
+    dropout: float = 0.1
+
+
+class ResidualBlock(nn.Module):
+    """A pre-normalised two-layer perceptron added to its input, (B, width) → (B, width)."""
+
+    def __init__(self, width: int, dropout: float) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.LayerNorm(width), nn.Linear(width, width), nn.GELU(), nn.Dropout(dropout), nn.Linear(width, width)
+        )
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        """Return `hidden` refined."""
+        return hidden + self.body(hidden)
+
+
+class Predictor(nn.Module):
+    """(latent, scaled proprio, action) → the same latent and proprio one block later."""
+
+    def __init__(self, config: WorldModelConfig) -> None:
+        super().__init__()
+        self.latent = config.latent
+        size = config.latent + config.proprio
+        self.enter = nn.Linear(size + config.action, config.width)
+        self.blocks = nn.Sequential(*(ResidualBlock(config.width, config.dropout) for _ in range(config.blocks)))
+        self.leave = nn.Sequential(nn.LayerNorm(config.width), nn.Linear(config.width, size))
+
+    def forward(self, latent: Tensor, proprio: Tensor, action: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the next latent (B, D) and scaled proprio (B, P)."""
+        hidden = self.enter(torch.cat([latent, proprio, action], dim=-1))
+        change = self.leave(self.blocks(hidden))
+        return latent + change[..., : self.latent], proprio + change[..., self.latent :]
+
+
+class WorldModel(nn.Module):
+    """Encoder, proprioception's normaliser and predictor."""
+
+    def __init__(self, config: WorldModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.encoder = Encoder(config.height, config.width_px, config.latent)
+        self.normaliser = Normaliser(config.proprio)
+        self.predictor = Predictor(config)
+
+    def encode(self, pictures: Tensor) -> Tensor:
+        """Return latents (B, D) of `pictures` (B, H, W, 3) uint8 RGB."""
+        return self.encoder(pictures)
+
+    def rollout(self, latent: Tensor, proprio: Tensor, actions: Tensor) -> tuple[Tensor, Tensor]:
+        """Imagine: from `latent` (B, D) and scaled `proprio` (B, P) under `actions` (B, T, A).
+
+        Returns latents (B, T, D) and scaled proprio (B, T, P) after each action.
+        """
+        latents, proprios = [], []
+        for step in range(actions.shape[1]):
+            latent, proprio = self.predictor(latent, proprio, actions[:, step])
+            latents.append(latent)
+            proprios.append(proprio)
+        return torch.stack(latents, dim=1), torch.stack(proprios, dim=1)
