@@ -31,8 +31,7 @@ class Brake:
         request.target_velocity = [0.0] * spec.dof
         request.target_acceleration = [0.0] * spec.dof
         self._request = request
-        self._jerk = np.asarray(spec.jerk)
-        self._motion: Motion = np.zeros((3, spec.dof))
+        self._start = [[0.0] * spec.dof] * 3
 
     @property
     def duration(self) -> float:
@@ -42,8 +41,9 @@ class Brake:
     def plan(self, motion: Motion) -> bool:
         """Plan the stop from `motion` (3, n), finite; return whether there is one."""
         request = self._request
-        self._motion = motion
-        request.current_position, request.current_velocity, request.current_acceleration = motion.tolist()
+        start = motion.tolist()
+        request.current_position, request.current_velocity, request.current_acceleration = start
+        self._start = start
         return bool(self._planner.calculate(request, self._trajectory) == ruckig.Result.Working)
 
     def at(self, time: float) -> Motion:
@@ -54,18 +54,20 @@ class Brake:
             return motion
         return np.array(self._trajectory.at_time(time))
 
-    def extent(self) -> NDArray[np.float64]:
-        """Return a least and a greatest position that the way keeps within, rows of (2, n) rad.
+    def extent(self) -> tuple[list[float], list[float]]:
+        """Return, per joint, a least and a greatest position (n,) rad that the way keeps within.
 
         They are those of its ends, unless the acceleration is already more than the stop needs: then the joint
         turns round once, within the time that the acceleration takes to fade, and the bound covers that.
         """
-        position, velocity, acceleration = self._motion
-        fading = np.abs(acceleration) / self._jerk
-        end = np.array(self._trajectory.at_time(self._trajectory.duration)[0])
-        lower, upper = np.minimum(position, end), np.maximum(position, end)
-        turning = velocity * (velocity + 0.5 * acceleration * fading) < 0.0
-        if turning.any():
-            turn = np.where(turning, position + velocity * fading, position)
-            lower, upper = np.minimum(lower, turn), np.maximum(upper, turn)
-        return np.array((lower, upper))
+        ends = self._trajectory.at_time(self._trajectory.duration)[0]
+        lower, upper = [], []
+        for start, velocity, acceleration, end, jerk in zip(*self._start, ends, self._request.max_jerk, strict=True):
+            low, high = (start, end) if start < end else (end, start)
+            fading = abs(acceleration) / jerk
+            if velocity * (velocity + 0.5 * acceleration * fading) < 0.0:
+                turn = start + velocity * fading
+                low, high = min(low, turn), max(high, turn)
+            lower.append(low)
+            upper.append(high)
+        return lower, upper

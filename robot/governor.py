@@ -37,6 +37,7 @@ class Governor:
         self._step_kinds = kinds
         self._step_limits = (1.0 + _RELATIVE) * np.array([limits[kind] for kind in kinds])
         self._reach = kinematics.reach_bounds()
+        self._table = spec.table_height
         self._both = np.empty((6, spec.dof))
         self._verified = Brake(spec)
         self._candidate = Brake(spec)
@@ -107,8 +108,8 @@ class Governor:
             return tuple(sorted(bad))
         if not self._candidate.plan(request):
             return ("acceleration",)
-        extent = self._candidate.extent()
-        if (extent[0] < self._lower).any() or (extent[1] > self._upper).any():
+        extent = np.array(self._candidate.extent())
+        if (extent < self._lower).any() or (extent > self._upper).any():
             return ("position",)
         return self._tool_faults(request, extent)
 
@@ -117,26 +118,39 @@ class Governor:
         if self._clear(extent):
             return ()
         self._look(request[0])
-        if self._clear(extent):
+        if self._clear(extent) or (self._room >= 0.0 and self._stays_inside(request[0], extent)):
             return ()
-        if self._room >= 0.0:
-            time, end = 0.0, self._candidate.duration
-            while time < end:
-                time += self._period
-                tool = self._kinematics.position(self._candidate.at(time)[0])
-                if (tool < self._box_lower).any() or (tool > self._box_upper).any():
-                    break
-            else:
+        time, end = 0.0, self._candidate.duration
+        tool = self._tool
+        while not self._outside(tool):
+            if time >= end:
                 return ()
-        else:
-            tool = self._kinematics.position(request[0])
-        above = tool[2] >= max(self._spec.table_height - _POSITION_SLACK, self._box_lower[2])
-        return ("workspace",) if above else ("table",)
+            time += self._period
+            tool = self._kinematics.position(self._candidate.at(time)[0])
+        return ("table",) if tool[2] < self._box_lower[2] <= self._table else ("workspace",)
+
+    def _outside(self, tool: Vector) -> bool:
+        return bool((tool < self._box_lower).any() or (tool > self._box_upper).any())
+
+    def _stays_inside(self, joints: Vector, extent: NDArray[np.float64]) -> bool:
+        """Whether Taylor's formula about `joints` (n,) keeps the tool in its box for all joints within `extent`.
+
+        The first order is the Jacobian's; a second derivative by joints i and j is no longer than the arm that
+        the outer of the two swings, which bounds the rest.
+        """
+        jacobian = self._kinematics.jacobian(joints)[:3]
+        forward, backward = np.maximum(jacobian, 0.0), np.minimum(jacobian, 0.0)
+        lower, upper = extent - joints
+        size = np.maximum(upper, -lower)
+        rest = 0.5 * size.sum() * (self._reach @ size)
+        least = forward @ lower + backward @ upper - rest
+        greatest = forward @ upper + backward @ lower + rest
+        return bool((self._tool + least > self._box_lower).all() and (self._tool + greatest < self._box_upper).all())
 
     def _look(self, joints: Vector) -> None:
         """Measure how far the tool is from the nearest face of its box, at `joints` (n,)."""
         tool = self._kinematics.position(joints)
-        self._looked_at = joints
+        self._looked_at, self._tool = joints, tool
         self._room = float(min((tool - self._box_lower).min(), (self._box_upper - tool).min()))
 
     def _clear(self, extent: NDArray[np.float64]) -> bool:

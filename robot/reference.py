@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from robot.arm import Vector
 from robot.messages import Waypoint
 
-HALF_WINDOW_S = 0.02
+HALF_WINDOW_S = 0.05
 _HALF_WINDOW_NS = round(HALF_WINDOW_S * 1e9)
 
 
@@ -26,6 +26,7 @@ class Reference:
     """
 
     def __init__(self, point: Vector) -> None:
+        self._powers = np.eye(3)
         self.rest_at(point)
 
     def rest_at(self, point: Vector) -> None:
@@ -84,7 +85,9 @@ class Reference:
         """Rows of the polyline's integral since its first point, its value and its slope: (3, n + 1)."""
         segment = bisect_right(self._times_ns, time_ns)
         elapsed = (time_ns - self._times_ns[max(segment - 1, 0)]) * 1e-9
-        powers = np.array(((1.0, elapsed, 0.5 * elapsed * elapsed), (0.0, 1.0, elapsed), (0.0, 0.0, 1.0)))
+        powers = self._powers
+        powers[0, 1] = powers[1, 2] = elapsed
+        powers[0, 2] = 0.5 * elapsed * elapsed
         return powers @ self._coefficients[segment]
 
     def _build(self) -> None:

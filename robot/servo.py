@@ -98,7 +98,8 @@ class Servo:
 
     def hold(self) -> None:
         """Drop all waypoints and come to rest as quickly as acceleration and jerk limits allow."""
-        self._engaged().stop()
+        if self._trajectory is not None:
+            self._trajectory.stop()
 
     def tick(self, now_ns: int) -> SetPoint:
         """Advance one period and return the set-point for its end; call it once a period."""
