@@ -112,7 +112,7 @@ def _unknown(words: list[str]) -> int:
         asked = words[0]
     from difflib import get_close_matches
 
-    close = get_close_matches(asked, [*COMMANDS, *(name.split()[0] for name in COMMANDS)], n=1)
+    close = get_close_matches(asked.lstrip("-"), [*COMMANDS, *(name.split()[0] for name in COMMANDS)], n=1)
     hint = f"did you mean '{close[0]}'?" if close else "worldarm --help lists them"
     print(f"worldarm: there is no command '{asked}': {hint}", file=sys.stderr)
     return 2
@@ -120,12 +120,14 @@ def _unknown(words: list[str]) -> int:
 
 def _stdout_is_closed() -> bool:
     """Whether the reader of our output went away; if so, nothing more is written to it, at exit either."""
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
+    from select import POLLERR, poll
+
+    output = poll()
+    output.register(sys.stdout.fileno(), 0)
+    closed = any(events & POLLERR for _, events in output.poll(0))
+    if closed:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return True
-    return False
+    return closed
 
 
 if __name__ == "__main__":

@@ -1,0 +1,73 @@
+"""Running worldarm as a user does: its own process, its real output, its exit status."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+PATIENCE_S = 60.0
+
+
+def environment(*paths: Path) -> dict[str, str]:
+    """The environment of a process that finds the product, and the packages installed in `paths`."""
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, (ROOT, *paths)))}
+
+
+def worldarm(*arguments: str, paths: tuple[Path, ...] = ()) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end."""
+    return subprocess.run(
+        [sys.executable, "-m", "worldarm", *arguments],
+        cwd=ROOT,
+        env=environment(*paths),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+    )
+
+
+class Running:
+    """A command that runs until told to stop. `first_line` is what it said first."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self.process = process
+        assert process.stdout is not None
+        self.first_line = process.stdout.readline()
+
+    @property
+    def endpoint(self) -> str:
+        """The first address in its first line."""
+        found = re.search(r"tcp://[^\s,;]+", self.first_line)
+        assert found, f"no address in {self.first_line!r}"
+        return found.group()
+
+    def end(self, how: signal.Signals | None = None) -> tuple[int, str, str]:
+        """Send the signal, if any, wait for the end, and return status, rest of stdout, and stderr."""
+        if how is not None:
+            self.process.send_signal(how)
+        out, err = self.process.communicate(timeout=PATIENCE_S)
+        return self.process.returncode, out, err
+
+
+@contextmanager
+def running(*arguments: str, paths: tuple[Path, ...] = ()) -> Iterator[Running]:
+    """Start a command, wait for its first line, and see to it that it is gone in the end."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "worldarm", *arguments],
+        cwd=ROOT,
+        env=environment(*paths),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield Running(process)
+    finally:
+        process.kill()
+        process.communicate()

@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+import re
+import signal
+import time
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from perception.camera import CameraOptions
+from perception.frame_subscriber import FrameSubscriber
+from robot.errors import ConfigurationError
+from tests.commands import running, worldarm
+from tests.perception import pattern_camera
+
+ANY_PORT = "tcp://127.0.0.1:*"
+
+
+@pytest.fixture
+def installed(tmp_path: Path) -> tuple[Path, ...]:
+    return (pattern_camera.install(tmp_path),)
+
+
+def camera_arguments(name: str = "front", rate_hz: float = 100.0, address: str = ANY_PORT) -> list[str]:
+    words = ["camera", "--source", "pattern", "--name", name, "--rate-hz", str(rate_hz), "--frames-address", address]
+    return [*words, "--width", "32", "--height", "24"]
+
+
+def test_publishes_what_the_camera_saw_in_order_and_in_time(installed: tuple[Path, ...]) -> None:
+    with running(*camera_arguments(), paths=installed) as process, FrameSubscriber(process.endpoint) as frames:
+        assert "front" in process.first_line and "32x24" in process.first_line
+        received = [frames.latest(10.0)]
+        while received[-1].index < received[0].index + 20:
+            received.append(frames.latest(5.0))
+            assert time.monotonic_ns() - received[-1].time_ns < 1e9
+        for frame in received:
+            np.testing.assert_array_equal(frame.image, pattern_camera.pattern(frame.index, frame.camera))
+        assert all(b.index > a.index and b.time_ns > a.time_ns for a, b in pairwise(received))
+        spacing_s = (received[-1].time_ns - received[0].time_ns) * 1e-9 / (received[-1].index - received[0].index)
+        assert 0.009 < spacing_s < 0.03  # absolute deadlines: never faster, late only where the machine is busy
+
+
+def test_ctrl_c_ends_it_with_a_line_of_timing(installed: tuple[Path, ...]) -> None:
+    with running(*camera_arguments(), paths=installed) as process, FrameSubscriber(process.endpoint) as frames:
+        frames.latest(10.0)
+        status, out, err = process.end(signal.SIGINT)
+    assert status == 130
+    assert "closed front" in out and "pictures sent" in out and "lateness" in out
+    assert err == "worldarm: interrupted\n"
+
+
+def test_ends_by_itself_after_the_duration_asked_for(installed: tuple[Path, ...]) -> None:
+    began = time.monotonic()
+    result = worldarm(*camera_arguments(rate_hz=20.0), "--duration-s", "0.5", paths=installed)
+    assert result.returncode == 0, result.stderr
+    assert time.monotonic() - began > 0.5
+    sent = re.search(r"(\d+) pictures sent", result.stdout)
+    assert sent and 1 <= int(sent[1]) <= 11
+
+
+def test_a_failing_camera_is_told_in_one_line_and_released(installed: tuple[Path, ...]) -> None:
+    result = worldarm(*camera_arguments("unplugged"), paths=installed)
+    assert result.returncode == 1
+    assert result.stderr == "worldarm: camera unplugged gave no picture; look at its cable\n"
+    assert "closed unplugged" in result.stdout
+    assert f"{pattern_camera.WORKING_PICTURES} pictures sent" in result.stdout
+
+
+def test_a_camera_that_cannot_start_is_told_in_one_line(installed: tuple[Path, ...]) -> None:
+    result = worldarm(*camera_arguments("absent"), paths=installed)
+    assert (result.returncode, result.stderr) == (1, "worldarm: camera absent is not there; plug it in\n")
+
+
+def test_a_picture_of_another_size_is_refused(installed: tuple[Path, ...]) -> None:
+    result = worldarm(*camera_arguments("foreign"), paths=installed)
+    assert result.returncode == 1
+    assert "shape (23, 32, 3), uint8; it said (24, 32, 3)" in result.stderr
+
+
+def test_a_picture_without_news_is_not_sent_again(installed: tuple[Path, ...]) -> None:
+    with running(*camera_arguments("slow"), paths=installed) as process, FrameSubscriber(process.endpoint) as frames:
+        times = [frames.latest(10.0).time_ns for _ in range(6)]
+    assert len(set(times)) == 6
+
+
+def test_two_cameras_cannot_have_one_address(installed: tuple[Path, ...]) -> None:
+    with running(*camera_arguments(), paths=installed) as process:
+        second = worldarm(*camera_arguments(address=process.endpoint), paths=installed)
+    assert second.returncode == 1
+    assert "is held by another process" in second.stderr and second.stderr.count("\n") == 1
+
+
+def test_a_subscriber_that_never_reads_does_not_slow_the_camera(installed: tuple[Path, ...]) -> None:
+    with running(*camera_arguments(rate_hz=200.0), paths=installed) as process:
+        with FrameSubscriber(process.endpoint) as sleeper, FrameSubscriber(process.endpoint) as frames:
+            sleeper.latest(10.0)
+            first = frames.latest(10.0)
+            time.sleep(2.0)
+            second = frames.latest(5.0)
+            late = sleeper.latest(5.0)
+        rate_hz = (second.index - first.index) / ((second.time_ns - first.time_ns) * 1e-9)
+        assert rate_hz > 100.0
+        assert late.time_ns >= second.time_ns - 500_000_000
+
+
+def test_unknown_cameras_and_impossible_options_are_told_plainly(installed: tuple[Path, ...]) -> None:
+    result = worldarm("camera", "--source", "lens", paths=installed)
+    assert result.returncode == 1
+    assert "no camera called 'lens'" in result.stderr and "pattern" in result.stderr
+    result = worldarm(*camera_arguments(), "--duration-s", "0", paths=installed)
+    assert result.returncode == 1 and "duration" in result.stderr
+    result = worldarm(*camera_arguments(address="tcp://0.0.0.0:5553"), paths=installed)
+    assert result.returncode == 1 and "loopback" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"name": ""}, {"name": "a/b"}, {"width": 0}, {"height": 100_000}, {"rate_hz": 0.0}, {"rate_hz": float("nan")}],
+)
+def test_options_that_no_camera_can_have(wrong: dict[str, object]) -> None:
+    with pytest.raises(ConfigurationError):
+        CameraOptions(**wrong)  # type: ignore[arg-type]

@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.commands import ROOT, environment, running, worldarm
+from tests.perception import pattern_camera
+from worldarm import COMMANDS
+
+
+def test_help_names_every_command_and_is_quick() -> None:
+    script = Path(sys.executable).with_name("worldarm")
+    seconds = []
+    for _ in range(5):
+        began = time.monotonic()
+        result = subprocess.run([script, "--help"], capture_output=True, text=True, check=True, timeout=60)
+        seconds.append(time.monotonic() - began)
+    assert min(seconds) < 0.3
+    for name, (_, line) in COMMANDS.items():
+        assert f"  {name} " in result.stdout and line in result.stdout
+
+
+def test_help_imports_nothing_that_a_command_needs() -> None:
+    script = (
+        "import sys, worldarm; worldarm.main(['--help'])\n"
+        "print(sorted({'tyro', 'numpy', 'torch', 'zmq', 'cv2', 'msgspec'} & set(sys.modules)), file=sys.stderr)"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=60
+    )
+    assert result.stderr == "[]\n"
+
+
+@pytest.mark.parametrize("words", [[], ["help"], ["-h"]])
+def test_other_ways_to_ask_for_help(words: list[str]) -> None:
+    result = worldarm(*words)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout == worldarm("--help").stdout
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_explains_itself(name: str) -> None:
+    result = worldarm(*name.split(), "--help")
+    assert result.returncode == 0, result.stderr
+    assert f"usage: worldarm {name}" in result.stdout.replace("\n", " ")
+    assert result.stderr == ""
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_refuses_an_option_that_it_does_not_have(name: str) -> None:
+    result = worldarm(*name.split(), "--no-such-option", "1")
+    assert result.returncode == 2
+    assert "no-such-option" in result.stdout + result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_version() -> None:
+    result = worldarm("--version")
+    assert (result.returncode, result.stdout) == (0, "worldarm 0.1.0\n")
+
+
+@pytest.mark.parametrize(
+    ("word", "hint"),
+    [("camra", "did you mean 'camera'?"), ("xyzzy", "worldarm --help lists them"), ("--camera", "'camera'")],
+)
+def test_an_unknown_command_gets_a_hint(word: str, hint: str) -> None:
+    result = worldarm(word)
+    assert result.returncode == 2
+    assert f"there is no command '{word}'" in result.stderr and hint in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+def test_a_group_of_commands_lists_its_own() -> None:
+    groups = {name.split()[0] for name in COMMANDS if " " in name}
+    for group in groups:
+        alone, helped, wrong = worldarm(group), worldarm(group, "--help"), worldarm(group, "xyzzy")
+        assert (alone.returncode, helped.returncode, wrong.returncode) == (2, 0, 2)
+        assert alone.stdout == helped.stdout
+        listed = [line for line in alone.stdout.splitlines() if line.startswith("  ")]
+        assert listed and all(line.startswith(f"  {group} ") for line in listed)
+        assert f"there is no command '{group} xyzzy'" in wrong.stderr
+
+
+def test_an_error_is_one_line_without_a_traceback() -> None:
+    result = worldarm("camera", "--source", "nothing")
+    assert result.returncode == 1
+    assert result.stderr.startswith("worldarm: there is no camera called 'nothing'")
+    assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("how", "status", "word"), [(signal.SIGINT, 130, "worldarm: interrupted\n"), (signal.SIGTERM, 143, "")]
+)
+def test_signals_end_a_command_in_order(tmp_path: Path, how: signal.Signals, status: int, word: str) -> None:
+    arguments = ["camera", "--source", "pattern", "--frames-address", "tcp://127.0.0.1:*"]
+    with running(*arguments, paths=(pattern_camera.install(tmp_path),)) as process:
+        time.sleep(0.2)
+        ended = process.end(how)
+    assert ended[0] == status
+    assert "closed front" in ended[1]
+    assert ended[2] == word
+
+
+def test_a_reader_that_went_away_is_no_error() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w") as closed:
+        result = subprocess.run(
+            [sys.executable, "-m", "worldarm", "--help"],
+            cwd=ROOT,
+            env=environment(),
+            stdout=closed,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+        )
+    assert (result.returncode, result.stderr) == (141, "")
