@@ -9,6 +9,7 @@ from types import FrameType
 
 # Each command is a function whose typed arguments and docstring make its own --help.
 COMMANDS: dict[str, tuple[str, str]] = {
+    "play": ("sim.play_process:play", "fill a data set with scripted exploratory play"),
     "camera": ("perception.camera_process:camera", "publish a camera's pictures"),
 }
 

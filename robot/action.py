@@ -74,12 +74,13 @@ class ActionConvention(msgspec.Struct, frozen=True):
         )
 
 
-# One push block: 3.5 cm at most per axis in an eighth of a second (28 cm/s), the closed gripper 4.5 cm above the
-# table: below the top of a 6 cm cube, and high enough that the hand does not hide it. An eighth of a second makes a whole number of frames a second, which the data
-# set format asks for.
+# One push block: 2.5 cm at most per axis in an eighth of a second (20 cm/s), the closed gripper 4.5 cm above the
+# table: below the top of a 6 cm cube, and high enough that the hand does not hide it. Faster, and the joints'
+# acceleration limits would bend the straight lines. An eighth of a second makes a whole number of frames a second,
+# which the data set format asks for.
 PLANAR_PUSH = ActionConvention(
     axes=("x", "y"),
-    scale_m=0.035,
+    scale_m=0.025,
     block_s=0.125,
     waypoints=5,
     bounds=Box((0.34, -0.23, 0.045), (0.68, 0.23, 0.045)),

@@ -94,6 +94,11 @@ class LockStep:
             measured=measured,
         )
 
+    def observe_joints(self) -> Vector:
+        """Return the governed set-point (n,) rad, from which the next block's posture continues."""
+        assert self._setpoint is not None, "reset() runs the first tick"
+        return self._setpoint.governed
+
     def _tick(self) -> None:
         setpoint = self.servo.tick(self.time_ns)
         self.arm.write(setpoint.governed, setpoint.gripper_width)

@@ -1,0 +1,140 @@
+"""`worldarm play`: fills a data set with exploratory play, in several processes, and goes on where it was stopped."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Literal
+
+import numpy as np
+import tyro
+from tqdm import tqdm
+
+from robot.action import PLANAR_PUSH, ActionConvention
+from robot.camera_spec import CameraSpec
+from robot.dataset.encode import EncodedEpisode, encode_episode
+from robot.dataset.schema import Feature
+from robot.dataset.writer import DatasetWriter
+from robot.errors import ConfigurationError, DatasetError
+from robot.proprio import STATE_NAMES
+from robot.recipe import RecordingRecipe
+from sim.lockstep import LockStep
+from sim.panda import panda_spec
+from sim.parallel import map_ordered
+from sim.play_episode import play_episode, play_features
+from sim.view import front_camera
+
+TASK = "play: push the cube about"
+EPISODES_PER_TASK = 10
+# Seeds of play, and of the goals that a model is measured on, never meet.
+PLAY_SEED_SPACE = 1
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """Work for one process: episodes `first` to `last` (exclusive)."""
+
+    first: int
+    last: int
+
+
+def play(
+    dataset: Annotated[Path, tyro.conf.arg(help="folder of the data set; made if absent, continued if there")] = Path(
+        "data/play"
+    ),
+    episodes: Annotated[int, tyro.conf.arg(help="how many episodes the data set shall hold in the end")] = 2000,
+    blocks: Annotated[int, tyro.conf.arg(help="blocks an episode; one block is an eighth of a second")] = 40,
+    processes: Annotated[int, tyro.conf.arg(help="processes that play; 0 for one a core")] = 0,
+    seed: Annotated[int, tyro.conf.arg(help="the same seed gives the same data")] = 0,
+    size: Annotated[int, tyro.conf.arg(help="side of the square pictures in pixels")] = 64,
+    images: Annotated[Literal["png", "av1"], tyro.conf.arg(help="lossless pictures, or video")] = "png",
+) -> None:
+    """Let a scripted hand play with the cube in the simulation, and record what it sees and does.
+
+    The hand pushes the cube to random places from random sides, well and badly, and wanders about; everything
+    carries noise. The data set is in the LeRobotDataset v3.0 format and is what `worldarm train` learns from.
+    Stopped at any time, the command goes on where it was when it is given again.
+    """
+    if episodes < 1 or blocks < 2:
+        raise ConfigurationError("play needs at least one episode of two blocks")
+    if size < 16 or size % 16:
+        raise ConfigurationError(f"--size must be a multiple of 16, not {size}")
+    processes = processes or os.cpu_count() or 1
+    camera, convention = front_camera(size, size), PLANAR_PUSH
+    features = play_features(camera.name, size, size, convention, video=images == "av1")
+    recipe = RecordingRecipe(panda_spec().name, camera, convention, STATE_NAMES)
+    fps = round(1 / convention.block_s)
+    with _open(dataset, fps, features, recipe, seed, blocks) as writer:
+        done = writer.info.total_episodes
+        if done >= episodes:
+            print(f"{dataset} already holds {done} episodes of play; nothing to do")
+            return
+        work = _batches(done, episodes)
+        make = partial(_play_batch, seed=seed, blocks=blocks, camera=camera, convention=convention, features=features)
+        began = time.monotonic()
+        with tqdm(total=episodes * blocks, initial=done * blocks, desc="play", unit="block") as bar:
+            for index, episode in enumerate(_flatten(map_ordered(make, work, processes)), start=done):
+                writer.save_encoded(episode, TASK, {"seed": seed, "play_index": index})
+                bar.update(blocks)
+        seconds = time.monotonic() - began
+    made = (episodes - done) * blocks
+    print(
+        f"{dataset}: {episodes} episodes of {blocks} blocks; "
+        f"{made / seconds:.0f} blocks/s in {processes} process(es), {made / seconds / processes:.0f} a process"
+    )
+
+
+def _open(
+    root: Path, fps: int, features: dict[str, Feature], recipe: RecordingRecipe, seed: int, blocks: int
+) -> DatasetWriter:
+    """Return a writer for a new data set, or for one that this very command began."""
+    metadata = json.loads(json.dumps({**recipe.to_metadata(), "play": {"seed": seed, "blocks": blocks}}))
+    if not (root / "meta" / "info.json").exists():
+        # A killed play loses at most the batch in flight, which is played again: no need to wait for the disk.
+        return DatasetWriter.create(root, fps, features, recipe.arm, metadata, durable=False)
+    writer = DatasetWriter.open(root, fps, features, durable=False)
+    if dict(writer.info.metadata) != metadata:
+        writer.close()
+        raise DatasetError(
+            f"{root} was made with other settings (seed, blocks, camera or action convention); "
+            "give the same ones to continue it, or choose another folder"
+        )
+    return writer
+
+
+def _batches(done: int, episodes: int) -> Iterator[_Batch]:
+    for first in range(done, episodes, EPISODES_PER_TASK):
+        yield _Batch(first, min(first + EPISODES_PER_TASK, episodes))
+
+
+def _play_batch(
+    batch: _Batch,
+    seed: int,
+    blocks: int,
+    camera: CameraSpec,
+    convention: ActionConvention,
+    features: dict[str, Feature],
+) -> list[EncodedEpisode]:
+    """Play and encode some episodes; runs in a process of its own. Each depends on its number and the seed alone."""
+    world = LockStep(camera)
+    try:
+        return [
+            encode_episode(
+                features,
+                round(1 / convention.block_s),
+                play_episode(world, convention, np.random.default_rng([PLAY_SEED_SPACE, seed, index]), blocks),
+            )
+            for index in range(batch.first, batch.last)
+        ]
+    finally:
+        world.close()
+
+
+def _flatten(batches: Iterator[list[EncodedEpisode]]) -> Iterator[EncodedEpisode]:
+    for batch in batches:
+        yield from batch
