@@ -101,7 +101,7 @@ class Dataset:
         stored = [name for name in names if self.features[name].dtype != "video"]
         table = self._frames(episode, stored)
         return {
-            name: self._video(name, episode) if name not in stored else _column(self.features[name], table[name])
+            name: self._video(name, episode) if name not in stored else column_array(self.features[name], table[name])
             for name in names
         }
 
@@ -194,8 +194,11 @@ def decode_video(path: Path, span: VideoSpan, length: int, fps: int) -> npt.NDAr
     return np.stack([frames[number] for number in range(length)])
 
 
-def _column(feature: Feature, column: pa.ChunkedArray) -> npt.NDArray[Any]:
+def column_array(feature: Feature, column: pa.ChunkedArray) -> npt.NDArray[Any]:
+    """A stored column as an array: pictures decoded, (T,) for shape (1,), else (T, *shape). Raises DatasetError."""
     array = column.combine_chunks()
+    if array.null_count:
+        raise DatasetError(f"a column of type {feature.dtype} lacks some of its values")
     if feature.dtype == "image":
         return np.stack([decode_picture(data or b"") for data in array.field("bytes").to_pylist()])
     if feature.shape == (1,) and not pa.types.is_nested(array.type):
@@ -203,7 +206,8 @@ def _column(feature: Feature, column: pa.ChunkedArray) -> npt.NDArray[Any]:
     if pa.types.is_fixed_size_list(array.type) and len(feature.shape) == 1:
         flat = array.flatten().to_numpy(zero_copy_only=False)
         return np.asarray(flat).reshape(len(array), *feature.shape)
-    return np.array(array.to_pylist(), dtype=feature.dtype).reshape(len(array), *feature.shape)
+    kind = object if feature.dtype == "string" else feature.dtype
+    return np.array(array.to_pylist(), dtype=kind).reshape(len(array), *feature.shape)
 
 
 def _digest(path: Path) -> bytes:

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from robot.dataset.encode import EncodedEpisode
 from robot.dataset.schema import EPISODES_PATH, TASKS_PATH, DatasetInfo, Feature
-from robot.dataset.statistics import KEYS, Statistics
+from robot.dataset.statistics import KEYS, Statistics, merge
 from robot.errors import DatasetError
 
 Extra = Mapping[str, bool | int | float | str]
@@ -125,6 +125,13 @@ def tasks_table(tasks: Sequence[str]) -> pa.Table:
     return table.replace_schema_metadata({"pandas": json.dumps(pandas)})
 
 
+def renumbered(table: pa.Table, columns: Mapping[str, npt.NDArray[np.int64]]) -> pa.Table:
+    """The table with these whole-number columns in place of its own."""
+    for name, values in columns.items():
+        table = table.set_column(table.column_names.index(name), name, pa.array(values, pa.int64()))
+    return table
+
+
 def to_parquet(table: pa.Table) -> bytes:
     """A table as the bytes of a parquet file, in one row group, with checksums that reveal a torn page."""
     sink = pa.BufferOutputStream()
@@ -172,6 +179,25 @@ def read_row_statistics(path: Path, info: DatasetInfo) -> list[Statistics]:
         }
         for row in rows
     ]
+
+
+def totals_from_rows(root: Path, info: DatasetInfo) -> Statistics:
+    """The whole set's statistics, merged anew from those of its rows. Raises DatasetError when a row is broken."""
+    totals: Statistics = {}
+    for path in row_files(root):
+        for row in read_row_statistics(path, info):
+            totals = merge(totals, row)
+    return totals
+
+
+def covers(info: DatasetInfo, totals: Statistics, frames: int) -> bool:
+    """Whether these statistics are of every feature and of this many frames (pictures are sampled, so not counted)."""
+    if not frames:
+        return not totals
+    vectors = [name for name, feature in info.user_features.items() if not feature.is_picture]
+    return totals.keys() >= info.user_features.keys() and all(
+        "count" in totals[name] and totals[name]["count"][0] == frames for name in vectors
+    )
 
 
 def read_tasks(root: Path) -> list[str]:

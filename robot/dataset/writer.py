@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 
 from robot.dataset import statistics
 from robot.dataset.encode import EncodedEpisode, encode_episode
-from robot.dataset.files import Staging, lock_folder, replace_file
+from robot.dataset.files import SUFFIX, Staging, lock_folder, replace_file
 from robot.dataset.schema import (
     INFO_PATH,
     STATS_PATH,
@@ -36,14 +36,14 @@ from robot.dataset.tables import (
     Extra,
     VideoSpan,
     check_extra,
+    covers,
     frames_table,
     read_episodes,
-    read_row_statistics,
     read_tasks,
-    row_files,
     row_table,
     tasks_table,
     to_parquet,
+    totals_from_rows,
 )
 from robot.errors import DatasetError, RecordingError
 
@@ -100,8 +100,8 @@ class DatasetWriter:
             root.mkdir(parents=True, exist_ok=True)
             lock = lock_folder(root)
             try:
-                if any(root.iterdir()):
-                    raise DatasetError(f"{root} is not empty and holds no data set: choose another folder")
+                if any(path.is_file() and path.suffix != SUFFIX for path in root.rglob("*")):
+                    raise DatasetError(f"{root} holds files but no data set: choose another folder")
                 replace_file(root, INFO_PATH, info.to_json(), durable)
             except BaseException:
                 os.close(lock)
@@ -132,14 +132,14 @@ class DatasetWriter:
             episodes = read_episodes(root, info)
             tasks = read_tasks(root)
             _refuse_gaps(root, info, episodes)
-            totals = statistics.read_statistics(root)
-            if not _counts(info, totals, episodes):
-                totals = _totals_from_rows(root, info)
-            writer = cls(root, info, episodes, tasks, totals, lock, durable)
             frames = episodes[-1].to_index if episodes else 0
             known = info.with_totals(len(episodes), frames, len(tasks))
-            if known != info:
-                writer._info = known
+            totals = statistics.read_statistics(root)
+            covered = covers(info, totals, frames)
+            writer = cls(
+                root, known, episodes, tasks, totals if covered else totals_from_rows(root, info), lock, durable
+            )
+            if known != info or not covered:
                 writer._rewrite_totals()
             return writer
         except BaseException:
@@ -321,19 +321,3 @@ def _no_statistics(info: DatasetInfo) -> statistics.Statistics:
     pictures = {name: np.zeros((1, 1, 1, 3), np.uint8) for name, f in info.user_features.items() if f.is_picture}
     found = statistics.vector_statistics(vectors)
     return {**found, **{name: statistics.picture_statistics(frames) for name, frames in pictures.items()}}
-
-
-def _counts(info: DatasetInfo, totals: statistics.Statistics, episodes: Sequence[Episode]) -> bool:
-    frames = episodes[-1].to_index if episodes else 0
-    if not frames:
-        return not totals
-    vectors = [name for name, feature in info.user_features.items() if not feature.is_picture]
-    return totals.keys() >= info.user_features.keys() and all(totals[name]["count"][0] == frames for name in vectors)
-
-
-def _totals_from_rows(root: Path, info: DatasetInfo) -> statistics.Statistics:
-    totals: statistics.Statistics = {}
-    for path in row_files(root):
-        for row in read_row_statistics(path, info):
-            totals = statistics.merge(totals, row)
-    return totals

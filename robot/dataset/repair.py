@@ -1,0 +1,149 @@
+"""Mending a data set after a crash or a bad disk: whole episodes stay, in order; the rest is moved to `damaged/`.
+
+Safe to interrupt and run again: every file is replaced atomically, and an episode whose row and data were
+renumbered only half is still recognised by its files.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from robot.dataset.check import Examination, Report, examine, same_statistics
+from robot.dataset.files import lock_folder, replace_file
+from robot.dataset.schema import INFO_PATH, STATS_PATH, TASKS_PATH, DatasetInfo, read_info
+from robot.dataset.statistics import read_statistics, to_json
+from robot.dataset.tables import (
+    Episode,
+    read_tasks,
+    renumbered,
+    tasks_table,
+    to_parquet,
+    totals_from_rows,
+)
+from robot.errors import DatasetError, RecordingError
+
+DAMAGED = "damaged"
+
+
+def repair(root: Path) -> Report:
+    """Mend the set under `root`; the report says what was done, and how much is whole.
+
+    Raises DatasetError when there is no data set, another process is writing it, or it keeps several episodes to a
+    file and more than its totals needs mending; RecordingError when the disk does not let itself be written.
+    """
+    root = Path(root)
+    read_info(root)
+    lock = lock_folder(root)
+    try:
+        return _mend(root, examine(root))
+    except OSError as error:
+        raise RecordingError(f"{root} could not be mended: {error}") from error
+    finally:
+        os.close(lock)
+
+
+def _mend(root: Path, found: Examination) -> Report:
+    if (found.damaged or found.numbered_off or found.broken_rows) and _several_to_a_file(found):
+        raise DatasetError(
+            f"{root} keeps several episodes to a file, and worldarm mends only one file an episode: "
+            "mend it with the program that wrote it"
+        )
+    done = _move(root, found.leftovers, "left behind by a writer that was cut off")
+    for path, why in found.broken_rows:
+        done += _move(root, [path], why)
+    for episode, why in found.damaged:
+        done += _move(root, _episode_files(root, found.info, episode), f"episode {episode.index}: {why}")
+    done += _move(root, found.orphans, "belongs to no episode")
+    begin = 0
+    for number, episode in enumerate(found.sound):
+        if _renumber(root, found.info, episode, number, begin):
+            done.append(f"episode {episode.index} is now episode {number}, its first frame {begin}")
+        begin += episode.length
+    done += _mend_tasks(root, found)
+    done += _mend_statistics(root, found.info)
+    known = found.info.with_totals(len(found.sound), begin, len(read_tasks(root)))
+    if known != found.info:
+        replace_file(root, INFO_PATH, known.to_json())
+        done.append(f"{INFO_PATH} now counts {len(found.sound)} episodes and {begin} frames")
+    return Report(root, len(found.sound), begin, tuple(done))
+
+
+def _several_to_a_file(found: Examination) -> bool:
+    episodes = [*found.sound, *(episode for episode, _ in found.damaged)]
+    data = {(episode.data_chunk, episode.data_file) for episode in episodes}
+    rows = {(episode.row_chunk, episode.row_file) for episode in episodes}
+    return min(len(data), len(rows)) != len(episodes)
+
+
+def _episode_files(root: Path, info: DatasetInfo, episode: Episode) -> list[Path]:
+    videos = [root / info.video_file(key, span.chunk, span.file) for key, span in episode.videos.items()]
+    # The row first: without it, the others are no longer part of the set.
+    return [root / episode.row_path, root / info.data_file(episode.data_chunk, episode.data_file), *videos]
+
+
+def _move(root: Path, paths: Iterable[Path], why: str) -> list[str]:
+    done = []
+    for path in paths:
+        if not path.exists():
+            continue
+        relative = path.relative_to(root)
+        target = root / DAMAGED / relative
+        copies = 0
+        while target.exists():
+            copies += 1
+            target = root / DAMAGED / relative.with_name(f"{relative.name}.{copies}")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        os.replace(path, target)
+        done.append(f"{relative.as_posix()} moved to {target.relative_to(root).as_posix()}: {why}")
+    return done
+
+
+def _renumber(root: Path, info: DatasetInfo, episode: Episode, number: int, begin: int) -> bool:
+    """Give the episode its place in the numbers of its data and its row; whether anything had to change."""
+    data = info.data_file(episode.data_chunk, episode.data_file)
+    changed = False
+    with pq.ParquetFile(root / data) as file:
+        numbers = file.read(columns=["episode_index", "index"])
+        if (numbers["episode_index"][0].as_py(), numbers["index"][0].as_py()) != (number, begin):
+            frames = {"episode_index": np.full(episode.length, number), "index": begin + np.arange(episode.length)}
+            replace_file(root, data, to_parquet(renumbered(file.read(), frames)))
+            changed = True
+    if (episode.index, episode.from_index) != (number, begin):
+        row: pa.Table = pq.read_table(root / episode.row_path)
+        place = {"episode_index": number, "dataset_from_index": begin, "dataset_to_index": begin + episode.length}
+        columns = {name: np.array([value], dtype=np.int64) for name, value in place.items()}
+        replace_file(root, episode.row_path, to_parquet(renumbered(row, columns)))
+        changed = True
+    return changed
+
+
+def _mend_tasks(root: Path, found: Examination) -> list[str]:
+    try:
+        tasks = read_tasks(root)
+    except DatasetError:
+        tasks = []  # rebuilt below from the episodes, which name their tasks themselves
+    count = max(len(tasks), max(found.tasks, default=-1) + 1)
+    unnamed = tasks + [f"unknown task {index}" for index in range(len(tasks), count)]
+    wanted = [found.tasks.get(index, name) for index, name in enumerate(unnamed)]
+    if wanted == tasks and (tasks or not (root / TASKS_PATH).exists()):
+        return []
+    replace_file(root, TASKS_PATH, to_parquet(tasks_table(wanted)))
+    return [f"{TASKS_PATH} written anew with {count} tasks"]
+
+
+def _mend_statistics(root: Path, info: DatasetInfo) -> list[str]:
+    totals = totals_from_rows(root, info)
+    try:
+        kept = read_statistics(root)
+    except DatasetError:
+        kept = {}  # written anew below
+    if same_statistics(totals, kept) and (kept or not (root / STATS_PATH).exists()):
+        return []
+    replace_file(root, STATS_PATH, to_json({**kept, **totals} if totals else {}))
+    return [f"{STATS_PATH} written anew"]
