@@ -56,8 +56,6 @@ SCENE_TICKS = 5
 SHUTDOWN_S = 2.0
 SILENCE_S = 0.25
 """An arm whose newest reading is older than this has lost its link, whatever it says."""
-START_TOLERANCE = 1e-3
-"""rad; encoders are noisy, so an arm resting on its limit may read this far outside."""
 STILL = 0.02
 """rad/s; an arm that measures slower than this on every joint stands still."""
 MAX_REASON_LENGTH = 200
@@ -119,7 +117,7 @@ class Driver:
         """Run until `finish` or for `duration_s`, then ramp to rest, park and close; return the loop's timing.
 
         `ready` is called once, when the arm is enabled and the loop is about to begin. Raises `ArmError` when the
-        arm does not start, or starts outside its joint limits: nothing has moved then. An arm that fails later
+        arm does not start, or starts outside its limits: nothing has moved then. An arm that fails later
         leaves the loop running in the mode fault.
         """
         with ExitStack() as way_out:
@@ -177,16 +175,9 @@ class Driver:
 
     def _engage_first(self, reading: Reading) -> None:
         """Take over where the arm stands, so that the first set-point is the measured position."""
-        spec = self._arm.spec
-        _check_reading(reading, spec.dof)
-        for name, lower, value, upper in zip(spec.joint_names, spec.lower, reading.positions, spec.upper, strict=True):
-            if not lower - START_TOLERANCE <= value <= upper + START_TOLERANCE:
-                raise ArmError(
-                    f"the arm starts outside its limits: {name} is at {value:.3f} rad, allowed is {lower:.3f} to "
-                    f"{upper:.3f}; nothing was moved. Bring the joint back by hand, then start the driver again"
-                )
+        _check_reading(reading, self._arm.spec.dof)
         self._reading = reading
-        self._servo.engage(np.clip(reading.positions, spec.lower, spec.upper), reading.gripper_width)
+        self._servo.engage(np.array(reading.positions), reading.gripper_width)
         self._set_point = self._servo.tick(time.monotonic_ns())
 
     def _read(self) -> None:
@@ -310,9 +301,11 @@ class Driver:
         if self._at_rest():
             # The arm may have been pushed since it came to rest: take over where it stands. The gripper keeps its
             # command, or an object in it would be let go.
-            spec = self._arm.spec
-            measured = np.clip(self._reading.positions, spec.lower, spec.upper)
-            self._servo.engage(measured, self._set_point.gripper_width)
+            try:
+                self._servo.engage(np.array(self._reading.positions), self._set_point.gripper_width)
+            except ArmError as error:
+                self._leases.revoke()
+                raise Refused("out-of-limits", str(error)) from error
         self._modes.to(Mode.ACTIVE, "")
         return Lease(grant.token, grant.holder, grant.expires_ns)
 

@@ -51,7 +51,7 @@ def driver(
             report = engine.run(duration_s, ready)
         finally:
             gc.unfreeze()
-    print(f"driver: at rest and parked; loop: {report}", flush=True)
+    print(f"driver: {'ended in a fault' if engine.fault else 'at rest and parked'}; loop: {report}", flush=True)
     if interrupted():
         raise KeyboardInterrupt
     if engine.fault:

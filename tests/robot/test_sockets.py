@@ -58,6 +58,9 @@ def test_a_chosen_port_is_filled_in_and_cannot_be_bound_twice(port: str) -> None
 
 
 def test_one_cannot_connect_to_a_port_yet_to_be_chosen() -> None:
-    with zmq.Context() as context, sockets.make(context, zmq.SUB, 1) as one:
-        with pytest.raises(ConfigurationError, match="printed one"):
-            sockets.connect(one, "tcp://127.0.0.1:*")
+    with (
+        zmq.Context() as context,
+        sockets.make(context, zmq.SUB, 1) as one,
+        pytest.raises(ConfigurationError, match="printed one"),
+    ):
+        sockets.connect(one, "tcp://127.0.0.1:*")
