@@ -9,8 +9,12 @@ from types import FrameType
 
 # Each command is a function whose typed arguments and docstring make its own --help.
 COMMANDS: dict[str, tuple[str, str]] = {
-    "play": ("sim.play_process:play", "fill a data set with scripted exploratory play"),
+    "driver": ("robot.driver_process:driver", "run an arm, simulated or real, for whoever holds the lease"),
     "camera": ("perception.camera_process:camera", "publish a camera's pictures"),
+    "play": ("sim.play_process:play", "fill a data set with scripted exploratory play"),
+    "dataset info": ("robot.dataset.command:info", "show what a data set holds"),
+    "dataset check": ("robot.dataset.command:check", "tell whether a data set is whole"),
+    "dataset repair": ("robot.dataset.command:repair", "mend a data set that a crash left half-written"),
 }
 
 INTERRUPTED = 130
