@@ -44,7 +44,11 @@ class Brake:
         start = motion.tolist()
         request.current_position, request.current_velocity, request.current_acceleration = start
         self._start = start
-        return bool(self._planner.calculate(request, self._trajectory) == ruckig.Result.Working)
+        try:
+            self._planner.calculate(request, self._trajectory)
+        except ruckig.RuckigError:
+            return False
+        return True
 
     def at(self, time: float) -> Motion:
         """Return the motion (3, n) at `time` s after the start; at rest from `duration` on."""

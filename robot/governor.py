@@ -7,6 +7,8 @@ break the promise, or a limit, is replaced by the next point of the stop that wa
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -93,6 +95,8 @@ class Governor:
 
     def _faults(self, request: Motion) -> tuple[str, ...]:
         """Name everything wrong with `request`; when nothing is, `_candidate` holds its verified stop."""
+        if not math.isfinite(request.sum()):
+            return ("not-finite",)
         self._both[:3] = self.motion
         self._both[3:] = request
         within = np.abs(self._step @ self._both) <= self._step_limits
@@ -100,9 +104,7 @@ class Governor:
         acceleration = request[2]
         peak = np.abs(request[1] + acceleration * np.abs(acceleration) / self._jerk_doubled) <= self._velocity
         if not (within.all() and peak.all()):
-            if not np.isfinite(request).all():
-                return ("not-finite",)
-            bad = {kind for kind, row in zip(self._step_kinds, within.all(axis=1), strict=True) if not row}
+            bad = {self._step_kinds[row] for row in np.flatnonzero(~within.all(axis=1))}
             if not peak.all():
                 bad.add("velocity")
             return tuple(sorted(bad))

@@ -65,7 +65,7 @@ class Reference:
 
     def at(self, time_ns: float) -> NDArray[np.float64]:
         """Return rows of position, velocity and acceleration (3, n + 1) of the rounded polyline at `time_ns`."""
-        if time_ns - _HALF_WINDOW_NS >= self.last_ns:
+        if time_ns - _HALF_WINDOW_NS >= self.last_ns or len(self._points) == 1:
             return self._rest
         later = self._moments(time_ns + _HALF_WINDOW_NS)
         earlier = self._moments(time_ns - _HALF_WINDOW_NS)

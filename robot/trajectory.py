@@ -125,8 +125,10 @@ class Trajectory:
         request.min_velocity = (-self._velocity - slowest).tolist()
         request.max_acceleration = (self._acceleration - frame_acceleration).tolist()
         request.min_acceleration = (-self._acceleration - frame_acceleration).tolist()
-        if self._planner.calculate(request, self._plan) != ruckig.Result.Working:
-            # The planner has no way from here (it is rare, and a matter of rounding): slow down for one step.
+        try:
+            self._planner.calculate(request, self._plan)
+        except ruckig.RuckigError:
+            # The planner finds no way from here (it is rare, and a matter of rounding): slow down for one step.
             self._brake.plan(self.motion)
             return self._brake.at(period)
         step: Motion = frame + np.array(self._plan.at_time(period))
