@@ -207,7 +207,7 @@ def test_repeated_stale_late_and_impossible_commands_are_refused_and_nothing_mov
         assert send(8, away(0, 0.1, -1.0, base=base)) == "late"
         assert send(9, away(0, 0.1, 0.5, base=base), away(0, 0.2, 0.4, base=base)) == "time-order"
         assert send(10, away(0, 9.0, 9.0, base=base)) == "out-of-limits"
-        assert send(11, away(0, 1.0, 0.1, base=base)) == "too-fast"
+        assert send(11, away(6, 1.0, 0.1, base=base)) == "too-fast"
         assert send(12, away(1, 1.5, 5.0, base=base)) == "out-of-workspace"
         assert send(13, away(0, 0.0, 0.5, gripper_width=1.0, base=base)) == "out-of-limits"
         after = watcher.state()
@@ -479,7 +479,7 @@ def test_an_arm_that_starts_outside_its_limits_is_not_moved(tmp_path: Path) -> N
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_in_mid_motion_brings_the_arm_to_rest_before_it_is_parked(tmp_path: Path, number: int) -> None:
     with DriverProcess(tmp_path) as process:
-        with process.client() as client, Subscription(process.state, b"state", JointState, 1000) as states:
+        with process.client(1.0) as client, Subscription(process.state, b"state", JointState, 1000) as states:
             client.acquire("agent", 5.0)
             client.send_waypoints([away(6, 1.0, 1.2)])
             until(lambda: client.state().governed_velocity[6] > 0.5)
@@ -492,10 +492,10 @@ def test_a_signal_in_mid_motion_brings_the_arm_to_rest_before_it_is_parked(tmp_p
         assert_no_jump(seen)
         assert (seen[-1].mode, seen[-1].reason) == ("stopped", "the driver is shutting down")
         assert max(map(abs, seen[-1].governed_velocity)) == 0.0
-        assert (
-            process.diary.read_text().splitlines()[-2:] == ["park at 0.0000 rad/s", "close"]
-            or float(process.diary.read_text().splitlines()[-2].split()[2]) < 0.02
-        )
+        parked, closed = process.diary.read_text().splitlines()[-2:]
+        assert parked.startswith("park at ")
+        assert float(parked.split()[2]) < 0.02
+        assert closed == "close"
 
 
 def test_a_bounded_run_ends_by_itself(tmp_path: Path) -> None:
