@@ -61,8 +61,10 @@ def _mend(root: Path, found: Examination) -> Report:
         done += _move(root, _episode_files(root, found.info, episode), f"episode {episode.index}: {why}")
     done += _move(root, found.orphans, "belongs to no episode")
     begin = 0
+    off = {episode.row_path for episode in found.numbered_off}
     for number, episode in enumerate(found.sound):
-        if _renumber(root, found.info, episode, number, begin):
+        if episode.row_path in off:
+            _renumber(root, found.info, episode, number, begin)
             done.append(f"episode {episode.index} is now episode {number}, its first frame {begin}")
         begin += episode.length
     done += _mend_tasks(root, found)
@@ -104,23 +106,19 @@ def _move(root: Path, paths: Iterable[Path], why: str) -> list[str]:
     return done
 
 
-def _renumber(root: Path, info: DatasetInfo, episode: Episode, number: int, begin: int) -> bool:
-    """Give the episode its place in the numbers of its data and its row; whether anything had to change."""
+def _renumber(root: Path, info: DatasetInfo, episode: Episode, number: int, begin: int) -> None:
+    """Give the episode its place in the numbers of its data and its row."""
     data = info.data_file(episode.data_chunk, episode.data_file)
-    changed = False
     with pq.ParquetFile(root / data) as file:
         numbers = file.read(columns=["episode_index", "index"])
         if (numbers["episode_index"][0].as_py(), numbers["index"][0].as_py()) != (number, begin):
             frames = {"episode_index": np.full(episode.length, number), "index": begin + np.arange(episode.length)}
             replace_file(root, data, to_parquet(renumbered(file.read(), frames)))
-            changed = True
     if (episode.index, episode.from_index) != (number, begin):
         row: pa.Table = pq.read_table(root / episode.row_path)
         place = {"episode_index": number, "dataset_from_index": begin, "dataset_to_index": begin + episode.length}
         columns = {name: np.array([value], dtype=np.int64) for name, value in place.items()}
         replace_file(root, episode.row_path, to_parquet(renumbered(row, columns)))
-        changed = True
-    return changed
 
 
 def _mend_tasks(root: Path, found: Examination) -> list[str]:

@@ -1,0 +1,112 @@
+"""A writer killed at any instant loses no committed episode, and the set can be mended and written on."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from robot.dataset import Dataset, DatasetWriter
+from robot.dataset.check import check
+from robot.dataset.repair import repair
+from robot.errors import DatasetError
+from tests.robot.dataset.samples import FPS, assert_holds, columns, features, write
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture(scope="module")
+def killer() -> Iterator[subprocess.Popen[str]]:
+    command = [sys.executable, "-m", "tests.robot.dataset.killed_writer"]
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        yield process
+        assert process.stdin is not None
+        process.stdin.close()
+        process.wait(20)
+
+
+def kill(killer: subprocess.Popen[str], root: Path, picture: str, durable: bool, episodes: int, seconds: float) -> int:
+    assert killer.stdin is not None and killer.stdout is not None
+    killer.stdin.write(f"{root} {picture} {durable} {episodes} {seconds}\n")
+    killer.stdin.flush()
+    return int(killer.stdout.readline())
+
+
+def assert_whole(root: Path, picture: str, at_least: int) -> int:
+    """Every episode holds what its seed says; returns how many there are."""
+    dataset = Dataset.open(root)
+    assert len(dataset) >= at_least
+    for index, episode in enumerate(dataset.episodes):
+        expected = columns(index, 4 + index % 3)
+        assert_holds(dataset.episode(index), expected, lossy=picture == "video")
+        assert episode.extra == {"seed": index}
+        assert episode.tasks == (f"task {index % 2}",)
+    return len(dataset)
+
+
+@pytest.mark.parametrize("attempt", range(26))
+def test_a_killed_writer_leaves_every_committed_episode_whole(
+    killer: subprocess.Popen[str], tmp_path: Path, attempt: int
+) -> None:
+    picture = "video" if attempt % 4 == 3 else "image"
+    rng = np.random.default_rng(attempt)
+    root = tmp_path / "set"
+    saved = kill(killer, root, picture, attempt % 2 == 0, attempt % 5, float(rng.uniform(0.0, 0.03)))
+    if not (root / "meta/info.json").exists():  # killed before there was a set: what it left is not in the way
+        assert saved == 0
+        DatasetWriter.create(root, FPS, features(picture), "panda").close()
+    if saved:
+        assert_whole(root, picture, saved)
+
+    mended = repair(root)
+    assert mended.episodes in (saved, saved + 1)  # one may have been committed and not yet reported
+    assert check(root).problems == ()
+    with DatasetWriter.open(root, FPS, features(picture), durable=False) as writer:
+        assert writer.info.total_episodes == mended.episodes
+        writer.save_episode(columns(mended.episodes, 4 + mended.episodes % 3), f"task {mended.episodes % 2}",
+                            {"seed": mended.episodes})  # fmt: skip
+    assert assert_whole(root, picture, saved) == mended.episodes + 1
+    assert check(root).problems == ()
+
+
+def test_writing_goes_on_after_many_kills_without_a_repair(killer: subprocess.Popen[str], tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    root = tmp_path / "set"
+    saved = 0
+    for _ in range(8):
+        saved += kill(killer, root, "image", False, 1, float(rng.uniform(0.0, 0.02)))
+    DatasetWriter.open(root).close()
+    assert saved <= assert_whole(root, "image", saved) <= saved + 8
+    assert all("cut off" in problem or "no episode" in problem for problem in check(root).problems)
+
+
+@pytest.mark.parametrize("step", ["staged", "data", "row", "statistics"])
+def test_each_instant_of_a_commit(tmp_path: Path, step: str) -> None:
+    """The states between the renames of the third episode's commit, made by hand."""
+    before, after = write(tmp_path / "before", 2), write(tmp_path / "after", 3)
+    order = ["data/chunk-000/file-002.parquet", "meta/episodes/chunk-000/file-002.parquet", "meta/stats.json"]
+    done = {"staged": 0, "data": 1, "row": 2, "statistics": 3}[step]
+    for number, name in enumerate([*order, "meta/info.json"]):
+        place = before / (name if number < done else name + ".tmp")
+        place.write_bytes((after / name).read_bytes())
+
+    committed = 3 if done >= 2 else 2
+    assert len(Dataset.open(before)) == committed
+    assert check(before).problems
+    with DatasetWriter.open(before, durable=False) as writer:
+        assert writer.info.total_episodes == committed
+    repair(before)
+    assert check(before).problems == ()
+    assert assert_whole(before, "image", committed) == committed
+
+
+def test_a_second_writer_is_refused_until_the_first_is_gone(killer: subprocess.Popen[str], tmp_path: Path) -> None:
+    root = write(tmp_path / "set", 1)
+    with DatasetWriter.open(root), pytest.raises(DatasetError, match="another process"):
+        DatasetWriter.open(root)
+    kill(killer, root, "image", False, 0, 0.01)
+    DatasetWriter.open(root).close()
