@@ -33,14 +33,15 @@ class Governor:
         self._kinematics = kinematics
         self._period = 1.0 / spec.rate_hz
         self._jerk_doubled = 2.0 * np.asarray(spec.jerk)
-        self._velocity = (1.0 + _RELATIVE) * np.asarray(spec.velocity)
         self._step, kinds = _step_checks(self._period)
+        kinds = (*kinds, "velocity")
         limits = {"jerk": spec.jerk, "acceleration": spec.acceleration, "velocity": spec.velocity}
         self._step_kinds = kinds
         self._step_limits = (1.0 + _RELATIVE) * np.array([limits[kind] for kind in kinds])
         self._reach = kinematics.reach_bounds()
         self._table = spec.table_height
         self._both = np.empty((6, spec.dof))
+        self._found = np.empty((len(kinds), spec.dof))
         self._verified = Brake(spec)
         self._candidate = Brake(spec)
 
@@ -68,8 +69,11 @@ class Governor:
                 f"the tool is at ({tool[0]:.3f}, {tool[1]:.3f}, {tool[2]:.3f}) m, outside the workspace "
                 f"{tuple(box_lower.tolist())} to {tuple(box_upper.tolist())}; move the arm back by hand and try again"
             )
-        self._lower = np.minimum(lower, position) - _POSITION_SLACK
-        self._upper = np.maximum(upper, position) + _POSITION_SLACK
+        self._joints = (
+            (np.minimum(lower, position) - _POSITION_SLACK).tolist(),
+            (np.maximum(upper, position) + _POSITION_SLACK).tolist(),
+            self._reach.tolist(),
+        )
         self._box_lower = np.minimum(box_lower, tool) - _POSITION_SLACK
         self._box_upper = np.maximum(box_upper, tool) + _POSITION_SLACK
         self.motion: Motion = np.zeros((3, spec.dof))
@@ -95,32 +99,34 @@ class Governor:
 
     def _faults(self, request: Motion) -> tuple[str, ...]:
         """Name everything wrong with `request`; when nothing is, `_candidate` holds its verified stop."""
-        if not math.isfinite(request.sum()):
+        if not math.isfinite(np.add.reduce(request, axis=None)):
             return ("not-finite",)
         self._both[:3] = self.motion
         self._both[3:] = request
-        within = np.abs(self._step @ self._both) <= self._step_limits
+        found = self._found
+        np.matmul(self._step, self._both, out=found[:-1])
         # Where the velocity goes while the acceleration is taken back.
         acceleration = request[2]
-        peak = np.abs(request[1] + acceleration * np.abs(acceleration) / self._jerk_doubled) <= self._velocity
-        if not (within.all() and peak.all()):
-            bad = {self._step_kinds[row] for row in np.flatnonzero(~within.all(axis=1))}
-            if not peak.all():
-                bad.add("velocity")
-            return tuple(sorted(bad))
+        found[-1] = request[1] + acceleration * np.abs(acceleration) / self._jerk_doubled
+        within = np.abs(found, out=found) <= self._step_limits
+        if not within.all():
+            return tuple(sorted({self._step_kinds[row] for row in np.flatnonzero(~within.all(axis=1))}))
         if not self._candidate.plan(request):
             return ("acceleration",)
-        extent = np.array(self._candidate.extent())
-        if (extent < self._lower).any() or (extent > self._upper).any():
-            return ("position",)
-        return self._tool_faults(request, extent)
+        extent = self._candidate.extent()
+        swing = 0.0
+        for low, high, lower, upper, reach, here in zip(*extent, *self._joints, self._looked_at, strict=True):
+            if low < lower or high > upper:
+                return ("position",)
+            swing += reach * max(high - here, here - low)
+        # Joints that stay within the extent take the tool no further than the swing from where it was looked at.
+        return () if swing <= self._room else self._tool_faults(request, np.array(extent))
 
     def _tool_faults(self, request: Motion, extent: NDArray[np.float64]) -> tuple[str, ...]:
-        """Whether the candidate's stop keeps the tool in its box, looking no closer than it must."""
-        if self._clear(extent):
-            return ()
+        """Whether the candidate's stop, within `extent` (2, n), keeps the tool in its box, looking ever closer."""
         self._look(request[0])
-        if self._clear(extent) or (self._room >= 0.0 and self._stays_inside(request[0], extent)):
+        swing = float(self._reach @ np.abs(extent - request[0]).max(axis=0))
+        if swing <= self._room or (self._room >= 0.0 and self._stays_inside(request[0], extent)):
             return ()
         time, end = 0.0, self._candidate.duration
         tool = self._tool
@@ -152,12 +158,9 @@ class Governor:
     def _look(self, joints: Vector) -> None:
         """Measure how far the tool is from the nearest face of its box, at `joints` (n,)."""
         tool = self._kinematics.position(joints)
-        self._looked_at, self._tool = joints, tool
+        self._looked_at: list[float] = joints.tolist()
+        self._tool = tool
         self._room = float(min((tool - self._box_lower).min(), (self._box_upper - tool).min()))
-
-    def _clear(self, extent: NDArray[np.float64]) -> bool:
-        """Whether joints that stay within `extent` (2, n) cannot take the tool as far as the nearest face."""
-        return bool(self._reach @ np.abs(extent - self._looked_at).max(axis=0) <= self._room)
 
 
 def workspace(spec: ArmSpec) -> tuple[Vector, Vector]:
