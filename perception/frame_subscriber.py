@@ -106,6 +106,7 @@ def _decoded(frame: Frame) -> ReceivedFrame:
     """Return the picture in `frame`. Raises `CameraError` when its bytes are not a picture of the camera's size."""
     camera = frame.camera
     shape = (camera.height, camera.width, 3)
+    image: Image
     if min(shape) <= 0:
         raise CameraError(f"camera {camera.name} says that its pictures are {camera.width}x{camera.height}")
     if frame.encoding == "rgb8":
