@@ -149,8 +149,8 @@ class Client:
     # ---------------------------------------------------------------- commands
 
     def send_waypoints(self, waypoints: Sequence[Waypoint], deadline_ns: int | None = None) -> Accepted:
-        """Move through `waypoints`; also renews the lease. Taken up until the monotonic `deadline_ns`, 0.1 s from
-        now when not told."""
+        """Move through `waypoints`, at most 64; also renews the lease. Taken up until the monotonic `deadline_ns`,
+        0.1 s from now when not told."""
         self._sequence += 1
         if deadline_ns is None:
             deadline_ns = time.monotonic_ns() + round(COMMAND_LIFE_S * 1e9)

@@ -52,6 +52,8 @@ SCENE_TOPIC = b"scene"
 REQUESTS_A_TICK = 16
 REQUEST_SHARE = 0.25
 """Share of a period after which no further request is taken up in this tick."""
+MAX_WAYPOINTS = 64
+"""In one command; checking each takes some 15 µs of a tick, and 64 are seconds of motion."""
 SCENE_TICKS = 5
 SHUTDOWN_S = 2.0
 SILENCE_S = 0.25
@@ -326,6 +328,8 @@ class Driver:
         self._refuse_when_unable()
         now_ns = time.monotonic_ns()
         self._leases.check_command(body.token, body.sequence, body.deadline_ns, now_ns)
+        if len(body.waypoints) > MAX_WAYPOINTS:
+            raise Refused("bad-length", f"{len(body.waypoints)} waypoints; send at most {MAX_WAYPOINTS} in a command")
         clamps = self._servo.accept(body.waypoints, now_ns)
         self._leases.renew(body.token, now_ns)
         return Accepted(body.sequence, clamps)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,10 +21,12 @@ def driver(
     state_address: str = STATE,
     command_address: str = COMMAND,
     duration_s: float | None = None,
+    realtime: bool = False,
 ) -> None:
     """Run one arm, simulated or real, for whoever has the lease.
 
-    Raises `ConfigurationError` for an unknown arm or an address that is not loopback, `AddressInUse` when another
+    Raises `ConfigurationError` for an unknown arm, an address that is not loopback or a wish that the system does
+    not grant, `AddressInUse` when another
     process holds one, and `ArmError` when the arm cannot start or ended in a fault. After SIGINT or SIGTERM the
     arm is brought to rest and parked, then `KeyboardInterrupt` is raised.
 
@@ -33,9 +36,12 @@ def driver(
         state_address: where the arm's state is published; port * has one chosen.
         command_address: where commands are taken; port * has one chosen.
         duration_s: stop by itself after this many seconds; runs until Ctrl-C when not given.
+        realtime: run before every ordinary process (SCHED_FIFO), so that a busy machine does not make the loop late.
     """
     if duration_s is not None and not 0 < duration_s < float("inf"):
         raise ConfigurationError(f"--duration-s must be more than 0, not {duration_s:g}")
+    if realtime:
+        _go_first()
     engine = Driver(registry.load(registry.ARMS, arm)(address), state_address, command_address)
 
     def ready() -> None:
@@ -56,6 +62,17 @@ def driver(
         raise KeyboardInterrupt
     if engine.fault:
         raise ArmError(f"the arm ended in a fault: {engine.fault}")
+
+
+def _go_first() -> None:
+    """Ask the kernel for the lowest real-time priority, which is above every ordinary process."""
+    try:
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
+    except (AttributeError, OSError) as error:
+        raise ConfigurationError(
+            f"this system does not grant real-time scheduling ({error}); raise the limit rtprio of your user, "
+            "or leave out --realtime"
+        ) from error
 
 
 @contextmanager

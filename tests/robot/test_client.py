@@ -1,0 +1,64 @@
+"""The client follows the newest state, and notices a driver that is slow, hung, killed or was never there."""
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from robot.client import Client
+from robot.errors import ConnectionLost
+from tests.robot.driver_checks import MS, SPEC, S, assert_kept_on, now
+from tests.robot.driver_command import DriverProcess, until
+
+
+def test_states_come_at_the_rate_of_the_arm_and_old_ones_do_not_pile_up(running: DriverProcess) -> None:
+    with running.client() as client:
+        first = now(client)
+        time.sleep(2.5)
+        last = now(client)
+        assert time.monotonic_ns() - last.time_ns < 200 * MS
+        assert_kept_on(first, last)
+        assert last.tick - first.tick <= 1.01 * (last.time_ns - first.time_ns) * 1e-9 * SPEC.rate_hz + 5
+        with pytest.raises(ConnectionLost, match="within"):
+            client.state_near(first.time_ns - 60 * S)
+
+
+def test_a_killed_driver_is_noticed_in_every_call(tmp_path: Path) -> None:
+    with DriverProcess(tmp_path) as process:
+        client = process.client(timeout_s=0.5)
+        client.acquire("agent", 1.0)
+        now(client)
+        process.kill()
+        time.sleep(0.2)
+        for call in (client.state, client.renew, client.spec, lambda: client.stop("stop"), client.state):
+            begin = time.monotonic()
+            with pytest.raises(ConnectionLost):
+                call()
+            assert time.monotonic() - begin < 2.0
+        begin = time.monotonic()
+        client.close()
+        assert time.monotonic() - begin < 2.0
+
+
+def test_a_driver_that_hangs_is_noticed_and_its_late_answers_are_not_mistaken(tmp_path: Path) -> None:
+    with DriverProcess(tmp_path) as process, process.client(timeout_s=0.5) as client:
+        os.kill(process.process.pid, signal.SIGSTOP)
+        try:
+            with pytest.raises(ConnectionLost):
+                client.acquire("agent", 1.0)
+            with pytest.raises(ConnectionLost):
+                client.state(0.3)
+        finally:
+            os.kill(process.process.pid, signal.SIGCONT)
+        until(lambda: client.state(5).holder == "")
+        client.reset()
+        assert client.acquire("agent", 1.0).holder == "agent"
+
+
+def test_no_driver_is_told_plainly_and_in_time() -> None:
+    begin = time.monotonic()
+    with pytest.raises(ConnectionLost, match=r"no driver answered at tcp://127\.0\.0\.1:9"):
+        Client("tcp://127.0.0.1:9", timeout_s=0.3)
+    assert time.monotonic() - begin < 2.0
