@@ -2,22 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from functools import lru_cache
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 
 from robot.camera_spec import CameraSpec
+from robot.errors import ConfigurationError
 
 NEAR_M, FAR_M = 0.05, 4.0
 FRONT_EYE = (1.14, 0.0, 0.76)
 FRONT_TARGET = (0.495, 0.0, 0.03)
 FRONT_FIELD_OF_VIEW = 33.0
+SIDE_EYE = (0.50, -0.95, 0.45)
+SIDE_TARGET = (0.50, 0.0, 0.06)
+SIDE_FIELD_OF_VIEW = 33.0
 
 
 def front_camera(width: int = 64, height: int = 64) -> CameraSpec:
     """Return the camera in front of the arm, looking back over the workspace."""
     return camera_looking_at("front", FRONT_EYE, FRONT_TARGET, FRONT_FIELD_OF_VIEW, width, height)
+
+
+def side_camera(width: int = 64, height: int = 64) -> CameraSpec:
+    """Return the camera to the arm's right, looking across the table."""
+    return camera_looking_at("side", SIDE_EYE, SIDE_TARGET, SIDE_FIELD_OF_VIEW, width, height)
+
+
+VIEWS: Mapping[str, Callable[[int, int], CameraSpec]] = MappingProxyType({"front": front_camera, "side": side_camera})
+"""The simulated cameras by name."""
+
+
+def camera_named(name: str, width: int, height: int) -> CameraSpec:
+    """Return the simulated camera called `name`. Raises `ConfigurationError` when there is none."""
+    if name not in VIEWS:
+        raise ConfigurationError(f"the simulation has no camera called {name!r}; it has {', '.join(VIEWS)}")
+    return VIEWS[name](width, height)
 
 
 def camera_looking_at(
