@@ -118,7 +118,7 @@ def _renumber(root: Path, info: DatasetInfo, episode: Episode, number: int, begi
         row: pa.Table = pq.read_table(root / episode.row_path)
         place = {"episode_index": number, "dataset_from_index": begin, "dataset_to_index": begin + episode.length}
         columns = {name: np.array([value], dtype=np.int64) for name, value in place.items()}
-        replace_file(root, episode.row_path, to_parquet(renumbered(row, columns)))
+        replace_file(root, episode.row_path, to_parquet(renumbered(row, columns), lean=True))
 
 
 def _mend_tasks(root: Path, found: Examination) -> list[str]:

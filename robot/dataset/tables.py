@@ -132,11 +132,21 @@ def renumbered(table: pa.Table, columns: Mapping[str, npt.NDArray[np.int64]]) ->
     return table
 
 
-def to_parquet(table: pa.Table) -> bytes:
-    """A table as the bytes of a parquet file, in one row group, with checksums that reveal a torn page."""
+def to_parquet(table: pa.Table, lean: bool = False) -> bytes:
+    """A table as the bytes of a parquet file, in one row group, with checksums that reveal a torn page.
+
+    lean: leave out the column ranges and the Arrow schema, which for a row of many columns are half of the file.
+    """
     sink = pa.BufferOutputStream()
     pq.write_table(
-        table, sink, compression="snappy", use_dictionary=False, write_page_checksum=True, row_group_size=len(table)
+        table,
+        sink,
+        compression="snappy",
+        use_dictionary=False,
+        write_page_checksum=True,
+        row_group_size=len(table),
+        write_statistics=not lean,
+        store_schema=not lean,
     )
     data: bytes = sink.getvalue().to_pybytes()
     return data

@@ -163,7 +163,7 @@ class DatasetWriter:
         task: what was done, in words.
         extra: bools, numbers or words to remember about the episode, of the same names and types each time.
         Raises DatasetError when it does not fit the set; RecordingError when it cannot be written. Either way the
-        episodes saved before stay whole, and saving may be tried again.
+        episodes saved before stay whole, and saving may be tried again. An interrupt closes the writer: open it again.
         """
         if self._lock is None:
             raise DatasetError(f"the writer of {self.root} is closed")
@@ -177,7 +177,6 @@ class DatasetWriter:
         staging = Staging(self.root, self._durable)
         data = info.data_file(episode.data_chunk, episode.data_file)
         first = [data]
-        published = False
         try:
             staging.add(data, to_parquet(frames_table(info, episode, encoded, tasks.index(task))))
             for key, span in episode.videos.items():
@@ -187,20 +186,21 @@ class DatasetWriter:
             if len(tasks) != len(self._tasks):
                 staging.add(TASKS_PATH, to_parquet(tasks_table(tasks)))
                 first.append(TASKS_PATH)
-            staging.add(episode.row_path, to_parquet(row_table(info, episode, encoded.statistics)))
+            staging.add(episode.row_path, to_parquet(row_table(info, episode, encoded.statistics), lean=True))
             staging.add(STATS_PATH, statistics.to_json(totals))
             staging.add(INFO_PATH, info.to_json())
             staging.publish(*first)
-            published = True
             staging.publish(episode.row_path)  # the commit
         except OSError as error:
-            self._take_back(staging, [path for path in first if path != TASKS_PATH] if published else [])
+            # The row first: a failure to make the commit durable must not leave a row without its data.
+            self._take_back(staging, [episode.row_path, *(path for path in first if path != TASKS_PATH)])
             raise RecordingError(
                 f"episode {episode.index} could not be written to {self.root}: {error}; "
                 f"the {episode.index} episodes before it are whole"
             ) from error
-        except BaseException:
-            staging.discard()
+        except BaseException:  # an interrupt: whether the commit took place is for `open` to see
+            self._take_back(staging, [])
+            self.close()
             raise
         self._last, self._tasks, self._info, self._totals = episode, tasks, info, totals
         try:

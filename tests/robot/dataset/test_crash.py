@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -110,3 +111,30 @@ def test_a_second_writer_is_refused_until_the_first_is_gone(killer: subprocess.P
         DatasetWriter.open(root)
     kill(killer, root, "image", False, 0, 0.01)
     DatasetWriter.open(root).close()
+
+
+def test_interrupted_saves_lose_nothing(tmp_path: Path) -> None:
+    root = write(tmp_path / "set", 1)
+    rng = np.random.default_rng(0)
+    returned = 0
+    writer = DatasetWriter.open(root, durable=False)
+    before = signal.signal(signal.SIGALRM, signal.default_int_handler)
+    try:
+        for _ in range(40):
+            signal.setitimer(signal.ITIMER_REAL, float(rng.uniform(0.0005, 0.02)))
+            try:
+                for _ in range(10):
+                    seed = writer.info.total_episodes
+                    writer.save_episode(columns(seed, 4 + seed % 3), f"task {seed % 2}", {"seed": seed})
+                    returned += 1
+            except KeyboardInterrupt:
+                writer.close()
+                writer = DatasetWriter.open(root, durable=False)
+            finally:
+                signal.setitimer(signal.ITIMER_REAL, 0)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+        writer.close()
+    assert_whole(root, "image", 1 + returned)
+    repair(root)
+    assert check(root).problems == ()
