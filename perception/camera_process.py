@@ -48,8 +48,8 @@ def camera(
         state_address: Where the driver publishes its state; simulated cameras follow it.
         duration_s: Stop by itself after so many seconds.
     """
-    if duration_s is not None and not duration_s > 0:
-        raise ConfigurationError(f"a duration of {duration_s:g} s is none: give more than 0, or leave it out")
+    if duration_s is not None and not 0 < duration_s < float("inf"):
+        raise ConfigurationError(f"a duration of {duration_s:g} s: give more than 0, or leave it out to go on for ever")
     options = CameraOptions(name, width, height, rate_hz, state_address)
     make_camera: MakeCamera = load(CAMERAS, source)
     publish(make_camera(options), options, frames_address, duration_s)

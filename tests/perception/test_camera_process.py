@@ -109,8 +109,9 @@ def test_unknown_cameras_and_impossible_options_are_told_plainly(installed: tupl
     result = worldarm("camera", "--source", "lens", paths=installed)
     assert result.returncode == 1
     assert "no camera called 'lens'" in result.stderr and "pattern" in result.stderr
-    result = worldarm(*camera_arguments(), "--duration-s", "0", paths=installed)
-    assert result.returncode == 1 and "duration" in result.stderr
+    for seconds in ("0", "inf", "nan"):
+        result = worldarm(*camera_arguments(), "--duration-s", seconds, paths=installed)
+        assert result.returncode == 1 and "duration" in result.stderr
     result = worldarm(*camera_arguments(address="tcp://0.0.0.0:5553"), paths=installed)
     assert result.returncode == 1 and "loopback" in result.stderr
 
