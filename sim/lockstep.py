@@ -94,7 +94,7 @@ class LockStep:
             measured=measured,
         )
 
-    def observe_joints(self) -> Vector:
+    def setpoint_joints(self) -> Vector:
         """Return the governed set-point (n,) rad, from which the next block's posture continues."""
         assert self._setpoint is not None, "reset() runs the first tick"
         return self._setpoint.governed

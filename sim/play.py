@@ -33,8 +33,11 @@ def random_start(rng: np.random.Generator, convention: ActionConvention) -> Star
     yaw = rng.uniform(-np.pi, np.pi)
     cube = cube_pose(centre, yaw)
     lower, upper = np.asarray(convention.bounds.lower), np.asarray(convention.bounds.upper)
+    near = rng.random() < 0.6
     while True:
         tool = rng.uniform(lower, upper)
+        if near:
+            tool[:2] = np.clip(centre + rng.normal(0.0, 0.11, 2), lower[:2], upper[:2])
         if np.linalg.norm(tool[:2] - centre) > CLEARANCE_M:
             return Start(tool, cube)
 
@@ -80,7 +83,7 @@ class PlayPolicy:
 
     def _new_segment(self, cube: Vector) -> None:
         rng = self._rng
-        self._speed = float(rng.uniform(0.35, 1.0))
+        self._speed = float(rng.uniform(0.5, 1.0))
         self._kind = str(rng.choice(["steer", "shove", "wander"], p=[0.55, 0.2, 0.25]))
         lower = np.asarray(self._convention.bounds.lower)[:2]
         upper = np.asarray(self._convention.bounds.upper)[:2]

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 from numpy.typing import NDArray
 
 from robot.action import ActionConvention
 from robot.dataset.schema import Feature
 from robot.proprio import STATE_NAMES
+from sim.block_runner import BlockRunner
 from sim.lockstep import LockStep
 from sim.play import PlayPolicy, random_start
 
@@ -39,31 +38,23 @@ def play_episode(
     convention: ActionConvention,
     rng: np.random.Generator,
     blocks: int,
-    tick: Callable[[], None] | None = None,
 ) -> Columns:
     """Play `blocks` blocks and return blocks + 1 rows: each row's action is what followed its picture; the last
     row's is zero, since nothing followed."""
     camera = world.camera
     start = random_start(rng, convention)
     policy = PlayPolicy(rng, convention)
-    world.reset(convention, start.tool, [start.cube])
-    target, seed = start.tool, world.observe_joints()
+    runner = BlockRunner(world, convention)
+    runner.reset(start.tool, [start.cube])
     rows: list[dict[str, object]] = []
     for block in range(blocks + 1):
         seen = world.observe()
         cube = world.scene.objects()[0]
-        action = np.zeros(convention.size)
-        if block < blocks:
-            action = policy.act(target[:2], np.asarray(cube.position[:2]))
-            end = convention.target(target, action)
-            waypoints = convention.block(world.kinematics, target, end, seed, world.time_ns)
-            world.send(waypoints)
-            target, seed = end, np.asarray(waypoints[-1].positions)
         rows.append(
             {
                 "observation.state": seen.state,
                 f"observation.images.{camera.name}": seen.image,
-                "action": action,
+                "action": runner.committed if block < blocks else np.zeros(convention.size),
                 "setpoint.requested": seen.requested,
                 "setpoint.governed": seen.governed,
                 "joints.measured": seen.measured,
@@ -72,8 +63,6 @@ def play_episode(
             }
         )
         if block < blocks:
-            world.run_until((block + 1) * convention.block_ns)
-            if tick is not None:
-                tick()
+            runner.run_block(policy.act(runner.target[:2], np.asarray(cube.position[:2])))
     kinds = {"capture_time_ns": np.int64, f"observation.images.{camera.name}": np.uint8}
     return {key: np.stack([np.asarray(row[key], dtype=kinds.get(key, np.float32)) for row in rows]) for key in rows[0]}

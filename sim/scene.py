@@ -83,6 +83,15 @@ class Scene:
             )
             self._bodies[thing.name] = body
         self.set_arm(np.asarray(spec.home), 0.0)
+        self._new = p.saveState(physicsClientId=client)
+
+    def rewind(self) -> None:
+        """Bring the whole world back to what it was when new, to the last bit.
+
+        Setting arm and objects alone leaves contacts and the solver's memory behind, so that what happens next
+        would depend a little on what happened before.
+        """
+        p.restoreState(stateId=self._new, physicsClientId=self._client)
 
     def close(self) -> None:
         """Free the world."""

@@ -1,0 +1,77 @@
+"""The doctor: says beforehand whether a model can be planned with, or why not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from control.critic import Critic
+from control.trained import Parts
+from perception.checkpoint import Gate
+from perception.frame_cache import FrameCache
+from perception.gates import ROLLOUT, world_model_gates
+
+PROBE_FRAMES = 8000
+CLIPS = 2000
+FARTHEST = 20
+
+
+def examine(
+    parts: Parts, cache: FrameCache, latents: Tensor, fit: np.ndarray, judge: np.ndarray, seed: int = 0
+) -> list[Gate]:
+    """Return all gates: probes are fitted on the episodes `fit` and everything is judged on the episodes `judge`."""
+    rng = np.random.default_rng([seed, 78])
+    fit_frames = _some(_frames(cache, fit, 0), PROBE_FRAMES, rng)
+    judge_frames = _some(_frames(cache, judge, 0), PROBE_FRAMES, rng)
+    clips = _some(_frames(cache, judge, ROLLOUT), CLIPS, rng)
+    gates = world_model_gates(
+        parts.model, latents, cache.states, cache.actions, cache.truth, fit_frames, judge_frames, clips, seed
+    )
+    proprio = parts.model.normaliser(torch.from_numpy(cache.states))
+    gates.append(
+        Gate("critic against steps to go", _critic_order(parts.critic, cache, judge, latents, proprio, rng), 0.6, True, "rank correlation")
+    )
+    return gates
+
+
+def verdict(gates: Sequence[Gate]) -> str:
+    """Return "plannable", or the reasons why not."""
+    failed = [gate for gate in gates if not gate.passed]
+    if not failed:
+        return "plannable"
+    reasons = [
+        f"{gate.name} is {gate.value:.2f} and should be {'at least' if gate.above else 'at most'} {gate.threshold:g} "
+        f"({gate.unit})"
+        for gate in failed
+    ]
+    return "not plannable: " + "; ".join(reasons)
+
+
+@torch.inference_mode()
+def _critic_order(
+    critic: Critic, cache: FrameCache, episodes: np.ndarray, latents: Tensor, proprio: Tensor, rng: np.random.Generator
+) -> float:
+    """Return Spearman's rank correlation of the critic's distance with the blocks that play took, up to `FARTHEST`."""
+    frames = _some(_frames(cache, episodes, FARTHEST), CLIPS, rng)
+    steps = rng.integers(1, FARTHEST + 1, len(frames))
+    here, there = torch.from_numpy(frames), torch.from_numpy(frames + steps)
+    distance = critic.distance(latents[here], proprio[here], latents[there]).numpy()
+    ranks = [np.argsort(np.argsort(values, kind="stable")).astype(float) for values in (distance, steps)]
+    return float(np.corrcoef(ranks[0], ranks[1])[0, 1])
+
+
+def _frames(cache: FrameCache, episodes: np.ndarray, room: int) -> np.ndarray:
+    """Return the frames of `episodes` that have at least `room` frames after them."""
+    return np.concatenate(
+        [np.arange(cache.starts[e], cache.starts[e] + max(0, cache.lengths[e] - room)) for e in episodes]
+    )
+
+
+def _some(frames: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
+    """Return at most `count` of `frames`, in order."""
+    if len(frames) <= count:
+        return frames
+    return np.sort(rng.choice(frames, count, replace=False))

@@ -1,0 +1,163 @@
+"""`worldarm train`: from a data set to a checkpoint in one command, going on where it was stopped."""
+
+from __future__ import annotations
+
+import platform
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+import numpy as np
+import torch
+import tyro
+
+from control.doctor import examine, verdict
+from control.hindsight import HindsightSampler
+from control.trained import TrainedModel, new_parts, save_trained
+from control.training import HeadTraining, calibrate_reached, train_actor, train_critic
+from perception.checkpoint import SCHEMA, Card, Provenance
+from perception.curves import draw_curves
+from perception.distributed import Workers, join, leave
+from perception.frame_cache import open_cache
+from perception.training import (
+    DecoderTraining,
+    Precision,
+    WorldModelTraining,
+    encode_all,
+    train_decoder,
+    train_world_model,
+    training_dtype,
+)
+from perception.world_model import WorldModelConfig
+from robot.dataset.reader import Dataset
+from robot.errors import DatasetError
+from robot.recipe import read_recipe
+
+HELD_OUT_SHARE = 0.05
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Sizes of the world model."""
+
+    latent: int = 192
+    width: int = 512
+    blocks: int = 2
+    dropout: float = 0.1
+
+
+def train(
+    dataset: Annotated[Path, tyro.conf.arg(help="the data set to learn from")] = Path("data/play"),
+    output: Annotated[Path, tyro.conf.arg(help="folder for the finished checkpoint")] = Path("out/checkpoint"),
+    run: Annotated[Path, tyro.conf.arg(help="folder for what a resume needs, and the curves")] = Path("out/train"),
+    world_model: Annotated[WorldModelTraining, tyro.conf.arg(help="training of encoder and predictor")] = WorldModelTraining(),
+    decoder: Annotated[DecoderTraining, tyro.conf.arg(help="training of the drawing decoder")] = DecoderTraining(),
+    heads: Annotated[HeadTraining, tyro.conf.arg(help="training of critic and actor")] = HeadTraining(),
+    sizes: Annotated[Sizes, tyro.conf.arg(help="sizes of the world model")] = Sizes(),
+    seed: Annotated[int, tyro.conf.arg(help="the same seed and data give the same weights on the same machine")] = 0,
+    device: Annotated[Literal["cpu", "cuda"], tyro.conf.arg(help="where to compute")] = "cpu",
+    precision: Annotated[Precision, tyro.conf.arg(help="bf16 is faster where the CPU has it, which auto finds out")] = "auto",
+) -> None:
+    """Learn a world model from a data set, then critic and actor on its latents, and write a checkpoint.
+
+    Shows progress with the time left, draws the loss curves, and measures the finished model with the doctor's gates.
+    Stopped at any time, even by SIGKILL, the same command goes on exactly where it was. Under torchrun the work is
+    shared over the processes.
+    """
+    workers = join(device)
+    try:
+        _train(dataset, output, run, world_model, decoder, heads, sizes, seed, workers, precision)
+    finally:
+        leave(workers)
+
+
+def _train(
+    dataset: Path,
+    output: Path,
+    run: Path,
+    world_model: WorldModelTraining,
+    decoder: DecoderTraining,
+    heads: HeadTraining,
+    sizes: Sizes,
+    seed: int,
+    workers: Workers,
+    precision: Precision,
+) -> None:
+    began = time.monotonic()
+    source = Dataset.open(dataset)
+    recipe = read_recipe(source.info)
+    camera = recipe.camera
+    if workers.leads:
+        open_cache(source, camera.name, run / "cache")
+    workers.wait()
+    cache = open_cache(source, camera.name, run / "cache")
+    if cache.lengths.min() < world_model.clip:
+        raise DatasetError(
+            f"{dataset} has an episode of {cache.lengths.min()} frames; training needs at least {world_model.clip}"
+        )
+    fit, held_out = cache.split(HELD_OUT_SHARE)
+    config = WorldModelConfig(
+        height=camera.height,
+        width_px=camera.width,
+        proprio=cache.states.shape[1],
+        action=cache.actions.shape[1],
+        latent=sizes.latent,
+        width=sizes.width,
+        blocks=sizes.blocks,
+        dropout=sizes.dropout,
+    )
+    torch.manual_seed(seed)
+    parts = new_parts(config, heads.discount)
+    dtype = training_dtype(precision)
+    histories = {"world model": train_world_model(parts.model, cache, fit, world_model, run, seed, workers, dtype)}
+    latents = encode_all(parts.model, cache, workers.device)
+    histories["decoder"] = train_decoder(parts.decoder, cache, latents, decoder, run, seed, workers, dtype)
+    parts.model.cpu()
+    with torch.inference_mode():
+        proprio = parts.model.normaliser(torch.from_numpy(cache.states)).clone()
+    sampler = HindsightSampler(cache, fit, latents, proprio, torch.from_numpy(cache.actions))
+    histories["critic"] = train_critic(parts.critic, sampler, heads, run, seed, workers)
+    histories["actor"] = train_actor(parts.actor, parts.critic, sampler, heads, run, seed, workers)
+    if not workers.leads:
+        return
+    for part in parts.named().values():
+        part.cpu().eval()
+    reached = calibrate_reached(parts.critic, latents, proprio, cache.starts[held_out], cache.lengths[held_out])
+    gates = examine(parts, cache, latents, fit, held_out, seed)
+    card = Card(
+        schema=SCHEMA,
+        recipe=recipe,
+        world_model=config,
+        discount=heads.discount,
+        reached_blocks=reached,
+        provenance=Provenance(
+            dataset_fingerprint=cache.fingerprint,
+            episodes=len(cache.starts),
+            frames=cache.frames,
+            seed=seed,
+            settings=_settings(world_model, decoder, heads),
+            train_seconds=round(time.monotonic() - began, 1),
+            versions={"python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__},
+        ),
+        gates=tuple(gates),
+    )
+    save_trained(output, TrainedModel(card, parts))
+    draw_curves(histories, run / "curves.png")
+    print(f"checkpoint in {output}, loss curves in {run / 'curves.png'}")
+    print(verdict(gates))
+
+
+def _settings(
+    world_model: WorldModelTraining, decoder: DecoderTraining, heads: HeadTraining
+) -> dict[str, str | int | float]:
+    """Return every setting by its dotted name."""
+    flat: dict[str, str | int | float] = {}
+    for part, settings in (("world_model", world_model), ("decoder", decoder), ("heads", heads)):
+        for key, value in msgspec.to_builtins(settings).items():
+            if isinstance(value, dict):
+                flat.update({f"{part}.{key}.{inner}": number for inner, number in value.items()})
+            else:
+                flat[f"{part}.{key}"] = value
+    return flat

@@ -1,0 +1,70 @@
+"""A trained model with all its parts, as it leaves training and as the agent loads it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import Tensor, nn
+
+from control.actor import Actor
+from control.critic import Critic
+from perception.checkpoint import Card, load, save
+from perception.decoder import Decoder
+from perception.world_model import WorldModel, WorldModelConfig
+from robot.errors import CheckpointError
+
+
+@dataclass(frozen=True)
+class Parts:
+    """World model, critic, actor, and the decoder that only draws."""
+
+    model: WorldModel
+    critic: Critic
+    actor: Actor
+    decoder: Decoder
+
+    def named(self) -> dict[str, nn.Module]:
+        """Return the parts by the names that prefix their weights on disk."""
+        return {"model": self.model, "critic": self.critic, "actor": self.actor, "decoder": self.decoder}
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """The parts and the card that says what they are for."""
+
+    card: Card
+    parts: Parts
+
+
+def new_parts(config: WorldModelConfig, discount: float) -> Parts:
+    """Return untrained parts of the right sizes."""
+    return Parts(
+        model=WorldModel(config),
+        critic=Critic(config.latent, config.proprio, discount),
+        actor=Actor(config.latent, config.proprio, config.action),
+        decoder=Decoder(config.height, config.width_px, config.latent),
+    )
+
+
+def save_trained(folder: Path, trained: TrainedModel) -> Card:
+    """Write a checkpoint; returns its card with the weights' digest."""
+    tensors: dict[str, Tensor] = {}
+    for prefix, part in trained.parts.named().items():
+        tensors.update({f"{prefix}.{key}": value for key, value in part.state_dict().items()})
+    return save(folder, trained.card, tensors)
+
+
+def load_trained(folder: Path) -> TrainedModel:
+    """Return the model in `folder`, ready for inference. Raises `CheckpointError` for anything but a whole one."""
+    card, tensors = load(folder)
+    parts = new_parts(card.world_model, card.discount)
+    for prefix, part in parts.named().items():
+        start = prefix + "."
+        own = {key.removeprefix(start): value for key, value in tensors.items() if key.startswith(start)}
+        try:
+            part.load_state_dict(own)
+        except RuntimeError as error:
+            raise CheckpointError(f"the weights in {folder} do not fit its card: {error}") from error
+        part.eval().requires_grad_(False)
+    return TrainedModel(card, parts)

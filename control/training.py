@@ -1,0 +1,83 @@
+"""Trains critic and actor on frozen latents, with hindsight goals."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import torch
+from torch import Tensor
+
+from control.actor import Actor, ActorLoss
+from control.critic import Critic, CriticLoss
+from control.hindsight import GoalMix, HindsightSampler
+from perception.clips import generator
+from perception.distributed import Workers
+from perception.trainer import History, Schedule, train
+
+CRITIC, ACTOR = 11, 12
+
+
+class HeadTraining(msgspec.Struct, frozen=True):
+    """Settings of critic and actor: `steps` of `batch` each, `noise` added to latents, the critic's `discount` and
+    `expectile`, and the `temperature` of the actor's advantage weights (0: plain behaviour cloning)."""
+
+    steps: int = 8000
+    batch: int = 256
+    learning_rate: float = 1e-3
+    noise: float = 0.05
+    discount: float = 0.96
+    expectile: float = 0.9
+    temperature: float = 1.0
+
+
+def train_critic(
+    critic: Critic, sampler: HindsightSampler, settings: HeadTraining, folder: Path, seed: int, workers: Workers
+) -> History:
+    """Train the critic on goals of every kind."""
+
+    def batches(step: int) -> dict[str, Tensor]:
+        rng = generator(seed, step, CRITIC, workers.rank)
+        return sampler.draw(settings.batch // workers.count, rng, GoalMix(), settings.noise)
+
+    loss = CriticLoss(critic, settings.expectile)
+    schedule = Schedule(settings.steps, settings.learning_rate, warmup=0.02)
+    return train("critic", loss, batches, schedule, folder, seed, workers, after_step=loss.move_target)
+
+
+def train_actor(
+    actor: Actor,
+    critic: Critic,
+    sampler: HindsightSampler,
+    settings: HeadTraining,
+    folder: Path,
+    seed: int,
+    workers: Workers,
+) -> History:
+    """Train the actor on goals that its episode did reach, weighing actions by the critic's advantage."""
+    mix = GoalMix(here=0.0, following=0.1, later=0.9)
+    critic.eval()
+
+    @torch.no_grad()
+    def batches(step: int) -> dict[str, Tensor]:
+        rng = generator(seed, step, ACTOR, workers.rank)
+        batch = sampler.draw(settings.batch // workers.count, rng, mix, settings.noise)
+        states = {key: value.to(workers.device) for key, value in batch.items()}
+        now = critic(states["latent"], states["proprio"], states["goal"])
+        following = critic(states["next_latent"], states["next_proprio"], states["goal"])
+        batch["advantage"] = -1.0 + settings.discount * (1.0 - states["arrives"]) * following - now
+        return batch
+
+    schedule = Schedule(settings.steps, settings.learning_rate, warmup=0.02)
+    return train("actor", ActorLoss(actor, settings.temperature), batches, schedule, folder, seed, workers)
+
+
+@torch.inference_mode()
+def calibrate_reached(
+    critic: Critic, latents: Tensor, proprio: Tensor, starts: np.ndarray, lengths: np.ndarray, share: float = 0.9
+) -> float:
+    """Return the critic's distance below which `share` of held-out states one block away from a goal lie."""
+    frames = torch.from_numpy(np.concatenate([np.arange(s, s + n - 1) for s, n in zip(starts, lengths, strict=True)]))
+    distance = critic.distance(latents[frames], proprio[frames], latents[frames + 1])
+    return float(distance.quantile(share))

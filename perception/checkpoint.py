@@ -1,0 +1,167 @@
+"""A checkpoint on disk: one safetensors file of weights, and one JSON card that says everything needed to use them.
+
+The card names arm, camera, action convention and the data's fingerprint, so a model is refused where it would be
+guessing; it also holds the weights' digest, so a torn copy is noticed before anything moves.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import os
+from pathlib import Path
+
+import msgspec
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from perception.world_model import WorldModelConfig
+from robot.camera_spec import CameraSpec
+from robot.errors import CheckpointError
+from robot.recipe import RecordingRecipe
+
+SCHEMA = 1
+CARD_FILE = "checkpoint.json"
+WEIGHTS_FILE = "model.safetensors"
+POSITION_TOLERANCE_M = 0.01
+ANGLE_TOLERANCE_RAD = math.radians(1.0)
+FOCAL_TOLERANCE = 0.01
+
+
+class Gate(msgspec.Struct, frozen=True):
+    """One check of a model against data: its figure, the threshold, and whether it passed."""
+
+    name: str
+    value: float
+    threshold: float
+    above: bool
+    unit: str
+
+    @property
+    def passed(self) -> bool:
+        """Whether the figure is on the right side of the threshold."""
+        return self.value >= self.threshold if self.above else self.value <= self.threshold
+
+
+class Provenance(msgspec.Struct, frozen=True):
+    """How the weights came to be: the data's `fingerprint` and size, the settings and the time it took."""
+
+    dataset_fingerprint: str
+    episodes: int
+    frames: int
+    seed: int
+    settings: dict[str, str | int | float]
+    train_seconds: float
+    versions: dict[str, str]
+
+
+class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The JSON beside the weights. `reached_blocks` is the critic's distance at which the goal counts as reached,
+    calibrated on held-out play; `discount` is the critic's."""
+
+    schema: int
+    recipe: RecordingRecipe
+    world_model: WorldModelConfig
+    discount: float
+    reached_blocks: float
+    provenance: Provenance
+    gates: tuple[Gate, ...]
+    weights_sha256: str = ""
+
+    def require(self, arm: str, camera: CameraSpec) -> None:
+        """Raise `CheckpointError` unless this model was made for that arm and that camera where it stands."""
+        if arm != self.recipe.arm:
+            raise CheckpointError(f"this checkpoint was trained on the arm {self.recipe.arm!r}, not {arm!r}")
+        known = self.recipe.camera
+        if (camera.width, camera.height) != (known.width, known.height):
+            raise CheckpointError(
+                f"this checkpoint sees pictures of {known.width}×{known.height}; the camera {camera.name!r} sends "
+                f"{camera.width}×{camera.height}"
+            )
+        if camera.name != known.name:
+            raise CheckpointError(f"this checkpoint was trained on the camera {known.name!r}, not {camera.name!r}")
+        if any(abs(a / b - 1.0) > FOCAL_TOLERANCE for a, b in zip(camera.focal, known.focal, strict=True)):
+            raise CheckpointError(
+                f"the camera {camera.name!r} has focal lengths {camera.focal} px; this checkpoint was trained with "
+                f"{known.focal} px"
+            )
+        if camera.position and known.position and math.dist(camera.position, known.position) > POSITION_TOLERANCE_M:
+            raise CheckpointError(
+                f"the camera {camera.name!r} stands {math.dist(camera.position, known.position) * 100:.1f} cm from "
+                "where this checkpoint was trained; move it back or train anew"
+            )
+        if camera.orientation and known.orientation:
+            turned = 2 * math.acos(
+                min(1.0, abs(sum(a * b for a, b in zip(camera.orientation, known.orientation, strict=True))))
+            )
+            if turned > ANGLE_TOLERANCE_RAD:
+                raise CheckpointError(
+                    f"the camera {camera.name!r} is turned by {math.degrees(turned):.1f}° from where this checkpoint "
+                    "was trained; turn it back or train anew"
+                )
+
+
+def save(folder: Path, card: Card, tensors: dict[str, Tensor]) -> Card:
+    """Write weights and card to `folder`, the card last and by rename, and return the card with its digest."""
+    folder.mkdir(parents=True, exist_ok=True)
+    beside = folder / (WEIGHTS_FILE + ".tmp")
+    save_file({name: value.detach().cpu().contiguous() for name, value in tensors.items()}, beside)
+    card = msgspec.structs.replace(card, weights_sha256=_digest(beside))
+    _to_disk(beside)
+    beside.rename(folder / WEIGHTS_FILE)
+    beside = folder / (CARD_FILE + ".tmp")
+    beside.write_bytes(msgspec.json.format(msgspec.json.encode(card), indent=2) + b"\n")
+    _to_disk(beside)
+    beside.rename(folder / CARD_FILE)
+    return card
+
+
+def load(folder: Path) -> tuple[Card, dict[str, Tensor]]:
+    """Return the card and the weights in `folder`.
+
+    Raises `CheckpointError` when they are missing, torn, foreign or of another schema.
+    """
+    card = load_card(folder)
+    weights = folder / WEIGHTS_FILE
+    if not weights.is_file():
+        raise CheckpointError(f"{folder} has no {WEIGHTS_FILE}; copy the whole checkpoint folder")
+    if _digest(weights) != card.weights_sha256:
+        raise CheckpointError(f"{weights} is torn or not the file that {CARD_FILE} describes; copy it again")
+    try:
+        return card, load_file(weights)
+    except SafetensorError as error:
+        raise CheckpointError(f"{weights} is not a safetensors file: {error}") from error
+
+
+def load_card(folder: Path) -> Card:
+    """Return the card in `folder`. Raises `CheckpointError` as `load` does."""
+    path = folder / CARD_FILE
+    if not path.is_file():
+        raise CheckpointError(f"{folder} holds no checkpoint ({CARD_FILE} is missing); make one with `worldarm train`")
+    data = path.read_bytes()
+    try:
+        schema = msgspec.json.decode(data, type=_Schema).schema
+    except msgspec.DecodeError as error:
+        raise CheckpointError(f"{path} is not a worldarm checkpoint: {error}") from error
+    if schema != SCHEMA:
+        raise CheckpointError(
+            f"{path} is of schema {schema} and this worldarm reads {SCHEMA}; train anew, or use the version that made it"
+        )
+    try:
+        return msgspec.json.decode(data, type=Card)
+    except msgspec.DecodeError as error:
+        raise CheckpointError(f"{path} is not a valid checkpoint card: {error}") from error
+
+
+class _Schema(msgspec.Struct):
+    schema: int
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _to_disk(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())

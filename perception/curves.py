@@ -1,0 +1,43 @@
+"""Loss curves as a picture, one panel a trained part."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt  # noqa: E402 - the backend must be chosen first
+import numpy as np  # noqa: E402
+
+from perception.trainer import History  # noqa: E402
+
+SMOOTHING = 0.1
+
+
+def draw_curves(histories: dict[str, History], path: Path) -> None:
+    """Write a PNG with the loss terms of each part over its steps, smoothed over about ten readings."""
+    figure, axes = plt.subplots(1, len(histories), figsize=(4.2 * len(histories), 3.4), squeeze=False)
+    for axis, (name, history) in zip(axes[0], histories.items(), strict=True):
+        for term, values in history.terms.items():
+            axis.plot(history.steps, _smooth(np.asarray(values)), label=term, linewidth=1.4)
+        if all(min(values) > 0 for values in history.terms.values()):
+            axis.set_yscale("log")
+        axis.set_title(name)
+        axis.set_xlabel("step")
+        axis.grid(alpha=0.3)
+        axis.legend(fontsize=8)
+    figure.tight_layout()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=110)
+    plt.close(figure)
+
+
+def _smooth(values: np.ndarray) -> np.ndarray:
+    """An exponential moving average that starts at the first value."""
+    smooth = np.empty_like(values, dtype=np.float64)
+    level = values[0]
+    for index, value in enumerate(values):
+        level += SMOOTHING * (value - level)
+        smooth[index] = level
+    return smooth

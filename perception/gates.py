@@ -1,0 +1,108 @@
+"""The doctor's measurements of a world model: whether its latents hold what planning needs.
+
+Each is one number on held-out frames, compared with a threshold that models which planned well have passed.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from perception.checkpoint import Gate
+from perception.world_model import WorldModel
+
+RANDOM_ACTIONS = 64
+ROLLOUT = 5
+RIDGE = 1e-3
+
+
+def effective_rank(latents: Tensor) -> float:
+    """Return exp of the entropy of the normalised singular values of centred `latents` (N, D) (Roy & Vetterli 2007,
+    on the variances)."""
+    variances = torch.linalg.svdvals(latents - latents.mean(0)) ** 2
+    share = variances / variances.sum()
+    return float(torch.exp(-(share * (share + 1e-12).log()).sum()))
+
+
+def probe_error(train_x: Tensor, train_y: Tensor, test_x: Tensor, test_y: Tensor) -> float:
+    """Return the median Euclidean error (units of y) of a ridge regression from latents (N, D) to `y` (N, K)."""
+    mean_x, mean_y = train_x.mean(0), train_y.mean(0)
+    x = (train_x - mean_x).double()
+    gram = x.T @ x + RIDGE * len(x) * torch.eye(x.shape[1], dtype=torch.float64)
+    weights = torch.linalg.solve(gram, x.T @ (train_y - mean_y).double())
+    guess = (test_x - mean_x).double() @ weights + mean_y.double()
+    return float((guess - test_y.double()).norm(dim=-1).median())
+
+
+@torch.inference_mode()
+def rollout_ratio(model: WorldModel, latents: Tensor, proprio: Tensor, actions: Tensor, rng: np.random.Generator) -> float:
+    """Return the imagined latents' error with shuffled actions over that with the true ones, after `ROLLOUT` blocks.
+
+    Clips: `latents` (C, T + 1, D), scaled `proprio` (C, T + 1, P), `actions` (C, T, A).
+    """
+    true, _ = model.rollout(latents[:, 0], proprio[:, 0], actions)
+    shuffled, _ = model.rollout(latents[:, 0], proprio[:, 0], actions[torch.from_numpy(rng.permutation(len(actions)))])
+    target = latents[:, -1]
+    return float(((shuffled[:, -1] - target) ** 2).mean() / ((true[:, -1] - target) ** 2).mean())
+
+
+@torch.inference_mode()
+def action_rank(model: WorldModel, latents: Tensor, proprio: Tensor, actions: Tensor, rng: np.random.Generator) -> float:
+    """Return the mean rank in [0, 1] of the true first action among random ones, by how near its imagined latent comes
+    to the true next one; 0 is always best, 0.5 is chance. Shapes as in `rollout_ratio`."""
+    clips, size = len(actions), actions.shape[-1]
+    others = torch.from_numpy(rng.uniform(-1, 1, (clips, RANDOM_ACTIONS, size)).astype(np.float32))
+    candidates = torch.cat([actions[:, :1], others], dim=1).flatten(0, 1)
+    count = RANDOM_ACTIONS + 1
+    imagined, _ = model.predictor(
+        latents[:, 0].repeat_interleave(count, 0), proprio[:, 0].repeat_interleave(count, 0), candidates
+    )
+    error = ((imagined.unflatten(0, (clips, count)) - latents[:, 1:2]) ** 2).mean(-1)
+    return float((error[:, 1:] < error[:, :1]).float().mean())
+
+
+def world_model_gates(
+    model: WorldModel,
+    latents: Tensor,
+    states: np.ndarray,
+    actions: np.ndarray,
+    truth: np.ndarray | None,
+    train_frames: np.ndarray,
+    test_frames: np.ndarray,
+    clip_starts: np.ndarray,
+    seed: int,
+) -> list[Gate]:
+    """Return the gates of encoder and predictor.
+
+    `latents` (N, D), `states` (N, P) SI units, `actions` (N, A) and `truth` (N, 3) object positions in m cover the
+    cache; `train_frames` fit the probes, `test_frames` judge them, `clip_starts` (C,) begin held-out clips.
+    """
+    rng = np.random.default_rng([seed, 77])
+    fit, judge = torch.from_numpy(train_frames), torch.from_numpy(test_frames)
+    tool = torch.from_numpy(states[:, :3])
+    gates = [
+        Gate("effective rank", effective_rank(latents[judge]), 8.0, True, "dimensions"),
+        Gate(
+            "end-effector probe",
+            100 * probe_error(latents[fit], tool[fit], latents[judge], tool[judge]),
+            1.5,
+            False,
+            "cm",
+        ),
+    ]
+    if truth is not None:
+        where = torch.from_numpy(truth)
+        error = probe_error(latents[fit], where[fit], latents[judge], where[judge])
+        gates.append(Gate("object probe", 100 * error, 2.0, False, "cm"))
+    index = clip_starts[:, None] + np.arange(ROLLOUT + 1)
+    clips = latents[torch.from_numpy(index)]
+    proprio = model.normaliser(torch.from_numpy(states[index]))
+    done = torch.from_numpy(actions[index[:, :-1]])
+    gates.append(
+        Gate("rollout error, shuffled over true actions", rollout_ratio(model, clips, proprio, done, rng), 3.0, True, "×")
+    )
+    gates.append(
+        Gate("rank of the true action", action_rank(model, clips, proprio, done, rng), 0.15, False, "of 1, chance 0.5")
+    )
+    return gates

@@ -1,0 +1,117 @@
+"""Trains the parts that know nothing of goals: world model first, then, on its frozen latents, the decoder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+import numpy as np
+import torch
+from torch import Tensor
+
+from perception.clips import ClipSampler, generator
+from perception.decoder import Decoder, DecoderLoss
+from perception.distributed import Workers
+from perception.frame_cache import FrameCache
+from perception.jepa_loss import JepaLoss, JepaWeights
+from perception.trainer import History, Schedule, train
+from perception.world_model import WorldModel
+
+Precision = Literal["auto", "bf16", "float32"]
+
+# What a step's random generator is for; drawn apart so that one part's settings never change another's data.
+CLIPS, PROJECTIONS, DECODER = 1, 2, 3
+ENCODE_BATCH = 1024
+
+
+class WorldModelTraining(msgspec.Struct, frozen=True):
+    """Settings of the world model's training: `steps` of `batch` clips of `clip` frames."""
+
+    steps: int = 5000
+    batch: int = 64
+    clip: int = 6
+    learning_rate: float = 1.5e-3
+    weights: JepaWeights = JepaWeights()
+
+
+class DecoderTraining(msgspec.Struct, frozen=True):
+    """Settings of the decoder's training."""
+
+    steps: int = 1200
+    batch: int = 64
+    learning_rate: float = 2e-3
+
+
+def training_dtype(precision: Precision) -> torch.dtype:
+    """Return the type to compute gradients in: bf16 where this CPU multiplies it natively, unless told otherwise."""
+    if precision == "bf16" or (precision == "auto" and torch.cpu._is_avx512_bf16_supported()):
+        return torch.bfloat16
+    return torch.float32
+
+
+def train_world_model(
+    model: WorldModel,
+    cache: FrameCache,
+    episodes: np.ndarray,
+    settings: WorldModelTraining,
+    folder: Path,
+    seed: int,
+    workers: Workers,
+    dtype: torch.dtype,
+) -> History:
+    """Train encoder and predictor on clips of the given episodes; `batch` is shared out over the workers."""
+    frames = np.concatenate([np.arange(s, s + n) for s, n in zip(cache.starts[episodes], cache.lengths[episodes])])
+    model.normaliser.fit(cache.states[frames])
+    sampler = ClipSampler(cache, episodes, settings.clip)
+    latent = model.config.latent
+
+    def batches(step: int) -> dict[str, Tensor]:
+        clips = sampler.draw(settings.batch // workers.count, generator(seed, step, CLIPS, workers.rank))
+        directions = generator(seed, step, PROJECTIONS).standard_normal(
+            (latent, settings.weights.projections), dtype=np.float32
+        )
+        return {
+            "images": torch.from_numpy(cache.images[clips]),
+            "states": torch.from_numpy(cache.states[clips]),
+            "actions": torch.from_numpy(cache.actions[clips[:, :-1]]),
+            "projections": torch.from_numpy(directions),
+        }
+
+    schedule = Schedule(settings.steps, settings.learning_rate, precision=dtype)
+    return train("world-model", JepaLoss(model, settings.weights), batches, schedule, folder, seed, workers)
+
+
+def train_decoder(
+    decoder: Decoder,
+    cache: FrameCache,
+    latents: Tensor,
+    settings: DecoderTraining,
+    folder: Path,
+    seed: int,
+    workers: Workers,
+    dtype: torch.dtype,
+) -> History:
+    """Train the decoder to draw the pictures that `latents` (N, D) came from."""
+    every = max(1, cache.frames // 512)
+    mean_picture = torch.from_numpy(cache.images[::every].mean(0, dtype=np.float64).astype(np.float32) / 255.0)
+
+    def batches(step: int) -> dict[str, Tensor]:
+        chosen = generator(seed, step, DECODER, workers.rank).integers(
+            0, cache.frames, settings.batch // workers.count
+        )
+        return {"latents": latents[torch.from_numpy(chosen)], "images": torch.from_numpy(cache.images[chosen])}
+
+    schedule = Schedule(settings.steps, settings.learning_rate, precision=dtype)
+    return train("decoder", DecoderLoss(decoder, mean_picture), batches, schedule, folder, seed, workers)
+
+
+@torch.inference_mode()
+def encode_all(model: WorldModel, cache: FrameCache, device: torch.device) -> Tensor:
+    """Return the latents (N, D) of every frame of the cache, on the CPU."""
+    model.eval().to(device)
+    latents = [
+        model.encode(torch.from_numpy(cache.images[first : first + ENCODE_BATCH]).to(device)).cpu()
+        for first in range(0, cache.frames, ENCODE_BATCH)
+    ]
+    return torch.cat(latents).clone()
