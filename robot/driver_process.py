@@ -25,10 +25,7 @@ def driver(
 ) -> None:
     """Run one arm, simulated or real, for whoever has the lease.
 
-    Raises `ConfigurationError` for an unknown arm, an address that is not loopback or a wish that the system does
-    not grant, `AddressInUse` when another
-    process holds one, and `ArmError` when the arm cannot start or ended in a fault. After SIGINT or SIGTERM the
-    arm is brought to rest and parked, then `KeyboardInterrupt` is raised.
+    Ctrl-C brings the arm to rest and parks it, as SIGTERM does; it is never left in mid-motion.
 
     Args:
         arm: name of the arm, as installed packages offer it.
@@ -37,6 +34,12 @@ def driver(
         command_address: where commands are taken; port * has one chosen.
         duration_s: stop by itself after this many seconds; runs until Ctrl-C when not given.
         realtime: run before every ordinary process (SCHED_FIFO), so that a busy machine does not make the loop late.
+
+    Raises:
+        ConfigurationError: an unknown arm, an address that is not loopback, or a wish the system does not grant.
+        AddressInUse: another process holds one of the addresses.
+        ArmError: the arm cannot start, or ended in a fault.
+        KeyboardInterrupt: a signal came, and the arm is parked.
     """
     if duration_s is not None and not 0 < duration_s < float("inf"):
         raise ConfigurationError(f"--duration-s must be more than 0, not {duration_s:g}")

@@ -33,6 +33,7 @@ class DriverProcess:
         state: str = "tcp://127.0.0.1:*",
         command: str = "tcp://127.0.0.1:*",
         duration_s: float | None = None,
+        realtime: bool = False,
     ) -> None:
         metadata = folder / "strange_arms-1.0.dist-info"
         metadata.mkdir(exist_ok=True)
@@ -45,7 +46,7 @@ class DriverProcess:
         options = msgspec.structs.replace(options or Options(), diary=str(self.diary))
         address = msgspec.json.encode(options).decode()
         self.process = subprocess.Popen(
-            [sys.executable, __file__, arm, address, state, command, str(duration_s or "")],
+            [sys.executable, __file__, arm, address, state, command, str(duration_s or ""), "realtime" * realtime],
             env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(folder)]), "OMP_NUM_THREADS": "1"},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -90,10 +91,10 @@ def until(condition, patience_s: float = PATIENCE_S) -> None:  # type: ignore[no
         time.sleep(0.005)
 
 
-def main(arm: str, address: str, state: str, command: str, duration: str) -> int:
+def main(arm: str, address: str, state: str, command: str, duration: str, realtime: str) -> int:
     """As the command line does it: one line for an error, 130 after Ctrl-C."""
     try:
-        driver(arm, address, state, command, float(duration) if duration else None)
+        driver(arm, address, state, command, float(duration) if duration else None, bool(realtime))
     except WorldarmError as error:
         print(error, file=sys.stderr)
         return 1

@@ -1,5 +1,6 @@
 """The driver's command: what it says, how it ends, and what it refuses to begin with."""
 
+import os
 import signal
 from pathlib import Path
 
@@ -69,3 +70,15 @@ def test_what_cannot_be_is_told_in_one_line(tmp_path: Path, options: dict[str, o
     assert err.count("\n") == 1
     assert words in err
     assert not process.diary.exists()
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getscheduler"), reason="this system has no real-time scheduling to ask for")
+def test_real_time_scheduling_is_given_or_its_absence_told(tmp_path: Path) -> None:
+    with DriverProcess(tmp_path, realtime=True) as process:
+        if process.first_line:
+            assert os.sched_getscheduler(process.process.pid) == os.SCHED_FIFO
+            assert process.end()[0] == 130
+        else:
+            status, _, err = process.wait()
+            assert (status, err.count("\n")) == (1, 1)
+            assert "rtprio" in err
