@@ -122,17 +122,17 @@ def _play_batch(
 ) -> list[EncodedEpisode]:
     """Play and encode some episodes; runs in a process of its own. Each depends on its number and the seed alone."""
     world = LockStep(camera)
+    fps = round(1 / convention.block_s)
+    made = []
     try:
-        return [
-            encode_episode(
-                features,
-                round(1 / convention.block_s),
-                play_episode(world, convention, np.random.default_rng([PLAY_SEED_SPACE, seed, index]), blocks),
-            )
-            for index in range(batch.first, batch.last)
-        ]
+        for index in range(batch.first, batch.last):
+            # An episode must not depend on the ones before it: after an interruption, batches begin elsewhere.
+            world.scene.rewind()
+            rng = np.random.default_rng([PLAY_SEED_SPACE, seed, index])
+            made.append(encode_episode(features, fps, play_episode(world, convention, rng, blocks)))
     finally:
         world.close()
+    return made
 
 
 def _flatten(batches: Iterator[list[EncodedEpisode]]) -> Iterator[EncodedEpisode]:

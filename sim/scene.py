@@ -83,15 +83,19 @@ class Scene:
             )
             self._bodies[thing.name] = body
         self.set_arm(np.asarray(spec.home), 0.0)
-        self._new = p.saveState(physicsClientId=client)
+        # One step first, so that the state kept has the objects' contacts with the table in it: contacts that are
+        # not in it would survive a rewind.
+        self.step()
+        self._beginning = p.saveState(physicsClientId=client)
+        self.rewind()
 
     def rewind(self) -> None:
-        """Bring the whole world back to what it was when new, to the last bit.
+        """Bring the whole world back to its beginning, to the last bit.
 
-        Setting arm and objects alone leaves contacts and the solver's memory behind, so that what happens next
-        would depend a little on what happened before.
+        Putting arm and objects somewhere leaves old contacts behind, so that what happens next would depend a
+        little on what happened before.
         """
-        p.restoreState(stateId=self._new, physicsClientId=self._client)
+        p.restoreState(stateId=self._beginning, physicsClientId=self._client)
 
     def close(self) -> None:
         """Free the world."""

@@ -19,6 +19,7 @@ FRONT_FIELD_OF_VIEW = 33.0
 SIDE_EYE = (0.50, -0.95, 0.45)
 SIDE_TARGET = (0.50, 0.0, 0.06)
 SIDE_FIELD_OF_VIEW = 33.0
+LEAST_TILT = 1e-6
 
 
 def front_camera(width: int = 64, height: int = 64) -> CameraSpec:
@@ -50,10 +51,15 @@ def camera_looking_at(
     width: int,
     height: int,
 ) -> CameraSpec:
-    """Return a pinhole camera at `eye` (m) that looks at `target` (m), `field_of_view` degrees high, z kept up."""
+    """Return a pinhole camera at `eye` (m) that looks at `target` (m), `field_of_view` degrees high, z kept up.
+
+    Raises `ConfigurationError` when it would look straight up, straight down or nowhere: then nothing is up.
+    """
     forward = np.subtract(target, eye)
-    forward = forward / np.linalg.norm(forward)
     right = np.cross(forward, (0.0, 0.0, 1.0))
+    if np.linalg.norm(right) <= LEAST_TILT * np.linalg.norm(forward):
+        raise ConfigurationError(f"the camera {name!r} at {eye} looks straight up or down at {target}; move it aside")
+    forward = forward / np.linalg.norm(forward)
     right = right / np.linalg.norm(right)
     down = np.cross(forward, right)
     focal = height / 2 / float(np.tan(np.deg2rad(field_of_view) / 2))
