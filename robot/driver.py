@@ -111,6 +111,11 @@ class Driver:
         """Why the arm cannot go on; empty while it can."""
         return self._modes.reason if self._modes.mode is Mode.FAULT else ""
 
+    @property
+    def at_rest(self) -> bool:
+        """Whether the arm stands still, as commanded and as last measured; for use once `run` has begun."""
+        return self._set_point.at_rest and max(map(abs, self._reading.velocities)) < STILL
+
     def finish(self) -> None:
         """Ask the loop to bring the arm to rest and end; may be called from a signal handler."""
         self._finishing = True
@@ -162,7 +167,7 @@ class Driver:
         if self._modes.mode is not Mode.FAULT:
             self._halt("the driver is shutting down")
         deadline = time.monotonic() + SHUTDOWN_S
-        while self._modes.mode is not Mode.FAULT and not self._at_rest() and time.monotonic() < deadline:
+        while self._modes.mode is not Mode.FAULT and not self.at_rest and time.monotonic() < deadline:
             self._run_tick(period_s)
             pacer.wait()
         self._publish()
@@ -255,9 +260,6 @@ class Driver:
             self._publisher.send_multipart([SCENE_TOPIC, self._encode(scene)], zmq.NOBLOCK)
             self._published_epoch = self._epoch
 
-    def _at_rest(self) -> bool:
-        return bool(self._set_point.at_rest) and max(map(abs, self._reading.velocities)) < STILL
-
     def _halt(self, reason: str) -> None:
         """Drop everything, ramp to rest, and stay stopped."""
         self._servo.hold()
@@ -300,7 +302,7 @@ class Driver:
         now_ns = time.monotonic_ns()
         self._watch(now_ns)  # a lease that lapsed since the last tick ends here, its waypoints with it
         grant = self._leases.acquire(body.holder, body.ttl_s, now_ns)
-        if self._at_rest():
+        if self.at_rest:
             # The arm may have been pushed since it came to rest: take over where it stands. The gripper keeps its
             # command, or an object in it would be let go.
             try:

@@ -11,7 +11,7 @@ from types import FrameType
 
 from robot import registry
 from robot.addresses import COMMAND, STATE
-from robot.driver import Driver
+from robot.driver import SHUTDOWN_S, Driver
 from robot.errors import ArmError, ConfigurationError
 
 
@@ -25,7 +25,7 @@ def driver(
 ) -> None:
     """Run one arm, simulated or real, for whoever has the lease.
 
-    Ctrl-C brings the arm to rest and parks it, as SIGTERM does; it is never left in mid-motion.
+    Ctrl-C brings the arm to rest and parks it, and so does SIGTERM.
 
     Args:
         arm: name of the arm, as installed packages offer it.
@@ -60,7 +60,13 @@ def driver(
             report = engine.run(duration_s, ready)
         finally:
             gc.unfreeze()
-    print(f"driver: {'ended in a fault' if engine.fault else 'at rest and parked'}; loop: {report}", flush=True)
+    if engine.fault:
+        end = "ended in a fault"
+    elif engine.at_rest:
+        end = "at rest and parked"
+    else:
+        end = f"parked, but the arm was still moving {SHUTDOWN_S:g} s after it was told to rest"
+    print(f"driver: {end}; loop: {report}", flush=True)
     if interrupted():
         raise KeyboardInterrupt
     if engine.fault:
