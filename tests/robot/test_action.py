@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from robot.action import PLANAR_PUSH, ActionConvention
+from robot.arm import Box
+from robot.errors import UnreachableError
+from robot.kinematics import Kinematics
+from tests.robot.panda import panda_spec
+
+LOWER, UPPER = np.array(PLANAR_PUSH.bounds.lower), np.array(PLANAR_PUSH.bounds.upper)
+
+actions = st.tuples(st.floats(-3, 3), st.floats(-3, 3)).map(np.array)
+shares = st.tuples(st.floats(0, 1), st.floats(0, 1), st.just(0.0)).map(np.array)
+
+
+@pytest.fixture(scope="module")
+def kinematics() -> Kinematics:
+    return Kinematics(panda_spec())
+
+
+@given(shares, actions)
+def test_a_target_is_one_displacement_away_and_inside_the_bounds(share: np.ndarray, action: np.ndarray) -> None:
+    tool = LOWER + share * (UPPER - LOWER)
+    before = tool.copy()
+    target = PLANAR_PUSH.target(tool, action)
+    assert (target >= LOWER).all() and (target <= UPPER).all()
+    assert (np.abs(target - tool) <= PLANAR_PUSH.scale_m + 1e-12).all()
+    np.testing.assert_array_equal(tool, before)
+    wished = tool[:2] + PLANAR_PUSH.scale_m * np.clip(action, -1, 1)
+    inside = (wished >= LOWER[:2]) & (wished <= UPPER[:2])
+    np.testing.assert_allclose(target[:2][inside], wished[inside], atol=1e-12)
+
+
+def test_each_entry_moves_its_own_axis() -> None:
+    convention = ActionConvention(("z", "x"), 0.02, 0.125, 5, Box((0.3, -0.3, 0.02), (0.7, 0.3, 0.4)))
+    assert convention.size == 2
+    moved = convention.target(np.array([0.5, 0.1, 0.2]), np.array([0.5, -1.0]))
+    np.testing.assert_allclose(moved, [0.48, 0.1, 0.21])
+
+
+def test_a_set_point_outside_the_bounds_is_brought_back_inside() -> None:
+    np.testing.assert_allclose(PLANAR_PUSH.target(np.array([0.9, -0.5, 0.3]), np.zeros(2)), [0.68, -0.23, 0.045])
+
+
+@settings(max_examples=25, deadline=None)
+@given(shares, actions)
+def test_a_block_is_a_straight_line_in_time(kinematics: Kinematics, share: np.ndarray, action: np.ndarray) -> None:
+    start = LOWER + share * (UPPER - LOWER)
+    end = PLANAR_PUSH.target(start, action)
+    seed = kinematics.inverse(PLANAR_PUSH.pose(start), kinematics.home)
+    began_ns = 10**12 + 7
+    waypoints = PLANAR_PUSH.block(kinematics, start, end, seed, began_ns)
+    assert len(waypoints) == PLANAR_PUSH.waypoints
+    step_ns = PLANAR_PUSH.block_ns // PLANAR_PUSH.waypoints
+    assert [waypoint.time_ns for waypoint in waypoints] == [began_ns + k * step_ns for k in range(1, 6)]
+    for index, waypoint in enumerate(waypoints, start=1):
+        pose = kinematics.forward(np.array(waypoint.positions))
+        wanted = start + index / PLANAR_PUSH.waypoints * (end - start)
+        np.testing.assert_allclose(pose.position, wanted, atol=2e-4)
+        np.testing.assert_allclose(pose.rotation, PLANAR_PUSH.rotation, atol=2e-3)
+        assert waypoint.gripper_width == PLANAR_PUSH.gripper_width
+    assert np.abs(np.diff([seed, *(w.positions for w in waypoints)], axis=0)).max() < 0.1
+
+
+def test_a_block_out_of_reach_is_told(kinematics: Kinematics) -> None:
+    start, away = np.array([0.6, 0.0, 0.045]), np.array([1.5, 0.0, 0.045])
+    seed = kinematics.inverse(PLANAR_PUSH.pose(start), kinematics.home)
+    with pytest.raises(UnreachableError):
+        PLANAR_PUSH.block(kinematics, start, away, seed, 0)
+
+
+def test_a_block_lasts_a_whole_number_of_frames_and_of_driver_periods() -> None:
+    assert PLANAR_PUSH.block_ns * 8 == 10**9
+    assert PLANAR_PUSH.block_ns % PLANAR_PUSH.waypoints == 0
+
+
+def test_a_convention_survives_json() -> None:
+    kept = msgspec.json.decode(msgspec.json.encode(PLANAR_PUSH), type=ActionConvention)
+    assert kept == PLANAR_PUSH and hash(kept) == hash(PLANAR_PUSH)

@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from robot.action import PLANAR_PUSH
+from robot.camera_spec import CameraSpec
+from robot.dataset.schema import DatasetInfo, Feature, new_info, read_info
+from robot.errors import DatasetError
+from robot.recipe import KEY, RecordingRecipe, read_recipe
+
+RECIPE = RecordingRecipe(
+    arm="panda",
+    camera=CameraSpec("front", 64, 48, (60.5, 60.5), (32.0, 24.0), (1.1, 0.0, 0.7), (0.5, -0.5, 0.5, -0.5)),
+    action=PLANAR_PUSH,
+    state_names=("tool.x", "tool.y"),
+)
+
+
+def written(root: Path, metadata: dict[str, object] | None) -> DatasetInfo:
+    """What a data set under `root` says of itself, by way of the file."""
+    (root / "meta").mkdir()
+    info = new_info(8, {"action": Feature("float32", (2,))}, "panda", metadata)
+    (root / "meta" / "info.json").write_bytes(info.to_json())
+    return read_info(root)
+
+
+@pytest.mark.parametrize("posed", [True, False])
+def test_a_recipe_comes_back_from_the_file_as_it_was(tmp_path: Path, posed: bool) -> None:
+    camera = RECIPE.camera if posed else CameraSpec("front", 64, 48, (60.5, 60.5), (32.0, 24.0))
+    recipe = RecordingRecipe(RECIPE.arm, camera, RECIPE.action, RECIPE.state_names)
+    assert read_recipe(written(tmp_path, recipe.to_metadata())) == recipe
+
+
+def test_what_else_the_file_remembers_is_no_matter(tmp_path: Path) -> None:
+    assert read_recipe(written(tmp_path, {**RECIPE.to_metadata(), "play": {"seed": 3}})) == RECIPE
+
+
+def test_a_data_set_that_does_not_say_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="record it with worldarm"):
+        read_recipe(written(tmp_path, None))
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [(("arm",), 3), (("camera", "focal"), [60.5]), (("action", "axes"), None), (("action", "bounds"), {"lower": 1})],
+)
+def test_a_recipe_that_is_not_one_is_refused(tmp_path: Path, path: tuple[str, ...], value: object) -> None:
+    metadata = json.loads(json.dumps(RECIPE.to_metadata()))
+    entry = metadata[KEY]
+    for name in path[:-1]:
+        entry = entry[name]
+    entry[path[-1]] = value
+    with pytest.raises(DatasetError, match="is not valid"):
+        read_recipe(written(tmp_path, metadata))
