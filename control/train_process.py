@@ -139,7 +139,7 @@ def _train(
             seed=seed,
             settings=_settings(world_model, decoder, heads),
             train_seconds=round(time.monotonic() - began, 1),
-            versions={"python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__},
+            versions={"python": platform.python_version(), "torch": str(torch.__version__), "numpy": np.__version__},
         ),
         gates=tuple(gates),
     )

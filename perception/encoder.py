@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-CHANNELS = (32, 64, 96, 128)
+CHANNELS = (16, 32, 64, 128)
 HIDDEN = 256
 
 

@@ -94,6 +94,10 @@ class LockStep:
             measured=measured,
         )
 
+    def observe_tool(self) -> Vector:
+        """Return where the tool is, (3,) m; for the judge."""
+        return self.kinematics.position(np.asarray(self.scene.joints()[0]))
+
     def setpoint_joints(self) -> Vector:
         """Return the governed set-point (n,) rad, from which the next block's posture continues."""
         assert self._setpoint is not None, "reset() runs the first tick"

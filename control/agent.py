@@ -1,0 +1,126 @@
+"""The agent: from a picture and a goal picture to the next block's action, and to the word that the goal is reached.
+
+It plans the block after the one that is running, from the latent that the world model predicts for its end, so that
+deciding costs the arm no time. It sees pictures and proprioception and nothing else.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from control.objective import ActionPenalty, CriticCost, LatentDistance, Objective, Unfamiliarity, WeightedSum
+from control.planner import Planner, PlannerConfig
+from control.trained import TrainedModel
+from robot.arm import Vector
+from robot.errors import GoalError
+
+Method = Literal["full", "critic-only", "actor-only", "latent-distance", "hold", "random"]
+METHODS: tuple[Method, ...] = ("full", "critic-only", "actor-only", "latent-distance", "hold", "random")
+
+CONFIRMATIONS = 2
+ACTION_WEIGHT = 0.02
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What the agent decided from one picture: the `action` (A,) in [−1, 1] of the next block, the critic's
+    `distance` to the goal in blocks, whether the goal is `reached`, the plan's `cost`, the imagined latent at its end
+    (None for methods that do not imagine), and how long deciding took."""
+
+    action: Vector
+    distance: float
+    reached: bool
+    cost: float
+    imagined: Tensor | None
+    seconds: float
+
+
+class Agent:
+    """Decides block after block towards one goal picture at a time."""
+
+    def __init__(self, trained: TrainedModel, method: Method = "full", seed: int = 0) -> None:
+        self.trained = trained
+        self.method: Method = method
+        self._parts = trained.parts
+        self._action = trained.card.world_model.action
+        self._seed = seed
+        self._planner = self._make_planner()
+        self._rng = np.random.default_rng(seed)
+        self._goal: Tensor | None = None
+        self._near = 0
+
+    @torch.inference_mode()
+    def set_goal(self, picture: NDArray[np.uint8]) -> None:
+        """Take a new goal picture (H, W, 3) uint8 RGB, and forget the last plan. Raises `GoalError` for a wrong size."""
+        config = self.trained.card.world_model
+        if picture.shape != (config.height, config.width_px, 3):
+            raise GoalError(
+                f"the goal picture is {picture.shape[1]}×{picture.shape[0]}; this model sees "
+                f"{config.width_px}×{config.height}"
+            )
+        self._goal = self._parts.model.encode(torch.from_numpy(picture[None]))[0]
+        self._near = 0
+        if self._planner is not None:
+            self._planner.reset()
+
+    @torch.inference_mode()
+    def decide(self, picture: NDArray[np.uint8], state: Vector, committed: Vector) -> Decision:
+        """Return the decision for the block after the one that `committed` (A,) is now moving the arm through.
+
+        `picture` (H, W, 3) uint8 RGB and `state` (P,) SI units were taken at the running block's start.
+        """
+        began = time.perf_counter()
+        if self._goal is None:
+            raise GoalError("the agent has no goal; call set_goal with a picture first")
+        model, goal = self._parts.model, self._goal
+        latent = model.encode(torch.from_numpy(picture[None]))
+        proprio = model.normaliser(torch.from_numpy(state[None].astype(np.float32)))
+        distance = float(self._parts.critic.distance(latent, proprio, goal[None]))
+        self._near = self._near + 1 if distance <= self.trained.card.reached_blocks else 0
+        reached = self._near >= CONFIRMATIONS
+        # Where the arm and the world will be when this decision begins to act.
+        running = torch.from_numpy(committed[None].astype(np.float32))
+        latent, proprio = model.predictor(latent, proprio, running)
+        action, cost, imagined = self._choose(latent, proprio, goal)
+        if reached:
+            action = np.zeros(self._action)
+        return Decision(action, distance, reached, cost, imagined, time.perf_counter() - began)
+
+    @torch.inference_mode()
+    def draw(self, latent: Tensor) -> NDArray[np.uint8]:
+        """Return what a latent (D,) looks like to the decoder, (H, W, 3) uint8 RGB; for people only."""
+        return self._parts.decoder.draw(latent[None])[0].numpy()
+
+    def _choose(self, latent: Tensor, proprio: Tensor, goal: Tensor) -> tuple[Vector, float, Tensor | None]:
+        if self.method == "hold":
+            return np.zeros(self._action), 0.0, None
+        if self.method == "random":
+            return self._rng.uniform(-1.0, 1.0, self._action), 0.0, None
+        if self.method == "actor-only":
+            mean, _ = self._parts.actor(latent, proprio, goal[None])
+            imagined, _ = self._parts.model.predictor(latent, proprio, mean)
+            return mean[0].double().numpy(), 0.0, imagined[0]
+        assert self._planner is not None, "every other method plans"
+        plan = self._planner.plan(latent[0], proprio[0], goal)
+        return plan.actions[0].double().numpy(), plan.cost, plan.latents[-1]
+
+    def _make_planner(self) -> Planner | None:
+        parts = self._parts
+        if self.method in ("hold", "random", "actor-only"):
+            return None
+        config = PlannerConfig() if self.method == "full" else PlannerConfig(proposals=0.0)
+        objective: Objective
+        if self.method == "latent-distance":
+            objective = LatentDistance(path=1.0)
+        elif self.method == "critic-only":
+            objective = WeightedSum([(1.0, CriticCost(parts.critic)), (ACTION_WEIGHT, ActionPenalty())])
+        else:
+            objective = WeightedSum([(1.0, CriticCost(parts.critic)), (ACTION_WEIGHT, ActionPenalty())])
+        return Planner(parts.model, objective, config, parts.actor if self.method == "full" else None, self._seed)

@@ -1,0 +1,66 @@
+"""One evaluation episode in lock-step: the agent decides, the world moves, the judge takes notes."""
+
+from __future__ import annotations
+
+import msgspec
+import numpy as np
+
+from control.agent import Agent
+from robot.action import ActionConvention
+from sim.block_runner import BlockRunner
+from sim.lockstep import LockStep
+from sim.tasks import BUDGET_BLOCKS, Goal
+
+
+class EpisodeRecord(msgspec.Struct, frozen=True):
+    """What the judge saw. `success`: within tolerance at some block's end within the budget; `declared`: the agent said
+    done; `success_declared`: within tolerance when it said so. Distances in m, times in ms."""
+
+    goal: int
+    start_distance_m: float
+    final_distance_m: float
+    least_distance_m: float
+    success: bool
+    declared: bool
+    success_declared: bool
+    blocks: int
+    decisions: int
+    decision_ms: tuple[float, ...]
+
+
+def run_episode(world: LockStep, convention: ActionConvention, agent: Agent, goal: Goal) -> EpisodeRecord:
+    """Let `agent` go for `goal` from its start, until it says done or the budget is spent."""
+    runner = BlockRunner(world, convention)
+    runner.reset(goal.start_tool, [goal.start_object])
+    agent.set_goal(goal.picture)
+    times: list[float] = []
+    distances: list[float] = []
+    declared = False
+    # One block of hold comes first, while the first decision is made; it counts.
+    for _ in range(BUDGET_BLOCKS):
+        seen = world.observe()
+        decision = agent.decide(seen.image, seen.state, runner.committed)
+        times.append(1e3 * decision.seconds)
+        if decision.reached:
+            declared = True
+            break
+        runner.run_block(decision.action)
+        distances.append(_distance(world, goal))
+    final = _distance(world, goal)
+    least = min([*distances, final])
+    return EpisodeRecord(
+        goal=goal.number,
+        start_distance_m=goal.start_distance,
+        final_distance_m=final,
+        least_distance_m=least,
+        success=least <= goal.tolerance,
+        declared=declared,
+        success_declared=declared and final <= goal.tolerance,
+        blocks=len(distances),
+        decisions=len(times),
+        decision_ms=tuple(times),
+    )
+
+
+def _distance(world: LockStep, goal: Goal) -> float:
+    return goal.distance(world.observe_tool(), np.asarray(world.scene.objects()[0].position))
