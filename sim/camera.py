@@ -33,12 +33,14 @@ class SimulatedCamera:
     """A `Camera` that draws the newest scene published at `state_address`.
 
     The driver publishes a scene every fifth tick (50 Hz): read faster than that, the camera draws each one as it
-    comes; read slower, it draws the newest there is, which is then at most 20 ms old.
+    comes; read slower, it draws the newest there is, which is then at most 20 ms old. `start` waits at most
+    `start_patience_s` for the driver.
     """
 
-    def __init__(self, spec: CameraSpec, state_address: str) -> None:
+    def __init__(self, spec: CameraSpec, state_address: str, start_patience_s: float = START_PATIENCE_S) -> None:
         self.spec = spec
         self._state_address = state_address
+        self._start_patience_s = start_patience_s
         self._dof = panda_spec().dof
         self._drawn_ns = 0
         self._scenes: SceneClient | None = None
@@ -52,7 +54,7 @@ class SimulatedCamera:
         """
         self._scenes = SceneClient(self._state_address)
         self._mirror = Scene()
-        self._show(self._mirror, self._newer(self._scenes, START_PATIENCE_S))
+        self._show(self._mirror, self._newer(self._scenes, self._start_patience_s))
 
     def read(self, timeout_s: float) -> Picture:
         """Draw the newest scene that has not been drawn before, waiting at most `timeout_s` for one.

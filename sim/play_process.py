@@ -62,6 +62,8 @@ def play(
     """
     if episodes < 1 or blocks < 2:
         raise ConfigurationError("play needs at least one episode of two blocks")
+    if processes < 0 or seed < 0:
+        raise ConfigurationError("--processes and --seed are 0 or more")
     if size < 16 or size % 16:
         raise ConfigurationError(f"--size must be a multiple of 16, not {size}")
     processes = processes or os.cpu_count() or 1

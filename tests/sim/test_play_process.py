@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from robot.action import PLANAR_PUSH
+from robot.dataset.reader import Dataset
+from robot.proprio import STATE_NAMES
+from robot.recipe import read_recipe
+from sim.play_episode import play_features
+from sim.view import front_camera
+from tests.commands import PATIENCE_S, ROOT, environment, worldarm
+
+EPISODES = 14
+BLOCKS = 6
+SIZE = 16
+
+
+def arguments(dataset: Path, episodes: int = EPISODES, processes: int = 1, **other: object) -> list[str]:
+    """The words of a tiny `worldarm play`."""
+    options = {"episodes": episodes, "blocks": BLOCKS, "processes": processes, "size": SIZE, "seed": 7, **other}
+    return ["play", "--dataset", str(dataset), *(w for k, v in options.items() for w in (f"--{k}", str(v)))]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    """The data set as one uninterrupted command makes it."""
+    root = tmp_path_factory.mktemp("whole") / "play"
+    result = worldarm(*arguments(root))
+    assert result.returncode == 0, result.stderr
+    assert f"{EPISODES} episodes of {BLOCKS} blocks" in result.stdout
+    return Dataset.open(root)
+
+
+def assert_same(root: Path, whole: Dataset) -> None:
+    assert worldarm("dataset", "check", str(root)).returncode == 0
+    dataset = Dataset.open(root)
+    assert len(dataset) == len(whole)
+    assert dataset.fingerprint() == whole.fingerprint()
+
+
+def test_it_makes_a_data_set_that_says_how_it_was_made(whole: Dataset) -> None:
+    assert len(whole) == EPISODES and (whole.lengths == BLOCKS + 1).all()
+    assert whole.info.fps == 8
+    features = play_features("front", SIZE, SIZE, PLANAR_PUSH, video=False)
+    whole.require(features)
+    recipe = read_recipe(whole.info)
+    assert recipe.camera == front_camera(SIZE, SIZE) and recipe.action == PLANAR_PUSH
+    assert (recipe.arm, recipe.state_names) == ("panda-sim", STATE_NAMES)
+    assert whole.info.metadata["play"] == {"seed": 7, "blocks": BLOCKS}
+    assert [episode.extra["play_index"] for episode in whole.episodes] == list(range(EPISODES))
+    first, second = whole.episode(0), whole.episode(1)
+    assert set(features) < set(first)
+    assert (first["observation.images.front"] != second["observation.images.front"]).any()
+
+
+@pytest.mark.parametrize("saved", [1, 4, 11])
+def test_killed_at_any_moment_it_goes_on_to_the_same_data(tmp_path: Path, whole: Dataset, saved: int) -> None:
+    root = tmp_path / "play"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "worldarm", *arguments(root)],
+        cwd=ROOT,
+        env=environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        deadline = time.monotonic() + PATIENCE_S
+        while len(list(root.glob("data/*/*.parquet"))) < saved:
+            assert process.poll() is None, "it ended before it could be killed"
+            assert time.monotonic() < deadline
+            time.sleep(0.0002)
+    finally:
+        process.kill()
+        process.wait()
+    result = worldarm(*arguments(root))
+    assert result.returncode == 0, result.stderr
+    assert_same(root, whole)
+
+
+def test_a_data_set_may_grow(tmp_path: Path, whole: Dataset) -> None:
+    root = tmp_path / "play"
+    for episodes in (3, EPISODES):
+        result = worldarm(*arguments(root, episodes))
+        assert result.returncode == 0, result.stderr
+    assert_same(root, whole)
+    again = worldarm(*arguments(root))
+    assert again.returncode == 0 and "nothing to do" in again.stdout
+    assert_same(root, whole)
+
+
+def test_how_many_processes_play_does_not_show(tmp_path: Path, whole: Dataset) -> None:
+    root = tmp_path / "play"
+    result = worldarm(*arguments(root, processes=2))
+    assert result.returncode == 0, result.stderr
+    assert_same(root, whole)
+
+
+@pytest.mark.parametrize("other", [{"seed": 8}, {"blocks": BLOCKS + 1}, {"size": 32}, {"images": "av1"}])
+def test_other_settings_are_refused_and_the_data_left_alone(whole: Dataset, other: dict[str, object]) -> None:
+    before = whole.fingerprint()
+    result = worldarm(*arguments(whole.root, EPISODES + 1, **other))
+    assert result.returncode == 1
+    lines = [line for line in result.stderr.splitlines() if line.startswith("worldarm: ")]
+    assert len(lines) == 1 and str(whole.root) in lines[0]
+    assert "Traceback" not in result.stderr
+    assert len(Dataset.open(whole.root)) == EPISODES and Dataset.open(whole.root).fingerprint() == before
+
+
+def test_another_seed_gives_other_data(tmp_path: Path, whole: Dataset) -> None:
+    root = tmp_path / "play"
+    assert worldarm(*arguments(root, episodes=1, seed=8)).returncode == 0
+    assert (Dataset.open(root).episode(0)["observation.state"] != whole.episode(0)["observation.state"]).any()
+
+
+def test_pictures_may_be_kept_as_video(tmp_path: Path, whole: Dataset) -> None:
+    root = tmp_path / "play"
+    result = worldarm(*arguments(root, episodes=1, images="av1", size=64))
+    assert result.returncode == 0, result.stderr
+    columns = Dataset.open(root).episode(0)
+    assert columns["observation.images.front"].shape == (BLOCKS + 1, 64, 64, 3)
+    np.testing.assert_array_equal(columns["observation.state"], whole.episode(0)["observation.state"])
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"episodes": 0}, {"blocks": 1}, {"size": 20}, {"size": 8}, {"processes": -1}, {"seed": -1}]
+)
+def test_what_cannot_be_is_refused_in_one_line(tmp_path: Path, wrong: dict[str, object]) -> None:
+    root = tmp_path / "play"
+    words = arguments(root)
+    for name, value in wrong.items():
+        words[words.index(f"--{name}") + 1] = str(value)
+    result = worldarm(*words)
+    assert result.returncode == 1
+    assert [line.startswith("worldarm: ") for line in result.stderr.splitlines()].count(True) == 1
+    assert not root.exists()
