@@ -7,12 +7,16 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
+import perception
 from control.actor import Actor
 from control.critic import Critic
 from perception.checkpoint import Card, load, save
 from perception.decoder import Decoder
 from perception.world_model import WorldModel, WorldModelConfig
 from robot.errors import CheckpointError
+
+# The checkpoint that comes with worldarm.
+PRETRAINED = Path(perception.__file__).parent / "pretrained" / "push"
 
 
 @dataclass(frozen=True)

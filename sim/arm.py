@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+import numpy as np
+
 from robot.arm import ArmSpec, ObjectPose, Reading, Vector
 from robot.errors import ArmError, ConfigurationError
 from sim.panda import panda_spec
@@ -49,7 +51,7 @@ class SimulatedArm:
     def park(self) -> None:
         """Hold the present position."""
         positions, _, width = self.scene.joints()
-        self.scene.command(positions, width)
+        self.scene.command(np.asarray(positions), width)
 
     def close(self) -> None:
         """Free the simulated world."""

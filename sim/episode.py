@@ -14,7 +14,8 @@ from sim.tasks import BUDGET_BLOCKS, Goal
 
 class EpisodeRecord(msgspec.Struct, frozen=True):
     """What the judge saw. `success`: within tolerance at some block's end within the budget; `declared`: the agent said
-    done; `success_declared`: within tolerance when it said so. Distances in m, times in ms."""
+    done; `success_declared`: within tolerance when it said so. Distances in m, times in ms; `late` decisions came after
+    their block had begun, which only happens in real time."""
 
     goal: int
     start_distance_m: float
@@ -26,6 +27,7 @@ class EpisodeRecord(msgspec.Struct, frozen=True):
     blocks: int
     decisions: int
     decision_ms: tuple[float, ...]
+    late: int = 0
 
 
 def run_episode(world: LockStep, convention: ActionConvention, agent: Agent, goal: Goal) -> EpisodeRecord:

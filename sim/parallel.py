@@ -1,4 +1,4 @@
-"""Maps a function over work items in several processes, in order, so that what comes out does not depend on how many."""
+"""Maps a function over work items in several processes, in order, so that the outcome does not depend on how many."""
 
 from __future__ import annotations
 

@@ -16,7 +16,9 @@ JOINTS = 7
 Columns = dict[str, NDArray[np.generic]]
 
 
-def play_features(camera: str, height: int, width: int, convention: ActionConvention, video: bool) -> dict[str, Feature]:
+def play_features(
+    camera: str, height: int, width: int, convention: ActionConvention, video: bool
+) -> dict[str, Feature]:
     """Return the features of a play data set. Pictures are stored as PNG, or as AV1 `video`."""
     joints = tuple(f"joint{i}" for i in range(1, JOINTS + 1))
     return {

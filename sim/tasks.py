@@ -110,12 +110,13 @@ def _seen(world: LockStep, task: Task, number: int, start_tool: Vector, start_ob
 
 
 def _refuse_solved(goal: Goal) -> None:
-    """Raise `ConfigurationError` when a goal is reached before anything moved: it would count as a success of nobody."""
+    """Raise `ConfigurationError` when a goal is reached before anything moved: nobody would have earned the success."""
     if goal.start_distance <= goal.tolerance:
-        raise ConfigurationError(f"goal {goal.number} of {goal.task} is reached at the start; no model can be judged on it")
+        raise ConfigurationError(
+            f"goal {goal.number} of {goal.task} is reached at the start; no model can be judged on it"
+        )
 
 
 def make_goals(camera_world: LockStep, convention: ActionConvention, task: Task, seed: int, count: int) -> list[Goal]:
     """Return the first `count` held-out goals of a seed."""
     return [make_goal(camera_world, convention, task, seed, number) for number in range(count)]
-

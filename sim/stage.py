@@ -1,0 +1,64 @@
+"""Sets the stage in the real processes: brings the simulated arm to a goal's start and puts the objects there."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+
+from robot.action import ActionConvention
+from robot.arm import ObjectPose, Vector
+from robot.cartesian import straight_waypoints
+from robot.client import Client
+from robot.errors import ConnectionLost
+from robot.kinematics import Kinematics
+from robot.scene_client import SceneClient
+
+SPEED_M_S = 0.25
+SPACING_S = 0.05
+LEAD_NS = 100_000_000
+SETTLE_S = 0.3
+TIMEOUT_S = 10.0
+
+
+def set_stage(command_address: str, convention: ActionConvention, tool: Vector, item: ObjectPose) -> None:
+    """Move the tool to `tool` (3,) m in a straight line and place `item`, then let go of the arm, everything at rest.
+
+    Raises `ConnectionLost` when the driver goes away or the arm does not arrive, `Refused` when another holds it.
+    """
+    with Client(command_address) as client:
+        kinematics = Kinematics(client.arm)
+        client.acquire("stage", ttl_s=2.0)
+        joints = np.asarray(client.state().governed)
+        here = kinematics.forward(joints)
+        there = convention.pose(tool)
+        way = float(np.linalg.norm(there.position - here.position))
+        if way > 1e-4:
+            seconds = max(0.4, way / SPEED_M_S)
+            waypoints = straight_waypoints(
+                kinematics,
+                here,
+                there,
+                joints,
+                time.monotonic_ns() + LEAD_NS,
+                seconds,
+                max(2, round(seconds / SPACING_S)),
+                convention.gripper_width,
+            )
+            client.send_waypoints(waypoints, waypoints[0].time_ns)
+            _wait_for_rest(client, waypoints[-1].time_ns)
+        client.place_objects([item])
+        with SceneClient(client.state_address) as scenes:
+            scenes.latest(TIMEOUT_S, after_ns=time.monotonic_ns() + round(SETTLE_S * 1e9))
+
+
+def _wait_for_rest(client: Client, until_ns: int) -> None:
+    """Wait until the arm has arrived and stands still, keeping the lease."""
+    deadline = time.monotonic() + TIMEOUT_S
+    while time.monotonic() < deadline:
+        state = client.state()
+        if state.time_ns > until_ns and max(map(abs, state.governed_velocity)) < 1e-4:
+            return
+        client.renew()
+        time.sleep(0.05)
+    raise ConnectionLost(f"the arm did not come to rest within {TIMEOUT_S:.0f} s of being sent to the start")

@@ -1,0 +1,131 @@
+"""What a benchmark found, as numbers, a table and a plot."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt  # noqa: E402 - the backend must be chosen first
+import msgspec  # noqa: E402
+import numpy as np  # noqa: E402
+
+from sim.episode import EpisodeRecord  # noqa: E402
+from sim.wilson import wilson  # noqa: E402
+
+
+class Quantiles(msgspec.Struct, frozen=True):
+    """Median and 99th percentile."""
+
+    p50: float
+    p99: float
+
+
+class Summary(msgspec.Struct, frozen=True):
+    """One method on one task. Shares in [0, 1] with their 95 % Wilson intervals; `final_distance_m` is the median;
+    `blocks` the mean over episodes; `late` counts decisions that came too late (real processes only)."""
+
+    task: str
+    method: str
+    episodes: int
+    seed: int
+    processes: bool
+    success: float
+    ci95: tuple[float, float]
+    success_declared: float
+    ci95_declared: tuple[float, float]
+    final_distance_m: float
+    blocks: float
+    decision_ms: Quantiles
+    late: int
+    checkpoint_sha256: str
+    records: tuple[EpisodeRecord, ...]
+
+
+def summarise(
+    task: str, method: str, seed: int, processes: bool, digest: str, records: Sequence[EpisodeRecord]
+) -> Summary:
+    """Return the summary of at least one episode."""
+    count = len(records)
+    reached = sum(record.success for record in records)
+    declared = sum(record.success_declared for record in records)
+    times = np.concatenate([record.decision_ms for record in records])
+    return Summary(
+        task=task,
+        method=method,
+        episodes=count,
+        seed=seed,
+        processes=processes,
+        success=reached / count,
+        ci95=wilson(reached, count),
+        success_declared=declared / count,
+        ci95_declared=wilson(declared, count),
+        final_distance_m=float(np.median([record.final_distance_m for record in records])),
+        blocks=float(np.mean([record.blocks for record in records])),
+        decision_ms=Quantiles(float(np.percentile(times, 50)), float(np.percentile(times, 99))),
+        late=sum(record.late for record in records),
+        checkpoint_sha256=digest,
+        records=tuple(records),
+    )
+
+
+def table(summaries: Sequence[Summary]) -> str:
+    """Return a Markdown table, one row a method."""
+    rows = [
+        "| task | method | goals | within 40 blocks | when the agent says done | final distance | blocks | decision p50 / p99 |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for s in summaries:
+        rows.append(
+            f"| {s.task} | {s.method}{' (processes)' if s.processes else ''} | {s.episodes} "
+            f"| {_share(s.success, s.ci95)} | {_share(s.success_declared, s.ci95_declared)} "
+            f"| {100 * s.final_distance_m:.1f} cm | {s.blocks:.1f} "
+            f"| {s.decision_ms.p50:.1f} / {s.decision_ms.p99:.1f} ms |"
+        )
+    return "\n".join(rows)
+
+
+def draw_summaries(summaries: Sequence[Summary], path: Path) -> None:
+    """Write a PNG: success of each method with its interval, and how the final distances are distributed."""
+    figure, (bars, curves) = plt.subplots(1, 2, figsize=(10, 3.8))
+    names = [s.method for s in summaries]
+    places = np.arange(len(names))
+    for offset, label, shares, intervals, colour in (
+        (-0.2, "within 40 blocks", [s.success for s in summaries], [s.ci95 for s in summaries], "#3b6ea5"),
+        (
+            0.2,
+            "when the agent says done",
+            [s.success_declared for s in summaries],
+            [s.ci95_declared for s in summaries],
+            "#d98c3f",
+        ),
+    ):
+        below = [100 * (share - low) for share, (low, _) in zip(shares, intervals, strict=True)]
+        above = [100 * (high - share) for share, (_, high) in zip(shares, intervals, strict=True)]
+        bars.bar(
+            places + offset, [100 * share for share in shares], 0.38, yerr=[below, above], capsize=3, label=label,
+            color=colour,
+        )
+    bars.set_xticks(places, names, rotation=20)
+    bars.set_ylabel("success, % (95 % interval)")
+    bars.set_ylim(0, 105)
+    bars.set_title(f"{summaries[0].task}, {summaries[0].episodes} held-out goals")
+    bars.legend(fontsize=8, loc="lower left")
+    for s in summaries:
+        finals = np.sort([100 * record.final_distance_m for record in s.records])
+        curves.step(finals, 100 * np.arange(1, len(finals) + 1) / len(finals), where="post", label=s.method)
+    curves.set_xlabel("final distance to the goal, cm")
+    curves.set_ylabel("share of goals, %")
+    curves.set_xlim(left=0)
+    curves.grid(alpha=0.3)
+    curves.legend(fontsize=8)
+    figure.tight_layout()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=120)
+    plt.close(figure)
+
+
+def _share(share: float, interval: tuple[float, float]) -> str:
+    return f"{100 * share:.0f} % [{100 * interval[0]:.0f}, {100 * interval[1]:.0f}]"
