@@ -1,1 +1,1 @@
-"""From goal and latent to actions: critic, actor, planner, objectives and the agent. Knows neither PyBullet nor `sim`."""
+"""From goal and latent to actions: critic, actor, planner, objectives and agent. Knows neither PyBullet nor `sim`."""

@@ -17,7 +17,7 @@ from control.perceptron import Perceptron
 
 
 class Critic(nn.Module):
-    """Value of (latent, scaled proprio) for reaching a goal latent. The goal is a picture alone, so it has no proprio."""
+    """Value of (latent, scaled proprio) for reaching a goal latent; the goal is a picture alone: it has no proprio."""
 
     def __init__(self, latent: int, proprio: int, discount: float) -> None:
         super().__init__()

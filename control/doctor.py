@@ -32,7 +32,13 @@ def examine(
     )
     proprio = parts.model.normaliser(torch.from_numpy(cache.states))
     gates.append(
-        Gate("critic against steps to go", _critic_order(parts.critic, cache, judge, latents, proprio, rng), 0.6, True, "rank correlation")
+        Gate(
+            "critic against steps to go",
+            _critic_order(parts.critic, cache, judge, latents, proprio, rng),
+            0.6,
+            True,
+            "rank correlation",
+        )
     )
     return gates
 

@@ -35,9 +35,7 @@ class HindsightSampler:
         firsts, ends = cache.starts[episodes], cache.starts[episodes] + cache.lengths[episodes]
         # The last frame of an episode has no successor.
         self._frames = np.concatenate([np.arange(f, e - 1) for f, e in zip(firsts, ends, strict=True)])
-        self._ends = np.concatenate(
-            [np.full(e - 1 - f, e, dtype=np.int64) for f, e in zip(firsts, ends, strict=True)]
-        )
+        self._ends = np.concatenate([np.full(e - 1 - f, e, dtype=np.int64) for f, e in zip(firsts, ends, strict=True)])
         self._latents, self._proprio, self._actions = latents, proprio, actions
 
     def draw(self, count: int, rng: np.random.Generator, mix: GoalMix, noise: float) -> dict[str, Tensor]:

@@ -52,13 +52,17 @@ def train(
     dataset: Annotated[Path, tyro.conf.arg(help="the data set to learn from")] = Path("data/play"),
     output: Annotated[Path, tyro.conf.arg(help="folder for the finished checkpoint")] = Path("out/checkpoint"),
     run: Annotated[Path, tyro.conf.arg(help="folder for what a resume needs, and the curves")] = Path("out/train"),
-    world_model: Annotated[WorldModelTraining, tyro.conf.arg(help="training of encoder and predictor")] = WorldModelTraining(),
+    world_model: Annotated[
+        WorldModelTraining, tyro.conf.arg(help="training of encoder and predictor")
+    ] = WorldModelTraining(),
     decoder: Annotated[DecoderTraining, tyro.conf.arg(help="training of the drawing decoder")] = DecoderTraining(),
     heads: Annotated[HeadTraining, tyro.conf.arg(help="training of critic and actor")] = HeadTraining(),
     sizes: Annotated[Sizes, tyro.conf.arg(help="sizes of the world model")] = Sizes(),
     seed: Annotated[int, tyro.conf.arg(help="the same seed and data give the same weights on the same machine")] = 0,
     device: Annotated[Literal["cpu", "cuda"], tyro.conf.arg(help="where to compute")] = "cpu",
-    precision: Annotated[Precision, tyro.conf.arg(help="bf16 is faster where the CPU has it, which auto finds out")] = "auto",
+    precision: Annotated[
+        Precision, tyro.conf.arg(help="bf16 is faster where the CPU has it, which auto finds out")
+    ] = "auto",
 ) -> None:
     """Learn a world model from a data set, then critic and actor on its latents, and write a checkpoint.
 

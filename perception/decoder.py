@@ -5,6 +5,8 @@ Nothing plans with it and no gradient of it reaches the encoder.
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -21,7 +23,7 @@ class Decoder(nn.Module):
         self.enter = nn.Linear(latent, self.grid[0] * self.grid[1] * self.grid[2])
         layers: list[nn.Module] = []
         reverse = [*CHANNELS[::-1], 16]
-        for incoming, outgoing in zip(reverse[:-1], reverse[1:], strict=True):
+        for incoming, outgoing in pairwise(reverse):
             layers += [
                 nn.ConvTranspose2d(incoming, outgoing, kernel_size=4, stride=2, padding=1),
                 nn.GroupNorm(8, outgoing),

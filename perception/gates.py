@@ -36,7 +36,9 @@ def probe_error(train_x: Tensor, train_y: Tensor, test_x: Tensor, test_y: Tensor
 
 
 @torch.inference_mode()
-def rollout_ratio(model: WorldModel, latents: Tensor, proprio: Tensor, actions: Tensor, rng: np.random.Generator) -> float:
+def rollout_ratio(
+    model: WorldModel, latents: Tensor, proprio: Tensor, actions: Tensor, rng: np.random.Generator
+) -> float:
     """Return the imagined latents' error with shuffled actions over that with the true ones, after `ROLLOUT` blocks.
 
     Clips: `latents` (C, T + 1, D), scaled `proprio` (C, T + 1, P), `actions` (C, T, A).
@@ -48,7 +50,9 @@ def rollout_ratio(model: WorldModel, latents: Tensor, proprio: Tensor, actions: 
 
 
 @torch.inference_mode()
-def action_rank(model: WorldModel, latents: Tensor, proprio: Tensor, actions: Tensor, rng: np.random.Generator) -> float:
+def action_rank(
+    model: WorldModel, latents: Tensor, proprio: Tensor, actions: Tensor, rng: np.random.Generator
+) -> float:
     """Return the mean rank in [0, 1] of the true first action among random ones, by how near its imagined latent comes
     to the true next one; 0 is always best, 0.5 is chance. Shapes as in `rollout_ratio`."""
     clips, size = len(actions), actions.shape[-1]
@@ -100,7 +104,9 @@ def world_model_gates(
     proprio = model.normaliser(torch.from_numpy(states[index]))
     done = torch.from_numpy(actions[index[:, :-1]])
     gates.append(
-        Gate("rollout error, shuffled over true actions", rollout_ratio(model, clips, proprio, done, rng), 3.0, True, "×")
+        Gate(
+            "rollout error, shuffled over true actions", rollout_ratio(model, clips, proprio, done, rng), 3.0, True, "×"
+        )
     )
     gates.append(
         Gate("rank of the true action", action_rank(model, clips, proprio, done, rng), 0.15, False, "of 1, chance 0.5")

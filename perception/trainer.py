@@ -88,9 +88,7 @@ def train(
     )
     step, history = _load(saved, module, optimiser, schedule) if saved.exists() else (0, History())
     wrapped = DistributedDataParallel(module) if workers.count > 1 else module
-    bar = tqdm(
-        total=schedule.steps, initial=step, desc=name, unit="step", disable=not workers.leads, mininterval=0.5
-    )
+    bar = tqdm(total=schedule.steps, initial=step, desc=name, unit="step", disable=not workers.leads, mininterval=0.5)
     last_save = time.monotonic()
     autocast = schedule.precision != torch.float32
     while step < schedule.steps:
@@ -142,9 +140,7 @@ def _save(
     beside.rename(path)
 
 
-def _load(
-    path: Path, module: nn.Module, optimiser: torch.optim.Optimizer, schedule: Schedule
-) -> tuple[int, History]:
+def _load(path: Path, module: nn.Module, optimiser: torch.optim.Optimizer, schedule: Schedule) -> tuple[int, History]:
     try:
         with safe_open(path, framework="pt") as file:
             meta = file.metadata()

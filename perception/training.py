@@ -61,7 +61,9 @@ def train_world_model(
     dtype: torch.dtype,
 ) -> History:
     """Train encoder and predictor on clips of the given episodes; `batch` is shared out over the workers."""
-    frames = np.concatenate([np.arange(s, s + n) for s, n in zip(cache.starts[episodes], cache.lengths[episodes])])
+    frames = np.concatenate(
+        [np.arange(s, s + n) for s, n in zip(cache.starts[episodes], cache.lengths[episodes], strict=True)]
+    )
     model.normaliser.fit(cache.states[frames])
     sampler = ClipSampler(cache, episodes, settings.clip)
     latent = model.config.latent
@@ -97,9 +99,7 @@ def train_decoder(
     mean_picture = torch.from_numpy(cache.images[::every].mean(0, dtype=np.float64).astype(np.float32) / 255.0)
 
     def batches(step: int) -> dict[str, Tensor]:
-        chosen = generator(seed, step, DECODER, workers.rank).integers(
-            0, cache.frames, settings.batch // workers.count
-        )
+        chosen = generator(seed, step, DECODER, workers.rank).integers(0, cache.frames, settings.batch // workers.count)
         return {"latents": latents[torch.from_numpy(chosen)], "images": torch.from_numpy(cache.images[chosen])}
 
     schedule = Schedule(settings.steps, settings.learning_rate, precision=dtype)

@@ -13,7 +13,7 @@ STATE_NAMES = ("tool.x", "tool.y", "tool.z", "gripper.width", "setpoint.x", "set
 
 
 def proprio(
-    kinematics: Kinematics, measured: Sequence[float], governed: Sequence[float], gripper_width: float
+    kinematics: Kinematics, measured: Sequence[float] | Vector, governed: Sequence[float] | Vector, gripper_width: float
 ) -> Vector:
     """Return the state (7,), ordered as `STATE_NAMES`, in m: the measured tool position, the gripper's width, and
     the tool position of the set-point that the governor let through, from joints (n,) rad."""
