@@ -228,7 +228,7 @@ def test_without_a_newer_scene_it_says_that_the_driver_stopped(publisher: Publis
         assert camera.read(5.0).time_ns == 10
         publisher.send(scene_state(10, (0.6, 0.1)))  # not newer
         began = time.monotonic()
-        with pytest.raises(CameraError, match="has published no scene for 0.1 s"):
+        with pytest.raises(CameraError, match="has published no scene for"):
             camera.read(0.1)
         assert 0.1 <= time.monotonic() - began < 2.0
         publisher.send(scene_state(11))
