@@ -11,6 +11,7 @@ from types import FrameType
 COMMANDS: dict[str, tuple[str, str]] = {
     "driver": ("robot.driver_process:driver", "run an arm, simulated or real, for whoever holds the lease"),
     "train": ("control.train_process:train", "learn a world model, critic and actor from a data set"),
+    "check": ("control.check_process:check", "measure a checkpoint against a data set: plannable, or why not"),
     "camera": ("perception.camera_process:camera", "publish a camera's pictures"),
     "play": ("sim.play_process:play", "fill a data set with scripted exploratory play"),
     "dataset info": ("robot.dataset.command:info", "show what a data set holds"),

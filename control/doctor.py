@@ -13,16 +13,33 @@ from control.trained import Parts
 from perception.checkpoint import Gate
 from perception.frame_cache import FrameCache
 from perception.gates import ROLLOUT, world_model_gates
+from robot.errors import DatasetError
 
 PROBE_FRAMES = 8000
 CLIPS = 2000
+FEWEST_CLIPS = 20
 FARTHEST = 20
+HELD_OUT_SHARE = 0.05  # of the episodes: the last ones, which training leaves for the doctor
+
+
+def require_enough(cache: FrameCache, judge: np.ndarray) -> None:
+    """Raise `DatasetError` unless the episodes `judge` are long and many enough to judge a model by."""
+    clips = len(_frames(cache, judge, ROLLOUT + 1))
+    if clips < FEWEST_CLIPS:
+        raise DatasetError(
+            f"too little data to judge a model by: the {len(judge)} episode(s) kept for it hold {clips} clips of "
+            f"{ROLLOUT + 2} frames, and at least {FEWEST_CLIPS} are needed; record more or longer episodes"
+        )
 
 
 def examine(
     parts: Parts, cache: FrameCache, latents: Tensor, fit: np.ndarray, judge: np.ndarray, seed: int = 0
 ) -> list[Gate]:
-    """Return all gates: probes are fitted on the episodes `fit` and everything is judged on the episodes `judge`."""
+    """Return all gates: probes are fitted on the episodes `fit` and everything is judged on the episodes `judge`.
+
+    Raises `DatasetError` when those are too few or too short.
+    """
+    require_enough(cache, judge)
     rng = np.random.default_rng([seed, 78])
     fit_frames = _some(_frames(cache, fit, 0), PROBE_FRAMES, rng)
     judge_frames = _some(_frames(cache, judge, 0), PROBE_FRAMES, rng)
@@ -60,13 +77,23 @@ def verdict(gates: Sequence[Gate]) -> str:
 def _critic_order(
     critic: Critic, cache: FrameCache, episodes: np.ndarray, latents: Tensor, proprio: Tensor, rng: np.random.Generator
 ) -> float:
-    """Return Spearman's rank correlation of the critic's distance with the blocks that play took, up to `FARTHEST`."""
-    frames = _some(_frames(cache, episodes, FARTHEST), CLIPS, rng)
-    steps = rng.integers(1, FARTHEST + 1, len(frames))
+    """Return Spearman's rank correlation of the critic's distance with the blocks that play took, up to `FARTHEST`;
+    0 for a critic that says the same of everything."""
+    farthest = min(FARTHEST, int(cache.lengths[episodes].max()) - 1)
+    frames = _some(_frames(cache, episodes, farthest), CLIPS, rng)
+    steps = rng.integers(1, farthest + 1, len(frames))
     here, there = torch.from_numpy(frames), torch.from_numpy(frames + steps)
     distance = critic.distance(latents[here], proprio[here], latents[there]).numpy()
-    ranks = [np.argsort(np.argsort(values, kind="stable")).astype(float) for values in (distance, steps)]
+    ranks = [_ranks(values) for values in (distance, steps)]
+    if any(values.std() == 0 for values in ranks):
+        return 0.0
     return float(np.corrcoef(ranks[0], ranks[1])[0, 1])
+
+
+def _ranks(values: np.ndarray) -> np.ndarray:
+    """Return the rank of each of `values` (N,); equal ones share the mean of theirs."""
+    _, which, counts = np.unique(values, return_inverse=True, return_counts=True)
+    return (np.cumsum(counts) - (counts + 1) / 2)[which]
 
 
 def _frames(cache: FrameCache, episodes: np.ndarray, room: int) -> np.ndarray:

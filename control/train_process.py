@@ -13,14 +13,15 @@ import numpy as np
 import torch
 import tyro
 
-from control.doctor import examine, verdict
+from control.doctor import HELD_OUT_SHARE, examine, require_enough, verdict
 from control.hindsight import HindsightSampler
 from control.trained import TrainedModel, new_parts, save_trained
 from control.training import HeadTraining, calibrate_reached, train_actor, train_critic
 from perception.checkpoint import SCHEMA, Card, Provenance
 from perception.curves import draw_curves
 from perception.distributed import Workers, join, leave
-from perception.frame_cache import open_cache
+from perception.frame_cache import FrameCache, open_cache
+from perception.run_folder import Settings, claim_run
 from perception.training import (
     DecoderTraining,
     Precision,
@@ -32,10 +33,10 @@ from perception.training import (
 )
 from perception.world_model import WorldModelConfig
 from robot.dataset.reader import Dataset
-from robot.errors import DatasetError
+from robot.errors import ConfigurationError, DatasetError
 from robot.recipe import read_recipe
 
-HELD_OUT_SHARE = 0.05
+LARGEST_SEED = 2**31 - 1
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,7 @@ def train(
     """
     workers = join(device)
     try:
+        _refuse_senseless(world_model, decoder, heads, sizes, seed, workers)
         _train(dataset, output, run, world_model, decoder, heads, sizes, seed, workers, precision)
     finally:
         leave(workers)
@@ -94,14 +96,18 @@ def _train(
     recipe = read_recipe(source.info)
     camera = recipe.camera
     if workers.leads:
-        open_cache(source, camera.name, run / "cache")
+        claim_run(
+            run, _origins(open_cache(source, camera.name, run / "cache"), world_model, decoder, heads, sizes, seed)
+        )
     workers.wait()
     cache = open_cache(source, camera.name, run / "cache")
-    if cache.lengths.min() < world_model.clip:
-        raise DatasetError(
-            f"{dataset} has an episode of {cache.lengths.min()} frames; training needs at least {world_model.clip}"
-        )
     fit, held_out = cache.split(HELD_OUT_SHARE)
+    if cache.lengths[fit].max() < world_model.clip:
+        raise DatasetError(
+            f"the longest episode to learn from in {dataset} has {cache.lengths[fit].max()} frames; "
+            f"training needs clips of {world_model.clip}"
+        )
+    require_enough(cache, held_out)
     config = WorldModelConfig(
         height=camera.height,
         width_px=camera.width,
@@ -141,7 +147,7 @@ def _train(
             episodes=len(cache.starts),
             frames=cache.frames,
             seed=seed,
-            settings=_settings(world_model, decoder, heads),
+            settings=_flat(world_model=world_model, decoder=decoder, heads=heads),
             train_seconds=round(time.monotonic() - began, 1),
             versions={"python": platform.python_version(), "torch": str(torch.__version__), "numpy": np.__version__},
         ),
@@ -153,12 +159,57 @@ def _train(
     print(verdict(gates))
 
 
-def _settings(
-    world_model: WorldModelTraining, decoder: DecoderTraining, heads: HeadTraining
-) -> dict[str, str | int | float]:
+def _refuse_senseless(
+    world_model: WorldModelTraining,
+    decoder: DecoderTraining,
+    heads: HeadTraining,
+    sizes: Sizes,
+    seed: int,
+    workers: Workers,
+) -> None:
+    """Raise `ConfigurationError` for settings that no training can have, before anything is decoded."""
+    for name, settings in (("world-model", world_model), ("decoder", decoder), ("heads", heads)):
+        if settings.steps < 1:
+            raise ConfigurationError(f"--{name}.steps is {settings.steps}; at least one step must be taken")
+        if settings.batch < workers.count:
+            raise ConfigurationError(f"--{name}.batch {settings.batch} is too small for {workers.count} process(es)")
+        if not settings.learning_rate > 0:
+            raise ConfigurationError(f"--{name}.learning-rate must be above 0, not {settings.learning_rate:g}")
+    if world_model.clip < 2:
+        raise ConfigurationError(f"--world-model.clip is {world_model.clip}; an action needs a frame before and after")
+    if not 0 < heads.discount < 1:
+        raise ConfigurationError(f"--heads.discount must lie between 0 and 1, not {heads.discount:g}")
+    if not 0 < heads.expectile < 1:
+        raise ConfigurationError(f"--heads.expectile must lie between 0 and 1, not {heads.expectile:g}")
+    if min(sizes.latent, sizes.width) < 1 or sizes.blocks < 0 or not 0 <= sizes.dropout < 1:
+        raise ConfigurationError(f"no world model has these sizes: {sizes}")
+    if not 0 <= seed <= LARGEST_SEED:
+        raise ConfigurationError(f"--seed must be 0 to {LARGEST_SEED}, not {seed}")
+
+
+def _origins(
+    cache: FrameCache,
+    world_model: WorldModelTraining,
+    decoder: DecoderTraining,
+    heads: HeadTraining,
+    sizes: Sizes,
+    seed: int,
+) -> dict[str, Settings]:
+    """Return what each part's weights depend on, so that none is taken up again under other settings."""
+    base = {"dataset": cache.fingerprint, "seed": seed, **_flat(sizes=sizes, world_model=world_model)}
+    on_latents = {**base, **_flat(heads=heads)}
+    return {
+        "world-model": base,
+        "decoder": {**base, **_flat(decoder=decoder)},
+        "critic": on_latents,
+        "actor": on_latents,
+    }
+
+
+def _flat(**parts: WorldModelTraining | DecoderTraining | HeadTraining | Sizes) -> dict[str, str | int | float]:
     """Return every setting by its dotted name."""
     flat: dict[str, str | int | float] = {}
-    for part, settings in (("world_model", world_model), ("decoder", decoder), ("heads", heads)):
+    for part, settings in parts.items():
         for key, value in msgspec.to_builtins(settings).items():
             if isinstance(value, dict):
                 flat.update({f"{part}.{key}.{inner}": number for inner, number in value.items()})

@@ -62,13 +62,18 @@ def save_trained(folder: Path, trained: TrainedModel) -> Card:
 def load_trained(folder: Path) -> TrainedModel:
     """Return the model in `folder`, ready for inference. Raises `CheckpointError` for anything but a whole one."""
     card, tensors = load(folder)
-    parts = new_parts(card.world_model, card.discount)
+    try:
+        parts = new_parts(card.world_model, card.discount)
+    except (ValueError, RuntimeError) as error:
+        raise CheckpointError(f"the card in {folder} describes no model that can be: {error}") from error
     for prefix, part in parts.named().items():
         start = prefix + "."
         own = {key.removeprefix(start): value for key, value in tensors.items() if key.startswith(start)}
         try:
             part.load_state_dict(own)
         except RuntimeError as error:
-            raise CheckpointError(f"the weights in {folder} do not fit its card: {error}") from error
+            # PyTorch lists every tensor that differs, one a line after a heading; the first tells enough.
+            first = str(error).splitlines()[:2][-1].strip()
+            raise CheckpointError(f"the weights in {folder} do not fit its card ({prefix}): {first}") from error
         part.eval().requires_grad_(False)
     return TrainedModel(card, parts)

@@ -12,6 +12,7 @@ import os
 from pathlib import Path
 
 import msgspec
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -27,6 +28,7 @@ WEIGHTS_FILE = "model.safetensors"
 POSITION_TOLERANCE_M = 0.01
 ANGLE_TOLERANCE_RAD = math.radians(1.0)
 FOCAL_TOLERANCE = 0.01
+CENTRE_TOLERANCE = 0.01  # of the picture's width
 
 
 class Gate(msgspec.Struct, frozen=True):
@@ -68,6 +70,7 @@ class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     provenance: Provenance
     gates: tuple[Gate, ...]
     weights_sha256: str = ""
+    card_sha256: str = ""
 
     def require(self, arm: str, camera: CameraSpec) -> None:
         """Raise `CheckpointError` unless this model was made for that arm and that camera where it stands."""
@@ -81,10 +84,15 @@ class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             )
         if camera.name != known.name:
             raise CheckpointError(f"this checkpoint was trained on the camera {known.name!r}, not {camera.name!r}")
-        if any(abs(a / b - 1.0) > FOCAL_TOLERANCE for a, b in zip(camera.focal, known.focal, strict=True)):
+        if any(abs(a - b) > FOCAL_TOLERANCE * b for a, b in zip(camera.focal, known.focal, strict=True)):
             raise CheckpointError(
                 f"the camera {camera.name!r} has focal lengths {camera.focal} px; this checkpoint was trained with "
                 f"{known.focal} px"
+            )
+        if math.dist(camera.centre, known.centre) > CENTRE_TOLERANCE * known.width:
+            raise CheckpointError(
+                f"the camera {camera.name!r} has its optical centre at {camera.centre} px; this checkpoint was trained "
+                f"with {known.centre} px: do not crop the pictures otherwise"
             )
         if camera.position and known.position and math.dist(camera.position, known.position) > POSITION_TOLERANCE_M:
             raise CheckpointError(
@@ -105,12 +113,21 @@ class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def save(folder: Path, card: Card, tensors: dict[str, Tensor]) -> Card:
     """Write weights and card to `folder`, the card last and by rename, and return the card with its digest.
 
-    Matrices are stored in half precision, which halves the file and costs less than the noise of a picture.
+    Matrices are stored in half precision, which halves the file and costs less than the noise of a picture. Raises
+    `CheckpointError` for a figure or weight that is not finite.
     """
+    stored = {name: _stored(value.detach().cpu()).contiguous() for name, value in tensors.items()}
+    for name, value in stored.items():
+        if not torch.isfinite(value).all():
+            raise CheckpointError(f"the weights {name} are not finite, so there is nothing worth saving")
+    for gate in card.gates:
+        if not math.isfinite(gate.value):
+            raise CheckpointError(f"the gate {gate.name!r} is {gate.value}, which no card can hold")
     folder.mkdir(parents=True, exist_ok=True)
     beside = folder / (WEIGHTS_FILE + ".tmp")
-    save_file({name: _stored(value.detach().cpu()).contiguous() for name, value in tensors.items()}, beside)
+    save_file(stored, beside)
     card = msgspec.structs.replace(card, weights_sha256=_digest(beside))
+    card = msgspec.structs.replace(card, card_sha256=_card_digest(card))
     _to_disk(beside)
     beside.rename(folder / WEIGHTS_FILE)
     beside = folder / (CARD_FILE + ".tmp")
@@ -145,16 +162,19 @@ def load_card(folder: Path) -> Card:
     data = path.read_bytes()
     try:
         schema = msgspec.json.decode(data, type=_Schema).schema
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise CheckpointError(f"{path} is not a worldarm checkpoint: {error}") from error
     if schema != SCHEMA:
         raise CheckpointError(
             f"{path} is of schema {schema} and this worldarm reads {SCHEMA}; train anew, or use the version of then"
         )
     try:
-        return msgspec.json.decode(data, type=Card)
-    except msgspec.DecodeError as error:
+        card = msgspec.json.decode(data, type=Card)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise CheckpointError(f"{path} is not a valid checkpoint card: {error}") from error
+    if card.card_sha256 and card.card_sha256 != _card_digest(card):
+        raise CheckpointError(f"{path} was changed after it was written, by hand or by a bad copy; copy it again")
+    return card
 
 
 class _Schema(msgspec.Struct):
@@ -163,6 +183,12 @@ class _Schema(msgspec.Struct):
 
 def _digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _card_digest(card: Card) -> str:
+    """Return the digest of all that the card says."""
+    said = msgspec.structs.replace(card, card_sha256="")
+    return hashlib.sha256(msgspec.json.encode(said)).hexdigest()
 
 
 def _stored(value: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ taken for whole because the folder appears by one rename.
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -107,12 +108,19 @@ def _build(dataset: Dataset, image_key: str, place: Path) -> None:
             truths.append(columns[TRUTH][:, :3])
         first += length
     images.flush()
-    np.save(building / "states.npy", np.concatenate(states).astype(np.float32))
-    np.save(building / "actions.npy", np.concatenate(actions).astype(np.float32))
-    if truths:
-        np.save(building / "truth.npy", np.concatenate(truths).astype(np.float32))
+    columns_by_file = {"states": (STATE, states), "actions": (ACTION, actions)} | (
+        {"truth": (TRUTH, truths)} if truths else {}
+    )
+    for name, (key, parts) in columns_by_file.items():
+        values = np.concatenate(parts).astype(np.float32)
+        if not np.isfinite(values).all():
+            raise DatasetError(f"{dataset.root} has numbers in {key!r} that are not finite: check the data set")
+        np.save(building / f"{name}.npy", values)
     starts = np.concatenate([[0], np.cumsum(lengths)[:-1]])
     (building / "cache.json").write_text(json.dumps({"starts": starts.tolist(), "lengths": lengths}))
+    for path in building.iterdir():  # or a power cut could leave the whole folder's name on half its contents
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
     building.rename(place)
 
 

@@ -15,13 +15,17 @@ from perception.world_model import WorldModel
 RANDOM_ACTIONS = 64
 ROLLOUT = 5
 RIDGE = 1e-3
+SMALLEST = 1e-12  # what counts as no variance and no error
 
 
 def effective_rank(latents: Tensor) -> float:
     """Return exp of the entropy of the normalised singular values of centred `latents` (N, D) (Roy & Vetterli 2007,
-    on the variances)."""
+    on the variances); 0 when all latents are the same."""
     variances = torch.linalg.svdvals(latents - latents.mean(0)) ** 2
-    share = variances / variances.sum()
+    total = float(variances.sum())
+    if total <= SMALLEST:
+        return 0.0
+    share = variances / total
     return float(torch.exp(-(share * (share + 1e-12).log()).sum()))
 
 
@@ -46,7 +50,8 @@ def rollout_ratio(
     true, _ = model.rollout(latents[:, 0], proprio[:, 0], actions)
     shuffled, _ = model.rollout(latents[:, 0], proprio[:, 0], actions[torch.from_numpy(rng.permutation(len(actions)))])
     target = latents[:, -1]
-    return float(((shuffled[:, -1] - target) ** 2).mean() / ((true[:, -1] - target) ** 2).mean())
+    # A collapsed model errs nowhere, whatever the actions: that is 0 here, not a number that nobody can compare.
+    return float(((shuffled[:, -1] - target) ** 2).mean() / ((true[:, -1] - target) ** 2).mean().clamp(min=SMALLEST))
 
 
 @torch.inference_mode()
@@ -54,7 +59,8 @@ def action_rank(
     model: WorldModel, latents: Tensor, proprio: Tensor, actions: Tensor, rng: np.random.Generator
 ) -> float:
     """Return the mean rank in [0, 1] of the true first action among random ones, by how near its imagined latent comes
-    to the true next one; 0 is always best, 0.5 is chance. Shapes as in `rollout_ratio`."""
+    to the true next one; 0 is always best, 0.5 is chance. Equals count half, so that a model which does not heed
+    actions is at chance. Shapes as in `rollout_ratio`."""
     clips, size = len(actions), actions.shape[-1]
     others = torch.from_numpy(rng.uniform(-1, 1, (clips, RANDOM_ACTIONS, size)).astype(np.float32))
     candidates = torch.cat([actions[:, :1], others], dim=1).flatten(0, 1)
@@ -63,7 +69,9 @@ def action_rank(
         latents[:, 0].repeat_interleave(count, 0), proprio[:, 0].repeat_interleave(count, 0), candidates
     )
     error = ((imagined.unflatten(0, (clips, count)) - latents[:, 1:2]) ** 2).mean(-1)
-    return float((error[:, 1:] < error[:, :1]).float().mean())
+    others_error, true_error = error[:, 1:], error[:, :1]
+    better, equal = (others_error < true_error).float(), (others_error == true_error).float()
+    return float((better + 0.5 * equal).mean())
 
 
 def world_model_gates(
@@ -81,6 +89,10 @@ def world_model_gates(
 
     `latents` (N, D), `states` (N, P) SI units, `actions` (N, A) and `truth` (N, 3) object positions in m cover the
     cache; `train_frames` fit the probes, `test_frames` judge them, `clip_starts` (C,) begin held-out clips.
+
+    effective rank: how many dimensions the latents fill; few are a collapse. Probes: how exactly a linear map reads
+    the tool's and the object's position out of a latent. Rollout error: how much worse `ROLLOUT` blocks are imagined
+    under actions of other clips. Rank of the true action: how many random actions explain the next picture better.
     """
     rng = np.random.default_rng([seed, 77])
     fit, judge = torch.from_numpy(train_frames), torch.from_numpy(test_frames)

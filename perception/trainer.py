@@ -15,13 +15,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from tqdm import tqdm
 
 from perception.distributed import Workers
+from perception.run_folder import RESUME_SUFFIX
 from robot.errors import CheckpointError
 
 SAVE_EVERY_S = 30.0
@@ -78,7 +79,7 @@ def train(
     once. `after_step` runs after each update (slow targets). Raises `CheckpointError` when the saved state is of
     another module or schedule.
     """
-    saved = folder / f"{name}.resume"
+    saved = folder / (name + RESUME_SUFFIX)
     module.to(workers.device)
     module.train()
     optimiser = torch.optim.AdamW(
@@ -143,10 +144,14 @@ def _save(
 def _load(path: Path, module: nn.Module, optimiser: torch.optim.Optimizer, schedule: Schedule) -> tuple[int, History]:
     try:
         with safe_open(path, framework="pt") as file:
-            meta = file.metadata()
+            meta = file.metadata() or {}
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a mapping
-    except Exception as error:
+    except (OSError, SafetensorError) as error:
         raise CheckpointError(f"{path} cannot be read ({error}); delete it to train this part anew") from error
+    if absent := {"step", "schedule", "history"} - meta.keys():
+        raise CheckpointError(
+            f"{path} is no saved training (no {', '.join(sorted(absent))} in it); delete it to train this part anew"
+        )
     if meta["schedule"] != repr(schedule):
         raise CheckpointError(
             f"{path} is of a run with other settings ({meta['schedule']}, now {schedule!r}); "

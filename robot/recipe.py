@@ -29,9 +29,9 @@ class RecordingRecipe(msgspec.Struct, frozen=True):
 
 
 def read_recipe(info: DatasetInfo) -> RecordingRecipe:
-    """Return how a data set was recorded. Raises `DatasetError` when it does not say."""
+    """Return how a data set was recorded. Raises `DatasetError` when it does not say, or not what its columns are."""
     try:
-        return msgspec.convert(info.metadata[KEY], RecordingRecipe)
+        recipe = msgspec.convert(info.metadata[KEY], RecordingRecipe)
     except KeyError:
         raise DatasetError(
             "the data set does not say which camera and which action convention it was recorded with "
@@ -39,3 +39,16 @@ def read_recipe(info: DatasetInfo) -> RecordingRecipe:
         ) from None
     except msgspec.ValidationError as error:
         raise DatasetError(f"the data set's worldarm.{KEY} entry in meta/info.json is not valid: {error}") from error
+    camera = recipe.camera
+    for name, shape in (
+        ("action", (recipe.action.size,)),
+        ("observation.state", (len(recipe.state_names),)),
+        (f"observation.images.{camera.name}", (camera.height, camera.width, 3)),
+    ):
+        feature = info.features.get(name)
+        if feature is not None and feature.shape != shape:
+            raise DatasetError(
+                f"the data set's column {name!r} is of shape {feature.shape}, and its worldarm.{KEY} entry in "
+                f"meta/info.json speaks of {shape}: one of them was changed"
+            )
+    return recipe

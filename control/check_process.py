@@ -1,0 +1,106 @@
+"""`worldarm check`: measures a checkpoint against a data set and says "plannable" or why not, before any arm moves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import torch
+import tyro
+from numpy.typing import NDArray
+
+from control.doctor import HELD_OUT_SHARE, examine, verdict
+from control.trained import load_trained
+from perception.checkpoint import Card, Gate
+from perception.frame_cache import FrameCache, open_cache
+from perception.training import encode_all
+from robot.dataset.reader import Dataset
+from robot.errors import CheckpointError, DatasetError
+from robot.recipe import RecordingRecipe, read_recipe
+
+# Of other data than the model learnt from, none was seen, so more can be spared to judge by.
+OTHER_DATA_SHARE = 0.25
+
+
+def check(
+    checkpoint: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(help="folder of the checkpoint")],
+    dataset: Annotated[Path, tyro.conf.arg(help="the data set to measure it on")] = Path("data/play"),
+    cache: Annotated[Path, tyro.conf.arg(help="folder for the decoded frames, kept for the next time")] = Path(
+        "out/check/cache"
+    ),
+) -> int:
+    """Measure whether a checkpoint can be planned with, on a data set of the same arm, camera and actions.
+
+    Prints each gate with its figure and threshold, then "plannable" or the reasons why not. On the data that the model
+    learnt from, only the episodes that training kept aside are judged. The exit status is 0 when plannable, 1 when not.
+    """
+    trained = load_trained(checkpoint)
+    source = Dataset.open(dataset)
+    recipe = read_recipe(source.info)
+    require_recipe(trained.card, recipe, dataset)
+    frames = open_cache(source, recipe.camera.name, cache)
+    fit, judge = split(trained.card, frames)
+    latents = encode_all(trained.parts.model, frames, torch.device("cpu"))
+    if not bool(torch.isfinite(latents).all()):
+        raise CheckpointError(f"{checkpoint} sees numbers that are not finite in {dataset}; train anew")
+    gates = examine(trained.parts, frames, latents, fit, judge)
+    known = frames.fingerprint == trained.card.provenance.dataset_fingerprint
+    print(
+        f"{checkpoint} on {dataset} ({'the data it learnt from' if known else 'data it did not learn from'}): "
+        f"probes fitted on {len(fit)} episodes, judged on {len(judge)} others"
+    )
+    print(table(gates))
+    print(verdict(gates))
+    return 0 if all(gate.passed for gate in gates) else 1
+
+
+def require_recipe(card: Card, recipe: RecordingRecipe, dataset: Path) -> None:
+    """Raise `DatasetError` unless a data set was recorded as the model's was: by that arm, seen by that camera, with
+    actions that mean the same."""
+    try:
+        card.require(recipe.arm, recipe.camera)
+    except CheckpointError as error:
+        raise DatasetError(f"{dataset} cannot judge this model: {error}") from error
+    known = card.recipe
+    if recipe.action != known.action:
+        differing = [name for name in known.action.__struct_fields__ if _differ(name, recipe, known)]
+        raise DatasetError(
+            f"{dataset} cannot judge this model: an action there means something else (it differs in "
+            f"{', '.join(differing)})"
+        )
+    if recipe.state_names != known.state_names:
+        raise DatasetError(
+            f"{dataset} cannot judge this model: its state is {', '.join(recipe.state_names)}; the model feels "
+            f"{', '.join(known.state_names)}"
+        )
+
+
+def split(card: Card, frames: FrameCache) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the episodes to fit probes on and those to judge on. Raises `DatasetError` for too few."""
+    known = frames.fingerprint == card.provenance.dataset_fingerprint
+    return frames.split(HELD_OUT_SHARE if known else OTHER_DATA_SHARE)
+
+
+def table(gates: Sequence[Gate]) -> str:
+    """Return the gates as lines of text: name, figure, threshold, and whether it passed."""
+    rows = [("gate", "figure", "threshold", "")]
+    for gate in gates:
+        side = "at least" if gate.above else "at most"
+        rows.append(
+            (
+                gate.name,
+                f"{gate.value:.2f} {gate.unit}",
+                f"{side} {gate.threshold:g}",
+                "pass" if gate.passed else "FAIL",
+            )
+        )
+    widths = [max(len(row[column]) for row in rows) for column in range(4)]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    )
+
+
+def _differ(name: str, one: RecordingRecipe, other: RecordingRecipe) -> bool:
+    return bool(getattr(one.action, name) != getattr(other.action, name))

@@ -1,0 +1,53 @@
+"""What a training's folder remembers of itself, so that a run never goes on from parts learnt under other settings."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TypeAlias
+
+from robot.errors import CheckpointError
+
+RUN_FILE = "run.json"
+RESUME_SUFFIX = ".resume"
+
+Settings: TypeAlias = Mapping[str, str | int | float]
+
+
+def claim_run(folder: Path, parts: Mapping[str, Settings]) -> None:
+    """Write into `folder` under which settings each of `parts` is learnt: its own, its data's and those of the parts
+    it builds on, by dotted name.
+
+    Raises `CheckpointError` when a part that was begun there was begun under others.
+    """
+    path = folder / RUN_FILE
+    for part, before in _read(path).items():
+        now = parts.get(part)
+        if now is None or not (folder / (part + RESUME_SUFFIX)).exists():
+            continue
+        changed = [
+            f"{name} was {before.get(name, 'absent')}, now {now.get(name, 'absent')}"
+            for name in sorted(before.keys() | now.keys())
+            if before.get(name) != now.get(name)
+        ]
+        if changed:
+            raise CheckpointError(
+                f"{folder} holds the {part} of a run with other settings ({'; '.join(changed)}); "
+                "give the same to go on with it, or another --run folder to begin anew"
+            )
+    folder.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(RUN_FILE + ".tmp")
+    beside.write_text(json.dumps({part: dict(settings) for part, settings in parts.items()}, indent=2) + "\n")
+    beside.replace(path)
+
+
+def _read(path: Path) -> dict[str, dict[str, str | int | float]]:
+    """Return what the file says; nothing when there is none yet."""
+    if not path.exists():
+        return {}
+    try:
+        found = json.loads(path.read_text())
+        return {part: dict(settings) for part, settings in found.items()}
+    except (ValueError, AttributeError, TypeError) as error:
+        raise CheckpointError(f"{path} cannot be read ({error}); choose another --run folder") from error
