@@ -10,6 +10,7 @@ from types import FrameType
 # Each command is a function whose typed arguments and docstring make its own --help.
 COMMANDS: dict[str, tuple[str, str]] = {
     "driver": ("robot.driver_process:driver", "run an arm, simulated or real, for whoever holds the lease"),
+    "run": ("control.agent_process:run", "move the arm until the world looks like a picture"),
     "train": ("control.train_process:train", "learn a world model, critic and actor from a data set"),
     "check": ("control.check_process:check", "measure a checkpoint against a data set: plannable, or why not"),
     "camera": ("perception.camera_process:camera", "publish a camera's pictures"),

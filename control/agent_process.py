@@ -1,0 +1,99 @@
+"""The command `worldarm run`: moves the arm until the world looks like a picture."""
+
+from __future__ import annotations
+
+import gc
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import torch
+import tyro
+
+from control.agent import Agent, Method
+from control.contact_strip import draw_strip
+from control.session import Outcome, Session, Step
+from control.thoughts import ThoughtPublisher
+from control.trained import PRETRAINED, load_trained
+from perception.checkpoint import load_card
+from perception.frame_subscriber import FrameSubscriber
+from perception.goal import save_picture
+from perception.goal_source import read_goal
+from robot.addresses import COMMAND, FRAMES, THOUGHTS
+from robot.client import Client
+from robot.errors import ConfigurationError, GoalError
+
+STRIP_FILE = "strip.png"
+
+
+def run(
+    goal: Annotated[str, tyro.conf.arg(help="picture of how things should be: a file, or DATASET:EPISODE:FRAME")],
+    checkpoint: Annotated[Path, tyro.conf.arg(help="folder of the trained model")] = PRETRAINED,
+    method: Annotated[Method, tyro.conf.arg(help="how to choose actions; all but full are for comparison")] = "full",
+    blocks: Annotated[int | None, tyro.conf.arg(help="give up after so many blocks; None goes on until Ctrl-C")] = 40,
+    seed: Annotated[int, tyro.conf.arg(help="seed of the planner's samples")] = 0,
+    output: Annotated[Path, tyro.conf.arg(help="folder for the strip of pictures")] = Path("out/run"),
+    frames_address: Annotated[str, tyro.conf.arg(help="where the camera publishes its pictures")] = FRAMES,
+    command_address: Annotated[str, tyro.conf.arg(help="where the driver takes commands")] = COMMAND,
+    thoughts_address: Annotated[str, tyro.conf.arg(help="where to publish each decision")] = THOUGHTS,
+) -> int:
+    """Move the arm until the world looks like the goal picture.
+
+    Needs a driver and a camera that run. The exit status is 0 when the agent says that the goal is reached, 1 when it
+    is not; on Ctrl-C the arm holds.
+    """
+    if blocks is not None and blocks < 1:
+        raise ConfigurationError(f"--blocks must be at least 1, not {blocks}")
+    # One thread a decision: a second one gains little on nets this small, and takes the driver's and camera's core.
+    torch.set_num_threads(1)
+    picture = read_goal(goal, load_card(checkpoint).recipe.camera)
+    agent = Agent(load_trained(checkpoint), method, seed)
+    with ExitStack() as parts:
+        thoughts = parts.enter_context(ThoughtPublisher(thoughts_address))
+        client = parts.enter_context(Client(command_address))
+        frames = parts.enter_context(FrameSubscriber(frames_address))
+        session = Session(agent, client, frames, thoughts)
+        print(
+            f"run: towards {goal} with {checkpoint}, method {method}; thoughts on {thoughts.endpoint}; "
+            "stop with Ctrl-C, then the arm holds",
+            flush=True,
+        )
+        # The collector would walk all that torch loaded, for longer than a block may take.
+        gc.collect()
+        gc.freeze()
+        try:
+            outcome = session.pursue(picture, blocks, _tell)
+        finally:
+            gc.unfreeze()
+    strip = _save_strip(output, picture, outcome)
+    print(_summary(outcome, strip), flush=True)
+    return 0 if outcome.reached else 1
+
+
+def _tell(step: Step) -> None:
+    decision = step.decision
+    print(
+        f"block {step.block:3d}: {decision.distance:5.1f} blocks to go, decided in {1e3 * decision.seconds:.0f} ms, "
+        f"{step.command_ms:.0f} ms after the picture: {step.status}",
+        flush=True,
+    )
+
+
+def _save_strip(output: Path, goal: np.ndarray, outcome: Outcome) -> Path:
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise GoalError(f"{output} cannot be made: {error.strerror}") from error
+    path = output / STRIP_FILE
+    save_picture(path, draw_strip(goal, outcome.first, outcome.last, outcome.imagined))
+    return path
+
+
+def _summary(outcome: Outcome, strip: Path) -> str:
+    median, high = np.percentile(outcome.decision_ms, (50, 99))
+    return (
+        f"{'reached' if outcome.reached else 'not reached'}: {outcome.reason}\n"
+        f"{outcome.decisions} decisions, median {median:.0f} ms, p99 {high:.0f} ms; {outcome.late} late, "
+        f"{outcome.missed} missed; pictures in {strip}"
+    )

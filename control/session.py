@@ -1,0 +1,294 @@
+"""One goal at a time in real time: pictures and states come in over sockets, waypoints go out, block after block.
+
+The timing is that of the lock-step world that made the training data: the block after the one that moves the arm is
+decided from a picture taken at its start, and sent before it ends.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from control.agent import Agent, Decision
+from control.approach import approach, rest
+from control.thoughts import ThoughtPublisher
+from perception.camera import Image
+from perception.frame_subscriber import FrameSubscriber, ReceivedFrame
+from robot.arm import Vector
+from robot.client import Client
+from robot.errors import CameraError, CheckpointError, ConnectionLost, Refused
+from robot.kinematics import Kinematics
+from robot.messages import Thought
+from robot.proprio import STATE_NAMES, proprio
+
+Status = Literal["sent", "late", "missed", "reached", "last"]
+
+HOLDER = "agent"
+LEASE_S = 2.0
+FIRST_PICTURE_S = 5.0
+SILENT_BLOCKS = 2
+"""Blocks without a picture after which the camera counts as gone."""
+LEAD_NS = 50_000_000
+"""How long before a block its waypoints must be there for it to begin smoothly: half the servo's averaging window."""
+
+_MARGIN_NS = 15_000_000
+_WARM_UP = 3
+# Refusals that say that a command came too late to be followed, and nothing worse.
+_TOO_LATE = ("late", "too-fast")
+
+
+@dataclass(frozen=True)
+class Step:
+    """One decision and what came of it.
+
+    `block` counts from 0; `frame` and `state` (P,) are what the agent saw; `goal` and `imagined` (H, W, 3) uint8 RGB
+    (None for methods that do not imagine). `status`: sent in time; "late", sent all the same; "missed", too late to
+    send, so the arm holds; "reached"; or "last", the budget's last, which is not sent. `command_ms` is the time from
+    the picture's capture to the driver's answer, or to the decision where nothing was sent.
+    """
+
+    block: int
+    frame: ReceivedFrame
+    state: Vector
+    goal: Image
+    decision: Decision
+    status: Status
+    command_ms: float
+    imagined: Image | None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a goal ended: whether the agent says that it is reached, the `reason` in words, the `first` and `last`
+    picture and the last `imagined` one, (H, W, 3) uint8 RGB; times in ms, one a decision."""
+
+    reached: bool
+    reason: str
+    decisions: int
+    late: int
+    missed: int
+    decision_ms: tuple[float, ...]
+    command_ms: tuple[float, ...]
+    first: Image
+    last: Image
+    imagined: Image | None
+
+
+@dataclass(frozen=True)
+class _Block:
+    """What the arm does from `begins_ns` on: the `action` (A,), the set-point (3,) m and posture (n,) rad that it
+    leads to. `holds`: the arm rests throughout, so the block may be stretched at will."""
+
+    begins_ns: int
+    action: Vector
+    target: Vector
+    posture: Vector
+    holds: bool
+
+
+class Session:
+    """Lets `agent` move the arm behind `client` by what it sees in `frames`; owns none of them."""
+
+    def __init__(
+        self, agent: Agent, client: Client, frames: FrameSubscriber, thoughts: ThoughtPublisher | None = None
+    ) -> None:
+        """Check that model, arm and camera belong together; nothing moves.
+
+        Raises `CheckpointError` when they do not, `CameraError` when no picture comes.
+        """
+        self._agent = agent
+        self._client = client
+        self._frames = frames
+        self._thoughts = thoughts
+        self._recipe = agent.trained.card.recipe
+        self._convention = self._recipe.action
+        self._require()
+        self._kinematics = Kinematics(client.arm)
+
+    def pursue(self, goal: Image, blocks: int | None = 40, on_step: Callable[[Step], None] | None = None) -> Outcome:
+        """Move until the world looks like `goal` (H, W, 3) uint8 RGB, for at most `blocks` blocks (None: no end).
+
+        The first block holds. `on_step` is called after each decision, once its command is out; what it does must
+        take a few milliseconds. On the way out, whatever the reason, the lease is given back and the arm holds.
+
+        Raises `GoalError` for a goal of another size and `UnreachableError` when the tool cannot be brought to where
+        the model's actions begin, both before anything moves; `CameraError` when the pictures stop; `ConnectionLost`
+        when the driver does; `Refused` when it no longer takes commands from here, for example after a stop.
+        """
+        self._warm_up(goal)
+        steps: list[Step] = []
+        with self._lease():
+            approach(self._client, self._kinematics, self._convention)
+            for step in self._decisions(goal, blocks):
+                steps.append(step)
+                if on_step is not None:
+                    on_step(step)
+            rest(self._client)
+            last = self._picture_after(time.monotonic_ns())
+        return _outcome(steps, last.image, blocks)
+
+    # ---------------------------------------------------------------- before anything moves
+
+    def _require(self) -> None:
+        card, recipe = self._agent.trained.card, self._recipe
+        if recipe.state_names != STATE_NAMES:
+            raise CheckpointError(
+                f"this checkpoint feels {', '.join(recipe.state_names)}; this version gives {', '.join(STATE_NAMES)}"
+            )
+        if (card.world_model.proprio, card.world_model.action) != (len(STATE_NAMES), recipe.action.size):
+            raise CheckpointError("this checkpoint's sizes do not fit the state and the actions that it names")
+        card.require(self._client.arm.name, self._frames.latest(FIRST_PICTURE_S).camera)
+
+    def _warm_up(self, goal: Image) -> None:
+        """Decide a few times for nothing: the first decisions of a process take many times as long as later ones."""
+        self._agent.set_goal(goal)
+        size = self._agent.trained.card.world_model
+        for _ in range(_WARM_UP):
+            self._agent.decide(goal, np.zeros(size.proprio), np.zeros(size.action))
+        self._agent.set_goal(goal)
+
+    @contextmanager
+    def _lease(self) -> Iterator[None]:
+        """Hold the lease; give it back however this ends."""
+        self._client.acquire(HOLDER, LEASE_S)
+        try:
+            yield
+        finally:
+            # Lapsed, revoked, or the driver is gone: in each case there is nothing left to give back.
+            with suppress(Refused, ConnectionLost):
+                self._client.release()
+
+    # ---------------------------------------------------------------- block after block
+
+    def _decisions(self, goal: Image, blocks: int | None) -> Iterator[Step]:
+        """Run block after block until the goal is reached or `blocks` are over."""
+        running = self._hold(time.monotonic_ns())
+        first_ns = running.begins_ns
+        while True:
+            number = (running.begins_ns - first_ns) // self._convention.block_ns
+            frame = self._see(running.begins_ns)
+            joints = self._client.state_near(frame.time_ns)
+            state = proprio(self._kinematics, joints.measured, joints.governed, joints.gripper_width)
+            decision = self._agent.decide(frame.image.copy(), state, running.action)
+            following: _Block | None = None
+            status: Status
+            if decision.reached:
+                status = "reached"
+            elif blocks is not None and number >= blocks - 1:
+                status = "last"
+            else:
+                status, following = self._command(running, decision.action)
+            command_ms = (time.monotonic_ns() - frame.time_ns) * 1e-6
+            imagined = None if decision.imagined is None else self._agent.draw(decision.imagined)
+            step = Step(number, frame, state, goal, decision, status, command_ms, imagined)
+            self._publish(step)
+            yield step
+            if status in ("reached", "last"):
+                return
+            running = following or self._hold(self._next_rest(running))
+
+    def _command(self, running: _Block, action: Vector) -> tuple[Status, _Block | None]:
+        """Send the block that `action` (A,) asks for after the `running` one; return what came of it, and the block
+        that runs next, None when it was too late."""
+        convention = self._convention
+        ends_ns = running.begins_ns + convention.block_ns
+        late = time.monotonic_ns() > ends_ns - LEAD_NS
+        if late and running.holds:
+            # The arm rests, so what was seen is still true: the next block begins as soon as it can.
+            ends_ns = time.monotonic_ns() + LEAD_NS + _MARGIN_NS
+        if time.monotonic_ns() >= ends_ns:
+            return "missed", None
+        target = convention.target(running.target, action)
+        waypoints = convention.block(self._kinematics, running.target, target, running.posture, ends_ns)
+        try:
+            self._client.send_waypoints(waypoints)
+        except Refused as refusal:
+            if refusal.reason not in _TOO_LATE:
+                raise
+            return "missed", None
+        following = _Block(
+            ends_ns, np.clip(action, -1.0, 1.0), target, np.asarray(waypoints[-1].positions), holds=False
+        )
+        return ("late" if late else "sent"), following
+
+    def _next_rest(self, running: _Block) -> int:
+        """Return the next boundary (monotonic ns) at which the arm rests when nothing follows the `running` block."""
+        block_ns = self._convention.block_ns
+        ends_ns = running.begins_ns + block_ns
+        resting_ns = max(time.monotonic_ns(), ends_ns + LEAD_NS)
+        return ends_ns + block_ns * -((ends_ns - resting_ns) // block_ns)
+
+    def _hold(self, begins_ns: int) -> _Block:
+        """Wait until `begins_ns` and return the block that holds the arm where it then is commanded to be."""
+        self._client.renew()
+        time.sleep(max(0, begins_ns - time.monotonic_ns()) * 1e-9)
+        governed = np.asarray(self._client.state().governed)
+        tool = self._kinematics.position(governed)
+        target = self._convention.target(tool, np.zeros(self._convention.size))
+        return _Block(begins_ns, np.zeros(self._convention.size), target, governed, holds=True)
+
+    def _see(self, begins_ns: int) -> ReceivedFrame:
+        """Return the first picture of the block that began, or begins, at `begins_ns`."""
+        return self._picture_after(max(begins_ns - 1, 0))
+
+    def _picture_after(self, time_ns: int) -> ReceivedFrame:
+        """Return a picture captured after `time_ns`. Raises `CameraError` when none comes in time, `ConnectionLost`
+        when that is because the driver is gone too."""
+        block_ns = self._convention.block_ns
+        wait_ns = max(time_ns + SILENT_BLOCKS * block_ns - time.monotonic_ns(), block_ns)
+        try:
+            return self._frames.newer_than(time_ns, wait_ns * 1e-9)
+        except CameraError:
+            self._client.state()  # the simulated camera falls silent with its driver: then that is what to tell
+            raise
+
+    def _publish(self, step: Step) -> None:
+        if self._thoughts is None:
+            return
+        decision = step.decision
+        self._thoughts.publish(
+            Thought(
+                time_ns=time.monotonic_ns(),
+                decision=step.block,
+                frame_index=step.frame.index,
+                status=step.status,
+                distance=decision.distance,
+                cost=decision.cost,
+                action=tuple(decision.action.tolist()),
+                plan_ms=1e3 * decision.seconds,
+                capture_to_command_ms=step.command_ms,
+                shape=(step.goal.shape[0], step.goal.shape[1], 3),
+                goal=step.goal.tobytes(),
+                imagined=b"" if step.imagined is None else step.imagined.tobytes(),
+            )
+        )
+
+
+def _outcome(steps: list[Step], last: Image, blocks: int | None) -> Outcome:
+    end = steps[-1]
+    late = sum(step.status == "late" for step in steps)
+    missed = sum(step.status == "missed" for step in steps)
+    reached = end.status == "reached"
+    if reached:
+        reason = "the world looks like the goal"
+    else:
+        reason = f"{blocks} blocks are over, and the goal looks {end.decision.distance:.1f} blocks away"
+        if missed > len(steps) // 4:
+            reason += f"; {missed} of {len(steps)} decisions came too late: the machine is too busy, or the camera slow"
+    return Outcome(
+        reached=reached,
+        reason=reason,
+        decisions=len(steps),
+        late=late,
+        missed=missed,
+        decision_ms=tuple(1e3 * step.decision.seconds for step in steps),
+        command_ms=tuple(step.command_ms for step in steps),
+        first=steps[0].frame.image,
+        last=last,
+        imagined=end.imagined,
+    )
