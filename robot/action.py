@@ -22,7 +22,8 @@ class ActionConvention(msgspec.Struct, frozen=True):
     """A block action in [−1, 1] per entry of `axes` moves the tool's set-point by `scale_m` × action in `block_s`.
 
     The set-point stays inside `bounds` (m, base frame), at the fixed `rotation` (rows of a 3×3 matrix, tool to
-    base) with the gripper `gripper_width` m apart. One block is sent as `waypoints` joint waypoints.
+    base) with the gripper `gripper_width` m apart. One block is sent as its start and `waypoints`
+    joint waypoints.
     """
 
     axes: tuple[str, ...]
@@ -57,12 +58,14 @@ class ActionConvention(msgspec.Struct, frozen=True):
     def block(
         self, kinematics: Kinematics, start: Vector, end: Vector, seed: Vector, start_ns: int
     ) -> tuple[Waypoint, ...]:
-        """Return the joint waypoints of one block from tool set-point `start` to `end` (3,) m, the first one
-        `block_s / waypoints` after `start_ns`. `seed` (n,) rad picks the arm's posture.
+        """Return the joint waypoints of one block from tool set-point `start` to `end` (3,) m: the first at `start_ns`
+        itself, so that an arm that holds does not set out early, then `waypoints` more until the block's end. `seed`
+        (n,) rad are the joints at `start`.
 
         Raises `UnreachableError` when the arm cannot get there.
         """
-        return straight_waypoints(
+        begin = Waypoint(start_ns, tuple(seed.tolist()), self.gripper_width)
+        return begin, *straight_waypoints(
             kinematics,
             self.pose(start),
             self.pose(end),

@@ -18,7 +18,7 @@ import zmq
 
 from robot import sockets
 from robot.addresses import COMMAND, STATE
-from robot.arm import Arm, HasScene, Reading
+from robot.arm import Arm, HasScene, ObjectPose, Reading
 from robot.clock import Pacer, PaceReport
 from robot.errors import ArmError, ConfigurationError, Refused, WireError
 from robot.inbox import MAX_REQUEST_BYTES, Inbox, Request
@@ -77,6 +77,7 @@ class Driver:
     def __init__(self, arm: Arm, state_address: str = STATE, command_address: str = COMMAND) -> None:
         self._arm = arm
         self._scene = arm if isinstance(arm, HasScene) else None
+        self._objects: tuple[ObjectPose, ...] = ()
         self._servo = Servo(arm.spec)
         self._leases = LeaseDesk()
         self._modes = ModeMachine()
@@ -158,6 +159,8 @@ class Driver:
         self._read()
         self._serve(time.monotonic_ns() + round(REQUEST_SHARE * period_s * 1e9))
         self._watch(time.monotonic_ns())
+        # Taken at the instant of the reading: the write below moves a simulated world on.
+        self._objects = () if self._scene is None else self._scene.objects()
         self._advance(time.monotonic_ns())
         self._publish()
         self._tick += 1
@@ -255,7 +258,7 @@ class Driver:
                 epoch=self._epoch,
                 joints=reading.positions,
                 gripper_width=reading.gripper_width,
-                objects=self._scene.objects(),
+                objects=self._objects,
             )
             self._publisher.send_multipart([SCENE_TOPIC, self._encode(scene)], zmq.NOBLOCK)
             self._published_epoch = self._epoch

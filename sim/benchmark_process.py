@@ -6,17 +6,19 @@ from pathlib import Path
 from typing import Annotated
 
 import msgspec
+import numpy as np
 import tyro
 from tqdm import tqdm
 
 from control.agent import Agent, Method
-from control.trained import PRETRAINED, TrainedModel, load_trained
+from control.trained import PRETRAINED, load_trained
 from robot.errors import ConfigurationError
 from sim.episode import EpisodeRecord, run_episode
 from sim.lockstep import LockStep
 from sim.panda import panda_spec
+from sim.real_time import RealTime
 from sim.summary import Summary, draw_summaries, summarise, table
-from sim.tasks import Task, make_goal
+from sim.tasks import Task, make_goal, make_goals
 from sim.view import front_camera
 
 
@@ -49,7 +51,9 @@ def benchmark(
     summaries = []
     for name in method:
         agent = Agent(trained, name, seed)
-        records = _through_processes(task, agent, episodes, seed) if processes else _lockstep(task, agent, episodes, seed)
+        records = (
+            _through_processes(task, agent, episodes, seed) if processes else _lockstep(task, agent, episodes, seed)
+        )
         summaries.append(summarise(task, name, seed, processes, trained.card.weights_sha256, records))
     print(table(summaries))
     draw_summaries(summaries, plot)
@@ -65,7 +69,7 @@ def _lockstep(task: Task, agent: Agent, episodes: int, seed: int) -> list[Episod
     world = LockStep(recipe.camera)
     records: list[EpisodeRecord] = []
     try:
-        _warm_up(agent.trained)
+        _warm_up(agent)
         bar = tqdm(range(episodes), desc=f"{task}, {agent.method}", unit="goal")
         for number in bar:
             goal = make_goal(world, recipe.action, task, seed, number)
@@ -75,6 +79,35 @@ def _lockstep(task: Task, agent: Agent, episodes: int, seed: int) -> list[Episod
     finally:
         world.close()
     return records
+
+
+def _through_processes(task: Task, agent: Agent, episodes: int, seed: int) -> list[EpisodeRecord]:
+    """Run the episodes in real time through the real processes; the goals are made beforehand."""
+    recipe = agent.trained.card.recipe
+    world = LockStep(recipe.camera)
+    try:
+        goals = make_goals(world, recipe.action, task, seed, episodes)
+    finally:
+        world.close()
+    records: list[EpisodeRecord] = []
+    stage = RealTime(agent)
+    with stage:
+        bar = tqdm(goals, desc=f"{task}, {agent.method}, real time", unit="goal")
+        for goal in bar:
+            records.append(stage.run(goal).record)
+            bar.set_postfix_str(f"{sum(record.success for record in records)}/{len(records)} reached")
+    for line in stage.timing():
+        print(line)
+    return records
+
+
+def _warm_up(agent: Agent) -> None:
+    """Decide a few times on nothing: the first calls compile and allocate, which is not what is measured."""
+    card = agent.trained.card
+    blank = np.zeros((card.world_model.height, card.world_model.width_px, 3), dtype=np.uint8)
+    agent.set_goal(blank)
+    for _ in range(3):
+        agent.decide(blank, np.zeros(card.world_model.proprio), np.zeros(card.world_model.action))
 
 
 def _write(path: Path, summaries: list[Summary]) -> None:

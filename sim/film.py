@@ -93,8 +93,16 @@ class Film:
 
         cv2.line(canvas, (left, bottom), (right, bottom), FAINT, 1, cv2.LINE_AA)
         cv2.line(canvas, place(0, self._tolerance), place(self._horizon, self._tolerance), GREEN, 1, cv2.LINE_AA)
-        cv2.putText(canvas, f"{self._tolerance:.0f} cm", (GAP, place(0, self._tolerance)[1] + 5), FONT, 0.4, GREEN, 1,
-                    cv2.LINE_AA)
+        cv2.putText(
+            canvas,
+            f"{self._tolerance:.0f} cm",
+            (GAP, place(0, self._tolerance)[1] + 5),
+            FONT,
+            0.4,
+            GREEN,
+            1,
+            cv2.LINE_AA,
+        )
         points = np.array([place(block, value) for block, value in enumerate(self._distances)], dtype=np.int32)
         if len(points) > 1:
             cv2.polylines(canvas, [points], False, BLUE, 2, cv2.LINE_AA)

@@ -60,6 +60,8 @@ class LockStep:
 
         Raises `UnreachableError` when the arm cannot stand there.
         """
+        # Old contacts with the table would otherwise live on, and an episode would depend on the one before.
+        self.scene.rewind()
         joints = self.kinematics.inverse(convention.pose(tool), np.asarray(self.spec.home))
         self.scene.set_arm(joints, convention.gripper_width)
         self.scene.place(objects)

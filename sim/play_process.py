@@ -128,8 +128,6 @@ def _play_batch(
     made = []
     try:
         for index in range(batch.first, batch.last):
-            # An episode must not depend on the ones before it: after an interruption, batches begin elsewhere.
-            world.scene.rewind()
             rng = np.random.default_rng([PLAY_SEED_SPACE, seed, index])
             made.append(encode_episode(features, fps, play_episode(world, convention, rng, blocks)))
     finally:

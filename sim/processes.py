@@ -17,7 +17,8 @@ from robot.errors import ConnectionLost
 
 START_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 5.0
-CAMERA_RATE_HZ = 40.0
+# As often as the driver publishes its scene.
+CAMERA_RATE_HZ = 50.0
 ANY_PORT = "tcp://127.0.0.1:*"
 ADDRESS = re.compile(r"tcp://127\.0\.0\.1:\d+")
 
@@ -43,9 +44,7 @@ class SimulatedProcesses:
 
     def __enter__(self) -> Addresses:
         try:
-            driver = self._start(
-                "driver", "--arm", "sim", "--state-address", ANY_PORT, "--command-address", ANY_PORT
-            )
+            driver = self._start("driver", "--arm", "sim", "--state-address", ANY_PORT, "--command-address", ANY_PORT)
             command, state = driver.addresses(2)
             camera = self._start(
                 "camera",

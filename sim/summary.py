@@ -8,12 +8,12 @@ from pathlib import Path
 import matplotlib
 
 matplotlib.use("Agg")
-import matplotlib.pyplot as plt  # noqa: E402 - the backend must be chosen first
-import msgspec  # noqa: E402
-import numpy as np  # noqa: E402
+import matplotlib.pyplot as plt
+import msgspec
+import numpy as np
 
-from sim.episode import EpisodeRecord  # noqa: E402
-from sim.wilson import wilson  # noqa: E402
+from sim.episode import EpisodeRecord
+from sim.wilson import wilson
 
 
 class Quantiles(msgspec.Struct, frozen=True):
@@ -74,7 +74,8 @@ def summarise(
 def table(summaries: Sequence[Summary]) -> str:
     """Return a Markdown table, one row a method."""
     rows = [
-        "| task | method | goals | within 40 blocks | when the agent says done | final distance | blocks | decision p50 / p99 |",
+        "| task | method | goals | within 40 blocks | when the agent says done "
+        "| final distance | blocks | decision p50 / p99 |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for s in summaries:
@@ -105,7 +106,12 @@ def draw_summaries(summaries: Sequence[Summary], path: Path) -> None:
         below = [100 * (share - low) for share, (low, _) in zip(shares, intervals, strict=True)]
         above = [100 * (high - share) for share, (_, high) in zip(shares, intervals, strict=True)]
         bars.bar(
-            places + offset, [100 * share for share in shares], 0.38, yerr=[below, above], capsize=3, label=label,
+            places + offset,
+            [100 * share for share in shares],
+            0.38,
+            yerr=[below, above],
+            capsize=3,
+            label=label,
             color=colour,
         )
     bars.set_xticks(places, names, rotation=20)

@@ -55,10 +55,10 @@ def test_a_block_is_a_straight_line_in_time(kinematics: Kinematics, share: np.nd
     seed = kinematics.inverse(PLANAR_PUSH.pose(start), kinematics.home)
     began_ns = 10**12 + 7
     waypoints = PLANAR_PUSH.block(kinematics, start, end, seed, began_ns)
-    assert len(waypoints) == PLANAR_PUSH.waypoints
+    assert len(waypoints) == PLANAR_PUSH.waypoints + 1
     step_ns = PLANAR_PUSH.block_ns // PLANAR_PUSH.waypoints
-    assert [waypoint.time_ns for waypoint in waypoints] == [began_ns + k * step_ns for k in range(1, 6)]
-    for index, waypoint in enumerate(waypoints, start=1):
+    assert [waypoint.time_ns for waypoint in waypoints] == [began_ns + k * step_ns for k in range(6)]
+    for index, waypoint in enumerate(waypoints):
         pose = kinematics.forward(np.array(waypoint.positions))
         wanted = start + index / PLANAR_PUSH.waypoints * (end - start)
         np.testing.assert_allclose(pose.position, wanted, atol=2e-4)

@@ -1,0 +1,109 @@
+"""Evaluation episodes in real time: driver, camera and agent over their sockets, with the judge listening beside."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+from types import TracebackType
+
+import numpy as np
+
+from control.agent import Agent
+from control.session import Outcome, Session, Step
+from perception.frame_subscriber import FrameSubscriber
+from robot.client import Client
+from robot.kinematics import Kinematics
+from robot.messages import SceneState
+from robot.scene_client import SceneClient
+from sim.episode import EpisodeRecord
+from sim.processes import Addresses, SimulatedProcesses
+from sim.stage import set_stage
+from sim.tasks import BUDGET_BLOCKS, Goal
+
+JUDGE_PATIENCE_S = 2.0
+
+
+@dataclass(frozen=True)
+class Take:
+    """One decision of a real-time episode and how far (m) the world was from the goal then, for the judge alone."""
+
+    step: Step
+    distance_m: float
+
+
+@dataclass(frozen=True)
+class RealEpisode:
+    """What the judge noted, every decision, and how the session ended."""
+
+    record: EpisodeRecord
+    takes: tuple[Take, ...]
+    outcome: Outcome
+
+
+class RealTime:
+    """A context in which the simulated processes run and `run` puts an agent before one goal after another.
+
+    Raises `ConnectionLost` and `CameraError` as the processes' clients do.
+    """
+
+    def __init__(self, agent: Agent) -> None:
+        self._agent = agent
+        self._recipe = agent.trained.card.recipe
+        self._processes = SimulatedProcesses(self._recipe.camera)
+        self._stack = ExitStack()
+
+    def __enter__(self) -> RealTime:
+        with ExitStack() as stack:
+            self.addresses: Addresses = stack.enter_context(self._processes)
+            self._frames = stack.enter_context(FrameSubscriber(self.addresses.frames))
+            self._scenes = stack.enter_context(SceneClient(self.addresses.state))
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+    def timing(self) -> list[str]:
+        """Return what driver and camera said of their timing, once they have ended."""
+        return self._processes.timing()
+
+    def run(self, goal: Goal) -> RealEpisode:
+        """Bring the world to the goal's start, let the agent go for it, and judge."""
+        set_stage(self.addresses.command, self._recipe.action, goal.start_tool, goal.start_object)
+        takes: list[Take] = []
+        with Client(self.addresses.command) as client:
+            kinematics = Kinematics(client.arm)
+            session = Session(self._agent, client, self._frames)
+
+            def judge(step: Step) -> None:
+                scene = self._scenes.newest() or self._scenes.latest(JUDGE_PATIENCE_S)
+                takes.append(Take(step, _distance(goal, kinematics, scene)))
+
+            outcome = session.pursue(goal.picture, BUDGET_BLOCKS, judge)
+            final = _distance(goal, kinematics, self._scenes.latest(JUDGE_PATIENCE_S))
+        return RealEpisode(_record(goal, takes, outcome, final), tuple(takes), outcome)
+
+
+def _distance(goal: Goal, kinematics: Kinematics, scene: SceneState) -> float:
+    tool = kinematics.position(np.asarray(scene.joints))
+    return goal.distance(tool, np.asarray(scene.objects[0].position))
+
+
+def _record(goal: Goal, takes: list[Take], outcome: Outcome, final: float) -> EpisodeRecord:
+    # The first decision is made where the episode starts; after it, each is made at a block's end.
+    least = min([final, *(take.distance_m for take in takes[1:])])
+    return EpisodeRecord(
+        goal=goal.number,
+        start_distance_m=goal.start_distance,
+        final_distance_m=final,
+        least_distance_m=least,
+        success=least <= goal.tolerance,
+        declared=outcome.reached,
+        success_declared=outcome.reached and final <= goal.tolerance,
+        blocks=max(0, outcome.decisions - 1),
+        decisions=outcome.decisions,
+        decision_ms=outcome.decision_ms,
+        late=outcome.late + outcome.missed,
+    )
