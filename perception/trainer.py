@@ -56,11 +56,11 @@ class History:
     steps: list[int] = field(default_factory=list)
     terms: dict[str, list[float]] = field(default_factory=dict)
 
-    def add(self, step: int, values: dict[str, Tensor]) -> None:
+    def add(self, step: int, values: dict[str, float]) -> None:
         """Append the values of one step."""
         self.steps.append(step)
         for name, value in values.items():
-            self.terms.setdefault(name, []).append(float(value))
+            self.terms.setdefault(name, []).append(value)
 
 
 def train(
@@ -109,8 +109,9 @@ def train(
         if after_step is not None:
             after_step()
         if step % HISTORY_EVERY == 0 or step == schedule.steps - 1:
-            history.add(step, terms)
-            bar.set_postfix({key: f"{float(value):.3f}" for key, value in terms.items()}, refresh=False)
+            readings = {key: float(value.detach()) for key, value in terms.items()}
+            history.add(step, readings)
+            bar.set_postfix({key: f"{value:.3f}" for key, value in readings.items()}, refresh=False)
         step += 1
         bar.update()
         if workers.leads and (time.monotonic() - last_save > SAVE_EVERY_S or step == schedule.steps):

@@ -111,7 +111,8 @@ def encode_all(model: WorldModel, cache: FrameCache, device: torch.device) -> Te
     """Return the latents (N, D) of every frame of the cache, on the CPU."""
     model.eval().to(device)
     latents = [
-        model.encode(torch.from_numpy(cache.images[first : first + ENCODE_BATCH]).to(device)).cpu()
+        # Copied, since the cache is mapped for reading only, and PyTorch warns of that.
+        model.encode(torch.from_numpy(np.array(cache.images[first : first + ENCODE_BATCH])).to(device)).cpu()
         for first in range(0, cache.frames, ENCODE_BATCH)
     ]
     return torch.cat(latents).clone()

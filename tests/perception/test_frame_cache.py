@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from perception.frame_cache import FrameCache, open_cache
+from robot.dataset.reader import Dataset
+from robot.dataset.writer import DatasetWriter
+from robot.errors import DatasetError
+from tests.robot.dataset import samples
+from tests.tiny import frames
+
+TRUTH = "privileged.object"
+
+
+def written(root: Path, episodes: int = 3, without: str = "") -> Dataset:
+    """A data set of random episodes that lacks the feature `without`."""
+    features = {name: feature for name, feature in samples.features().items() if name != without}
+    with DatasetWriter.create(root, samples.FPS, features, "panda", durable=False) as writer:
+        for seed in range(episodes):
+            columns = samples.columns(seed, 4 + seed % 3)
+            writer.save_episode({name: columns[name] for name in features}, "task")
+    return Dataset.open(root)
+
+
+def stamp(folder: Path) -> dict[str, int]:
+    return {str(path): path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
+
+
+def assert_matches(cache: FrameCache, dataset: Dataset, camera: str) -> None:
+    assert cache.frames == dataset.lengths.sum() == len(cache.images)
+    np.testing.assert_array_equal(cache.lengths, dataset.lengths)
+    for index, (first, length) in enumerate(zip(cache.starts, cache.lengths, strict=True)):
+        columns = dataset.episode(index)
+        part = slice(first, first + length)
+        np.testing.assert_array_equal(cache.images[part], columns[f"observation.images.{camera}"])
+        np.testing.assert_array_equal(cache.states[part], columns["observation.state"])
+        np.testing.assert_array_equal(cache.actions[part], columns["action"])
+        if cache.truth is not None:
+            np.testing.assert_array_equal(cache.truth[part], columns[TRUTH][:, :3])
+
+
+def test_it_holds_what_play_recorded(play_set: Path, tmp_path: Path) -> None:
+    dataset = Dataset.open(play_set)
+    cache = open_cache(dataset, "front", tmp_path)
+    assert cache.truth is not None and cache.images.dtype == np.uint8
+    assert cache.fingerprint == dataset.fingerprint()
+    assert_matches(cache, dataset, "front")
+
+
+def test_a_set_without_truth_has_none(tmp_path: Path) -> None:
+    dataset = written(tmp_path / "set")
+    cache = open_cache(dataset, "front", tmp_path / "cache")
+    assert cache.truth is None
+    assert_matches(cache, dataset, "front")
+
+
+def test_it_is_built_once(tmp_path: Path) -> None:
+    dataset = written(tmp_path / "set")
+    open_cache(dataset, "front", tmp_path / "cache")
+    before = stamp(tmp_path / "cache")
+    open_cache(Dataset.open(dataset.root), "front", tmp_path / "cache")
+    assert stamp(tmp_path / "cache") == before
+
+
+def test_it_is_built_anew_when_the_data_changed(tmp_path: Path) -> None:
+    first = open_cache(written(tmp_path / "set"), "front", tmp_path / "cache")
+    with DatasetWriter.open(tmp_path / "set", durable=False) as writer:
+        writer.save_episode(samples.columns(99), "task")
+    grown = Dataset.open(tmp_path / "set")
+    second = open_cache(grown, "front", tmp_path / "cache")
+    assert second.fingerprint != first.fingerprint
+    assert_matches(second, grown, "front")
+
+
+def test_a_half_built_one_is_never_used(tmp_path: Path) -> None:
+    dataset = written(tmp_path / "set")
+    open_cache(dataset, "front", tmp_path / "whole")
+    (whole,) = (tmp_path / "whole").iterdir()
+    half = tmp_path / "cache" / (whole.name + ".tmp")
+    shutil.copytree(whole, half)
+    (half / "states.npy").write_bytes(b"half")
+    (half / "cache.json").unlink()
+    cache = open_cache(dataset, "front", tmp_path / "cache")
+    assert_matches(cache, dataset, "front")
+    assert [child.name for child in (tmp_path / "cache").iterdir()] == [whole.name]
+
+
+@pytest.mark.parametrize(
+    ("feature", "words"),
+    [(samples.CAMERA, "a camera named 'front'"), ("action", "no actions"), ("observation.state", "no states")],
+)
+def test_what_is_missing_is_named(tmp_path: Path, feature: str, words: str) -> None:
+    dataset = written(tmp_path / "set", without=feature)
+    with pytest.raises(DatasetError, match=words) as caught:
+        open_cache(dataset, "front", tmp_path / "cache")
+    assert "it holds" in str(caught.value) and "success" in str(caught.value)
+    assert not (tmp_path / "cache").exists()
+
+
+def test_numbers_that_are_not_finite_are_refused_and_leave_no_cache(tmp_path: Path) -> None:
+    dataset = written(tmp_path / "set")
+    path = next(dataset.files())
+    table = pq.read_table(path)
+    place = table.schema.get_field_index("observation.state")
+    values = table.column(place).combine_chunks().flatten().to_numpy(zero_copy_only=False).copy()
+    values[4] = np.nan  # as other programs may write it; worldarm's own writer refuses to
+    column = pa.FixedSizeListArray.from_arrays(pa.array(values), 3)
+    pq.write_table(table.set_column(place, table.schema.field(place).with_type(column.type), column), path)
+    for _ in range(2):
+        with pytest.raises(DatasetError, match=r"'observation\.state' that are not finite"):
+            open_cache(Dataset.open(dataset.root), "front", tmp_path / "cache")
+
+
+def test_a_broken_data_file_leaves_no_cache(tmp_path: Path) -> None:
+    dataset = written(tmp_path / "set")
+    list(dataset.files())[1].write_bytes(b"torn")
+    for _ in range(2):
+        with pytest.raises(DatasetError):
+            open_cache(dataset, "front", tmp_path / "cache")
+
+
+@pytest.mark.parametrize(("episodes", "share", "kept"), [(2, 0.05, 1), (12, 0.05, 1), (100, 0.05, 5), (4, 0.25, 1)])
+def test_the_last_episodes_are_kept_aside(episodes: int, share: float, kept: int) -> None:
+    fit, judge = frames([5] * episodes).split(share)
+    assert list(fit) + list(judge) == list(range(episodes))
+    assert len(judge) == kept
+
+
+def test_one_episode_cannot_be_split() -> None:
+    with pytest.raises(DatasetError, match="too few to keep some for validation"):
+        frames([5]).split(0.05)

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from perception.jepa_loss import JepaLoss, JepaWeights
+from perception.world_model import WorldModel
+from tests.tiny import CONFIG
+
+
+def batch(clips: int = 6, length: int = 4) -> dict[str, Tensor]:
+    rng = torch.Generator().manual_seed(0)
+    return {
+        "images": torch.randint(0, 256, (clips, length, 32, 32, 3), generator=rng, dtype=torch.uint8),
+        "states": torch.randn((clips, length, CONFIG.proprio), generator=rng),
+        "actions": 2 * torch.rand((clips, length - 1, CONFIG.action), generator=rng) - 1,
+        "projections": torch.randn((CONFIG.latent, 32), generator=rng),
+    }
+
+
+def loss_module(weights: JepaWeights = JepaWeights()) -> JepaLoss:
+    torch.manual_seed(0)
+    return JepaLoss(WorldModel(CONFIG), weights)
+
+
+@pytest.mark.parametrize("autocast", [False, True])
+@pytest.mark.parametrize("length", [2, 6])
+def test_every_term_is_a_finite_number(length: int, autocast: bool) -> None:
+    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=autocast):
+        terms = loss_module()(batch(length=length))
+    assert set(terms) == {"loss", "rollout", "proprio", "inverse", "sigreg"}
+    for value in terms.values():
+        assert value.shape == () and torch.isfinite(value) and value > 0
+
+
+@pytest.mark.parametrize("term", ["rollout", "proprio", "inverse", "sigreg"])
+def test_every_term_teaches_the_encoder(term: str) -> None:
+    module = loss_module()
+    module(batch())[term].backward()
+    for name, parameter in module.model.encoder.named_parameters():
+        assert parameter.grad is not None and parameter.grad.abs().max() > 0, name
+
+
+def test_the_loss_is_the_weighted_sum_of_its_terms() -> None:
+    weights = JepaWeights(sigreg=3.0, inverse=0.5, proprio=0.25)
+    terms = loss_module(weights).eval()(batch())
+    total = terms["rollout"] + 3.0 * terms["sigreg"] + 0.5 * terms["inverse"] + 0.25 * terms["proprio"]
+    torch.testing.assert_close(terms["loss"], total)
+
+
+def test_a_few_steps_learn_to_predict() -> None:
+    module, clips = loss_module(), batch(clips=16)
+    optimiser = torch.optim.AdamW(module.parameters(), lr=2e-3)
+    first = module(clips)["loss"].item()
+    for _ in range(40):
+        optimiser.zero_grad()
+        module(clips)["loss"].backward()
+        optimiser.step()
+    assert module(clips)["loss"].item() < 0.7 * first

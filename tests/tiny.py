@@ -1,0 +1,67 @@
+"""A tiny model, its card, and frames of random numbers, for tests that need the real things but not their size."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from control.trained import Parts, TrainedModel, new_parts
+from perception.checkpoint import SCHEMA, Card, Gate, Provenance
+from perception.frame_cache import FrameCache
+from perception.world_model import WorldModelConfig
+from robot.action import PLANAR_PUSH
+from robot.camera_spec import CameraSpec
+from robot.proprio import STATE_NAMES
+from robot.recipe import RecordingRecipe
+
+CAMERA = CameraSpec("front", 32, 32, (54.0, 54.0), (16.0, 16.0), (1.1, 0.0, 0.7), (0.5, -0.5, 0.5, -0.5))
+RECIPE = RecordingRecipe("panda-sim", CAMERA, PLANAR_PUSH, STATE_NAMES)
+CONFIG = WorldModelConfig(height=32, width_px=32, proprio=7, action=2, latent=16, width=32, blocks=1)
+DISCOUNT = 0.9
+
+
+def card(gates: tuple[Gate, ...] = (), fingerprint: str = "f" * 64) -> Card:
+    return Card(
+        schema=SCHEMA,
+        recipe=RECIPE,
+        world_model=CONFIG,
+        discount=DISCOUNT,
+        reached_blocks=1.5,
+        provenance=Provenance(
+            fingerprint, 12, 372, 0, {"heads.steps": 8000, "heads.noise": 0.05}, 12.5, {"torch": "2"}
+        ),
+        gates=gates,
+    )
+
+
+def parts(seed: int = 0) -> Parts:
+    torch.manual_seed(seed)
+    made = new_parts(CONFIG, DISCOUNT)
+    for part in made.named().values():
+        part.eval().requires_grad_(False)
+    return made
+
+
+def trained(seed: int = 0) -> TrainedModel:
+    return TrainedModel(card(), parts(seed))
+
+
+def frames(lengths: list[int], seed: int = 0) -> FrameCache:
+    """Episodes of these lengths with random contents. The first entry of each state is its frame's number."""
+    rng = np.random.default_rng(seed)
+    total = sum(lengths)
+    states = rng.normal(size=(total, CONFIG.proprio)).astype(np.float32)
+    states[:, 0] = np.arange(total)
+    return FrameCache(
+        images=rng.integers(0, 256, (total, CONFIG.height, CONFIG.width_px, 3), np.uint8),
+        states=states,
+        actions=rng.uniform(-1, 1, (total, CONFIG.action)).astype(np.float32),
+        truth=rng.uniform(-0.2, 0.2, (total, 3)).astype(np.float32),
+        starts=np.cumsum([0, *lengths[:-1]]).astype(np.int64),
+        lengths=np.array(lengths, np.int64),
+        fingerprint="f" * 64,
+    )
+
+
+def picture(seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, (CONFIG.height, CONFIG.width_px, 3), np.uint8)
