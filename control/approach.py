@@ -32,7 +32,8 @@ REST_TIMEOUT_S = 3.0
 _SPACING_S = 0.05
 _BATCH = 20
 _LEAD_S = 0.3
-_STILL = 1e-3
+_COMMANDED_STILL = 1e-3
+_MEASURED_STILL = 0.02
 
 
 def approach(client: Client, kinematics: Kinematics, convention: ActionConvention) -> None:
@@ -126,8 +127,8 @@ def rest(client: Client) -> None:
     deadline = time.monotonic() + REST_TIMEOUT_S
     while time.monotonic() < deadline:
         state = client.state()
-        still = max(map(abs, (*state.governed_velocity, *state.measured_velocity))) < _STILL
-        if state.time_ns > state.active_until_ns and still:
+        commanded, measured = max(map(abs, state.governed_velocity)), max(map(abs, state.measured_velocity))
+        if state.time_ns > state.active_until_ns and commanded < _COMMANDED_STILL and measured < _MEASURED_STILL:
             return
         client.renew()
         time.sleep(0.02)
