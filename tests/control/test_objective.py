@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from control.objective import ActionPenalty, CriticCost, LatentDistance, Rollout, Unfamiliarity, WeightedSum
+from tests.tiny import CONFIG, parts
+
+
+def hand_made() -> Rollout:
+    """Two futures of three blocks; latents and proprio are constant, 1 to 3 in the first and 0 in the second."""
+    levels = torch.tensor([[1.0, 2.0, 3.0], [0.0, 0.0, 0.0]])[:, :, None]
+    actions = torch.tensor([[[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]], [[0.0, 0.0], [0.0, 0.0], [0.0, 0.5]]])
+    return Rollout(
+        torch.zeros(CONFIG.latent),
+        torch.zeros(CONFIG.proprio),
+        levels.expand(2, 3, CONFIG.latent),
+        levels.expand(2, 3, CONFIG.proprio),
+        actions,
+    )
+
+
+GOAL = torch.full((CONFIG.latent,), 3.0)
+
+
+@pytest.mark.parametrize(
+    ("path", "costs"), [(0.0, [0.0, 9.0]), (1.0, [(4 + 1) / 2, 18.0]), (0.5, [(4 + 1) / 4, 9 + 4.5])]
+)
+def test_latent_distance(path: float, costs: list[float]) -> None:
+    torch.testing.assert_close(LatentDistance(path)(hand_made(), GOAL), torch.tensor(costs))
+
+
+def test_action_penalty() -> None:
+    torch.testing.assert_close(ActionPenalty()(hand_made(), GOAL), torch.tensor([4 / 6, 0.25 / 6]))
+
+
+@pytest.mark.parametrize("path", [0.0, 0.3])
+def test_critic_cost_is_minus_the_value_along_the_way(path: float) -> None:
+    critic, rollout = parts().critic, hand_made()
+    value = torch.stack(
+        [critic(rollout.latents[:, step], rollout.proprio[:, step], GOAL.expand(2, -1)) for step in range(3)], dim=1
+    )
+    expected = -value[:, 2] - path * value[:, :2].mean(1)
+    torch.testing.assert_close(CriticCost(critic, path)(rollout, GOAL), expected)
+
+
+def test_unfamiliarity_judges_each_action_where_it_was_taken() -> None:
+    actor, rollout = parts().actor, hand_made()
+    steps = []
+    for step in range(3):
+        latent = rollout.start_latent.expand(2, -1) if step == 0 else rollout.latents[:, step - 1]
+        proprio = rollout.start_proprio.expand(2, -1) if step == 0 else rollout.proprio[:, step - 1]
+        steps.append(actor.negative_log_likelihood(latent, proprio, GOAL.expand(2, -1), rollout.actions[:, step]))
+    torch.testing.assert_close(Unfamiliarity(actor)(rollout, GOAL), torch.stack(steps, dim=1).mean(1))
+
+
+def test_costs_add_up_with_their_weights() -> None:
+    rollout = hand_made()
+    near, small = LatentDistance(1.0), ActionPenalty()
+    total = WeightedSum([(2.0, near), (0.5, small)])(rollout, GOAL)
+    torch.testing.assert_close(total, 2.0 * near(rollout, GOAL) + 0.5 * small(rollout, GOAL))
+    nested = WeightedSum([(3.0, WeightedSum([(2.0, near)])), (1.5, small)])(rollout, GOAL)
+    torch.testing.assert_close(nested, 3.0 * total)
+
+
+def test_a_future_of_one_block_has_no_way_before_it() -> None:
+    whole = hand_made()
+    one = Rollout(
+        whole.start_latent, whole.start_proprio, whole.latents[:, :1], whole.proprio[:, :1], whole.actions[:, :1]
+    )
+    torch.testing.assert_close(LatentDistance(1.0)(one, GOAL), torch.tensor([4.0, 9.0]))
