@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import pytest
+import torch
+
+from control.trained import Parts, TrainedModel, load_trained, new_parts, save_trained
+from perception.checkpoint import save
+from perception.decoder import Decoder
+from robot.errors import CheckpointError
+from tests.tiny import CONFIG, DISCOUNT, card, parts, picture, trained
+
+
+def test_a_loaded_model_thinks_as_the_saved_one(tmp_path: Path) -> None:
+    made = trained()
+    written = save_trained(tmp_path, made)
+    loaded = load_trained(tmp_path)
+    assert loaded.card == written
+    image = torch.from_numpy(picture()[None])
+    proprio = torch.zeros(1, CONFIG.proprio)
+    with torch.inference_mode():
+        latent = made.parts.model.encode(image)
+        for before, after in (
+            (latent, loaded.parts.model.encode(image)),
+            (made.parts.critic(latent, proprio, latent), loaded.parts.critic(latent, proprio, latent)),
+            (made.parts.actor(latent, proprio, latent)[0], loaded.parts.actor(latent, proprio, latent)[0]),
+            (made.parts.decoder(latent), loaded.parts.decoder(latent)),
+        ):
+            torch.testing.assert_close(after, before, atol=5e-3, rtol=5e-3)  # weights are kept in half precision
+    for part in loaded.parts.named().values():
+        assert not part.training and not any(parameter.requires_grad for parameter in part.parameters())
+
+
+def test_weights_of_other_sizes_are_refused_in_a_few_words(tmp_path: Path) -> None:
+    bigger = msgspec.structs.replace(card(), world_model=msgspec.structs.replace(CONFIG, latent=24))
+    save_trained(tmp_path, TrainedModel(bigger, parts()))
+    with pytest.raises(CheckpointError, match=r"do not fit its card \(model\): size mismatch") as caught:
+        load_trained(tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_part_is_refused(tmp_path: Path) -> None:
+    made = parts()
+    tensors = {f"model.{name}": value for name, value in made.model.state_dict().items()}
+    save(tmp_path, card(), tensors)
+    with pytest.raises(CheckpointError, match=r"do not fit its card \(critic\): Missing key"):
+        load_trained(tmp_path)
+
+
+def test_a_card_of_no_possible_model_is_refused(tmp_path: Path) -> None:
+    odd = msgspec.structs.replace(card(), world_model=msgspec.structs.replace(CONFIG, height=33))
+    save_trained(tmp_path, TrainedModel(odd, parts()))
+    with pytest.raises(CheckpointError, match="describes no model that can be"):
+        load_trained(tmp_path)
+
+
+def test_untrained_parts_follow_the_seed() -> None:
+    def weights(made: Parts) -> torch.Tensor:
+        return torch.cat([parameter.flatten() for part in made.named().values() for parameter in part.parameters()])
+
+    assert torch.equal(weights(parts(3)), weights(parts(3)))
+    assert not torch.equal(weights(parts(3)), weights(parts(4)))
+    assert isinstance(new_parts(CONFIG, DISCOUNT).decoder, Decoder)
