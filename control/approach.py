@@ -124,11 +124,14 @@ def rest(client: Client) -> None:
 
     Raises `ArmError` when it does not come to rest in a few seconds.
     """
+    # A state from before now may not know of the waypoints that were sent last.
+    asked_ns = time.monotonic_ns()
     deadline = time.monotonic() + REST_TIMEOUT_S
     while time.monotonic() < deadline:
         state = client.state()
         commanded, measured = max(map(abs, state.governed_velocity)), max(map(abs, state.measured_velocity))
-        if state.time_ns > state.active_until_ns and commanded < _COMMANDED_STILL and measured < _MEASURED_STILL:
+        fresh = state.time_ns > max(asked_ns, state.active_until_ns)
+        if fresh and commanded < _COMMANDED_STILL and measured < _MEASURED_STILL:
             return
         client.renew()
         time.sleep(0.02)

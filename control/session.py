@@ -118,11 +118,12 @@ class Session:
 
         Raises `GoalError` for a goal of another size and `UnreachableError` when the tool cannot be brought to where
         the model's actions begin, both before anything moves; `CameraError` when the pictures stop; `ConnectionLost`
-        when the driver does; `Refused` when it no longer takes commands from here, for example after a stop.
+        when the driver does, or when this process was too slow to keep the lease; `Refused` when another has the
+        lease, and after a stop; `ArmError` when the arm does not come to rest.
         """
         self._warm_up(goal)
         steps: list[Step] = []
-        with self._lease():
+        with self._lease(), _lapse_told():
             approach(self._client, self._kinematics, self._convention)
             for step in self._decisions(goal, blocks):
                 steps.append(step)
@@ -267,6 +268,20 @@ class Session:
                 imagined=b"" if step.imagined is None else step.imagined.tobytes(),
             )
         )
+
+
+@contextmanager
+def _lapse_told() -> Iterator[None]:
+    """Say what it means when the driver no longer knows this agent."""
+    try:
+        yield
+    except Refused as refusal:
+        if refusal.reason != "not-holder":
+            raise
+        raise ConnectionLost(
+            f"the driver took the arm back and holds it: nothing came from the agent for {LEASE_S:g} s, so the machine "
+            "is too busy or the agent was paused, or someone stopped the arm"
+        ) from refusal
 
 
 def _outcome(steps: list[Step], last: Image, blocks: int | None) -> Outcome:

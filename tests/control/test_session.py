@@ -19,7 +19,7 @@ from perception.frame_subscriber import FrameSubscriber
 from robot.action import PLANAR_PUSH
 from robot.arm import Box
 from robot.client import Client
-from robot.errors import CameraError, CheckpointError, GoalError, Refused, UnreachableError
+from robot.errors import CameraError, CheckpointError, ConnectionLost, GoalError, Refused, UnreachableError
 from robot.messages import JointState, Thought
 from robot.scene_client import SceneClient
 from robot.subscription import Subscription
@@ -192,6 +192,12 @@ def test_a_stop_by_anyone_ends_it_with_the_driver_s_reason(here: Stage, tmp_path
     finally:
         with here.driver.client() as other:
             other.reset()
+
+
+def test_an_agent_that_was_paused_for_too_long_does_not_go_on(here: Stage, tmp_path: Path) -> None:
+    with session(here, tmp_path) as goes, pytest.raises(ConnectionLost, match="nothing came from the agent for 2 s"):
+        goes.pursue(GOAL, 40, lambda step: time.sleep(2.5 if step.block > 2 else 0.0))
+    assert_held(here)
 
 
 def test_waits_for_no_one_who_has_the_lease(here: Stage, tmp_path: Path) -> None:
