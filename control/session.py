@@ -46,13 +46,15 @@ _TOO_LATE = ("late", "too-fast")
 class Step:
     """One decision and what came of it.
 
-    `block` counts from 0; `frame` and `state` (P,) are what the agent saw; `goal` and `imagined` (H, W, 3) uint8 RGB
-    (None for methods that do not imagine). `status`: sent in time; "late", sent all the same; "missed", too late to
-    send, so the arm holds; "reached"; or "last", the budget's last, which is not sent. `command_ms` is the time from
-    the picture's capture to the driver's answer, or to the decision where nothing was sent.
+    `block` counts from 0 and began at the monotonic `begins_ns`; `frame` and `state` (P,) are what the agent saw;
+    `goal` and `imagined` (H, W, 3) uint8 RGB (None for methods that do not imagine). `status`: "sent", in time; "late",
+    sent all the same; "missed", too late to send, so the arm holds; "reached"; or "last", the budget's last, which is
+    not sent. `command_ms` is the time from the picture's capture to the driver's answer, or to the decision where
+    nothing was sent.
     """
 
     block: int
+    begins_ns: int
     frame: ReceivedFrame
     state: Vector
     goal: Image
@@ -186,7 +188,7 @@ class Session:
                 status, following = self._command(running, decision.action)
             command_ms = (time.monotonic_ns() - frame.time_ns) * 1e-6
             imagined = None if decision.imagined is None else self._agent.draw(decision.imagined)
-            step = Step(number, frame, state, goal, decision, status, command_ms, imagined)
+            step = Step(number, running.begins_ns, frame, state, goal, decision, status, command_ms, imagined)
             self._publish(step)
             yield step
             if status in ("reached", "last"):

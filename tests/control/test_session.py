@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import ast
+import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -115,6 +116,44 @@ def test_the_arm_ends_where_the_sent_actions_lead(here: Stage, tmp_path: Path) -
             target = PLANAR_PUSH.target(target, step.decision.action)
     with here.driver.client() as client:
         np.testing.assert_allclose(tool(steady(client)), target, atol=1.5e-3)
+
+
+def test_the_arm_is_halfway_at_half_of_each_block(here: Stage, tmp_path: Path) -> None:
+    steps: list[Step] = []
+    with Watch(here.driver.state) as watch, session(here, tmp_path) as goes:
+        goes.pursue(GOAL, 16, steps.append)
+    times = np.array([state.time_ns for state in watch.seen])
+    target = np.clip(steps[0].state[4:], LOWER, UPPER)
+    misses = []
+    for step, following in pairwise(steps):
+        if step.status == "missed":
+            break
+        start, target = target, PLANAR_PUSH.target(target, step.decision.action)
+        middle_ns = following.begins_ns + PLANAR_PUSH.block_ns // 2
+        if step.status == "sent" and middle_ns < times[-1]:
+            halfway = tool(watch.seen[int(np.abs(times - middle_ns).argmin())])
+            misses.append(np.linalg.norm(halfway - (start + target) / 2))
+    # The set-point is ahead of the reading by a tick, which is a millimetre at most.
+    assert np.median(misses) < 1.5e-3, misses
+
+
+def test_a_camera_that_falls_silent_ends_it_in_a_few_blocks(here: Stage, tmp_path: Path) -> None:
+    silent = [0.0]
+
+    def stop(step: Step) -> None:
+        if step.block >= 3 and not silent[0]:
+            here.camera.process.send_signal(signal.SIGSTOP)
+            silent[0] = time.monotonic()
+
+    try:
+        with Watch(here.driver.state) as watch, session(here, tmp_path) as goes:
+            with pytest.raises(CameraError, match="stopped sending"):
+                goes.pursue(GOAL, 40, stop)
+            assert time.monotonic() - silent[0] < 3 * BLOCK_S + 0.3  # the share of a busy machine
+            assert_held(here)
+    finally:
+        here.camera.process.send_signal(signal.SIGCONT)
+    assert_no_jump(watch.seen)
 
 
 class SlowAgent(Agent):
