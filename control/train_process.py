@@ -68,8 +68,8 @@ def train(
     """Learn a world model from a data set, then critic and actor on its latents, and write a checkpoint.
 
     Shows progress with the time left, draws the loss curves, and measures the finished model with the doctor's gates.
-    Stopped at any time, even by SIGKILL, the same command goes on exactly where it was. Under torchrun the work is
-    shared over the processes.
+    Stopped at any time, even by SIGKILL, the same command goes on exactly where it was. The work is shared over the
+    processes of `torchrun --nproc-per-node N -m -- worldarm train ...` (the `--` keeps torchrun from the options).
     """
     workers = join(device)
     try:
@@ -120,7 +120,7 @@ def _train(
     )
     torch.manual_seed(seed)
     parts = new_parts(config, heads.discount)
-    dtype = training_dtype(precision)
+    dtype = training_dtype(precision, workers.device)
     histories = {"world model": train_world_model(parts.model, cache, fit, world_model, run, seed, workers, dtype)}
     latents = encode_all(parts.model, cache, workers.device)
     histories["decoder"] = train_decoder(parts.decoder, cache, latents, decoder, run, seed, workers, dtype)

@@ -43,11 +43,12 @@ class DecoderTraining(msgspec.Struct, frozen=True):
     learning_rate: float = 2e-3
 
 
-def training_dtype(precision: Precision) -> torch.dtype:
-    """Return the type to compute gradients in: bf16 where this CPU multiplies it natively, unless told otherwise."""
-    if precision == "bf16" or (precision == "auto" and torch.cpu._is_avx512_bf16_supported()):
-        return torch.bfloat16
-    return torch.float32
+def training_dtype(precision: Precision, device: torch.device) -> torch.dtype:
+    """Return the type to compute gradients in: bf16 where `device` multiplies it natively, unless told otherwise."""
+    if precision != "auto":
+        return torch.bfloat16 if precision == "bf16" else torch.float32
+    native = torch.cuda.is_bf16_supported() if device.type == "cuda" else torch.cpu._is_avx512_bf16_supported()
+    return torch.bfloat16 if native else torch.float32
 
 
 def train_world_model(

@@ -55,3 +55,22 @@ def test_a_recipe_that_is_not_one_is_refused(tmp_path: Path, path: tuple[str, ..
     entry[path[-1]] = value
     with pytest.raises(DatasetError, match="is not valid"):
         read_recipe(written(tmp_path, metadata))
+
+
+@pytest.mark.parametrize(
+    ("column", "feature"),
+    [
+        ("action", Feature("float32", (3,))),
+        ("observation.state", Feature("float32", (7,))),
+        ("observation.images.front", Feature("image", (64, 48, 3))),
+    ],
+)
+def test_a_recipe_that_contradicts_the_columns_is_refused(column: str, feature: Feature) -> None:
+    fitting = {
+        "action": Feature("float32", (2,)),
+        "observation.state": Feature("float32", (2,)),
+        "observation.images.front": Feature("image", (48, 64, 3)),
+    }
+    assert read_recipe(new_info(8, fitting, "panda", RECIPE.to_metadata())).camera == RECIPE.camera
+    with pytest.raises(DatasetError, match=f"column '{column}' is of shape .* one of them was changed"):
+        read_recipe(new_info(8, {**fitting, column: feature}, "panda", RECIPE.to_metadata()))

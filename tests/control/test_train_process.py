@@ -1,0 +1,188 @@
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import pytest
+
+from control.trained import load_trained
+from perception.frame_cache import STATE
+from robot.dataset.reader import Dataset
+from robot.dataset.writer import DatasetWriter
+from tests.commands import ROOT, environment
+from tests.control.conftest import QUICK, Run
+from tests.robot.dataset import samples
+from tests.tiny import RECIPE
+from worldarm import main
+
+
+def refusal(capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    """The one line with which `worldarm train` refuses; a progress bar wipes itself away before it."""
+    assert main(["train", *words]) == 1
+    error = capsys.readouterr().err.rpartition("\r")[2]
+    assert error.startswith("worldarm: ") and error.count("\n") == 1
+    return error
+
+
+def test_a_data_set_becomes_a_checkpoint_with_its_curves(trained_run: Run) -> None:
+    loaded = load_trained(trained_run.checkpoint)
+    dataset = Dataset.open(trained_run.dataset)
+    provenance = loaded.card.provenance
+    assert (provenance.dataset_fingerprint, provenance.episodes, provenance.frames) == (dataset.fingerprint(), 12, 372)
+    assert provenance.settings["heads.steps"] == 12 and provenance.train_seconds > 0
+    assert loaded.card.recipe.camera.width == 32 and loaded.card.world_model.latent == 16
+    assert len(loaded.card.gates) == 6 and loaded.card.reached_blocks > 0
+    curves = cv2.imread(str(trained_run.folder / "curves.png"))
+    assert curves is not None and curves.shape[1] > 1000  # four panels
+
+
+def test_it_says_where_things_are_shows_progress_and_gives_its_verdict(trained_run: Run) -> None:
+    said = trained_run.output.splitlines()
+    assert said[0].startswith(f"checkpoint in {trained_run.checkpoint}, loss curves in ")
+    assert said[1].startswith("not plannable: ")
+    for part in ("world-model", "decoder", "critic", "actor"):
+        assert f"{part}: 100%" in trained_run.errors
+    assert "Warning" not in trained_run.errors
+
+
+def test_given_again_it_has_nothing_left_to_learn(trained_run: Run, tmp_path: Path) -> None:
+    words = [*trained_run.words, "--output", str(tmp_path / "again")]
+    states = {path: path.stat().st_mtime_ns for path in trained_run.folder.glob("*.resume")}
+    assert len(states) == 4
+    assert main(["train", *words]) == 0
+    assert {path: path.stat().st_mtime_ns for path in trained_run.folder.glob("*.resume")} == states
+    first, again = load_trained(trained_run.checkpoint).card, load_trained(tmp_path / "again").card
+    assert (again.weights_sha256, again.gates) == (first.weights_sha256, first.gates)
+
+
+def test_the_same_seed_gives_the_same_weights(trained_run: Run, tmp_path: Path) -> None:
+    words = ["--dataset", str(trained_run.dataset), "--run", str(tmp_path / "run"), "--output", str(tmp_path / "made")]
+    result = subprocess.run(
+        [sys.executable, "-m", "worldarm", "train", *words, *QUICK],
+        cwd=ROOT,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=100,
+    )
+    assert result.returncode == 0, result.stderr
+    first, again = load_trained(trained_run.checkpoint).card, load_trained(tmp_path / "made").card
+    assert again.weights_sha256 == first.weights_sha256
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (("--seed", "1"), "seed was 0, now 1"),
+        (("--world-model.batch", "8"), "world_model.batch was 4, now 8"),
+        (("--heads.expectile", "0.7"), "heads.expectile was 0.9, now 0.7"),
+        (("--sizes.latent", "24"), "sizes.latent was 16, now 24"),
+    ],
+)
+def test_other_settings_do_not_go_on_from_a_run(
+    trained_run: Run, capsys: pytest.CaptureFixture[str], change: tuple[str, str], words: str
+) -> None:
+    error = refusal(capsys, *trained_run.words, *change)
+    assert words in error and "another --run folder" in error
+
+
+def test_other_data_do_not_go_on_from_a_run(
+    trained_run: Run, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    shutil.copytree(trained_run.dataset, tmp_path / "grown")
+    with DatasetWriter.open(tmp_path / "grown", durable=False) as writer:
+        columns = Dataset.open(trained_run.dataset).episode(0, list(writer.info.user_features))
+        writer.save_episode(columns, "more", {"seed": 0, "play_index": 12})
+    assert "dataset was " in refusal(capsys, *trained_run.words, "--dataset", str(tmp_path / "grown"))
+
+
+def test_two_processes_share_a_training(play_set: Path, tmp_path: Path) -> None:
+    words = ["--dataset", str(play_set), "--run", str(tmp_path / "run"), "--output", str(tmp_path / "made")]
+    launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "--", "worldarm"]
+    result = subprocess.run(
+        [sys.executable, *launch, "train", *words, *QUICK],
+        cwd=ROOT,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=110,
+    )
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.count("checkpoint in") == 1
+    assert load_trained(tmp_path / "made").card.provenance.frames == 372
+
+
+def made_without(root: Path, feature: str = "", lengths: tuple[int, ...] = (40, 40), recipe: bool = True) -> Path:
+    """A data set of random 32×32 pictures that lacks one feature."""
+    features = samples.features(size=32)
+    features[STATE] = type(features[STATE])("float32", (7,), RECIPE.state_names)
+    features = {name: value for name, value in features.items() if name != feature}
+    metadata = RECIPE.to_metadata() if recipe else None
+    with DatasetWriter.create(root, samples.FPS, features, "panda-sim", metadata, durable=False) as writer:
+        for seed, length in enumerate(lengths):
+            columns = samples.columns(seed, length, 32)
+            columns[STATE] = columns[STATE].repeat(3, axis=1)[:, :7]
+            writer.save_episode({name: columns[name] for name in features}, "task")
+    return root
+
+
+def half_written(root: Path, play_set: Path) -> Path:
+    shutil.copytree(play_set, root)
+    last = sorted((root / "meta" / "episodes").rglob("*.parquet"))[-1]
+    last.unlink()
+    return root
+
+
+def test_data_that_cannot_be_learnt_from_is_refused_in_one_line(
+    play_set: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "empty").mkdir()
+    broken = {
+        "absent": (tmp_path / "nowhere", "nowhere"),
+        "empty": (tmp_path / "empty", "empty"),
+        "no episode": (made_without(tmp_path / "none", lengths=()), "without an episode"),
+        "half-written": (half_written(tmp_path / "half", play_set), "is half-written"),
+        "no actions": (made_without(tmp_path / "still", "action"), "has no actions"),
+        "no states": (made_without(tmp_path / "numb", STATE), "has no states"),
+        "no pictures": (made_without(tmp_path / "blind", samples.CAMERA), "has no pictures"),
+        "no recipe": (made_without(tmp_path / "mute", recipe=False), "does not say which camera"),
+        "one episode": (made_without(tmp_path / "one", lengths=(40,)), "too few to keep some for validation"),
+        "short episodes": (made_without(tmp_path / "short", lengths=(5, 40)), "training needs clips of 6"),
+        "short judges": (made_without(tmp_path / "hasty", lengths=(40, 20)), "too little data to judge a model by"),
+    }
+    for what, (root, words) in broken.items():
+        run = tmp_path / "run" / what
+        error = refusal(capsys, "--dataset", str(root), "--run", str(run), "--output", str(tmp_path / "made"))
+        assert words in error, what
+        assert not list(run.glob("*.resume")), what
+    assert not (tmp_path / "made").exists()
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "words"),
+    [
+        ("--world-model.steps", "0", "at least one step"),
+        ("--heads.batch", "0", "too small for 1 process"),
+        ("--decoder.learning-rate", "-1", "must be above 0"),
+        ("--world-model.clip", "1", "a frame before and after"),
+        ("--heads.discount", "1.0", "between 0 and 1"),
+        ("--heads.expectile", "0.0", "between 0 and 1"),
+        ("--sizes.latent", "0", "no world model has these sizes"),
+        ("--sizes.dropout", "1.5", "no world model has these sizes"),
+        ("--seed", "-1", "--seed must be 0 to"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused_before_anything_is_read(
+    capsys: pytest.CaptureFixture[str], option: str, value: str, words: str
+) -> None:
+    assert words in refusal(capsys, "--dataset", "nowhere", option, value)
+
+
+def test_episodes_too_short_for_a_clip_are_left_out(tmp_path: Path) -> None:
+    root = made_without(tmp_path / "mixed", lengths=(3, 40, 1, 2, 40, 40))
+    words = ["--dataset", str(root), "--run", str(tmp_path / "run"), "--output", str(tmp_path / "made")]
+    assert main(["train", *words, *QUICK]) == 0
+    assert load_trained(tmp_path / "made").card.provenance.episodes == 6

@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from perception.jepa_loss import JepaWeights
+from perception.training import (
+    ENCODE_BATCH,
+    DecoderTraining,
+    WorldModelTraining,
+    encode_all,
+    train_decoder,
+    train_world_model,
+    training_dtype,
+)
+from perception.world_model import WorldModel
+from tests.perception.interrupted_training import alone
+from tests.tiny import CONFIG, frames, parts
+
+CPU = torch.device("cpu")
+
+
+def test_every_frame_is_encoded_in_order() -> None:
+    cache = frames([ENCODE_BATCH - 3, 10])
+    cache.images.flags.writeable = False  # as a cache mapped from disk is
+    model = parts().model
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        latents = encode_all(model, cache, CPU)
+    assert latents.shape == (cache.frames, CONFIG.latent) and not latents.requires_grad
+    for place in (0, ENCODE_BATCH - 1, ENCODE_BATCH, cache.frames - 1):
+        alone_there = model.encode(torch.from_numpy(cache.images[place : place + 1].copy()))[0]
+        torch.testing.assert_close(latents[place], alone_there, atol=1e-5, rtol=1e-4)
+
+
+def test_the_normaliser_is_fitted_on_what_is_learnt_from_alone(tmp_path: Path) -> None:
+    cache = frames([20, 20, 20])
+    cache.states[40:] += 100.0
+    model = WorldModel(CONFIG)
+    settings = WorldModelTraining(steps=2, batch=2, clip=3, weights=JepaWeights(projections=4))
+    history = train_world_model(model, cache, np.array([0, 1]), settings, tmp_path, 0, alone(), torch.float32)
+    np.testing.assert_allclose(model.normaliser.mean, cache.states[:40].mean(0), rtol=1e-4, atol=1e-4)
+    assert history.steps == [0, 1] and not model.training
+
+
+def test_the_decoder_learns_without_touching_the_latents(tmp_path: Path) -> None:
+    cache, made = frames([20, 20]), parts()
+    made.decoder.requires_grad_(True)
+    latents = encode_all(made.model, cache, CPU)
+    before = latents.clone()
+    settings = DecoderTraining(steps=15, batch=8)
+    history = train_decoder(made.decoder, cache, latents, settings, tmp_path, 0, alone(), torch.float32)
+    assert torch.equal(latents, before)
+    assert history.terms["loss"][-1] < history.terms["loss"][0]
+
+
+@pytest.mark.parametrize(("precision", "dtype"), [("bf16", torch.bfloat16), ("float32", torch.float32)])
+def test_precision_is_what_was_asked_for(precision: str, dtype: torch.dtype) -> None:
+    assert training_dtype(precision, CPU) is dtype  # type: ignore[arg-type]
+    assert training_dtype("auto", CPU) in (torch.bfloat16, torch.float32)
