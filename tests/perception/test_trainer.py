@@ -55,7 +55,7 @@ def test_a_run_killed_at_any_instant_ends_in_the_same_weights(tmp_path: Path) ->
             "-m",
             "tests.perception.interrupted_training",
             tmp_path / folder,
-            "60",
+            "40",
             tmp_path / output,
         ]
         return subprocess.Popen(words, cwd=ROOT, env=environment(), stdout=subprocess.PIPE, text=True)
