@@ -58,7 +58,7 @@ class Agent:
 
     @torch.inference_mode()
     def set_goal(self, picture: NDArray[np.uint8]) -> None:
-        """Take a new goal picture (H, W, 3) uint8 RGB, and forget the last plan. Raises `GoalError` for a wrong size."""
+        """Take a new goal picture (H, W, 3) uint8 RGB and forget the last plan. Raises `GoalError` for a wrong size."""
         config = self.trained.card.world_model
         if picture.shape != (config.height, config.width_px, 3):
             raise GoalError(

@@ -68,21 +68,24 @@ class Planner:
         config = self._config
         mean = self._warm_start()
         spread = torch.full_like(mean, config.spread)
+        # What the actor proposes does not change between iterations, so it is imagined and judged once.
         proposed = self._propose(latent, proprio, goal)
-        drawn = config.samples - len(proposed) - 1
-        best: tuple[float, Tensor, Tensor] | None = None
+        fixed_cost = self._objective(proposed, goal) if proposed is not None else torch.zeros(0)
+        drawn = config.samples - len(fixed_cost) - 1
+        best: Plan | None = None
         for _ in range(config.iterations):
             noise = torch.randn((drawn, *mean.shape), generator=self._rng)
-            actions = torch.cat([mean[None], (mean + spread * noise).clamp(-1.0, 1.0), proposed])
+            actions = torch.cat([mean[None], (mean + spread * noise).clamp(-1.0, 1.0)])
             rollout = self._imagine(latent, proprio, actions)
             cost = self._objective(rollout, goal)
-            chosen = int(cost.argmin())
-            if best is None or float(cost[chosen]) < best[0]:
-                best = (float(cost[chosen]), actions[chosen], rollout.latents[chosen])
+            best = _better(best, rollout, cost)
+            if proposed is not None:
+                best = _better(best, proposed, fixed_cost)
+                actions, cost = torch.cat([actions, proposed.actions]), torch.cat([cost, fixed_cost])
             mean, spread = self._refit(actions, cost)
         assert best is not None, "iterations is at least 1"
-        self._last = best[1]
-        return Plan(best[1], best[0], best[2])
+        self._last = best.actions
+        return best
 
     def _warm_start(self) -> Tensor:
         """Return the last plan shifted by the block that was executed, its last action repeated."""
@@ -90,22 +93,23 @@ class Planner:
             return torch.zeros(self._config.horizon, self._model.config.action)
         return torch.cat([self._last[1:], self._last[-1:]])
 
-    def _propose(self, latent: Tensor, proprio: Tensor, goal: Tensor) -> Tensor:
-        """Return the actor's own sequences (N, T, A), each drawn step by step in the imagined world."""
+    def _propose(self, latent: Tensor, proprio: Tensor, goal: Tensor) -> Rollout | None:
+        """Return futures in which the actor draws each action in the imagined world, or None without an actor."""
         config = self._config
-        count = round(config.samples * config.proposals) if self._actor is not None else 0
+        count = round(config.samples * config.proposals)
         if count == 0 or self._actor is None:
-            return torch.zeros(0, config.horizon, self._model.config.action)
+            return None
         latents, proprios, goals = latent.expand(count, -1), proprio.expand(count, -1), goal.expand(count, -1)
-        sequence = []
+        steps: list[tuple[Tensor, Tensor, Tensor]] = []
         for _ in range(config.horizon):
             mean, log_spread = self._actor(latents, proprios, goals)
             noise = torch.randn(mean.shape, generator=self._rng)
             noise[0] = 0.0  # one proposal is what the actor itself would do
             action = (mean + log_spread.exp() * noise).clamp(-1.0, 1.0)
-            sequence.append(action)
             latents, proprios = self._model.predictor(latents, proprios, action)
-        return torch.stack(sequence, dim=1)
+            steps.append((latents, proprios, action))
+        imagined, felt, actions = (torch.stack(parts, dim=1) for parts in zip(*steps, strict=True))
+        return Rollout(latent, proprio, imagined, felt, actions)
 
     def _imagine(self, latent: Tensor, proprio: Tensor, actions: Tensor) -> Rollout:
         count = len(actions)
@@ -122,3 +126,11 @@ class Planner:
         weights = torch.softmax(-(cost - cost.min()) / config.temperature, dim=0)[:, None, None]
         mean = (weights * actions).sum(0)
         return mean, ((weights * (actions - mean) ** 2).sum(0)).sqrt().clamp(min=config.floor)
+
+
+def _better(best: Plan | None, rollout: Rollout, cost: Tensor) -> Plan:
+    """Return the cheapest of `best` and the futures of `rollout`."""
+    chosen = int(cost.argmin())
+    if best is not None and best.cost <= float(cost[chosen]):
+        return best
+    return Plan(rollout.actions[chosen], float(cost[chosen]), rollout.latents[chosen])
