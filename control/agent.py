@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from control.objective import ActionPenalty, CriticCost, LatentDistance, Objective, Unfamiliarity, WeightedSum
+from control.objective import ActionPenalty, CriticCost, LatentDistance, Objective, WeightedSum
 from control.planner import Planner, PlannerConfig
 from control.trained import TrainedModel
 from robot.arm import Vector
@@ -60,11 +60,9 @@ class Agent:
     def set_goal(self, picture: NDArray[np.uint8]) -> None:
         """Take a new goal picture (H, W, 3) uint8 RGB and forget the last plan. Raises `GoalError` for a wrong size."""
         config = self.trained.card.world_model
-        if picture.shape != (config.height, config.width_px, 3):
-            raise GoalError(
-                f"the goal picture is {picture.shape[1]}×{picture.shape[0]}; this model sees "
-                f"{config.width_px}×{config.height}"
-            )
+        wanted = (config.height, config.width_px, 3)
+        if picture.shape != wanted or picture.dtype != np.uint8:
+            raise GoalError(f"the goal picture is {picture.shape} {picture.dtype}; this model sees {wanted} uint8")
         self._goal = self._parts.model.encode(torch.from_numpy(picture[None]))[0]
         self._near = 0
         if self._planner is not None:

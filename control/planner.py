@@ -35,6 +35,15 @@ class PlannerConfig(msgspec.Struct, frozen=True):
     floor: float = 0.05
     proposals: float = 0.3
 
+    def __post_init__(self) -> None:
+        """Raise `ValueError` for a search that cannot be made."""
+        if self.samples < 4 or self.horizon < 1 or self.iterations < 1:
+            raise ValueError("a search needs at least 4 samples, a horizon of 1 and 1 iteration")
+        if not 0.0 <= self.proposals < 1.0 or round(self.samples * self.proposals) > self.samples - 2:
+            raise ValueError("the actor's share of the samples must leave some for the search itself")
+        if not (0.0 < self.elites <= 1.0 and self.temperature > 0.0 and self.spread > 0.0 and self.floor > 0.0):
+            raise ValueError("elites must lie in (0, 1]; temperature, spread and floor must be positive")
+
 
 @dataclass(frozen=True)
 class Plan:

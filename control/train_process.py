@@ -44,7 +44,7 @@ class Sizes:
     """Sizes of the world model."""
 
     latent: int = 192
-    width: int = 512
+    width: int = 384
     blocks: int = 2
     dropout: float = 0.1
 

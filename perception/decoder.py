@@ -25,7 +25,8 @@ class Decoder(nn.Module):
         reverse = [*CHANNELS[::-1], 16]
         for incoming, outgoing in pairwise(reverse):
             layers += [
-                nn.ConvTranspose2d(incoming, outgoing, kernel_size=4, stride=2, padding=1),
+                nn.Upsample(scale_factor=2, mode="nearest"),
+                nn.Conv2d(incoming, outgoing, kernel_size=3, padding=1),
                 nn.GroupNorm(8, outgoing),
                 nn.GELU(),
             ]

@@ -17,9 +17,14 @@ LARGEST_KNOT = 3.0
 def sigreg(latents: Tensor, projections: Tensor) -> Tensor:
     """Return the mean Epps–Pulley statistic of `latents` (B, D) on `projections` (D, M), whose columns need not be
     of unit length. The statistic is not multiplied by B, so its weight does not depend on the batch size."""
-    directions = projections / projections.norm(dim=0, keepdim=True)
-    samples = latents.float() @ directions  # (B, M)
-    knots = torch.linspace(0.0, LARGEST_KNOT, KNOTS, device=latents.device)
+    # In full precision even while the rest is trained in bf16: the statistic is a small difference of large terms.
+    with torch.autocast(latents.device.type, enabled=False):
+        return _epps_pulley(latents.float() @ (projections / projections.norm(dim=0, keepdim=True)))
+
+
+def _epps_pulley(samples: Tensor) -> Tensor:
+    """Return the statistic, averaged over the columns of `samples` (B, M)."""
+    knots = torch.linspace(0.0, LARGEST_KNOT, KNOTS, device=samples.device)
     window = torch.exp(-0.5 * knots**2)
     phase = samples.unsqueeze(-1) * knots  # (B, M, K)
     # The Gaussian's characteristic function equals the window, and it is real.

@@ -28,7 +28,7 @@ ENCODE_BATCH = 1024
 class WorldModelTraining(msgspec.Struct, frozen=True):
     """Settings of the world model's training: `steps` of `batch` clips of `clip` frames."""
 
-    steps: int = 5000
+    steps: int = 4000
     batch: int = 64
     clip: int = 6
     learning_rate: float = 1.5e-3
@@ -38,7 +38,7 @@ class WorldModelTraining(msgspec.Struct, frozen=True):
 class DecoderTraining(msgspec.Struct, frozen=True):
     """Settings of the decoder's training."""
 
-    steps: int = 1200
+    steps: int = 1000
     batch: int = 64
     learning_rate: float = 2e-3
 

@@ -23,7 +23,7 @@ class WorldModelConfig(msgspec.Struct, frozen=True):
     proprio: int = 7
     action: int = 2
     latent: int = 192
-    width: int = 512
+    width: int = 384
     blocks: int = 2
     dropout: float = 0.1
 
