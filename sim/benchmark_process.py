@@ -7,6 +7,7 @@ from typing import Annotated
 
 import msgspec
 import numpy as np
+import torch
 import tyro
 from tqdm import tqdm
 
@@ -45,6 +46,8 @@ def benchmark(
     """
     if episodes < 1:
         raise ConfigurationError(f"--episodes must be at least 1, not {episodes}")
+    # One thread decides soonest where driver and camera share the cores, and gives the same numbers everywhere.
+    torch.set_num_threads(1)
     trained = load_trained(checkpoint)
     camera = front_camera(trained.card.recipe.camera.width, trained.card.recipe.camera.height)
     trained.card.require(panda_spec().name, camera)

@@ -8,6 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Annotated
 
+import torch
 import tyro
 
 from control.agent import Agent
@@ -40,6 +41,8 @@ def demo(
     if goals < 1:
         raise ConfigurationError(f"--goals must be at least 1, not {goals}")
     began = time.monotonic()
+    # Two threads would wait for each other whenever driver or camera takes a core.
+    torch.set_num_threads(1)
     trained = load_trained(checkpoint)
     agent = Agent(trained, "full", seed)
     recipe = trained.card.recipe

@@ -57,7 +57,7 @@ def test_a_goal_of_another_size_is_refused_and_the_old_one_stays(shape: tuple[in
     agent = Agent(with_reach(-1.0), "actor-only")
     agent.set_goal(picture(1))
     before = agent.decide(picture(2), STATE, STILL)
-    with pytest.raises(GoalError, match=f"is {shape[1]}×{shape[0]}; this model sees 32×32"):
+    with pytest.raises(GoalError, match="this model sees"):
         agent.set_goal(np.zeros(shape, np.uint8))
     np.testing.assert_array_equal(agent.decide(picture(2), STATE, STILL).action, before.action)
 
