@@ -64,12 +64,14 @@ class Planner:
         self._objective = objective
         self._config = config
         self._actor = actor
+        self._seed = seed
         self._rng = torch.Generator().manual_seed(seed)
         self._last: Tensor | None = None
 
     def reset(self) -> None:
-        """Forget the last plan."""
+        """Forget the last plan, and draw from the beginning: what follows does not depend on what was."""
         self._last = None
+        self._rng.manual_seed(self._seed)
 
     @torch.inference_mode()
     def plan(self, latent: Tensor, proprio: Tensor, goal: Tensor) -> Plan:

@@ -46,6 +46,8 @@ def benchmark(
     """
     if episodes < 1:
         raise ConfigurationError(f"--episodes must be at least 1, not {episodes}")
+    if seed < 0:
+        raise ConfigurationError(f"--seed must be 0 or more, not {seed}")
     # One thread decides soonest where driver and camera share the cores, and gives the same numbers everywhere.
     torch.set_num_threads(1)
     trained = load_trained(checkpoint)
@@ -58,12 +60,13 @@ def benchmark(
             _through_processes(task, agent, episodes, seed) if processes else _lockstep(task, agent, episodes, seed)
         )
         summaries.append(summarise(task, name, seed, processes, trained.card.weights_sha256, records))
-    print(table(summaries))
-    draw_summaries(summaries, plot)
-    print(f"\nplot: {plot}")
+    print(f"{table(summaries)}\n")
+    # The numbers first: the picture can be drawn from them again.
     if json is not None:
         _write(json, summaries)
         print(f"numbers: {json}")
+    draw_summaries(summaries, plot)
+    print(f"plot: {plot}")
 
 
 def _lockstep(task: Task, agent: Agent, episodes: int, seed: int) -> list[EpisodeRecord]:

@@ -40,6 +40,12 @@ def demo(
     """
     if goals < 1:
         raise ConfigurationError(f"--goals must be at least 1, not {goals}")
+    if seed < 0:
+        raise ConfigurationError(f"--seed must be 0 or more, not {seed}")
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(f"the folder {output} cannot be made: {error.strerror}") from error
     began = time.monotonic()
     # Two threads would wait for each other whenever driver or camera takes a core.
     torch.set_num_threads(1)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from types import TracebackType
@@ -72,8 +73,10 @@ class SimulatedProcesses:
         return process
 
     def _stop(self) -> None:
-        for process in reversed(self._running):
-            process.stop()
+        # The last first, and each whatever comes of the others: a second Ctrl-C must leave none behind.
+        with ExitStack() as stack:
+            for process in self._running:
+                stack.callback(process.stop)
 
 
 class _Process:
@@ -111,13 +114,13 @@ class _Process:
 
     def stop(self) -> None:
         """Ask it to end, and make it when it does not."""
-        if self._popen.poll() is None:
+        try:
             self._popen.send_signal(signal.SIGINT)
-            try:
+            with suppress(subprocess.TimeoutExpired):
                 self._popen.wait(STOP_TIMEOUT_S)
-            except subprocess.TimeoutExpired:
-                self._popen.kill()
-                self._popen.wait()
+        finally:
+            self._popen.kill()
+            self._popen.wait()
         self._reader.join(STOP_TIMEOUT_S)
 
     def _read(self) -> None:
