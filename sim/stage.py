@@ -16,7 +16,8 @@ from robot.scene_client import SceneClient
 
 SPEED_M_S = 0.25
 SPACING_S = 0.05
-LEAD_NS = 100_000_000
+# Nothing hurries here, and a machine that is busy may need it to work out the way.
+LEAD_NS = 250_000_000
 SETTLE_S = 0.3
 TIMEOUT_S = 10.0
 

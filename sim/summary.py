@@ -76,7 +76,6 @@ def table(summaries: Sequence[Summary]) -> str:
     rows = [
         "| task | method | goals | within 40 blocks | when the agent says done "
         "| final distance | blocks | decision p50 / p99 |",
-        "| final distance | blocks | decision p50 / p99 |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for s in summaries:

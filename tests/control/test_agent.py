@@ -42,6 +42,17 @@ def test_the_seed_decides(method: Method) -> None:
     assert np.array_equal(first, other) == (method in ("hold", "actor-only"))
 
 
+@pytest.mark.parametrize("method", METHODS)
+def test_what_was_before_a_goal_does_not_matter(method: Method) -> None:
+    agent = Agent(with_reach(-1.0), method)
+    towards = []
+    for goal in (1, 2, 1):
+        agent.set_goal(picture(goal))
+        towards.append(np.stack([agent.decide(picture(3 + index), STATE, STILL).action for index in range(3)]))
+    np.testing.assert_array_equal(towards[0], towards[2])
+    assert np.array_equal(towards[0], towards[1]) == (method == "hold")
+
+
 def test_hold_holds_and_random_does_not() -> None:
     assert not any(made.action.any() for made in decisions("hold"))
     assert all(made.action.any() for made in decisions("random"))

@@ -1,0 +1,29 @@
+"""A checkpoint of the simulated arm and its front camera that has learnt nothing, and is quick to think."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import torch
+
+from control.trained import TrainedModel, new_parts, save_trained
+from perception.checkpoint import Card
+from sim.view import front_camera
+from tests import tiny
+
+NEVER = -1.0
+
+
+def untrained_card(reached_blocks: float = NEVER) -> Card:
+    """Its card; with 32×32 pictures, and never content unless `reached_blocks` says so."""
+    recipe = msgspec.structs.replace(tiny.RECIPE, camera=front_camera(32, 32))
+    return msgspec.structs.replace(tiny.card(), recipe=recipe, reached_blocks=reached_blocks)
+
+
+def untrained_checkpoint(folder: Path, reached_blocks: float = NEVER) -> Path:
+    """Write it to `folder`."""
+    card = untrained_card(reached_blocks)
+    torch.manual_seed(0)
+    save_trained(folder, TrainedModel(card, new_parts(card.world_model, card.discount)))
+    return folder
