@@ -25,9 +25,11 @@ from perception.run_folder import Settings, claim_run
 from perception.training import (
     DecoderTraining,
     Precision,
+    PredictorTraining,
     WorldModelTraining,
     encode_all,
     train_decoder,
+    train_predictor,
     train_world_model,
     training_dtype,
 )
@@ -56,6 +58,9 @@ def train(
     world_model: Annotated[
         WorldModelTraining, tyro.conf.arg(help="training of encoder and predictor")
     ] = WorldModelTraining(),
+    predictor: Annotated[
+        PredictorTraining, tyro.conf.arg(help="second training of the predictor, on frozen latents")
+    ] = PredictorTraining(),
     decoder: Annotated[DecoderTraining, tyro.conf.arg(help="training of the drawing decoder")] = DecoderTraining(),
     heads: Annotated[HeadTraining, tyro.conf.arg(help="training of critic and actor")] = HeadTraining(),
     sizes: Annotated[Sizes, tyro.conf.arg(help="sizes of the world model")] = Sizes(),
@@ -73,8 +78,8 @@ def train(
     """
     workers = join(device)
     try:
-        _refuse_senseless(world_model, decoder, heads, sizes, seed, workers)
-        _train(dataset, output, run, world_model, decoder, heads, sizes, seed, workers, precision)
+        _refuse_senseless(world_model, predictor, decoder, heads, sizes, seed, workers)
+        _train(dataset, output, run, world_model, predictor, decoder, heads, sizes, seed, workers, precision)
     finally:
         leave(workers)
 
@@ -84,6 +89,7 @@ def _train(
     output: Path,
     run: Path,
     world_model: WorldModelTraining,
+    predictor: PredictorTraining,
     decoder: DecoderTraining,
     heads: HeadTraining,
     sizes: Sizes,
@@ -96,16 +102,16 @@ def _train(
     recipe = read_recipe(source.info)
     camera = recipe.camera
     if workers.leads:
-        claim_run(
-            run, _origins(open_cache(source, camera.name, run / "cache"), world_model, decoder, heads, sizes, seed)
-        )
+        first = open_cache(source, camera.name, run / "cache")
+        claim_run(run, _origins(first, world_model, predictor, decoder, heads, sizes, seed))
     workers.wait()
     cache = open_cache(source, camera.name, run / "cache")
     fit, held_out = cache.split(HELD_OUT_SHARE)
-    if cache.lengths[fit].max() < world_model.clip:
+    clip = max(world_model.clip, predictor.clip)
+    if cache.lengths[fit].max() < clip:
         raise DatasetError(
             f"the longest episode to learn from in {dataset} has {cache.lengths[fit].max()} frames; "
-            f"training needs clips of {world_model.clip}"
+            f"training needs clips of {clip}"
         )
     require_enough(cache, held_out)
     config = WorldModelConfig(
@@ -123,6 +129,9 @@ def _train(
     dtype = training_dtype(precision, workers.device)
     histories = {"world model": train_world_model(parts.model, cache, fit, world_model, run, seed, workers, dtype)}
     latents = encode_all(parts.model, cache, workers.device)
+    histories["predictor"] = train_predictor(
+        parts.model, cache, fit, latents, predictor, run, seed, workers, dtype
+    )
     histories["decoder"] = train_decoder(parts.decoder, cache, latents, decoder, run, seed, workers, dtype)
     parts.model.cpu()
     with torch.inference_mode():
@@ -147,7 +156,7 @@ def _train(
             episodes=len(cache.starts),
             frames=cache.frames,
             seed=seed,
-            settings=_flat(world_model=world_model, decoder=decoder, heads=heads),
+            settings=_flat(world_model=world_model, predictor=predictor, decoder=decoder, heads=heads),
             train_seconds=round(time.monotonic() - began, 1),
             versions={"python": platform.python_version(), "torch": str(torch.__version__), "numpy": np.__version__},
         ),
@@ -161,6 +170,7 @@ def _train(
 
 def _refuse_senseless(
     world_model: WorldModelTraining,
+    predictor: PredictorTraining,
     decoder: DecoderTraining,
     heads: HeadTraining,
     sizes: Sizes,
@@ -168,15 +178,17 @@ def _refuse_senseless(
     workers: Workers,
 ) -> None:
     """Raise `ConfigurationError` for settings that no training can have, before anything is decoded."""
-    for name, settings in (("world-model", world_model), ("decoder", decoder), ("heads", heads)):
+    parts = (("world-model", world_model), ("predictor", predictor), ("decoder", decoder), ("heads", heads))
+    for name, settings in parts:
         if settings.steps < 1:
             raise ConfigurationError(f"--{name}.steps is {settings.steps}; at least one step must be taken")
         if settings.batch < workers.count:
             raise ConfigurationError(f"--{name}.batch {settings.batch} is too small for {workers.count} process(es)")
         if not settings.learning_rate > 0:
             raise ConfigurationError(f"--{name}.learning-rate must be above 0, not {settings.learning_rate:g}")
-    if world_model.clip < 2:
-        raise ConfigurationError(f"--world-model.clip is {world_model.clip}; an action needs a frame before and after")
+    for name, length in (("world-model", world_model.clip), ("predictor", predictor.clip)):
+        if length < 2:
+            raise ConfigurationError(f"--{name}.clip is {length}; an action needs a frame before and after")
     if not 0 < heads.discount < 1:
         raise ConfigurationError(f"--heads.discount must lie between 0 and 1, not {heads.discount:g}")
     if not 0 < heads.expectile < 1:
@@ -190,6 +202,7 @@ def _refuse_senseless(
 def _origins(
     cache: FrameCache,
     world_model: WorldModelTraining,
+    predictor: PredictorTraining,
     decoder: DecoderTraining,
     heads: HeadTraining,
     sizes: Sizes,
@@ -197,16 +210,20 @@ def _origins(
 ) -> dict[str, Settings]:
     """Return what each part's weights depend on, so that none is taken up again under other settings."""
     base = {"dataset": cache.fingerprint, "seed": seed, **_flat(sizes=sizes, world_model=world_model)}
+    refined = {**base, **_flat(predictor=predictor)}
     on_latents = {**base, **_flat(heads=heads)}
     return {
         "world-model": base,
+        "predictor": refined,
         "decoder": {**base, **_flat(decoder=decoder)},
         "critic": on_latents,
         "actor": on_latents,
     }
 
 
-def _flat(**parts: WorldModelTraining | DecoderTraining | HeadTraining | Sizes) -> dict[str, str | int | float]:
+def _flat(
+    **parts: WorldModelTraining | PredictorTraining | DecoderTraining | HeadTraining | Sizes,
+) -> dict[str, str | int | float]:
     """Return every setting by its dotted name."""
     flat: dict[str, str | int | float] = {}
     for part, settings in parts.items():

@@ -1,4 +1,4 @@
-"""Trains the parts that know nothing of goals: world model first, then, on its frozen latents, the decoder."""
+"""Trains the parts that know nothing of goals: the world model, then, on its frozen latents, predictor and decoder."""
 
 from __future__ import annotations
 
@@ -14,25 +14,34 @@ from perception.clips import ClipSampler, generator
 from perception.decoder import Decoder, DecoderLoss
 from perception.distributed import Workers
 from perception.frame_cache import FrameCache
-from perception.jepa_loss import JepaLoss, JepaWeights
+from perception.jepa_loss import JepaLoss, JepaWeights, PredictorLoss
 from perception.trainer import History, Schedule, train
 from perception.world_model import WorldModel
 
 Precision = Literal["auto", "bf16", "float32"]
 
 # What a step's random generator is for; drawn apart so that one part's settings never change another's data.
-CLIPS, PROJECTIONS, DECODER = 1, 2, 3
+CLIPS, PROJECTIONS, DECODER, PREDICTOR = 1, 2, 3, 4
 ENCODE_BATCH = 1024
 
 
 class WorldModelTraining(msgspec.Struct, frozen=True):
     """Settings of the world model's training: `steps` of `batch` clips of `clip` frames."""
 
-    steps: int = 4000
+    steps: int = 3000
     batch: int = 64
     clip: int = 6
     learning_rate: float = 1.5e-3
     weights: JepaWeights = JepaWeights()
+
+
+class PredictorTraining(msgspec.Struct, frozen=True):
+    """Settings of the predictor's second training, on frozen latents: `steps` of `batch` clips of `clip` frames."""
+
+    steps: int = 2500
+    batch: int = 128
+    clip: int = 6
+    learning_rate: float = 1e-3
 
 
 class DecoderTraining(msgspec.Struct, frozen=True):
@@ -83,6 +92,35 @@ def train_world_model(
 
     schedule = Schedule(settings.steps, settings.learning_rate, precision=dtype)
     return train("world-model", JepaLoss(model, settings.weights), batches, schedule, folder, seed, workers)
+
+
+def train_predictor(
+    model: WorldModel,
+    cache: FrameCache,
+    episodes: np.ndarray,
+    latents: Tensor,
+    settings: PredictorTraining,
+    folder: Path,
+    seed: int,
+    workers: Workers,
+    dtype: torch.dtype,
+) -> History:
+    """Train the predictor on clips of the frozen `latents` (N, D) of the given episodes."""
+    sampler = ClipSampler(cache, episodes, settings.clip)
+    with torch.inference_mode():
+        proprio = model.cpu().normaliser(torch.from_numpy(cache.states)).clone()
+
+    def batches(step: int) -> dict[str, Tensor]:
+        clips = sampler.draw(settings.batch // workers.count, generator(seed, step, PREDICTOR, workers.rank))
+        index = torch.from_numpy(clips)
+        return {
+            "latents": latents[index],
+            "proprio": proprio[index],
+            "actions": torch.from_numpy(cache.actions[clips[:, :-1]]),
+        }
+
+    schedule = Schedule(settings.steps, settings.learning_rate, precision=dtype)
+    return train("predictor", PredictorLoss(model), batches, schedule, folder, seed, workers)
 
 
 def train_decoder(

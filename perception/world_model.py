@@ -79,9 +79,14 @@ class WorldModel(nn.Module):
 
         Returns latents (B, T, D) and scaled proprio (B, T, P) after each action.
         """
-        latents, proprios = [], []
-        for step in range(actions.shape[1]):
-            latent, proprio = self.predictor(latent, proprio, actions[:, step])
-            latents.append(latent)
-            proprios.append(proprio)
-        return torch.stack(latents, dim=1), torch.stack(proprios, dim=1)
+        return unroll(self.predictor, latent, proprio, actions)
+
+
+def unroll(predictor: Predictor, latent: Tensor, proprio: Tensor, actions: Tensor) -> tuple[Tensor, Tensor]:
+    """Apply `predictor` action after action; shapes as in `WorldModel.rollout`."""
+    latents, proprios = [], []
+    for step in range(actions.shape[1]):
+        latent, proprio = predictor(latent, proprio, actions[:, step])
+        latents.append(latent)
+        proprios.append(proprio)
+    return torch.stack(latents, dim=1), torch.stack(proprios, dim=1)
