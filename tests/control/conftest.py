@@ -10,7 +10,8 @@ import pytest
 from tests.commands import worldarm
 
 QUICK = (
-    *("--world-model.steps", "12", "--world-model.batch", "4", "--predictor.steps", "4", "--decoder.steps", "3", "--decoder.batch", "4"),
+    *("--world-model.steps", "12", "--world-model.batch", "4", "--predictor.steps", "4"),
+    *("--decoder.steps", "3", "--decoder.batch", "4"),
     *(
         "--heads.steps",
         "12",
