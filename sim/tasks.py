@@ -29,6 +29,8 @@ REACH_TOLERANCE_M = 0.02
 PUSH_AT_LEAST_M = 0.08
 REACH_AT_LEAST_M = 0.08
 MARGIN_M = 0.01
+# A picture that hides the object tells nobody where it should be.
+SHOWN_AT_LEAST = 0.5
 GOAL_BLOCKS = 40
 BUDGET_BLOCKS = 40
 
@@ -87,9 +89,32 @@ def _push(world: LockStep, convention: ActionConvention, rng: np.random.Generato
         moved = float(np.linalg.norm(centre - origin))
         inside = bool((centre > TABLE_LOWER).all() and (centre < TABLE_UPPER).all())
         if inside and moved >= PUSH_AT_LEAST_M + MARGIN_M and rng.random() < 0.15:
-            return _seen(world, "push", number, start.tool, start.cube)
+            goal = _seen(world, "push", number, start.tool, start.cube)
+            return goal if shown_share(world) >= SHOWN_AT_LEAST else None
         runner.run_block(policy.act(runner.target[:2], centre))
     return None
+
+
+def shown_share(world: LockStep) -> float:
+    """Return how much of the first object the camera sees, of what it would see with the arm out of the way.
+
+    Moves the arm aside in `world`.
+    """
+    item, arm_aside = world.scene.objects()[0], np.asarray(world.spec.home).copy()
+    arm_aside[0] += np.pi / 2
+    seen = _object_pixels(world, item)
+    world.scene.set_arm(arm_aside, 0.0)
+    return seen / max(1, _object_pixels(world, item))
+
+
+def _object_pixels(world: LockStep, item: ObjectPose) -> int:
+    """Count the pixels that change when the object is taken away."""
+    world.scene.place([item])
+    present = world.scene.render(world.camera)
+    world.scene.place([ObjectPose(item.name, (0.0, 0.0, -5.0), item.orientation)])
+    absent = world.scene.render(world.camera)
+    world.scene.place([item])
+    return int((present != absent).any(-1).sum())
 
 
 def _reach(world: LockStep, convention: ActionConvention, rng: np.random.Generator, number: int) -> Goal | None:
