@@ -49,7 +49,7 @@ class CriticCost:
     """Minus the critic's value at the last step, plus `path` times the mean over earlier ones."""
 
     critic: Critic
-    path: float = 0.3
+    path: float = 0.0
 
     def __call__(self, rollout: Rollout, goal: Tensor) -> Tensor:
         """Return costs (S,)."""

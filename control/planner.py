@@ -26,14 +26,14 @@ class PlannerConfig(msgspec.Struct, frozen=True):
     """
 
     method: Literal["cem", "mppi"] = "cem"
-    samples: int = 128
-    horizon: int = 4
-    iterations: int = 3
+    samples: int = 64
+    horizon: int = 6
+    iterations: int = 2
     elites: float = 0.1
     temperature: float = 0.1
     spread: float = 0.6
     floor: float = 0.05
-    proposals: float = 0.3
+    proposals: float = 0.5
 
     def __post_init__(self) -> None:
         """Raise `ValueError` for a search that cannot be made."""
