@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -32,6 +33,8 @@ class Film:
 
     def __init__(self, path: Path, fps: Fraction, goal: Image, tolerance_m: float, horizon: int) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
+        # Otherwise the encoder prints a page of its settings for every film.
+        os.environ.setdefault("SVT_LOG", "1")
         self._goal = goal
         self._tolerance = 100 * tolerance_m
         self._horizon = horizon

@@ -19,7 +19,6 @@ from sim.panda import panda_spec
 from sim.view import front_camera
 from tests.commands import worldarm
 
-
 EPISODES = 8
 LARGEST_BYTES = 8 * 1024**2
 
