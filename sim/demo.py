@@ -115,7 +115,7 @@ def _keep(episode: RealEpisode, goal: Goal, block_s: float, output: Path) -> Res
                 take.distance_m,
                 f"{step.decision.distance:.1f} blocks to go, decided in {1e3 * step.decision.seconds:.0f} ms",
             )
-        words = f"ends at {100 * record.final_distance_m:.1f} cm: {outcome.reason}"
+        words = "the agent says done" if outcome.reached else f"{len(episode.takes)} blocks are over"
         film.linger(outcome.last, outcome.imagined, words, LINGER_FRAMES)
     return Result(
         goal.number,

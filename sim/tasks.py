@@ -32,6 +32,7 @@ MARGIN_M = 0.01
 # A picture that hides the object tells nobody where it should be.
 SHOWN_AT_LEAST = 0.5
 GOAL_BLOCKS = 40
+ATTEMPTS = 200
 BUDGET_BLOCKS = 40
 
 
@@ -69,11 +70,14 @@ class Goal:
 def make_goal(world: LockStep, convention: ActionConvention, task: Task, seed: int, number: int) -> Goal:
     """Return held-out goal `number` of a seed; the same every time. Never one that is reached at the start."""
     rng = np.random.default_rng([GOAL_SEED_SPACE, TASKS.index(task), seed, number])
-    while True:
+    for _ in range(ATTEMPTS):
         goal = _push(world, convention, rng, number) if task == "push" else _reach(world, convention, rng, number)
         if goal is not None:
             _refuse_solved(goal)
             return goal
+    raise ConfigurationError(
+        f"no {task} goal could be found in {ATTEMPTS} attempts; does the camera {world.camera.name!r} see the table?"
+    )
 
 
 def _push(world: LockStep, convention: ActionConvention, rng: np.random.Generator, number: int) -> Goal | None:

@@ -52,7 +52,7 @@ def goal(x: float, y: float) -> Tensor:
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("where", [(0.5, -0.2), (-0.9, 0.9), (0.0, 0.0)])
 def test_it_ends_where_the_goal_is(method: Literal["cem", "mppi"], where: tuple[float, float]) -> None:
-    config = PlannerConfig(method=method, samples=256, iterations=6, temperature=0.02)
+    config = PlannerConfig(method=method, horizon=4, samples=256, iterations=6, temperature=0.02)
     plan = planner(config).plan(LATENT, PROPRIO, goal(*where))
     assert plan.actions.shape == (4, 2) and plan.latents.shape == (4, 4)
     assert plan.actions.abs().max() <= 1
@@ -73,7 +73,7 @@ def test_cem_finds_the_optimum_that_algebra_gives() -> None:
 
 @pytest.mark.parametrize("method", METHODS)
 def test_out_of_reach_it_goes_as_far_as_it_may(method: Literal["cem", "mppi"]) -> None:
-    config = PlannerConfig(method=method, samples=256, iterations=6, temperature=0.02)
+    config = PlannerConfig(method=method, horizon=4, samples=256, iterations=6, temperature=0.02)
     plan = planner(config).plan(LATENT, PROPRIO, goal(50.0, 0.0))
     assert plan.actions[:, 0].min() > 0.8
 
@@ -85,7 +85,7 @@ def test_the_seed_decides_everything(method: Literal["cem", "mppi"], acting: boo
     actor = Actor(4, 1, 2) if acting else None
 
     def plans(seed: int) -> list[Plan]:
-        made = planner(PlannerConfig(method=method, samples=32), None, actor, seed)
+        made = planner(PlannerConfig(method=method, horizon=4, samples=32), None, actor, seed)
         return [made.plan(LATENT, PROPRIO, goal(0.5, 0.5)) for _ in range(3)]
 
     first, same, other = plans(3), plans(3), plans(4)
@@ -94,7 +94,7 @@ def test_the_seed_decides_everything(method: Literal["cem", "mppi"], acting: boo
 
 
 def test_it_starts_from_its_last_answer_until_told_to_forget() -> None:
-    config = PlannerConfig(samples=8, iterations=1, spread=1e-3)
+    config = PlannerConfig(horizon=4, samples=8, iterations=1, spread=1e-3)
     made = planner(config)
     for _ in range(30):  # each search is tiny, so only by going on from the last does it get anywhere
         far = made.plan(LATENT, PROPRIO, goal(0.9, 0.9)).cost
@@ -114,7 +114,7 @@ def test_a_warm_start_leaves_out_the_block_that_was_done() -> None:
             return self.care * ((rollout.actions[..., 0] - wanted) ** 2).sum(-1)
 
     script = Script()
-    made = planner(PlannerConfig(samples=512, iterations=8), script)
+    made = planner(PlannerConfig(horizon=4, samples=512, iterations=8), script)
     before = made.plan(LATENT, PROPRIO, goal(0, 0)).actions
     script.care = 0.0  # all plans are equal now, and the first one looked at is the one it starts from
     after = made.plan(LATENT, PROPRIO, goal(0, 0)).actions
@@ -128,7 +128,7 @@ def test_an_actor_that_knows_the_way_saves_the_search() -> None:
             towards = ((goal - latent)[..., :2] / STEP).clamp(-1, 1)
             return towards, torch.full_like(towards, -3.0)
 
-    config = PlannerConfig(samples=16, iterations=1, proposals=0.5)
+    config = PlannerConfig(horizon=4, samples=16, iterations=1, proposals=0.5)
     far = goal(1.1, -1.1)
     alone = planner(config).plan(LATENT, PROPRIO, far)
     helped = planner(config, None, Knowing(4, 1, 2)).plan(LATENT, PROPRIO, far)

@@ -51,7 +51,7 @@ def test_it_says_where_things_are_shows_progress_and_gives_its_verdict(trained_r
 def test_given_again_it_has_nothing_left_to_learn(trained_run: Run, tmp_path: Path) -> None:
     words = [*trained_run.words, "--output", str(tmp_path / "again")]
     states = {path: path.stat().st_mtime_ns for path in trained_run.folder.glob("*.resume")}
-    assert len(states) == 4
+    assert len(states) == 5
     assert main(["train", *words]) == 0
     assert {path: path.stat().st_mtime_ns for path in trained_run.folder.glob("*.resume")} == states
     first, again = load_trained(trained_run.checkpoint).card, load_trained(tmp_path / "again").card
