@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from bisect import bisect_left
 from collections.abc import Sequence
+from contextlib import suppress
 from types import TracebackType
 from typing import TypeVar
 
@@ -173,10 +174,10 @@ class Client:
     def close(self) -> None:
         """Give the lease back if it is held, and disconnect."""
         try:
-            if self._token:
-                self.release()
-        except (Refused, ConnectionLost):
-            pass  # lapsed, revoked, or the driver is gone: in each case there is nothing left to give back
+            # Lapsed, revoked, or the driver is gone: in each case there is nothing left to give back.
+            with suppress(Refused, ConnectionLost):
+                if self._token:
+                    self.release()
         finally:
             if self._states is not None:
                 self._states.close()

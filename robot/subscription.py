@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from contextlib import suppress
 from types import TracebackType
 from typing import Generic, TypeVar
 
@@ -47,14 +48,13 @@ class Subscription(Generic[M]):
         # Collected raw first: after a long pause only the messages that will be kept are worth decoding.
         waiting: deque[bytes] = deque(maxlen=self.history.maxlen)
         count = 0
-        try:
+        # An empty queue, which `Again` tells of, is what was wanted.
+        with suppress(zmq.Again):
             for _ in range(MAX_DRAINED):
                 frames = self._socket.recv_multipart(zmq.NOBLOCK)
                 if len(frames) == 2 and frames[0] == self._topic:
                     waiting.append(frames[1])
                     count += 1
-        except zmq.Again:
-            pass  # the queue is empty, which is what was wanted
         for payload in waiting:
             body = decode(payload).body
             if not isinstance(body, self._kind):

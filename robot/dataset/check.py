@@ -31,6 +31,7 @@ class Report:
 
     @property
     def sound(self) -> bool:
+        """Whether no problem was found."""
         return not self.problems
 
 
@@ -55,6 +56,7 @@ class Examination:
 
     @property
     def frames(self) -> int:
+        """Number of frames in the sound episodes."""
         return sum(episode.length for episode in self.sound)
 
 

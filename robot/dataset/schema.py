@@ -42,6 +42,7 @@ class Feature:
 
     @property
     def is_picture(self) -> bool:
+        """Whether the column holds pictures, as images or as video."""
         return self.dtype in PICTURE_DTYPES
 
 
@@ -82,16 +83,20 @@ class DatasetInfo:
 
     @property
     def image_keys(self) -> tuple[str, ...]:
+        """Names of the columns stored as PNG images."""
         return tuple(name for name, feature in self.features.items() if feature.dtype == "image")
 
     @property
     def video_keys(self) -> tuple[str, ...]:
+        """Names of the columns stored as video."""
         return tuple(name for name, feature in self.features.items() if feature.dtype == "video")
 
     def data_file(self, chunk: int, file: int) -> str:
+        """Path of a data file, relative to the set."""
         return self.data_path.format(chunk_index=chunk, file_index=file)
 
     def video_file(self, key: str, chunk: int, file: int) -> str:
+        """Path of a video file, relative to the set. Raises DatasetError when the set names no place for videos."""
         if self.video_path is None:
             raise DatasetError(f"meta/info.json declares the video {key!r} but no video_path")
         return self.video_path.format(video_key=key, chunk_index=chunk, file_index=file)
@@ -101,6 +106,7 @@ class DatasetInfo:
         return (chunk + 1, 0) if file + 1 >= self.chunks_size else (chunk, file + 1)
 
     def with_totals(self, episodes: int, frames: int, tasks: int) -> DatasetInfo:
+        """The same description with these totals."""
         return replace(self, total_episodes=episodes, total_frames=frames, total_tasks=tasks)
 
     def to_json(self) -> bytes:

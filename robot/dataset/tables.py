@@ -60,10 +60,12 @@ class Episode:
 
     @property
     def to_index(self) -> int:
+        """Index of the first frame after the episode."""
         return self.from_index + self.length
 
     @property
     def row_path(self) -> str:
+        """Path of the episode's row file, relative to the set."""
         return EPISODES_PATH.format(chunk_index=self.row_chunk, file_index=self.row_file)
 
 
