@@ -18,7 +18,8 @@ from torch import Tensor
 
 from control.objective import ActionPenalty, CriticCost, LatentDistance, Objective, WeightedSum
 from control.planner import Planner, PlannerConfig
-from control.trained import TrainedModel
+from control.trained import TrainedModel, quick_copy
+from perception.training import compute_dtype
 from robot.arm import Vector
 from robot.errors import GoalError
 
@@ -50,6 +51,8 @@ class Agent:
         self.trained = trained
         self.method: Method = method
         self._parts = trained.parts
+        # Thousands of imagined steps a decision: where bf16 is native it takes half the time or less.
+        self._imagining = quick_copy(trained.parts, compute_dtype("auto", torch.device("cpu")))
         self._action = trained.card.world_model.action
         self._seed = seed
         self._planner = self._make_planner()
@@ -114,7 +117,7 @@ class Agent:
         return plan.actions[0].double().numpy(), plan.cost, plan.latents[-1]
 
     def _make_planner(self) -> Planner | None:
-        parts = self._parts
+        parts = self._imagining
         if self.method in ("hold", "random", "actor-only"):
             return None
         config = PlannerConfig() if self.method == "full" else PlannerConfig(proposals=0.0)

@@ -20,5 +20,5 @@ class Perceptron(nn.Module):
         self.body = nn.Sequential(*layers, nn.Linear(HIDDEN, outputs))
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """Return the outputs (B, outputs)."""
-        return self.body(inputs)
+        """Return the outputs (B, outputs), in the type of the inputs whatever the weights' own."""
+        return self.body(inputs.to(next(self.parameters()).dtype)).to(inputs.dtype)

@@ -27,11 +27,11 @@ from perception.training import (
     Precision,
     PredictorTraining,
     WorldModelTraining,
+    compute_dtype,
     encode_all,
     train_decoder,
     train_predictor,
     train_world_model,
-    training_dtype,
 )
 from perception.world_model import WorldModelConfig
 from robot.dataset.reader import Dataset
@@ -126,12 +126,10 @@ def _train(
     )
     torch.manual_seed(seed)
     parts = new_parts(config, heads.discount)
-    dtype = training_dtype(precision, workers.device)
+    dtype = compute_dtype(precision, workers.device)
     histories = {"world model": train_world_model(parts.model, cache, fit, world_model, run, seed, workers, dtype)}
     latents = encode_all(parts.model, cache, workers.device)
-    histories["predictor"] = train_predictor(
-        parts.model, cache, fit, latents, predictor, run, seed, workers, dtype
-    )
+    histories["predictor"] = train_predictor(parts.model, cache, fit, latents, predictor, run, seed, workers, dtype)
     histories["decoder"] = train_decoder(parts.decoder, cache, latents, decoder, run, seed, workers, dtype)
     parts.model.cpu()
     with torch.inference_mode():

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
 from torch import Tensor, nn
 
 import perception
@@ -77,3 +79,11 @@ def load_trained(folder: Path) -> TrainedModel:
             raise CheckpointError(f"the weights in {folder} do not fit its card ({prefix}): {first}") from error
         part.eval().requires_grad_(False)
     return TrainedModel(card, parts)
+
+
+def quick_copy(parts: Parts, dtype: torch.dtype) -> Parts:
+    """Return parts whose predictor, critic and actor compute in `dtype`, for imagining thousands of futures; encoder,
+    normaliser and decoder stay as they are."""
+    model = copy.deepcopy(parts.model)
+    model.predictor.to(dtype)
+    return Parts(model, copy.deepcopy(parts.critic).to(dtype), copy.deepcopy(parts.actor).to(dtype), parts.decoder)

@@ -20,14 +20,16 @@ CRITIC, ACTOR = 11, 12
 
 
 class HeadTraining(msgspec.Struct, frozen=True):
-    """Settings of critic and actor: `steps` of `batch` each, `noise` added to latents, the critic's `discount` and
-    `expectile`, and the `temperature` of the actor's advantage weights (0: plain behaviour cloning)."""
+    """Settings of critic and actor: `steps` of `batch` each, `noise` added to latents, hindsight goals up to `reach`
+    blocks later, the critic's `discount` and `expectile`, and the `temperature` of the actor's advantage weights (0:
+    plain behaviour cloning)."""
 
-    steps: int = 8000
+    steps: int = 10000
     batch: int = 256
     learning_rate: float = 1e-3
     noise: float = 0.05
-    discount: float = 0.96
+    reach: int = 40
+    discount: float = 0.97
     expectile: float = 0.9
     temperature: float = 1.0
 
@@ -39,7 +41,7 @@ def train_critic(
 
     def batches(step: int) -> dict[str, Tensor]:
         rng = generator(seed, step, CRITIC, workers.rank)
-        return sampler.draw(settings.batch // workers.count, rng, GoalMix(), settings.noise)
+        return sampler.draw(settings.batch // workers.count, rng, GoalMix(reach=settings.reach), settings.noise)
 
     loss = CriticLoss(critic, settings.expectile)
     schedule = Schedule(settings.steps, settings.learning_rate, warmup=0.02)
@@ -56,7 +58,7 @@ def train_actor(
     workers: Workers,
 ) -> History:
     """Train the actor on goals that its episode did reach, weighing actions by the critic's advantage."""
-    mix = GoalMix(here=0.0, following=0.1, later=0.9)
+    mix = GoalMix(here=0.0, following=0.1, later=0.9, reach=settings.reach)
     critic.eval()
 
     @torch.no_grad()

@@ -28,7 +28,7 @@ ENCODE_BATCH = 1024
 class WorldModelTraining(msgspec.Struct, frozen=True):
     """Settings of the world model's training: `steps` of `batch` clips of `clip` frames."""
 
-    steps: int = 3000
+    steps: int = 4000
     batch: int = 64
     clip: int = 6
     learning_rate: float = 1.5e-3
@@ -52,8 +52,8 @@ class DecoderTraining(msgspec.Struct, frozen=True):
     learning_rate: float = 2e-3
 
 
-def training_dtype(precision: Precision, device: torch.device) -> torch.dtype:
-    """Return the type to compute gradients in: bf16 where `device` multiplies it natively, unless told otherwise."""
+def compute_dtype(precision: Precision, device: torch.device) -> torch.dtype:
+    """Return the type to multiply matrices in: bf16 where `device` multiplies it natively, unless told otherwise."""
     if precision != "auto":
         return torch.bfloat16 if precision == "bf16" else torch.float32
     native = torch.cuda.is_bf16_supported() if device.type == "cuda" else torch.cpu._is_avx512_bf16_supported()

@@ -55,8 +55,9 @@ class Predictor(nn.Module):
 
     def forward(self, latent: Tensor, proprio: Tensor, action: Tensor) -> tuple[Tensor, Tensor]:
         """Return the next latent (B, D) and scaled proprio (B, P)."""
-        hidden = self.enter(torch.cat([latent, proprio, action], dim=-1))
-        change = self.leave(self.blocks(hidden))
+        # The weights may be in half precision, for speed; the state itself never is, lest rounding add up.
+        hidden = self.enter(torch.cat([latent, proprio, action], dim=-1).to(self.enter.weight.dtype))
+        change = self.leave(self.blocks(hidden)).to(latent.dtype)
         return latent + change[..., : self.latent], proprio + change[..., self.latent :]
 
 

@@ -16,6 +16,8 @@ from robot.messages import Waypoint
 
 AXES = ("x", "y", "z")
 TOOL_DOWN = ((1.0, 0.0, 0.0), (0.0, -1.0, 0.0), (0.0, 0.0, -1.0))
+# The same, turned so that the broad hand shows a camera in front of the arm its narrow side.
+TOOL_DOWN_EDGE_ON = ((0.0, 1.0, 0.0), (1.0, 0.0, 0.0), (0.0, 0.0, -1.0))
 
 
 class ActionConvention(msgspec.Struct, frozen=True):
@@ -77,14 +79,15 @@ class ActionConvention(msgspec.Struct, frozen=True):
         )
 
 
-# One push block: 2.5 cm at most per axis in an eighth of a second (20 cm/s), the closed gripper 4.5 cm above the
-# table: below the top of a 6 cm cube, and high enough that the hand does not hide it. Faster, and the joints'
-# acceleration limits would bend the straight lines. An eighth of a second makes a whole number of frames a second,
-# which the data set format asks for.
+# One push block: 3.5 cm at most per axis in a seventh of a second (25 cm/s), the closed gripper 4.5 cm above the
+# table: below the top of a 6 cm cube, and high enough that the hand does not hide it. The bounds leave room to get
+# behind a cube at the edge of the view; at their far corners the elbow is almost as fast as it may be. The data set
+# format asks for a whole number of frames a second.
 PLANAR_PUSH = ActionConvention(
     axes=("x", "y"),
-    scale_m=0.025,
-    block_s=0.125,
+    scale_m=0.035,
+    block_s=1 / 7,
     waypoints=5,
-    bounds=Box((0.34, -0.23, 0.045), (0.68, 0.23, 0.045)),
+    bounds=Box((0.33, -0.25, 0.045), (0.69, 0.25, 0.045)),
+    rotation=TOOL_DOWN_EDGE_ON,
 )

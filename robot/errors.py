@@ -27,6 +27,10 @@ class Refused(WorldarmError):
         self.reason = reason
         self.detail = detail
 
+    def __reduce__(self) -> tuple[type[Refused], tuple[str, str]]:
+        """Let a worker process hand it to the one that waits for it."""
+        return Refused, (self.reason, self.detail)
+
 
 class AddressInUse(WorldarmError):
     """A socket could not be bound because another process holds the address."""

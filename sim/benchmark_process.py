@@ -22,6 +22,8 @@ from sim.summary import Summary, draw_summaries, summarise, table
 from sim.tasks import Task, make_goal, make_goals
 from sim.view import front_camera
 
+PLOT_FORMATS = (".png", ".pdf", ".svg")
+
 
 def benchmark(
     task: Annotated[tyro.conf.Positional[Task], tyro.conf.arg(help="what to measure")],
@@ -48,9 +50,16 @@ def benchmark(
         raise ConfigurationError(f"--episodes must be at least 1, not {episodes}")
     if seed < 0:
         raise ConfigurationError(f"--seed must be 0 or more, not {seed}")
+    if plot.suffix.lower() not in PLOT_FORMATS:
+        raise ConfigurationError(
+            f"--plot {plot} is no picture that can be written; end it in {', '.join(PLOT_FORMATS)}"
+        )
     # One thread decides soonest where driver and camera share the cores, and gives the same numbers everywhere.
     torch.set_num_threads(1)
     trained = load_trained(checkpoint)
+    for path in (json, plot):
+        if path is not None:
+            _require_writable(path)
     camera = front_camera(trained.card.recipe.camera.width, trained.card.recipe.camera.height)
     trained.card.require(panda_spec().name, camera)
     summaries = []
@@ -116,7 +125,18 @@ def _warm_up(agent: Agent) -> None:
         agent.decide(blank, np.zeros(card.world_model.proprio), np.zeros(card.world_model.action))
 
 
+def _require_writable(path: Path) -> None:
+    """Raise `ConfigurationError` when `path` cannot be written, before minutes of work are spent on it."""
+    there = path.exists()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.open("ab").close()
+    except OSError as error:
+        raise ConfigurationError(f"{path} cannot be written: {error.strerror}") from error
+    if not there:
+        path.unlink()
+
+
 def _write(path: Path, summaries: list[Summary]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
     content = msgspec.json.encode(summaries[0] if len(summaries) == 1 else summaries)
     path.write_bytes(msgspec.json.format(content, indent=1) + b"\n")

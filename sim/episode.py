@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 import numpy as np
 
@@ -48,8 +50,20 @@ def run_episode(world: LockStep, convention: ActionConvention, agent: Agent, goa
             break
         runner.run_block(decision.action)
         distances.append(_distance(world, goal))
-    final = _distance(world, goal)
-    least = min([*distances, final])
+    return judged(goal, distances, _distance(world, goal), declared, len(distances), times)
+
+
+def judged(
+    goal: Goal,
+    along: Sequence[float],
+    final: float,
+    declared: bool,
+    blocks: int,
+    decision_ms: Sequence[float],
+    late: int = 0,
+) -> EpisodeRecord:
+    """Return the record of an episode: its distances to the goal (m) `along` the blocks' ends and at last, `final`."""
+    least = min([*along, final])
     return EpisodeRecord(
         goal=goal.number,
         start_distance_m=goal.start_distance,
@@ -58,9 +72,10 @@ def run_episode(world: LockStep, convention: ActionConvention, agent: Agent, goa
         success=least <= goal.tolerance,
         declared=declared,
         success_declared=declared and final <= goal.tolerance,
-        blocks=len(distances),
-        decisions=len(times),
-        decision_ms=tuple(times),
+        blocks=blocks,
+        decisions=len(decision_ms),
+        decision_ms=tuple(decision_ms),
+        late=late,
     )
 
 

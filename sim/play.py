@@ -13,8 +13,8 @@ import numpy as np
 from robot.action import ActionConvention
 from robot.arm import ObjectPose, Vector
 
-TABLE_LOWER = np.array([0.38, -0.19])
-TABLE_UPPER = np.array([0.64, 0.19])
+TABLE_LOWER = np.array([0.38, -0.18])
+TABLE_UPPER = np.array([0.62, 0.18])
 CLEARANCE_M = 0.085
 CONTACT_M = 0.05
 
@@ -92,17 +92,17 @@ class PlayPolicy:
             near = rng.random() < 0.35
             self._target = cube + rng.normal(0, 0.05, 2) if near else rng.uniform(lower, upper)
             self._target = np.clip(self._target, lower, upper)
-            self._left = int(rng.integers(3, 11))
+            self._left = int(rng.integers(3, 9))
         elif self._kind == "steer":
             self._target = rng.uniform(TABLE_LOWER, TABLE_UPPER)
-            self._left = int(rng.integers(12, 36))
+            self._left = int(rng.integers(10, 28))
         else:
             angle = rng.uniform(-np.pi, np.pi)
             self._direction = np.array([np.cos(angle), np.sin(angle)])
             inward = (TABLE_LOWER + TABLE_UPPER) / 2 - cube
             if rng.random() < 0.6 and np.linalg.norm(inward) > 0.05:
                 self._direction = inward / np.linalg.norm(inward)
-            self._left = int(rng.integers(6, 16))
+            self._left = int(rng.integers(5, 13))
 
     def _push(self, tool: Vector, cube: Vector) -> Vector:
         """Return where the tool should be at the end of the block: round the cube, then through it."""
@@ -117,7 +117,7 @@ class PlayPolicy:
         turn = float((wanted - bearing + np.pi) % (2 * np.pi) - np.pi)
         if abs(turn) < 0.45 and distance < CLEARANCE_M + 0.03:
             # Behind the cube: go on through it, pulled back onto the line of the push.
-            advance = 0.03
+            advance = 0.04
             if self._kind == "steer":
                 advance = min(advance, float(np.linalg.norm(self._target - cube)))
             return cube - direction * (CONTACT_M - 0.01 - advance)

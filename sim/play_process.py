@@ -47,8 +47,8 @@ def play(
     dataset: Annotated[Path, tyro.conf.arg(help="folder of the data set; made if absent, continued if there")] = Path(
         "data/play"
     ),
-    episodes: Annotated[int, tyro.conf.arg(help="how many episodes the data set shall hold in the end")] = 2000,
-    blocks: Annotated[int, tyro.conf.arg(help="blocks an episode; one block is an eighth of a second")] = 40,
+    episodes: Annotated[int, tyro.conf.arg(help="how many episodes the data set shall hold in the end")] = 2500,
+    blocks: Annotated[int, tyro.conf.arg(help="blocks an episode; one block is a seventh of a second")] = 40,
     processes: Annotated[int, tyro.conf.arg(help="processes that play; 0 for one a core")] = 0,
     seed: Annotated[int, tyro.conf.arg(help="the same seed gives the same data")] = 0,
     size: Annotated[int, tyro.conf.arg(help="side of the square pictures in pixels")] = 64,

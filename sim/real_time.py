@@ -15,7 +15,7 @@ from robot.client import Client
 from robot.kinematics import Kinematics
 from robot.messages import SceneState
 from robot.scene_client import SceneClient
-from sim.episode import EpisodeRecord
+from sim.episode import EpisodeRecord, judged
 from sim.processes import Addresses, SimulatedProcesses
 from sim.stage import set_stage
 from sim.tasks import BUDGET_BLOCKS, Goal
@@ -93,17 +93,6 @@ def _distance(goal: Goal, kinematics: Kinematics, scene: SceneState) -> float:
 
 def _record(goal: Goal, takes: list[Take], outcome: Outcome, final: float) -> EpisodeRecord:
     # The first decision is made where the episode starts; after it, each is made at a block's end.
-    least = min([final, *(take.distance_m for take in takes[1:])])
-    return EpisodeRecord(
-        goal=goal.number,
-        start_distance_m=goal.start_distance,
-        final_distance_m=final,
-        least_distance_m=least,
-        success=least <= goal.tolerance,
-        declared=outcome.reached,
-        success_declared=outcome.reached and final <= goal.tolerance,
-        blocks=max(0, outcome.decisions - 1),
-        decisions=outcome.decisions,
-        decision_ms=outcome.decision_ms,
-        late=outcome.late + outcome.missed,
-    )
+    along = [take.distance_m for take in takes[1:]]
+    late = outcome.late + outcome.missed
+    return judged(goal, along, final, outcome.reached, max(0, outcome.decisions - 1), outcome.decision_ms, late)

@@ -29,6 +29,8 @@ REACH_TOLERANCE_M = 0.02
 PUSH_AT_LEAST_M = 0.08
 REACH_AT_LEAST_M = 0.08
 MARGIN_M = 0.01
+# The tool is in view this far outside the part of the table where play begins.
+IN_VIEW_M = 0.03
 # A picture that hides the object tells nobody where it should be.
 SHOWN_AT_LEAST = 0.5
 GOAL_BLOCKS = 40
@@ -122,11 +124,12 @@ def _object_pixels(world: LockStep, item: ObjectPose) -> int:
 
 
 def _reach(world: LockStep, convention: ActionConvention, rng: np.random.Generator, number: int) -> Goal | None:
-    """The tool elsewhere, the cube where it was and clear of both."""
+    """The tool elsewhere but in view, the cube where it was and clear of both."""
     start = random_start(rng, convention)
     other = random_start(rng, convention).tool
+    shown = bool((other[:2] > TABLE_LOWER - IN_VIEW_M).all() and (other[:2] < TABLE_UPPER + IN_VIEW_M).all())
     clear = float(np.linalg.norm(other[:2] - np.asarray(start.cube.position[:2]))) > PUSH_AT_LEAST_M
-    if not clear or float(np.linalg.norm(other - start.tool)) < REACH_AT_LEAST_M + MARGIN_M:
+    if not shown or not clear or float(np.linalg.norm(other - start.tool)) < REACH_AT_LEAST_M + MARGIN_M:
         return None
     world.reset(convention, other, [start.cube])
     return _seen(world, "reach", number, start.tool, start.cube)

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 import torch
 
-from control.trained import Parts, TrainedModel, load_trained, new_parts, save_trained
+from control.trained import Parts, TrainedModel, load_trained, new_parts, quick_copy, save_trained
 from perception.checkpoint import save
 from perception.decoder import Decoder
 from robot.errors import CheckpointError
@@ -63,3 +63,22 @@ def test_untrained_parts_follow_the_seed() -> None:
     assert torch.equal(weights(parts(3)), weights(parts(3)))
     assert not torch.equal(weights(parts(3)), weights(parts(4)))
     assert isinstance(new_parts(CONFIG, DISCOUNT).decoder, Decoder)
+
+
+@pytest.mark.parametrize(("dtype", "near"), [(torch.float32, 0.0), (torch.bfloat16, 0.05)])
+def test_a_quick_copy_imagines_nearly_the_same_and_leaves_the_model_alone(dtype: torch.dtype, near: float) -> None:
+    made = parts()
+    quick = quick_copy(made, dtype)
+    rng = torch.Generator().manual_seed(0)
+    latent, goal = torch.randn((2, 5, CONFIG.latent), generator=rng)
+    proprio = torch.randn((5, CONFIG.proprio), generator=rng)
+    actions = torch.rand((5, 4, CONFIG.action), generator=rng)
+    with torch.inference_mode():
+        for before, after in zip(
+            [*made.model.rollout(latent, proprio, actions), made.critic(latent, proprio, goal)],
+            [*quick.model.rollout(latent, proprio, actions), quick.critic(latent, proprio, goal)],
+            strict=True,
+        ):
+            assert after.dtype == before.dtype == torch.float32, "the state itself is never rounded"
+            torch.testing.assert_close(after, before, atol=near, rtol=near)
+    assert {value.dtype for part in made.named().values() for value in part.state_dict().values()} == {torch.float32}

@@ -12,10 +12,10 @@ from perception.training import (
     ENCODE_BATCH,
     DecoderTraining,
     WorldModelTraining,
+    compute_dtype,
     encode_all,
     train_decoder,
     train_world_model,
-    training_dtype,
 )
 from perception.world_model import WorldModel
 from tests.perception.interrupted_training import alone
@@ -60,5 +60,5 @@ def test_the_decoder_learns_without_touching_the_latents(tmp_path: Path) -> None
 
 @pytest.mark.parametrize(("precision", "dtype"), [("bf16", torch.bfloat16), ("float32", torch.float32)])
 def test_precision_is_what_was_asked_for(precision: str, dtype: torch.dtype) -> None:
-    assert training_dtype(precision, CPU) is dtype  # type: ignore[arg-type]
-    assert training_dtype("auto", CPU) in (torch.bfloat16, torch.float32)
+    assert compute_dtype(precision, CPU) is dtype  # type: ignore[arg-type]
+    assert compute_dtype("auto", CPU) in (torch.bfloat16, torch.float32)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import msgspec
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from robot.action import PLANAR_PUSH, ActionConvention
@@ -44,7 +44,7 @@ def test_each_entry_moves_its_own_axis() -> None:
 
 
 def test_a_set_point_outside_the_bounds_is_brought_back_inside() -> None:
-    np.testing.assert_allclose(PLANAR_PUSH.target(np.array([0.9, -0.5, 0.3]), np.zeros(2)), [0.68, -0.23, 0.045])
+    np.testing.assert_allclose(PLANAR_PUSH.target(np.array([0.9, -0.5, 0.3]), np.zeros(2)), [0.69, -0.25, 0.045])
 
 
 @settings(max_examples=25, deadline=None)
@@ -56,8 +56,9 @@ def test_a_block_is_a_straight_line_in_time(kinematics: Kinematics, share: np.nd
     began_ns = 10**12 + 7
     waypoints = PLANAR_PUSH.block(kinematics, start, end, seed, began_ns)
     assert len(waypoints) == PLANAR_PUSH.waypoints + 1
-    step_ns = PLANAR_PUSH.block_ns // PLANAR_PUSH.waypoints
-    assert [waypoint.time_ns for waypoint in waypoints] == [began_ns + k * step_ns for k in range(6)]
+    times_ns = [began_ns + round(share * PLANAR_PUSH.block_s * 1e9) for share in np.linspace(0.0, 1.0, 6)]
+    assert [waypoint.time_ns for waypoint in waypoints] == times_ns
+    assert times_ns[-1] == began_ns + PLANAR_PUSH.block_ns
     for index, waypoint in enumerate(waypoints):
         pose = kinematics.forward(np.array(waypoint.positions))
         wanted = start + index / PLANAR_PUSH.waypoints * (end - start)
@@ -74,9 +75,26 @@ def test_a_block_out_of_reach_is_told(kinematics: Kinematics) -> None:
         PLANAR_PUSH.block(kinematics, start, away, seed, 0)
 
 
-def test_a_block_lasts_a_whole_number_of_frames_and_of_driver_periods() -> None:
-    assert PLANAR_PUSH.block_ns * 8 == 10**9
-    assert PLANAR_PUSH.block_ns % PLANAR_PUSH.waypoints == 0
+def test_blocks_come_a_whole_number_of_times_a_second() -> None:
+    rate = round(1 / PLANAR_PUSH.block_s)
+    assert abs(PLANAR_PUSH.block_ns * rate - 10**9) < rate
+
+
+@settings(max_examples=50, deadline=None)
+@given(shares, actions)
+@example(np.array([1.0, 1.0, 0.0]), np.array([-1.0, 1.0]))
+@example(np.array([1.0, 0.0, 0.0]), np.array([-1.0, 0.5]))
+@example(np.array([0.0, 1.0, 0.0]), np.array([1.0, -1.0]))
+def test_no_action_anywhere_asks_the_joints_for_more_than_they_can(
+    kinematics: Kinematics, share: np.ndarray, action: np.ndarray
+) -> None:
+    start = LOWER + share * (UPPER - LOWER)
+    seed = kinematics.inverse(PLANAR_PUSH.pose(start), kinematics.home)
+    waypoints = PLANAR_PUSH.block(kinematics, start, PLANAR_PUSH.target(start, action), seed, 0)
+    speeds = np.diff([waypoint.positions for waypoint in waypoints], axis=0) / (
+        PLANAR_PUSH.block_s / PLANAR_PUSH.waypoints
+    )
+    assert (np.abs(speeds) <= panda_spec().velocity).all()
 
 
 def test_a_convention_survives_json() -> None:

@@ -117,6 +117,9 @@ def test_through_real_processes(words: list[str], tmp_path: Path) -> None:
         (["--episodes", "0"], "--episodes must be at least 1, not 0"),
         (["--seed", "-1"], "--seed must be 0 or more, not -1"),
         (["--checkpoint", "/nowhere/model"], "/nowhere/model holds no checkpoint"),
+        (["--plot", "plot.txt"], "--plot plot.txt is no picture that can be written; end it in .png, .pdf, .svg"),
+        (["--plot", "/proc/plot.png"], "/proc/plot.png cannot be written"),
+        (["--json", "/dev/null/numbers.json"], "/dev/null/numbers.json cannot be written: Not a directory"),
     ],
 )
 def test_what_cannot_be_is_one_line(
@@ -125,7 +128,7 @@ def test_what_cannot_be_is_one_line(
     assert main([*words, *options]) == 1
     error = capsys.readouterr().err
     assert error.startswith("worldarm: ") and said in error and error.count("\n") == 1
-    assert not (tmp_path / "deep").exists()
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 
 def test_a_model_of_another_arm_is_refused(

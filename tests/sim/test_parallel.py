@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from robot.errors import Refused
 from sim.parallel import map_ordered
 
 
@@ -23,6 +24,16 @@ def test_a_failure_ends_it_with_its_own_error_after_what_came_before(processes: 
     assert [next(results), next(results)] == [2.0, 3.0]
     with pytest.raises(ValueError, match="math domain error"):
         next(results)
+
+
+def refuse(item: int) -> int:
+    raise Refused("too-fast", f"waypoint {item}")
+
+
+def test_a_refusal_comes_back_from_another_process_whole() -> None:
+    with pytest.raises(Refused, match=r"\(too-fast\): waypoint 3") as caught:
+        next(map_ordered(refuse, [3], 2))
+    assert (caught.value.reason, caught.value.detail) == ("too-fast", "waypoint 3")
 
 
 def test_several_processes_do_the_work_and_not_this_one() -> None:

@@ -46,7 +46,7 @@ def assert_same(root: Path, whole: Dataset) -> None:
 
 def test_it_makes_a_data_set_that_says_how_it_was_made(whole: Dataset) -> None:
     assert len(whole) == EPISODES and (whole.lengths == BLOCKS + 1).all()
-    assert whole.info.fps == 8
+    assert whole.info.fps == 7
     features = play_features("front", SIZE, SIZE, PLANAR_PUSH, video=False)
     whole.require(features)
     recipe = read_recipe(whole.info)

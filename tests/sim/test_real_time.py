@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+import numpy as np
+import pytest
+import torch
+
+from control.agent import Agent
+from control.trained import TrainedModel, new_parts
+from robot.action import PLANAR_PUSH
+from sim.lockstep import LockStep
+from sim.real_time import RealTime
+from sim.tasks import BUDGET_BLOCKS, Goal, make_goal
+from tests.sim.children import assert_gone, of_kind
+from tests.sim.untrained import NEVER, untrained_card
+
+
+@pytest.fixture(scope="module")
+def goals() -> Iterator[list[Goal]]:
+    world = LockStep(untrained_card().recipe.camera)
+    yield [make_goal(world, PLANAR_PUSH, "push", 0, number) for number in range(2)]
+    world.close()
+
+
+def agent(reached_blocks: float = NEVER) -> Agent:
+    """One that holds, and says done at once when `reached_blocks` is large."""
+    card = untrained_card(reached_blocks)
+    torch.manual_seed(0)
+    parts = new_parts(card.world_model, card.discount)
+    for part in parts.named().values():
+        part.eval().requires_grad_(False)
+    return Agent(TrainedModel(card, parts), "hold")
+
+
+def test_a_judge_beside_the_agent_sees_that_nothing_moved(goals: list[Goal]) -> None:
+    stage = RealTime(agent())
+    with stage:
+        started = [*of_kind("driver"), *of_kind("camera")]
+        episode = stage.run(goals[0])
+        assert stage.timing() == []
+    record = episode.record
+    assert record.goal == 0 and record.start_distance_m == goals[0].start_distance
+    for take in episode.takes:
+        assert take.distance_m == pytest.approx(goals[0].start_distance, abs=1.5e-3)
+    assert record.final_distance_m == pytest.approx(goals[0].start_distance, abs=1.5e-3)
+    assert not (record.success or record.declared or record.success_declared)
+    assert 0 < record.decisions == len(episode.takes) == len(record.decision_ms) <= BUDGET_BLOCKS
+    assert record.blocks == record.decisions - 1
+    # The agent saw the goal's start: the cube there, and a picture of the right size.
+    assert episode.outcome.first.shape == goals[0].picture.shape
+    assert len(started) == 2 and stage.timing()
+    assert_gone(started, 0.0)
+
+
+def test_one_goal_after_another_and_a_word_of_success_that_is_not_earned(goals: list[Goal]) -> None:
+    with RealTime(agent(1e9)) as stage:
+        for goal in goals:
+            episode = stage.run(goal)
+            record = episode.record
+            assert (record.goal, record.declared, record.success, record.success_declared) == (
+                goal.number,
+                True,
+                False,
+                False,
+            )
+            assert (record.decisions, record.blocks) == (2, 1)
+            tool = episode.takes[0].step.state[:3]
+            np.testing.assert_allclose(tool, goal.start_tool, atol=3e-3)
+
+
+def test_said_at_the_goal_it_is_a_success(goals: list[Goal]) -> None:
+    goal = goals[1]
+    there = msgspec.structs.replace(goal.start_object, position=goal.object.position)
+    solved = Goal("push", 1, goal.start_tool, there, goal.picture, goal.tool, goal.object)
+    assert np.linalg.norm(goal.start_tool[:2] - np.asarray(there.position[:2])) > 0.06, "they must not overlap"
+    with RealTime(agent(1e9)) as stage:
+        record = stage.run(solved).record
+    assert record.declared and record.success and record.success_declared
