@@ -124,8 +124,6 @@ class Agent:
         objective: Objective
         if self.method == "latent-distance":
             objective = LatentDistance(path=1.0)
-        elif self.method == "critic-only":
-            objective = WeightedSum([(1.0, CriticCost(parts.critic)), (ACTION_WEIGHT, ActionPenalty())])
         else:
             objective = WeightedSum([(1.0, CriticCost(parts.critic)), (ACTION_WEIGHT, ActionPenalty())])
         return Planner(parts.model, objective, config, parts.actor if self.method == "full" else None, self._seed)

@@ -53,6 +53,8 @@ class CriticCost:
 
     def __call__(self, rollout: Rollout, goal: Tensor) -> Tensor:
         """Return costs (S,)."""
+        if self.path == 0.0:
+            return -self.critic(rollout.latents[:, -1], rollout.proprio[:, -1], goal.expand(len(rollout.actions), -1))
         samples, steps = rollout.latents.shape[:2]
         cost = -self.critic(
             rollout.latents.flatten(0, 1), rollout.proprio.flatten(0, 1), goal.expand(samples * steps, -1)

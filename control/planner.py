@@ -79,21 +79,20 @@ class Planner:
         config = self._config
         mean = self._warm_start()
         spread = torch.full_like(mean, config.spread)
-        # What the actor proposes does not change between iterations, so it is imagined and judged once.
-        proposed = self._propose(latent, proprio, goal)
-        fixed_cost = self._objective(proposed, goal) if proposed is not None else torch.zeros(0)
-        drawn = config.samples - len(fixed_cost) - 1
+        proposed = round(config.samples * config.proposals) if self._actor is not None else 0
         best: Plan | None = None
+        kept: tuple[Tensor, Tensor] | None = None
         for _ in range(config.iterations):
-            noise = torch.randn((drawn, *mean.shape), generator=self._rng)
-            actions = torch.cat([mean[None], (mean + spread * noise).clamp(-1.0, 1.0)])
-            rollout = self._imagine(latent, proprio, actions)
+            noise = torch.randn((config.samples - proposed - 1, *mean.shape), generator=self._rng)
+            drawn = torch.cat([mean[None], (mean + spread * noise).clamp(-1.0, 1.0)])
+            # What the actor proposes does not change between iterations, so it is imagined and judged once.
+            rollout = self._imagine(latent, proprio, goal, drawn, proposed if kept is None else 0)
             cost = self._objective(rollout, goal)
             best = _better(best, rollout, cost)
-            if proposed is not None:
-                best = _better(best, proposed, fixed_cost)
-                actions, cost = torch.cat([actions, proposed.actions]), torch.cat([cost, fixed_cost])
-            mean, spread = self._refit(actions, cost)
+            count = len(drawn)
+            if kept is None:
+                kept = rollout.actions[count:], cost[count:]
+            mean, spread = self._refit(torch.cat([drawn, kept[0]]), torch.cat([cost[:count], kept[1]]))
         assert best is not None, "iterations is at least 1"
         self._last = best.actions
         return best
@@ -104,28 +103,29 @@ class Planner:
             return torch.zeros(self._config.horizon, self._model.config.action)
         return torch.cat([self._last[1:], self._last[-1:]])
 
-    def _propose(self, latent: Tensor, proprio: Tensor, goal: Tensor) -> Rollout | None:
-        """Return futures in which the actor draws each action in the imagined world, or None without an actor."""
-        config = self._config
-        count = round(config.samples * config.proposals)
-        if count == 0 or self._actor is None:
-            return None
-        latents, proprios, goals = latent.expand(count, -1), proprio.expand(count, -1), goal.expand(count, -1)
+    def _imagine(self, latent: Tensor, proprio: Tensor, goal: Tensor, actions: Tensor, proposed: int) -> Rollout:
+        """Return the futures under `actions` (S, T, A), and after them `proposed` ones in which the actor draws each
+        action in the imagined world."""
+        count = len(actions) + proposed
+        latents, proprios, goals = latent.expand(count, -1), proprio.expand(count, -1), goal.expand(proposed, -1)
         steps: list[tuple[Tensor, Tensor, Tensor]] = []
-        for _ in range(config.horizon):
-            mean, log_spread = self._actor(latents, proprios, goals)
-            noise = torch.randn(mean.shape, generator=self._rng)
-            noise[0] = 0.0  # one proposal is what the actor itself would do
-            action = (mean + log_spread.exp() * noise).clamp(-1.0, 1.0)
+        for step in range(actions.shape[1]):
+            action = actions[:, step]
+            if proposed > 0:
+                drawn = self._draw(latents[len(actions) :], proprios[len(actions) :], goals)
+                action = torch.cat([action, drawn])
             latents, proprios = self._model.predictor(latents, proprios, action)
             steps.append((latents, proprios, action))
-        imagined, felt, actions = (torch.stack(parts, dim=1) for parts in zip(*steps, strict=True))
-        return Rollout(latent, proprio, imagined, felt, actions)
+        imagined, felt, taken = (torch.stack(parts, dim=1) for parts in zip(*steps, strict=True))
+        return Rollout(latent, proprio, imagined, felt, taken)
 
-    def _imagine(self, latent: Tensor, proprio: Tensor, actions: Tensor) -> Rollout:
-        count = len(actions)
-        latents, proprios = self._model.rollout(latent.expand(count, -1), proprio.expand(count, -1), actions)
-        return Rollout(latent, proprio, latents, proprios, actions)
+    def _draw(self, latents: Tensor, proprios: Tensor, goals: Tensor) -> Tensor:
+        """Return one action (B, A) of the actor's for each state."""
+        assert self._actor is not None, "nothing is proposed without an actor"
+        mean, log_spread = self._actor(latents, proprios, goals)
+        noise = torch.randn(mean.shape, generator=self._rng)
+        noise[0] = 0.0  # one proposal is what the actor itself would do
+        return (mean + log_spread.exp() * noise).clamp(-1.0, 1.0)
 
     def _refit(self, actions: Tensor, cost: Tensor) -> tuple[Tensor, Tensor]:
         """Return the next mean and spread (T, A)."""
