@@ -45,7 +45,7 @@ def go(client: Client, target: Vector, yaw: float = 0.0, gripper_width: float = 
     ("target", "yaw", "gripper_width"),
     [
         ((0.42, 0.10, 0.25), 0.0, 0.0),  # above
-        ((0.38, 0.25, 0.045), 0.0, 0.0),  # at the right height, but outside
+        ((0.38, 0.30, 0.045), 0.0, 0.0),  # at the right height, but outside
         ((0.36, -0.10, 0.045), 0.6, 0.04),  # inside, but turned and with the gripper open
     ],
 )

@@ -12,6 +12,7 @@ from control.check_process import table
 from control.trained import load_trained
 from perception.checkpoint import CARD_FILE, WEIGHTS_FILE, Gate
 from sim.play_process import play
+from sim.view import FRONT_EYE
 from tests.commands import worldarm
 from tests.control.conftest import Run
 from worldarm import main
@@ -77,7 +78,7 @@ def edited(run: Run, root: Path, edit: Callable[[dict[str, Any]], object]) -> Pa
     [
         (lambda made: made.update(arm="ur5e"), "trained on the arm 'panda-sim', not 'ur5e'"),
         (lambda made: made["camera"].update(focal=[99.0, 99.0]), "has focal lengths (99.0, 99.0) px"),
-        (lambda made: made["camera"].update(position=[1.14, 0.1, 0.76]), "stands 10.0 cm from where"),
+        (lambda made: made["camera"].update(position=[FRONT_EYE[0], FRONT_EYE[1] + 0.1, FRONT_EYE[2]]), "stands 10.0 cm from where"),
         (lambda made: made["action"].update(scale_m=0.04), "means something else (it differs in scale_m)"),
         (lambda made: made["action"].update(block_s=0.25, waypoints=9), "(it differs in block_s, waypoints)"),
         (lambda made: made["state_names"].reverse(), "its state is setpoint.z, setpoint.y"),

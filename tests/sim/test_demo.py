@@ -11,6 +11,7 @@ import av
 import cv2
 import pytest
 
+from robot.action import PLANAR_PUSH
 from sim.contact_sheet import THUMB
 from sim.demo import LINGER_FRAMES
 from sim.film import HEIGHT, WIDTH
@@ -65,7 +66,7 @@ def test_the_film_has_a_frame_a_decision(shown: Shown) -> None:
     assert decided is not None and 10 <= int(decided[1]) <= 40
     with av.open(str(shown.output / "goal-01.mp4")) as container:
         stream = container.streams.video[0]
-        assert (stream.width, stream.height, stream.average_rate) == (WIDTH, HEIGHT, 8)
+        assert (stream.width, stream.height, stream.average_rate) == (WIDTH, HEIGHT, round(1 / PLANAR_PUSH.block_s))
         assert sum(1 for _ in container.decode(stream)) == int(decided[1]) + LINGER_FRAMES
 
 
