@@ -7,10 +7,10 @@ broken, costs an answer and never the loop.
 
 from __future__ import annotations
 
-import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,8 @@ import zmq
 
 from robot import sockets
 from robot.addresses import COMMAND, STATE
-from robot.arm import Arm, HasScene, ObjectPose, Reading
+from robot.arm import Arm, HasScene
+from robot.arm_faults import arm_faults, read
 from robot.clock import Pacer, PaceReport
 from robot.errors import ArmError, ConfigurationError, Refused, WireError
 from robot.inbox import MAX_REQUEST_BYTES, Inbox, Request
@@ -35,7 +36,6 @@ from robot.messages import (
     ReleaseLease,
     RenewLease,
     Reset,
-    SceneState,
     Spec,
     SpecRequest,
     Stop,
@@ -44,6 +44,7 @@ from robot.messages import (
     encode,
 )
 from robot.modes import Mode, ModeMachine
+from robot.scene_desk import SceneDesk
 from robot.servo import Servo
 
 STATE_TOPIC = b"state"
@@ -54,15 +55,10 @@ REQUEST_SHARE = 0.25
 """Share of a period after which no further request is taken up in this tick."""
 MAX_WAYPOINTS = 64
 """In one command; checking each takes some 15 µs of a tick, and 64 are seconds of motion."""
-SCENE_TICKS = 5
 SHUTDOWN_S = 2.0
-SILENCE_S = 0.25
-"""An arm whose newest reading is older than this has lost its link, whatever it says."""
 STILL = 0.02
 """rad/s; an arm that measures slower than this on every joint stands still."""
 MAX_REASON_LENGTH = 200
-OBJECT_RANGE = 10.0
-"""m from the base, on each axis; an object further out is a mistake."""
 
 _PUBLISH_QUEUE = 250
 
@@ -76,15 +72,13 @@ class Driver:
 
     def __init__(self, arm: Arm, state_address: str = STATE, command_address: str = COMMAND) -> None:
         self._arm = arm
-        self._scene = arm if isinstance(arm, HasScene) else None
-        self._objects: tuple[ObjectPose, ...] = ()
+        self._scene = SceneDesk(arm) if isinstance(arm, HasScene) else None
         self._servo = Servo(arm.spec)
         self._leases = LeaseDesk()
         self._modes = ModeMachine()
         self._finishing = False
+        self._mute = False
         self._tick = 0
-        self._epoch = 0
-        self._published_epoch = -1
         self._sent = 0
         self._handlers: dict[type[Any], Callable[[Any], Body]] = {
             SpecRequest: self._tell_spec,
@@ -114,8 +108,12 @@ class Driver:
 
     @property
     def at_rest(self) -> bool:
-        """Whether the arm stands still, as commanded and as last measured; for use once `run` has begun."""
-        return self._set_point.at_rest and max(map(abs, self._reading.velocities)) < STILL
+        """Whether the arm stands still, as commanded and as last measured; for use once `run` has begun.
+
+        In a fault, when it can no longer be measured, as commanded.
+        """
+        still = self._modes.mode is Mode.FAULT or max(map(abs, self._reading.velocities)) < STILL
+        return self._set_point.at_rest and still
 
     def finish(self) -> None:
         """Ask the loop to bring the arm to rest and end; may be called from a signal handler."""
@@ -125,17 +123,19 @@ class Driver:
         """Run until `finish` or for `duration_s`, then ramp to rest, park and close; return the loop's timing.
 
         `ready` is called once, when the arm is enabled and the loop is about to begin. Raises `ArmError` when the
-        arm does not start, or starts outside its limits: nothing has moved then. An arm that fails later
-        leaves the loop running in the mode fault.
+        arm does not start, or starts outside its limits: nothing has moved then. An arm that fails later, with
+        whatever exception, is ramped to rest if it still takes set-points, and leaves the loop running in the mode
+        fault.
         """
         with ExitStack() as way_out:
             way_out.callback(self._context.term)
             way_out.callback(self._publisher.close)
             way_out.callback(self._inbox.close)
-            way_out.callback(self._arm.close)
-            self._arm.start()
-            way_out.callback(self._park)
-            self._engage_first(self._arm.read())
+            way_out.callback(self._leave, self._arm.close)
+            with arm_faults(but=ConfigurationError):
+                self._arm.start()
+            way_out.callback(self._leave, self._arm.park)
+            self._engage_first()
             if ready is not None:
                 ready()
             return self._loop(duration_s)
@@ -150,60 +150,61 @@ class Driver:
             while not self._finishing and (end_ns is None or time.monotonic_ns() < end_ns):
                 self._run_tick(period_s)
                 pacer.wait()
-            return pacer.report()
-        finally:
-            # Also on the way out of a defect: the arm is brought to rest before it is left alone.
-            self._come_to_rest(pacer, period_s)
+            self._finishing = True
+            if self._modes.mode is not Mode.FAULT:
+                self._halt("the driver is shutting down")
+            for _ in self._until_rest(pacer):
+                self._run_tick(period_s)
+            self._publish()
+        except BaseException:
+            # A defect must not leave the arm in motion; wherever in a tick it lies, this much of one is left.
+            self._servo.hold()
+            pacer.wait()  # this period may have had its set-point already
+            for _ in self._until_rest(pacer):
+                self._read()
+                self._advance(time.monotonic_ns())
+            raise
+        return pacer.report()
 
     def _run_tick(self, period_s: float) -> None:
         self._read()
         self._serve(time.monotonic_ns() + round(REQUEST_SHARE * period_s * 1e9))
         self._watch(time.monotonic_ns())
-        # Taken at the instant of the reading: the write below moves a simulated world on.
-        self._objects = () if self._scene is None else self._scene.objects()
+        self._look()
         self._advance(time.monotonic_ns())
         self._publish()
         self._tick += 1
 
-    def _come_to_rest(self, pacer: Pacer, period_s: float) -> None:
-        self._finishing = True
-        if self._modes.mode is not Mode.FAULT:
-            self._halt("the driver is shutting down")
+    def _until_rest(self, pacer: Pacer) -> Iterator[None]:
+        """One turn a period until the arm is at rest, takes no more set-points, or has had its time."""
         deadline = time.monotonic() + SHUTDOWN_S
-        while self._modes.mode is not Mode.FAULT and not self.at_rest and time.monotonic() < deadline:
-            self._run_tick(period_s)
+        while not self._mute and not self.at_rest and time.monotonic() < deadline:
+            yield
             pacer.wait()
-        self._publish()
 
-    def _park(self) -> None:
+    def _leave(self, call: Callable[[], None]) -> None:
+        """Make one of the arm's last two calls."""
         try:
-            self._arm.park()
+            with arm_faults():
+                call()
         except ArmError:
             # An arm that has failed already may well fail here; that it did is in `fault`.
             if self._modes.mode is not Mode.FAULT:
                 raise
 
-    def _engage_first(self, reading: Reading) -> None:
+    def _engage_first(self) -> None:
         """Take over where the arm stands, so that the first set-point is the measured position."""
-        _check_reading(reading, self._arm.spec.dof)
-        self._reading = reading
-        self._servo.engage(np.array(reading.positions), reading.gripper_width)
+        self._reading = read(self._arm)
+        self._servo.engage(np.array(self._reading.positions), self._reading.gripper_width)
         self._set_point = self._servo.tick(time.monotonic_ns())
 
     def _read(self) -> None:
         if self._modes.mode is Mode.FAULT:
             return
-        asked_ns = time.monotonic_ns()
         try:
-            reading = self._arm.read()
-            _check_reading(reading, self._arm.spec.dof)
-            # Against the instant before the call: a process that was paused in between has not lost its arm.
-            if asked_ns - reading.time_ns > SILENCE_S * 1e9:
-                raise ArmError(f"the arm has not reported for {(asked_ns - reading.time_ns) * 1e-9:.2f} s")
+            self._reading = read(self._arm)
         except ArmError as error:
             self._fail(error)
-        else:
-            self._reading = reading
 
     def _serve(self, until_ns: int) -> None:
         for _ in range(REQUESTS_A_TICK):
@@ -221,13 +222,27 @@ class Driver:
             self._servo.hold()
             self._modes.to(Mode.HOLDING, f"the lease of {holder} lapsed: nothing came from it in time")
 
+    def _look(self) -> None:
+        """Take the objects in at the instant of the reading: the write that follows moves a simulated world on."""
+        if self._scene is None or self._modes.mode is Mode.FAULT:
+            return
+        try:
+            self._scene.look()
+        except ArmError as error:
+            self._fail(error)
+
     def _advance(self, now_ns: int) -> None:
-        if self._modes.mode is Mode.FAULT:
+        """Write the next set-point; in a fault those of the ramp to rest, unseen, while the arm takes them."""
+        if self._mute or (self._modes.mode is Mode.FAULT and self._set_point.at_rest):
             return
         self._set_point = self._servo.tick(now_ns)
         try:
-            self._arm.write(self._set_point.governed, self._set_point.gripper_width)
+            with arm_faults():
+                self._arm.write(self._set_point.governed, self._set_point.gripper_width)
         except ArmError as error:
+            self._mute = True
+            # Whatever the arm does now, it is no longer commanded to move.
+            self._set_point = replace(self._set_point, velocity=np.zeros_like(self._set_point.velocity))
             self._fail(error)
 
     def _publish(self) -> None:
@@ -252,16 +267,9 @@ class Driver:
         self._publisher.send_multipart([STATE_TOPIC, self._encode(state)], zmq.NOBLOCK)
         if self._scene is None or faulty:
             return
-        if self._tick % SCENE_TICKS == 0 or self._epoch != self._published_epoch:
-            scene = SceneState(
-                time_ns=reading.time_ns,
-                epoch=self._epoch,
-                joints=reading.positions,
-                gripper_width=reading.gripper_width,
-                objects=self._objects,
-            )
+        scene = self._scene.news(reading, self._tick)
+        if scene is not None:
             self._publisher.send_multipart([SCENE_TOPIC, self._encode(scene)], zmq.NOBLOCK)
-            self._published_epoch = self._epoch
 
     def _halt(self, reason: str) -> None:
         """Drop everything, ramp to rest, and stay stopped."""
@@ -275,7 +283,8 @@ class Driver:
     def _fail(self, error: ArmError) -> None:
         self._servo.hold()
         self._leases.revoke()
-        self._modes.to(Mode.FAULT, str(error))
+        if self._modes.mode is not Mode.FAULT:  # the first reason is the one to mend
+            self._modes.to(Mode.FAULT, str(error))
 
     def _encode(self, body: Body) -> bytes:
         self._sent += 1
@@ -358,16 +367,11 @@ class Driver:
             raise Refused("no-scene", f"{self._arm.spec.name} is not simulated; place the objects by hand")
         self._refuse_when_unable()
         self._leases.check(body.token, time.monotonic_ns())
-        for item in body.objects:
-            if max(map(abs, item.position)) > OBJECT_RANGE:
-                raise Refused("out-of-workspace", f"{item.name} would be more than {OBJECT_RANGE:g} m away")
-            if abs(math.hypot(*item.orientation) - 1.0) > 1e-3:
-                raise Refused("malformed", f"the orientation of {item.name} is not a unit quaternion (x, y, z, w)")
         try:
             self._scene.place(body.objects)
-        except ConfigurationError as error:
-            raise Refused("unknown-object", str(error)) from error
-        self._epoch += 1
+        except ArmError as error:
+            self._fail(error)
+            self._refuse_when_unable()
         return Done()
 
     def _refuse_when_unable(self) -> None:
@@ -376,11 +380,3 @@ class Driver:
         if self._modes.mode is Mode.STOPPED:
             way_out = "" if self._finishing else "; send a reset first"
             raise Refused("stopped", self._modes.reason + way_out)
-
-
-def _check_reading(reading: Reading, dof: int) -> None:
-    """Raise `ArmError` unless the reading has `dof` joints and finite numbers only."""
-    if len(reading.positions) != dof or len(reading.velocities) != dof:
-        raise ArmError(f"the arm reported {len(reading.positions)} joints where its specification has {dof}")
-    if not math.isfinite(sum(reading.positions) + sum(reading.velocities) + reading.gripper_width):
-        raise ArmError("the arm reported a number that is not finite")

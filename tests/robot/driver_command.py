@@ -43,7 +43,8 @@ class DriverProcess:
             "scene = tests.robot.kinematic_arm:make_scene\n"
         )
         self.diary = folder / "diary"
-        options = msgspec.structs.replace(options or Options(), diary=str(self.diary))
+        self.written = folder / "written"
+        options = msgspec.structs.replace(options or Options(), diary=str(self.diary), written=str(self.written))
         address = msgspec.json.encode(options).decode()
         self.process = subprocess.Popen(
             [sys.executable, __file__, arm, address, state, command, str(duration_s or ""), "realtime" * realtime],

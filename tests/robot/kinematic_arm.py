@@ -3,7 +3,10 @@ one cube. Its address is a JSON object of `Options`."""
 
 from __future__ import annotations
 
+import os
+import signal
 import time
+from pathlib import Path
 
 import msgspec
 import numpy as np
@@ -17,14 +20,25 @@ LAG = 0.6
 
 
 class Options(msgspec.Struct, forbid_unknown_fields=True):
-    """How this arm behaves: where it starts, and after how many reads or writes, if any, it fails and how."""
+    """How this arm behaves: where it starts, and after how many reads or writes, if any, it fails and how.
+
+    in_motion: count them only once a joint has been commanded to move at 0.5 rad/s. foreign: fail with errors that
+    are not worldarm's. interrupts: Ctrl-C comes at the moment at which a read fails. diary, written: files that get
+    what is called and, at the end, every set-point taken.
+    """
 
     start: tuple[float, ...] = ()
     read_fails_after: int = 0
     write_fails_after: int = 0
     silent_after: int = 0
     not_finite_after: int = 0
+    objects_fail_after: int = 0
+    objects_absurd_after: int = 0
+    in_motion: bool = False
+    foreign: bool = False
+    interrupts: bool = False
     diary: str = ""
+    written: str = ""
 
 
 class KinematicArm:
@@ -39,6 +53,11 @@ class KinematicArm:
         self._reads = 0
         self._writes = 0
         self._time_ns = 0
+        self._counting = not options.in_motion
+        self._taken: list[list[float]] = []
+
+    def _error(self, text: str) -> Exception:
+        return OSError(text) if self._options.foreign else ArmError(text)
 
     def _note(self, text: str) -> None:
         if self._options.diary:
@@ -49,9 +68,11 @@ class KinematicArm:
         self._note("start")
 
     def read(self) -> Reading:
-        self._reads += 1
+        self._reads += self._counting
         if 0 < self._options.read_fails_after < self._reads:
-            raise ArmError("the cable was pulled")
+            if self._options.interrupts:
+                os.kill(os.getpid(), signal.SIGINT)
+            raise self._error("the cable was pulled")
         if not 0 < self._options.silent_after < self._reads:
             self._time_ns = time.monotonic_ns()
         positions = tuple(self._position.tolist())
@@ -60,9 +81,13 @@ class KinematicArm:
         return Reading(self._time_ns, positions, tuple(self._velocity.tolist()), self._gripper)
 
     def write(self, positions: Vector, gripper_width: float) -> None:
-        self._writes += 1
+        self._writes += self._counting
         if 0 < self._options.write_fails_after < self._writes:
-            raise ArmError("a joint is too hot")
+            self._note("refused")
+            raise self._error("a joint is too hot")
+        if self._taken and np.abs(positions - self._taken[-1]).max() * self.spec.rate_hz > 0.5:
+            self._counting = True
+        self._taken.append(positions.tolist())
         step = LAG * (positions - self._position)
         self._velocity = step * self.spec.rate_hz
         self._position = self._position + step
@@ -72,6 +97,8 @@ class KinematicArm:
         self._note(f"park at {np.abs(self._velocity).max():.4f} rad/s")
 
     def close(self) -> None:
+        if self._options.written:
+            Path(self._options.written).write_bytes(msgspec.json.encode(self._taken))
         self._note("close")
 
 
@@ -83,6 +110,10 @@ class KinematicArmWithScene(KinematicArm):
         self._cube = ObjectPose("cube", (0.5, 0.0, 0.02), (0.0, 0.0, 0.0, 1.0))
 
     def objects(self) -> tuple[ObjectPose, ...]:
+        if 0 < self._options.objects_fail_after < self._reads:
+            raise self._error("the camera above the table is gone")
+        if 0 < self._options.objects_absurd_after < self._reads:
+            return (object(),)  # type: ignore[return-value]
         return (self._cube,)
 
     def place(self, objects: tuple[ObjectPose, ...]) -> None:

@@ -1,0 +1,106 @@
+"""An arm that fails in mid-motion, in whatever way, is brought to rest as long as it takes set-points."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from robot.client import Client
+from robot.messages import JointState
+from robot.subscription import Subscription
+from tests.robot.driver_checks import SPEC, assert_no_jump, away, move, now
+from tests.robot.driver_command import DriverProcess, until
+from tests.robot.kinematic_arm import Options
+
+
+def fast(**options: int | bool) -> Options:
+    """Failures that begin in mid-motion."""
+    return Options(in_motion=True, **options)  # type: ignore[arg-type]
+
+
+@contextmanager
+def in_motion(process: DriverProcess) -> Iterator[Client]:
+    """The last joint is on its way, at up to 1 rad/s."""
+    with process.client(1.0) as client:
+        client.acquire("agent", 5.0)
+        move(client, away(6, 1.0, 1.5))
+        yield client
+
+
+def assert_ramped(process: DriverProcess) -> None:
+    """Assert that the set-points that the arm took came to rest, within limits, from mid-motion."""
+    taken = np.array(json.loads(process.written.read_text()))
+    velocity = np.diff(taken, axis=0) * SPEC.rate_hz
+    gain = np.abs(np.diff(velocity, axis=0))
+    assert np.abs(velocity).max() > 0.5
+    assert (gain <= np.asarray(SPEC.acceleration) / SPEC.rate_hz * 1.02 + 1e-6).all()
+    assert np.abs(velocity[-1]).max() < 0.05
+    assert abs(taken[-1, 6] - SPEC.home[6]) < 0.9, "it went on to its goal"
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (fast(read_fails_after=10), "the cable was pulled"),
+        (fast(read_fails_after=10, foreign=True), "OSError: the cable was pulled"),
+        (fast(silent_after=1), "has not reported for"),
+        (fast(not_finite_after=10), "not finite"),
+        (fast(objects_fail_after=10, foreign=True), "OSError: the camera above the table is gone"),
+    ],
+)
+def test_an_arm_that_is_no_longer_seen_is_ramped_to_rest(tmp_path: Path, options: Options, words: str) -> None:
+    with DriverProcess(tmp_path, options) as process:
+        with Subscription(process.state, b"state", JointState, 5000) as states:
+            states.wait(10.0)
+            with in_motion(process) as client:
+                until(lambda: now(client).mode == "fault")
+                until(lambda: max(map(abs, now(client).governed_velocity)) == 0.0)
+                assert words in now(client).reason
+            states.drain()
+            seen = list(states.history)
+        status, out, err = process.end()
+    assert (status, err) == (130, "")
+    assert "ended in a fault" in out
+    assert_no_jump(seen)
+    fault = next(index for index, state in enumerate(seen) if state.mode == "fault")
+    assert abs(seen[fault].governed_velocity[6]) > 0.1, "the fault came in mid-motion"
+    assert_ramped(process)
+
+
+def test_an_arm_that_fails_on_the_way_out_is_ramped_to_rest_before_it_is_left(tmp_path: Path) -> None:
+    with DriverProcess(tmp_path, fast(read_fails_after=10, interrupts=True)) as process, in_motion(process):
+        status, out, err = process.wait()
+    assert (status, err) == (130, "")
+    assert "ended in a fault" in out
+    assert_ramped(process)
+
+
+@pytest.mark.parametrize("foreign", [False, True])
+def test_an_arm_that_takes_no_set_points_is_sent_no_more(tmp_path: Path, foreign: bool) -> None:
+    with DriverProcess(tmp_path, fast(write_fails_after=10, foreign=foreign)) as process:
+        with in_motion(process) as client:
+            until(lambda: now(client).mode == "fault")
+            state = now(client)
+            later = client.state_near(state.time_ns + 100_000_000, timeout_s=5.0)
+        status, _, err = process.end()
+    assert (status, err) == (130, "")
+    assert "a joint is too hot" in later.reason
+    assert later.governed_velocity == (0.0,) * SPEC.dof
+    assert process.diary.read_text().splitlines().count("refused") == 1
+
+
+def test_a_defect_that_stays_does_not_keep_the_arm_from_coming_to_rest(tmp_path: Path) -> None:
+    """A scene that cannot be encoded breaks the publishing of every tick."""
+    with DriverProcess(tmp_path, fast(objects_absurd_after=10)) as process, in_motion(process):
+        status, _, err = process.wait()
+    assert status == 1
+    assert "TypeError" in err
+    parked, closed = process.diary.read_text().splitlines()[-2:]
+    assert float(parked.split()[2]) < 0.02
+    assert closed == "close"
+    assert_ramped(process)
