@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 
@@ -25,7 +25,7 @@ def driver(
 ) -> None:
     """Run one arm, simulated or real, for whoever has the lease.
 
-    Ctrl-C brings the arm to rest and parks it, and so does SIGTERM.
+    Ctrl-C brings the arm to rest and parks it, and so do SIGTERM and a terminal that is closed (SIGHUP).
 
     Args:
         arm: name of the arm, as installed packages offer it.
@@ -39,7 +39,8 @@ def driver(
         ConfigurationError: an unknown arm, an address that is not loopback, or a wish the system does not grant.
         AddressInUse: another process holds one of the addresses.
         ArmError: the arm cannot start, or ended in a fault.
-        KeyboardInterrupt: a signal came, and the arm is parked.
+        KeyboardInterrupt: Ctrl-C came, and the arm is parked.
+        SystemExit: another signal came, and the arm is parked; the status is 128 and the signal's number.
     """
     if duration_s is not None and not 0 < duration_s < float("inf"):
         raise ConfigurationError(f"--duration-s must be more than 0, not {duration_s:g}")
@@ -55,22 +56,26 @@ def driver(
             flush=True,
         )
 
-    with _interruptible(engine.finish) as interrupted:
+    with _interruptible(engine.finish) as came:
         try:
             report = engine.run(duration_s, ready)
         finally:
             gc.unfreeze()
-    if engine.fault:
-        end = "ended in a fault"
-    elif engine.at_rest:
-        end = "at rest and parked"
-    else:
-        end = f"parked, but the arm was still moving {SHUTDOWN_S:g} s after it was told to rest"
-    print(f"driver: {end}; loop: {report}", flush=True)
-    if interrupted():
-        raise KeyboardInterrupt
+    if signal.SIGHUP not in came:  # else no one is left to read it, and writing to a closed terminal fails
+        print(f"driver: {_ending(engine)}; loop: {report}", flush=True)
+    if came:
+        raise KeyboardInterrupt if came[0] == signal.SIGINT else SystemExit(128 + came[0])
     if engine.fault:
         raise ArmError(f"the arm ended in a fault: {engine.fault}")
+
+
+def _ending(engine: Driver) -> str:
+    """How the arm was left, in words."""
+    if engine.fault:
+        return "ended in a fault"
+    if engine.at_rest:
+        return "at rest and parked"
+    return f"parked, but the arm was still moving {SHUTDOWN_S:g} s after it was told to rest"
 
 
 def _go_first() -> None:
@@ -85,8 +90,8 @@ def _go_first() -> None:
 
 
 @contextmanager
-def _interruptible(finish: Callable[[], None]) -> Iterator[Callable[[], bool]]:
-    """Turn SIGINT and SIGTERM into a call of `finish`, as often as they come, and tell afterwards whether one did.
+def _interruptible(finish: Callable[[], None]) -> Iterator[Sequence[int]]:
+    """Turn SIGINT, SIGTERM and SIGHUP into a call of `finish`, as often as they come, and yield those that came.
 
     A signal must not raise here: in the middle of a tick it would leave the arm without its ramp to rest.
     """
@@ -96,9 +101,12 @@ def _interruptible(finish: Callable[[], None]) -> Iterator[Callable[[], bool]]:
         came.append(number)
         finish()
 
-    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # `nohup` asks that a closed terminal be outlived
+        numbers.append(signal.SIGHUP)
+    before = {number: signal.signal(number, note) for number in numbers}
     try:
-        yield lambda: bool(came)
+        yield came
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,10 @@ from tests.robot.driver_checks import assert_no_jump, away, move, now
 from tests.robot.driver_command import DriverProcess, until
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_in_mid_motion_brings_the_arm_to_rest_before_it_is_parked(tmp_path: Path, number: int) -> None:
+@pytest.mark.parametrize(("number", "ends"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_a_signal_in_mid_motion_brings_the_arm_to_rest_before_it_is_parked(
+    tmp_path: Path, number: int, ends: int
+) -> None:
     with DriverProcess(tmp_path) as process:
         with process.client(1.0) as client, Subscription(process.state, b"state", JointState, 1000) as states:
             client.acquire("agent", 5.0)
@@ -23,8 +26,8 @@ def test_a_signal_in_mid_motion_brings_the_arm_to_rest_before_it_is_parked(tmp_p
             status, out, err = process.end(number)
             states.drain()
             seen = list(states.history)
-        assert (status, err) == (130, "")
-        assert "% on time" in out
+        assert (status, err) == (ends, "")
+        assert ("% on time" in out) == (number != signal.SIGHUP)  # a closed terminal takes no more words
         assert_no_jump(seen)
         assert (seen[-1].mode, seen[-1].reason) == ("stopped", "the driver is shutting down")
         assert max(map(abs, seen[-1].governed_velocity)) == 0.0
@@ -32,6 +35,19 @@ def test_a_signal_in_mid_motion_brings_the_arm_to_rest_before_it_is_parked(tmp_p
         assert parked.startswith("park at ")
         assert float(parked.split()[2]) < 0.02
         assert closed == "close"
+
+
+def test_a_driver_under_nohup_outlives_its_terminal(tmp_path: Path) -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # inherited, as nohup has it
+    try:
+        process = DriverProcess(tmp_path)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    with process, process.client() as client:
+        process.process.send_signal(signal.SIGHUP)
+        time.sleep(0.2)
+        assert now(client).mode == "idle"
+        assert process.end()[0] == 130
 
 
 def test_a_bounded_run_ends_by_itself(tmp_path: Path) -> None:
