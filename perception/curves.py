@@ -11,6 +11,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from perception.trainer import History
+from robot.output import whole
 
 SMOOTHING = 0.1
 
@@ -28,8 +29,8 @@ def draw_curves(histories: dict[str, History], path: Path) -> None:
         axis.grid(alpha=0.3)
         axis.legend(fontsize=8)
     figure.tight_layout()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=110)
+    with whole(path) as beside:
+        figure.savefig(beside, dpi=110)
     plt.close(figure)
 
 

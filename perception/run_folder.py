@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from robot.errors import CheckpointError
+from robot.output import whole
 
 RUN_FILE = "run.json"
 RESUME_SUFFIX = ".resume"
@@ -36,10 +37,8 @@ def claim_run(folder: Path, parts: Mapping[str, Settings]) -> None:
                 f"{folder} holds the {part} of a run with other settings ({'; '.join(changed)}); "
                 "give the same to go on with it, or another --run folder to begin anew"
             )
-    folder.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(RUN_FILE + ".tmp")
-    beside.write_text(json.dumps({part: dict(settings) for part, settings in parts.items()}, indent=2) + "\n")
-    beside.replace(path)
+    with whole(path) as beside:
+        beside.write_text(json.dumps({part: dict(settings) for part, settings in parts.items()}, indent=2) + "\n")
 
 
 def _read(path: Path) -> dict[str, dict[str, str | int | float]]:

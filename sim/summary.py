@@ -12,6 +12,7 @@ import matplotlib.pyplot as plt
 import msgspec
 import numpy as np
 
+from robot.output import whole
 from sim.episode import EpisodeRecord
 from sim.wilson import wilson
 
@@ -128,8 +129,8 @@ def draw_summaries(summaries: Sequence[Summary], path: Path) -> None:
     curves.grid(alpha=0.3)
     curves.legend(fontsize=8)
     figure.tight_layout()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=120)
+    with whole(path) as beside:
+        figure.savefig(beside, dpi=120)
     plt.close(figure)
 
 
