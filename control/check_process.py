@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from control.doctor import HELD_OUT_SHARE, examine, verdict
 from control.trained import load_trained
 from perception.checkpoint import Card, Gate
-from perception.frame_cache import FrameCache, open_cache
+from perception.frame_cache import FrameCache, kept_aside, open_cache
 from perception.training import encode_all
 from robot.dataset.reader import Dataset
 from robot.errors import CheckpointError, DatasetError
@@ -22,6 +23,14 @@ from robot.recipe import RecordingRecipe, read_recipe
 
 # Of other data than the model learnt from, none was seen, so more can be spared to judge by.
 OTHER_DATA_SHARE = 0.25
+
+
+class Kinship(Enum):
+    """What data are to a model."""
+
+    SAME = "the data it learnt from"
+    SERIES = "the data it learnt from, with more or fewer episodes"
+    OTHER = "data it did not learn from"
 
 
 def check(
@@ -34,7 +43,8 @@ def check(
     """Measure whether a checkpoint can be planned with, on a data set of the same arm, camera and actions.
 
     Prints each gate with its figure and threshold, then "plannable" or the reasons why not. On the data that the model
-    learnt from, only the episodes that training kept aside are judged. The exit status is 0 when plannable, 1 when not.
+    learnt from, only the episodes that training kept aside, or that were added since, are judged. The exit status is 0
+    when plannable, 1 when not.
     """
     trained = load_trained(checkpoint)
     source = Dataset.open(dataset)
@@ -46,9 +56,8 @@ def check(
     if not bool(torch.isfinite(latents).all()):
         raise CheckpointError(f"{checkpoint} sees numbers that are not finite in {dataset}; train anew")
     gates = examine(trained.parts, frames, latents, fit, judge)
-    known = frames.fingerprint == trained.card.provenance.dataset_fingerprint
     print(
-        f"{checkpoint} on {dataset} ({'the data it learnt from' if known else 'data it did not learn from'}): "
+        f"{checkpoint} on {dataset} ({_kinship(trained.card, frames).value}): "
         f"probes fitted on {len(fit)} episodes, judged on {len(judge)} others"
     )
     print(table(gates))
@@ -78,9 +87,27 @@ def require_recipe(card: Card, recipe: RecordingRecipe, dataset: Path) -> None:
 
 
 def split(card: Card, frames: FrameCache) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the episodes to fit probes on and those to judge on. Raises `DatasetError` for too few."""
-    known = frames.fingerprint == card.provenance.dataset_fingerprint
-    return frames.split(HELD_OUT_SHARE if known else OTHER_DATA_SHARE)
+    """Return the episodes to fit probes on and those to judge on, none of which the model learnt from.
+
+    Raises `DatasetError` for too few.
+    """
+    kinship = _kinship(card, frames)
+    if kinship is not Kinship.SERIES:
+        return frames.split(HELD_OUT_SHARE if kinship is Kinship.SAME else OTHER_DATA_SHARE)
+    episodes = card.provenance.episodes
+    learnt = episodes - kept_aside(episodes, HELD_OUT_SHARE)
+    if len(frames.starts) <= learnt:
+        raise DatasetError(
+            f"the data set has {len(frames.starts)} of the {learnt} episodes that the model learnt from and no others; "
+            "record more, or judge it on other data"
+        )
+    return np.arange(learnt), np.arange(learnt, len(frames.starts))
+
+
+def _kinship(card: Card, frames: FrameCache) -> Kinship:
+    if frames.fingerprint == card.provenance.dataset_fingerprint:
+        return Kinship.SAME
+    return Kinship.SERIES if frames.series == card.provenance.series else Kinship.OTHER
 
 
 def table(gates: Sequence[Gate]) -> str:

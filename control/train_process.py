@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import math
 import platform
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -36,6 +36,7 @@ from perception.training import (
 from perception.world_model import WorldModelConfig
 from robot.dataset.reader import Dataset
 from robot.errors import ConfigurationError, DatasetError
+from robot.output import make_folder
 from robot.recipe import read_recipe
 
 LARGEST_SEED = 2**31 - 1
@@ -97,13 +98,16 @@ def _train(
     workers: Workers,
     precision: Precision,
 ) -> None:
-    began = time.monotonic()
     source = Dataset.open(dataset)
     recipe = read_recipe(source.info)
     camera = recipe.camera
+    dtype = compute_dtype(precision, workers.device)
+    machine = _machine(workers, dtype)
     if workers.leads:
+        for folder in (output, run):
+            make_folder(folder)
         first = open_cache(source, camera.name, run / "cache")
-        claim_run(run, _origins(first, world_model, predictor, decoder, heads, sizes, seed))
+        claim_run(run, _origins(first, world_model, predictor, decoder, heads, sizes, seed, machine))
     workers.wait()
     cache = open_cache(source, camera.name, run / "cache")
     fit, held_out = cache.split(HELD_OUT_SHARE)
@@ -126,7 +130,6 @@ def _train(
     )
     torch.manual_seed(seed)
     parts = new_parts(config, heads.discount)
-    dtype = compute_dtype(precision, workers.device)
     histories = {"world model": train_world_model(parts.model, cache, fit, world_model, run, seed, workers, dtype)}
     latents = encode_all(parts.model, cache, workers.device)
     histories["predictor"] = train_predictor(parts.model, cache, fit, latents, predictor, run, seed, workers, dtype)
@@ -154,9 +157,13 @@ def _train(
             episodes=len(cache.starts),
             frames=cache.frames,
             seed=seed,
-            settings=_flat(world_model=world_model, predictor=predictor, decoder=decoder, heads=heads),
-            train_seconds=round(time.monotonic() - began, 1),
+            settings={
+                **_flat(sizes=sizes, world_model=world_model, predictor=predictor, decoder=decoder, heads=heads),
+                **machine,
+            },
+            train_seconds=round(sum(history.seconds for history in histories.values()), 1),
             versions={"python": platform.python_version(), "torch": str(torch.__version__), "numpy": np.__version__},
+            series=cache.series,
         ),
         gates=tuple(gates),
     )
@@ -187,6 +194,13 @@ def _refuse_senseless(
     for name, length in (("world-model", world_model.clip), ("predictor", predictor.clip)):
         if length < 2:
             raise ConfigurationError(f"--{name}.clip is {length}; an action needs a frame before and after")
+    for option, number in (
+        ("world-model.weights.projections", world_model.weights.projections),
+        ("heads.reach", heads.reach),
+        ("heads.strides", heads.strides),
+    ):
+        if number < 1:
+            raise ConfigurationError(f"--{option} is {number}; it must be at least 1")
     if not 0 < heads.discount < 1:
         raise ConfigurationError(f"--heads.discount must lie between 0 and 1, not {heads.discount:g}")
     if not 0 < heads.expectile < 1:
@@ -195,6 +209,15 @@ def _refuse_senseless(
         raise ConfigurationError(f"no world model has these sizes: {sizes}")
     if not 0 <= seed <= LARGEST_SEED:
         raise ConfigurationError(f"--seed must be 0 to {LARGEST_SEED}, not {seed}")
+    for option, value in _flat(world_model=world_model, predictor=predictor, decoder=decoder, heads=heads).items():
+        if not 0 <= value < math.inf:
+            raise ConfigurationError(f"--{option.replace('_', '-')} must be 0 or more and finite, not {value:g}")
+
+
+def _machine(workers: Workers, dtype: torch.dtype) -> Settings:
+    """Return on what a training computes: on anything else the same steps end in other weights."""
+    precision: Precision = "bf16" if dtype == torch.bfloat16 else "float32"
+    return {"processes": workers.count, "device": workers.device.type, "precision": precision}
 
 
 def _origins(
@@ -205,9 +228,10 @@ def _origins(
     heads: HeadTraining,
     sizes: Sizes,
     seed: int,
+    machine: Settings,
 ) -> dict[str, Settings]:
     """Return what each part's weights depend on, so that none is taken up again under other settings."""
-    base = {"dataset": cache.fingerprint, "seed": seed, **_flat(sizes=sizes, world_model=world_model)}
+    base = {"dataset": cache.fingerprint, "seed": seed, **machine, **_flat(sizes=sizes, world_model=world_model)}
     refined = {**base, **_flat(predictor=predictor)}
     on_latents = {**base, **_flat(heads=heads)}
     return {
@@ -221,9 +245,9 @@ def _origins(
 
 def _flat(
     **parts: WorldModelTraining | PredictorTraining | DecoderTraining | HeadTraining | Sizes,
-) -> dict[str, str | int | float]:
+) -> dict[str, int | float]:
     """Return every setting by its dotted name."""
-    flat: dict[str, str | int | float] = {}
+    flat: dict[str, int | float] = {}
     for part, settings in parts.items():
         for key, value in msgspec.to_builtins(settings).items():
             if isinstance(value, dict):

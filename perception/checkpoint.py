@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import hashlib
 import math
-import os
 from pathlib import Path
 
 import msgspec
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
+from safetensors.torch import save as serialise
 from torch import Tensor
 
 from perception.world_model import WorldModelConfig
 from robot.camera_spec import CameraSpec
 from robot.errors import CheckpointError
+from robot.output import whole
 from robot.recipe import RecordingRecipe
 
 SCHEMA = 1
@@ -46,8 +47,9 @@ class Gate(msgspec.Struct, frozen=True):
         return self.value >= self.threshold if self.above else self.value <= self.threshold
 
 
-class Provenance(msgspec.Struct, frozen=True):
-    """How the weights came to be: the data's `fingerprint` and size, the settings and the time it took."""
+class Provenance(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How the weights came to be: the data's `fingerprint` and size, the settings, the seconds that all steps took,
+    and the `series` of episodes that the data belong to (empty when not known), which may have grown since."""
 
     dataset_fingerprint: str
     episodes: int
@@ -56,6 +58,7 @@ class Provenance(msgspec.Struct, frozen=True):
     settings: dict[str, str | int | float]
     train_seconds: float
     versions: dict[str, str]
+    series: str = ""
 
 
 class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -114,7 +117,7 @@ def save(folder: Path, card: Card, tensors: dict[str, Tensor]) -> Card:
     """Write weights and card to `folder`, the card last and by rename, and return the card with its digest.
 
     Matrices are stored in half precision, which halves the file and costs less than the noise of a picture. Raises
-    `CheckpointError` for a figure or weight that is not finite.
+    `CheckpointError` for a figure or weight that is not finite, `RecordingError` when they cannot be written.
     """
     stored = {name: _stored(value.detach().cpu()).contiguous() for name, value in tensors.items()}
     for name, value in stored.items():
@@ -123,17 +126,12 @@ def save(folder: Path, card: Card, tensors: dict[str, Tensor]) -> Card:
     for gate in card.gates:
         if not math.isfinite(gate.value):
             raise CheckpointError(f"the gate {gate.name!r} is {gate.value}, which no card can hold")
-    folder.mkdir(parents=True, exist_ok=True)
-    beside = folder / (WEIGHTS_FILE + ".tmp")
-    save_file(stored, beside)
-    card = msgspec.structs.replace(card, weights_sha256=_digest(beside))
+    with whole(folder / WEIGHTS_FILE) as beside:
+        beside.write_bytes(serialise(stored))
+        card = msgspec.structs.replace(card, weights_sha256=_digest(beside))
     card = msgspec.structs.replace(card, card_sha256=_card_digest(card))
-    _to_disk(beside)
-    beside.rename(folder / WEIGHTS_FILE)
-    beside = folder / (CARD_FILE + ".tmp")
-    beside.write_bytes(msgspec.json.format(msgspec.json.encode(card), indent=2) + b"\n")
-    _to_disk(beside)
-    beside.rename(folder / CARD_FILE)
+    with whole(folder / CARD_FILE) as beside:
+        beside.write_bytes(msgspec.json.format(msgspec.json.encode(card), indent=2) + b"\n")
     return card
 
 
@@ -194,8 +192,3 @@ def _card_digest(card: Card) -> str:
 def _stored(value: Tensor) -> Tensor:
     """Return a tensor as it goes to disk: vectors (biases, scales, normalisers) keep their precision."""
     return value.half() if value.ndim > 1 else value
-
-
-def _to_disk(path: Path) -> None:
-    with path.open("rb") as file:
-        os.fsync(file.fileno())

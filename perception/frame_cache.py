@@ -6,6 +6,8 @@ taken for whole because the folder appears by one rename.
 
 from __future__ import annotations
 
+import errno
+import hashlib
 import json
 import os
 import shutil
@@ -23,6 +25,7 @@ STATE = "observation.state"
 ACTION = "action"
 IMAGE_PREFIX = "observation.images."
 TRUTH = "privileged.object"
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,7 @@ class FrameCache:
 
     `images` (N, H, W, 3) uint8 RGB, `states` (N, P) float32, `actions` (N, A) float32, `truth` (N, 3) m object
     positions for the doctor's probes (None when the data has none), `starts` (E,) index of each episode's first
-    frame, `lengths` (E,).
+    frame, `lengths` (E,). `series` tells one series of episodes from another however many of them there are.
     """
 
     images: NDArray[np.uint8]
@@ -41,6 +44,7 @@ class FrameCache:
     starts: NDArray[np.int64]
     lengths: NDArray[np.int64]
     fingerprint: str
+    series: str
 
     @property
     def frames(self) -> int:
@@ -50,7 +54,7 @@ class FrameCache:
     def split(self, held_out_share: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return episode numbers for training and, the last `held_out_share` of them, for validation."""
         episodes = np.arange(len(self.starts))
-        held_out = max(1, round(len(episodes) * held_out_share))
+        held_out = kept_aside(len(episodes), held_out_share)
         if len(episodes) <= held_out:
             raise DatasetError(
                 f"the data set has {len(episodes)} episode(s), too few to keep some for validation; record more"
@@ -58,10 +62,15 @@ class FrameCache:
         return episodes[:-held_out], episodes[-held_out:]
 
 
+def kept_aside(episodes: int, share: float) -> int:
+    """Return how many of `episodes` a split keeps for validation."""
+    return max(1, round(episodes * share))
+
+
 def open_cache(dataset: Dataset, camera: str, folder: Path) -> FrameCache:
     """Return the cache of `dataset`'s pictures from `camera` in `folder`, built first where needed.
 
-    Raises `DatasetError` when the data set has no such camera, no state or no actions.
+    Raises `DatasetError` when the data set has no such camera, no state or no actions, and when `folder` has no room.
     """
     image_key = IMAGE_PREFIX + camera
     for key, what in ((image_key, f"pictures of a camera named {camera!r}"), (STATE, "states"), (ACTION, "actions")):
@@ -71,23 +80,48 @@ def open_cache(dataset: Dataset, camera: str, folder: Path) -> FrameCache:
     place = folder / f"{camera}-{fingerprint[:16]}"
     if not place.exists():
         _build(dataset, image_key, place)
+    states, actions = np.load(place / "states.npy"), np.load(place / "actions.npy")
     meta = json.loads((place / "cache.json").read_text())
     truth = place / "truth.npy"
+    lengths = np.asarray(meta["lengths"], dtype=np.int64)
     return FrameCache(
         images=np.load(place / "images.npy", mmap_mode="r"),
-        states=np.load(place / "states.npy"),
-        actions=np.load(place / "actions.npy"),
+        states=states,
+        actions=actions,
         truth=np.load(truth) if truth.exists() else None,
         starts=np.asarray(meta["starts"], dtype=np.int64),
-        lengths=np.asarray(meta["lengths"], dtype=np.int64),
+        lengths=lengths,
         fingerprint=fingerprint,
+        series=_series(dataset, states[: lengths[0]], actions[: lengths[0]]),
     )
 
 
+def _series(dataset: Dataset, states: NDArray[np.float32], actions: NDArray[np.float32]) -> str:
+    """Return a digest of what stays the same when a data set grows: play's seed and recipe, and for other recordings
+    the `states` and `actions` of the first episode."""
+    if "play" in dataset.info.metadata:
+        return hashlib.sha256(json.dumps(dict(dataset.info.metadata), sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(states.tobytes() + actions.tobytes()).hexdigest()
+
+
 def _build(dataset: Dataset, image_key: str, place: Path) -> None:
+    """Decode everything beside `place`, and put it there at once."""
     building = place.with_name(place.name + ".tmp")
-    shutil.rmtree(building, ignore_errors=True)
-    building.mkdir(parents=True)
+    try:
+        shutil.rmtree(building, ignore_errors=True)
+        building.mkdir(parents=True)
+        _decode(dataset, image_key, building)
+        building.rename(place)
+    except OSError as error:
+        shutil.rmtree(building, ignore_errors=True)
+        why = "no room for" if error.errno in NO_ROOM else "no way to keep"
+        raise DatasetError(
+            f"there is {why} the decoded frames of {dataset.root} in {place.parent}: {error.strerror or error}"
+        ) from error
+
+
+def _decode(dataset: Dataset, image_key: str, building: Path) -> None:
+    """Fill the folder `building` and see that all of it is on the disk. Raises OSError."""
     lengths = [episode.length for episode in dataset.episodes]
     total = sum(lengths)
     if total == 0:
@@ -96,6 +130,7 @@ def _build(dataset: Dataset, image_key: str, place: Path) -> None:
     images = np.lib.format.open_memmap(
         building / "images.npy", mode="w+", dtype=np.uint8, shape=(total, height, width, 3)
     )
+    _reserve(building / "images.npy")
     states, actions, truths = [], [], []
     first = 0
     keys = [image_key, STATE, ACTION] + ([TRUTH] if TRUTH in dataset.info.features else [])
@@ -121,7 +156,13 @@ def _build(dataset: Dataset, image_key: str, place: Path) -> None:
     for path in building.iterdir():  # or a power cut could leave the whole folder's name on half its contents
         with path.open("rb") as file:
             os.fsync(file.fileno())
-    building.rename(place)
+
+
+def _reserve(path: Path) -> None:
+    """Have the disk set aside all of a file: a mapped page that finds no room later ends the process."""
+    if hasattr(os, "posix_fallocate"):  # macOS has none
+        with path.open("r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
 
 
 def _names(dataset: Dataset) -> str:

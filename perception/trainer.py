@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -16,7 +15,7 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save as serialise
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from tqdm import tqdm
@@ -24,6 +23,7 @@ from tqdm import tqdm
 from perception.distributed import Workers
 from perception.run_folder import RESUME_SUFFIX
 from robot.errors import CheckpointError
+from robot.output import whole
 
 SAVE_EVERY_S = 30.0
 HISTORY_EVERY = 10
@@ -51,10 +51,12 @@ class Schedule:
 
 @dataclass
 class History:
-    """Loss terms along a run: for each name, values every `HISTORY_EVERY` steps."""
+    """Loss terms along a run: for each name, values every `HISTORY_EVERY` steps; and the seconds that its steps took,
+    those before a resume included."""
 
     steps: list[int] = field(default_factory=list)
     terms: dict[str, list[float]] = field(default_factory=dict)
+    seconds: float = field(default=0.0, compare=False)
 
     def add(self, step: int, values: dict[str, float]) -> None:
         """Append the values of one step."""
@@ -77,7 +79,7 @@ def train(
 
     Saves its state under `folder/NAME.resume` and goes on from there when it exists; a finished part returns at
     once. `after_step` runs after each update (slow targets). Raises `CheckpointError` when the saved state is of
-    another module or schedule.
+    another module or schedule, and `RecordingError` when it cannot be saved.
     """
     saved = folder / (name + RESUME_SUFFIX)
     module.to(workers.device)
@@ -91,6 +93,7 @@ def train(
     wrapped = DistributedDataParallel(module) if workers.count > 1 else module
     bar = tqdm(total=schedule.steps, initial=step, desc=name, unit="step", disable=not workers.leads, mininterval=0.5)
     last_save = time.monotonic()
+    began = last_save - history.seconds
     autocast = schedule.precision != torch.float32
     while step < schedule.steps:
         for group in optimiser.param_groups:
@@ -114,6 +117,7 @@ def train(
             bar.set_postfix({key: f"{value:.3f}" for key, value in readings.items()}, refresh=False)
         step += 1
         bar.update()
+        history.seconds = time.monotonic() - began
         if workers.leads and (time.monotonic() - last_save > SAVE_EVERY_S or step == schedule.steps):
             _save(saved, module, optimiser, schedule, step, history)
             last_save = time.monotonic()
@@ -132,14 +136,10 @@ def _save(
     meta = {
         "step": str(step),
         "schedule": repr(schedule),
-        "history": json.dumps({"steps": history.steps, "terms": history.terms}),
+        "history": json.dumps({"steps": history.steps, "terms": history.terms, "seconds": history.seconds}),
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(path.name + ".tmp")
-    save_file(tensors, beside, metadata=meta)
-    with beside.open("rb") as file:
-        os.fsync(file.fileno())
-    beside.rename(path)
+    with whole(path) as beside:
+        beside.write_bytes(serialise(tensors, meta))
 
 
 def _load(path: Path, module: nn.Module, optimiser: torch.optim.Optimizer, schedule: Schedule) -> tuple[int, History]:
@@ -171,4 +171,4 @@ def _load(path: Path, module: nn.Module, optimiser: torch.optim.Optimizer, sched
             state.setdefault(int(index), {})[slot] = value
     optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
     history = json.loads(meta["history"])
-    return int(meta["step"]), History(history["steps"], history["terms"])
+    return int(meta["step"]), History(history["steps"], history["terms"], history.get("seconds", 0.0))

@@ -60,6 +60,7 @@ def frames(lengths: list[int], seed: int = 0) -> FrameCache:
         starts=np.cumsum([0, *lengths[:-1]]).astype(np.int64),
         lengths=np.array(lengths, np.int64),
         fingerprint="f" * 64,
+        series="e" * 64,
     )
 
 

@@ -54,6 +54,30 @@ def test_other_data_of_the_same_recipe_judge_it_too(
     assert "(data it did not learn from): probes fitted on 4 episodes, judged on 2 others" in lines[0]
 
 
+def test_episodes_that_it_learnt_from_never_judge_it(
+    trained_run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root, words = tmp_path / "set", (str(trained_run.checkpoint), "--cache", str(tmp_path / "cache"), "--dataset")
+    shutil.copytree(trained_run.dataset, root)
+    play(dataset=root, episodes=16, blocks=30, processes=1, size=32)
+    play(dataset=tmp_path / "fewer", episodes=6, blocks=30, processes=1, size=32)
+    capsys.readouterr()
+    _, lines, _ = checked(capsys, *words, str(root))
+    assert (
+        "(the data it learnt from, with more or fewer episodes): probes fitted on 11 episodes, judged on 5" in lines[0]
+    )
+    status, lines, error = checked(capsys, *words, str(tmp_path / "fewer"))
+    assert (status, lines) == (1, [])
+    assert "has 6 of the 11 episodes that the model learnt from and no others" in error
+
+
+def test_a_cache_that_cannot_be_written_is_one_line(trained_run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    words = (str(trained_run.checkpoint), "--dataset", str(trained_run.dataset), "--cache", "/proc/x")
+    status, lines, error = checked(capsys, *words)
+    assert (status, lines) == (1, []) and error.startswith("worldarm: ") and error.count("\n") == 1
+    assert "in /proc/x: " in error
+
+
 def test_a_table_lines_up_and_tells_pass_from_fail() -> None:
     gates = [Gate("effective rank", 17.25, 8.0, True, "dimensions"), Gate("probe", 4.0, 1.5, False, "cm")]
     assert table(gates).splitlines() == [
@@ -78,7 +102,10 @@ def edited(run: Run, root: Path, edit: Callable[[dict[str, Any]], object]) -> Pa
     [
         (lambda made: made.update(arm="ur5e"), "trained on the arm 'panda-sim', not 'ur5e'"),
         (lambda made: made["camera"].update(focal=[99.0, 99.0]), "has focal lengths (99.0, 99.0) px"),
-        (lambda made: made["camera"].update(position=[FRONT_EYE[0], FRONT_EYE[1] + 0.1, FRONT_EYE[2]]), "stands 10.0 cm from where"),
+        (
+            lambda made: made["camera"].update(position=[FRONT_EYE[0], FRONT_EYE[1] + 0.1, FRONT_EYE[2]]),
+            "stands 10.0 cm from where",
+        ),
         (lambda made: made["action"].update(scale_m=0.04), "means something else (it differs in scale_m)"),
         (lambda made: made["action"].update(block_s=0.25, waypoints=9), "(it differs in block_s, waypoints)"),
         (lambda made: made["state_names"].reverse(), "its state is setpoint.z, setpoint.y"),
@@ -112,7 +139,7 @@ def test_pictures_of_another_size_are_refused(
 def test_too_little_data_is_said(trained_run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for episodes, blocks, words in ((1, 30, "too few to keep some"), (4, 10, "too little data to judge a model by")):
         root = tmp_path / str(episodes)
-        play(dataset=root, episodes=episodes, blocks=blocks, processes=1, size=32)
+        play(dataset=root, episodes=episodes, blocks=blocks, processes=1, seed=7, size=32)
         capsys.readouterr()
         status, _, error = checked(
             capsys, str(trained_run.checkpoint), "--dataset", str(root), "--cache", str(tmp_path / "cache")

@@ -1,15 +1,19 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import cv2
 import pytest
+import torch
 
 from control.trained import load_trained
 from perception.frame_cache import STATE
+from perception.training import compute_dtype
 from robot.dataset.reader import Dataset
 from robot.dataset.writer import DatasetWriter
 from tests.commands import ROOT, environment
@@ -17,6 +21,10 @@ from tests.control.conftest import QUICK, Run
 from tests.robot.dataset import samples
 from tests.tiny import RECIPE
 from worldarm import main
+
+PRECISION, OTHER_PRECISION = "float32", "bf16"
+if compute_dtype("auto", torch.device("cpu")) == torch.bfloat16:
+    PRECISION, OTHER_PRECISION = OTHER_PRECISION, PRECISION
 
 
 def refusal(capsys: pytest.CaptureFixture[str], *words: str) -> str:
@@ -33,6 +41,8 @@ def test_a_data_set_becomes_a_checkpoint_with_its_curves(trained_run: Run) -> No
     provenance = loaded.card.provenance
     assert (provenance.dataset_fingerprint, provenance.episodes, provenance.frames) == (dataset.fingerprint(), 12, 372)
     assert provenance.settings["heads.steps"] == 12 and provenance.train_seconds > 0
+    assert {"sizes.latent": 16, "processes": 1, "device": "cpu"}.items() <= provenance.settings.items()
+    assert provenance.settings["precision"] in ("bf16", "float32") and len(provenance.series) == 64
     assert loaded.card.recipe.camera.width == 32 and loaded.card.world_model.latent == 16
     assert len(loaded.card.gates) == 6 and loaded.card.reached_blocks > 0
     curves = cv2.imread(str(trained_run.folder / "curves.png"))
@@ -56,6 +66,7 @@ def test_given_again_it_has_nothing_left_to_learn(trained_run: Run, tmp_path: Pa
     assert {path: path.stat().st_mtime_ns for path in trained_run.folder.glob("*.resume")} == states
     first, again = load_trained(trained_run.checkpoint).card, load_trained(tmp_path / "again").card
     assert (again.weights_sha256, again.gates) == (first.weights_sha256, first.gates)
+    assert again.provenance == first.provenance  # the seconds that the learning took, too
 
 
 def test_the_same_seed_gives_the_same_weights(trained_run: Run, tmp_path: Path) -> None:
@@ -80,6 +91,7 @@ def test_the_same_seed_gives_the_same_weights(trained_run: Run, tmp_path: Path) 
         (("--world-model.batch", "8"), "world_model.batch was 4, now 8"),
         (("--heads.expectile", "0.7"), "heads.expectile was 0.9, now 0.7"),
         (("--sizes.latent", "24"), "sizes.latent was 16, now 24"),
+        (("--precision", OTHER_PRECISION), f"precision was {PRECISION}, now {OTHER_PRECISION}"),
     ],
 )
 def test_other_settings_do_not_go_on_from_a_run(
@@ -99,7 +111,9 @@ def test_other_data_do_not_go_on_from_a_run(
     assert "dataset was " in refusal(capsys, *trained_run.words, "--dataset", str(tmp_path / "grown"))
 
 
-def test_two_processes_share_a_training(play_set: Path, tmp_path: Path) -> None:
+def test_two_processes_share_a_training_that_one_does_not_go_on_with(
+    play_set: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     words = ["--dataset", str(play_set), "--run", str(tmp_path / "run"), "--output", str(tmp_path / "made")]
     launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "--", "worldarm"]
     result = subprocess.run(
@@ -112,7 +126,9 @@ def test_two_processes_share_a_training(play_set: Path, tmp_path: Path) -> None:
     )
     assert result.returncode == 0, result.stderr
     assert result.stdout.count("checkpoint in") == 1
-    assert load_trained(tmp_path / "made").card.provenance.frames == 372
+    provenance = load_trained(tmp_path / "made").card.provenance
+    assert provenance.frames == 372 and provenance.settings["processes"] == 2
+    assert "processes was 2, now 1" in refusal(capsys, *words, *QUICK)
 
 
 def made_without(root: Path, feature: str = "", lengths: tuple[int, ...] = (40, 40), recipe: bool = True) -> Path:
@@ -158,7 +174,39 @@ def test_data_that_cannot_be_learnt_from_is_refused_in_one_line(
         error = refusal(capsys, "--dataset", str(root), "--run", str(run), "--output", str(tmp_path / "made"))
         assert words in error, what
         assert not list(run.glob("*.resume")), what
-    assert not (tmp_path / "made").exists()
+    assert not list(tmp_path.glob("made/*"))
+
+
+@pytest.mark.parametrize(("option", "place"), [("--output", "/proc/made"), ("--run", "/dev/null/run")])
+def test_a_folder_that_cannot_be_written_is_said_before_any_training(
+    play_set: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], option: str, place: str
+) -> None:
+    words = ["--dataset", str(play_set), "--run", str(tmp_path / "run"), "--output", str(tmp_path / "made")]
+    assert f"{place} cannot be written: " in refusal(capsys, *words, option, place)
+    assert not list(tmp_path.glob("*/*"))
+
+
+def test_ctrl_c_ends_it_in_order_and_it_goes_on_to_the_same_weights(trained_run: Run, tmp_path: Path) -> None:
+    words = ["--dataset", str(trained_run.dataset), "--run", str(tmp_path / "run"), "--output", str(tmp_path / "made")]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "worldarm", "train", *words, *QUICK],
+        cwd=ROOT,
+        env=environment(),
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 60.0
+    while not (tmp_path / "run" / "world-model.resume").exists():
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.001)
+    process.send_signal(signal.SIGINT)
+    error = process.communicate(timeout=60.0)[1]
+    assert process.returncode == 130
+    assert error.endswith("worldarm: interrupted\n") and "Traceback" not in error
+    assert not list(tmp_path.glob("made/*")) and not list(tmp_path.glob("run/.*"))
+    assert main(["train", *words, *QUICK]) == 0
+    first, again = load_trained(trained_run.checkpoint).card, load_trained(tmp_path / "made").card
+    assert again.weights_sha256 == first.weights_sha256
 
 
 @pytest.mark.parametrize(
@@ -173,6 +221,14 @@ def test_data_that_cannot_be_learnt_from_is_refused_in_one_line(
         ("--sizes.latent", "0", "no world model has these sizes"),
         ("--sizes.dropout", "1.5", "no world model has these sizes"),
         ("--seed", "-1", "--seed must be 0 to"),
+        ("--heads.strides", "0", "--heads.strides is 0; it must be at least 1"),
+        ("--heads.reach", "-5", "--heads.reach is -5; it must be at least 1"),
+        ("--world-model.weights.projections", "0", "--world-model.weights.projections is 0; it must be at least 1"),
+        ("--world-model.weights.sigreg", "nan", "--world-model.weights.sigreg must be 0 or more and finite, not nan"),
+        ("--world-model.weights.action-noise", "-0.1", "must be 0 or more and finite, not -0.1"),
+        ("--world-model.learning-rate", "inf", "--world-model.learning-rate must be 0 or more and finite, not inf"),
+        ("--heads.noise", "-1", "--heads.noise must be 0 or more and finite, not -1"),
+        ("--heads.temperature", "inf", "--heads.temperature must be 0 or more and finite, not inf"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused_before_anything_is_read(

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import resource
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +15,7 @@ from perception.frame_cache import FrameCache, open_cache
 from robot.dataset.reader import Dataset
 from robot.dataset.writer import DatasetWriter
 from robot.errors import DatasetError
+from tests.commands import ROOT, environment
 from tests.robot.dataset import samples
 from tests.tiny import frames
 
@@ -123,6 +127,51 @@ def test_a_broken_data_file_leaves_no_cache(tmp_path: Path) -> None:
     for _ in range(2):
         with pytest.raises(DatasetError):
             open_cache(dataset, "front", tmp_path / "cache")
+
+
+def test_the_room_for_the_pictures_is_taken_before_the_first_is_decoded(tmp_path: Path) -> None:
+    dataset = written(tmp_path / "set", episodes=40)
+    next(dataset.files()).write_bytes(b"torn")
+    with pytest.raises(DatasetError, match="cannot be read"):
+        open_cache(dataset, "front", tmp_path / "cache")
+    (pictures,) = (tmp_path / "cache").glob("*.tmp/images.npy")
+    assert pictures.stat().st_blocks * 512 >= pictures.stat().st_size > 100_000
+
+
+def test_no_room_is_said_and_nothing_left_of_it(tmp_path: Path) -> None:
+    dataset = written(tmp_path / "set")
+    script = f"""
+from pathlib import Path
+from perception.frame_cache import open_cache
+from robot.dataset.reader import Dataset
+open_cache(Dataset.open(Path({str(dataset.root)!r})), "front", Path({str(tmp_path / "cache")!r}))
+"""
+    result = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=ROOT,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000)),
+    )
+    assert result.returncode == 1, "it ended by an error, not by a signal"
+    assert f"DatasetError: there is no room for the decoded frames of {dataset.root} in {tmp_path}" in result.stderr
+    assert list((tmp_path / "cache").iterdir()) == []
+
+
+def test_a_folder_that_takes_no_files_is_said(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match=r"no way to keep the decoded frames of .* in /dev/null/cache: "):
+        open_cache(written(tmp_path / "set"), "front", Path("/dev/null/cache"))
+
+
+def test_a_series_is_known_however_many_episodes_there_are(tmp_path: Path) -> None:
+    few = open_cache(written(tmp_path / "few", 2), "front", tmp_path / "cache")
+    more = open_cache(written(tmp_path / "more", 3), "front", tmp_path / "cache")
+    assert few.series == more.series and few.fingerprint != more.fingerprint
+    with DatasetWriter.create(tmp_path / "other", samples.FPS, samples.features(), "panda", durable=False) as writer:
+        writer.save_episode(samples.columns(99), "task")
+    assert open_cache(Dataset.open(tmp_path / "other"), "front", tmp_path / "cache").series != few.series
 
 
 @pytest.mark.parametrize(("episodes", "share", "kept"), [(2, 0.05, 1), (12, 0.05, 1), (100, 0.05, 5), (4, 0.25, 1)])

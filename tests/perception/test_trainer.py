@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import resource
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -110,6 +112,38 @@ def test_the_seed_decides_dropout(tmp_path: Path) -> None:
         made.append(module.state_dict())
     assert_same(made[0], made[1])
     assert not torch.equal(made[0]["model.predictor.enter.weight"], made[2]["model.predictor.enter.weight"])
+
+
+def test_the_seconds_before_an_interruption_count_and_a_finished_part_takes_none(tmp_path: Path) -> None:
+    def slow(step: int) -> dict[str, Tensor]:
+        if step == 6:
+            raise Interruption
+        time.sleep(0.1)
+        return batches(step)
+
+    with pytest.raises(Interruption):
+        train("world-model", loss_module(), slow, Schedule(STEPS, LEARNING_RATE), tmp_path, 0, alone())
+    history = run(loss_module(), tmp_path, STEPS)
+    assert 0.6 < history.seconds < 60.0
+    assert run(loss_module(), tmp_path, STEPS).seconds == history.seconds
+
+
+def test_a_full_disk_is_told_and_the_last_good_state_kept(tmp_path: Path) -> None:
+    interrupted(tmp_path, 3)
+    before = (tmp_path / RESUME).read_bytes()
+    words = [sys.executable, "-m", "tests.perception.interrupted_training", tmp_path, str(STEPS), tmp_path / "never"]
+    result = subprocess.run(
+        words,
+        cwd=ROOT,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000)),
+    )
+    assert f"RecordingError: {tmp_path / RESUME} cannot be written: File too large" in result.stderr
+    assert (tmp_path / RESUME).read_bytes() == before and [path.name for path in tmp_path.iterdir()] == [RESUME]
+    run(loss_module(), tmp_path, STEPS)
 
 
 @pytest.mark.parametrize("schedule", [Schedule(STEPS + 1, LEARNING_RATE), Schedule(STEPS, 2 * LEARNING_RATE)])
