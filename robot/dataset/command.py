@@ -10,6 +10,7 @@ from robot.dataset.check import check as check_dataset
 from robot.dataset.reader import Dataset
 from robot.dataset.repair import repair as repair_dataset
 from robot.dataset.schema import Feature
+from robot.errors import DatasetError
 
 
 def info(directory: Path, /) -> None:
@@ -17,11 +18,14 @@ def info(directory: Path, /) -> None:
 
     Args:
         directory: The data set's folder.
+
+    Raises:
+        DatasetError: there is no data set, or files of it are missing.
     """
     dataset = Dataset.open(directory)
     lengths = dataset.lengths
     seconds = int(lengths.sum()) / dataset.info.fps
-    size = sum(path.stat().st_size for path in dataset.files())
+    size = sum(map(_size, dataset.files()))
     print(f"{directory}: LeRobotDataset v3.0, robot {dataset.info.robot_type or 'not named'}")
     print(
         f"{len(dataset)} episodes of {lengths.min()} to {lengths.max()} frames, {lengths.sum()} in all, "
@@ -58,6 +62,13 @@ def repair(directory: Path, /) -> None:
     _print(report)
     if report.sound:
         print("nothing was wrong, nothing changed")
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError as error:
+        raise DatasetError(f"{path} cannot be read ({error.strerror}): check the data set, or copy it anew") from error
 
 
 def _print(report: Report) -> None:

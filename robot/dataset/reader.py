@@ -101,7 +101,7 @@ class Dataset:
         stored = [name for name in names if self.features[name].dtype != "video"]
         table = self._frames(episode, stored)
         return {
-            name: self._video(name, episode) if name not in stored else column_array(self.features[name], table[name])
+            name: column_array(name, self.features[name], table[name]) if name in stored else self._video(name, episode)
             for name in names
         }
 
@@ -194,11 +194,20 @@ def decode_video(path: Path, span: VideoSpan, length: int, fps: int) -> npt.NDAr
     return np.stack([frames[number] for number in range(length)])
 
 
-def column_array(feature: Feature, column: pa.ChunkedArray) -> npt.NDArray[Any]:
+def column_array(name: str, feature: Feature, column: pa.ChunkedArray) -> npt.NDArray[Any]:
     """A stored column as an array: pictures decoded, (T,) for shape (1,), else (T, *shape). Raises DatasetError."""
     array = column.combine_chunks()
     if array.null_count:
-        raise DatasetError(f"a column of type {feature.dtype} lacks some of its values")
+        raise DatasetError(f"the column {name!r} lacks some of its values")
+    try:
+        return _as_declared(feature, array)
+    except (ValueError, TypeError, AttributeError, LookupError, pa.ArrowException) as error:
+        raise DatasetError(
+            f"the column {name!r} is not {feature.dtype} of the shape {feature.shape} throughout: {error}"
+        ) from error
+
+
+def _as_declared(feature: Feature, array: pa.Array) -> npt.NDArray[Any]:
     if feature.dtype == "image":
         return np.stack([decode_picture(data or b"") for data in array.field("bytes").to_pylist()])
     if feature.shape == (1,) and not pa.types.is_nested(array.type):

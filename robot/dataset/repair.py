@@ -34,8 +34,9 @@ DAMAGED = "damaged"
 def repair(root: Path) -> Report:
     """Mend the set under `root`; the report says what was done, and how much is whole.
 
-    Raises DatasetError when there is no data set, another process is writing it, or it keeps several episodes to a
-    file and more than its totals needs mending; RecordingError when the disk does not let itself be written.
+    Raises DatasetError, with nothing changed, when there is no data set, another process is writing it, it keeps
+    several episodes to a file and more than its totals needs mending, or not one of several episodes is whole;
+    RecordingError when the disk does not let itself be written.
     """
     root = Path(root)
     read_info(root)
@@ -54,6 +55,7 @@ def _mend(root: Path, found: Examination) -> Report:
             f"{root} keeps several episodes to a file, and worldarm mends only one file an episode: "
             "mend it with the program that wrote it"
         )
+    _refuse_when_all_is_lost(root, found)
     done = _move(root, found.leftovers, "left behind by a writer that was cut off")
     for path, why in found.broken_rows:
         done += _move(root, [path], why)
@@ -74,6 +76,20 @@ def _mend(root: Path, found: Examination) -> Report:
         replace_file(root, INFO_PATH, known.to_json())
         done.append(f"{INFO_PATH} now counts {len(found.sound)} episodes and {begin} frames")
     return Report(root, len(found.sound), begin, tuple(done))
+
+
+def _refuse_when_all_is_lost(root: Path, found: Examination) -> None:
+    """A crash or a bad disk costs some of several episodes. When it seems to be all, the fault is elsewhere."""
+    reasons = [f"episode {episode.index}: {why}" for episode, why in found.damaged]
+    reasons += [why for _, why in found.broken_rows]
+    lost = max(found.info.total_episodes, len(reasons))
+    if found.sound or lost < 2:
+        return
+    first = reasons[0] if reasons else "meta/episodes lists none"
+    raise DatasetError(
+        f"not one of the {lost} episodes of {root} is whole, so nothing was moved: see whether {INFO_PATH} is right "
+        f"and the copy complete; {first}"
+    )
 
 
 def _several_to_a_file(found: Examination) -> bool:

@@ -201,13 +201,16 @@ def _info_from_json(document: dict[str, Any]) -> DatasetInfo:
     version = document["codebase_version"]
     if version != CODEBASE_VERSION:
         raise DatasetError(f"the data set is of version {version!r}; worldarm reads {CODEBASE_VERSION!r}")
+    fps = int(document["fps"])
+    if fps < 1:
+        raise ValueError(f"fps is {document['fps']}, and must be at least 1")
     features = {name: _feature_from_json(entry) for name, entry in document["features"].items()}
     used = {
         "codebase_version", "robot_type", "fps", "total_episodes", "total_frames", "total_tasks", "chunks_size",
         "splits", "data_path", "video_path", "features", "worldarm",
     }  # fmt: skip
     return DatasetInfo(
-        fps=int(document["fps"]),
+        fps=fps,
         features=features,
         robot_type=document.get("robot_type"),
         metadata=dict(document.get("worldarm", {})),

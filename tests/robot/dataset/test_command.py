@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from robot.dataset.command import check, info, repair
+from robot.errors import DatasetError
 from tests.robot.dataset.samples import CAMERA, write
 from tests.robot.dataset.test_reader import DATA
 
@@ -17,6 +18,13 @@ def test_info_tells_what_is_there(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert f"{CAMERA}  image" in " ".join(shown.split("\n"))
     assert "x, y, z" in shown
     assert "2         task 0" in shown
+
+
+def test_info_on_an_incomplete_copy_says_what_is_missing(tmp_path: Path) -> None:
+    root = write(tmp_path / "set", 2)
+    (root / DATA.format(1)).unlink()
+    with pytest.raises(DatasetError, match=r"file-001\.parquet cannot be read \(No such file"):
+        info(root)
 
 
 def test_check_fails_until_the_set_is_mended(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from robot.dataset import Dataset, DatasetWriter, Feature
 from robot.dataset.check import check
-from robot.dataset.encode import encode_video
+from robot.dataset.encode import encode_png, encode_video
 from robot.errors import DatasetError
 from tests.robot.dataset.samples import CAMERA, FPS, assert_holds, columns, features, write
 
@@ -132,6 +132,35 @@ def test_damaged_data_is_named(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="1 frames too early"):
         dataset.episode(1)
     np.testing.assert_array_equal(dataset.episode(0)["action"], columns(0, 4)["action"])
+
+
+def test_columns_that_are_not_as_declared_are_named(tmp_path: Path) -> None:
+    root = write(tmp_path / "set", 1)
+    whole = pq.read_table(root / DATA.format(0))
+    small = [{"bytes": encode_png(np.zeros((size, 4, 3), np.uint8)), "path": None} for size in (4, 4, 5, 4)]
+    for name, values, words in (
+        ("action", pa.array([[0.0] * 3] * 4, pa.list_(pa.float32(), 3)), r"'action' is not float32 .* \(2,\)"),
+        ("action", pa.array([[0.0], [0.0] * 3, [0.0], [0.0]]), r"'action' is not float32 .* \(2,\)"),
+        ("action", pa.array(["left"] * 4), r"'action' is not float32"),
+        ("capture_ns", pa.array([[1, 2]] * 4), r"'capture_ns' is not int64 .* \(1,\)"),
+        (CAMERA, pa.array(small, whole.schema.field(CAMERA).type), rf"'{CAMERA}' is not image .* \(16, 16, 3\)"),
+        (CAMERA, pa.array([1, 2, 3, 4]), rf"'{CAMERA}' is not image"),
+        ("action", pa.array([[0.0, 0.0], None, [0.0, 0.0], None]), "'action' lacks some"),
+    ):
+        column = whole.column_names.index(name)
+        pq.write_table(whole.set_column(column, name, values), root / DATA.format(0))
+        with pytest.raises(DatasetError, match=words):
+            Dataset.open(root).episode(0)
+        assert check(root).episodes == 0
+
+
+def test_an_info_without_a_frame_rate_is_refused(tmp_path: Path) -> None:
+    root = write(tmp_path / "set", 1)
+    info = json.loads((root / "meta/info.json").read_text())
+    for fps in (0, -8, "fast", None):
+        (root / "meta/info.json").write_text(json.dumps({**info, "fps": fps}))
+        with pytest.raises(DatasetError, match="not the info of a LeRobotDataset"):
+            Dataset.open(root)
 
 
 def test_episodes_and_columns_that_are_not_there(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from robot.dataset import Dataset, DatasetWriter
+from robot.dataset import Dataset, DatasetWriter, Feature
 from robot.dataset.check import check
 from robot.dataset.repair import repair
 from robot.errors import DatasetError
@@ -73,6 +73,12 @@ def tear_picture(root: Path) -> None:
     pictures[2]["bytes"] = pictures[2]["bytes"][:40]
     column = pa.array(pictures, table.schema.field(CAMERA).type)
     pq.write_table(table.set_column(table.column_names.index(CAMERA), CAMERA, column), root / DATA.format(1))
+
+
+def widen(root: Path, column: str, values: pa.Array) -> None:
+    """Put a column of another kind into the data of episode 1."""
+    table = pq.read_table(root / DATA.format(1))
+    pq.write_table(table.set_column(table.column_names.index(column), column, values), root / DATA.format(1))
 
 
 def spoil(values: np.ndarray) -> np.ndarray:
@@ -196,6 +202,59 @@ def test_all_lost_leaves_an_empty_set_to_write_to(tmp_path: Path) -> None:
     assert check(root).problems == ()
     with DatasetWriter.open(root) as writer:
         assert writer.save_episode(columns(0, 4), "task 0", {"seed": 0}) == 0
+
+
+def declare(**entries: object) -> Damage:
+    def damage(root: Path) -> None:
+        info = json.loads((root / "meta/info.json").read_text())
+        info["features"] = {**info["features"], **entries.pop("features", {})}  # type: ignore[dict-item]
+        (root / "meta/info.json").write_text(json.dumps({**info, **entries}))
+
+    return damage
+
+
+def lose_the_list(root: Path) -> None:
+    shutil.rmtree(root)
+    truncate(ROW.format(0))(several_to_a_file(root, True))
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (declare(fps=FPS + 1), "timestamp is not frame_index / fps"),
+        (declare(features={"side": {"dtype": "video", "shape": [8, 8, 3], "names": None}}), "videos/side"),
+        (declare(features={"force": {"dtype": "float32", "shape": [1], "names": None}}), "lacks .* force"),
+        (lambda root: shutil.rmtree(root / "data"), "is missing"),
+        (lambda root: shutil.rmtree(root / "meta/episodes"), "lists none"),
+        (lose_the_list, "not a readable list"),
+    ],
+)
+def test_a_set_of_which_nothing_seems_whole_is_not_taken_apart(tmp_path: Path, damage: Damage, words: str) -> None:
+    root = write(tmp_path / "set", 3)
+    damage(root)
+    before = {path: path.read_bytes() for path in root.rglob("*") if path.is_file()}
+    assert check(root).episodes == 0
+    with pytest.raises(DatasetError, match=f"not one of the 3 episodes .*{words}"):
+        repair(root)
+    assert {path: path.read_bytes() for path in root.rglob("*") if path.is_file()} == before
+
+
+def test_an_episode_of_an_hour_is_whole(tmp_path: Path) -> None:
+    """Its times, rounded to float32 as the format has them, are up to 0.12 ms off."""
+    root = tmp_path / "set"
+    frames = 3600 * 7
+    with DatasetWriter.create(root, 7, {"x": Feature("float32")}, None, durable=False) as writer:
+        writer.save_episode({"x": np.zeros(frames, np.float32)}, "wait")
+    assert check(root).problems == ()
+    change(DATA.format(0), "timestamp", lambda t: t + (np.arange(frames) == frames - 1) * 1e-3)(root)
+    assert any("timestamp" in problem for problem in check(root).problems)
+
+
+def test_columns_of_other_shapes_are_damage(tmp_path: Path) -> None:
+    root = write(tmp_path / "set", 4)
+    widen(root, "action", pa.array([[0.0] * 3] * 5, pa.list_(pa.float32(), 3)))
+    assert any("'action' is not float32 of the shape (2,)" in problem for problem in check(root).problems)
+    assert repair(root).episodes == 3
 
 
 def test_sets_with_several_episodes_to_a_file_are_left_to_their_own_program(tmp_path: Path) -> None:
