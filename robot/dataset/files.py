@@ -45,7 +45,7 @@ class Staging:
             del self._waiting[relative]
         if self._durable:
             for folder in {(self._root / relative).parent for relative in relatives}:
-                sync_folder(folder)
+                sync(folder)
 
     def discard(self) -> None:
         """Remove what was added and not published."""
@@ -59,7 +59,7 @@ class Staging:
         folder.mkdir(parents=True, exist_ok=True)
         if self._durable:
             for path in missing:
-                sync_folder(path.parent)
+                sync(path.parent)
 
 
 def replace_file(root: Path, relative: str, data: bytes, durable: bool = True) -> None:
@@ -72,9 +72,9 @@ def replace_file(root: Path, relative: str, data: bytes, durable: bool = True) -
         staging.discard()
 
 
-def sync_folder(folder: Path) -> None:
-    """Make the folder's own entries (its renames) durable."""
-    descriptor = os.open(folder, os.O_RDONLY)
+def sync(path: Path) -> None:
+    """Make a file's contents, or a folder's own entries (its renames), durable."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:
@@ -84,14 +84,23 @@ def sync_folder(folder: Path) -> None:
 def lock_folder(root: Path) -> int:
     """Lock a data set against other writers; returns a descriptor that holds the lock until it is closed.
 
-    The kernel drops the lock when the process ends, however it ends. Raises DatasetError when another holds it.
+    The kernel drops the lock when the process ends, however it ends. Raises DatasetError when another holds it, or
+    when the file system does not lock folders, as network file systems may not.
     """
-    descriptor = os.open(root, os.O_RDONLY)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(descriptor)
+        descriptor = os.open(root, os.O_RDONLY)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BaseException:
+            os.close(descriptor)
+            raise
+    except BlockingIOError:
         raise DatasetError(f"another process is writing the data set {root}: wait for it or stop it") from None
+    except OSError as error:
+        raise DatasetError(
+            f"the folder {root} cannot be locked against other writers ({error.strerror}); data sets are written on "
+            "a file system that locks folders, as local disks do and network file systems may not"
+        ) from error
     return descriptor
 
 

@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 
 from robot.dataset import statistics
 from robot.dataset.encode import EncodedEpisode, encode_episode
-from robot.dataset.files import SUFFIX, Staging, lock_folder, replace_file
+from robot.dataset.files import SUFFIX, Staging, lock_folder, replace_file, sync
 from robot.dataset.schema import (
     INFO_PATH,
     STATS_PATH,
@@ -134,12 +134,9 @@ class DatasetWriter:
             _refuse_gaps(root, info, episodes)
             frames = episodes[-1].to_index if episodes else 0
             known = info.with_totals(len(episodes), frames, len(tasks))
-            totals = statistics.read_statistics(root)
-            covered = covers(info, totals, frames)
-            writer = cls(
-                root, known, episodes, tasks, totals if covered else totals_from_rows(root, info), lock, durable
-            )
-            if known != info or not covered:
+            totals = _kept_totals(root, info, frames)
+            writer = cls(root, known, episodes, tasks, totals or totals_from_rows(root, info), lock, durable)
+            if known != info or totals is None:
                 writer._rewrite_totals()
             return writer
         except BaseException:
@@ -163,7 +160,9 @@ class DatasetWriter:
         task: what was done, in words.
         extra: bools, numbers or words to remember about the episode, of the same names and types each time.
         Raises DatasetError when it does not fit the set; RecordingError when it cannot be written. Either way the
-        episodes saved before stay whole, and saving may be tried again. An interrupt closes the writer: open it again.
+        episodes saved before stay whole, and saving may be tried again, unless the RecordingError says that the
+        episode is saved and only the set's totals are not: `info` then counts it, and the next save or `open` renews
+        them. An interrupt closes the writer: open it again to see whether the episode was saved.
         """
         if self._lock is None:
             raise DatasetError(f"the writer of {self.root} is closed")
@@ -175,48 +174,36 @@ class DatasetWriter:
         totals = statistics.merge(self._totals, encoded.statistics)
 
         staging = Staging(self.root, self._durable)
-        data = info.data_file(episode.data_chunk, episode.data_file)
-        first = [data]
         try:
-            staging.add(data, to_parquet(frames_table(info, episode, encoded, tasks.index(task))))
-            for key, span in episode.videos.items():
-                video = info.video_file(key, span.chunk, span.file)
-                staging.add(video, encoded.videos[key])
-                first.append(video)
-            if len(tasks) != len(self._tasks):
-                staging.add(TASKS_PATH, to_parquet(tasks_table(tasks)))
-                first.append(TASKS_PATH)
-            staging.add(episode.row_path, to_parquet(row_table(info, episode, encoded.statistics), lean=True))
-            staging.add(STATS_PATH, statistics.to_json(totals))
-            staging.add(INFO_PATH, info.to_json())
-            staging.publish(*first)
-            staging.publish(episode.row_path)  # the commit
-        except OSError as error:
-            # The row first: a failure to make the commit durable must not leave a row without its data.
-            self._take_back(staging, [episode.row_path, *(path for path in first if path != TASKS_PATH)])
-            raise RecordingError(
-                f"episode {episode.index} could not be written to {self.root}: {error}; "
-                f"the {episode.index} episodes before it are whole"
-            ) from error
+            self._commit(staging, info, episode, encoded, tasks, totals)
+            self._last, self._tasks, self._info, self._totals = episode, tasks, info, totals
+            self._publish_totals(staging)
+        except (DatasetError, RecordingError):
+            self._take_back(staging, [])
+            raise
         except BaseException:  # an interrupt: whether the commit took place is for `open` to see
             self._take_back(staging, [])
             self.close()
             raise
-        self._last, self._tasks, self._info, self._totals = episode, tasks, info, totals
-        try:
-            staging.publish(STATS_PATH, INFO_PATH)
-        except OSError as error:
-            raise RecordingError(
-                f"episode {episode.index} is saved, but the totals of {self.root} could not be renewed: {error}; "
-                f"run `worldarm dataset repair {self.root}`"
-            ) from error
         return episode.index
 
     def close(self) -> None:
-        """Let others write the set. Everything saved is on disk already; calling it again does nothing."""
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
+        """Let others write the set. Everything saved is on disk already; calling it again does nothing.
+
+        Without `durable`, the one file that cannot be derived from others, `meta/info.json`, reaches the disk here.
+        Raises RecordingError when it cannot.
+        """
+        if self._lock is None:
+            return
+        lock, self._lock = self._lock, None
+        try:
+            if not self._durable:
+                sync(self.root / INFO_PATH)
+                sync((self.root / INFO_PATH).parent)
+        except OSError as error:
+            raise RecordingError(f"{self.root / INFO_PATH} may not outlive a power cut: {error}") from error
+        finally:
+            os.close(lock)
 
     def __enter__(self) -> DatasetWriter:
         return self
@@ -259,6 +246,49 @@ class DatasetWriter:
             return {name: checked[name] for name in before}
         return checked
 
+    def _commit(
+        self,
+        staging: Staging,
+        info: DatasetInfo,
+        episode: Episode,
+        encoded: EncodedEpisode,
+        tasks: Sequence[str],
+        totals: statistics.Statistics,
+    ) -> None:
+        """Write everything, and publish all but the totals. Raises RecordingError, having taken it back."""
+        data = info.data_file(episode.data_chunk, episode.data_file)
+        first = [data]
+        try:
+            staging.add(data, to_parquet(frames_table(info, episode, encoded, tasks.index(episode.tasks[0]))))
+            for key, span in episode.videos.items():
+                video = info.video_file(key, span.chunk, span.file)
+                staging.add(video, encoded.videos[key])
+                first.append(video)
+            if len(tasks) != len(self._tasks):
+                staging.add(TASKS_PATH, to_parquet(tasks_table(tasks)))
+                first.append(TASKS_PATH)
+            staging.add(episode.row_path, to_parquet(row_table(info, episode, encoded.statistics), lean=True))
+            staging.add(STATS_PATH, statistics.to_json(totals))
+            staging.add(INFO_PATH, info.to_json())
+            staging.publish(*first)
+            staging.publish(episode.row_path)  # the commit
+        except OSError as error:
+            # The row first: a failure to make the commit durable must not leave a row without its data.
+            self._take_back(staging, [episode.row_path, *(path for path in first if path != TASKS_PATH)])
+            raise RecordingError(
+                f"episode {episode.index} could not be written to {self.root}: {error}; "
+                f"the {episode.index} episodes before it are whole"
+            ) from error
+
+    def _publish_totals(self, staging: Staging) -> None:
+        try:
+            staging.publish(STATS_PATH, INFO_PATH)
+        except OSError as error:
+            raise RecordingError(
+                f"episode {self._info.total_episodes - 1} is saved, so do not save it again, but the totals of "
+                f"{self.root} could not be renewed: {error}; the next save or `worldarm dataset repair` does that"
+            ) from error
+
     def _take_back(self, staging: Staging, published: Sequence[str]) -> None:
         # On a full or failing disk even removing may fail; what stays is then data without a row, which is harmless.
         try:
@@ -274,6 +304,15 @@ class DatasetWriter:
             replace_file(self.root, INFO_PATH, self._info.to_json(), self._durable)
         except OSError as error:
             raise RecordingError(f"the totals of {self.root} could not be renewed: {error}") from error
+
+
+def _kept_totals(root: Path, info: DatasetInfo, frames: int) -> statistics.Statistics | None:
+    """The statistics kept for the whole set; None when they are torn, or not of all its frames."""
+    try:
+        totals = statistics.read_statistics(root)
+    except DatasetError:
+        return None
+    return totals if covers(info, totals, frames) else None
 
 
 def _refuse_others(root: Path, info: DatasetInfo, fps: int | None, features: Mapping[str, Feature] | None) -> None:

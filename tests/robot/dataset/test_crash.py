@@ -6,15 +6,18 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 
 import numpy as np
 import pytest
 
 from robot.dataset import Dataset, DatasetWriter
 from robot.dataset.check import check
+from robot.dataset.files import Staging, lock_folder
 from robot.dataset.repair import repair
-from robot.errors import DatasetError
+from robot.errors import DatasetError, RecordingError
 from tests.robot.dataset.samples import FPS, assert_holds, columns, features, write
 
 ROOT = Path(__file__).parents[3]
@@ -111,6 +114,84 @@ def test_a_second_writer_is_refused_until_the_first_is_gone(killer: subprocess.P
         DatasetWriter.open(root)
     kill(killer, root, "image", False, 0, 0.01)
     DatasetWriter.open(root).close()
+
+
+def test_a_folder_that_cannot_be_locked_is_not_told_as_one_in_use(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match=r"cannot be locked .*No such file"):
+        lock_folder(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("whole", [b"", b'{"action": {"me', b"[]"])
+def test_torn_totals_are_made_anew_on_the_next_open(tmp_path: Path, whole: bytes) -> None:
+    root = write(tmp_path / "set", 2)
+    (root / "meta/stats.json").write_bytes(whole)
+    with DatasetWriter.open(root, FPS, features(), durable=False) as writer:
+        writer.save_episode(columns(2, 6), "task 0", {"seed": 2})
+    assert check(root).problems == ()
+    empty = tmp_path / "empty"
+    DatasetWriter.create(empty, FPS, features(), None).close()
+    (empty / "meta/stats.json").write_bytes(whole)
+    DatasetWriter.open(empty).close()
+    assert check(empty).problems == ()
+
+
+def test_an_interrupt_at_any_step_of_a_commit_closes_the_writer(tmp_path: Path) -> None:
+    committed = []
+    for step in range(1, 100):
+        root = write(tmp_path / f"{step}", 1)
+        writer = DatasetWriter.open(root, durable=False)
+        try:
+            with interrupt_after(step):
+                writer.save_episode(columns(1, 5), "task 1", {"seed": 1})
+            break
+        except KeyboardInterrupt:
+            with pytest.raises(DatasetError, match="closed"):
+                writer.save_episode(columns(1, 5), "task 1", {"seed": 1})
+        with DatasetWriter.open(root, durable=False) as again:
+            committed.append(again.info.total_episodes - 1)
+            seed = again.info.total_episodes
+            again.save_episode(columns(seed, 4 + seed % 3), f"task {seed % 2}", {"seed": seed})
+        assert_whole(root, "image", 2)
+        assert check(root).problems == ()
+    assert set(committed) == {0, 1}
+    assert committed == sorted(committed)
+
+
+@contextmanager
+def interrupt_after(step: int) -> Iterator[None]:
+    """Ctrl-C, as Python raises it, right after the n-th step in which files are written or renamed."""
+    left = step
+
+    def watch(frame: FrameType, event: str, _: object) -> None:
+        nonlocal left
+        if event == "return" and frame.f_code in STEPS:
+            left -= 1
+            if left == 0:
+                sys.setprofile(None)
+                raise KeyboardInterrupt
+
+    sys.setprofile(watch)
+    try:
+        yield
+    finally:
+        sys.setprofile(None)
+
+
+STEPS = [Staging.add.__code__, Staging.publish.__code__]
+
+
+def test_totals_that_cannot_be_renewed_are_told_from_an_episode_that_is_not_saved(tmp_path: Path) -> None:
+    root = write(tmp_path / "set", 1)
+    with DatasetWriter.open(root, durable=False) as writer:
+        (root / "meta/stats.json").unlink()
+        (root / "meta/stats.json").mkdir()
+        with pytest.raises(RecordingError, match="episode 1 is saved, so do not save it again"):
+            writer.save_episode(columns(1, 5), "task 1", {"seed": 1})
+        assert writer.info.total_episodes == 2
+        (root / "meta/stats.json").rmdir()
+        assert writer.save_episode(columns(2, 6), "task 0", {"seed": 2}) == 2
+    assert assert_whole(root, "image", 3) == 3
+    assert check(root).problems == ()
 
 
 def test_interrupted_saves_lose_nothing(tmp_path: Path) -> None:
