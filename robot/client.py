@@ -104,10 +104,11 @@ class Client:
     def state(self, timeout_s: float = 0.5) -> JointState:
         """Return the newest state, at most 0.1 s old. Raises `ConnectionLost` when none came in `timeout_s`."""
         states = self._following()
-        states.drain()
-        deadline = time.monotonic() + timeout_s
-        while not states.history or time.monotonic_ns() - states.history[-1].time_ns > FRESH_S * 1e9:
-            states.wait(max(0.0, deadline - time.monotonic()))
+        states.wait_for(
+            lambda: bool(states.history) and time.monotonic_ns() - states.history[-1].time_ns <= FRESH_S * 1e9,
+            timeout_s,
+            f"state less than {FRESH_S:g} s old",
+        )
         return states.history[-1]
 
     def state_near(self, time_ns: int, timeout_s: float = 0.5, tolerance_s: float = 0.05) -> JointState:
@@ -117,10 +118,11 @@ class Client:
         come in `timeout_s`, or when the nearest state is more than `tolerance_s` away.
         """
         states = self._following()
-        states.drain()
-        deadline = time.monotonic() + timeout_s
-        while not states.history or states.history[-1].time_ns < time_ns:
-            states.wait(max(0.0, deadline - time.monotonic()))
+        states.wait_for(
+            lambda: bool(states.history) and states.history[-1].time_ns >= time_ns,
+            timeout_s,
+            "state as late as the time asked for",
+        )
         times = [state.time_ns for state in states.history]
         after = bisect_left(times, time_ns)
         nearest = min(range(max(after - 1, 0), after + 1), key=lambda index: abs(times[index] - time_ns))
@@ -210,7 +212,10 @@ class Client:
         deadline = time.monotonic() + self._timeout_s
         if not self._ready(zmq.POLLOUT, deadline):
             raise self._lost()
-        self._socket.send_multipart([number, payload], zmq.NOBLOCK)
+        try:
+            self._socket.send_multipart([number, payload], zmq.NOBLOCK)
+        except zmq.Again:  # the driver went away since it was found ready
+            raise self._lost() from None
         while self._ready(zmq.POLLIN, deadline):
             frames = self._socket.recv_multipart(zmq.NOBLOCK)
             if len(frames) != 2 or frames[0] != number:

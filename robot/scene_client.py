@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from types import TracebackType
 
 from robot.addresses import STATE
@@ -29,12 +28,13 @@ class SceneClient:
 
         Waits for one; raises `ConnectionLost` when none came in `timeout_s`.
         """
-        deadline = time.monotonic() + timeout_s
-        scene = self.newest()
-        while scene is None or scene.time_ns <= after_ns or scene.epoch < epoch:
-            self._scenes.wait(max(0.0, deadline - time.monotonic()))
-            scene = self.newest()
-        return scene
+        scenes = self._scenes.history
+        self._scenes.wait_for(
+            lambda: bool(scenes) and scenes[-1].time_ns > after_ns and scenes[-1].epoch >= epoch,
+            timeout_s,
+            "scene as new as asked for",
+        )
+        return scenes[-1]
 
     def close(self) -> None:
         """Stop following."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 from types import TracebackType
 from typing import Generic, TypeVar
@@ -74,6 +75,23 @@ class Subscription(Generic[M]):
                     f"nothing on the topic {self._topic.decode()} from {self.address} within {timeout_s:g} s; "
                     "is the process that publishes it running?"
                 )
+
+    def wait_for(self, wanted: Callable[[], bool], timeout_s: float, what: str) -> None:
+        """Take messages in until `wanted()`, which looks at `history`. Raises `WireError`, and `ConnectionLost` that
+        names `what` when `timeout_s` have passed."""
+        deadline = time.monotonic() + timeout_s
+        self.drain()
+        came = 0
+        while not wanted():
+            left_s = deadline - time.monotonic()
+            if left_s <= 0:
+                others = f"; {came} others came, so it runs, but late" if came else "; is it running?"
+                raise ConnectionLost(
+                    f"the process that publishes {self._topic.decode()} at {self.address} sent no {what} "
+                    f"within {timeout_s:g} s{others}"
+                )
+            self._socket.poll(max(1, round(left_s * 1000)))
+            came += self.drain()
 
     def close(self) -> None:
         """Stop following."""

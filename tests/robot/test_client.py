@@ -9,6 +9,7 @@ import pytest
 
 from robot.client import Client
 from robot.errors import ConnectionLost
+from robot.scene_client import SceneClient
 from tests.robot.driver_checks import MS, SPEC, S, assert_kept_on, now
 from tests.robot.driver_command import DriverProcess, until
 
@@ -55,6 +56,26 @@ def test_a_driver_that_hangs_is_noticed_and_its_late_answers_are_not_mistaken(tm
         until(lambda: client.state(5).holder == "")
         client.reset()
         assert client.acquire("agent", 1.0).holder == "agent"
+
+
+def test_states_that_come_too_late_are_told_from_none(running: DriverProcess) -> None:
+    with running.client() as client, SceneClient(running.state) as scenes:
+        tomorrow_ns = time.monotonic_ns() + 86_400 * S
+        now(client)
+        with pytest.raises(ConnectionLost, match=r"no state as late as .* within 0\.3 s; \d+ others came"):
+            client.state_near(tomorrow_ns, timeout_s=0.3)
+        scenes.latest(10.0)
+        with pytest.raises(ConnectionLost, match=r"no scene as new as .* within 0\.4 s; \d+ others came"):
+            scenes.latest(0.4, after_ns=tomorrow_ns)
+
+
+def test_a_driver_that_sends_nothing_is_told_with_the_time_waited(tmp_path: Path) -> None:
+    with DriverProcess(tmp_path) as process, process.client(timeout_s=0.5) as client:
+        now(client)
+        process.kill()
+        time.sleep(0.2)
+        with pytest.raises(ConnectionLost, match=r"no state less than 0\.1 s old within 0\.3 s; is it running"):
+            client.state(0.3)
 
 
 def test_no_driver_is_told_plainly_and_in_time() -> None:
