@@ -23,6 +23,7 @@ from robot.dataset.writer import DatasetWriter
 from robot.errors import ConfigurationError, DatasetError
 from robot.proprio import STATE_NAMES
 from robot.recipe import RecordingRecipe
+from sim.interrupts import interrupts_put_off
 from sim.lockstep import LockStep
 from sim.panda import panda_spec
 from sim.parallel import map_ordered
@@ -81,7 +82,8 @@ def play(
         began = time.monotonic()
         with tqdm(total=episodes * blocks, initial=done * blocks, desc="play", unit="block") as bar:
             for index, episode in enumerate(_flatten(map_ordered(make, work, processes)), start=done):
-                writer.save_encoded(episode, TASK, {"seed": seed, "play_index": index})
+                with interrupts_put_off():  # or the totals would lag behind the episodes
+                    writer.save_encoded(episode, TASK, {"seed": seed, "play_index": index})
                 bar.update(blocks)
         seconds = time.monotonic() - began
     made = (episodes - done) * blocks

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import subprocess
@@ -34,7 +35,8 @@ class Addresses:
 
 
 class SimulatedProcesses:
-    """A context in which `worldarm driver --arm sim` and `worldarm camera --source sim` run.
+    """A context in which `worldarm driver --arm sim` and `worldarm camera --source sim` run; both end when this process
+    does, however that comes about. Enter it in the main thread, or at least in one that lasts.
 
     Raises `ConnectionLost` when one of them does not come up; its own words are in the message.
     """
@@ -88,7 +90,7 @@ class _Process:
         self._fresh: SimpleQueue[str | None] = SimpleQueue()
         # A session of its own keeps a Ctrl-C in the terminal from reaching it before we have let go of the arm.
         self._popen = subprocess.Popen(
-            [sys.executable, "-m", "worldarm", *words],
+            [sys.executable, "-m", "sim.lifeline", str(os.getpid()), "worldarm", *words],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

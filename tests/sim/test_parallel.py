@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 import math
+import multiprocessing
 import os
+import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from robot.errors import Refused
+from robot.errors import ConnectionLost, Refused
 from sim.parallel import map_ordered
 
 
@@ -54,3 +57,20 @@ def test_items_are_taken_only_as_they_are_needed() -> None:
     assert next(results) == 0
     assert len(taken) < 10
     results.close()  # type: ignore[attr-defined]
+
+
+def end_yourself(item: int) -> int:
+    os.kill(os.getpid(), signal.SIGKILL)
+    return item
+
+
+def test_a_process_that_is_ended_from_outside_is_told_with_what_to_do() -> None:
+    with pytest.raises(ConnectionLost, match=r"one of the 2 processes was ended from outside.* give the command again"):
+        list(map_ordered(end_yourself, range(3), 2))
+
+
+def test_giving_up_does_not_wait_for_what_is_in_work() -> None:
+    results = map_ordered(time.sleep, [0.0, *[600.0] * 8], 2)
+    next(results)
+    results.close()  # type: ignore[attr-defined]
+    assert multiprocessing.active_children() == []

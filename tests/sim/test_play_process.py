@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+import os
+import resource
+import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -80,6 +84,90 @@ def test_killed_at_any_moment_it_goes_on_to_the_same_data(tmp_path: Path, whole:
         process.wait()
     result = worldarm(*arguments(root))
     assert result.returncode == 0, result.stderr
+    assert_same(root, whole)
+
+
+def started(root: Path, processes: int, stderr: int = subprocess.DEVNULL) -> subprocess.Popen[str]:
+    """A play in a process group of its own, some of whose episodes are saved."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "worldarm", *arguments(root, EPISODES * 10, processes)],
+        cwd=ROOT,
+        env=environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=stderr,
+        text=True,
+        start_new_session=True,
+    )
+    deadline = time.monotonic() + PATIENCE_S
+    while not list(root.glob("data/*/*.parquet")):
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.001)
+    return process
+
+
+def group(leader: int) -> list[int]:
+    """The processes of a group."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            state, _, number = stat.read_text().rpartition(") ")[2].split()[:3]
+            found += [int(stat.parent.name)] if int(number) == leader and state != "Z" else []
+    return found
+
+
+def assert_none_left(leader: int) -> None:
+    deadline = time.monotonic() + 10.0
+    while left := group(leader):
+        assert time.monotonic() < deadline, f"still running: {left}"
+        time.sleep(0.05)
+
+
+def test_ctrl_c_reaches_all_processes_and_ends_it_in_order(tmp_path: Path, whole: Dataset) -> None:
+    root = tmp_path / "play"
+    process = started(root, 2, subprocess.PIPE)
+    assert len(group(process.pid)) >= 3
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does it
+    error = process.communicate(timeout=PATIENCE_S)[1]
+    assert process.returncode == 130
+    assert error.endswith("worldarm: interrupted\n") and "Traceback" not in error
+    assert_none_left(process.pid)
+    looked_over = worldarm("dataset", "check", str(root))
+    assert looked_over.returncode == 0, looked_over.stdout
+    done = len(Dataset.open(root))
+    result = worldarm(*arguments(root, max(done + 1, EPISODES), processes=2))
+    assert result.returncode == 0, result.stderr
+    last = EPISODES - 1
+    np.testing.assert_array_equal(Dataset.open(root).episode(last)["action"], whole.episode(last)["action"])
+
+
+def test_sigkill_leaves_no_process_behind(tmp_path: Path) -> None:
+    process = started(tmp_path / "play", 2)
+    assert len(group(process.pid)) >= 3
+    process.kill()
+    process.wait()
+    assert_none_left(process.pid)
+
+
+def test_a_full_disk_is_one_line_and_leaves_whole_episodes(tmp_path: Path, whole: Dataset) -> None:
+    root = tmp_path / "play"
+    # Each episode's largest file: its frames, or its row with the statistics.
+    files = [whole.root.rglob(f"file-{number:03d}.parquet") for number in range(EPISODES)]
+    sizes = [max(path.stat().st_size for path in of_one) for of_one in files]
+    result = subprocess.run(
+        [sys.executable, "-m", "worldarm", *arguments(root)],
+        cwd=ROOT,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (max(sizes) - 1, max(sizes) - 1)),
+    )
+    assert result.returncode == 1 and "Traceback" not in result.stderr
+    last = result.stderr.splitlines()[-1]
+    assert last.startswith("worldarm: episode ") and "File too large" in last
+    assert worldarm("dataset", "check", str(root)).returncode == 0
+    assert len(Dataset.open(root)) == sizes.index(max(sizes))
+    assert worldarm(*arguments(root)).returncode == 0
     assert_same(root, whole)
 
 

@@ -3,6 +3,8 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +19,8 @@ from robot.errors import ConnectionLost
 from robot.scene_client import SceneClient
 from sim.processes import SimulatedProcesses
 from sim.view import front_camera
-from tests.sim.children import assert_gone, of_kind
+from tests.commands import ROOT, environment
+from tests.sim.children import assert_gone, children, of_kind
 
 CAMERA = front_camera(32, 32)
 PATIENCE_S = 20.0
@@ -74,6 +77,24 @@ def test_one_that_does_not_listen_to_ctrl_c_is_made_to_end(monkeypatch: pytest.M
         began = time.monotonic()
     assert time.monotonic() - began < 10.0
     assert_gone(started, 0.0)
+
+
+def test_a_parent_that_is_killed_leaves_none_behind() -> None:
+    script = """
+import time
+from sim.processes import SimulatedProcesses
+from sim.view import front_camera
+with SimulatedProcesses(front_camera(32, 32)):
+    print("both run", flush=True)
+    time.sleep(600)
+"""
+    words = [sys.executable, "-c", script]
+    with subprocess.Popen(words, cwd=ROOT, env=environment(), stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None and parent.stdout.readline() == "both run\n"
+        started = list(children(parent.pid))
+        parent.kill()
+    assert len(started) == 2
+    assert_gone(started)
 
 
 def test_an_interruption_while_stopping_leaves_none_behind() -> None:
