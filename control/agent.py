@@ -28,6 +28,8 @@ METHODS: tuple[Method, ...] = ("full", "critic-only", "actor-only", "latent-dist
 
 CONFIRMATIONS = 2
 ACTION_WEIGHT = 0.02
+# How much the way counts beside its end: with the end alone, an arm that is nearly there puts arriving off.
+PATH_WEIGHT = 0.3
 
 
 @dataclass(frozen=True)
@@ -125,5 +127,5 @@ class Agent:
         if self.method == "latent-distance":
             objective = LatentDistance(path=1.0)
         else:
-            objective = WeightedSum([(1.0, CriticCost(parts.critic)), (ACTION_WEIGHT, ActionPenalty())])
+            objective = WeightedSum([(1.0, CriticCost(parts.critic, PATH_WEIGHT)), (ACTION_WEIGHT, ActionPenalty())])
         return Planner(parts.model, objective, config, parts.actor if self.method == "full" else None, self._seed)

@@ -20,15 +20,16 @@ class Counting(Critic):
         return (latent - goal)[:, 0].abs()
 
 
-def test_reached_is_what_most_neighbours_are_nearer_than() -> None:
+def test_reached_is_nearer_than_half_of_what_neighbours_are_apart() -> None:
     cache = frames([11, 101])
     steps = torch.arange(100, dtype=torch.float32) / 100  # each frame of the second episode a little farther on
-    latents = torch.cat([torch.zeros(11), torch.zeros(1), steps.cumsum(0)])[:, None]
+    latents = torch.cat([100 * torch.arange(11), torch.zeros(1), steps.cumsum(0)])[:, None]
     proprio = torch.zeros(cache.frames, 1)
     reached = calibrate_reached(Counting(1, 1, DISCOUNT), latents, proprio, cache.starts[1:], cache.lengths[1:])
-    assert reached == pytest.approx(0.9, abs=0.01)
-    both = calibrate_reached(Counting(1, 1, DISCOUNT), latents, proprio, cache.starts, cache.lengths, share=1.0)
-    assert both == pytest.approx(0.99, abs=1e-4)  # the step from one episode to the next does not count
+    assert reached == pytest.approx(0.25, abs=0.01)
+    # The step from one episode to the next does not count.
+    alone = calibrate_reached(Counting(1, 1, DISCOUNT), latents, proprio, cache.starts[:1], cache.lengths[:1])
+    assert alone == pytest.approx(50.0)
 
 
 def test_critic_and_actor_learn_and_leave_latents_and_each_other_alone(tmp_path: Path) -> None:
