@@ -13,6 +13,7 @@ import tyro
 
 from control.agent import Agent, Method
 from control.contact_strip import draw_strip
+from control.seed import require_seed
 from control.session import Outcome, Session, Step
 from control.thoughts import ThoughtPublisher
 from control.trained import PRETRAINED, load_trained
@@ -22,7 +23,8 @@ from perception.goal import save_picture
 from perception.goal_source import read_goal
 from robot.addresses import COMMAND, FRAMES, THOUGHTS
 from robot.client import Client
-from robot.errors import ConfigurationError, GoalError
+from robot.errors import ConfigurationError
+from robot.output import make_folder
 
 STRIP_FILE = "strip.png"
 
@@ -45,10 +47,12 @@ def run(
     """
     if blocks is not None and blocks < 1:
         raise ConfigurationError(f"--blocks must be at least 1, not {blocks}")
+    require_seed(seed)
     # One thread a decision: a second one gains little on nets this small, and takes the driver's and camera's core.
     torch.set_num_threads(1)
     picture = read_goal(goal, load_card(checkpoint).recipe.camera)
     agent = Agent(load_trained(checkpoint), method, seed)
+    make_folder(output)  # before anything moves, not after
     with ExitStack() as parts:
         thoughts = parts.enter_context(ThoughtPublisher(thoughts_address))
         client = parts.enter_context(Client(command_address))
@@ -66,8 +70,10 @@ def run(
             outcome = session.pursue(picture, blocks, _tell)
         finally:
             gc.unfreeze()
-    strip = _save_strip(output, picture, outcome)
-    print(_summary(outcome, strip), flush=True)
+    print(_summary(outcome), flush=True)
+    strip = output / STRIP_FILE
+    save_picture(strip, draw_strip(picture, outcome.first, outcome.last, outcome.imagined))
+    print(f"pictures in {strip}", flush=True)
     return 0 if outcome.reached else 1
 
 
@@ -80,20 +86,10 @@ def _tell(step: Step) -> None:
     )
 
 
-def _save_strip(output: Path, goal: np.ndarray, outcome: Outcome) -> Path:
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise GoalError(f"{output} cannot be made: {error.strerror}") from error
-    path = output / STRIP_FILE
-    save_picture(path, draw_strip(goal, outcome.first, outcome.last, outcome.imagined))
-    return path
-
-
-def _summary(outcome: Outcome, strip: Path) -> str:
+def _summary(outcome: Outcome) -> str:
     median, high = np.percentile(outcome.decision_ms, (50, 99))
     return (
         f"{'reached' if outcome.reached else 'not reached'}: {outcome.reason}\n"
         f"{outcome.decisions} decisions, median {median:.0f} ms, p99 {high:.0f} ms; {outcome.late} late, "
-        f"{outcome.missed} missed; pictures in {strip}"
+        f"{outcome.missed} missed"
     )

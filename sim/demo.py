@@ -12,9 +12,11 @@ import torch
 import tyro
 
 from control.agent import Agent
+from control.seed import require_seed
 from control.trained import PRETRAINED, load_trained
 from perception.goal import save_picture
 from robot.errors import ConfigurationError
+from robot.output import make_folder
 from sim.contact_sheet import Result, draw_contact_sheet
 from sim.film import Film
 from sim.lockstep import LockStep
@@ -40,12 +42,8 @@ def demo(
     """
     if goals < 1:
         raise ConfigurationError(f"--goals must be at least 1, not {goals}")
-    if seed < 0:
-        raise ConfigurationError(f"--seed must be 0 or more, not {seed}")
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigurationError(f"the folder {output} cannot be made: {error.strerror}") from error
+    require_seed(seed)
+    make_folder(output)
     began = time.monotonic()
     # Two threads would wait for each other whenever driver or camera takes a core.
     torch.set_num_threads(1)

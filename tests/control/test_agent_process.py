@@ -10,13 +10,14 @@ import cv2
 import numpy as np
 import pytest
 
+from control.thoughts import ThoughtPublisher
 from control.trained import load_trained
 from perception.checkpoint import WEIGHTS_FILE
 from perception.goal import save_picture
 from robot.messages import JointState
 from robot.subscription import Subscription
 from tests.commands import Running, running, worldarm
-from tests.control.stage import AT_ONCE, Stage, card, changed, checkpoint, goal_file, stage, states, tool
+from tests.control.stage import ANY_PORT, AT_ONCE, Stage, card, changed, checkpoint, goal_file, stage, states, tool
 from tests.robot.driver_checks import assert_no_jump, now, steady
 from worldarm import main
 
@@ -56,8 +57,8 @@ def test_runs_to_the_end_of_its_budget_and_tells(here: Stage, tmp_path: Path) ->
     lines = result.stdout.splitlines()
     assert "method actor-only; thoughts on tcp://127.0.0.1:" in lines[0]
     assert 2 <= sum(line.startswith("block") for line in lines) <= 6
-    assert "not reached: 6 blocks are over" in lines[-2]
-    assert "median" in lines[-1] and "p99" in lines[-1] and "late" in lines[-1]
+    assert "not reached: 6 blocks are over" in lines[-3]
+    assert "median" in lines[-2] and "p99" in lines[-2] and "late" in lines[-2]
     strip = cv2.imread(str(tmp_path / "out" / "strip.png"))
     assert strip.shape[0] >= 256 and strip.shape[1] >= 4 * 256
     assert str(tmp_path / "out" / "strip.png") in lines[-1]
@@ -122,7 +123,7 @@ def test_a_driver_that_is_killed_is_told_in_one_line(tmp_path: Path) -> None:
         status, _, err = agent.end()
     assert status == 1
     assert err.startswith("worldarm: ") and err.count("\n") == 1, err
-    assert "no driver answered" in err or "topic state" in err
+    assert "no driver answered" in err or "sent no state" in err
 
 
 def told(capsys: pytest.CaptureFixture[str], *words: str) -> str:
@@ -166,6 +167,36 @@ def test_no_driver_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
 
 def test_no_budget_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "--blocks must be at least 1" in told(capsys, "run", "--goal", "goal.png", "--blocks", "0")
+
+
+@pytest.mark.parametrize(("seed", "said"), [("-1", "must be 0 or more, not -1"), (str(2**63), "must be below 2**63")])
+def test_a_seed_that_no_generator_takes_is_refused(
+    seed: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert said in told(capsys, "run", "--goal", "goal.png", "--seed", seed)
+
+
+def test_an_output_that_cannot_be_written_is_said_before_anything_moves(
+    here: Stage, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with here.driver.client() as client:
+        before = now(client)
+        assert "/proc/out cannot be written" in told(capsys, *here.words(tmp_path, "--output", "/proc/out"))
+        assert now(client).governed == before.governed and now(client).mode == before.mode
+
+
+def test_what_came_of_it_is_told_even_when_its_pictures_cannot_be_kept(here: Stage, tmp_path: Path) -> None:
+    with running(*here.words(tmp_path, "--method", "random", "--blocks", "6")) as agent:
+        in_motion(agent, 1)
+        (tmp_path / "out").rmdir()
+        status, out, err = agent.end()
+    assert status == 1 and "not reached: 6 blocks are over" in out and "median" in out
+    assert err.startswith("worldarm: ") and "strip.png cannot be written" in err and err.count("\n") == 1
+
+
+def test_a_thoughts_address_in_use_is_said(here: Stage, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with ThoughtPublisher(ANY_PORT) as other:
+        assert other.endpoint in told(capsys, *here.words(tmp_path, "--thoughts-address", other.endpoint))
 
 
 def test_another_arm_or_camera_is_refused_and_nothing_moves(

@@ -72,7 +72,7 @@ def test_the_film_has_a_frame_a_decision(shown: Shown) -> None:
 
 @pytest.mark.parametrize(
     ("how", "after_s", "status"),
-    [(signal.SIGINT, 3.0, 130), (signal.SIGINT, 0.0, 130), (signal.SIGTERM, 1.5, 143)],
+    [(signal.SIGINT, 3.0, 130), (signal.SIGINT, 0.0, 130), (signal.SIGTERM, 1.5, 143), (signal.SIGHUP, 1.0, 129)],
 )
 def test_ended_on_the_way_it_leaves_no_process_behind(
     checkpoint: Path, tmp_path: Path, how: signal.Signals, after_s: float, status: int
@@ -90,13 +90,24 @@ def test_ended_on_the_way_it_leaves_no_process_behind(
     assert_gone(list(started), 0.0)
 
 
+def test_killed_it_leaves_no_process_behind(checkpoint: Path, tmp_path: Path) -> None:
+    with running("demo", "--goals", "1", "--checkpoint", str(checkpoint), "--output", str(tmp_path)) as demo:
+        assert demo.process.stdout is not None
+        assert "driver at" in demo.process.stdout.readline()
+        started = children(demo.process.pid)
+        demo.process.kill()
+        assert len(started) == 2, started
+        assert_gone(list(started))
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
         (["--goals", "0"], "--goals must be at least 1, not 0"),
         (["--seed", "-1"], "--seed must be 0 or more, not -1"),
+        (["--seed", str(2**63)], "--seed must be below 2**63"),
         (["--checkpoint", "/nowhere/model"], "/nowhere/model holds no checkpoint"),
-        (["--output", "/dev/null/out"], "the folder /dev/null/out cannot be made"),
+        (["--output", "/dev/null/out"], "/dev/null/out cannot be written: Not a directory"),
     ],
 )
 def test_what_cannot_be_is_one_line(
