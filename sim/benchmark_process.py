@@ -12,8 +12,10 @@ import tyro
 from tqdm import tqdm
 
 from control.agent import Agent, Method
+from control.seed import require_seed
 from control.trained import PRETRAINED, load_trained
 from robot.errors import ConfigurationError
+from robot.output import require_writable, whole
 from sim.episode import EpisodeRecord, run_episode
 from sim.lockstep import LockStep
 from sim.panda import panda_spec
@@ -48,8 +50,7 @@ def benchmark(
     """
     if episodes < 1:
         raise ConfigurationError(f"--episodes must be at least 1, not {episodes}")
-    if seed < 0:
-        raise ConfigurationError(f"--seed must be 0 or more, not {seed}")
+    require_seed(seed)
     if plot.suffix.lower() not in PLOT_FORMATS:
         raise ConfigurationError(
             f"--plot {plot} is no picture that can be written; end it in {', '.join(PLOT_FORMATS)}"
@@ -59,7 +60,7 @@ def benchmark(
     trained = load_trained(checkpoint)
     for path in (json, plot):
         if path is not None:
-            _require_writable(path)
+            require_writable(path)
     camera = front_camera(trained.card.recipe.camera.width, trained.card.recipe.camera.height)
     trained.card.require(panda_spec().name, camera)
     summaries = []
@@ -125,18 +126,7 @@ def _warm_up(agent: Agent) -> None:
         agent.decide(blank, np.zeros(card.world_model.proprio), np.zeros(card.world_model.action))
 
 
-def _require_writable(path: Path) -> None:
-    """Raise `ConfigurationError` when `path` cannot be written, before minutes of work are spent on it."""
-    there = path.exists()
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.open("ab").close()
-    except OSError as error:
-        raise ConfigurationError(f"{path} cannot be written: {error.strerror}") from error
-    if not there:
-        path.unlink()
-
-
 def _write(path: Path, summaries: list[Summary]) -> None:
     content = msgspec.json.encode(summaries[0] if len(summaries) == 1 else summaries)
-    path.write_bytes(msgspec.json.format(content, indent=1) + b"\n")
+    with whole(path) as beside:
+        beside.write_bytes(msgspec.json.format(content, indent=1) + b"\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from fractions import Fraction
 from pathlib import Path
@@ -11,6 +12,8 @@ import av
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from robot.output import whole
 
 Image = NDArray[np.uint8]
 
@@ -29,17 +32,21 @@ FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
 class Film:
-    """Writes an AV1 MP4, one frame a decision; `horizon` is how many blocks the distance axis shows."""
+    """Writes an AV1 MP4, one frame a decision; `horizon` is how many blocks the distance axis shows.
+
+    The file is written when the film is closed.
+    """
 
     def __init__(self, path: Path, fps: Fraction, goal: Image, tolerance_m: float, horizon: int) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
         # Otherwise the encoder prints a page of its settings for every film.
         os.environ.setdefault("SVT_LOG", "1")
         self._goal = goal
         self._tolerance = 100 * tolerance_m
         self._horizon = horizon
         self._distances: list[float] = []
-        self._container = av.open(str(path), "w")
+        self._path = path
+        self._file = io.BytesIO()  # a film is small, and so an earlier one stays whole until this one is
+        self._container = av.open(self._file, "w", format="mp4")
         self._stream = self._container.add_stream(
             "libsvtav1", rate=fps, options={"crf": "30", "preset": "10", "svtav1-params": "lp=1"}
         )
@@ -57,10 +64,12 @@ class Film:
             self._write(picture)
 
     def close(self) -> None:
-        """Finish the file."""
+        """Finish the film and write it. Raises `RecordingError` when it cannot be written."""
         for packet in self._stream.encode():
             self._container.mux(packet)
         self._container.close()
+        with whole(self._path) as beside:
+            beside.write_bytes(self._file.getvalue())
 
     def __enter__(self) -> Film:
         return self

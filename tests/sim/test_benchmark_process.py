@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +13,7 @@ import pytest
 
 from control.trained import TrainedModel, save_trained
 from sim.wilson import wilson
-from tests.commands import worldarm
+from tests.commands import PATIENCE_S, ROOT, environment, worldarm
 from tests.sim.children import of_kind
 from tests.sim.untrained import untrained_checkpoint
 from tests.tiny import trained
@@ -90,6 +93,36 @@ def test_the_same_seed_gives_the_same_numbers_and_one_method_one_object(words: l
     assert numbers(tmp_path)["records"][0]["start_distance_m"] != alone["records"][0]["start_distance_m"]
 
 
+def test_the_planner_gives_the_same_numbers_again(words: list[str], tmp_path: Path) -> None:
+    seen = []
+    for _ in range(2):
+        result = worldarm(*words, "--episodes", "1", "--method", "full")
+        assert result.returncode == 0, result.stderr
+        seen.append(timeless(numbers(tmp_path)))
+    assert seen[0] == seen[1] and seen[0]["records"][0]["decisions"] > 0
+
+
+def test_ctrl_c_leaves_earlier_files_whole(words: list[str], tmp_path: Path) -> None:
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep" / "numbers.json").write_text("earlier")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "worldarm", *words, "--episodes", "1000", "--method", "random"],
+        cwd=ROOT,
+        env=environment(),
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    while "1/1000" not in process.stderr.read(50):
+        assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    error = process.communicate(timeout=PATIENCE_S)[1]
+    assert process.returncode == 130
+    assert error.endswith("worldarm: interrupted\n") and "Traceback" not in error
+    assert [path.name for path in (tmp_path / "deep").iterdir()] == ["numbers.json"]
+    assert (tmp_path / "deep" / "numbers.json").read_text() == "earlier"
+
+
 def test_fewer_goals_are_the_first_of_more(words: list[str], tmp_path: Path) -> None:
     assert main([*words, "--method", "actor-only"]) == 0
     more = numbers(tmp_path)
@@ -116,6 +149,7 @@ def test_through_real_processes(words: list[str], tmp_path: Path) -> None:
     [
         (["--episodes", "0"], "--episodes must be at least 1, not 0"),
         (["--seed", "-1"], "--seed must be 0 or more, not -1"),
+        (["--seed", str(2**63)], "--seed must be below 2**63"),
         (["--checkpoint", "/nowhere/model"], "/nowhere/model holds no checkpoint"),
         (["--plot", "plot.txt"], "--plot plot.txt is no picture that can be written; end it in .png, .pdf, .svg"),
         (["--plot", "/proc/plot.png"], "/proc/plot.png cannot be written"),

@@ -98,6 +98,16 @@ def test_a_film_that_was_cut_off_by_an_error_still_plays(tmp_path: Path) -> None
     assert len(decoded(path)[0]) == 2
 
 
+def test_an_earlier_film_stays_whole_until_the_new_one_is(tmp_path: Path, film: Path) -> None:
+    path = tmp_path / "goal-01.mp4"
+    path.write_bytes(film.read_bytes())
+    with Film(path, FPS, plain(GREEN), 0.03, 40) as again:
+        for _ in range(12):
+            again.add(plain(RED), None, 0.1, "")
+        assert path.read_bytes() == film.read_bytes()
+    assert len(decoded(path)[0]) == 12
+
+
 def test_enlarging_keeps_pixels_square_edged() -> None:
     picture = np.random.default_rng(0).integers(0, 256, (4, 4, 3), np.uint8)
     np.testing.assert_array_equal(enlarge(picture, 16), picture.repeat(4, 0).repeat(4, 1))
