@@ -23,7 +23,6 @@ COMMANDS: dict[str, tuple[str, str]] = {
 }
 
 INTERRUPTED = 130
-TERMINATED = 143
 PIPE_CLOSED = 141
 
 
@@ -31,7 +30,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command that `arguments` (by default the process's own) name, and return its exit status.
 
     0 when it did what was asked, 1 for an error told in one line, 2 for a command line that makes no sense,
-    130 after Ctrl-C, 141 when the reader of its output went away, 143 after SIGTERM.
+    129 when its terminal was closed, 130 after Ctrl-C, 141 when the reader of its output went away, 143 after SIGTERM.
     """
     words = sys.argv[1:] if arguments is None else arguments
     try:
@@ -67,6 +66,8 @@ def _run(name: str, rest: list[str]) -> int:
 
     # Leaving by an exception lets every `finally` run: sockets close, the arm holds, files are whole.
     signal.signal(signal.SIGTERM, _leave)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as nohup has it
+        signal.signal(signal.SIGHUP, _leave)
     try:
         from importlib import import_module
 
@@ -77,11 +78,17 @@ def _run(name: str, rest: list[str]) -> int:
     except WorldarmError as error:
         print(f"worldarm: {' '.join(str(error).split())}", file=sys.stderr)
         return 1
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"worldarm: {where}{error.strerror or error}", file=sys.stderr)
+        return 1
     return status if isinstance(status, int) else 0
 
 
-def _leave(_signal: int, _frame: FrameType | None) -> None:
-    raise SystemExit(TERMINATED)
+def _leave(number: int, _frame: FrameType | None) -> None:
+    raise SystemExit(128 + number)
 
 
 def _help(prefix: str = "") -> str:

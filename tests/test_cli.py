@@ -96,7 +96,8 @@ def test_an_error_is_one_line_without_a_traceback() -> None:
 
 
 @pytest.mark.parametrize(
-    ("how", "status", "word"), [(signal.SIGINT, 130, "worldarm: interrupted\n"), (signal.SIGTERM, 143, "")]
+    ("how", "status", "word"),
+    [(signal.SIGINT, 130, "worldarm: interrupted\n"), (signal.SIGTERM, 143, ""), (signal.SIGHUP, 129, "")],
 )
 def test_signals_end_a_command_in_order(tmp_path: Path, how: signal.Signals, status: int, word: str) -> None:
     arguments = ["camera", "--source", "pattern", "--frames-address", "tcp://127.0.0.1:*"]
@@ -106,6 +107,30 @@ def test_signals_end_a_command_in_order(tmp_path: Path, how: signal.Signals, sta
     assert ended[0] == status
     assert "closed front" in ended[1]
     assert ended[2] == word
+
+
+def test_a_command_under_nohup_outlives_its_terminal(tmp_path: Path) -> None:
+    words = ["camera", "--source", "pattern", "--frames-address", "tcp://127.0.0.1:*"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "worldarm", *words],
+        cwd=ROOT,
+        env=environment(pattern_camera.install(tmp_path)),
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN),
+    ) as process:
+        assert process.stdout is not None and "camera front" in process.stdout.readline()
+        process.send_signal(signal.SIGHUP)
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(0.5)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 143
+
+
+def test_what_the_system_refuses_is_one_line_with_the_file() -> None:
+    name = "x" * 300
+    result = worldarm("check", name)
+    assert (result.returncode, result.stderr) == (1, f"worldarm: {name}/checkpoint.json: File name too long\n")
 
 
 def test_a_reader_that_went_away_is_no_error() -> None:
