@@ -102,10 +102,10 @@ def test_an_earlier_film_stays_whole_until_the_new_one_is(tmp_path: Path, film: 
     path = tmp_path / "goal-01.mp4"
     path.write_bytes(film.read_bytes())
     with Film(path, FPS, plain(GREEN), 0.03, 40) as again:
-        for _ in range(12):
+        for _ in range(60):
             again.add(plain(RED), None, 0.1, "")
         assert path.read_bytes() == film.read_bytes()
-    assert len(decoded(path)[0]) == 12
+    assert len(decoded(path)[0]) == 60
 
 
 def test_enlarging_keeps_pixels_square_edged() -> None:
