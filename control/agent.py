@@ -26,7 +26,8 @@ from robot.errors import GoalError
 Method = Literal["full", "critic-only", "actor-only", "latent-distance", "hold", "random"]
 METHODS: tuple[Method, ...] = ("full", "critic-only", "actor-only", "latent-distance", "hold", "random")
 
-CONFIRMATIONS = 2
+# Two pictures in a row within half a block of the goal convince, or four within a whole one: nearer it may not get.
+CONVINCED = 4
 ACTION_WEIGHT = 0.02
 # How much the way counts beside its end: with the end alone, an arm that is nearly there puts arriving off.
 PATH_WEIGHT = 0.3
@@ -90,8 +91,9 @@ class Agent:
         latent = model.encode(torch.from_numpy(picture[None]))
         proprio = model.normaliser(torch.from_numpy(state[None].astype(np.float32)))
         distance = float(self._parts.critic.distance(latent, proprio, goal[None]))
-        self._near = self._near + 1 if distance <= self.trained.card.reached_blocks else 0
-        reached = self._near >= CONFIRMATIONS
+        nearness = self._nearness(distance)
+        self._near = self._near + nearness if nearness > 0 else 0
+        reached = self._near >= CONVINCED
         # Where the arm and the world will be when this decision begins to act.
         running = torch.from_numpy(committed[None].astype(np.float32))
         latent, proprio = model.predictor(latent, proprio, running)
@@ -104,6 +106,11 @@ class Agent:
     def draw(self, latent: Tensor) -> NDArray[np.uint8]:
         """Return what a latent (D,) looks like to the decoder, (H, W, 3) uint8 RGB; for people only."""
         return self._parts.decoder.draw(latent[None])[0].numpy()
+
+    def _nearness(self, distance: float) -> int:
+        """Return how much one picture at this `distance` (blocks) speaks for the goal being reached."""
+        half = self.trained.card.reached_blocks
+        return 2 if distance <= half else 1 if distance <= 2.0 * half else 0
 
     def _choose(self, latent: Tensor, proprio: Tensor, goal: Tensor) -> tuple[Vector, float, Tensor | None]:
         if self.method == "hold":

@@ -53,13 +53,11 @@ class CriticLoss(nn.Module):
 
     def forward(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """Return the expectile loss for `latent`, `next_latent`, `goal` (B, D), `proprio`, `next_proprio` (B, P),
-        `here` (B,) 1 where the state is the goal itself, `arrives` (B,) 1 where the next state is, `stride` (B,) the
-        blocks between the two: several at once carry far goals' distances back in fewer steps."""
+        `here` (B,) 1 where the state is the goal itself, `arrives` (B,) 1 where the next state is."""
         with torch.no_grad():
             following = self.target(batch["next_latent"], batch["next_proprio"], batch["goal"])
             following = following.clamp(-1.0 / (1.0 - self.critic.discount), 0.0)
-            left = self.critic.discount ** batch["stride"]
-            wanted = -(1.0 - left) / (1.0 - self.critic.discount) + left * (1.0 - batch["arrives"]) * following
+            wanted = -1.0 + self.critic.discount * (1.0 - batch["arrives"]) * following
             wanted = wanted * (1.0 - batch["here"])
         values = self.critic.values(batch["latent"], batch["proprio"], batch["goal"])
         error = wanted - values

@@ -197,7 +197,6 @@ def _refuse_senseless(
     for option, number in (
         ("world-model.weights.projections", world_model.weights.projections),
         ("heads.reach", heads.reach),
-        ("heads.strides", heads.strides),
     ):
         if number < 1:
             raise ConfigurationError(f"--{option} is {number}; it must be at least 1")

@@ -21,15 +21,14 @@ CRITIC, ACTOR = 11, 12
 
 class HeadTraining(msgspec.Struct, frozen=True):
     """Settings of critic and actor: `steps` of `batch` each, `noise` added to latents, hindsight goals up to `reach`
-    blocks later, the critic's `strides` (blocks at once, at most), `discount` and `expectile`, and the `temperature`
-    of the actor's advantage weights (0: plain behaviour cloning)."""
+    blocks later, the critic's `discount` and `expectile`, and the `temperature` of the actor's advantage weights (0:
+    plain behaviour cloning)."""
 
-    steps: int = 10000
+    steps: int = 12000
     batch: int = 256
     learning_rate: float = 1e-3
     noise: float = 0.05
     reach: int = 40
-    strides: int = 8
     discount: float = 0.97
     expectile: float = 0.9
     temperature: float = 1.0
@@ -42,9 +41,8 @@ def train_critic(
 
     def batches(step: int) -> dict[str, Tensor]:
         rng = generator(seed, step, CRITIC, workers.rank)
-        return sampler.draw(settings.batch // workers.count, rng, mix, settings.noise, settings.strides)
+        return sampler.draw(settings.batch // workers.count, rng, GoalMix(reach=settings.reach), settings.noise)
 
-    mix = GoalMix(reach=settings.reach)
     loss = CriticLoss(critic, settings.expectile)
     schedule = Schedule(settings.steps, settings.learning_rate, warmup=0.02)
     return train("critic", loss, batches, schedule, folder, seed, workers, after_step=loss.move_target)

@@ -221,7 +221,6 @@ def test_ctrl_c_ends_it_in_order_and_it_goes_on_to_the_same_weights(trained_run:
         ("--sizes.latent", "0", "no world model has these sizes"),
         ("--sizes.dropout", "1.5", "no world model has these sizes"),
         ("--seed", "-1", "--seed must be 0 to"),
-        ("--heads.strides", "0", "--heads.strides is 0; it must be at least 1"),
         ("--heads.reach", "-5", "--heads.reach is -5; it must be at least 1"),
         ("--world-model.weights.projections", "0", "--world-model.weights.projections is 0; it must be at least 1"),
         ("--world-model.weights.sigreg", "nan", "--world-model.weights.sigreg must be 0 or more and finite, not nan"),
