@@ -81,13 +81,25 @@ def test_reached_needs_to_be_seen_twice_in_a_row_and_stops_the_arm() -> None:
     assert first.action.any() and not second.action.any() and not third.action.any()
 
 
-def test_a_glimpse_of_the_goal_does_not_count() -> None:
-    far, near = (made.distance for made in decisions("hold", count=2))
-    seen = (picture(2), picture(3)) if far > near else (picture(3), picture(2))
-    agent = Agent(with_reach((far + near) / 2), "hold")
+def test_a_little_farther_off_it_needs_to_be_seen_four_times_in_a_row() -> None:
+    far, seen = max((made.distance, 2 + index) for index, made in enumerate(decisions("hold", count=2)))
+    agent = Agent(with_reach(0.6 * far), "hold")
     agent.set_goal(picture(1))
-    glimpses = [agent.decide(seen[near], STATE, STILL).reached for near in (1, 0, 1, 0, 1, 1)]
-    assert glimpses == [False, False, False, False, False, True]
+    assert [agent.decide(picture(seen), STATE, STILL).reached for _ in range(5)] == [False, False, False, True, True]
+    farther = Agent(with_reach(0.4 * far), "hold")
+    farther.set_goal(picture(1))
+    assert not any(farther.decide(picture(seen), STATE, STILL).reached for _ in range(8))
+
+
+def test_a_glimpse_of_the_goal_does_not_count() -> None:
+    one, other = (made.distance for made in decisions("hold", count=2))
+    near, far = (picture(2), picture(3)) if one < other else (picture(3), picture(2))
+    half = (one + other) / 4  # the far one lies beyond twice of it
+    needed = 2 if min(one, other) <= half else 4
+    agent = Agent(with_reach(half), "hold")
+    agent.set_goal(picture(1))
+    glimpses = [*[near] * (needed - 1), far, *[near] * needed]
+    assert [agent.decide(seen, STATE, STILL).reached for seen in glimpses] == [False] * (len(glimpses) - 1) + [True]
 
 
 def test_a_new_goal_begins_to_count_anew() -> None:
