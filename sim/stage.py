@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 import numpy as np
+import pinocchio as pin
 
 from robot.action import ActionConvention
 from robot.arm import ObjectPose, Vector
@@ -15,6 +16,7 @@ from robot.kinematics import Kinematics
 from robot.scene_client import SceneClient
 
 SPEED_M_S = 0.25
+TURN_RAD_S = 1.0
 SPACING_S = 0.05
 # Nothing hurries here, and a machine that is busy may need it to work out the way.
 LEAD_NS = 250_000_000
@@ -34,8 +36,9 @@ def set_stage(command_address: str, convention: ActionConvention, tool: Vector, 
         here = kinematics.forward(joints)
         there = convention.pose(tool)
         way = float(np.linalg.norm(there.position - here.position))
-        if way > 1e-4:
-            seconds = max(0.4, way / SPEED_M_S)
+        turn = float(np.linalg.norm(pin.log3(here.rotation.T @ there.rotation)))
+        if way > 1e-4 or turn > 1e-3:
+            seconds = max(0.4, way / SPEED_M_S, turn / TURN_RAD_S)
             waypoints = straight_waypoints(
                 kinematics,
                 here,

@@ -49,6 +49,8 @@ def test_tool_and_cube_are_where_told_and_the_arm_is_free(
     with driver.client() as client, SceneClient(driver.state) as scenes:
         state = steady(client)
         np.testing.assert_allclose(tool(state), place, atol=1e-3)
+        turned = KINEMATICS.forward(np.asarray(state.measured)).rotation
+        np.testing.assert_allclose(turned, PLANAR_PUSH.rotation, atol=5e-3)
         assert (state.mode, state.holder) == ("holding", "")
         assert state.gripper_width == pytest.approx(PLANAR_PUSH.gripper_width, abs=2e-3)
         seen = scenes.latest(PATIENCE_S, after_ns=time.monotonic_ns()).objects
