@@ -26,8 +26,9 @@ from robot.errors import GoalError
 Method = Literal["full", "critic-only", "actor-only", "latent-distance", "hold", "random"]
 METHODS: tuple[Method, ...] = ("full", "critic-only", "actor-only", "latent-distance", "hold", "random")
 
-# Two pictures in a row within half a block of the goal convince, or four within a whole one: nearer it may not get.
-CONVINCED = 4
+# Each picture within half a block of the goal speaks for it with 2, each within one and a half with 1, and any other
+# against it with 1: an arm must be seen to stand where it should, an object may lie a little off for a while.
+CONVINCED = 5
 ACTION_WEIGHT = 0.02
 # How much the way counts beside its end: with the end alone, an arm that is nearly there puts arriving off.
 PATH_WEIGHT = 0.3
@@ -91,8 +92,7 @@ class Agent:
         latent = model.encode(torch.from_numpy(picture[None]))
         proprio = model.normaliser(torch.from_numpy(state[None].astype(np.float32)))
         distance = float(self._parts.critic.distance(latent, proprio, goal[None]))
-        nearness = self._nearness(distance)
-        self._near = self._near + nearness if nearness > 0 else 0
+        self._near = max(0, self._near + self._nearness(distance))
         reached = self._near >= CONVINCED
         # Where the arm and the world will be when this decision begins to act.
         running = torch.from_numpy(committed[None].astype(np.float32))
@@ -110,7 +110,9 @@ class Agent:
     def _nearness(self, distance: float) -> int:
         """Return how much one picture at this `distance` (blocks) speaks for the goal being reached."""
         half = self.trained.card.reached_blocks
-        return 2 if distance <= half else 1 if distance <= 2.0 * half else 0
+        if distance <= half:
+            return 2
+        return 1 if distance <= 3.0 * half else -1
 
     def _choose(self, latent: Tensor, proprio: Tensor, goal: Tensor) -> tuple[Vector, float, Tensor | None]:
         if self.method == "hold":

@@ -75,39 +75,49 @@ def test_a_goal_of_another_size_is_refused_and_the_old_one_stays(shape: tuple[in
     np.testing.assert_array_equal(agent.decide(picture(2), STATE, STILL).action, before.action)
 
 
-def test_reached_needs_to_be_seen_twice_in_a_row_and_stops_the_arm() -> None:
-    first, second, third = decisions("full", model=with_reach(1e9))
-    assert [first.reached, second.reached, third.reached] == [False, True, True]
-    assert first.action.any() and not second.action.any() and not third.action.any()
-
-
-def test_a_little_farther_off_it_needs_to_be_seen_four_times_in_a_row() -> None:
-    far, seen = max((made.distance, 2 + index) for index, made in enumerate(decisions("hold", count=2)))
-    agent = Agent(with_reach(0.6 * far), "hold")
+def says_done(reached_blocks: float, seen: list[int]) -> list[bool]:
+    """Whether an agent content at `reached_blocks` says done at each of the pictures seen."""
+    agent = Agent(with_reach(reached_blocks), "hold")
     agent.set_goal(picture(1))
-    assert [agent.decide(picture(seen), STATE, STILL).reached for _ in range(5)] == [False, False, False, True, True]
-    farther = Agent(with_reach(0.4 * far), "hold")
-    farther.set_goal(picture(1))
-    assert not any(farther.decide(picture(seen), STATE, STILL).reached for _ in range(8))
+    return [agent.decide(picture(index), STATE, STILL).reached for index in seen]
 
 
-def test_a_glimpse_of_the_goal_does_not_count() -> None:
-    one, other = (made.distance for made in decisions("hold", count=2))
-    near, far = (picture(2), picture(3)) if one < other else (picture(3), picture(2))
-    half = (one + other) / 4  # the far one lies beyond twice of it
-    needed = 2 if min(one, other) <= half else 4
-    agent = Agent(with_reach(half), "hold")
-    agent.set_goal(picture(1))
-    glimpses = [*[near] * (needed - 1), far, *[near] * needed]
-    assert [agent.decide(seen, STATE, STILL).reached for seen in glimpses] == [False] * (len(glimpses) - 1) + [True]
+def farthest() -> tuple[int, float]:
+    """A picture that is some way off the goal, and how far."""
+    distances = [made.distance for made in decisions("hold", count=4)]
+    assert max(distances) > 0.0
+    return 2 + int(np.argmax(distances)), max(distances)
+
+
+def test_reached_needs_to_be_seen_three_times_and_stops_the_arm() -> None:
+    made = decisions("full", model=with_reach(1e9), count=4)
+    assert [decision.reached for decision in made] == [False, False, True, True]
+    assert [bool(decision.action.any()) for decision in made] == [True, True, False, False]
+
+
+def test_a_little_farther_off_it_needs_to_be_seen_five_times() -> None:
+    seen, far = farthest()
+    assert says_done(0.6 * far, [seen] * 6) == [False] * 4 + [True] * 2
+    assert says_done(0.3 * far, [seen] * 9) == [False] * 9
+
+
+def test_every_glimpse_of_something_else_counts_against_it() -> None:
+    seen, far = farthest()
+    nearest = min((made.distance, 2 + index) for index, made in enumerate(decisions("hold", count=4)))
+    half = max(nearest[0], 0.1 * far)
+    assert far > 3.0 * half, "the pictures must differ for this test to mean something"
+    near = nearest[1]
+    assert says_done(half, [near, near, seen, seen, near, near]) == [False] * 5 + [True]
+    assert says_done(half, [seen, near, seen, near, seen, near]) == [False] * 6
 
 
 def test_a_new_goal_begins_to_count_anew() -> None:
     agent = Agent(with_reach(1e9), "hold")
     agent.set_goal(picture(1))
-    agent.decide(picture(2), STATE, STILL)
+    for _ in range(2):
+        agent.decide(picture(2), STATE, STILL)
     agent.set_goal(picture(3))
-    assert [agent.decide(picture(2), STATE, STILL).reached for _ in range(2)] == [False, True]
+    assert [agent.decide(picture(2), STATE, STILL).reached for _ in range(3)] == [False, False, True]
 
 
 def test_it_decides_for_the_end_of_the_block_that_runs() -> None:
