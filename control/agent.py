@@ -28,7 +28,7 @@ METHODS: tuple[Method, ...] = ("full", "critic-only", "actor-only", "latent-dist
 
 # Each picture within half a block of the goal speaks for it with 2, each within one and a half with 1, and any other
 # against it with 1: an arm must be seen to stand where it should, an object may lie a little off for a while.
-CONVINCED = 5
+CONVINCED = 7
 ACTION_WEIGHT = 0.02
 # How much the way counts beside its end: with the end alone, an arm that is nearly there puts arriving off.
 PATH_WEIGHT = 0.3

@@ -89,15 +89,15 @@ def farthest() -> tuple[int, float]:
     return 2 + int(np.argmax(distances)), max(distances)
 
 
-def test_reached_needs_to_be_seen_three_times_and_stops_the_arm() -> None:
-    made = decisions("full", model=with_reach(1e9), count=4)
-    assert [decision.reached for decision in made] == [False, False, True, True]
-    assert [bool(decision.action.any()) for decision in made] == [True, True, False, False]
+def test_reached_needs_to_be_seen_four_times_and_stops_the_arm() -> None:
+    made = decisions("full", model=with_reach(1e9), count=5)
+    assert [decision.reached for decision in made] == [False] * 3 + [True] * 2
+    assert [bool(decision.action.any()) for decision in made] == [True] * 3 + [False] * 2
 
 
-def test_a_little_farther_off_it_needs_to_be_seen_five_times() -> None:
+def test_a_little_farther_off_it_needs_to_be_seen_seven_times() -> None:
     seen, far = farthest()
-    assert says_done(0.6 * far, [seen] * 6) == [False] * 4 + [True] * 2
+    assert says_done(0.6 * far, [seen] * 8) == [False] * 6 + [True] * 2
     assert says_done(0.3 * far, [seen] * 9) == [False] * 9
 
 
@@ -107,17 +107,17 @@ def test_every_glimpse_of_something_else_counts_against_it() -> None:
     half = max(nearest[0], 0.1 * far)
     assert far > 3.0 * half, "the pictures must differ for this test to mean something"
     near = nearest[1]
-    assert says_done(half, [near, near, seen, seen, near, near]) == [False] * 5 + [True]
+    assert says_done(half, [near, near, near, seen, seen, near, near]) == [False] * 6 + [True]
     assert says_done(half, [seen, near, seen, near, seen, near]) == [False] * 6
 
 
 def test_a_new_goal_begins_to_count_anew() -> None:
     agent = Agent(with_reach(1e9), "hold")
     agent.set_goal(picture(1))
-    for _ in range(2):
+    for _ in range(3):
         agent.decide(picture(2), STATE, STILL)
     agent.set_goal(picture(3))
-    assert [agent.decide(picture(2), STATE, STILL).reached for _ in range(3)] == [False, False, True]
+    assert [agent.decide(picture(2), STATE, STILL).reached for _ in range(4)] == [False] * 3 + [True]
 
 
 def test_it_decides_for_the_end_of_the_block_that_runs() -> None:

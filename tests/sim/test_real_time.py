@@ -65,7 +65,7 @@ def test_one_goal_after_another_and_a_word_of_success_that_is_not_earned(goals: 
                 False,
                 False,
             )
-            assert (record.decisions, record.blocks) == (3, 2)
+            assert (record.decisions, record.blocks) == (4, 3)
             tool = episode.takes[0].step.state[:3]
             np.testing.assert_allclose(tool, goal.start_tool, atol=3e-3)
 
