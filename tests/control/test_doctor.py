@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -69,7 +71,7 @@ def test_the_critic_is_judged_by_the_order_of_its_distances(sign: float, correla
 
 def test_without_truth_the_object_is_not_probed() -> None:
     cache, made = frames([40] * 6), parts()
-    blind = type(cache)(cache.images, cache.states, cache.actions, None, cache.starts, cache.lengths, "f")
+    blind = dataclasses.replace(cache, truth=None)
     gates = examine(made, blind, encode_all(made.model, cache, CPU), np.arange(4), np.array([4, 5]))
     assert [gate.name for gate in gates] == [name for name in NAMES if name != "object probe"]
 

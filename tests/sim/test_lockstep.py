@@ -109,7 +109,8 @@ def test_the_set_point_keeps_to_the_plan(world: LockStep) -> None:
 def test_an_even_motion_is_followed_closely(world: LockStep) -> None:
     seen, targets, _ = run(world, np.tile([0.0, -0.4], (8, 1)))
     setpoints = np.array([observation.state[SETPOINT] for observation in seen])
-    np.testing.assert_allclose(setpoints[3:], targets[2:-1], atol=3e-4)
+    # A block ends between two ticks, and the arm moves 0.4 mm a tick.
+    np.testing.assert_allclose(setpoints[3:], targets[2:-1], atol=6e-4)
 
 
 def test_the_first_block_holds(world: LockStep) -> None:
