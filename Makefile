@@ -3,9 +3,6 @@
 
 SHELL := /bin/bash
 WORKERS ?= 2
-# Driver, camera and agent at their real pace need the cores to themselves.
-REAL_TIME := tests/control/test_session.py tests/control/test_agent_process.py tests/sim/test_benchmark_process.py \
-	tests/sim/test_demo.py tests/sim/test_real_time.py tests/sim/test_processes_agree.py
 STAMP := .venv/.installed
 FITS := -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] < (3, 12))'
 
@@ -34,8 +31,8 @@ lint: setup
 	.venv/bin/mypy
 
 test: lint
-	.venv/bin/pytest -q -n $(WORKERS) --dist loadfile $(REAL_TIME:%=--ignore=%)
-	.venv/bin/pytest -q $(REAL_TIME)
+	.venv/bin/pytest -q -n $(WORKERS) --dist loadfile -m 'not real_time'
+	.venv/bin/pytest -q -m real_time
 
 demo: setup
 	.venv/bin/worldarm demo

@@ -68,6 +68,7 @@ def _run(name: str, rest: list[str]) -> int:
     signal.signal(signal.SIGTERM, _leave)
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as nohup has it
         signal.signal(signal.SIGHUP, _leave)
+    destructors_fail, sys.unraisablehook = sys.unraisablehook, _leave_all_the_same
     try:
         from importlib import import_module
 
@@ -84,11 +85,28 @@ def _run(name: str, rest: list[str]) -> int:
         where = f"{error.filename}: " if error.filename else ""
         print(f"worldarm: {where}{error.strerror or error}", file=sys.stderr)
         return 1
+    finally:
+        sys.unraisablehook = destructors_fail
     return status if isinstance(status, int) else 0
 
 
 def _leave(number: int, _frame: FrameType | None) -> None:
     raise SystemExit(128 + number)
+
+
+def _leave_all_the_same(lost: sys.UnraisableHookArgs) -> None:
+    """Send a signal again that took effect inside a destructor, where Python drops what it raises."""
+    if isinstance(lost.exc_value, KeyboardInterrupt):
+        number = int(signal.SIGINT)
+    elif isinstance(lost.exc_value, SystemExit) and isinstance(lost.exc_value.code, int) and lost.exc_value.code > 128:
+        number = lost.exc_value.code - 128
+    else:
+        sys.__unraisablehook__(lost)
+        return
+    from threading import Timer
+
+    # A little later, or it would be dropped in here once more.
+    Timer(0.01, os.kill, (os.getpid(), number)).start()
 
 
 def _help(prefix: str = "") -> str:

@@ -53,8 +53,6 @@ class CriticCost:
 
     def __call__(self, rollout: Rollout, goal: Tensor) -> Tensor:
         """Return costs (S,)."""
-        if self.path == 0.0:
-            return -self.critic(rollout.latents[:, -1], rollout.proprio[:, -1], goal.expand(len(rollout.actions), -1))
         samples, steps = rollout.latents.shape[:2]
         cost = -self.critic(
             rollout.latents.flatten(0, 1), rollout.proprio.flatten(0, 1), goal.expand(samples * steps, -1)
@@ -108,6 +106,6 @@ class WeightedSum:
 def _last_and_path(cost: Tensor, path: float) -> Tensor:
     """Weigh costs (S, T) as the last step's plus `path` × the mean of the earlier ones."""
     last = cost[:, -1]
-    if path == 0.0 or cost.shape[1] == 1:
+    if cost.shape[1] == 1:
         return last
     return last + path * cost[:, :-1].mean(1)

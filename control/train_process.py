@@ -103,13 +103,14 @@ def _train(
     camera = recipe.camera
     dtype = compute_dtype(precision, workers.device)
     machine = _machine(workers, dtype)
-    if workers.leads:
-        for folder in (output, run):
-            make_folder(folder)
-        first = open_cache(source, camera.name, run / "cache")
-        claim_run(run, _origins(first, world_model, predictor, decoder, heads, sizes, seed, machine))
-    workers.wait()
+    if not workers.leads:
+        workers.wait()  # for the leader to decode the frames
+    for folder in (output, run):
+        make_folder(folder)
     cache = open_cache(source, camera.name, run / "cache")
+    if workers.leads:
+        claim_run(run, _origins(cache, world_model, predictor, decoder, heads, sizes, seed, machine))
+        workers.wait()
     fit, held_out = cache.split(HELD_OUT_SHARE)
     clip = max(world_model.clip, predictor.clip)
     if cache.lengths[fit].max() < clip:

@@ -20,6 +20,7 @@ from tqdm import tqdm
 
 from robot.dataset.reader import Dataset
 from robot.errors import DatasetError
+from robot.output import sync
 
 STATE = "observation.state"
 ACTION = "action"
@@ -154,8 +155,7 @@ def _decode(dataset: Dataset, image_key: str, building: Path) -> None:
     starts = np.concatenate([[0], np.cumsum(lengths)[:-1]])
     (building / "cache.json").write_text(json.dumps({"starts": starts.tolist(), "lengths": lengths}))
     for path in building.iterdir():  # or a power cut could leave the whole folder's name on half its contents
-        with path.open("rb") as file:
-            os.fsync(file.fileno())
+        sync(path)
 
 
 def _reserve(path: Path) -> None:

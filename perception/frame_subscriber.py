@@ -70,20 +70,24 @@ class FrameSubscriber:
 
     def _receive(self, after_ns: int | None, timeout_s: float) -> ReceivedFrame:
         """Wait for a picture newer than `after_ns`, or, where that is None, newer than the last one taken in."""
-        deadline = time.monotonic() + timeout_s
-        fresh = self._subscription.drain() > 0
-        while not (self._newest_ns() > after_ns if after_ns is not None else fresh):
-            try:
-                self._subscription.wait(max(0.0, deadline - time.monotonic()))
-            except ConnectionLost as error:
-                raise CameraError(self._silence(timeout_s)) from error
-            fresh = True
+        history = self._subscription.history
+        before = history[-1] if history else None
+
+        def wanted() -> bool:
+            if after_ns is None:
+                return bool(history) and history[-1] is not before
+            return self._newest_ns() > after_ns
+
+        try:
+            self._subscription.wait_for(wanted, timeout_s, "picture")
+        except ConnectionLost as error:
+            raise CameraError(self._silence(timeout_s)) from error
         while time.monotonic_ns() - self._newest_ns() > _STALE_NS:
             try:
                 self._subscription.wait(_NEXT_IN_QUEUE_S)
             except ConnectionLost:
                 break  # nothing behind it: this one is the newest there is
-        return _decoded(self._subscription.history[-1])
+        return _decoded(history[-1])
 
     def _newest_ns(self) -> int:
         history = self._subscription.history

@@ -91,37 +91,39 @@ def train(
     )
     step, history = _load(saved, module, optimiser, schedule) if saved.exists() else (0, History())
     wrapped = DistributedDataParallel(module) if workers.count > 1 else module
-    bar = tqdm(total=schedule.steps, initial=step, desc=name, unit="step", disable=not workers.leads, mininterval=0.5)
     last_save = time.monotonic()
     began = last_save - history.seconds
     autocast = schedule.precision != torch.float32
-    while step < schedule.steps:
-        for group in optimiser.param_groups:
-            group["lr"] = schedule.rate(step)
-        torch.manual_seed(seed * 1_000_003 + step * 131 + workers.rank)
-        batch = {key: value.to(workers.device, non_blocking=True) for key, value in batches(step).items()}
-        with torch.autocast(workers.device.type, dtype=torch.bfloat16, enabled=autocast):
-            terms = wrapped(batch)
-        loss = terms["loss"]
-        if not torch.isfinite(loss):
-            raise CheckpointError(f"training {name} diverged at step {step}; lower the learning rate")
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        nn.utils.clip_grad_norm_(module.parameters(), schedule.clip)
-        optimiser.step()
-        if after_step is not None:
-            after_step()
-        if step % HISTORY_EVERY == 0 or step == schedule.steps - 1:
-            readings = {key: float(value.detach()) for key, value in terms.items()}
-            history.add(step, readings)
-            bar.set_postfix({key: f"{value:.3f}" for key, value in readings.items()}, refresh=False)
-        step += 1
-        bar.update()
-        history.seconds = time.monotonic() - began
-        if workers.leads and (time.monotonic() - last_save > SAVE_EVERY_S or step == schedule.steps):
-            _save(saved, module, optimiser, schedule, step, history)
-            last_save = time.monotonic()
-    bar.close()
+    # Closed on an interrupt too, or it would be drawn once more after the last word.
+    with tqdm(
+        total=schedule.steps, initial=step, desc=name, unit="step", disable=not workers.leads, mininterval=0.5
+    ) as bar:
+        while step < schedule.steps:
+            for group in optimiser.param_groups:
+                group["lr"] = schedule.rate(step)
+            torch.manual_seed(seed * 1_000_003 + step * 131 + workers.rank)
+            batch = {key: value.to(workers.device, non_blocking=True) for key, value in batches(step).items()}
+            with torch.autocast(workers.device.type, dtype=torch.bfloat16, enabled=autocast):
+                terms = wrapped(batch)
+            loss = terms["loss"]
+            if not torch.isfinite(loss):
+                raise CheckpointError(f"training {name} diverged at step {step}; lower the learning rate")
+            optimiser.zero_grad(set_to_none=True)
+            loss.backward()
+            nn.utils.clip_grad_norm_(module.parameters(), schedule.clip)
+            optimiser.step()
+            if after_step is not None:
+                after_step()
+            if step % HISTORY_EVERY == 0 or step == schedule.steps - 1:
+                readings = {key: float(value.detach()) for key, value in terms.items()}
+                history.add(step, readings)
+                bar.set_postfix({key: f"{value:.3f}" for key, value in readings.items()}, refresh=False)
+            step += 1
+            bar.update()
+            history.seconds = time.monotonic() - began
+            if workers.leads and (time.monotonic() - last_save > SAVE_EVERY_S or step == schedule.steps):
+                _save(saved, module, optimiser, schedule, step, history)
+                last_save = time.monotonic()
     module.eval()
     return history
 

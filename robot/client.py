@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from bisect import bisect_left
 from collections.abc import Sequence
 from contextlib import suppress
 from types import TracebackType
@@ -117,19 +116,7 @@ class Client:
         Waits for a state later than `time_ns` when there is none yet. Raises `ConnectionLost` when that does not
         come in `timeout_s`, or when the nearest state is more than `tolerance_s` away.
         """
-        states = self._following()
-        states.wait_for(
-            lambda: bool(states.history) and states.history[-1].time_ns >= time_ns,
-            timeout_s,
-            "state as late as the time asked for",
-        )
-        times = [state.time_ns for state in states.history]
-        after = bisect_left(times, time_ns)
-        nearest = min(range(max(after - 1, 0), after + 1), key=lambda index: abs(times[index] - time_ns))
-        away_s = abs(times[nearest] - time_ns) * 1e-9
-        if away_s > tolerance_s:
-            raise ConnectionLost(f"no state of the arm within {tolerance_s:g} s of the time asked for ({away_s:.2f} s)")
-        return states.history[nearest]
+        return self._following().near(time_ns, timeout_s, "state", tolerance_s)
 
     # ---------------------------------------------------------------- the lease
 

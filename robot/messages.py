@@ -24,10 +24,16 @@ class Message(msgspec.Struct, frozen=True, tag=True, forbid_unknown_fields=True)
     """Base of all message bodies; the class name is the tag on the wire."""
 
 
+class Published(Message, frozen=True):
+    """Base of what is published on a topic: true at the sender's monotonic `time_ns`."""
+
+    time_ns: int
+
+
 # ---------------------------------------------------------------- published by the driver
 
 
-class JointState(Message, frozen=True):
+class JointState(Published, frozen=True):
     """The arm at one tick of the driver, published on the topic `state`.
 
     `time_ns` is the driver's monotonic capture time. `requested`, `governed` and `measured` are (n,) rad:
@@ -37,7 +43,6 @@ class JointState(Message, frozen=True):
     last waypoint accepted, 0 when there is none.
     """
 
-    time_ns: int
     tick: int
     mode: str
     requested: tuple[float, ...]
@@ -53,7 +58,7 @@ class JointState(Message, frozen=True):
     reason: str
 
 
-class SceneState(Message, frozen=True):
+class SceneState(Published, frozen=True):
     """Where the simulated objects are, published on the topic `scene` by simulated arms only.
 
     It is the judge's and the simulated camera's knowledge; the agent does not subscribe to it. `epoch` grows
@@ -61,7 +66,6 @@ class SceneState(Message, frozen=True):
     the same instant.
     """
 
-    time_ns: int
     epoch: int
     joints: tuple[float, ...]
     gripper_width: float
@@ -193,18 +197,17 @@ REASONS = (
 # ---------------------------------------------------------------- cameras and the agent
 
 
-class Frame(Message, frozen=True):
+class Frame(Published, frozen=True):
     """One picture of `camera`, published on the topic `frame`: `data` is (H, W, 3) RGB bytes when `encoding` is
     "rgb8", a JPEG file when it is "jpeg". `time_ns` is the monotonic capture time."""
 
-    time_ns: int
     index: int
     camera: CameraSpec
     encoding: str
     data: bytes
 
 
-class Thought(Message, frozen=True):
+class Thought(Published, frozen=True):
     """One decision of the agent, published on the topic `thought`, so that viewers and recorders need no torch.
 
     `distance` is the critic's estimate of blocks to go; `goal` and `imagined` are (H, W, 3) rgb8 bytes of
@@ -212,7 +215,6 @@ class Thought(Message, frozen=True):
     `capture_to_command_ms` from the frame's capture to the driver's answer.
     """
 
-    time_ns: int
     decision: int
     frame_index: int
     status: str

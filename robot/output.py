@@ -46,14 +46,22 @@ def whole(path: Path) -> Iterator[Path]:
         final.parent.mkdir(parents=True, exist_ok=True)
         try:
             yield beside
-            with beside.open("rb") as file:
-                os.fsync(file.fileno())
+            sync(beside)
             beside.replace(final)
         except BaseException:
             beside.unlink(missing_ok=True)
             raise
     except OSError as error:
         raise RecordingError(f"{path} cannot be written: {error.strerror or error}") from error
+
+
+def sync(path: Path) -> None:
+    """Make a file's contents, or a folder's own entries (its renames), durable. Raises OSError."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _try(folder: Path, asked: Path) -> None:

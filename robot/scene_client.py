@@ -8,6 +8,9 @@ from robot.addresses import STATE
 from robot.messages import SceneState
 from robot.subscription import Subscription
 
+HISTORY = 64
+"""Scenes kept for `near`: more than a second at 50 Hz."""
+
 
 class SceneClient:
     """The scenes that the driver of a simulated arm publishes at `state_address`, for one thread.
@@ -16,12 +19,14 @@ class SceneClient:
     """
 
     def __init__(self, state_address: str = STATE) -> None:
-        self._scenes: Subscription[SceneState] = Subscription(state_address, b"scene", SceneState)
+        self._scenes: Subscription[SceneState] = Subscription(state_address, b"scene", SceneState, HISTORY)
 
-    def newest(self) -> SceneState | None:
-        """Return the newest scene that has come so far, without waiting; None before the first."""
-        self._scenes.drain()
-        return self._scenes.history[-1] if self._scenes.history else None
+    def near(self, time_ns: int, timeout_s: float = 0.5) -> SceneState:
+        """Return the scene captured nearest to the monotonic `time_ns`, among those of the last second.
+
+        Raises `ConnectionLost` when none of the time or later came in `timeout_s`, or none within 50 ms of it.
+        """
+        return self._scenes.near(time_ns, timeout_s, "scene")
 
     def latest(self, timeout_s: float = 0.5, after_ns: int = 0, epoch: int = 0) -> SceneState:
         """Return the newest scene captured after the monotonic `after_ns`, of at least `epoch`.

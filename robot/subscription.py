@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -13,9 +14,9 @@ import zmq
 
 from robot import sockets
 from robot.errors import ConnectionLost, WireError
-from robot.messages import Message, decode
+from robot.messages import Published, decode
 
-M = TypeVar("M", bound=Message)
+M = TypeVar("M", bound=Published)
 
 QUEUE = 500
 MAX_DRAINED = 50_000
@@ -92,6 +93,23 @@ class Subscription(Generic[M]):
                 )
             self._socket.poll(max(1, round(left_s * 1000)))
             came += self.drain()
+
+    def near(self, time_ns: int, timeout_s: float, what: str, tolerance_s: float = 0.05) -> M:
+        """Return the message of the time nearest to the monotonic `time_ns` in the history, waiting for one later than
+        that. Raises `WireError`, and `ConnectionLost` that names `what` when `timeout_s` have passed, or when the
+        nearest is more than `tolerance_s` away.
+        """
+        history = self.history
+        self.wait_for(
+            lambda: bool(history) and history[-1].time_ns >= time_ns, timeout_s, f"{what} as late as the time asked for"
+        )
+        times = [message.time_ns for message in history]
+        after = bisect_left(times, time_ns)
+        nearest = min(range(max(after - 1, 0), after + 1), key=lambda index: abs(times[index] - time_ns))
+        away_s = abs(times[nearest] - time_ns) * 1e-9
+        if away_s > tolerance_s:
+            raise ConnectionLost(f"no {what} within {tolerance_s:g} s of the time asked for ({away_s:.2f} s)")
+        return history[nearest]
 
     def close(self) -> None:
         """Stop following."""

@@ -46,7 +46,8 @@ def benchmark(
     Every method gets the same goal pictures and starts. A goal counts as reached within the budget of 40 blocks when
     the object (push, 3 cm) or the tool (reach, 2 cm) comes within tolerance at some block's end; and, apart from that,
     when it is within tolerance at the moment the agent itself says done. Shares carry a 95 % Wilson interval. The same
-    seed gives the same numbers, times aside. With one method --json holds one object, with several a list of them.
+    seed gives the same numbers on machines of a kind, times aside. With one method --json holds one object, with
+    several a list of them.
     """
     if episodes < 1:
         raise ConfigurationError(f"--episodes must be at least 1, not {episodes}")
@@ -55,7 +56,7 @@ def benchmark(
         raise ConfigurationError(
             f"--plot {plot} is no picture that can be written; end it in {', '.join(PLOT_FORMATS)}"
         )
-    # One thread decides soonest where driver and camera share the cores, and gives the same numbers everywhere.
+    # One thread decides soonest where driver and camera share the cores, and does not depend on how many there are.
     torch.set_num_threads(1)
     trained = load_trained(checkpoint)
     for path in (json, plot):

@@ -25,7 +25,8 @@ JUDGE_PATIENCE_S = 2.0
 
 @dataclass(frozen=True)
 class Take:
-    """One decision of a real-time episode and how far (m) the world was from the goal then, for the judge alone."""
+    """One decision of a real-time episode and how far (m) the world was from the goal when the block began during which
+    it was made; for the judge alone."""
 
     step: Step
     distance_m: float
@@ -78,7 +79,7 @@ class RealTime:
             session = Session(self._agent, client, self._frames)
 
             def judge(step: Step) -> None:
-                scene = self._scenes.newest() or self._scenes.latest(JUDGE_PATIENCE_S)
+                scene = self._scenes.near(step.begins_ns, JUDGE_PATIENCE_S)
                 takes.append(Take(step, _distance(goal, kinematics, scene)))
 
             outcome = session.pursue(goal.picture, BUDGET_BLOCKS, judge)
@@ -92,7 +93,8 @@ def _distance(goal: Goal, kinematics: Kinematics, scene: SceneState) -> float:
 
 
 def _record(goal: Goal, takes: list[Take], outcome: Outcome, final: float) -> EpisodeRecord:
-    # The first decision is made where the episode starts; after it, each is made at a block's end.
+    # The first block begins where the episode starts; after it, each begins at another's end.
     along = [take.distance_m for take in takes[1:]]
-    late = outcome.late + outcome.missed
-    return judged(goal, along, final, outcome.reached, max(0, outcome.decisions - 1), outcome.decision_ms, late)
+    end = takes[-1].step
+    blocks = end.block if end.status == "reached" else end.block + 1
+    return judged(goal, along, final, outcome.reached, blocks, outcome.decision_ms, outcome.late + outcome.missed)

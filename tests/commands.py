@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -29,6 +30,19 @@ def worldarm(*arguments: str, paths: tuple[Path, ...] = ()) -> subprocess.Comple
         capture_output=True,
         text=True,
         timeout=PATIENCE_S,
+    )
+
+
+def on_a_full_disk(*words: object, limit: int) -> subprocess.CompletedProcess[str]:
+    """Run Python with these words where no file can grow beyond `limit` bytes."""
+    return subprocess.run(
+        [sys.executable, *map(str, words)],
+        cwd=ROOT,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
     )
 
 

@@ -109,6 +109,33 @@ def test_signals_end_a_command_in_order(tmp_path: Path, how: signal.Signals, sta
     assert ended[2] == word
 
 
+@pytest.mark.parametrize(("how", "status"), [("SIGINT", 130), ("SIGTERM", 143)])
+def test_a_signal_that_comes_inside_a_destructor_ends_a_command_too(how: str, status: int) -> None:
+    script = f"""
+import os, signal, sys, time, types
+import worldarm
+
+class Dying:
+    def __del__(self):
+        os.kill(os.getpid(), signal.{how})
+        time.sleep(0.001)
+
+def work() -> None:
+    Dying()
+    time.sleep(50.0)
+
+sys.modules["stranger"] = types.SimpleNamespace(work=work)
+worldarm.COMMANDS["work"] = ("stranger:work", "")
+sys.exit(worldarm.main(["work"]))
+"""
+    began = time.monotonic()
+    result = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=60
+    )
+    assert result.returncode == status and time.monotonic() - began < 30.0
+    assert "ignored" not in result.stderr and "Traceback" not in result.stderr
+
+
 def test_a_command_under_nohup_outlives_its_terminal(tmp_path: Path) -> None:
     words = ["camera", "--source", "pattern", "--frames-address", "tcp://127.0.0.1:*"]
     with subprocess.Popen(

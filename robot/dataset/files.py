@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from robot.errors import DatasetError
+from robot.output import sync
 
 SUFFIX = ".tmp"
 
@@ -70,15 +71,6 @@ def replace_file(root: Path, relative: str, data: bytes, durable: bool = True) -
         staging.publish(relative)
     finally:
         staging.discard()
-
-
-def sync(path: Path) -> None:
-    """Make a file's contents, or a folder's own entries (its renames), durable."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def lock_folder(root: Path) -> int:

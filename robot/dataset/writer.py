@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 
 from robot.dataset import statistics
 from robot.dataset.encode import EncodedEpisode, encode_episode
-from robot.dataset.files import SUFFIX, Staging, lock_folder, replace_file, sync
+from robot.dataset.files import SUFFIX, Staging, lock_folder, replace_file
 from robot.dataset.schema import (
     INFO_PATH,
     STATS_PATH,
@@ -46,6 +46,7 @@ from robot.dataset.tables import (
     totals_from_rows,
 )
 from robot.errors import DatasetError, RecordingError
+from robot.output import sync
 
 
 class DatasetWriter:

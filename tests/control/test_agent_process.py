@@ -21,6 +21,8 @@ from tests.control.stage import ANY_PORT, AT_ONCE, Stage, card, changed, checkpo
 from tests.robot.driver_checks import assert_no_jump, now, steady
 from worldarm import main
 
+pytestmark = pytest.mark.real_time
+
 RANDOM = ("--method", "random", "--blocks", "None")
 
 

@@ -28,6 +28,8 @@ from tests.commands import ROOT
 from tests.control.stage import AT_ONCE, GOAL, Stage, card, changed, checkpoint, session, stage, states, tool
 from tests.robot.driver_checks import assert_no_jump, now, steady
 
+pytestmark = pytest.mark.real_time
+
 BLOCK_S = PLANAR_PUSH.block_s
 LOWER, UPPER = np.asarray(PLANAR_PUSH.bounds.lower), np.asarray(PLANAR_PUSH.bounds.upper)
 

@@ -1,9 +1,6 @@
 from __future__ import annotations
 
-import resource
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +12,7 @@ from perception.frame_cache import FrameCache, open_cache
 from robot.dataset.reader import Dataset
 from robot.dataset.writer import DatasetWriter
 from robot.errors import DatasetError
-from tests.commands import ROOT, environment
+from tests.commands import on_a_full_disk
 from tests.robot.dataset import samples
 from tests.tiny import frames
 
@@ -146,15 +143,7 @@ from perception.frame_cache import open_cache
 from robot.dataset.reader import Dataset
 open_cache(Dataset.open(Path({str(dataset.root)!r})), "front", Path({str(tmp_path / "cache")!r}))
 """
-    result = subprocess.run(
-        [sys.executable, "-c", script],
-        cwd=ROOT,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000)),
-    )
+    result = on_a_full_disk("-c", script, limit=5000)
     assert result.returncode == 1, "it ended by an error, not by a signal"
     assert f"DatasetError: there is no room for the decoded frames of {dataset.root} in {tmp_path}" in result.stderr
     assert list((tmp_path / "cache").iterdir()) == []

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import resource
 import signal
 import subprocess
 import sys
@@ -16,7 +15,7 @@ from torch import Tensor, nn
 from perception import trainer
 from perception.trainer import Schedule, train
 from robot.errors import CheckpointError
-from tests.commands import ROOT, environment
+from tests.commands import ROOT, environment, on_a_full_disk
 from tests.perception.interrupted_training import LEARNING_RATE, alone, batches, loss_module, run
 
 STEPS = 24
@@ -131,16 +130,8 @@ def test_the_seconds_before_an_interruption_count_and_a_finished_part_takes_none
 def test_a_full_disk_is_told_and_the_last_good_state_kept(tmp_path: Path) -> None:
     interrupted(tmp_path, 3)
     before = (tmp_path / RESUME).read_bytes()
-    words = [sys.executable, "-m", "tests.perception.interrupted_training", tmp_path, str(STEPS), tmp_path / "never"]
-    result = subprocess.run(
-        words,
-        cwd=ROOT,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000)),
-    )
+    words = ("-m", "tests.perception.interrupted_training", tmp_path, STEPS, tmp_path / "never")
+    result = on_a_full_disk(*words, limit=1000)
     assert f"RecordingError: {tmp_path / RESUME} cannot be written: File too large" in result.stderr
     assert (tmp_path / RESUME).read_bytes() == before and [path.name for path in tmp_path.iterdir()] == [RESUME]
     run(loss_module(), tmp_path, STEPS)

@@ -175,6 +175,17 @@ def test_placing_objects_begins_a_new_epoch_at_once(running: DriverProcess) -> N
         assert scenes.latest(5.0, after_ns=time.monotonic_ns()).epoch == before.epoch + 1
 
 
+def test_a_scene_is_found_again_by_its_time(running: DriverProcess) -> None:
+    with SceneClient(running.state) as scenes:
+        first = scenes.latest(5.0)
+        later = scenes.near(first.time_ns + 300 * MS, 5.0)
+        assert abs(later.time_ns - first.time_ns - 300 * MS) <= 10 * MS + 4 * MS
+        scenes.latest(5.0, after_ns=later.time_ns + 200 * MS)
+        assert scenes.near(later.time_ns + 1 * MS) == later
+        with pytest.raises(ConnectionLost, match=r"no scene within 0\.05 s of the time asked for"):
+            scenes.near(first.time_ns - 1000 * MS)
+
+
 def test_an_arm_without_a_scene_refuses_to_place_objects(tmp_path: Path) -> None:
     with DriverProcess(tmp_path, arm="bare") as process, process.client() as client:
         assert not client.has_scene

@@ -1,16 +1,13 @@
 from __future__ import annotations
 
 import os
-import resource
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from robot.errors import ConfigurationError, RecordingError
 from robot.output import make_folder, require_writable, whole
-from tests.commands import ROOT, environment
+from tests.commands import on_a_full_disk
 
 
 def entries(folder: Path) -> list[str]:
@@ -82,15 +79,7 @@ from robot.output import whole
 with whole(Path({str(path)!r})) as beside:
     beside.write_bytes(bytes(10_000))
 """
-    result = subprocess.run(
-        [sys.executable, "-c", script],
-        cwd=ROOT,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000)),
-    )
+    result = on_a_full_disk("-c", script, limit=1000)
     assert f"RecordingError: {path} cannot be written: File too large" in result.stderr
     assert path.read_text() == "good" and entries(tmp_path) == ["numbers.json"]
     with pytest.raises(RecordingError, match="/dev/null/x cannot be written"), whole(Path("/dev/null/x")) as beside:

@@ -19,6 +19,8 @@ from tests.sim.untrained import untrained_checkpoint
 from tests.tiny import trained
 from worldarm import main
 
+pytestmark = pytest.mark.real_time
+
 EPISODES = 2
 
 

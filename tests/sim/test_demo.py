@@ -20,6 +20,8 @@ from tests.sim.children import assert_gone, children
 from tests.sim.untrained import untrained_checkpoint
 from worldarm import main
 
+pytestmark = pytest.mark.real_time
+
 
 @dataclass(frozen=True)
 class Shown:

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import msgspec
@@ -13,17 +12,9 @@ from robot.action import PLANAR_PUSH
 from sim.episode import EpisodeRecord, run_episode
 from sim.lockstep import LockStep
 from sim.tasks import BUDGET_BLOCKS, Goal, Task, make_goal
-from sim.view import front_camera
 from tests.tiny import trained
 
 NEVER, AT_ONCE = -1.0, 1e9
-
-
-@pytest.fixture(scope="module")
-def world() -> Iterator[LockStep]:
-    world = LockStep(front_camera(32, 32))
-    yield world
-    world.close()
 
 
 @pytest.fixture(scope="module")

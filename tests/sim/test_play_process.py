@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import os
-import resource
 import signal
 import subprocess
 import sys
@@ -18,7 +17,7 @@ from robot.proprio import STATE_NAMES
 from robot.recipe import read_recipe
 from sim.play_episode import play_features
 from sim.view import front_camera
-from tests.commands import PATIENCE_S, ROOT, environment, worldarm
+from tests.commands import PATIENCE_S, ROOT, environment, on_a_full_disk, worldarm
 
 EPISODES = 14
 BLOCKS = 6
@@ -153,15 +152,7 @@ def test_a_full_disk_is_one_line_and_leaves_whole_episodes(tmp_path: Path, whole
     # Each episode's largest file: its frames, or its row with the statistics.
     files = [whole.root.rglob(f"file-{number:03d}.parquet") for number in range(EPISODES)]
     sizes = [max(path.stat().st_size for path in of_one) for of_one in files]
-    result = subprocess.run(
-        [sys.executable, "-m", "worldarm", *arguments(root)],
-        cwd=ROOT,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE_S,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (max(sizes) - 1, max(sizes) - 1)),
-    )
+    result = on_a_full_disk("-m", "worldarm", *arguments(root), limit=max(sizes) - 1)
     assert result.returncode == 1 and "Traceback" not in result.stderr
     last = result.stderr.splitlines()[-1]
     assert last.startswith("worldarm: episode ") and "File too large" in last

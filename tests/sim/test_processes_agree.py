@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass
 
 import numpy as np
+import pytest
 
 from robot.action import PLANAR_PUSH
 from robot.arm import ObjectPose, Vector
@@ -20,6 +21,8 @@ from sim.panda import panda_spec
 from sim.play import cube_pose
 from sim.view import front_camera
 from tests.sim.processes import SimulatedDriver, simulated_driver
+
+pytestmark = pytest.mark.real_time
 
 START = np.array([0.44, -0.09, 0.045])
 CUBE = cube_pose(np.array([0.52, -0.02]), 0.3)

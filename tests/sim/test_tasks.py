@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -14,13 +13,6 @@ from sim.tasks import GOAL_SEED_SPACE, TASKS, Goal, Task, make_goal, make_goals
 from sim.view import front_camera
 
 COUNT = 4
-
-
-@pytest.fixture(scope="module")
-def world() -> Iterator[LockStep]:
-    world = LockStep(front_camera(32, 32))
-    yield world
-    world.close()
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,18 @@
+"""What the tests of the simulation share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from sim.lockstep import LockStep
+from sim.view import front_camera
+
+
+@pytest.fixture(scope="module")
+def world() -> Iterator[LockStep]:
+    """A world in lock-step that is seen in 32×32 pixels."""
+    world = LockStep(front_camera(32, 32))
+    yield world
+    world.close()
