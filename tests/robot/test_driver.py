@@ -17,6 +17,8 @@ from tests.robot.driver_checks import MS, SPEC, S, assert_lapsed_in_time, assert
 from tests.robot.driver_command import ROOT, DriverProcess, until
 from tests.robot.kinematic_arm import Options
 
+pytestmark = pytest.mark.real_time
+
 
 def test_it_starts_where_the_arm_is_and_goes_where_it_is_told(running: DriverProcess) -> None:
     with running.client() as client:

@@ -17,6 +17,8 @@ from tests.robot.driver_checks import SPEC, assert_no_jump, away, move, now
 from tests.robot.driver_command import DriverProcess, until
 from tests.robot.kinematic_arm import Options
 
+pytestmark = pytest.mark.real_time
+
 
 def fast(**options: int | bool) -> Options:
     """Failures that begin in mid-motion."""

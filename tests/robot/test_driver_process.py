@@ -12,6 +12,8 @@ from robot.subscription import Subscription
 from tests.robot.driver_checks import assert_no_jump, away, move, now
 from tests.robot.driver_command import DriverProcess, until
 
+pytestmark = pytest.mark.real_time
+
 
 @pytest.mark.parametrize(("number", "ends"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_a_signal_in_mid_motion_brings_the_arm_to_rest_before_it_is_parked(

@@ -34,6 +34,8 @@ from robot.messages import (
 from tests.robot.driver_checks import Raw, S, assert_kept_on, away, move, now, steady
 from tests.robot.driver_command import DriverProcess, until
 
+pytestmark = pytest.mark.real_time
+
 
 def test_two_writers_are_kept_apart(running: DriverProcess) -> None:
     with running.client() as one, running.client() as two:

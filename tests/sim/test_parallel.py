@@ -69,6 +69,33 @@ def test_a_process_that_is_ended_from_outside_is_told_with_what_to_do() -> None:
         list(map_ordered(end_yourself, range(3), 2))
 
 
+def bulk(size: int) -> bytes:
+    """An answer that does not fit into a pipe, so that giving it takes as long as nobody takes it."""
+    return bytes(size)
+
+
+def test_giving_up_does_not_wait_for_an_answer_that_is_half_given() -> None:
+    for _ in range(3):
+        results = map_ordered(bulk, [10_000_000] * 8, 2)
+        assert len(next(results)) == 10_000_000
+        time.sleep(0.3)
+        began = time.monotonic()
+        results.close()  # type: ignore[attr-defined]
+        assert time.monotonic() - began < 10.0
+        assert multiprocessing.active_children() == []
+
+
+def test_a_process_that_is_ended_in_the_middle_of_its_answer_is_told() -> None:
+    results = map_ordered(bulk, [10_000_000] * 8, 2)
+    next(results)
+    time.sleep(0.5)
+    for process in multiprocessing.active_children():
+        assert process.pid is not None
+        os.kill(process.pid, signal.SIGKILL)
+    with pytest.raises(ConnectionLost, match="was ended from outside"):
+        list(results)
+
+
 def test_giving_up_does_not_wait_for_what_is_in_work() -> None:
     results = map_ordered(time.sleep, [0.0, *[600.0] * 8], 2)
     next(results)
