@@ -21,9 +21,15 @@ M = TypeVar("M", bound=Published)
 QUEUE = 500
 MAX_DRAINED = 50_000
 
+_NEGLECTED_S = 1.0
+_STALLED_S = 0.05
+
 
 class Subscription(Generic[M]):
     """The messages of type `kind` on `topic` at `address`, the last `keep` of them in `history`, oldest first.
+
+    One that nobody looks at for long fills up, down to the sender's end, and its connection may then stay closed for a
+    while after it has been emptied: so one that is still silent then is connected anew.
 
     Not safe to share between threads. Raises `ConfigurationError` for an address that is not loopback.
     """
@@ -33,20 +39,18 @@ class Subscription(Generic[M]):
         self.history: deque[M] = deque(maxlen=keep)
         self._kind = kind
         self._topic = topic
+        self._looked = time.monotonic()
+        self._neglected = False
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        self._socket = sockets.make(self._context, zmq.SUB, QUEUE)
-        try:
-            self._socket.setsockopt(zmq.SUBSCRIBE, topic)
-            sockets.connect(self._socket, address)
-        except BaseException:
-            self.close()
-            raise
+        self._connect()
 
     def drain(self) -> int:
         """Take in everything that has come, without waiting, and return how many messages that was.
 
         Raises `WireError` when the publisher does not speak this wire.
         """
+        looked, self._looked = self._looked, time.monotonic()
+        self._neglected = self._neglected or self._looked - looked > _NEGLECTED_S
         # Collected raw first: after a long pause only the messages that will be kept are worth decoding.
         waiting: deque[bytes] = deque(maxlen=self.history.maxlen)
         count = 0
@@ -69,7 +73,7 @@ class Subscription(Generic[M]):
         deadline = time.monotonic() + timeout_s
         while not self.drain():
             left_s = deadline - time.monotonic()
-            if left_s <= 0 or not self._socket.poll(max(1, round(left_s * 1000))):
+            if left_s <= 0 or not self._poll(left_s):
                 if self.drain():
                     return
                 raise ConnectionLost(
@@ -91,8 +95,9 @@ class Subscription(Generic[M]):
                     f"the process that publishes {self._topic.decode()} at {self.address} sent no {what} "
                     f"within {timeout_s:g} s{others}"
                 )
-            self._socket.poll(max(1, round(left_s * 1000)))
+            self._poll(left_s)
             came += self.drain()
+        self._neglected = False
 
     def near(self, time_ns: int, timeout_s: float, what: str, tolerance_s: float = 0.05) -> M:
         """Return the message of the time nearest to the monotonic `time_ns` in the history, waiting for one later than
@@ -115,6 +120,26 @@ class Subscription(Generic[M]):
         """Stop following."""
         self._socket.close()
         self._context.term()
+
+    def _connect(self) -> None:
+        self._socket = sockets.make(self._context, zmq.SUB, QUEUE)
+        try:
+            self._socket.setsockopt(zmq.SUBSCRIBE, self._topic)
+            sockets.connect(self._socket, self.address)
+        except BaseException:
+            self.close()
+            raise
+
+    def _poll(self, timeout_s: float) -> bool:
+        """Wait until something has come, at most `timeout_s`; return whether something has."""
+        if self._neglected and timeout_s > _STALLED_S:
+            if self._socket.poll(round(_STALLED_S * 1000)):
+                return True
+            self._neglected = False
+            self._socket.close()
+            self._connect()
+            timeout_s -= _STALLED_S
+        return bool(self._socket.poll(max(1, round(timeout_s * 1000))))
 
     def __enter__(self) -> Subscription[M]:
         return self
