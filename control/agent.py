@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from control.arrival import Arrival, difference
 from control.objective import ActionPenalty, CriticCost, LatentDistance, Objective, WeightedSum
 from control.planner import Planner, PlannerConfig
 from control.trained import TrainedModel, quick_copy
@@ -26,9 +27,6 @@ from robot.errors import GoalError
 Method = Literal["full", "critic-only", "actor-only", "latent-distance", "hold", "random"]
 METHODS: tuple[Method, ...] = ("full", "critic-only", "actor-only", "latent-distance", "hold", "random")
 
-# Each picture within half a block of the goal speaks for it with 2, each within one and a half with 1, and any other
-# against it with 1: an arm must be seen to stand where it should, an object may lie a little off for a while.
-CONVINCED = 7
 ACTION_WEIGHT = 0.02
 # How much the way counts beside its end: with the end alone, an arm that is nearly there puts arriving off.
 PATH_WEIGHT = 0.3
@@ -60,7 +58,7 @@ class Agent:
         self._planner = self._make_planner()
         self._rng = np.random.default_rng(seed)
         self._goal: Tensor | None = None
-        self._near = 0
+        self._arrival = Arrival(trained.card.block_change)
 
     @torch.inference_mode()
     def set_goal(self, picture: NDArray[np.uint8]) -> None:
@@ -71,7 +69,7 @@ class Agent:
         if picture.shape != wanted or picture.dtype != np.uint8:
             raise GoalError(f"the goal picture is {picture.shape} {picture.dtype}; this model sees {wanted} uint8")
         self._goal = self._parts.model.encode(torch.from_numpy(picture[None]))[0]
-        self._near = 0
+        self._arrival.forget()
         # Another goal, other random actions, lest a single lucky walk decide a whole benchmark.
         self._rng = np.random.default_rng([self._seed, zlib.crc32(picture.tobytes())])
         if self._planner is not None:
@@ -90,8 +88,7 @@ class Agent:
         latent = model.encode(torch.from_numpy(picture[None]))
         proprio = model.normaliser(torch.from_numpy(state[None].astype(np.float32)))
         distance = float(self._parts.critic.distance(latent, proprio, goal[None]))
-        self._near = max(0, self._near + self._nearness(distance))
-        reached = self._near >= CONVINCED
+        reached = self._arrival.see(float(difference(latent[0], goal)))
         # Where the arm and the world will be when this decision begins to act.
         running = torch.from_numpy(committed[None].astype(np.float32))
         latent, proprio = model.predictor(latent, proprio, running)
@@ -104,13 +101,6 @@ class Agent:
     def draw(self, latent: Tensor) -> NDArray[np.uint8]:
         """Return what a latent (D,) looks like to the decoder, (H, W, 3) uint8 RGB; for people only."""
         return self._parts.decoder.draw(latent[None])[0].numpy()
-
-    def _nearness(self, distance: float) -> int:
-        """Return how much one picture at this `distance` (blocks) speaks for the goal being reached."""
-        half = self.trained.card.reached_blocks
-        if distance <= half:
-            return 2
-        return 1 if distance <= 3.0 * half else -1
 
     def _choose(self, latent: Tensor, proprio: Tensor, goal: Tensor) -> tuple[Vector, float, Tensor | None]:
         if self.method == "hold":

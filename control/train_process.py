@@ -13,10 +13,11 @@ import numpy as np
 import torch
 import tyro
 
+from control.arrival import block_change
 from control.doctor import HELD_OUT_SHARE, examine, require_enough, verdict
 from control.hindsight import HindsightSampler
 from control.trained import TrainedModel, new_parts, save_trained
-from control.training import HeadTraining, calibrate_reached, train_actor, train_critic
+from control.training import HeadTraining, train_actor, train_critic
 from perception.checkpoint import SCHEMA, Card, Provenance
 from perception.curves import draw_curves
 from perception.distributed import Workers, join, leave
@@ -145,14 +146,13 @@ def _train(
         return
     for part in parts.named().values():
         part.cpu().eval()
-    reached = calibrate_reached(parts.critic, latents, proprio, cache.starts[held_out], cache.lengths[held_out])
     gates = examine(parts, cache, latents, fit, held_out, seed)
     card = Card(
         schema=SCHEMA,
         recipe=recipe,
         world_model=config,
         discount=heads.discount,
-        reached_blocks=reached,
+        block_change=block_change(latents, cache.starts[held_out], cache.lengths[held_out]),
         provenance=Provenance(
             dataset_fingerprint=cache.fingerprint,
             episodes=len(cache.starts),

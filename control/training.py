@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import msgspec
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -73,14 +72,3 @@ def train_actor(
 
     schedule = Schedule(settings.steps, settings.learning_rate, warmup=0.02)
     return train("actor", ActorLoss(actor, settings.temperature), batches, schedule, folder, seed, workers)
-
-
-@torch.inference_mode()
-def calibrate_reached(
-    critic: Critic, latents: Tensor, proprio: Tensor, starts: np.ndarray, lengths: np.ndarray
-) -> float:
-    """Return the critic's distance below which a state is nearer to its goal than to one block away from it: half the
-    median distance of held-out states one block away."""
-    frames = torch.from_numpy(np.concatenate([np.arange(s, s + n - 1) for s, n in zip(starts, lengths, strict=True)]))
-    distance = critic.distance(latents[frames], proprio[frames], latents[frames + 1])
-    return 0.5 * float(distance.median())

@@ -26,7 +26,7 @@ def card(gates: tuple[Gate, ...] = (), fingerprint: str = "f" * 64) -> Card:
         recipe=RECIPE,
         world_model=CONFIG,
         discount=DISCOUNT,
-        reached_blocks=1.5,
+        block_change=1.5,
         provenance=Provenance(
             fingerprint, 12, 372, 0, {"heads.steps": 8000, "heads.noise": 0.05}, 12.5, {"torch": "2"}
         ),

@@ -38,11 +38,11 @@ GOAL = np.full((64, 64, 3), 90, np.uint8)
 KINEMATICS = Kinematics(panda_spec())
 
 
-def card(reached_blocks: float = NEVER) -> Card:
-    """The card of a model of the simulated arm that has learnt nothing; `reached_blocks` says when it is content."""
+def card(block_change: float = NEVER) -> Card:
+    """The card of a model of the simulated arm that has learnt nothing; `block_change` says when it is content."""
     recipe = RecordingRecipe(panda_spec().name, front_camera(), PLANAR_PUSH, STATE_NAMES)
     sizes = WorldModelConfig(latent=16, width=32, blocks=1)
-    return Card(SCHEMA, recipe, sizes, 0.96, reached_blocks, Provenance("none", 0, 0, 0, {}, 0.0, {}), ())
+    return Card(SCHEMA, recipe, sizes, 0.96, block_change, Provenance("none", 0, 0, 0, {}, 0.0, {}), ())
 
 
 def checkpoint(folder: Path, made: Card | None = None) -> Path:

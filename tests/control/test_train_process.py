@@ -44,7 +44,7 @@ def test_a_data_set_becomes_a_checkpoint_with_its_curves(trained_run: Run) -> No
     assert {"sizes.latent": 16, "processes": 1, "device": "cpu"}.items() <= provenance.settings.items()
     assert provenance.settings["precision"] in ("bf16", "float32") and len(provenance.series) == 64
     assert loaded.card.recipe.camera.width == 32 and loaded.card.world_model.latent == 16
-    assert len(loaded.card.gates) == 6 and loaded.card.reached_blocks > 0
+    assert len(loaded.card.gates) == 6 and loaded.card.block_change > 0
     curves = cv2.imread(str(trained_run.folder / "curves.png"))
     assert curves is not None and curves.shape[1] > 1000  # four panels
 

@@ -125,7 +125,7 @@ def test_a_card_that_says_too_little_or_too_much_is_refused(folder: Path, edit: 
 
 def test_a_figure_changed_by_hand_is_noticed(folder: Path) -> None:
     said = (folder / CARD_FILE).read_text()
-    (folder / CARD_FILE).write_text(said.replace('"reached_blocks": 1.5', '"reached_blocks": 9.5'))
+    (folder / CARD_FILE).write_text(said.replace('"block_change": 1.5', '"block_change": 9.5'))
     with pytest.raises(CheckpointError, match="was changed after it was written"):
         load(folder)
 

@@ -22,10 +22,10 @@ def push(world: LockStep) -> Goal:
     return make_goal(world, PLANAR_PUSH, "push", 0, 0)
 
 
-def agent(method: Method, reached_blocks: float = NEVER, seed: int = 0) -> Agent:
-    """An agent of an untrained model that is content at the critic's distance `reached_blocks`."""
+def agent(method: Method, block_change: float = NEVER, seed: int = 0) -> Agent:
+    """An agent of an untrained model that is content when the latents differ by `block_change`."""
     made = trained()
-    card = msgspec.structs.replace(made.card, reached_blocks=reached_blocks)
+    card = msgspec.structs.replace(made.card, block_change=block_change)
     return Agent(TrainedModel(card, made.parts), method, seed)
 
 
@@ -67,7 +67,7 @@ def test_an_agent_that_is_content_at_once_ends_it_and_earns_nothing(world: LockS
     record = run_episode(world, PLANAR_PUSH, agent("random", AT_ONCE), push)
     assert_consistent(record, push)
     assert (record.declared, record.success, record.success_declared) == (True, False, False)
-    assert (record.decisions, record.blocks) == (4, 3)  # thrice is not believed
+    assert (record.decisions, record.blocks) == (3, 2)  # twice is not believed
 
 
 def test_to_say_done_at_the_goal_is_a_success_of_both_kinds(world: LockStep, push: Goal) -> None:

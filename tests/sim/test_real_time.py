@@ -26,9 +26,9 @@ def goals() -> Iterator[list[Goal]]:
     world.close()
 
 
-def agent(reached_blocks: float = NEVER) -> Agent:
-    """One that holds, and says done at once when `reached_blocks` is large."""
-    card = untrained_card(reached_blocks)
+def agent(block_change: float = NEVER) -> Agent:
+    """One that holds, and says done at once when `block_change` is large."""
+    card = untrained_card(block_change)
     torch.manual_seed(0)
     parts = new_parts(card.world_model, card.discount)
     for part in parts.named().values():
@@ -67,7 +67,7 @@ def test_one_goal_after_another_and_a_word_of_success_that_is_not_earned(goals: 
                 False,
                 False,
             )
-            assert (record.decisions, record.blocks) == (4, 3)
+            assert (record.decisions, record.blocks) == (3, 2)
             tool = episode.takes[0].step.state[:3]
             np.testing.assert_allclose(tool, goal.start_tool, atol=3e-3)
 

@@ -15,15 +15,15 @@ from tests import tiny
 NEVER = -1.0
 
 
-def untrained_card(reached_blocks: float = NEVER) -> Card:
-    """Its card; with 32×32 pictures, and never content unless `reached_blocks` says so."""
+def untrained_card(block_change: float = NEVER) -> Card:
+    """Its card; with 32×32 pictures, and never content unless `block_change` says so."""
     recipe = msgspec.structs.replace(tiny.RECIPE, camera=front_camera(32, 32))
-    return msgspec.structs.replace(tiny.card(), recipe=recipe, reached_blocks=reached_blocks)
+    return msgspec.structs.replace(tiny.card(), recipe=recipe, block_change=block_change)
 
 
-def untrained_checkpoint(folder: Path, reached_blocks: float = NEVER) -> Path:
+def untrained_checkpoint(folder: Path, block_change: float = NEVER) -> Path:
     """Write it to `folder`."""
-    card = untrained_card(reached_blocks)
+    card = untrained_card(block_change)
     torch.manual_seed(0)
     save_trained(folder, TrainedModel(card, new_parts(card.world_model, card.discount)))
     return folder
