@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from control.critic import Critic
@@ -22,7 +24,7 @@ FARTHEST = 20
 HELD_OUT_SHARE = 0.05  # of the episodes: the last ones, which training leaves for the doctor
 
 
-def require_enough(cache: FrameCache, judge: np.ndarray) -> None:
+def require_enough(cache: FrameCache, judge: NDArray[np.int64]) -> None:
     """Raise `DatasetError` unless the episodes `judge` are long and many enough to judge a model by."""
     clips = len(_frames(cache, judge, ROLLOUT + 1))
     if clips < FEWEST_CLIPS:
@@ -33,7 +35,7 @@ def require_enough(cache: FrameCache, judge: np.ndarray) -> None:
 
 
 def examine(
-    parts: Parts, cache: FrameCache, latents: Tensor, fit: np.ndarray, judge: np.ndarray, seed: int = 0
+    parts: Parts, cache: FrameCache, latents: Tensor, fit: NDArray[np.int64], judge: NDArray[np.int64], seed: int = 0
 ) -> list[Gate]:
     """Return all gates: probes are fitted on the episodes `fit` and everything is judged on the episodes `judge`.
 
@@ -75,7 +77,12 @@ def verdict(gates: Sequence[Gate]) -> str:
 
 @torch.inference_mode()
 def _critic_order(
-    critic: Critic, cache: FrameCache, episodes: np.ndarray, latents: Tensor, proprio: Tensor, rng: np.random.Generator
+    critic: Critic,
+    cache: FrameCache,
+    episodes: NDArray[np.int64],
+    latents: Tensor,
+    proprio: Tensor,
+    rng: np.random.Generator,
 ) -> float:
     """Return Spearman's rank correlation of the critic's distance with the blocks that play took, up to `FARTHEST`;
     0 for a critic that says the same of everything."""
@@ -90,20 +97,20 @@ def _critic_order(
     return float(np.corrcoef(ranks[0], ranks[1])[0, 1])
 
 
-def _ranks(values: np.ndarray) -> np.ndarray:
+def _ranks(values: NDArray[Any]) -> NDArray[np.float64]:
     """Return the rank of each of `values` (N,); equal ones share the mean of theirs."""
     _, which, counts = np.unique(values, return_inverse=True, return_counts=True)
     return (np.cumsum(counts) - (counts + 1) / 2)[which]
 
 
-def _frames(cache: FrameCache, episodes: np.ndarray, room: int) -> np.ndarray:
+def _frames(cache: FrameCache, episodes: NDArray[np.int64], room: int) -> NDArray[np.int64]:
     """Return the frames of `episodes` that have at least `room` frames after them."""
     return np.concatenate(
         [np.arange(cache.starts[e], cache.starts[e] + max(0, cache.lengths[e] - room)) for e in episodes]
     )
 
 
-def _some(frames: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
+def _some(frames: NDArray[np.int64], count: int, rng: np.random.Generator) -> NDArray[np.int64]:
     """Return at most `count` of `frames`, in order."""
     if len(frames) <= count:
         return frames

@@ -9,6 +9,7 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
+from numpy.typing import NDArray
 
 from perception.trainer import History
 from robot.output import whole
@@ -34,7 +35,7 @@ def draw_curves(histories: dict[str, History], path: Path) -> None:
     plt.close(figure)
 
 
-def _smooth(values: np.ndarray) -> np.ndarray:
+def _smooth(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """An exponential moving average that starts at the first value."""
     smooth = np.empty_like(values, dtype=np.float64)
     level = values[0]

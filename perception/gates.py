@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from perception.checkpoint import Gate
@@ -77,12 +78,12 @@ def action_rank(
 def world_model_gates(
     model: WorldModel,
     latents: Tensor,
-    states: np.ndarray,
-    actions: np.ndarray,
-    truth: np.ndarray | None,
-    train_frames: np.ndarray,
-    test_frames: np.ndarray,
-    clip_starts: np.ndarray,
+    states: NDArray[np.float32],
+    actions: NDArray[np.float32],
+    truth: NDArray[np.float32] | None,
+    train_frames: NDArray[np.int64],
+    test_frames: NDArray[np.int64],
+    clip_starts: NDArray[np.int64],
     seed: int,
 ) -> list[Gate]:
     """Return the gates of encoder and predictor.

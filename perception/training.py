@@ -8,6 +8,7 @@ from typing import Literal
 import msgspec
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from perception.clips import ClipSampler, generator
@@ -63,7 +64,7 @@ def compute_dtype(precision: Precision, device: torch.device) -> torch.dtype:
 def train_world_model(
     model: WorldModel,
     cache: FrameCache,
-    episodes: np.ndarray,
+    episodes: NDArray[np.int64],
     settings: WorldModelTraining,
     folder: Path,
     seed: int,
@@ -97,7 +98,7 @@ def train_world_model(
 def train_predictor(
     model: WorldModel,
     cache: FrameCache,
-    episodes: np.ndarray,
+    episodes: NDArray[np.int64],
     latents: Tensor,
     settings: PredictorTraining,
     folder: Path,

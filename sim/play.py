@@ -55,12 +55,12 @@ class PlayPolicy:
     def __init__(self, rng: np.random.Generator, convention: ActionConvention) -> None:
         self._rng = rng
         self._convention = convention
-        self._noise = np.zeros(convention.size)
+        self._noise: Vector = np.zeros(convention.size)
         self._noise_scale = float(rng.choice([0.05, 0.15, 0.3, 0.45]))
         self._left = 0
         self._kind = "wander"
-        self._target = np.zeros(2)
-        self._direction = np.array([1.0, 0.0])
+        self._target: Vector = np.zeros(2)
+        self._direction: Vector = np.array([1.0, 0.0])
         self._speed = 1.0
 
     def act(self, tool: Vector, cube: Vector) -> Vector:
