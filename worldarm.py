@@ -96,7 +96,7 @@ def _leave(number: int, _frame: FrameType | None) -> None:
 
 def _leave_all_the_same(lost: sys.UnraisableHookArgs) -> None:
     """Send a signal again that took effect inside a destructor, where Python drops what it raises."""
-    if isinstance(lost.exc_value, KeyboardInterrupt):
+    if issubclass(lost.exc_type, KeyboardInterrupt):
         number = int(signal.SIGINT)
     elif isinstance(lost.exc_value, SystemExit) and isinstance(lost.exc_value.code, int) and lost.exc_value.code > 128:
         number = lost.exc_value.code - 128

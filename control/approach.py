@@ -56,12 +56,12 @@ def approach(client: Client, kinematics: Kinematics, convention: ActionConventio
 
 def in_bounds(tool: Pose, gripper_width: float, convention: ActionConvention) -> bool:
     """Return whether a tool at `tool` with the gripper `gripper_width` m wide stands where actions may begin."""
-    inside = np.clip(tool.position, convention.bounds.lower, convention.bounds.upper)
-    turned = float(np.linalg.norm(pin.log3(tool.rotation.T @ np.asarray(convention.rotation))))
+    nearest = convention.at(tool, gripper_width)
+    there = convention.pose(nearest)
     return (
-        float(np.linalg.norm(tool.position - inside)) <= TOLERANCE_M
-        and turned <= TOLERANCE_RAD
-        and abs(gripper_width - convention.gripper_width) <= GRIPPER_TOLERANCE_M
+        float(np.linalg.norm(tool.position - there.position)) <= TOLERANCE_M
+        and float(np.linalg.norm(pin.log3(tool.rotation.T @ there.rotation))) <= TOLERANCE_RAD
+        and abs(gripper_width - nearest.gripper_width) <= GRIPPER_TOLERANCE_M
     )
 
 
@@ -75,8 +75,8 @@ def _way(
     height = max(float(here.position[2]), float(entry[2]) + CLEARANCE_M)
     stops = [
         Pose(np.array([*here.position[:2], height]), here.rotation),
-        convention.pose(np.array([*entry[:2], height])),
-        convention.pose(entry),
+        convention.pose(convention.start(np.array([*entry[:2], height]))),
+        convention.pose(convention.start(entry)),
     ]
     waypoints: list[Waypoint] = []
     elapsed_ns = 0

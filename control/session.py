@@ -19,6 +19,7 @@ from control.approach import approach, rest
 from control.thoughts import ThoughtPublisher
 from perception.camera import Image
 from perception.frame_subscriber import FrameSubscriber, ReceivedFrame
+from robot.action import ToolTarget
 from robot.arm import Vector
 from robot.client import Client
 from robot.errors import CameraError, CheckpointError, ConnectionLost, Refused
@@ -83,12 +84,12 @@ class Outcome:
 
 @dataclass(frozen=True)
 class _Block:
-    """What the arm does from `begins_ns` on: the `action` (A,), the set-point (3,) m and posture (n,) rad that it
+    """What the arm does from `begins_ns` on: the `action` (A,), the set-point and posture (n,) rad that it
     leads to. `holds`: the arm rests throughout, so the block may be stretched at will."""
 
     begins_ns: int
     action: Vector
-    target: Vector
+    target: ToolTarget
     posture: Vector
     holds: bool
 
@@ -230,9 +231,9 @@ class Session:
         """Wait until `begins_ns` and return the block that holds the arm where it then is commanded to be."""
         self._client.renew()
         time.sleep(max(0, begins_ns - time.monotonic_ns()) * 1e-9)
-        governed = np.asarray(self._client.state().governed)
-        tool = self._kinematics.position(governed)
-        target = self._convention.target(tool, np.zeros(self._convention.size))
+        state = self._client.state()
+        governed = np.asarray(state.governed)
+        target = self._convention.at(self._kinematics.forward(governed), state.gripper_command)
         return _Block(begins_ns, np.zeros(self._convention.size), target, governed, holds=True)
 
     def _see(self, begins_ns: int) -> ReceivedFrame:

@@ -6,26 +6,41 @@ under the convention it was trained with.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import msgspec
 import numpy as np
+import pinocchio as pin
 
 from robot.arm import Box, Vector
 from robot.cartesian import straight_waypoints
 from robot.kinematics import Kinematics, Pose
 from robot.messages import Waypoint
 
-AXES = ("x", "y", "z")
+AXES = ("x", "y", "z", "yaw", "gripper")
 TOOL_DOWN = ((1.0, 0.0, 0.0), (0.0, -1.0, 0.0), (0.0, 0.0, -1.0))
 # The same, turned so that the broad hand shows a camera in front of the arm its narrow side.
 TOOL_DOWN_EDGE_ON = ((0.0, 1.0, 0.0), (1.0, 0.0, 0.0), (0.0, 0.0, -1.0))
 
 
-class ActionConvention(msgspec.Struct, frozen=True):
-    """A block action in [−1, 1] per entry of `axes` moves the tool's set-point by `scale_m` × action in `block_s`.
+@dataclass(frozen=True)
+class ToolTarget:
+    """Where the tool is asked to be: `position` (3,) m in the base frame, turned by `yaw` rad about the vertical from
+    its convention's rotation, with the gripper `gripper_width` m apart."""
 
-    The set-point stays inside `bounds` (m, base frame), at the fixed `rotation` (rows of a 3×3 matrix, tool to
-    base) with the gripper `gripper_width` m apart. One block is sent as its start and `waypoints`
-    joint waypoints.
+    position: Vector
+    yaw: float = 0.0
+    gripper_width: float = 0.0
+
+
+class ActionConvention(msgspec.Struct, frozen=True):
+    """What each entry of a block action in [−1, 1], one for each of `axes`, asks for within `block_s`.
+
+    "x", "y" and "z" move the tool's set-point by `scale_m` × action, inside `bounds` (m, base frame). "yaw" turns it by
+    `turn_rad` × action about the vertical, inside `turn_bounds` (rad), from `rotation` (rows of a 3×3 matrix, tool to
+    base). "gripper" opens the gripper to `opening_m` when positive, closes it when negative, and leaves it alone when
+    zero; without it the gripper stays `gripper_width` m apart. One block is sent as its start and `waypoints` joint
+    waypoints.
     """
 
     axes: tuple[str, ...]
@@ -35,6 +50,9 @@ class ActionConvention(msgspec.Struct, frozen=True):
     bounds: Box
     rotation: tuple[tuple[float, float, float], ...] = TOOL_DOWN
     gripper_width: float = 0.0
+    turn_rad: float = 0.0
+    turn_bounds: tuple[float, float] = (0.0, 0.0)
+    opening_m: float = 0.0
 
     @property
     def size(self) -> int:
@@ -46,27 +64,49 @@ class ActionConvention(msgspec.Struct, frozen=True):
         """Duration of a block in nanoseconds."""
         return round(self.block_s * 1e9)
 
-    def target(self, tool: Vector, action: Vector) -> Vector:
-        """Return where `action` (size,) takes a set-point at `tool` (3,) m, kept inside `bounds`."""
-        moved = np.array(tool, dtype=np.float64)
-        for value, axis in zip(action, self.axes, strict=True):
-            moved[AXES.index(axis)] += self.scale_m * float(np.clip(value, -1.0, 1.0))
-        return np.clip(moved, self.bounds.lower, self.bounds.upper)
+    def start(self, position: Vector) -> ToolTarget:
+        """Return how episodes begin at `position` (3,) m: not turned, the gripper as wide as the convention has it."""
+        return ToolTarget(np.asarray(position, dtype=np.float64), 0.0, self.gripper_width)
 
-    def pose(self, tool: Vector) -> Pose:
-        """Return the tool pose at `tool` (3,) m in the convention's rotation."""
-        return Pose(np.asarray(tool, dtype=np.float64), np.asarray(self.rotation))
+    def target(self, tool: ToolTarget, action: Vector) -> ToolTarget:
+        """Return where `action` (size,) takes a set-point at `tool`, kept inside the bounds."""
+        moved = np.array(tool.position, dtype=np.float64)
+        yaw, width = (tool.yaw if "yaw" in self.axes else 0.0), tool.gripper_width
+        for value, axis in zip(np.clip(action, -1.0, 1.0).tolist(), self.axes, strict=True):
+            if axis == "yaw":
+                yaw += self.turn_rad * value
+            elif axis == "gripper":
+                width = width if value == 0.0 else self.opening_m if value > 0.0 else 0.0
+            else:
+                moved[AXES.index(axis)] += self.scale_m * value
+        if "gripper" not in self.axes:
+            width = self.gripper_width
+        return ToolTarget(
+            np.clip(moved, self.bounds.lower, self.bounds.upper),
+            float(np.clip(yaw, *self.turn_bounds)),
+            float(np.clip(width, 0.0, max(self.opening_m, self.gripper_width))),
+        )
+
+    def pose(self, tool: ToolTarget) -> Pose:
+        """Return the tool's pose at a set-point."""
+        turned = pin.exp3(np.array([0.0, 0.0, tool.yaw])) @ np.asarray(self.rotation)
+        return Pose(np.asarray(tool.position, dtype=np.float64), turned)
+
+    def at(self, pose: Pose, gripper_width: float) -> ToolTarget:
+        """Return the set-point inside the bounds that is nearest to a tool at `pose`."""
+        turned = pin.log3(pose.rotation @ np.asarray(self.rotation).T)
+        return self.target(ToolTarget(pose.position, float(turned[2]), gripper_width), np.zeros(self.size))
 
     def block(
-        self, kinematics: Kinematics, start: Vector, end: Vector, seed: Vector, start_ns: int
+        self, kinematics: Kinematics, start: ToolTarget, end: ToolTarget, seed: Vector, start_ns: int
     ) -> tuple[Waypoint, ...]:
-        """Return the joint waypoints of one block from tool set-point `start` to `end` (3,) m: the first at `start_ns`
-        itself, so that an arm that holds does not set out early, then `waypoints` more until the block's end. `seed`
-        (n,) rad are the joints at `start`.
+        """Return the joint waypoints of one block from set-point `start` to `end`: the first at `start_ns` itself, so
+        that an arm that holds does not set out early, then `waypoints` more until the block's end. The gripper moves
+        from the first on. `seed` (n,) rad are the joints at `start`.
 
         Raises `UnreachableError` when the arm cannot get there.
         """
-        begin = Waypoint(start_ns, tuple(seed.tolist()), self.gripper_width)
+        begin = Waypoint(start_ns, tuple(seed.tolist()), start.gripper_width)
         return begin, *straight_waypoints(
             kinematics,
             self.pose(start),
@@ -75,7 +115,7 @@ class ActionConvention(msgspec.Struct, frozen=True):
             start_ns,
             self.block_s,
             self.waypoints,
-            self.gripper_width,
+            end.gripper_width,
         )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from robot.action import ActionConvention
+from robot.action import ActionConvention, ToolTarget
 from robot.arm import ObjectPose, Vector
 from sim.lockstep import LockStep
 
@@ -19,15 +19,15 @@ class BlockRunner:
         self._world = world
         self._convention = convention
         self.committed: Vector = np.zeros(convention.size)
-        self.target: Vector = np.zeros(3)
+        self.target = ToolTarget(np.zeros(3))
         self._posture: Vector = np.zeros(0)
         self._block = 0
 
-    def reset(self, tool: Vector, objects: Sequence[ObjectPose]) -> None:
-        """Start anew with the tool at `tool` (3,) m; the first block holds. Raises `UnreachableError`."""
+    def reset(self, tool: ToolTarget, objects: Sequence[ObjectPose]) -> None:
+        """Start anew with the tool at `tool`; the first block holds. Raises `UnreachableError`."""
         self._world.reset(self._convention, tool, objects)
         self.committed = np.zeros(self._convention.size)
-        self.target = np.asarray(tool, dtype=np.float64)
+        self.target = tool
         self._posture = self._world.setpoint_joints()
         self._block = 0
 

@@ -35,7 +35,7 @@ class EpisodeRecord(msgspec.Struct, frozen=True):
 def run_episode(world: LockStep, convention: ActionConvention, agent: Agent, goal: Goal) -> EpisodeRecord:
     """Let `agent` go for `goal` from its start, until it says done or the budget is spent."""
     runner = BlockRunner(world, convention)
-    runner.reset(goal.start_tool, [goal.start_object])
+    runner.reset(convention.start(goal.start_tool), [goal.start_object])
     agent.set_goal(goal.picture)
     times: list[float] = []
     distances: list[float] = []

@@ -27,6 +27,8 @@ def end_with_parent(parent: int, how: signal.Signals) -> None:
 
 
 if __name__ == "__main__":
+    # Whoever runs in the background of a script ignores Ctrl-C, and so would we: but this is how we are told to end.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     end_with_parent(int(sys.argv[1]), signal.SIGINT)
     del sys.argv[:2]
     runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from robot.action import ActionConvention
+from robot.action import ActionConvention, ToolTarget
 from robot.arm import ObjectPose, Vector
 from robot.camera_spec import CameraSpec
 from robot.kinematics import Kinematics
@@ -55,17 +55,17 @@ class LockStep:
         """Free the simulated world."""
         self.arm.close()
 
-    def reset(self, convention: ActionConvention, tool: Vector, objects: Sequence[ObjectPose]) -> None:
-        """Start anew at time 0 with the tool at `tool` (3,) m and the objects placed, everything at rest.
+    def reset(self, convention: ActionConvention, tool: ToolTarget, objects: Sequence[ObjectPose]) -> None:
+        """Start anew at time 0 with the tool at `tool` and the objects placed, everything at rest.
 
         Raises `UnreachableError` when the arm cannot stand there.
         """
         # Old contacts with the table would otherwise live on, and an episode would depend on the one before.
         self.scene.rewind()
         joints = self.kinematics.inverse(convention.pose(tool), np.asarray(self.spec.home))
-        self.scene.set_arm(joints, convention.gripper_width)
+        self.scene.set_arm(joints, tool.gripper_width)
         self.scene.place(objects)
-        self.servo.engage(joints, convention.gripper_width)
+        self.servo.engage(joints, tool.gripper_width)
         self.time_ns = 0
         self._next_tick_ns = 0
         self._run_ticks(self._period_ns)

@@ -47,7 +47,7 @@ def play_episode(
     start = random_start(rng, convention)
     policy = PlayPolicy(rng, convention)
     runner = BlockRunner(world, convention)
-    runner.reset(start.tool, [start.cube])
+    runner.reset(convention.start(start.tool), [start.cube])
     rows: list[dict[str, object]] = []
     for block in range(blocks + 1):
         seen = world.observe()
@@ -65,6 +65,6 @@ def play_episode(
             }
         )
         if block < blocks:
-            runner.run_block(policy.act(runner.target[:2], np.asarray(cube.position[:2])))
+            runner.run_block(policy.act(runner.target.position[:2], np.asarray(cube.position[:2])))
     kinds = {"capture_time_ns": np.int64, f"observation.images.{camera.name}": np.uint8}
     return {key: np.stack([np.asarray(row[key], dtype=kinds.get(key, np.float32)) for row in rows]) for key in rows[0]}

@@ -34,7 +34,7 @@ def set_stage(command_address: str, convention: ActionConvention, tool: Vector, 
         client.acquire("stage", ttl_s=2.0)
         joints = np.asarray(client.state().governed)
         here = kinematics.forward(joints)
-        there = convention.pose(tool)
+        there = convention.pose(convention.start(tool))
         way = float(np.linalg.norm(there.position - here.position))
         turn = float(np.linalg.norm(pin.log3(here.rotation.T @ there.rotation)))
         if way > 1e-4 or turn > 1e-3:

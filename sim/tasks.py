@@ -87,7 +87,7 @@ def _push(world: LockStep, convention: ActionConvention, rng: np.random.Generato
     start = random_start(rng, convention)
     policy = PlayPolicy(rng, convention)
     runner = BlockRunner(world, convention)
-    runner.reset(start.tool, [start.cube])
+    runner.reset(convention.start(start.tool), [start.cube])
     origin = np.asarray(start.cube.position[:2])
     for _ in range(GOAL_BLOCKS):
         cube = world.scene.objects()[0]
@@ -97,7 +97,7 @@ def _push(world: LockStep, convention: ActionConvention, rng: np.random.Generato
         if inside and moved >= PUSH_AT_LEAST_M + MARGIN_M and rng.random() < 0.15:
             goal = _seen(world, "push", number, start.tool, start.cube)
             return goal if shown_share(world) >= SHOWN_AT_LEAST else None
-        runner.run_block(policy.act(runner.target[:2], centre))
+        runner.run_block(policy.act(runner.target.position[:2], centre))
     return None
 
 
@@ -131,7 +131,7 @@ def _reach(world: LockStep, convention: ActionConvention, rng: np.random.Generat
     clear = float(np.linalg.norm(other[:2] - np.asarray(start.cube.position[:2]))) > PUSH_AT_LEAST_M
     if not shown or not clear or float(np.linalg.norm(other - start.tool)) < REACH_AT_LEAST_M + MARGIN_M:
         return None
-    world.reset(convention, other, [start.cube])
+    world.reset(convention, convention.start(other), [start.cube])
     return _seen(world, "reach", number, start.tool, start.cube)
 
 

@@ -112,12 +112,12 @@ def test_the_arm_ends_where_the_sent_actions_lead(here: Stage, tmp_path: Path) -
     steps: list[Step] = []
     with session(here, tmp_path) as goes:
         goes.pursue(GOAL, 10, steps.append)
-    target = np.clip(steps[0].state[4:], LOWER, UPPER)
+    target = PLANAR_PUSH.start(np.clip(steps[0].state[4:], LOWER, UPPER))
     for step in steps:
         if step.status in ("sent", "late"):
             target = PLANAR_PUSH.target(target, step.decision.action)
     with here.driver.client() as client:
-        np.testing.assert_allclose(tool(steady(client)), target, atol=1.5e-3)
+        np.testing.assert_allclose(tool(steady(client)), target.position, atol=1.5e-3)
 
 
 def test_the_arm_is_halfway_at_half_of_each_block(here: Stage, tmp_path: Path) -> None:
@@ -125,7 +125,7 @@ def test_the_arm_is_halfway_at_half_of_each_block(here: Stage, tmp_path: Path) -
     with Watch(here.driver.state) as watch, session(here, tmp_path) as goes:
         goes.pursue(GOAL, 16, steps.append)
     times = np.array([state.time_ns for state in watch.seen])
-    target = np.clip(steps[0].state[4:], LOWER, UPPER)
+    target = PLANAR_PUSH.start(np.clip(steps[0].state[4:], LOWER, UPPER))
     misses = []
     for step, following in pairwise(steps):
         if step.status == "missed":
@@ -134,7 +134,7 @@ def test_the_arm_is_halfway_at_half_of_each_block(here: Stage, tmp_path: Path) -
         middle_ns = following.begins_ns + PLANAR_PUSH.block_ns // 2
         if step.status == "sent" and middle_ns < times[-1]:
             halfway = tool(watch.seen[int(np.abs(times - middle_ns).argmin())])
-            misses.append(np.linalg.norm(halfway - (start + target) / 2))
+            misses.append(np.linalg.norm(halfway - (start.position + target.position) / 2))
     # The set-point is ahead of the reading by a tick, which is a millimetre at most.
     assert np.median(misses) < 1.5e-3, misses
 

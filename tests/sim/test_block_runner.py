@@ -28,13 +28,13 @@ def world() -> Iterator[LockStep]:
 @pytest.fixture
 def runner(world: LockStep) -> BlockRunner:
     runner = BlockRunner(world, PLANAR_PUSH)
-    runner.reset(TOOL, [AWAY])
+    runner.reset(PLANAR_PUSH.start(TOOL), [AWAY])
     return runner
 
 
 def test_the_first_block_holds_whatever_follows(world: LockStep, runner: BlockRunner) -> None:
     np.testing.assert_array_equal(runner.committed, [0.0, 0.0])
-    np.testing.assert_array_equal(runner.target, TOOL)
+    np.testing.assert_array_equal(runner.target.position, TOOL)
     runner.run_block(np.array([1.0, -1.0]))
     assert world.time_ns == PLANAR_PUSH.block_ns
     # But for the corner at its end, which is rounded.
@@ -43,42 +43,42 @@ def test_the_first_block_holds_whatever_follows(world: LockStep, runner: BlockRu
 
 def test_what_is_sent_in_one_block_is_committed_in_the_next(world: LockStep, runner: BlockRunner) -> None:
     rng = np.random.default_rng(0)
-    target = TOOL
+    target = PLANAR_PUSH.start(TOOL)
     for block in range(6):
         action = rng.uniform(-1, 1, 2)
         runner.run_block(action)
         target = PLANAR_PUSH.target(target, action)
         np.testing.assert_array_equal(runner.committed, action)
-        np.testing.assert_array_equal(runner.target, target)
+        np.testing.assert_array_equal(runner.target.position, target.position)
         assert world.time_ns == (block + 1) * PLANAR_PUSH.block_ns
     runner.run_block(np.zeros(2))
     # The target is where the committed block ends, so the arm is there one block later.
-    np.testing.assert_allclose(world.observe().state[SETPOINT], target, atol=6e-3)
+    np.testing.assert_allclose(world.observe().state[SETPOINT], target.position, atol=6e-3)
     runner.run_block(np.zeros(2))
-    np.testing.assert_allclose(world.observe().state[SETPOINT], target, atol=5e-4)
+    np.testing.assert_allclose(world.observe().state[SETPOINT], target.position, atol=5e-4)
 
 
 def test_actions_beyond_one_count_as_one(runner: BlockRunner) -> None:
     runner.run_block(np.array([7.0, -3.0]))
     np.testing.assert_array_equal(runner.committed, [1.0, -1.0])
-    np.testing.assert_allclose(runner.target - TOOL, [PLANAR_PUSH.scale_m, -PLANAR_PUSH.scale_m, 0.0])
+    np.testing.assert_allclose(runner.target.position - TOOL, [PLANAR_PUSH.scale_m, -PLANAR_PUSH.scale_m, 0.0])
 
 
 def test_the_target_stays_within_the_bounds(runner: BlockRunner) -> None:
     for _ in range(10):
         runner.run_block(np.array([-1.0, 0.0]))
-    assert runner.target[0] == PLANAR_PUSH.bounds.lower[0]
+    assert runner.target.position[0] == PLANAR_PUSH.bounds.lower[0]
 
 
 def test_a_reset_starts_anew(world: LockStep, runner: BlockRunner) -> None:
     runner.run_block(np.array([1.0, 1.0]))
-    runner.reset(TOOL, [AWAY])
+    runner.reset(PLANAR_PUSH.start(TOOL), [AWAY])
     assert world.time_ns == 0 and not runner.committed.any()
-    np.testing.assert_array_equal(runner.target, TOOL)
+    np.testing.assert_array_equal(runner.target.position, TOOL)
     runner.run_block(np.zeros(2))
     assert world.time_ns == PLANAR_PUSH.block_ns
 
 
 def test_a_start_out_of_reach_is_told(runner: BlockRunner) -> None:
     with pytest.raises(UnreachableError):
-        runner.reset(np.array([1.5, 0.0, 0.045]), [AWAY])
+        runner.reset(PLANAR_PUSH.start(np.array([1.5, 0.0, 0.045])), [AWAY])

@@ -132,7 +132,7 @@ def move_about(send) -> None:  # type: ignore[no-untyped-def]
     posture = np.asarray(spec.home)
     waypoints = []
     for index, place in enumerate([(0.5, 0.1, 0.2), (0.5, 0.15, 0.1), (0.52, 0.0, 0.1), (0.5, -0.12, 0.1)]):
-        posture = kinematics.inverse(PLANAR_PUSH.pose(np.array(place)), posture)
+        posture = kinematics.inverse(PLANAR_PUSH.pose(PLANAR_PUSH.start(np.array(place))), posture)
         waypoints.append(Waypoint(now_ns + (index + 1) * 600_000_000, tuple(posture.tolist()), 0.02))
     send(waypoints)
 
@@ -186,9 +186,8 @@ def test_it_is_found_by_its_name_and_names_its_views() -> None:
 def test_the_mirror_shows_what_the_stepped_world_shows() -> None:
     world = LockStep(front_camera(64, 64))
     try:
-        world.reset(PLANAR_PUSH, np.array([0.45, -0.06, 0.045]), [cube_pose(np.array([0.5, 0.0]), 0.4)])
-        start = np.array([0.45, -0.06, 0.045])
-        end = np.array([0.468, -0.042, 0.045])
+        start, end = (PLANAR_PUSH.start(np.array(place)) for place in ((0.45, -0.06, 0.045), (0.468, -0.042, 0.045)))
+        world.reset(PLANAR_PUSH, start, [cube_pose(np.array([0.5, 0.0]), 0.4)])
         seed = world.setpoint_joints()
         world.send(PLANAR_PUSH.block(world.kinematics, start, end, seed, 10_000_000))
         for time_ms in range(0, 400, 40):

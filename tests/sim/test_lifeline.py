@@ -6,6 +6,8 @@ import subprocess
 import sys
 import time
 
+import pytest
+
 from tests.commands import ROOT, environment
 
 # A process that starts one on a lifeline, says its number, and sleeps.
@@ -18,9 +20,16 @@ time.sleep(600)
 """
 
 
-def test_it_runs_the_module_and_interrupts_it_when_the_parent_is_killed() -> None:
+@pytest.mark.parametrize("handler", [signal.SIG_DFL, signal.SIG_IGN])
+def test_it_runs_the_module_and_interrupts_it_when_the_parent_is_killed(handler: signal.Handlers) -> None:
+    # SIG_IGN is how a script starts what it puts into the background.
     with subprocess.Popen(
-        [sys.executable, "-c", PARENT], cwd=ROOT, env=environment(), stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", PARENT],
+        cwd=ROOT,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, handler),
     ) as parent:
         assert parent.stdout is not None
         assert parent.stdout.readline() == "['word']\n"

@@ -32,12 +32,12 @@ def run(world: LockStep, actions: np.ndarray) -> tuple[list[Observation], np.nda
     """Take `actions` (N, 2) block by block; observations, targets and cube positions at the N + 1 boundaries."""
     world.scene.rewind()
     runner = BlockRunner(world, PLANAR_PUSH)
-    runner.reset(TOOL, [CUBE])
-    seen, targets, cubes = [world.observe()], [runner.target], [world.scene.objects()[0].position]
+    runner.reset(PLANAR_PUSH.start(TOOL), [CUBE])
+    seen, targets, cubes = [world.observe()], [runner.target.position], [world.scene.objects()[0].position]
     for action in actions:
         runner.run_block(action)
         seen.append(world.observe())
-        targets.append(runner.target)
+        targets.append(runner.target.position)
         cubes.append(world.scene.objects()[0].position)
     return seen, np.array(targets), np.array(cubes)
 
@@ -65,7 +65,7 @@ def test_the_same_actions_give_the_same_episode_in_every_world(world: LockStep) 
 
 def test_a_reset_puts_everything_at_rest_where_asked(world: LockStep) -> None:
     run(world, random_actions(2, 4))
-    world.reset(PLANAR_PUSH, TOOL, [CUBE])
+    world.reset(PLANAR_PUSH, PLANAR_PUSH.start(TOOL), [CUBE])
     seen = world.observe()
     assert world.time_ns == seen.time_ns == 0
     np.testing.assert_allclose(seen.state[MEASURED], TOOL, atol=2e-4)
@@ -77,11 +77,11 @@ def test_a_reset_puts_everything_at_rest_where_asked(world: LockStep) -> None:
 
 def test_a_place_out_of_reach_is_told(world: LockStep) -> None:
     with pytest.raises(UnreachableError):
-        world.reset(PLANAR_PUSH, np.array([1.4, 0.0, 0.045]), [CUBE])
+        world.reset(PLANAR_PUSH, PLANAR_PUSH.start(np.array([1.4, 0.0, 0.045])), [CUBE])
 
 
 def test_time_is_what_it_is_told_to_be_and_ticks_once_a_period(world: LockStep) -> None:
-    world.reset(PLANAR_PUSH, TOOL, [cube_pose(np.array([0.6, 0.1]), 0.0, height=1.0)])
+    world.reset(PLANAR_PUSH, PLANAR_PUSH.start(TOOL), [cube_pose(np.array([0.6, 0.1]), 0.0, height=1.0)])
     world.run_until(3_000_000)
     height = world.scene.objects()[0].position[2]
     world.run_until(4_000_000)  # the tick at 4 ms is due, but not before it
@@ -122,7 +122,7 @@ def test_the_first_block_holds(world: LockStep) -> None:
 
 
 def test_late_waypoints_are_refused_as_by_the_driver(world: LockStep) -> None:
-    world.reset(PLANAR_PUSH, TOOL, [CUBE])
+    world.reset(PLANAR_PUSH, PLANAR_PUSH.start(TOOL), [CUBE])
     world.run_until(BLOCK_NS)
     here = tuple(world.setpoint_joints().tolist())
     with pytest.raises(Refused) as refusal:

@@ -24,7 +24,7 @@ from tests.sim.processes import SimulatedDriver, simulated_driver
 
 pytestmark = pytest.mark.real_time
 
-START = np.array([0.44, -0.09, 0.045])
+START = PLANAR_PUSH.start(np.array([0.44, -0.09, 0.045]))
 CUBE = cube_pose(np.array([0.52, -0.02]), 0.3)
 BLOCK_NS = PLANAR_PUSH.block_ns
 PERIOD_NS = 4_000_000
@@ -112,8 +112,8 @@ def go_to_the_start(client: Client, kinematics: Kinematics) -> None:
     joints = np.asarray(client.state().governed)
     waypoints, time_ns = [], time.monotonic_ns()
     tool = kinematics.position(joints)
-    for place in ((*tool[:2], 0.2), (*START[:2], 0.2)):
-        joints = kinematics.inverse(PLANAR_PUSH.pose(np.array(place)), joints)
+    for place in ((*tool[:2], 0.2), (*START.position[:2], 0.2)):
+        joints = kinematics.inverse(PLANAR_PUSH.pose(PLANAR_PUSH.start(np.array(place))), joints)
         time_ns += 800_000_000
         waypoints.append(Waypoint(time_ns, tuple(joints.tolist()), 0.0))
     start = kinematics.inverse(PLANAR_PUSH.pose(START), kinematics.home)

@@ -41,7 +41,7 @@ def project(camera: CameraSpec, point: np.ndarray) -> np.ndarray:
 
 def shove(scene: Scene, steps: int) -> list[tuple[float, ...]]:
     """Swing the arm through the cube, and return everything that moves, step by step."""
-    beside = PLANAR_PUSH.pose(np.array([0.50, 0.12, 0.045]))
+    beside = PLANAR_PUSH.pose(PLANAR_PUSH.start(np.array([0.50, 0.12, 0.045])))
     posture = Kinematics(panda_spec()).inverse(beside, np.asarray(panda_spec().home))
     scene.set_arm(posture, 0.0)
     scene.place([cube_pose(np.array([0.514, 0.0]), 0.3)])

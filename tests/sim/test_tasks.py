@@ -81,7 +81,7 @@ def test_the_picture_shows_the_cube_where_the_goal_has_it(world: LockStep, goals
         assert picture.shape == (32, 32, 3) and goal.picture.dtype == np.uint8
         # Something of it is left to see even when the hand is before it.
         assert (picture[..., 0] - picture[..., 1:].max(axis=2)).max() > 60
-        world.reset(PLANAR_PUSH, goal.tool, [goal.object])
+        world.reset(PLANAR_PUSH, PLANAR_PUSH.start(goal.tool), [goal.object])
         shown = world.observe().image.astype(int)
         assert (np.abs(shown - picture).max(axis=2) > 40).mean() < 0.05
 
