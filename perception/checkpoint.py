@@ -130,7 +130,7 @@ def save(folder: Path, card: Card, tensors: dict[str, Tensor]) -> Card:
     with whole(folder / WEIGHTS_FILE) as beside:
         beside.write_bytes(serialise(stored))
         card = msgspec.structs.replace(card, weights_sha256=_digest(beside))
-    card = msgspec.structs.replace(card, card_sha256=_card_digest(card))
+    card = msgspec.structs.replace(card, card_sha256=_card_digest(msgspec.json.encode(card)))
     with whole(folder / CARD_FILE) as beside:
         beside.write_bytes(msgspec.json.format(msgspec.json.encode(card), indent=2) + b"\n")
     return card
@@ -171,7 +171,7 @@ def load_card(folder: Path) -> Card:
         card = msgspec.json.decode(data, type=Card)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise CheckpointError(f"{path} is not a valid checkpoint card: {error}") from error
-    if card.card_sha256 and card.card_sha256 != _card_digest(card):
+    if card.card_sha256 and card.card_sha256 != _card_digest(data):
         raise CheckpointError(f"{path} was changed after it was written, by hand or by a bad copy; copy it again")
     return card
 
@@ -184,9 +184,9 @@ def _digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def _card_digest(card: Card) -> str:
-    """Return the digest of all that the card says."""
-    said = msgspec.structs.replace(card, card_sha256="")
+def _card_digest(data: bytes) -> str:
+    """Return the digest of all that the card's JSON says: as it was written, and not as a later version would."""
+    said = {**msgspec.json.decode(data), "card_sha256": ""}
     return hashlib.sha256(msgspec.json.encode(said)).hexdigest()
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from collections.abc import Callable
@@ -197,3 +198,14 @@ def test_another_arm_or_view_is_refused_with_what_differs(arm: str, seen: Camera
 )
 def test_the_same_view_within_tolerance_is_taken(seen: CameraSpec) -> None:
     card().require(RECIPE.arm, seen)
+
+
+def test_a_card_from_before_an_entry_had_a_default_is_whole(folder: Path) -> None:
+    said = json.loads((folder / CARD_FILE).read_text())
+    del said["recipe"]["action"]["opening_m"]
+    said["card_sha256"] = ""
+    said["card_sha256"] = hashlib.sha256(
+        json.dumps(said, separators=(",", ":"), ensure_ascii=False).encode()
+    ).hexdigest()
+    (folder / CARD_FILE).write_text(json.dumps(said, indent=1))
+    assert load(folder)[0].recipe.action.opening_m == 0.0
