@@ -24,7 +24,7 @@ from robot.arm import Vector
 from robot.client import Client
 from robot.errors import CameraError, CheckpointError, ConnectionLost, Refused
 from robot.kinematics import Kinematics
-from robot.messages import Thought
+from robot.messages import JointState, Thought
 from robot.proprio import STATE_NAMES, proprio
 
 Status = Literal["sent", "late", "missed", "reached", "last"]
@@ -176,7 +176,7 @@ class Session:
         while True:
             number = (running.begins_ns - first_ns) // self._convention.block_ns
             frame = self._see(running.begins_ns)
-            joints = self._client.state_near(frame.time_ns)
+            joints = self._felt(frame.time_ns)
             state = proprio(self._kinematics, joints.measured, joints.governed, joints.gripper_width)
             decision = self._agent.decide(frame.image.copy(), state, running.action)
             following: _Block | None = None
@@ -249,6 +249,15 @@ class Session:
             return self._frames.newer_than(time_ns, wait_ns * 1e-9)
         except CameraError:
             self._client.state()  # the simulated camera falls silent with its driver: then that is what to tell
+            raise
+
+    def _felt(self, time_ns: int) -> JointState:
+        """Return the arm's state at `time_ns`. Raises `ConnectionLost` when there is none, and `Refused` when that is
+        because this process slept so long that the lease lapsed too."""
+        try:
+            return self._client.state_near(time_ns)
+        except ConnectionLost:
+            self._client.renew()
             raise
 
     def _publish(self, step: Step) -> None:
