@@ -11,6 +11,10 @@ from types import FrameType
 COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("sim.demo:demo", "watch the arm solve held-out goals in real time, filmed"),
     "benchmark": ("sim.benchmark_process:benchmark", "measure success on held-out goals, beside baselines"),
+    "benchmark planner": (
+        "control.planner_benchmark:benchmark_planner",
+        "measure what a decision costs on this machine",
+    ),
     "driver": ("robot.driver_process:driver", "run an arm, simulated or real, for whoever holds the lease"),
     "run": ("control.agent_process:run", "move the arm until the world looks like a picture"),
     "train": ("control.train_process:train", "learn a world model, critic and actor from a data set"),

@@ -11,6 +11,7 @@ import zlib
 from dataclasses import dataclass
 from typing import Literal
 
+import msgspec
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -49,13 +50,16 @@ class Decision:
 class Agent:
     """Decides block after block towards one goal picture at a time."""
 
-    def __init__(self, trained: TrainedModel, method: Method = "full", seed: int = 0) -> None:
+    def __init__(
+        self, trained: TrainedModel, method: Method = "full", seed: int = 0, config: PlannerConfig | None = None
+    ) -> None:
+        """`config` is the search of the methods that plan, the planner's default when None."""
         self.trained = trained
         self.method: Method = method
         self._parts = trained.parts
         self._action = trained.card.world_model.action
         self._seed = seed
-        self._planner = self._make_planner()
+        self._planner = self._make_planner(config or PlannerConfig())
         self._rng = np.random.default_rng(seed)
         self._goal: Tensor | None = None
         self._arrival = Arrival(trained.card.block_change)
@@ -115,12 +119,13 @@ class Agent:
         plan = self._planner.plan(latent[0], proprio[0], goal)
         return plan.actions[0].double().numpy(), plan.cost, plan.latents[-1]
 
-    def _make_planner(self) -> Planner | None:
+    def _make_planner(self, config: PlannerConfig) -> Planner | None:
         if self.method in ("hold", "random", "actor-only"):
             return None
         # Thousands of imagined steps a decision: where bf16 is native it takes half the time or less.
         parts = quick_copy(self._parts, compute_dtype("auto", torch.device("cpu")))
-        config = PlannerConfig() if self.method == "full" else PlannerConfig(proposals=0.0)
+        if self.method != "full":
+            config = msgspec.structs.replace(config, proposals=0.0)
         objective: Objective
         if self.method == "latent-distance":
             objective = LatentDistance(path=1.0)

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from robot.errors import ConfigurationError, RecordingError
 
+PICTURES = (".png", ".pdf", ".svg")
+
 
 def make_folder(folder: Path) -> None:
     """Make `folder` if it is absent, and see that it takes files.
@@ -27,6 +29,12 @@ def require_writable(path: Path) -> None:
         raise ConfigurationError(f"{path} cannot be written: it is a folder")
     if not _is_device(path):
         _try(path.parent, path)
+
+
+def require_picture(path: Path, option: str) -> None:
+    """Raise `ConfigurationError` when the name of the file `path`, which `option` asked for, is not a picture's."""
+    if path.suffix.lower() not in PICTURES:
+        raise ConfigurationError(f"{option} {path} is no picture that can be written; end it in {', '.join(PICTURES)}")
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from control.agent import Agent, Method
 from control.seed import require_seed
 from control.trained import PRETRAINED, load_trained
 from robot.errors import ConfigurationError
-from robot.output import require_writable, whole
+from robot.output import require_picture, require_writable, whole
 from sim.episode import EpisodeRecord, run_episode
 from sim.lockstep import LockStep
 from sim.panda import panda_spec
@@ -23,8 +23,6 @@ from sim.real_time import RealTime
 from sim.summary import Summary, draw_summaries, summarise, table
 from sim.tasks import Task, make_goal, make_goals
 from sim.view import front_camera
-
-PLOT_FORMATS = (".png", ".pdf", ".svg")
 
 
 def benchmark(
@@ -47,15 +45,12 @@ def benchmark(
     the object (push, 3 cm) or the tool (reach, 2 cm) comes within tolerance at some block's end; and, apart from that,
     when it is within tolerance at the moment the agent itself says done. Shares carry a 95 % Wilson interval. The same
     seed gives the same numbers on machines of a kind, times aside. With one method --json holds one object, with
-    several a list of them.
+    several a list of them. `worldarm benchmark planner` times decisions alone.
     """
     if episodes < 1:
         raise ConfigurationError(f"--episodes must be at least 1, not {episodes}")
     require_seed(seed)
-    if plot.suffix.lower() not in PLOT_FORMATS:
-        raise ConfigurationError(
-            f"--plot {plot} is no picture that can be written; end it in {', '.join(PLOT_FORMATS)}"
-        )
+    require_picture(plot, "--plot")
     # One thread decides soonest where driver and camera share the cores, and does not depend on how many there are.
     torch.set_num_threads(1)
     trained = load_trained(checkpoint)
