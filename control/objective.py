@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from control.actor import Actor
+from control.arrival import difference
 from control.critic import Critic
 
 
@@ -40,8 +41,7 @@ class LatentDistance:
 
     def __call__(self, rollout: Rollout, goal: Tensor) -> Tensor:
         """Return costs (S,)."""
-        error = ((rollout.latents - goal) ** 2).mean(-1)
-        return _last_and_path(error, self.path)
+        return _last_and_path(difference(rollout.latents, goal), self.path)
 
 
 @dataclass(frozen=True)

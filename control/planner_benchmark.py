@@ -11,9 +11,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated
 
-import matplotlib
-
-matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import msgspec
 import numpy as np
@@ -27,9 +24,10 @@ from tqdm import tqdm
 from control.agent import Agent
 from control.planner import PlannerConfig
 from control.trained import PRETRAINED, load_trained
+from perception.figures import require_picture, save_figure
 from perception.training import compute_dtype
 from robot.errors import ConfigurationError
-from robot.output import require_picture, require_writable, whole
+from robot.output import require_writable, write_json
 
 MATRIX = 768
 BUDGET_MS = 40.0
@@ -114,8 +112,7 @@ def benchmark_planner(
     )
     print(f"{table(costs)}\n")
     if json is not None:
-        with whole(json) as beside:
-            beside.write_bytes(msgspec.json.format(msgspec.json.encode(found), indent=1) + b"\n")
+        write_json(json, found)
         print(f"numbers: {json}")
     _draw(found, plot)
     print(f"plot: {plot}")
@@ -181,7 +178,4 @@ def _draw(found: Costs, path: Path) -> None:
     axis.set_title(f"median, shaded to the 99th percentile; {found.threads} thread(s), {found.precision}", fontsize=9)
     axis.legend(fontsize=8)
     axis.grid(alpha=0.3)
-    figure.tight_layout()
-    with whole(path) as beside:
-        figure.savefig(beside, dpi=120)
-    plt.close(figure)
+    save_figure(figure, path)

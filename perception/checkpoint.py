@@ -20,7 +20,7 @@ from torch import Tensor
 from perception.world_model import WorldModelConfig
 from robot.camera_spec import CameraSpec
 from robot.errors import CheckpointError
-from robot.output import whole
+from robot.output import whole, write_json
 from robot.recipe import RecordingRecipe
 
 SCHEMA = 2
@@ -131,8 +131,7 @@ def save(folder: Path, card: Card, tensors: dict[str, Tensor]) -> Card:
         beside.write_bytes(serialise(stored))
         card = msgspec.structs.replace(card, weights_sha256=_digest(beside))
     card = msgspec.structs.replace(card, card_sha256=_card_digest(msgspec.json.encode(card)))
-    with whole(folder / CARD_FILE) as beside:
-        beside.write_bytes(msgspec.json.format(msgspec.json.encode(card), indent=2) + b"\n")
+    write_json(folder / CARD_FILE, card)
     return card
 
 

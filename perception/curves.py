@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import matplotlib
-
-matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 from numpy.typing import NDArray
 
+from perception.figures import save_figure
 from perception.trainer import History
-from robot.output import whole
 
 SMOOTHING = 0.1
 
@@ -29,10 +26,7 @@ def draw_curves(histories: dict[str, History], path: Path) -> None:
         axis.set_xlabel("step")
         axis.grid(alpha=0.3)
         axis.legend(fontsize=8)
-    figure.tight_layout()
-    with whole(path) as beside:
-        figure.savefig(beside, dpi=110)
-    plt.close(figure)
+    save_figure(figure, path)
 
 
 def _smooth(values: NDArray[np.float64]) -> NDArray[np.float64]:

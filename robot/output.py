@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from robot.errors import ConfigurationError, RecordingError
+import msgspec
 
-PICTURES = (".png", ".pdf", ".svg")
+from robot.errors import ConfigurationError, RecordingError
 
 
 def make_folder(folder: Path) -> None:
@@ -29,12 +29,6 @@ def require_writable(path: Path) -> None:
         raise ConfigurationError(f"{path} cannot be written: it is a folder")
     if not _is_device(path):
         _try(path.parent, path)
-
-
-def require_picture(path: Path, option: str) -> None:
-    """Raise `ConfigurationError` when the name of the file `path`, which `option` asked for, is not a picture's."""
-    if path.suffix.lower() not in PICTURES:
-        raise ConfigurationError(f"{option} {path} is no picture that can be written; end it in {', '.join(PICTURES)}")
 
 
 @contextmanager
@@ -61,6 +55,12 @@ def whole(path: Path) -> Iterator[Path]:
             raise
     except OSError as error:
         raise RecordingError(f"{path} cannot be written: {error.strerror or error}") from error
+
+
+def write_json(path: Path, content: object) -> None:
+    """Write `content`, of msgspec's types, as indented JSON. Raises `RecordingError` when it cannot be written."""
+    with whole(path) as beside:
+        beside.write_bytes(msgspec.json.format(msgspec.json.encode(content), indent=2) + b"\n")
 
 
 def sync(path: Path) -> None:

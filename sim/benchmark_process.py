@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import msgspec
 import numpy as np
 import torch
 import tyro
@@ -14,13 +13,14 @@ from tqdm import tqdm
 from control.agent import Agent, Method
 from control.seed import require_seed
 from control.trained import PRETRAINED, load_trained
+from perception.figures import require_picture
 from robot.errors import ConfigurationError
-from robot.output import require_picture, require_writable, whole
+from robot.output import require_writable, write_json
 from sim.episode import EpisodeRecord, run_episode
 from sim.lockstep import LockStep
 from sim.panda import panda_spec
 from sim.real_time import RealTime
-from sim.summary import Summary, draw_summaries, summarise, table
+from sim.summary import draw_summaries, summarise, table
 from sim.tasks import Task, make_goal, make_goals
 from sim.view import front_camera
 
@@ -69,7 +69,7 @@ def benchmark(
     print(f"{table(summaries)}\n")
     # The numbers first: the picture can be drawn from them again.
     if json is not None:
-        _write(json, summaries)
+        write_json(json, summaries[0] if len(summaries) == 1 else summaries)
         print(f"numbers: {json}")
     draw_summaries(summaries, plot)
     print(f"plot: {plot}")
@@ -120,9 +120,3 @@ def _warm_up(agent: Agent) -> None:
     agent.set_goal(blank)
     for _ in range(3):
         agent.decide(blank, np.zeros(card.world_model.proprio), np.zeros(card.world_model.action))
-
-
-def _write(path: Path, summaries: list[Summary]) -> None:
-    content = msgspec.json.encode(summaries[0] if len(summaries) == 1 else summaries)
-    with whole(path) as beside:
-        beside.write_bytes(msgspec.json.format(content, indent=1) + b"\n")

@@ -49,8 +49,8 @@ def run_episode(world: LockStep, convention: ActionConvention, agent: Agent, goa
             declared = True
             break
         runner.run_block(decision.action)
-        distances.append(_distance(world, goal))
-    return judged(goal, distances, _distance(world, goal), declared, len(distances), times)
+        distances.append(distance_left(world, goal))
+    return judged(goal, distances, distance_left(world, goal), declared, len(distances), times)
 
 
 def judged(
@@ -79,5 +79,6 @@ def judged(
     )
 
 
-def _distance(world: LockStep, goal: Goal) -> float:
+def distance_left(world: LockStep, goal: Goal) -> float:
+    """Return how far (m) the world is from `goal` now; for the judge."""
     return goal.distance(world.observe_tool(), np.asarray(world.scene.objects()[0].position))

@@ -18,6 +18,7 @@ from robot.action import PLANAR_PUSH
 from robot.errors import ConfigurationError
 from robot.proprio import STATE_NAMES
 from sim.block_runner import BlockRunner
+from sim.episode import distance_left
 from sim.lockstep import LockStep
 from sim.tasks import BUDGET_BLOCKS, GOAL_SEED_SPACE, TRAINING_SEED_SPACE, Goal, Task, make_goal
 from sim.view import front_camera
@@ -94,8 +95,7 @@ class TaskEnv(gymnasium.Env[Seen, NDArray[np.float32]]):
 
     def _look(self, goal: Goal) -> tuple[Seen, dict[str, Any]]:
         seen = self._world.observe()
-        cube = np.asarray(self._world.scene.objects()[0].position)
-        distance = goal.distance(self._world.observe_tool(), cube)
+        distance = distance_left(self._world, goal)
         observation: Seen = {
             "pixels": seen.image,
             "goal": goal.picture.copy(),

@@ -49,7 +49,8 @@ def map_ordered(function: Callable[[Item], Result], items: Iterable[Item], proce
                 if not worker.busy and given - due < AHEAD * processes:
                     item = next(work, _NO_MORE)
                     if item is not _NO_MORE:
-                        worker.give(given, cast(Item, item))
+                        with _death_told(processes):
+                            worker.give(given, cast(Item, item))
                         given += 1
             if due == given:
                 return
@@ -90,7 +91,7 @@ class _Worker(Generic[Item, Result]):
             far_end.close()  # or its death would not be seen at this end
 
     def give(self, number: int, item: Item) -> None:
-        """Have it work at `item`, to be answered as `number`."""
+        """Have it work at `item`, to be answered as `number`. Raises `OSError` when the process died."""
         self.pipe.send((number, item))
         self.busy = True
 
@@ -112,13 +113,21 @@ def _answers(busy: list[_Worker[Item, Result]], processes: int) -> Iterator[tupl
     ready = wait([worker.pipe for worker in busy])
     for worker in busy:
         if worker.pipe in ready:
-            try:
-                yield worker.answer()
-            except (EOFError, OSError) as error:
-                raise ConnectionLost(
-                    f"one of the {processes} processes was ended from outside, as when memory runs out; what is "
-                    "finished is kept: give the command again to go on, perhaps with fewer processes"
-                ) from error
+            with _death_told(processes):
+                answered = worker.answer()
+            yield answered
+
+
+@contextmanager
+def _death_told(processes: int) -> Iterator[None]:
+    """Raise `ConnectionLost` for what a pipe raises whose other end is gone."""
+    try:
+        yield
+    except (EOFError, OSError) as error:
+        raise ConnectionLost(
+            f"one of the {processes} processes was ended from outside, as when memory runs out; what is finished is "
+            "kept: give the command again to go on, perhaps with fewer processes"
+        ) from error
 
 
 def _work(function: Callable[[Item], Result], pipe: Connection, parent: int) -> None:

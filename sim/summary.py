@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import matplotlib
-
-matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import msgspec
 import numpy as np
 
-from robot.output import whole
+from perception.figures import save_figure
 from sim.episode import EpisodeRecord
 from sim.wilson import wilson
 
@@ -128,10 +125,7 @@ def draw_summaries(summaries: Sequence[Summary], path: Path) -> None:
     curves.set_xlim(left=0)
     curves.grid(alpha=0.3)
     curves.legend(fontsize=8)
-    figure.tight_layout()
-    with whole(path) as beside:
-        figure.savefig(beside, dpi=120)
-    plt.close(figure)
+    save_figure(figure, path)
 
 
 def _share(share: float, interval: tuple[float, float]) -> str:

@@ -96,6 +96,16 @@ def test_a_process_that_is_ended_in_the_middle_of_its_answer_is_told() -> None:
         list(results)
 
 
+def test_a_process_that_is_ended_while_it_waits_for_work_is_told() -> None:
+    results = map_ordered(abs, range(100), 2)
+    next(results)
+    for process in multiprocessing.active_children():
+        process.kill()
+        process.join()
+    with pytest.raises(ConnectionLost, match="was ended from outside"):
+        list(results)
+
+
 def test_giving_up_does_not_wait_for_what_is_in_work() -> None:
     results = map_ordered(time.sleep, [0.0, *[600.0] * 8], 2)
     next(results)
