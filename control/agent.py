@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from control.arrival import Arrival, difference
-from control.objective import ActionPenalty, CriticCost, LatentDistance, Objective, WeightedSum
+from control.objective import ActionPenalty, CriticCost, LatentDistance, Objective, Unfamiliarity, WeightedSum
 from control.planner import Planner, PlannerConfig
 from control.trained import TrainedModel, quick_copy
 from perception.training import compute_dtype
@@ -112,9 +112,9 @@ class Agent:
         if self.method == "random":
             return self._rng.uniform(-1.0, 1.0, self._action), 0.0, None
         if self.method == "actor-only":
-            mean, _ = self._parts.actor(latent, proprio, goal[None])
-            imagined, _ = self._parts.model.predictor(latent, proprio, mean)
-            return mean[0].double().numpy(), 0.0, imagined[0]
+            action = self._parts.actor(latent, proprio, goal[None]).mode()
+            imagined, _ = self._parts.model.predictor(latent, proprio, action)
+            return action[0].double().numpy(), 0.0, imagined[0]
         assert self._planner is not None, "every other method plans"
         plan = self._planner.plan(latent[0], proprio[0], goal)
         return plan.actions[0].double().numpy(), plan.cost, plan.latents[-1]
@@ -130,5 +130,11 @@ class Agent:
         if self.method == "latent-distance":
             objective = LatentDistance(path=1.0)
         else:
-            objective = WeightedSum([(1.0, CriticCost(parts.critic, PATH_WEIGHT)), (ACTION_WEIGHT, ActionPenalty())])
+            terms: list[tuple[float, Objective]] = [
+                (1.0, CriticCost(parts.critic, PATH_WEIGHT)),
+                (ACTION_WEIGHT, ActionPenalty()),
+            ]
+            if self.method == "full" and config.familiarity > 0.0:
+                terms.append((config.familiarity, Unfamiliarity(parts.actor)))
+            objective = WeightedSum(terms)
         return Planner(parts.model, objective, config, parts.actor if self.method == "full" else None, self._seed)

@@ -80,12 +80,8 @@ class Unfamiliarity:
         samples, steps = rollout.actions.shape[:2]
         latents = torch.cat([rollout.start_latent.expand(samples, 1, -1), rollout.latents[:, :-1]], dim=1)
         proprio = torch.cat([rollout.start_proprio.expand(samples, 1, -1), rollout.proprio[:, :-1]], dim=1)
-        cost = self.actor.negative_log_likelihood(
-            latents.flatten(0, 1),
-            proprio.flatten(0, 1),
-            goal.expand(samples * steps, -1),
-            rollout.actions.flatten(0, 1),
-        )
+        likely = self.actor(latents.flatten(0, 1), proprio.flatten(0, 1), goal.expand(samples * steps, -1))
+        cost = likely.negative_log_likelihood(rollout.actions.flatten(0, 1))
         return cost.unflatten(0, (samples, steps)).mean(1)
 
 

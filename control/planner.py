@@ -13,6 +13,7 @@ import msgspec
 import torch
 from torch import Tensor
 
+from control.action_distribution import signs
 from control.actor import Actor
 from control.objective import Objective, Rollout
 from perception.world_model import WorldModel
@@ -22,7 +23,8 @@ class PlannerConfig(msgspec.Struct, frozen=True):
     """The search: `samples` sequences of `horizon` blocks, refitted `iterations` times.
 
     `elites` is the share kept by CEM and `temperature` MPPI's; `spread` the first standard deviation and `floor` the
-    smallest; `proposals` the share of samples that the actor draws.
+    smallest; `proposals` the share of samples that the actor draws; `familiarity` how much a plan costs that the actor
+    finds unlikely. What is binary in an action is drawn by chance, never nearer to certain than `floor`.
     """
 
     method: Literal["cem", "mppi"] = "cem"
@@ -34,6 +36,7 @@ class PlannerConfig(msgspec.Struct, frozen=True):
     spread: float = 0.6
     floor: float = 0.05
     proposals: float = 0.5
+    familiarity: float = 0.0
 
     def __post_init__(self) -> None:
         """Raise `ValueError` for a search that cannot be made."""
@@ -67,6 +70,9 @@ class Planner:
         self._seed = seed
         self._rng = torch.Generator().manual_seed(seed)
         self._last: Tensor | None = None
+        size = model.config.action
+        self._binary = torch.tensor([i in model.config.binary for i in range(size)])
+        self._any_binary = bool(self._binary.any())
 
     def reset(self) -> None:
         """Forget the last plan, and draw from the beginning: what follows does not depend on what was."""
@@ -83,8 +89,7 @@ class Planner:
         best: Plan | None = None
         kept: tuple[Tensor, Tensor] | None = None
         for _ in range(config.iterations):
-            noise = torch.randn((config.samples - proposed - 1, *mean.shape), generator=self._rng)
-            drawn = torch.cat([mean[None], (mean + spread * noise).clamp(-1.0, 1.0)])
+            drawn = self._sample(mean, spread, config.samples - proposed - 1)
             # What the actor proposes does not change between iterations, so it is imagined and judged once.
             rollout = self._imagine(latent, proprio, goal, drawn, proposed if kept is None else 0)
             cost = self._objective(rollout, goal)
@@ -96,6 +101,17 @@ class Planner:
         assert best is not None, "iterations is at least 1"
         self._last = best.actions
         return best
+
+    def _sample(self, mean: Tensor, spread: Tensor, count: int) -> Tensor:
+        """Return the mean itself and `count` actions drawn about it, (count + 1, T, A)."""
+        noise = torch.randn((count, *mean.shape), generator=self._rng)
+        drawn = torch.cat([mean[None], (mean + spread * noise).clamp(-1.0, 1.0)])
+        if not self._any_binary:
+            return drawn
+        chance = torch.rand((count, *mean.shape), generator=self._rng)
+        certain = 1.0 - self._config.floor
+        tossed = signs((1.0 + mean.clamp(-certain, certain)) / 2.0 - chance)
+        return torch.where(self._binary, torch.cat([signs(mean)[None], tossed]), drawn)
 
     def _warm_start(self) -> Tensor:
         """Return the last plan shifted by the block that was executed, its last action repeated."""
@@ -122,10 +138,10 @@ class Planner:
     def _draw(self, latents: Tensor, proprios: Tensor, goals: Tensor) -> Tensor:
         """Return one action (B, A) of the actor's for each state."""
         assert self._actor is not None, "nothing is proposed without an actor"
-        mean, log_spread = self._actor(latents, proprios, goals)
-        noise = torch.randn(mean.shape, generator=self._rng)
-        noise[0] = 0.0  # one proposal is what the actor itself would do
-        return (mean + log_spread.exp() * noise).clamp(-1.0, 1.0)
+        likely = self._actor(latents, proprios, goals)
+        drawn = likely.sample(self._rng)
+        drawn[0] = likely.mode()[0]  # one proposal is what the actor itself would do
+        return drawn
 
     def _refit(self, actions: Tensor, cost: Tensor) -> tuple[Tensor, Tensor]:
         """Return the next mean and spread (T, A)."""

@@ -22,10 +22,10 @@ from perception.frame_subscriber import FrameSubscriber, ReceivedFrame
 from robot.action import ToolTarget
 from robot.arm import Vector
 from robot.client import Client
-from robot.errors import CameraError, CheckpointError, ConnectionLost, Refused
+from robot.errors import CameraError, CheckpointError, ConfigurationError, ConnectionLost, Refused
 from robot.kinematics import Kinematics
 from robot.messages import JointState, Thought
-from robot.proprio import STATE_NAMES, proprio
+from robot.proprio import Proprioception
 
 Status = Literal["sent", "late", "missed", "reached", "last"]
 
@@ -112,6 +112,10 @@ class Session:
         self._convention = self._recipe.action
         self._require()
         self._kinematics = Kinematics(client.arm)
+        try:
+            self._proprioception = Proprioception(self._recipe.state_names, self._convention, self._kinematics)
+        except ConfigurationError as error:
+            raise CheckpointError(f"this checkpoint asks for what this version does not give: {error}") from error
 
     def pursue(self, goal: Image, blocks: int | None = 40, on_step: Callable[[Step], None] | None = None) -> Outcome:
         """Move until the world looks like `goal` (H, W, 3) uint8 RGB, for at most `blocks` blocks (None: no end).
@@ -140,11 +144,7 @@ class Session:
 
     def _require(self) -> None:
         card, recipe = self._agent.trained.card, self._recipe
-        if recipe.state_names != STATE_NAMES:
-            raise CheckpointError(
-                f"this checkpoint feels {', '.join(recipe.state_names)}; this version gives {', '.join(STATE_NAMES)}"
-            )
-        if (card.world_model.proprio, card.world_model.action) != (len(STATE_NAMES), recipe.action.size):
+        if (card.world_model.proprio, card.world_model.action) != (len(recipe.state_names), recipe.action.size):
             raise CheckpointError("this checkpoint's sizes do not fit the state and the actions that it names")
         card.require(self._client.arm.name, self._frames.latest(FIRST_PICTURE_S).camera)
 
@@ -177,7 +177,9 @@ class Session:
             number = (running.begins_ns - first_ns) // self._convention.block_ns
             frame = self._see(running.begins_ns)
             joints = self._felt(frame.time_ns)
-            state = proprio(self._kinematics, joints.measured, joints.governed, joints.gripper_width)
+            state = self._proprioception.feel(
+                joints.measured, joints.governed, joints.gripper_width, joints.gripper_command
+            )
             decision = self._agent.decide(frame.image.copy(), state, running.action)
             following: _Block | None = None
             status: Status

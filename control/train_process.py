@@ -129,6 +129,7 @@ def _train(
         width=sizes.width,
         blocks=sizes.blocks,
         dropout=sizes.dropout,
+        binary=recipe.action.binary,
     )
     torch.manual_seed(seed)
     parts = new_parts(config, heads.discount)

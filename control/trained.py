@@ -48,7 +48,7 @@ def new_parts(config: WorldModelConfig, discount: float) -> Parts:
     return Parts(
         model=WorldModel(config),
         critic=Critic(config.latent, config.proprio, discount),
-        actor=Actor(config.latent, config.proprio, config.action),
+        actor=Actor(config.latent, config.proprio, config.action, config.binary),
         decoder=Decoder(config.height, config.width_px, config.latent),
     )
 

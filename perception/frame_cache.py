@@ -25,7 +25,9 @@ from robot.output import sync
 STATE = "observation.state"
 ACTION = "action"
 IMAGE_PREFIX = "observation.images."
-TRUTH = "privileged.object"
+TRUTH_PREFIX = "privileged."
+ABSENT_BELOW_M = -0.3
+"""An object lower than this under the table is not in the picture."""
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -33,9 +35,10 @@ NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 class FrameCache:
     """All frames of a data set, one after another.
 
-    `images` (N, H, W, 3) uint8 RGB, `states` (N, P) float32, `actions` (N, A) float32, `truth` (N, 3) m object
-    positions for the doctor's probes (None when the data has none), `starts` (E,) index of each episode's first
-    frame, `lengths` (E,). `series` tells one series of episodes from another however many of them there are.
+    `images` (N, H, W, 3) uint8 RGB, `states` (N, P) float32, `actions` (N, A) float32, `truth` (N, K, 3) m positions of
+    K objects for the doctor's probes, NaN where one is absent (None when the data has none), `starts` (E,) index of
+    each episode's first frame, `lengths` (E,). `series` tells one series of episodes from another however many of them
+    there are.
     """
 
     images: NDArray[np.uint8]
@@ -134,23 +137,26 @@ def _decode(dataset: Dataset, image_key: str, building: Path) -> None:
     _reserve(building / "images.npy")
     states, actions, truths = [], [], []
     first = 0
-    keys = [image_key, STATE, ACTION] + ([TRUTH] if TRUTH in dataset.info.features else [])
+    privileged = sorted(key for key in dataset.info.features if key.startswith(TRUTH_PREFIX))
+    keys = [image_key, STATE, ACTION, *privileged]
     for index, length in enumerate(tqdm(lengths, desc="decoding frames", unit="episode", leave=False)):
         columns = dataset.episode(index, keys)
         images[first : first + length] = columns[image_key]
         states.append(columns[STATE])
         actions.append(columns[ACTION])
-        if TRUTH in columns:
-            truths.append(columns[TRUTH][:, :3])
+        if privileged:
+            truths.append(np.stack([columns[key][:, :3] for key in privileged], axis=1))
         first += length
     images.flush()
     columns_by_file = {"states": (STATE, states), "actions": (ACTION, actions)} | (
-        {"truth": (TRUTH, truths)} if truths else {}
+        {"truth": (f"{TRUTH_PREFIX}*", truths)} if truths else {}
     )
     for name, (key, parts) in columns_by_file.items():
         values = np.concatenate(parts).astype(np.float32)
         if not np.isfinite(values).all():
             raise DatasetError(f"{dataset.root} has numbers in {key!r} that are not finite: check the data set")
+        if name == "truth":
+            values[values[..., 2] < ABSENT_BELOW_M] = np.nan
         np.save(building / f"{name}.npy", values)
     starts = np.concatenate([[0], np.cumsum(lengths)[:-1]])
     (building / "cache.json").write_text(json.dumps({"starts": starts.tolist(), "lengths": lengths}))

@@ -88,12 +88,14 @@ def world_model_gates(
 ) -> list[Gate]:
     """Return the gates of encoder and predictor.
 
-    `latents` (N, D), `states` (N, P) SI units, `actions` (N, A) and `truth` (N, 3) object positions in m cover the
-    cache; `train_frames` fit the probes, `test_frames` judge them, `clip_starts` (C,) begin held-out clips.
+    `latents` (N, D), `states` (N, P) SI units, `actions` (N, A) and `truth` (N, K, 3) positions in m of K objects, NaN
+    where absent, cover the cache; `train_frames` fit the probes, `test_frames` judge them, `clip_starts` (C,) begin
+    held-out clips.
 
-    effective rank: how many dimensions the latents fill; few are a collapse. Probes: how exactly a linear map reads
-    the tool's and the object's position out of a latent. Rollout error: how much worse `ROLLOUT` blocks are imagined
-    under actions of other clips. Rank of the true action: how many random actions explain the next picture better.
+    effective rank: how many dimensions the latents fill; few are a collapse. Probes: how exactly a linear map reads the
+    tool's and the objects' positions out of a latent, the worst object counts. Rollout error: how much worse `ROLLOUT`
+    blocks are imagined under actions of other clips. Rank of the true action: how many random actions explain the next
+    picture better.
     """
     rng = np.random.default_rng([seed, 77])
     fit, judge = torch.from_numpy(train_frames), torch.from_numpy(test_frames)
@@ -109,8 +111,7 @@ def world_model_gates(
         ),
     ]
     if truth is not None:
-        where = torch.from_numpy(truth)
-        error = probe_error(latents[fit], where[fit], latents[judge], where[judge])
+        error = max(_object_error(latents, truth[:, k], train_frames, test_frames) for k in range(truth.shape[1]))
         gates.append(Gate("object probe", 100 * error, 2.0, False, "cm"))
     index = clip_starts[:, None] + np.arange(ROLLOUT + 1)
     clips = latents[torch.from_numpy(index)]
@@ -125,3 +126,12 @@ def world_model_gates(
         Gate("rank of the true action", action_rank(model, clips, proprio, done, rng), 0.15, False, "of 1, chance 0.5")
     )
     return gates
+
+
+def _object_error(
+    latents: Tensor, where: NDArray[np.float32], train_frames: NDArray[np.int64], test_frames: NDArray[np.int64]
+) -> float:
+    """Return the probe error (m) of one object, on the frames where its position `where` (N, 3) is known."""
+    fit, judge = (torch.from_numpy(f[np.isfinite(where[f]).all(-1)]) for f in (train_frames, test_frames))
+    positions = torch.from_numpy(where)
+    return probe_error(latents[fit], positions[fit], latents[judge], positions[judge])

@@ -16,7 +16,8 @@ from perception.normaliser import Normaliser
 
 class WorldModelConfig(msgspec.Struct, frozen=True):
     """Sizes of a world model: picture in pixels, `proprio` and `action` lengths, `latent` dimensions, and the
-    predictor's hidden `width`, number of residual `blocks` and `dropout` while training."""
+    predictor's hidden `width`, number of residual `blocks` and `dropout` while training. `binary` are the entries of
+    an action that are either −1 or 1 (0 to leave things as they are): a gripper is open or closed."""
 
     height: int = 64
     width_px: int = 64
@@ -26,6 +27,7 @@ class WorldModelConfig(msgspec.Struct, frozen=True):
     width: int = 384
     blocks: int = 2
     dropout: float = 0.1
+    binary: tuple[int, ...] = ()
 
 
 class ResidualBlock(nn.Module):

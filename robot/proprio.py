@@ -6,17 +6,46 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from robot.action import ActionConvention
 from robot.arm import Vector
+from robot.errors import ConfigurationError
 from robot.kinematics import Kinematics
 
 STATE_NAMES = ("tool.x", "tool.y", "tool.z", "gripper.width", "setpoint.x", "setpoint.y", "setpoint.z")
+"""What an arm feels that neither turns its tool nor uses its gripper."""
+GRASPING_STATE_NAMES = (*STATE_NAMES, "tool.yaw", "setpoint.yaw", "gripper.command")
+"""What one feels that does."""
 
 
-def proprio(
-    kinematics: Kinematics, measured: Sequence[float] | Vector, governed: Sequence[float] | Vector, gripper_width: float
-) -> Vector:
-    """Return the state (7,), ordered as `STATE_NAMES`, in m: the measured tool position, the gripper's width, and
-    the tool position of the set-point that the governor let through, from joints (n,) rad."""
-    tool = kinematics.position(np.asarray(measured))
-    setpoint = kinematics.position(np.asarray(governed))
-    return np.array([*tool, gripper_width, *setpoint])
+class Proprioception:
+    """Makes the state whose entries are called `names` out of joints and gripper.
+
+    Positions and widths are in m; "tool" is measured and "setpoint" what the governor let through; "yaw" is in rad,
+    about the vertical from the rotation of `convention`; "gripper.command" is the width that the gripper was sent to,
+    which an object between the fingers keeps it from.
+    """
+
+    def __init__(self, names: Sequence[str], convention: ActionConvention, kinematics: Kinematics) -> None:
+        """Raise `ConfigurationError` for a name that no arm here feels."""
+        unknown = [name for name in names if name not in GRASPING_STATE_NAMES]
+        if unknown:
+            raise ConfigurationError(
+                f"no arm here feels {', '.join(unknown)}; what can be felt is {', '.join(GRASPING_STATE_NAMES)}"
+            )
+        self.names = tuple(names)
+        self._order = [GRASPING_STATE_NAMES.index(name) for name in names]
+        self._convention = convention
+        self._kinematics = kinematics
+
+    def feel(
+        self,
+        measured: Sequence[float] | Vector,
+        governed: Sequence[float] | Vector,
+        gripper_width: float,
+        gripper_command: float,
+    ) -> Vector:
+        """Return the state (P,) from measured and governed joints (n,) rad and the gripper's widths (m)."""
+        tool = self._kinematics.forward(np.asarray(measured))
+        setpoint = self._kinematics.forward(np.asarray(governed))
+        yaws = self._convention.yaw(tool.rotation), self._convention.yaw(setpoint.rotation)
+        return np.array([*tool.position, gripper_width, *setpoint.position, *yaws, gripper_command])[self._order]

@@ -10,17 +10,17 @@ import numpy as np
 from robot.arm import ArmSpec, ObjectPose, Reading, Vector
 from robot.errors import ArmError, ConfigurationError
 from sim.panda import panda_spec
-from sim.scene import Scene
+from sim.scene import EVERYTHING, Scene
 
 
 def make_arm(address: str | None) -> SimulatedArm:
-    """Return a simulated arm with its table and cube; the entry point `sim` of `worldarm.arms`.
+    """Return a simulated arm with its table and all that may lie on it; the entry point `sim` of `worldarm.arms`.
 
     Raises `ConfigurationError` when given an address: the simulated arm lives inside its driver.
     """
     if address is not None:
         raise ConfigurationError(f"the simulated arm has no address, but {address!r} was given; leave --address out")
-    return SimulatedArm(Scene())
+    return SimulatedArm(Scene(EVERYTHING))
 
 
 class SimulatedArm:

@@ -17,12 +17,12 @@ from perception.figures import require_picture
 from robot.errors import ConfigurationError
 from robot.output import require_writable, write_json
 from sim.episode import EpisodeRecord, run_episode
-from sim.lockstep import LockStep
+from sim.goal import Task
 from sim.panda import panda_spec
+from sim.playground import playground_of
 from sim.real_time import RealTime
 from sim.summary import draw_summaries, summarise, table
-from sim.tasks import Task, make_goal, make_goals
-from sim.view import front_camera
+from sim.tasks import make_goal, make_goals
 
 
 def benchmark(
@@ -57,8 +57,9 @@ def benchmark(
     for path in (json, plot):
         if path is not None:
             require_writable(path)
-    camera = front_camera(trained.card.recipe.camera.width, trained.card.recipe.camera.height)
-    trained.card.require(panda_spec().name, camera)
+    playground = playground_of(trained.card.recipe)
+    known = trained.card.recipe.camera
+    trained.card.require(panda_spec().name, playground.camera(known.width, known.height))
     summaries = []
     for name in method:
         agent = Agent(trained, name, seed)
@@ -78,13 +79,14 @@ def benchmark(
 def _lockstep(task: Task, agent: Agent, episodes: int, seed: int) -> list[EpisodeRecord]:
     """Run the episodes in one process on simulated time."""
     recipe = agent.trained.card.recipe
-    world = LockStep(recipe.camera)
+    playground = playground_of(recipe)
+    world = playground.world(recipe.camera)
     records: list[EpisodeRecord] = []
     try:
         _warm_up(agent)
         bar = tqdm(range(episodes), desc=f"{task}, {agent.method}", unit="goal")
         for number in bar:
-            goal = make_goal(world, recipe.action, task, seed, number)
+            goal = make_goal(world, playground, task, seed, number)
             records.append(run_episode(world, recipe.action, agent, goal))
             reached = sum(record.success for record in records)
             bar.set_postfix_str(f"{reached}/{len(records)} reached")
@@ -96,9 +98,10 @@ def _lockstep(task: Task, agent: Agent, episodes: int, seed: int) -> list[Episod
 def _through_processes(task: Task, agent: Agent, episodes: int, seed: int) -> list[EpisodeRecord]:
     """Run the episodes in real time through the real processes; the goals are made beforehand."""
     recipe = agent.trained.card.recipe
-    world = LockStep(recipe.camera)
+    playground = playground_of(recipe)
+    world = playground.world(recipe.camera)
     try:
-        goals = make_goals(world, recipe.action, task, seed, episodes)
+        goals = make_goals(world, playground, task, seed, episodes)
     finally:
         world.close()
     records: list[EpisodeRecord] = []

@@ -9,6 +9,7 @@ import numpy as np
 
 from robot.action import ActionConvention, ToolTarget
 from robot.arm import ObjectPose, Vector
+from robot.errors import Refused
 from sim.lockstep import LockStep
 
 
@@ -32,15 +33,24 @@ class BlockRunner:
         self._block = 0
 
     def run_block(self, following: Vector) -> None:
-        """Finish the block that runs now, with the action `following` (A,) sent for the one after it."""
+        """Finish the block that runs now, with the action `following` (A,) sent for the one after it; when that asks a
+        joint for more than it may, the next block holds."""
         convention, world = self._convention, self._world
         begins = self._block * convention.block_ns
         ends = begins + convention.block_ns
         world.run_until(begins + convention.block_ns // 2)
         goal = convention.target(self.target, following)
         waypoints = convention.block(world.kinematics, self.target, goal, self._posture, ends)
-        world.send(waypoints)
+        try:
+            world.send(waypoints)
+        except Refused as refusal:
+            if refusal.reason != "too-fast":
+                raise
+            # As in real time: what a joint cannot follow is not begun, and the arm holds for a block.
+            goal, following = self.target, np.zeros(convention.size)
+        else:
+            self._posture = np.asarray(waypoints[-1].positions)
         world.run_until(ends)
         self.committed = np.clip(np.asarray(following, dtype=np.float64), -1.0, 1.0)
-        self.target, self._posture = goal, np.asarray(waypoints[-1].positions)
+        self.target = goal
         self._block += 1

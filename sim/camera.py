@@ -14,7 +14,7 @@ from robot.errors import CameraError, ConfigurationError, ConnectionLost
 from robot.messages import SceneState
 from robot.scene_client import SceneClient
 from sim.panda import panda_spec
-from sim.scene import Scene
+from sim.scene import EVERYTHING, Scene
 from sim.view import camera_named
 
 START_PATIENCE_S = 15.0
@@ -53,7 +53,7 @@ class SimulatedCamera:
         `ConfigurationError` for an address that is not loopback.
         """
         self._scenes = SceneClient(self._state_address)
-        self._mirror = Scene()
+        self._mirror = Scene(EVERYTHING)
         self._show(self._mirror, self._newer(self._scenes, self._start_patience_s))
 
     def read(self, timeout_s: float) -> Picture:

@@ -19,9 +19,10 @@ from robot.errors import ConfigurationError
 from robot.output import make_folder
 from sim.contact_sheet import Result, draw_contact_sheet
 from sim.film import Film
-from sim.lockstep import LockStep
+from sim.goal import Goal, Task
+from sim.playground import playground_of
 from sim.real_time import RealEpisode, RealTime
-from sim.tasks import BUDGET_BLOCKS, Goal, Task, make_goals
+from sim.tasks import make_goals
 
 LINGER_FRAMES = 10
 ENOUGH = 0.8
@@ -51,9 +52,10 @@ def demo(
     agent = Agent(trained, "full", seed)
     recipe = trained.card.recipe
     print(f"demo: {goals} held-out {task} goals, seed {seed}; choosing them ...", flush=True)
-    world = LockStep(recipe.camera)
+    playground = playground_of(recipe)
+    world = playground.world(recipe.camera)
     try:
-        chosen = make_goals(world, recipe.action, task, seed, goals)
+        chosen = make_goals(world, playground, task, seed, goals)
     finally:
         world.close()
     stage = RealTime(agent)
@@ -104,7 +106,7 @@ def _keep(episode: RealEpisode, goal: Goal, block_s: float, output: Path) -> Res
     name = f"goal-{goal.number + 1:02d}"
     save_picture(output / f"{name}.png", goal.picture)
     fps = Fraction(1 / block_s).limit_denominator(1000)
-    with Film(output / f"{name}.mp4", fps, goal.picture, goal.tolerance, BUDGET_BLOCKS) as film:
+    with Film(output / f"{name}.mp4", fps, goal.picture, goal.tolerance, goal.budget) as film:
         for take in episode.takes:
             step = take.step
             film.add(

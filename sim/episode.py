@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import msgspec
-import numpy as np
 
 from control.agent import Agent
 from robot.action import ActionConvention
 from sim.block_runner import BlockRunner
+from sim.goal import Goal
 from sim.lockstep import LockStep
-from sim.tasks import BUDGET_BLOCKS, Goal
 
 
 class EpisodeRecord(msgspec.Struct, frozen=True):
@@ -35,13 +34,13 @@ class EpisodeRecord(msgspec.Struct, frozen=True):
 def run_episode(world: LockStep, convention: ActionConvention, agent: Agent, goal: Goal) -> EpisodeRecord:
     """Let `agent` go for `goal` from its start, until it says done or the budget is spent."""
     runner = BlockRunner(world, convention)
-    runner.reset(convention.start(goal.start_tool), [goal.start_object])
+    runner.reset(goal.start.tool, goal.start.objects)
     agent.set_goal(goal.picture)
     times: list[float] = []
     distances: list[float] = []
     declared = False
     # One block of hold comes first, while the first decision is made; it counts.
-    for _ in range(BUDGET_BLOCKS):
+    for _ in range(goal.budget):
         seen = world.observe()
         decision = agent.decide(seen.image, seen.state, runner.committed)
         times.append(1e3 * decision.seconds)
@@ -81,4 +80,4 @@ def judged(
 
 def distance_left(world: LockStep, goal: Goal) -> float:
     """Return how far (m) the world is from `goal` now; for the judge."""
-    return goal.distance(world.observe_tool(), np.asarray(world.scene.objects()[0].position))
+    return goal.distance(world.observe_tool(), world.scene.objects())

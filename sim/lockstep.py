@@ -17,7 +17,7 @@ from robot.arm import ObjectPose, Vector
 from robot.camera_spec import CameraSpec
 from robot.kinematics import Kinematics
 from robot.messages import Waypoint
-from robot.proprio import proprio
+from robot.proprio import STATE_NAMES, Proprioception
 from robot.servo import Servo, SetPoint
 from sim.arm import SimulatedArm
 from sim.scene import Scene
@@ -25,7 +25,8 @@ from sim.scene import Scene
 
 @dataclass(frozen=True)
 class Observation:
-    """What can be known at one instant: `image` (H, W, 3) uint8 RGB, `state` as `STATE_NAMES`, joints (n,) rad."""
+    """What can be known at one instant: `image` (H, W, 3) uint8 RGB, `state` (P,) as the world's state names, joints
+    (n,) rad."""
 
     time_ns: int
     image: NDArray[np.uint8]
@@ -36,10 +37,17 @@ class Observation:
 
 
 class LockStep:
-    """The simulated arm on a simulated clock that only `run_until` moves."""
+    """The simulated arm on a simulated clock that only `run_until` moves.
 
-    def __init__(self, camera: CameraSpec, scene: Scene | None = None) -> None:
+    `state_names` says what the arm feels.
+    """
+
+    def __init__(
+        self, camera: CameraSpec, scene: Scene | None = None, state_names: tuple[str, ...] = STATE_NAMES
+    ) -> None:
         self.camera = camera
+        self._state_names = state_names
+        self._proprioception: Proprioception | None = None
         self.scene = scene if scene is not None else Scene()
         self.time_ns = 0
         self.arm = SimulatedArm(self.scene, clock=lambda: self.time_ns)
@@ -56,7 +64,7 @@ class LockStep:
         self.arm.close()
 
     def reset(self, convention: ActionConvention, tool: ToolTarget, objects: Sequence[ObjectPose]) -> None:
-        """Start anew at time 0 with the tool at `tool` and the objects placed, everything at rest.
+        """Start anew at time 0 with the tool at `tool` and `objects` on the table, all others put away, at rest.
 
         Raises `UnreachableError` when the arm cannot stand there.
         """
@@ -64,8 +72,9 @@ class LockStep:
         self.scene.rewind()
         joints = self.kinematics.inverse(convention.pose(tool), np.asarray(self.spec.home))
         self.scene.set_arm(joints, tool.gripper_width)
-        self.scene.place(objects)
+        self.scene.arrange(objects)
         self.servo.engage(joints, tool.gripper_width)
+        self._proprioception = Proprioception(self._state_names, convention, self.kinematics)
         self.time_ns = 0
         self._next_tick_ns = 0
         self._run_ticks(self._period_ns)
@@ -83,12 +92,12 @@ class LockStep:
         """Return what the camera and the arm show now."""
         positions, _, width = self.scene.joints()
         setpoint = self._setpoint
-        assert setpoint is not None, "reset() runs the first tick"
+        assert setpoint is not None and self._proprioception is not None, "reset() runs the first tick"
         measured = np.asarray(positions)
         return Observation(
             time_ns=self.time_ns,
             image=self.scene.render(self.camera),
-            state=proprio(self.kinematics, measured, setpoint.governed, width),
+            state=self._proprioception.feel(measured, setpoint.governed, width, setpoint.gripper_width),
             requested=setpoint.requested,
             governed=setpoint.governed,
             measured=measured,

@@ -5,53 +5,54 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from robot.action import ActionConvention
+from robot.camera_spec import CameraSpec
 from robot.dataset.schema import Feature
-from robot.proprio import STATE_NAMES
 from sim.block_runner import BlockRunner
 from sim.lockstep import LockStep
-from sim.play import PlayPolicy, random_start
+from sim.playground import Playground
+from sim.scene import present
 
 JOINTS = 7
 Columns = dict[str, NDArray[np.generic]]
 
 
-def play_features(
-    camera: str, height: int, width: int, convention: ActionConvention, video: bool
-) -> dict[str, Feature]:
+def play_features(playground: Playground, camera: CameraSpec, video: bool) -> dict[str, Feature]:
     """Return the features of a play data set. Pictures are stored as PNG, or as AV1 `video`."""
     joints = tuple(f"joint{i}" for i in range(1, JOINTS + 1))
     return {
-        "observation.state": Feature("float32", (len(STATE_NAMES),), STATE_NAMES),
-        f"observation.images.{camera}": Feature(
-            "video" if video else "image", (height, width, 3), ("height", "width", "channels")
+        "observation.state": Feature("float32", (len(playground.state_names),), playground.state_names),
+        f"observation.images.{camera.name}": Feature(
+            "video" if video else "image", (camera.height, camera.width, 3), ("height", "width", "channels")
         ),
-        "action": Feature("float32", (convention.size,), convention.axes),
+        "action": Feature("float32", (playground.convention.size,), playground.convention.axes),
         "setpoint.requested": Feature("float32", (JOINTS,), joints),
         "setpoint.governed": Feature("float32", (JOINTS,), joints),
         "joints.measured": Feature("float32", (JOINTS,), joints),
         "capture_time_ns": Feature("int64"),
-        "privileged.object": Feature("float32", (7,), ("x", "y", "z", "qx", "qy", "qz", "qw")),
+        **{key: Feature("float32", (7,), ("x", "y", "z", "qx", "qy", "qz", "qw")) for key in _truth_keys(playground)},
     }
 
 
-def play_episode(
-    world: LockStep,
-    convention: ActionConvention,
-    rng: np.random.Generator,
-    blocks: int,
-) -> Columns:
+def _truth_keys(playground: Playground) -> tuple[str, ...]:
+    """Return the columns of the objects' poses, in the scene's order."""
+    if len(playground.objects) == 1:
+        return ("privileged.object",)
+    return tuple(f"privileged.{thing.name}" for thing in playground.objects)
+
+
+def play_episode(world: LockStep, playground: Playground, rng: np.random.Generator, blocks: int) -> Columns:
     """Play `blocks` blocks and return blocks + 1 rows: each row's action is what followed its picture; the last
-    row's is zero, since nothing followed."""
-    camera = world.camera
-    start = random_start(rng, convention)
-    policy = PlayPolicy(rng, convention)
+    row's is zero, since nothing followed. An object that is not on the table has its pose under it."""
+    camera, convention = world.camera, playground.convention
+    start = playground.start(rng, convention)
+    hand = playground.hand(rng, convention)
     runner = BlockRunner(world, convention)
-    runner.reset(convention.start(start.tool), [start.cube])
+    runner.reset(start.tool, start.objects)
+    keys = _truth_keys(playground)
     rows: list[dict[str, object]] = []
     for block in range(blocks + 1):
         seen = world.observe()
-        cube = world.scene.objects()[0]
+        objects = world.scene.objects()
         rows.append(
             {
                 "observation.state": seen.state,
@@ -61,10 +62,10 @@ def play_episode(
                 "setpoint.governed": seen.governed,
                 "joints.measured": seen.measured,
                 "capture_time_ns": seen.time_ns,
-                "privileged.object": np.array([*cube.position, *cube.orientation]),
+                **{key: np.array([*item.position, *item.orientation]) for key, item in zip(keys, objects, strict=True)},
             }
         )
         if block < blocks:
-            runner.run_block(policy.act(runner.target.position[:2], np.asarray(cube.position[:2])))
+            runner.run_block(hand.act(runner.target, [item for item in objects if present(item)]))
     kinds = {"capture_time_ns": np.int64, f"observation.images.{camera.name}": np.uint8}
     return {key: np.stack([np.asarray(row[key], dtype=kinds.get(key, np.float32)) for row in rows]) for key in rows[0]}

@@ -15,22 +15,17 @@ import numpy as np
 import tyro
 from tqdm import tqdm
 
-from robot.action import PLANAR_PUSH, ActionConvention
 from robot.camera_spec import CameraSpec
 from robot.dataset.encode import EncodedEpisode, encode_episode
 from robot.dataset.schema import Feature
 from robot.dataset.writer import DatasetWriter
 from robot.errors import ConfigurationError, DatasetError
-from robot.proprio import STATE_NAMES
 from robot.recipe import RecordingRecipe
 from sim.interrupts import interrupts_put_off
-from sim.lockstep import LockStep
-from sim.panda import panda_spec
 from sim.parallel import map_ordered
 from sim.play_episode import play_episode, play_features
-from sim.view import front_camera
+from sim.playground import PLAYGROUNDS, PlaygroundName
 
-TASK = "play: push the cube about"
 EPISODES_PER_TASK = 10
 # Seeds of play, and of the goals that a model is measured on, never meet.
 PLAY_SEED_SPACE = 1
@@ -48,19 +43,31 @@ def play(
     dataset: Annotated[Path, tyro.conf.arg(help="folder of the data set; made if absent, continued if there")] = Path(
         "data/play"
     ),
-    episodes: Annotated[int, tyro.conf.arg(help="how many episodes the data set shall hold in the end")] = 2500,
-    blocks: Annotated[int, tyro.conf.arg(help="blocks an episode; one block is a seventh of a second")] = 40,
+    task: Annotated[
+        PlaygroundName, tyro.conf.arg(help="push: a cube, on the table's plane; tabletop: grasp things of three shapes")
+    ] = "push",
+    episodes: Annotated[
+        int | None, tyro.conf.arg(help="episodes that the data set shall hold in the end; None for the task's own")
+    ] = None,
+    blocks: Annotated[
+        int | None, tyro.conf.arg(help="blocks an episode, each a fraction of a second; None for the task's own")
+    ] = None,
     processes: Annotated[int, tyro.conf.arg(help="processes that play; 0 for one a core")] = 0,
     seed: Annotated[int, tyro.conf.arg(help="the same seed gives the same data")] = 0,
     size: Annotated[int, tyro.conf.arg(help="side of the square pictures in pixels")] = 64,
     images: Annotated[Literal["png", "av1"], tyro.conf.arg(help="lossless pictures, or video")] = "png",
 ) -> None:
-    """Let a scripted hand play with the cube in the simulation, and record what it sees and does.
+    """Let a scripted hand play in the simulation, and record what it sees and does.
 
-    The hand pushes the cube to random places from random sides, well and badly, and wanders about; everything
-    carries noise. The data set is in the LeRobotDataset v3.0 format and is what `worldarm train` learns from.
+    With the task push it pushes a cube to random places from random sides, well and badly, and wanders about; with
+    tabletop it picks, carries, places, stacks, drops and pushes one to three objects, and misses now and then.
+    Everything carries noise. The data set is in the LeRobotDataset v3.0 format and is what `worldarm train` learns
+    from.
     Stopped at any time, the command goes on where it was when it is given again.
     """
+    playground = PLAYGROUNDS[task]
+    episodes = playground.episodes if episodes is None else episodes
+    blocks = playground.blocks if blocks is None else blocks
     if episodes < 1 or blocks < 2:
         raise ConfigurationError("play needs at least one episode of two blocks")
     if processes < 0 or seed < 0:
@@ -68,22 +75,21 @@ def play(
     if size < 16 or size % 16:
         raise ConfigurationError(f"--size must be a multiple of 16, not {size}")
     processes = processes or os.cpu_count() or 1
-    camera, convention = front_camera(size, size), PLANAR_PUSH
-    features = play_features(camera.name, size, size, convention, video=images == "av1")
-    recipe = RecordingRecipe(panda_spec().name, camera, convention, STATE_NAMES)
-    fps = round(1 / convention.block_s)
+    recipe = playground.recipe(size)
+    features = play_features(playground, recipe.camera, video=images == "av1")
+    fps = round(1 / playground.convention.block_s)
     with _open(dataset, fps, features, recipe, seed, blocks) as writer:
         done = writer.info.total_episodes
         if done >= episodes:
             print(f"{dataset} already holds {done} episodes of play; nothing to do")
             return
         work = _batches(done, episodes)
-        make = partial(_play_batch, seed=seed, blocks=blocks, camera=camera, convention=convention, features=features)
+        make = partial(_play_batch, task=task, seed=seed, blocks=blocks, camera=recipe.camera, features=features)
         began = time.monotonic()
         with tqdm(total=episodes * blocks, initial=done * blocks, desc="play", unit="block") as bar:
             for index, episode in enumerate(_flatten(map_ordered(make, work, processes)), start=done):
                 with interrupts_put_off():  # or the totals would lag behind the episodes
-                    writer.save_encoded(episode, TASK, {"seed": seed, "play_index": index})
+                    writer.save_encoded(episode, playground.sentence, {"seed": seed, "play_index": index})
                 bar.update(blocks)
         seconds = time.monotonic() - began
     made = (episodes - done) * blocks
@@ -117,21 +123,17 @@ def _batches(done: int, episodes: int) -> Iterator[_Batch]:
 
 
 def _play_batch(
-    batch: _Batch,
-    seed: int,
-    blocks: int,
-    camera: CameraSpec,
-    convention: ActionConvention,
-    features: dict[str, Feature],
+    batch: _Batch, task: PlaygroundName, seed: int, blocks: int, camera: CameraSpec, features: dict[str, Feature]
 ) -> list[EncodedEpisode]:
     """Play and encode some episodes; runs in a process of its own. Each depends on its number and the seed alone."""
-    world = LockStep(camera)
-    fps = round(1 / convention.block_s)
+    playground = PLAYGROUNDS[task]
+    world = playground.world(camera)
+    fps = round(1 / playground.convention.block_s)
     made = []
     try:
         for index in range(batch.first, batch.last):
             rng = np.random.default_rng([PLAY_SEED_SPACE, seed, index])
-            made.append(encode_episode(features, fps, play_episode(world, convention, rng, blocks)))
+            made.append(encode_episode(features, fps, play_episode(world, playground, rng, blocks)))
     finally:
         world.close()
     return made

@@ -16,9 +16,9 @@ from robot.kinematics import Kinematics
 from robot.messages import SceneState
 from robot.scene_client import SceneClient
 from sim.episode import EpisodeRecord, judged
+from sim.goal import Goal
 from sim.processes import Addresses, SimulatedProcesses
 from sim.stage import set_stage
-from sim.tasks import BUDGET_BLOCKS, Goal
 
 JUDGE_PATIENCE_S = 2.0
 
@@ -72,7 +72,7 @@ class RealTime:
 
     def run(self, goal: Goal) -> RealEpisode:
         """Bring the world to the goal's start, let the agent go for it, and judge."""
-        set_stage(self.addresses.command, self._recipe.action, goal.start_tool, goal.start_object)
+        set_stage(self.addresses.command, self._recipe.action, goal.start)
         takes: list[Take] = []
         with Client(self.addresses.command) as client:
             kinematics = Kinematics(client.arm)
@@ -82,14 +82,14 @@ class RealTime:
                 scene = self._scenes.near(step.begins_ns, JUDGE_PATIENCE_S)
                 takes.append(Take(step, _distance(goal, kinematics, scene)))
 
-            outcome = session.pursue(goal.picture, BUDGET_BLOCKS, judge)
+            outcome = session.pursue(goal.picture, goal.budget, judge)
             final = _distance(goal, kinematics, self._scenes.latest(JUDGE_PATIENCE_S))
         return RealEpisode(_record(goal, takes, outcome, final), tuple(takes), outcome)
 
 
 def _distance(goal: Goal, kinematics: Kinematics, scene: SceneState) -> float:
     tool = kinematics.position(np.asarray(scene.joints))
-    return goal.distance(tool, np.asarray(scene.objects[0].position))
+    return goal.distance(tool, scene.objects)
 
 
 def _record(goal: Goal, takes: list[Take], outcome: Outcome, final: float) -> EpisodeRecord:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import pybullet as p
@@ -24,23 +25,51 @@ FINGER_FORCE_N = 30.0
 TRACKING_GAIN = 0.5
 
 
+# Out of every camera's sight, under the table: where objects wait that are not on it.
+SHELF_HEIGHT = -0.6
+SHELF_SPACING_M = 0.2
+ABSENT_BELOW = -0.3
+
+
 @dataclass(frozen=True)
-class BoxObject:
-    """A coloured cuboid: `size` (x, y, z) edge lengths in m, `mass` in kg, `colour` RGB in [0, 1]."""
+class SceneObject:
+    """A coloured thing: a box of edge lengths `size` (x, y, z) m, or an upright cylinder of that diameter and height;
+    `mass` in kg, `colour` RGB in [0, 1]."""
 
     name: str
     size: tuple[float, float, float]
     mass: float
     friction: float
     colour: tuple[float, float, float]
+    shape: Literal["box", "cylinder"] = "box"
 
     @property
     def rest_height(self) -> float:
-        """Height of the centre (m) when it lies on the table."""
+        """Height of the centre (m) when it stands on the table."""
         return self.size[2] / 2
 
 
-RED_CUBE = BoxObject("cube", (0.06, 0.06, 0.06), 0.15, 0.5, (0.85, 0.10, 0.10))
+RED_CUBE = SceneObject("cube", (0.06, 0.06, 0.06), 0.15, 0.5, (0.85, 0.10, 0.10))
+"""What is pushed about: too wide to be grasped."""
+GRASPABLE = (
+    SceneObject("red_cube", (0.044, 0.044, 0.044), 0.10, 0.5, (0.85, 0.10, 0.10)),
+    SceneObject("green_cylinder", (0.044, 0.044, 0.055), 0.08, 0.5, (0.10, 0.60, 0.15), "cylinder"),
+    SceneObject("blue_box", (0.072, 0.044, 0.026), 0.08, 0.5, (0.12, 0.25, 0.85)),
+)
+
+
+EVERYTHING = (RED_CUBE, *GRASPABLE)
+"""What the simulated arm's own scene holds; at first the cube alone is on the table."""
+
+
+def on_shelf(name: str, index: int) -> ObjectPose:
+    """Return where the object `name`, the scene's `index`-th, waits while it is not on the table."""
+    return ObjectPose(name, (0.35, SHELF_SPACING_M * index, SHELF_HEIGHT + 0.05), (0.0, 0.0, 0.0, 1.0))
+
+
+def present(pose: ObjectPose) -> bool:
+    """Whether an object is in the scene, and not on the shelf under the table."""
+    return pose.position[2] > ABSENT_BELOW
 
 
 class Scene:
@@ -49,7 +78,7 @@ class Scene:
     All lengths in metres in the arm's base frame, whose z = 0 is the table's top.
     """
 
-    def __init__(self, objects: Sequence[BoxObject] = (RED_CUBE,)) -> None:
+    def __init__(self, objects: Sequence[SceneObject] = (RED_CUBE,)) -> None:
         spec = panda_spec()
         self._client = p.connect(p.DIRECT)
         self._joints = list(ARM_JOINTS)
@@ -59,7 +88,8 @@ class Scene:
         p.setGravity(0, 0, -9.81, physicsClientId=client)
         p.setTimeStep(1.0 / spec.rate_hz, physicsClientId=client)
         # Contacts here are few and light: 20 solver iterations give the same pushes as 50 in less time.
-        p.setPhysicsEngineParameter(numSolverIterations=20, physicsClientId=client)
+        # Pairs that touch are sorted, or the order in which they once met would matter ever after.
+        p.setPhysicsEngineParameter(numSolverIterations=20, deterministicOverlappingPairs=1, physicsClientId=client)
         table = self._box((1.4, 1.6, 0.05), 0.0, TABLE_COLOUR, (0.35, 0.0, -0.025))
         p.changeDynamics(table, -1, lateralFriction=1.0, physicsClientId=client)
         self._arm = p.loadURDF(
@@ -70,13 +100,19 @@ class Scene:
             p.changeVisualShape(self._arm, link, rgbaColor=shade, physicsClientId=client)
         self._specs = {thing.name: thing for thing in objects}
         self._bodies: dict[str, int] = {}
+        self._shelf = {thing.name: on_shelf(thing.name, index) for index, thing in enumerate(objects)}
+        if len(objects) > 1:
+            self._box((1.0, 4.0, 0.05), 0.0, TABLE_COLOUR, (0.35, 0.0, SHELF_HEIGHT - 0.025))
         for index, thing in enumerate(objects):
-            body = self._box(thing.size, thing.mass, (*thing.colour, 1.0), (0.5, 0.1 * index, thing.rest_height))
+            where = self._shelf[thing.name].position if index else (0.5, 0.0, thing.rest_height)
+            body = self._body(thing, where)
             p.changeDynamics(
                 body,
                 -1,
                 lateralFriction=thing.friction,
                 spinningFriction=0.002,
+                # A thing that is round would otherwise roll off the table.
+                rollingFriction=0.0 if thing.shape == "box" else 0.004,
                 linearDamping=0.0,
                 angularDamping=0.0,
                 physicsClientId=client,
@@ -168,7 +204,12 @@ class Scene:
             p.resetBasePositionAndOrientation(body, pose.position, pose.orientation, physicsClientId=self._client)
             p.resetBaseVelocity(body, (0, 0, 0), (0, 0, 0), physicsClientId=self._client)
 
-    def object_spec(self, name: str) -> BoxObject:
+    def arrange(self, objects: Sequence[ObjectPose]) -> None:
+        """Put `objects` somewhere, at rest, and every other one on the shelf. Raises as `place` does."""
+        named = {pose.name for pose in objects}
+        self.place([*objects, *(pose for name, pose in self._shelf.items() if name not in named)])
+
+    def object_spec(self, name: str) -> SceneObject:
         """Return the description of an object."""
         return self._specs[name]
 
@@ -190,6 +231,16 @@ class Scene:
         )[2]
         pixels = np.asarray(image, dtype=np.uint8).reshape(camera.height, camera.width, 4)
         return np.ascontiguousarray(pixels[:, :, :3])
+
+    def _body(self, thing: SceneObject, position: tuple[float, float, float]) -> int:
+        if thing.shape == "box":
+            return self._box(thing.size, thing.mass, (*thing.colour, 1.0), position)
+        radius, height, client = thing.size[0] / 2, thing.size[2], self._client
+        collision = p.createCollisionShape(p.GEOM_CYLINDER, radius=radius, height=height, physicsClientId=client)
+        visual = p.createVisualShape(
+            p.GEOM_CYLINDER, radius=radius, length=height, rgbaColor=(*thing.colour, 1.0), physicsClientId=client
+        )
+        return int(p.createMultiBody(thing.mass, collision, visual, position, physicsClientId=client))
 
     def _box(
         self,

@@ -8,12 +8,13 @@ import numpy as np
 import pinocchio as pin
 
 from robot.action import ActionConvention
-from robot.arm import ObjectPose, Vector
 from robot.cartesian import straight_waypoints
 from robot.client import Client
 from robot.errors import ConnectionLost
 from robot.kinematics import Kinematics
 from robot.scene_client import SceneClient
+from sim.hand import Start
+from sim.scene import on_shelf
 
 SPEED_M_S = 0.25
 TURN_RAD_S = 1.0
@@ -24,8 +25,9 @@ SETTLE_S = 0.3
 TIMEOUT_S = 10.0
 
 
-def set_stage(command_address: str, convention: ActionConvention, tool: Vector, item: ObjectPose) -> None:
-    """Move the tool to `tool` (3,) m in a straight line and place `item`, then let go of the arm, everything at rest.
+def set_stage(command_address: str, convention: ActionConvention, start: Start) -> None:
+    """Move the tool to where `start` has it, in a straight line, and put its objects on the table and all others away;
+    then let go of the arm, everything at rest.
 
     Raises `ConnectionLost` when the driver goes away or the arm does not arrive, `Refused` when another holds it.
     """
@@ -34,7 +36,7 @@ def set_stage(command_address: str, convention: ActionConvention, tool: Vector, 
         client.acquire("stage", ttl_s=2.0)
         joints = np.asarray(client.state().governed)
         here = kinematics.forward(joints)
-        there = convention.pose(convention.start(tool))
+        there = convention.pose(start.tool)
         way = float(np.linalg.norm(there.position - here.position))
         turn = float(np.linalg.norm(pin.log3(here.rotation.T @ there.rotation)))
         if way > 1e-4 or turn > 1e-3:
@@ -47,12 +49,15 @@ def set_stage(command_address: str, convention: ActionConvention, tool: Vector, 
                 time.monotonic_ns() + LEAD_NS,
                 seconds,
                 max(2, round(seconds / SPACING_S)),
-                convention.gripper_width,
+                start.tool.gripper_width,
             )
             client.send_waypoints(waypoints, waypoints[0].time_ns)
             _wait_for_rest(client, waypoints[-1].time_ns)
-        client.place_objects([item])
         with SceneClient(client.state_address) as scenes:
+            there_now = scenes.latest(TIMEOUT_S).objects
+            wanted = {item.name for item in start.objects}
+            away = [on_shelf(item.name, i) for i, item in enumerate(there_now) if item.name not in wanted]
+            client.place_objects([*start.objects, *away])
             scenes.latest(TIMEOUT_S, after_ns=time.monotonic_ns() + round(SETTLE_S * 1e9))
 
 

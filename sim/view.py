@@ -11,12 +11,16 @@ from numpy.typing import NDArray
 
 from robot.camera_spec import CameraSpec
 from robot.errors import ConfigurationError
+from robot.quaternion import rotation_matrix
 
 NEAR_M, FAR_M = 0.05, 4.0
 # Low enough to see past the hand to a cube behind it: from steeper above, the hand hides it twice as often.
 FRONT_EYE = (1.30, 0.0, 0.66)
 FRONT_TARGET = (0.515, 0.0, 0.04)
 FRONT_FIELD_OF_VIEW = 32.5
+# Nearer, for smaller things, and a little above them, for what is carried.
+TABLETOP_TARGET = (0.49, 0.0, 0.065)
+TABLETOP_FIELD_OF_VIEW = 23.0
 SIDE_EYE = (0.50, -0.95, 0.45)
 SIDE_TARGET = (0.50, 0.0, 0.06)
 SIDE_FIELD_OF_VIEW = 33.0
@@ -28,12 +32,19 @@ def front_camera(width: int = 64, height: int = 64) -> CameraSpec:
     return camera_looking_at("front", FRONT_EYE, FRONT_TARGET, FRONT_FIELD_OF_VIEW, width, height)
 
 
+def tabletop_camera(width: int = 64, height: int = 64) -> CameraSpec:
+    """Return the camera in front of the arm with the longer lens, for grasping."""
+    return camera_looking_at("tabletop", FRONT_EYE, TABLETOP_TARGET, TABLETOP_FIELD_OF_VIEW, width, height)
+
+
 def side_camera(width: int = 64, height: int = 64) -> CameraSpec:
     """Return the camera to the arm's right, looking across the table."""
     return camera_looking_at("side", SIDE_EYE, SIDE_TARGET, SIDE_FIELD_OF_VIEW, width, height)
 
 
-VIEWS: Mapping[str, Callable[[int, int], CameraSpec]] = MappingProxyType({"front": front_camera, "side": side_camera})
+VIEWS: Mapping[str, Callable[[int, int], CameraSpec]] = MappingProxyType(
+    {"front": front_camera, "tabletop": tabletop_camera, "side": side_camera}
+)
 """The simulated cameras by name."""
 
 
@@ -76,7 +87,7 @@ def look_matrices(camera: CameraSpec) -> tuple[tuple[float, ...], tuple[float, .
     """
     if camera.position is None or camera.orientation is None:
         raise ValueError(f"camera {camera.name!r} has no pose; it cannot be drawn from")
-    rotation = _rotation(camera.orientation)  # columns: right, down, forward in the base frame
+    rotation = rotation_matrix(camera.orientation)  # columns: right, down, forward in the base frame
     view = np.eye(4)
     view[:3, :3] = np.stack([rotation[:, 0], -rotation[:, 1], -rotation[:, 2]])
     view[:3, 3] = -view[:3, :3] @ np.asarray(camera.position)
@@ -113,16 +124,4 @@ def _quaternion_form(r: NDArray[np.float64]) -> NDArray[np.float64]:
             ]
         )
         / 3
-    )
-
-
-def _rotation(quaternion: tuple[float, float, float, float]) -> NDArray[np.float64]:
-    """Return the rotation matrix (3, 3) of a unit quaternion (x, y, z, w)."""
-    x, y, z, w = quaternion
-    return np.array(
-        [
-            [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
-            [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
-            [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
-        ]
     )

@@ -1,8 +1,9 @@
 from __future__ import annotations
 
 import torch
-from torch.distributions import Normal
+from torch.distributions import Bernoulli, Normal
 
+from control.action_distribution import ActionDistribution
 from control.actor import LOG_SPREAD, Actor, ActorLoss
 
 
@@ -15,9 +16,52 @@ def test_its_likelihood_is_that_of_a_diagonal_gaussian() -> None:
     torch.manual_seed(0)
     actor, state = Actor(8, 3, 2), inputs()
     action = 2 * torch.rand(6, 2) - 1
-    mean, log_spread = actor(*state)
-    expected = -Normal(mean, log_spread.exp()).log_prob(action).sum(-1)
-    torch.testing.assert_close(actor.negative_log_likelihood(*state, action), expected)
+    likely = actor(*state)
+    expected = -Normal(likely.mean, likely.log_spread.exp()).log_prob(action).sum(-1)
+    torch.testing.assert_close(likely.negative_log_likelihood(action), expected)
+
+
+def test_of_a_binary_entry_the_likelihood_is_bernoullis() -> None:
+    torch.manual_seed(0)
+    actor, state = Actor(8, 3, 3, binary=(2,)), inputs()
+    likely = actor(*state)
+    gripper = torch.tensor([1.0, -1.0, 1.0, -1.0, 1.0, -1.0])
+    action = torch.cat([2 * torch.rand(6, 2) - 1, gripper[:, None]], dim=1)
+    gaussian = -Normal(likely.mean[:, :2], likely.log_spread[:, :2].exp()).log_prob(action[:, :2]).sum(-1)
+    bernoulli = -Bernoulli(logits=likely.logits[:, 2]).log_prob((gripper + 1) / 2)
+    torch.testing.assert_close(likely.negative_log_likelihood(action), gaussian + bernoulli)
+    # To leave the gripper alone is no choice, and costs nothing.
+    still = action.clone()
+    still[:, 2] = 0.0
+    torch.testing.assert_close(likely.negative_log_likelihood(still), gaussian)
+
+
+def test_a_binary_entry_is_drawn_as_often_as_it_is_likely() -> None:
+    logits = torch.tensor([[0.3, -4.0, 1.0]]).expand(4000, 3)
+    mean = torch.tanh(logits)
+    likely = ActionDistribution(mean, torch.full_like(mean, -2.0), logits, torch.tensor([False, True, True]))
+    drawn = likely.sample(torch.Generator().manual_seed(0))
+    assert set(drawn[:, 1:].unique().tolist()) == {-1.0, 1.0}
+    shares = (drawn[:, 1:] > 0).float().mean(0)
+    torch.testing.assert_close(shares, torch.sigmoid(logits[0, 1:]), atol=0.03, rtol=0)
+    assert abs(float(drawn[:, 0].mean() - mean[0, 0])) < 0.02
+    assert likely.mode()[0].tolist() == [mean[0, 0].item(), -1.0, 1.0]
+
+
+def test_of_open_and_closed_it_learns_both_and_never_the_middle() -> None:
+    """Half of the examples open and half close, and which one hangs on the goal alone."""
+    torch.manual_seed(0)
+    actor, (latent, proprio, goal) = Actor(8, 3, 2, binary=(1,)), inputs(64)
+    gripper = torch.where(goal[:, :1] > 0, 1.0, -1.0)
+    action = torch.cat([torch.zeros(64, 1), gripper], dim=1)
+    loss = ActorLoss(actor, temperature=0.0)
+    optimiser = torch.optim.AdamW(actor.parameters(), lr=3e-3)
+    batch = {"latent": latent, "proprio": proprio, "goal": goal, "action": action, "advantage": torch.zeros(64)}
+    for _ in range(150):
+        optimiser.zero_grad()
+        loss(batch)["loss"].backward()
+        optimiser.step()
+    assert (actor(latent, proprio, goal).mode()[:, 1:] == gripper).all()
 
 
 def test_actions_and_spreads_stay_within_bounds() -> None:
@@ -25,9 +69,9 @@ def test_actions_and_spreads_stay_within_bounds() -> None:
     with torch.no_grad():
         for parameter in actor.parameters():
             parameter.mul_(30.0)
-        mean, log_spread = actor(*(1000 * value for value in inputs()))
-    assert mean.abs().max() <= 1
-    assert log_spread.min() >= LOG_SPREAD[0] and log_spread.max() <= LOG_SPREAD[1]
+        likely = actor(*(1000 * value for value in inputs()))
+    assert likely.mean.abs().max() <= 1
+    assert likely.log_spread.min() >= LOG_SPREAD[0] and likely.log_spread.max() <= LOG_SPREAD[1]
 
 
 def test_it_copies_the_better_of_two_actions() -> None:
@@ -46,7 +90,7 @@ def test_it_copies_the_better_of_two_actions() -> None:
             optimiser.zero_grad()
             loss(batch)["loss"].backward()
             optimiser.step()
-        means[temperature] = float(actor(*state)[0].mean().detach())
+        means[temperature] = float(actor(*state).mean.mean().detach())
     assert means[0.0] < -0.2  # plain cloning follows the many
     assert means[2.0] > 0.7  # weighed by advantage, it follows the few that did better
 

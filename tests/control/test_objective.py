@@ -50,7 +50,8 @@ def test_unfamiliarity_judges_each_action_where_it_was_taken() -> None:
     for step in range(3):
         latent = rollout.start_latent.expand(2, -1) if step == 0 else rollout.latents[:, step - 1]
         proprio = rollout.start_proprio.expand(2, -1) if step == 0 else rollout.proprio[:, step - 1]
-        steps.append(actor.negative_log_likelihood(latent, proprio, GOAL.expand(2, -1), rollout.actions[:, step]))
+        likely = actor(latent, proprio, GOAL.expand(2, -1))
+        steps.append(likely.negative_log_likelihood(rollout.actions[:, step]))
     torch.testing.assert_close(Unfamiliarity(actor)(rollout, GOAL), torch.stack(steps, dim=1).mean(1))
 
 

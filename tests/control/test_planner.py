@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from control.action_distribution import ActionDistribution
 from control.actor import Actor
 from control.objective import ActionPenalty, Objective, Rollout, WeightedSum
 from control.planner import Plan, Planner, PlannerConfig
@@ -124,9 +125,9 @@ def test_a_warm_start_leaves_out_the_block_that_was_done() -> None:
 
 def test_an_actor_that_knows_the_way_saves_the_search() -> None:
     class Knowing(Actor):
-        def forward(self, latent: Tensor, proprio: Tensor, goal: Tensor) -> tuple[Tensor, Tensor]:
+        def forward(self, latent: Tensor, proprio: Tensor, goal: Tensor) -> ActionDistribution:
             towards = ((goal - latent)[..., :2] / STEP).clamp(-1, 1)
-            return towards, torch.full_like(towards, -3.0)
+            return ActionDistribution(towards, torch.full_like(towards, -3.0), towards, self.binary)
 
     config = PlannerConfig(horizon=4, samples=16, iterations=1, proposals=0.5)
     far = goal(1.1, -1.1)

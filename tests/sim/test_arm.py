@@ -11,8 +11,8 @@ from robot.arm import HasScene
 from robot.errors import ArmError, ConfigurationError
 from robot.kinematics import Kinematics
 from sim.arm import SimulatedArm, make_arm
-from sim.play import cube_pose
-from sim.scene import Scene
+from sim.push_play import cube_pose
+from sim.scene import EVERYTHING, Scene, present
 
 
 @pytest.fixture
@@ -36,7 +36,9 @@ def test_it_owns_a_scene(arm: SimulatedArm) -> None:
     assert isinstance(arm, HasScene)
     pose = cube_pose(np.array([0.6, 0.1]), 0.0)
     arm.place((pose,))
-    assert arm.objects() == (pose,)
+    on_table = [item for item in arm.objects() if present(item)]
+    assert on_table == [pose]
+    assert [item.name for item in arm.objects()] == [thing.name for thing in EVERYTHING]
 
 
 def test_starting_moves_nothing_and_home_is_in_the_workspace(arm: SimulatedArm) -> None:

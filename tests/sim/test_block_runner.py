@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -10,7 +11,7 @@ from robot.errors import UnreachableError
 from robot.proprio import STATE_NAMES
 from sim.block_runner import BlockRunner
 from sim.lockstep import LockStep
-from sim.play import cube_pose
+from sim.push_play import cube_pose
 from sim.view import front_camera
 
 TOOL = np.array([0.45, -0.10, 0.045])
@@ -82,3 +83,17 @@ def test_a_reset_starts_anew(world: LockStep, runner: BlockRunner) -> None:
 def test_a_start_out_of_reach_is_told(runner: BlockRunner) -> None:
     with pytest.raises(UnreachableError):
         runner.reset(PLANAR_PUSH.start(np.array([1.5, 0.0, 0.045])), [AWAY])
+
+
+def test_what_no_joint_can_follow_is_not_begun_and_the_arm_holds(world: LockStep) -> None:
+    hasty = msgspec.structs.replace(PLANAR_PUSH, scale_m=0.25)
+    runner = BlockRunner(world, hasty)
+    runner.reset(hasty.start(np.array([0.35, -0.2, 0.045])), [])
+    runner.run_block(np.array([1.0, 1.0]))
+    assert (runner.committed == 0).all()
+    np.testing.assert_array_equal(runner.target.position, [0.35, -0.2, 0.045])
+    before = world.observe_tool()
+    runner.run_block(np.array([0.1, 0.0]))
+    np.testing.assert_allclose(world.observe_tool(), before, atol=4e-3)
+    runner.run_block(np.zeros(2))
+    assert runner.target.position[0] == pytest.approx(0.375)

@@ -23,8 +23,8 @@ from robot.subscription import Subscription
 from sim.camera import SimulatedCamera, make_camera
 from sim.lockstep import LockStep
 from sim.panda import panda_spec
-from sim.play import cube_pose
-from sim.scene import Scene
+from sim.push_play import cube_pose
+from sim.scene import EVERYTHING, Scene
 from sim.view import front_camera
 from tests.commands import running
 from tests.sim.processes import ANY_PORT, PATIENCE_S, SimulatedDriver, camera_arguments, simulated_driver
@@ -115,7 +115,7 @@ def test_pictures_show_the_driver_s_world_at_the_instant_they_say(driver: Simula
     assert np.ptp([published[time_ns].joints[0] for time_ns in times]) > 0.1, "the arm should have moved"
     assert len({published[time_ns].epoch for time_ns in times}) == 1
     assert received[0].camera == front_camera(64, 48)
-    mirror = Scene()
+    mirror = Scene(EVERYTHING)
     for frame in received:
         scene = published[frame.time_ns]
         mirror.set_arm(np.asarray(scene.joints), scene.gripper_width)
@@ -179,7 +179,7 @@ def test_a_driver_that_goes_away_is_told_in_one_line() -> None:
 def test_it_is_found_by_its_name_and_names_its_views() -> None:
     assert registry.load(registry.CAMERAS, "sim") is make_camera
     assert make_camera(CameraOptions(width=80, height=60)).spec == front_camera(80, 60)
-    with pytest.raises(ConfigurationError, match="no camera called 'wrist'; it has front, side"):
+    with pytest.raises(ConfigurationError, match="no camera called 'wrist'; it has front, tabletop, side"):
         make_camera(CameraOptions(name="wrist"))
 
 

@@ -10,8 +10,12 @@ from control.agent import Agent, Decision, Method
 from control.trained import TrainedModel
 from robot.action import PLANAR_PUSH
 from sim.episode import EpisodeRecord, run_episode
+from sim.goal import Goal, Task
+from sim.hand import Start
 from sim.lockstep import LockStep
-from sim.tasks import BUDGET_BLOCKS, Goal, Task, make_goal
+from sim.playground import PUSH
+from sim.push_goals import BUDGET_BLOCKS
+from sim.tasks import make_goal
 from tests.tiny import trained
 
 NEVER, AT_ONCE = -1.0, 1e9
@@ -19,7 +23,7 @@ NEVER, AT_ONCE = -1.0, 1e9
 
 @pytest.fixture(scope="module")
 def push(world: LockStep) -> Goal:
-    return make_goal(world, PLANAR_PUSH, "push", 0, 0)
+    return make_goal(world, PUSH, "push", 0, 0)
 
 
 def agent(method: Method, block_change: float = NEVER, seed: int = 0) -> Agent:
@@ -54,7 +58,7 @@ def assert_consistent(record: EpisodeRecord, goal: Goal) -> None:
 
 @pytest.mark.parametrize("task", ["push", "reach"])
 def test_holding_leaves_the_world_as_it_was(world: LockStep, task: Task) -> None:
-    goal = make_goal(world, PLANAR_PUSH, task, 0, 1)
+    goal = make_goal(world, PUSH, task, 0, 1)
     record = run_episode(world, PLANAR_PUSH, agent("hold"), goal)
     assert_consistent(record, goal)
     assert record.final_distance_m == pytest.approx(goal.start_distance, abs=1e-3)
@@ -71,9 +75,9 @@ def test_an_agent_that_is_content_at_once_ends_it_and_earns_nothing(world: LockS
 
 
 def test_to_say_done_at_the_goal_is_a_success_of_both_kinds(world: LockStep, push: Goal) -> None:
-    there = msgspec.structs.replace(push.start_object, position=push.object.position)
+    there = msgspec.structs.replace(push.start.objects[0], position=push.objects[0].position)
     tool = np.clip(push.tool, PLANAR_PUSH.bounds.lower, PLANAR_PUSH.bounds.upper)
-    solved = Goal("push", 5, tool, there, push.picture, push.tool, push.object)
+    solved = replace(push, number=5, start=Start(PLANAR_PUSH.start(tool), (there,)))
     record = run_episode(world, PLANAR_PUSH, agent("hold", AT_ONCE), solved)
     assert_consistent(record, solved)
     assert (record.success, record.declared, record.success_declared) == (True, True, True)
@@ -83,8 +87,8 @@ def test_what_was_reached_on_the_way_counts_within_the_budget(world: LockStep, p
     """A tool that sweeps over its goal and beyond was there, but does not end there."""
     start = np.array([0.40, -0.20, 0.045])
     goal_tool = start + [0.0, 0.10, 0.0]
-    away = msgspec.structs.replace(push.start_object, position=(0.60, 0.0, 0.03))
-    goal = Goal("reach", 0, start, away, push.picture, goal_tool, away)
+    away = msgspec.structs.replace(push.start.objects[0], position=(0.60, 0.0, 0.03))
+    goal = Goal("reach", 0, Start(PLANAR_PUSH.start(start), (away,)), push.pictures, goal_tool, (away,), BUDGET_BLOCKS)
     record = run_episode(world, PLANAR_PUSH, Sweeper(trained(), "hold"), goal)
     assert_consistent(record, goal)
     assert record.success and record.final_distance_m > 0.1 and not record.success_declared
@@ -96,13 +100,13 @@ def test_a_record_depends_on_seed_and_goal_alone(world: LockStep, push: Goal, me
     one, other = agent(method), agent(method)
     first = run_episode(world, PLANAR_PUSH, one, push)
     assert_consistent(first, push)
-    run_episode(world, PLANAR_PUSH, other, make_goal(world, PLANAR_PUSH, "reach", 0, 0))
+    run_episode(world, PLANAR_PUSH, other, make_goal(world, PUSH, "reach", 0, 0))
     again = run_episode(world, PLANAR_PUSH, other, push)
     assert timeless(again) == timeless(first)
     assert timeless(run_episode(world, PLANAR_PUSH, one, push)) == timeless(first)
 
 
 def test_another_seed_moves_otherwise(world: LockStep) -> None:
-    goal = make_goal(world, PLANAR_PUSH, "reach", 0, 0)
+    goal = make_goal(world, PUSH, "reach", 0, 0)
     records = [run_episode(world, PLANAR_PUSH, agent("random", seed=seed), goal) for seed in (0, 1)]
     assert records[0].final_distance_m != records[1].final_distance_m

@@ -11,9 +11,9 @@ from gymnasium.utils.env_checker import check_env
 from robot.action import PLANAR_PUSH
 from robot.errors import ConfigurationError
 from sim.gym_env import ENVIRONMENTS, TaskEnv
-from sim.lockstep import LockStep
-from sim.tasks import BUDGET_BLOCKS, make_goal
-from sim.view import front_camera
+from sim.playground import PLAYGROUNDS, PUSH
+from sim.push_goals import BUDGET_BLOCKS
+from sim.tasks import make_goal
 
 STILL = np.zeros(2, np.float32)
 
@@ -37,39 +37,46 @@ def test_an_episode_ends_with_its_budget_and_nothing_is_earned_by_holding_still(
     seen, info = env.reset(seed=1)
     assert env.observation_space.contains(seen) and not info["is_success"]
     began = info["distance_m"]
-    for block in range(1, BUDGET_BLOCKS + 1):
-        seen, reward, terminated, truncated, info = env.step(STILL)
+    assert env.spec is not None and env.spec.max_episode_steps is not None
+    still = np.zeros(env.action_space.shape or (), np.float32)
+    for block in range(1, env.spec.max_episode_steps + 1):
+        seen, reward, terminated, truncated, info = env.step(still)
         assert env.observation_space.contains(seen)
-        assert (reward, terminated, truncated) == (-1.0, False, block == BUDGET_BLOCKS)
+        assert (reward, terminated, truncated) == (-1.0, False, block == env.spec.max_episode_steps)
     assert info["distance_m"] == pytest.approx(began, abs=2e-3)
 
 
 def test_an_action_takes_effect_one_block_later(env: gymnasium.Env[Any, Any]) -> None:
     seen, _ = env.reset(seed=2)
     places = [seen["proprio"][4:6]]
-    for action in (np.array([0.6, 0.0], np.float32), STILL, STILL):
+    still = np.zeros(env.action_space.shape or (), np.float32)
+    there = still.copy()
+    there[0] = 0.6
+    for action in (there, still, still):
         seen = env.step(action)[0]
         places.append(seen["proprio"][4:6])
         np.testing.assert_allclose(seen["committed"], action)
     np.testing.assert_allclose(places[1], places[0], atol=6e-3)
-    moved = min(0.6 * PLANAR_PUSH.scale_m, PLANAR_PUSH.bounds.upper[0] - places[0][0])
+    assert env.spec is not None
+    convention = PLAYGROUNDS[env.spec.kwargs["playground"]].convention
+    moved = min(0.6 * convention.scale_m, convention.bounds.upper[0] - places[0][0])
     np.testing.assert_allclose(places[3] - places[0], [moved, 0.0], atol=1e-3)
 
 
 def test_the_seed_decides_the_goal_and_the_benchmarks_goals_can_be_had() -> None:
-    env = TaskEnv("push", size=32)
+    env = TaskEnv("push", "push", size=32)
     first, same, other = (env.reset(seed=seed)[0]["goal"] for seed in (3, 3, 4))
     np.testing.assert_array_equal(first, same)
     assert (first != other).any()
     asked = env.reset(options={"held_out": (0, 5)})[0]
     env.close()
-    world = LockStep(front_camera(32, 32))
-    np.testing.assert_array_equal(asked["goal"], make_goal(world, PLANAR_PUSH, "push", 0, 5).picture)
+    world = PUSH.world(PUSH.camera(32, 32))
+    np.testing.assert_array_equal(asked["goal"], make_goal(world, PUSH, "push", 0, 5).picture)
     world.close()
 
 
 def test_reaching_the_goal_ends_the_episode() -> None:
-    env = TaskEnv("reach", size=32)
+    env = TaskEnv("push", "reach", size=32)
     env.reset(seed=5)
     goal = env._goal
     assert goal is not None
@@ -85,7 +92,7 @@ def test_reaching_the_goal_ends_the_episode() -> None:
 
 @pytest.mark.parametrize("action", [np.zeros(3), np.array([np.nan, 0.0]), 0.5])
 def test_what_is_no_action_is_refused(action: Any) -> None:
-    env = TaskEnv("reach", size=32)
+    env = TaskEnv("push", "reach", size=32)
     with pytest.raises(ConfigurationError, match="call reset"):
         env.step(STILL)
     env.reset(seed=0)
@@ -93,4 +100,4 @@ def test_what_is_no_action_is_refused(action: Any) -> None:
         env.step(action)
     env.close()
     with pytest.raises(ConfigurationError, match="render_mode"):
-        TaskEnv("reach", render_mode="human")
+        TaskEnv("push", "reach", render_mode="human")

@@ -11,7 +11,7 @@ from robot.messages import Waypoint
 from robot.proprio import STATE_NAMES
 from sim.block_runner import BlockRunner
 from sim.lockstep import LockStep, Observation
-from sim.play import cube_pose
+from sim.push_play import cube_pose
 from sim.view import front_camera
 
 TOOL = np.array([0.45, -0.10, 0.045])

@@ -16,6 +16,7 @@ from robot.dataset.reader import Dataset
 from robot.proprio import STATE_NAMES
 from robot.recipe import read_recipe
 from sim.play_episode import play_features
+from sim.playground import PUSH, TABLETOP_PLAY
 from sim.view import front_camera
 from tests.commands import PATIENCE_S, ROOT, environment, on_a_full_disk, worldarm
 
@@ -50,7 +51,7 @@ def assert_same(root: Path, whole: Dataset) -> None:
 def test_it_makes_a_data_set_that_says_how_it_was_made(whole: Dataset) -> None:
     assert len(whole) == EPISODES and (whole.lengths == BLOCKS + 1).all()
     assert whole.info.fps == 7
-    features = play_features("front", SIZE, SIZE, PLANAR_PUSH, video=False)
+    features = play_features(PUSH, front_camera(SIZE, SIZE), video=False)
     whole.require(features)
     recipe = read_recipe(whole.info)
     assert recipe.camera == front_camera(SIZE, SIZE) and recipe.action == PLANAR_PUSH
@@ -60,6 +61,18 @@ def test_it_makes_a_data_set_that_says_how_it_was_made(whole: Dataset) -> None:
     first, second = whole.episode(0), whole.episode(1)
     assert set(features) < set(first)
     assert (first["observation.images.front"] != second["observation.images.front"]).any()
+
+
+def test_the_tabletop_is_played_on_too(tmp_path: Path) -> None:
+    result = worldarm(*arguments(tmp_path / "play", episodes=3, task="tabletop"))
+    assert result.returncode == 0, result.stderr
+    dataset = Dataset.open(tmp_path / "play")
+    camera = TABLETOP_PLAY.camera(SIZE, SIZE)
+    dataset.require(play_features(TABLETOP_PLAY, camera, video=False))
+    assert read_recipe(dataset.info) == TABLETOP_PLAY.recipe(SIZE) and dataset.info.fps == 5
+    assert [episode.tasks for episode in dataset.episodes] == [(TABLETOP_PLAY.sentence,)] * 3
+    refused = worldarm(*arguments(tmp_path / "play", episodes=5))
+    assert refused.returncode != 0 and "choose another folder" in refused.stderr
 
 
 @pytest.mark.parametrize("saved", [1, 4, 11])

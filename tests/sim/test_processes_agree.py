@@ -18,7 +18,7 @@ from robot.scene_client import SceneClient
 from robot.subscription import Subscription
 from sim.lockstep import LockStep
 from sim.panda import panda_spec
-from sim.play import cube_pose
+from sim.push_play import cube_pose
 from sim.view import front_camera
 from tests.sim.processes import SimulatedDriver, simulated_driver
 

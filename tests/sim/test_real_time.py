@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import msgspec
 import numpy as np
@@ -9,10 +10,13 @@ import torch
 
 from control.agent import Agent
 from control.trained import TrainedModel, new_parts
-from robot.action import PLANAR_PUSH
+from sim.goal import Goal
+from sim.hand import Start
 from sim.lockstep import LockStep
+from sim.playground import PUSH
+from sim.push_goals import BUDGET_BLOCKS
 from sim.real_time import RealTime
-from sim.tasks import BUDGET_BLOCKS, Goal, make_goal
+from sim.tasks import make_goal
 from tests.sim.children import assert_gone, of_kind
 from tests.sim.untrained import NEVER, untrained_card
 
@@ -22,7 +26,7 @@ pytestmark = pytest.mark.real_time
 @pytest.fixture(scope="module")
 def goals() -> Iterator[list[Goal]]:
     world = LockStep(untrained_card().recipe.camera)
-    yield [make_goal(world, PLANAR_PUSH, "push", 0, number) for number in range(2)]
+    yield [make_goal(world, PUSH, "push", 0, number) for number in range(2)]
     world.close()
 
 
@@ -69,14 +73,14 @@ def test_one_goal_after_another_and_a_word_of_success_that_is_not_earned(goals: 
             )
             assert (record.decisions, record.blocks) == (3, 2)
             tool = episode.takes[0].step.state[:3]
-            np.testing.assert_allclose(tool, goal.start_tool, atol=3e-3)
+            np.testing.assert_allclose(tool, goal.start.tool.position, atol=3e-3)
 
 
 def test_said_at_the_goal_it_is_a_success(goals: list[Goal]) -> None:
     goal = goals[1]
-    there = msgspec.structs.replace(goal.start_object, position=goal.object.position)
-    solved = Goal("push", 1, goal.start_tool, there, goal.picture, goal.tool, goal.object)
-    assert np.linalg.norm(goal.start_tool[:2] - np.asarray(there.position[:2])) > 0.06, "they must not overlap"
+    there = msgspec.structs.replace(goal.start.objects[0], position=goal.objects[0].position)
+    solved = replace(goal, number=1, start=Start(goal.start.tool, (there,)))
+    assert np.linalg.norm(goal.start.tool.position[:2] - np.asarray(there.position[:2])) > 0.06, "they must not overlap"
     with RealTime(agent(1e9)) as stage:
         record = stage.run(solved).record
     assert record.declared and record.success and record.success_declared

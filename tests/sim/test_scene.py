@@ -11,11 +11,11 @@ from robot.camera_spec import CameraSpec
 from robot.errors import ConfigurationError
 from robot.kinematics import Kinematics
 from sim.panda import panda_spec
-from sim.play import cube_pose
-from sim.scene import RED_CUBE, BoxObject, Scene
+from sim.push_play import cube_pose
+from sim.scene import RED_CUBE, Scene, SceneObject
 from sim.view import VIEWS, front_camera, look_matrices
 
-BLUE = BoxObject("blue", (0.05, 0.05, 0.05), 0.1, 0.5, (0.1, 0.2, 0.8))
+BLUE = SceneObject("blue", (0.05, 0.05, 0.05), 0.1, 0.5, (0.1, 0.2, 0.8))
 AWAY = np.array([1.8, -0.3, 0.0, -2.4, 0.0, 2.1, 0.785])
 
 

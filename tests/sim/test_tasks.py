@@ -1,103 +1,172 @@
 from __future__ import annotations
 
-import dataclasses
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
 
-from robot.action import PLANAR_PUSH
+from robot.arm import ObjectPose
+from robot.errors import ConfigurationError
+from sim.goal import TASKS, TOLERANCE_M, Goal, Task
+from sim.hand import Start
 from sim.lockstep import LockStep
-from sim.play import TABLE_LOWER, TABLE_UPPER, Start, random_start
 from sim.play_process import PLAY_SEED_SPACE
-from sim.tasks import GOAL_SEED_SPACE, TASKS, Goal, Task, make_goal, make_goals
-from sim.view import front_camera
+from sim.playground import PLAYGROUNDS, Playground, PlaygroundName
+from sim.scene import present
+from sim.tasks import GOAL_SEED_SPACE, budget, make_goal, make_goals
 
 COUNT = 4
+EVERY: list[tuple[PlaygroundName, Task]] = [
+    (name, task) for name, playground in PLAYGROUNDS.items() for task in playground.tasks
+]
+Worlds = dict[PlaygroundName, LockStep]
+Goals = dict[tuple[PlaygroundName, Task], list[Goal]]
+
+
+def new_world(playground: Playground) -> LockStep:
+    return playground.world(playground.camera(32, 32))
 
 
 @pytest.fixture(scope="module")
-def goals(world: LockStep) -> dict[Task, list[Goal]]:
+def worlds() -> Iterator[Worlds]:
+    worlds = {name: new_world(playground) for name, playground in PLAYGROUNDS.items()}
+    yield worlds
+    for world in worlds.values():
+        world.close()
+
+
+@pytest.fixture(scope="module")
+def goals(worlds: Worlds) -> Goals:
     """The first goals of seed 0."""
-    return {task: make_goals(world, PLANAR_PUSH, task, 0, COUNT) for task in TASKS}
+    return {(name, task): make_goals(worlds[name], PLAYGROUNDS[name], task, 0, COUNT) for name, task in EVERY}
 
 
 def assert_same(one: Goal, other: Goal) -> None:
     """Assert that two goals are equal to the last bit."""
-    for field in dataclasses.fields(Goal):
-        np.testing.assert_array_equal(getattr(one, field.name), getattr(other, field.name))
+    assert (one.task, one.number, one.budget) == (other.task, other.number, other.budget)
+    assert one.start.objects == other.start.objects and one.objects == other.objects
+    np.testing.assert_array_equal(one.start.tool.position, other.start.tool.position)
+    np.testing.assert_array_equal(one.tool, other.tool)
+    np.testing.assert_array_equal(one.pictures, other.pictures)
 
 
-def same_start(goal: Goal, start: Start) -> bool:
-    return bool((goal.start_tool == start.tool).all()) or goal.start_object == start.cube
+def same_start(one: Start, other: Start) -> bool:
+    return bool((one.tool.position == other.tool.position).all()) or bool(set(one.objects) & set(other.objects))
 
 
-@pytest.mark.parametrize("task", TASKS)
-def test_a_goal_depends_on_seed_and_number_alone(world: LockStep, goals: dict[Task, list[Goal]], task: Task) -> None:
-    other = LockStep(front_camera(32, 32))
+@pytest.mark.parametrize(("name", "task"), EVERY)
+def test_a_goal_depends_on_seed_and_number_alone(
+    worlds: Worlds, goals: Goals, name: PlaygroundName, task: Task
+) -> None:
+    playground = PLAYGROUNDS[name]
+    fresh = new_world(playground)
     try:
-        for number in reversed(range(COUNT)):  # not in order, with other tasks between, and in a fresh world
-            assert_same(make_goal(world, PLANAR_PUSH, task, 0, number), goals[task][number])
-            make_goal(world, PLANAR_PUSH, TASKS[1 - TASKS.index(task)], 3, number)
-        assert_same(make_goal(other, PLANAR_PUSH, task, 0, COUNT - 1), goals[task][-1])
+        for number in (2, 0):  # not in order, with other tasks between, and in a fresh world
+            assert_same(make_goal(worlds[name], playground, task, 0, number), goals[name, task][number])
+            make_goal(worlds[name], playground, "reach", 3, number)
+        assert_same(make_goal(fresh, playground, task, 0, COUNT - 1), goals[name, task][-1])
     finally:
-        other.close()
+        fresh.close()
 
 
-def test_seeds_tasks_and_numbers_give_other_goals(world: LockStep, goals: dict[Task, list[Goal]]) -> None:
-    made = [*goals["push"], *goals["reach"], *(make_goal(world, PLANAR_PUSH, task, 1, 0) for task in TASKS)]
-    for index, goal in enumerate(made):
-        for other in made[:index]:
-            assert not (goal.start_tool == other.start_tool).all()
-            assert goal.start_object != other.start_object
-            assert not np.array_equal(goal.picture, other.picture)
+def test_seeds_tasks_and_numbers_give_other_goals(worlds: Worlds, goals: Goals) -> None:
+    for name, playground in PLAYGROUNDS.items():
+        made = [goal for task in playground.tasks for goal in goals[name, task]]
+        made += [make_goal(worlds[name], playground, task, 1, 0) for task in playground.tasks]
+        for index, goal in enumerate(made):
+            for other in made[:index]:
+                assert not same_start(goal.start, other.start)
+                assert not np.array_equal(goal.picture, other.picture)
 
 
-@pytest.mark.parametrize("task", TASKS)
-def test_the_start_is_far_from_the_goal(goals: dict[Task, list[Goal]], task: Task) -> None:
-    for number, goal in enumerate(goals[task]):
-        assert (goal.task, goal.number) == (task, number)
-        assert goal.start_distance >= 0.08 > goal.tolerance
-        assert goal.distance(goal.tool, np.asarray(goal.object.position)) == 0.0
-        moved = np.subtract(goal.object.position, goal.start_object.position)
-        if task == "push":
-            assert goal.start_distance == pytest.approx(np.linalg.norm(moved[:2]))
+@pytest.mark.parametrize(("name", "task"), EVERY)
+def test_the_start_is_far_from_the_goal_and_the_goal_is_at_itself(
+    goals: Goals, name: PlaygroundName, task: Task
+) -> None:
+    for number, goal in enumerate(goals[name, task]):
+        assert (goal.task, goal.number, goal.budget) == (task, number, budget(name, task))
+        assert goal.start_distance > goal.tolerance == TOLERANCE_M[task]
+        assert goal.distance(goal.tool, goal.objects) == 0.0
+        assert [item.name for item in goal.objects] == sorted_as_in_scene(goal, PLAYGROUNDS[name])
+        moved = [float(np.linalg.norm(np.subtract(*pair))) for pair in moves(goal).values()]
+        if task == "reach":
+            assert max(moved) < 1e-3, "to reach, nothing must be pushed"
         else:
-            assert goal.start_distance == pytest.approx(np.linalg.norm(goal.start_tool - goal.tool))
-            assert np.linalg.norm(moved) < 1e-3, "to reach, nothing must be pushed"
+            assert max(moved) > 0.05 and sum(way > 0.02 for way in moved) == 1, "one object, and no other, is moved"
 
 
-def test_goals_lie_in_view_and_within_the_actions_bounds(goals: dict[Task, list[Goal]]) -> None:
-    lower, upper = np.asarray(PLANAR_PUSH.bounds.lower), np.asarray(PLANAR_PUSH.bounds.upper)
-    for goal in [*goals["push"], *goals["reach"]]:
-        for place in (goal.object, goal.start_object):
-            assert (place.position[:2] > TABLE_LOWER).all() and (place.position[:2] < TABLE_UPPER).all()
-        for tool in (goal.tool, goal.start_tool):
-            assert (tool > lower - 0.01).all() and (tool < upper + 0.01).all()
+def moves(goal: Goal) -> dict[str, tuple[tuple[float, ...], tuple[float, ...]]]:
+    """Where each object is at the start and in the goal."""
+    began = {item.name: item.position for item in goal.start.objects}
+    return {item.name: (began[item.name], item.position) for item in goal.objects}
 
 
-def test_the_picture_shows_the_cube_where_the_goal_has_it(world: LockStep, goals: dict[Task, list[Goal]]) -> None:
-    for goal in goals["push"]:
-        picture = goal.picture.astype(int)
-        assert picture.shape == (32, 32, 3) and goal.picture.dtype == np.uint8
-        # Something of it is left to see even when the hand is before it.
-        assert (picture[..., 0] - picture[..., 1:].max(axis=2)).max() > 60
-        world.reset(PLANAR_PUSH, PLANAR_PUSH.start(goal.tool), [goal.object])
-        shown = world.observe().image.astype(int)
-        assert (np.abs(shown - picture).max(axis=2) > 40).mean() < 0.05
+def sorted_as_in_scene(goal: Goal, playground: Playground) -> list[str]:
+    names = {item.name for item in goal.start.objects}
+    return [thing.name for thing in playground.objects if thing.name in names]
 
 
-def test_the_judge_of_push_looks_at_the_cube_and_that_of_reach_at_the_tool(goals: dict[Task, list[Goal]]) -> None:
-    for task, seen in (("push", (0.0, 0.05)), ("reach", (0.02, 0.0))):
-        goal = goals[task][0]  # type: ignore[index]
-        cube = np.asarray(goal.object.position)
-        assert goal.distance(goal.tool + [0.02, 0, 0], cube) == pytest.approx(seen[0])
-        assert goal.distance(goal.tool, cube + [0.03, 0.04, 0.1]) == pytest.approx(seen[1])
+def test_goals_lie_within_the_actions_bounds_and_on_the_table(goals: Goals) -> None:
+    for (name, _), made in goals.items():
+        bounds = PLAYGROUNDS[name].convention.bounds
+        lower, upper = np.asarray(bounds.lower) - 0.01, np.asarray(bounds.upper) + 0.01
+        for goal in made:
+            for tool in (goal.tool, np.asarray(goal.start.tool.position)):
+                assert (tool > lower).all() and (tool < upper).all()
+            for item in (*goal.objects, *goal.start.objects):
+                assert present(item) and (np.asarray(item.position[:2]) > lower[:2]).all()
 
 
-def test_no_episode_of_play_starts_where_a_goal_does(goals: dict[Task, list[Goal]]) -> None:
+def test_what_is_to_be_lifted_hangs_in_the_gripper_and_what_is_stacked_lies_on_another(goals: Goals) -> None:
+    for goal in goals["tabletop", "grasp-lift"]:
+        (began, there), *_ = sorted(moves(goal).values(), key=lambda pair: -pair[1][2])
+        assert there[2] - began[2] > 0.05
+        assert np.linalg.norm(goal.tool - there) < 0.04
+    for goal in goals["tabletop", "stack-two"]:
+        assert len(goal.pictures) == 2 and (goal.pictures[0] != goal.pictures[1]).any()
+        top = max(goal.objects, key=lambda item: item.position[2])
+        below = min(
+            (item for item in goal.objects if item is not top),
+            key=lambda item: np.linalg.norm(np.subtract(item.position[:2], top.position[:2])),
+        )
+        assert top.position[2] - below.position[2] > 0.03
+        # Beside it, at the same place in the picture, would not do.
+        aside = ObjectPose(top.name, (*top.position[:2], 0.022), top.orientation)
+        assert goal.distance(goal.tool, [*(o for o in goal.objects if o is not top), aside]) > goal.tolerance
+
+
+def test_a_goal_may_be_shown_without_the_arm(worlds: Worlds) -> None:
+    playground, world = PLAYGROUNDS["tabletop"], worlds["tabletop"]
+    goal = make_goal(world, playground, "pick-place", 0, 0, without_arm=True)
+    away = playground.convention.start(np.array([0.40, 0.0, 0.335]))
+    world.reset(playground.convention, away, goal.objects)
+    bare = world.observe().image
+    assert (np.abs(bare.astype(int) - goal.picture).max(-1) > 40).mean() < 0.01
+
+
+def test_the_judge_looks_at_the_tool_to_reach_and_else_at_the_object_that_is_farthest_off(goals: Goals) -> None:
+    for (_, task), made in goals.items():
+        goal = max(made, key=lambda goal: len(goal.objects))
+        first, *others = goal.objects
+        x, y, z = first.position
+        moved = ObjectPose(first.name, (x + 0.03, y - 0.04, z + 0.02), first.orientation)
+        expected = {"reach": 0.0, "push": 0.05, "grasp-lift": np.sqrt(0.0029)}.get(task, 0.06)
+        assert goal.distance(goal.tool, [moved, *others]) == pytest.approx(expected)
+        expected = 0.02 if task == "reach" else 0.0
+        assert goal.distance(goal.tool + [0.02, 0, 0], goal.objects) == pytest.approx(expected)
+
+
+def test_a_task_that_a_playground_lacks_is_refused(worlds: Worlds) -> None:
+    with pytest.raises(ConfigurationError, match=r"'push' has no task 'stack-two'; it has reach, push"):
+        make_goal(worlds["push"], PLAYGROUNDS["push"], "stack-two", 0, 0)
+    assert set(PLAYGROUNDS["tabletop"].tasks) == set(TASKS)
+
+
+def test_no_episode_of_play_starts_where_a_goal_does(goals: Goals) -> None:
     assert GOAL_SEED_SPACE != PLAY_SEED_SPACE
-    for seed in (0, 1, 2, 7):
-        for index in range(300):
-            start = random_start(np.random.default_rng([PLAY_SEED_SPACE, seed, index]), PLANAR_PUSH)
-            for task in TASKS:
-                assert not any(same_start(goal, start) for goal in goals[task])
+    for (name, _), made in goals.items():
+        playground = PLAYGROUNDS[name]
+        for index in range(200):
+            rng = np.random.default_rng([PLAY_SEED_SPACE, 0, index])
+            start = playground.start(rng, playground.convention)
+            assert not any(same_start(goal.start, start) for goal in made)

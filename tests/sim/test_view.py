@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from robot.camera_spec import CameraSpec
 from robot.errors import ConfigurationError
+from robot.quaternion import rotation_matrix
 from sim.view import (
     FAR_M,
     FRONT_EYE,
@@ -16,7 +17,6 @@ from sim.view import (
     NEAR_M,
     VIEWS,
     _quaternion,
-    _rotation,
     camera_looking_at,
     camera_named,
     front_camera,
@@ -52,14 +52,14 @@ def test_the_matrices_are_those_of_pybullet(
 @given(unit_quaternions())
 def test_a_quaternion_and_its_rotation_say_the_same(quaternion: np.ndarray) -> None:
     x, y, z, w = quaternion.tolist()
-    rotation = _rotation((x, y, z, w))
+    rotation = rotation_matrix((x, y, z, w))
     np.testing.assert_allclose(rotation @ rotation.T, np.eye(3), atol=1e-12)
     assert np.linalg.det(rotation) == pytest.approx(1.0)
     np.testing.assert_allclose(rotation.ravel(), p.getMatrixFromQuaternion((x, y, z, w)), atol=1e-6)
     back = np.array(_quaternion(rotation))
     assert back[3] >= 0
     assert abs(back @ quaternion) == pytest.approx(1.0, abs=1e-9)  # the same turn, up to the sign
-    np.testing.assert_allclose(_rotation(tuple(back)), rotation, atol=1e-9)
+    np.testing.assert_allclose(rotation_matrix(tuple(back)), rotation, atol=1e-9)
 
 
 @given(points, points)
@@ -69,7 +69,7 @@ def test_the_optical_frame_is_right_down_forward(
     assume(tilted(eye, target))
     camera = camera_looking_at("any", eye, target, 40.0, 64, 64)
     assert camera.orientation is not None
-    right, down, forward = _rotation(camera.orientation).T
+    right, down, forward = rotation_matrix(camera.orientation).T
     look = np.subtract(target, eye)
     np.testing.assert_allclose(forward, look / np.linalg.norm(look), atol=1e-9)
     assert abs(right[2]) < 1e-9 and down[2] < 0
@@ -93,7 +93,7 @@ def test_every_view_is_found_by_its_name_and_has_a_pose(name: str) -> None:
 
 
 def test_an_unknown_view_is_told_with_those_there_are() -> None:
-    with pytest.raises(ConfigurationError, match=r"'top'.* front, side"):
+    with pytest.raises(ConfigurationError, match=r"'top'.* front, tabletop, side"):
         camera_named("top", 64, 64)
 
 

@@ -5,11 +5,12 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from robot.action import PLANAR_PUSH
+from robot.action import PLANAR_PUSH, ToolTarget
 from robot.proprio import STATE_NAMES
 from sim.lockstep import LockStep
-from sim.play import CLEARANCE_M, TABLE_LOWER, TABLE_UPPER, PlayPolicy, cube_pose, random_start
 from sim.play_episode import Columns, play_episode, play_features
+from sim.playground import PUSH
+from sim.push_play import CLEARANCE_M, TABLE_LOWER, TABLE_UPPER, PushingHand, cube_pose, random_start
 from sim.view import front_camera
 
 SIZE = 32
@@ -20,7 +21,7 @@ SETPOINT = [STATE_NAMES.index(f"setpoint.{axis}") for axis in "xyz"]
 
 def episode(world: LockStep, seed: int) -> Columns:
     world.scene.rewind()
-    return play_episode(world, PLANAR_PUSH, np.random.default_rng(seed), BLOCKS)
+    return play_episode(world, PUSH, np.random.default_rng(seed), BLOCKS)
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +37,7 @@ def episodes(world: LockStep) -> list[Columns]:
 
 
 def test_an_episode_has_every_feature_in_its_shape(episodes: list[Columns]) -> None:
-    features = play_features("front", SIZE, SIZE, PLANAR_PUSH, video=False)
+    features = play_features(PUSH, front_camera(SIZE, SIZE), video=False)
     for columns in episodes:
         assert set(columns) == set(features)
         for name, feature in features.items():
@@ -47,7 +48,7 @@ def test_an_episode_has_every_feature_in_its_shape(episodes: list[Columns]) -> N
 
 
 def test_pictures_may_be_stored_as_video() -> None:
-    assert play_features("front", 64, 48, PLANAR_PUSH, video=True)["observation.images.front"].dtype == "video"
+    assert play_features(PUSH, front_camera(64, 48), video=True)["observation.images.front"].dtype == "video"
 
 
 def test_rows_are_one_block_apart(episodes: list[Columns]) -> None:
@@ -130,21 +131,23 @@ def test_episodes_begin_with_the_cube_in_view_and_the_tool_clear_of_it() -> None
     rng = np.random.default_rng(0)
     for _ in range(200):
         start = random_start(rng, PLANAR_PUSH)
-        centre = np.array(start.cube.position[:2])
+        centre = np.array(start.objects[0].position[:2])
+        place = start.tool.position
         assert (centre >= TABLE_LOWER).all() and (centre <= TABLE_UPPER).all()
-        assert np.linalg.norm(start.tool[:2] - centre) > CLEARANCE_M
-        assert (start.tool >= PLANAR_PUSH.bounds.lower).all() and (start.tool <= PLANAR_PUSH.bounds.upper).all()
+        assert np.linalg.norm(place[:2] - centre) > CLEARANCE_M
+        assert (place >= PLANAR_PUSH.bounds.lower).all() and (place <= PLANAR_PUSH.bounds.upper).all()
 
 
 def test_the_hand_acts_within_range_wherever_the_cube_is() -> None:
     for seed in range(20):
         rng = np.random.default_rng(seed)
-        policy = PlayPolicy(rng, PLANAR_PUSH)
+        policy = PushingHand(rng, PLANAR_PUSH)
         for _ in range(60):
-            action = policy.act(rng.uniform(-1, 1, 2), rng.uniform(-1, 1, 2))
+            tool = ToolTarget(rng.uniform(-1, 1, 3))
+            action = policy.act(tool, [cube_pose(rng.uniform(-1, 1, 2), 0.0)])
             assert action.shape == (2,) and np.abs(action).max() <= 1.0
-        same = np.array([0.5, 0.0])  # the tool in the cube's very centre
-        assert np.isfinite(policy.act(same, same)).all()
+        same = np.array([0.5, 0.0, 0.03])  # the tool in the cube's very centre
+        assert np.isfinite(policy.act(ToolTarget(same), [cube_pose(same[:2], 0.0)])).all()
 
 
 def test_a_cube_lies_flat_turned_as_told() -> None:

@@ -6,25 +6,18 @@ shoves it without looking, wanders into it by accident, and everything carries c
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
 
-from robot.action import ActionConvention
+from robot.action import ActionConvention, ToolTarget
 from robot.arm import ObjectPose, Vector
+from sim.hand import Start, standing
 
 TABLE_LOWER = np.array([0.38, -0.18])
 TABLE_UPPER = np.array([0.62, 0.18])
 CLEARANCE_M = 0.085
 CONTACT_M = 0.05
-
-
-@dataclass(frozen=True)
-class Start:
-    """How an episode begins: the tool (3,) m and the cube's pose."""
-
-    tool: Vector
-    cube: ObjectPose
 
 
 def random_start(rng: np.random.Generator, convention: ActionConvention) -> Start:
@@ -39,17 +32,15 @@ def random_start(rng: np.random.Generator, convention: ActionConvention) -> Star
         if near:
             tool[:2] = np.clip(centre + rng.normal(0.0, 0.11, 2), lower[:2], upper[:2])
         if np.linalg.norm(tool[:2] - centre) > CLEARANCE_M:
-            return Start(tool, cube)
+            return Start(convention.start(tool), (cube,))
 
 
 def cube_pose(centre: Vector, yaw: float, name: str = "cube", height: float = 0.03) -> ObjectPose:
     """Return a pose flat on the table at `centre` (2,) m, turned by `yaw` rad."""
-    return ObjectPose(
-        name, (float(centre[0]), float(centre[1]), height), (0.0, 0.0, float(np.sin(yaw / 2)), float(np.cos(yaw / 2)))
-    )
+    return standing(name, (*centre, height), yaw)
 
 
-class PlayPolicy:
+class PushingHand:
     """The scripted hand. It sees the truth of the simulation; what is recorded of it is pictures and actions."""
 
     def __init__(self, rng: np.random.Generator, convention: ActionConvention) -> None:
@@ -63,8 +54,11 @@ class PlayPolicy:
         self._direction: Vector = np.array([1.0, 0.0])
         self._speed = 1.0
 
-    def act(self, tool: Vector, cube: Vector) -> Vector:
-        """Return an action (2,) in [−1, 1] for the set-point `tool` and the cube's centre, both (2,) m."""
+    def act(self, tool: ToolTarget, objects: Sequence[ObjectPose]) -> Vector:
+        """Return an action (2,) in [−1, 1] for the set-point `tool` and the first object's place."""
+        return self._act(np.asarray(tool.position)[:2], np.asarray(objects[0].position[:2]))
+
+    def _act(self, tool: Vector, cube: Vector) -> Vector:
         if self._left <= 0 or (self._kind == "steer" and np.linalg.norm(self._target - cube) < 0.012):
             self._new_segment(cube)
         self._left -= 1

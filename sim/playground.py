@@ -1,0 +1,93 @@
+"""Playgrounds: what is on the table, what an action means there, who looks on, and who plays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal
+
+import numpy as np
+
+from robot.action import PLANAR_PUSH, TABLETOP, ActionConvention
+from robot.camera_spec import CameraSpec
+from robot.errors import ConfigurationError
+from robot.proprio import GRASPING_STATE_NAMES, STATE_NAMES
+from robot.recipe import RecordingRecipe
+from sim import push_play, tabletop_play
+from sim.goal import TASKS, Task
+from sim.hand import Hand, Start
+from sim.lockstep import LockStep
+from sim.panda import panda_spec
+from sim.scene import GRASPABLE, RED_CUBE, Scene, SceneObject
+from sim.view import front_camera, tabletop_camera
+
+PlaygroundName = Literal["push", "tabletop"]
+
+
+@dataclass(frozen=True)
+class Playground:
+    """One kind of world. `start` and `hand` draw an episode's beginning and who plays it; `episodes` of `blocks` are
+    what a model needs to learn from; `tasks` are those with goals; `sentence` says in words what is played."""
+
+    name: PlaygroundName
+    sentence: str
+    objects: tuple[SceneObject, ...]
+    convention: ActionConvention
+    state_names: tuple[str, ...]
+    camera: Callable[[int, int], CameraSpec]
+    start: Callable[[np.random.Generator, ActionConvention], Start]
+    hand: Callable[[np.random.Generator, ActionConvention], Hand]
+    tasks: tuple[Task, ...]
+    episodes: int
+    blocks: int
+
+    def recipe(self, size: int) -> RecordingRecipe:
+        """Return how play with square pictures of `size` pixels is recorded."""
+        return RecordingRecipe(panda_spec().name, self.camera(size, size), self.convention, self.state_names)
+
+    def world(self, camera: CameraSpec) -> LockStep:
+        """Return a world of this kind on simulated time, seen by `camera`."""
+        return LockStep(camera, Scene(self.objects), self.state_names)
+
+
+PUSH = Playground(
+    name="push",
+    sentence="play: push the cube about",
+    objects=(RED_CUBE,),
+    convention=PLANAR_PUSH,
+    state_names=STATE_NAMES,
+    camera=front_camera,
+    start=push_play.random_start,
+    hand=push_play.PushingHand,
+    tasks=("reach", "push"),
+    episodes=2500,
+    blocks=40,
+)
+TABLETOP_PLAY = Playground(
+    name="tabletop",
+    sentence="play: pick, carry, place, stack, drop and push things",
+    objects=GRASPABLE,
+    convention=TABLETOP,
+    state_names=GRASPING_STATE_NAMES,
+    camera=tabletop_camera,
+    start=tabletop_play.random_start,
+    hand=tabletop_play.TabletopHand,
+    tasks=TASKS,
+    episodes=3000,
+    blocks=50,
+)
+PLAYGROUNDS: Mapping[PlaygroundName, Playground] = MappingProxyType(
+    {playground.name: playground for playground in (PUSH, TABLETOP_PLAY)}
+)
+
+
+def playground_of(recipe: RecordingRecipe) -> Playground:
+    """Return the playground that data or a model of `recipe` belong to. Raises `ConfigurationError` when it is none."""
+    for playground in PLAYGROUNDS.values():
+        if (playground.convention, playground.state_names) == (recipe.action, recipe.state_names):
+            return playground
+    raise ConfigurationError(
+        "the simulation has no playground where actions mean what this model learnt; it can be run on the arm that it "
+        "was made for"
+    )
