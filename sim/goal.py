@@ -16,6 +16,10 @@ from sim.hand import Start
 Task = Literal["reach", "push", "grasp-lift", "pick-place", "stack-two"]
 TASKS: tuple[Task, ...] = get_args(Task)
 
+Level = Literal["clean", "no-arm"]
+LEVELS: tuple[Level, ...] = get_args(Level)
+"""How a goal is shown: as the world will look, or before the arm came into the picture."""
+
 TOLERANCE_M: Mapping[Task, float] = MappingProxyType(
     {"reach": 0.02, "push": 0.03, "grasp-lift": 0.05, "pick-place": 0.03, "stack-two": 0.03}
 )

@@ -15,7 +15,7 @@ from robot.errors import ConfigurationError
 from robot.proprio import GRASPING_STATE_NAMES, STATE_NAMES
 from robot.recipe import RecordingRecipe
 from sim import push_play, tabletop_play
-from sim.goal import TASKS, Task
+from sim.goal import LEVELS, TASKS, Level, Task
 from sim.hand import Hand, Start
 from sim.lockstep import LockStep
 from sim.panda import panda_spec
@@ -28,7 +28,8 @@ PlaygroundName = Literal["push", "tabletop"]
 @dataclass(frozen=True)
 class Playground:
     """One kind of world. `start` and `hand` draw an episode's beginning and who plays it; `episodes` of `blocks` are
-    what a model needs to learn from; `tasks` are those with goals; `sentence` says in words what is played."""
+    what a model needs to learn from; `tasks` and `levels` are those with goals; `sentence` says what is
+    played."""
 
     name: PlaygroundName
     sentence: str
@@ -39,6 +40,7 @@ class Playground:
     start: Callable[[np.random.Generator, ActionConvention], Start]
     hand: Callable[[np.random.Generator, ActionConvention], Hand]
     tasks: tuple[Task, ...]
+    levels: tuple[Level, ...]
     episodes: int
     blocks: int
 
@@ -61,6 +63,7 @@ PUSH = Playground(
     start=push_play.random_start,
     hand=push_play.PushingHand,
     tasks=("reach", "push"),
+    levels=("clean",),
     episodes=2500,
     blocks=40,
 )
@@ -74,6 +77,7 @@ TABLETOP_PLAY = Playground(
     start=tabletop_play.random_start,
     hand=tabletop_play.TabletopHand,
     tasks=TASKS,
+    levels=LEVELS,
     episodes=3000,
     blocks=50,
 )

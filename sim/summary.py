@@ -26,6 +26,7 @@ class Summary(msgspec.Struct, frozen=True):
     `blocks` the mean over episodes; `late` counts decisions that came too late (real processes only)."""
 
     task: str
+    level: str
     method: str
     episodes: int
     seed: int
@@ -43,7 +44,7 @@ class Summary(msgspec.Struct, frozen=True):
 
 
 def summarise(
-    task: str, method: str, seed: int, processes: bool, digest: str, records: Sequence[EpisodeRecord]
+    task: str, level: str, method: str, seed: int, processes: bool, digest: str, records: Sequence[EpisodeRecord]
 ) -> Summary:
     """Return the summary of at least one episode."""
     count = len(records)
@@ -52,6 +53,7 @@ def summarise(
     times = np.concatenate([record.decision_ms for record in records])
     return Summary(
         task=task,
+        level=level,
         method=method,
         episodes=count,
         seed=seed,
@@ -72,13 +74,13 @@ def summarise(
 def table(summaries: Sequence[Summary]) -> str:
     """Return a Markdown table, one row a method."""
     rows = [
-        "| task | method | goals | within 40 blocks | when the agent says done "
+        "| task | level | method | goals | within the budget | when the agent says done "
         "| final distance | blocks | decision p50 / p99 |",
-        "|---|---|---|---|---|---|---|---|",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
     for s in summaries:
         rows.append(
-            f"| {s.task} | {s.method}{' (processes)' if s.processes else ''} | {s.episodes} "
+            f"| {s.task} | {s.level} | {s.method}{' (processes)' if s.processes else ''} | {s.episodes} "
             f"| {_share(s.success, s.ci95)} | {_share(s.success_declared, s.ci95_declared)} "
             f"| {100 * s.final_distance_m:.1f} cm | {s.blocks:.1f} "
             f"| {s.decision_ms.p50:.1f} / {s.decision_ms.p99:.1f} ms |"
@@ -92,7 +94,7 @@ def draw_summaries(summaries: Sequence[Summary], path: Path) -> None:
     names = [s.method for s in summaries]
     places = np.arange(len(names))
     for offset, label, shares, intervals, colour in (
-        (-0.2, "within 40 blocks", [s.success for s in summaries], [s.ci95 for s in summaries], "#3b6ea5"),
+        (-0.2, "within the budget", [s.success for s in summaries], [s.ci95 for s in summaries], "#3b6ea5"),
         (
             0.2,
             "when the agent says done",
@@ -115,7 +117,7 @@ def draw_summaries(summaries: Sequence[Summary], path: Path) -> None:
     bars.set_xticks(places, names, rotation=20)
     bars.set_ylabel("success, % (95 % interval)")
     bars.set_ylim(0, 105)
-    bars.set_title(f"{summaries[0].task}, {summaries[0].episodes} held-out goals")
+    bars.set_title(f"{summaries[0].task}, {summaries[0].level}, {summaries[0].episodes} held-out goals")
     bars.legend(fontsize=8, loc="lower left")
     for s in summaries:
         finals = np.sort([100 * record.final_distance_m for record in s.records])

@@ -10,7 +10,7 @@ import numpy as np
 
 from robot.errors import ConfigurationError
 from sim import push_goals, tabletop_goals
-from sim.goal import Goal, Task
+from sim.goal import Goal, Level, Task
 from sim.lockstep import LockStep
 from sim.playground import Playground, PlaygroundName
 from sim.push_goals import push_goal, reach_goal
@@ -21,6 +21,8 @@ GOAL_SEED_SPACE = 2
 # Goals to train on, which no benchmark asks for.
 TRAINING_SEED_SPACE = 3
 ATTEMPTS = 300
+# A picture without the arm cannot ask where the arm should be.
+_ABOUT_THE_ARM: tuple[Task, ...] = ("reach", "grasp-lift")
 # Their order numbers the tasks' own random goals; only ever add to its end.
 _SEEDED: tuple[Task, ...] = ("push", "reach", "grasp-lift", "pick-place", "stack-two")
 
@@ -32,20 +34,22 @@ def make_goal(
     seed: int,
     number: int,
     space: int = GOAL_SEED_SPACE,
-    without_arm: bool = False,
+    level: Level = "clean",
 ) -> Goal:
     """Return held-out goal `number` of a seed, or one of another seed `space`; the same every time. Never one that is
-    reached at the start. Raises `ConfigurationError` for a task that the playground does not have."""
+    reached at the start. Raises `ConfigurationError` for a task or a level that the playground does not have."""
     if task not in playground.tasks:
         raise ConfigurationError(
             f"the playground {playground.name!r} has no task {task!r}; it has {', '.join(playground.tasks)}"
         )
+    if level not in playground.levels or (level == "no-arm" and task in _ABOUT_THE_ARM):
+        raise ConfigurationError(f"the playground {playground.name!r} shows no {task} goal at the level {level!r}")
     rng = np.random.default_rng([space, _SEEDED.index(task), seed, number])
     for _ in range(ATTEMPTS):
         if playground.name == "push":
             goal = push_goal(world, rng, number) if task == "push" else reach_goal(world, rng, number)
         else:
-            goal = tabletop_goal(world, task, rng, number, without_arm)
+            goal = tabletop_goal(world, task, rng, number, without_arm=level == "no-arm")
         if goal is not None:
             _refuse_solved(goal)
             return goal
@@ -67,6 +71,8 @@ def _refuse_solved(goal: Goal) -> None:
         )
 
 
-def make_goals(world: LockStep, playground: Playground, task: Task, seed: int, count: int) -> list[Goal]:
+def make_goals(
+    world: LockStep, playground: Playground, task: Task, seed: int, count: int, level: Level = "clean"
+) -> list[Goal]:
     """Return the first `count` held-out goals of a seed."""
-    return [make_goal(world, playground, task, seed, number) for number in range(count)]
+    return [make_goal(world, playground, task, seed, number, level=level) for number in range(count)]

@@ -37,7 +37,7 @@ RECORDS = (
 
 
 def summary(method: str = "full", processes: bool = False) -> Summary:
-    return summarise("push", method, 7, processes, "d" * 64, RECORDS)
+    return summarise("push", "clean", method, 7, processes, "d" * 64, RECORDS)
 
 
 def test_the_numbers_are_those_of_the_records() -> None:
@@ -58,15 +58,15 @@ def test_a_summary_survives_json() -> None:
 
 def test_without_episodes_there_is_nothing_to_sum_up() -> None:
     with pytest.raises(ValueError):
-        summarise("push", "full", 0, False, "", ())
+        summarise("push", "clean", "full", 0, False, "", ())
 
 
 def test_the_table_has_a_row_a_method_and_as_many_columns_as_titles() -> None:
     lines = table([summary("hold"), summary("full", processes=True)]).splitlines()
     assert len(lines) == 4
-    assert {line.count("|") for line in lines} == {9}
+    assert {line.count("|") for line in lines} == {10}
     lower, upper = wilson(3, 4)
-    assert "| push | hold | 4 |" in lines[2]
+    assert "| push | clean | hold | 4 |" in lines[2]
     assert f"| 75 % [{100 * lower:.0f}, {100 * upper:.0f}] |" in lines[2]
     assert "| 3.5 cm | 2.5 | 50.0 / 60.0 ms |" in lines[2]
     assert "| full (processes) |" in lines[3]

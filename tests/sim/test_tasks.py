@@ -137,7 +137,7 @@ def test_what_is_to_be_lifted_hangs_in_the_gripper_and_what_is_stacked_lies_on_a
 
 def test_a_goal_may_be_shown_without_the_arm(worlds: Worlds) -> None:
     playground, world = PLAYGROUNDS["tabletop"], worlds["tabletop"]
-    goal = make_goal(world, playground, "pick-place", 0, 0, without_arm=True)
+    goal = make_goal(world, playground, "pick-place", 0, 0, level="no-arm")
     away = playground.convention.start(np.array([0.40, 0.0, 0.335]))
     world.reset(playground.convention, away, goal.objects)
     bare = world.observe().image
@@ -160,6 +160,10 @@ def test_a_task_that_a_playground_lacks_is_refused(worlds: Worlds) -> None:
     with pytest.raises(ConfigurationError, match=r"'push' has no task 'stack-two'; it has reach, push"):
         make_goal(worlds["push"], PLAYGROUNDS["push"], "stack-two", 0, 0)
     assert set(PLAYGROUNDS["tabletop"].tasks) == set(TASKS)
+    with pytest.raises(ConfigurationError, match=r"no grasp-lift goal at the level 'no-arm'"):
+        make_goal(worlds["tabletop"], PLAYGROUNDS["tabletop"], "grasp-lift", 0, 0, level="no-arm")
+    with pytest.raises(ConfigurationError, match=r"'push' shows no push goal at the level 'no-arm'"):
+        make_goal(worlds["push"], PLAYGROUNDS["push"], "push", 0, 0, level="no-arm")
 
 
 def test_no_episode_of_play_starts_where_a_goal_does(goals: Goals) -> None:
