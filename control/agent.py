@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -17,13 +18,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from control.arrival import Arrival, difference
+from control.course import Course, Leg
+from control.landmarks import Graph
 from control.objective import ActionPenalty, CriticCost, LatentDistance, Objective, Unfamiliarity, WeightedSum
 from control.planner import Planner, PlannerConfig
 from control.trained import TrainedModel, quick_copy
 from perception.training import compute_dtype
 from robot.arm import Vector
-from robot.errors import GoalError
+from robot.errors import CheckpointError, GoalError
 
 Method = Literal["full", "critic-only", "actor-only", "latent-distance", "hold", "random"]
 METHODS: tuple[Method, ...] = ("full", "critic-only", "actor-only", "latent-distance", "hold", "random")
@@ -31,13 +33,18 @@ METHODS: tuple[Method, ...] = ("full", "critic-only", "actor-only", "latent-dist
 ACTION_WEIGHT = 0.02
 # How much the way counts beside its end: with the end alone, an arm that is nearly there puts arriving off.
 PATH_WEIGHT = 0.3
+Subgoals = Literal["none", "auto"]
+SUBGOAL_PATIENCE = 30
+"""Blocks after which a sub-goal that is not reached is given up for the next."""
+GRAPH_REACH = 12.0
+"""Blocks beyond which the critic is not asked how far something is, but a way of sub-goals is searched."""
 
 
 @dataclass(frozen=True)
 class Decision:
     """What the agent decided from one picture: the `action` (A,) in [−1, 1] of the next block, the critic's
     `distance` to the goal in blocks, whether the goal is `reached`, the plan's `cost`, the imagined latent at its end
-    (None for methods that do not imagine), and how long deciding took."""
+    (None for methods that do not imagine), and how long deciding took. `ahead` sub-goals lie before the goal."""
 
     action: Vector
     distance: float
@@ -45,15 +52,23 @@ class Decision:
     cost: float
     imagined: Tensor | None
     seconds: float
+    ahead: int = 0
 
 
 class Agent:
-    """Decides block after block towards one goal picture at a time."""
+    """Decides block after block towards one goal picture, or one after another of several."""
 
     def __init__(
-        self, trained: TrainedModel, method: Method = "full", seed: int = 0, config: PlannerConfig | None = None
+        self,
+        trained: TrainedModel,
+        method: Method = "full",
+        seed: int = 0,
+        config: PlannerConfig | None = None,
+        subgoals: Subgoals = "none",
     ) -> None:
-        """`config` is the search of the methods that plan, the planner's default when None."""
+        """`config` is the search of the methods that plan, the planner's default when None. With `subgoals` "auto" the
+        agent looks for states that it remembers on the way to a goal that is far. Raises `CheckpointError` when the
+        model remembers none."""
         self.trained = trained
         self.method: Method = method
         self._parts = trained.parts
@@ -61,21 +76,34 @@ class Agent:
         self._seed = seed
         self._planner = self._make_planner(config or PlannerConfig())
         self._rng = np.random.default_rng(seed)
-        self._goal: Tensor | None = None
-        self._arrival = Arrival(trained.card.block_change)
+        self._course: Course | None = None
+        if subgoals == "auto" and len(self._parts.landmarks.latent) == 0:
+            raise CheckpointError("this checkpoint remembers no states to find sub-goals among; train it anew")
+        self._graph = Graph(self._parts.critic, self._parts.landmarks, GRAPH_REACH) if subgoals == "auto" else None
+        self._searched = False
 
-    @torch.inference_mode()
     def set_goal(self, picture: NDArray[np.uint8]) -> None:
         """Take a new goal picture (H, W, 3) uint8 RGB and forget all that was before: with the same seed, the same
         goal is gone for in the same way. Raises `GoalError` for a wrong size."""
+        self.set_goals([picture])
+
+    @torch.inference_mode()
+    def set_goals(self, pictures: Sequence[NDArray[np.uint8]]) -> None:
+        """Take pictures to make true one after another, as `set_goal` does the last of them. Raises `GoalError` for a
+        wrong size, or when there is none."""
+        if not pictures:
+            raise GoalError("there is no goal picture; give at least one")
         config = self.trained.card.world_model
         wanted = (config.height, config.width_px, 3)
-        if picture.shape != wanted or picture.dtype != np.uint8:
-            raise GoalError(f"the goal picture is {picture.shape} {picture.dtype}; this model sees {wanted} uint8")
-        self._goal = self._parts.model.encode(torch.from_numpy(picture[None]))[0]
-        self._arrival.forget()
+        for picture in pictures:
+            if picture.shape != wanted or picture.dtype != np.uint8:
+                raise GoalError(f"the goal picture is {picture.shape} {picture.dtype}; this model sees {wanted} uint8")
+        self._course = self._new_course(
+            [self._parts.model.encode(torch.from_numpy(picture[None]))[0] for picture in pictures]
+        )
+        self._searched = False
         # Another goal, other random actions, lest a single lucky walk decide a whole benchmark.
-        self._rng = np.random.default_rng([self._seed, zlib.crc32(picture.tobytes())])
+        self._rng = np.random.default_rng([self._seed, zlib.crc32(pictures[-1].tobytes())])
         if self._planner is not None:
             self._planner.reset()
 
@@ -86,25 +114,46 @@ class Agent:
         `picture` (H, W, 3) uint8 RGB and `state` (P,) SI units were taken at the running block's start.
         """
         began = time.perf_counter()
-        if self._goal is None:
+        if self._course is None:
             raise GoalError("the agent has no goal; call set_goal with a picture first")
-        model, goal = self._parts.model, self._goal
+        model = self._parts.model
         latent = model.encode(torch.from_numpy(picture[None]))
         proprio = model.normaliser(torch.from_numpy(state[None].astype(np.float32)))
+        reached = self._look(latent[0], proprio[0])
+        goal = self._course.goal
         distance = float(self._parts.critic.distance(latent, proprio, goal[None]))
-        reached = self._arrival.see(float(difference(latent[0], goal)))
         # Where the arm and the world will be when this decision begins to act.
         running = torch.from_numpy(committed[None].astype(np.float32))
         latent, proprio = model.predictor(latent, proprio, running)
         action, cost, imagined = self._choose(latent, proprio, goal)
         if reached:
             action = np.zeros(self._action)
-        return Decision(action, distance, reached, cost, imagined, time.perf_counter() - began)
+        seconds = time.perf_counter() - began
+        return Decision(action, distance, reached, cost, imagined, seconds, self._course.ahead)
+
+    @property
+    def legs(self) -> tuple[Leg, ...]:
+        """What came of the sub-goals that are behind."""
+        return () if self._course is None else self._course.legs
 
     @torch.inference_mode()
     def draw(self, latent: Tensor) -> NDArray[np.uint8]:
         """Return what a latent (D,) looks like to the decoder, (H, W, 3) uint8 RGB; for people only."""
         return self._parts.decoder.draw(latent[None])[0].numpy()
+
+    def _look(self, latent: Tensor, proprio: Tensor) -> bool:
+        """Compare what is seen with what is wanted, and go on to the next sub-goal where it is; return whether the
+        last goal is reached."""
+        assert self._course is not None, "decide() has looked"
+        if self._graph is not None and not self._searched:
+            # From the first picture on: before, nobody knew where the way begins.
+            goals = self._course.goals
+            self._course = self._new_course([*self._graph.path(latent, proprio, goals[0]), *goals])
+            self._searched = True
+        return self._course.see(latent)
+
+    def _new_course(self, goals: Sequence[Tensor]) -> Course:
+        return Course(goals, self.trained.card.block_change, SUBGOAL_PATIENCE)
 
     def _choose(self, latent: Tensor, proprio: Tensor, goal: Tensor) -> tuple[Vector, float, Tensor | None]:
         if self.method == "hold":

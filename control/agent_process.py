@@ -11,7 +11,7 @@ import numpy as np
 import torch
 import tyro
 
-from control.agent import Agent, Method
+from control.agent import Agent, Method, Subgoals
 from control.contact_strip import draw_strip
 from control.seed import require_seed
 from control.session import Outcome, Session, Step
@@ -30,7 +30,13 @@ STRIP_FILE = "strip.png"
 
 
 def run(
-    goal: Annotated[str, tyro.conf.arg(help="picture of how things should be: a file, or DATASET:EPISODE:FRAME")],
+    goal: Annotated[
+        tuple[str, ...],
+        tyro.conf.arg(help="pictures to make true one after another, each a file or DATASET:EPISODE:FRAME"),
+    ],
+    subgoals: Annotated[
+        Subgoals, tyro.conf.arg(help="auto: find states that it remembers on the way to a goal that is far")
+    ] = "none",
     checkpoint: Annotated[Path, tyro.conf.arg(help="folder of the trained model")] = PRETRAINED,
     method: Annotated[Method, tyro.conf.arg(help="how to choose actions; all but full are for comparison")] = "full",
     blocks: Annotated[int | None, tyro.conf.arg(help="give up after so many blocks; None goes on until Ctrl-C")] = 40,
@@ -40,7 +46,7 @@ def run(
     command_address: Annotated[str, tyro.conf.arg(help="where the driver takes commands")] = COMMAND,
     thoughts_address: Annotated[str, tyro.conf.arg(help="where to publish each decision")] = THOUGHTS,
 ) -> int:
-    """Move the arm until the world looks like the goal picture.
+    """Move the arm until the world looks like the goal picture; given several, like each of them in turn.
 
     Needs a driver and a camera that run. The exit status is 0 when the agent says that the goal is reached, 1 when it
     is not; on Ctrl-C the arm holds.
@@ -50,8 +56,11 @@ def run(
     require_seed(seed)
     # One thread a decision: a second one gains little on nets this small, and takes the driver's and camera's core.
     torch.set_num_threads(1)
-    picture = read_goal(goal, load_card(checkpoint).recipe.camera)
-    agent = Agent(load_trained(checkpoint), method, seed)
+    if not goal:
+        raise ConfigurationError("--goal needs at least one picture")
+    camera = load_card(checkpoint).recipe.camera
+    pictures = [read_goal(one, camera) for one in goal]
+    agent = Agent(load_trained(checkpoint), method, seed, subgoals=subgoals)
     make_folder(output)  # before anything moves, not after
     with ExitStack() as parts:
         thoughts = parts.enter_context(ThoughtPublisher(thoughts_address))
@@ -59,7 +68,7 @@ def run(
         frames = parts.enter_context(FrameSubscriber(frames_address))
         session = Session(agent, client, frames, thoughts)
         print(
-            f"run: towards {goal} with {checkpoint}, method {method}; thoughts on {thoughts.endpoint}; "
+            f"run: towards {', then '.join(goal)} with {checkpoint}, method {method}; thoughts on {thoughts.endpoint}; "
             "stop with Ctrl-C, then the arm holds",
             flush=True,
         )
@@ -67,20 +76,22 @@ def run(
         gc.collect()
         gc.freeze()
         try:
-            outcome = session.pursue(picture, blocks, _tell)
+            outcome = session.pursue(pictures, blocks, _tell)
         finally:
             gc.unfreeze()
     print(_summary(outcome), flush=True)
     strip = output / STRIP_FILE
-    save_picture(strip, draw_strip(picture, outcome.first, outcome.last, outcome.imagined))
+    save_picture(strip, draw_strip(pictures[-1], outcome.first, outcome.last, outcome.imagined))
     print(f"pictures in {strip}", flush=True)
     return 0 if outcome.reached else 1
 
 
 def _tell(step: Step) -> None:
     decision = step.decision
+    after = f" and {decision.ahead} goals after it" if decision.ahead else ""
     print(
-        f"block {step.block:3d}: {decision.distance:5.1f} blocks to go, decided in {1e3 * decision.seconds:.0f} ms, "
+        f"block {step.block:3d}: {decision.distance:5.1f} blocks to go{after}, decided in "
+        f"{1e3 * decision.seconds:.0f} ms, "
         f"{step.command_ms:.0f} ms after the picture: {step.status}",
         flush=True,
     )
@@ -88,7 +99,11 @@ def _tell(step: Step) -> None:
 
 def _summary(outcome: Outcome) -> str:
     median, high = np.percentile(outcome.decision_ms, (50, 99))
-    return (
+    legs = "".join(
+        f"sub-goal {number}: {'reached' if leg.reached else 'given up'} after {leg.blocks} blocks\n"
+        for number, leg in enumerate(outcome.legs, start=1)
+    )
+    return legs + (
         f"{'reached' if outcome.reached else 'not reached'}: {outcome.reason}\n"
         f"{outcome.decisions} decisions, median {median:.0f} ms, p99 {high:.0f} ms; {outcome.late} late, "
         f"{outcome.missed} missed"

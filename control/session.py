@@ -7,7 +7,7 @@ decided from a picture taken at its start, and sent before it ends.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Literal
@@ -16,6 +16,7 @@ import numpy as np
 
 from control.agent import Agent, Decision
 from control.approach import approach, rest
+from control.course import Leg
 from control.thoughts import ThoughtPublisher
 from perception.camera import Image
 from perception.frame_subscriber import FrameSubscriber, ReceivedFrame
@@ -68,7 +69,8 @@ class Step:
 @dataclass(frozen=True)
 class Outcome:
     """How a goal ended: whether the agent says that it is reached, the `reason` in words, the `first` and `last`
-    picture and the last `imagined` one, (H, W, 3) uint8 RGB; times in ms, one a decision."""
+    picture and the last `imagined` one, (H, W, 3) uint8 RGB; times in ms, one a decision; `legs` says what came of the
+    sub-goals."""
 
     reached: bool
     reason: str
@@ -80,6 +82,7 @@ class Outcome:
     first: Image
     last: Image
     imagined: Image | None
+    legs: tuple[Leg, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -117,8 +120,11 @@ class Session:
         except ConfigurationError as error:
             raise CheckpointError(f"this checkpoint asks for what this version does not give: {error}") from error
 
-    def pursue(self, goal: Image, blocks: int | None = 40, on_step: Callable[[Step], None] | None = None) -> Outcome:
-        """Move until the world looks like `goal` (H, W, 3) uint8 RGB, for at most `blocks` blocks (None: no end).
+    def pursue(
+        self, goals: Sequence[Image], blocks: int | None = 40, on_step: Callable[[Step], None] | None = None
+    ) -> Outcome:
+        """Move until the world looks like the last of `goals`, (H, W, 3) uint8 RGB, having looked like those before it
+        one after another, for at most `blocks` blocks (None: no end).
 
         The first block holds. `on_step` is called after each decision, once its command is out; what it does must
         take a few milliseconds. On the way out, whatever the reason, the lease is given back and the arm holds.
@@ -128,17 +134,17 @@ class Session:
         when the driver does, or when this process was too slow to keep the lease; `Refused` when another has the
         lease, and after a stop; `ArmError` when the arm does not come to rest.
         """
-        self._warm_up(goal)
+        self._warm_up(goals)
         steps: list[Step] = []
         with self._lease(), _lapse_told():
             approach(self._client, self._kinematics, self._convention)
-            for step in self._decisions(goal, blocks):
+            for step in self._decisions(goals[-1], blocks):
                 steps.append(step)
                 if on_step is not None:
                     on_step(step)
             rest(self._client)
             last = self._picture_after(time.monotonic_ns())
-        return _outcome(steps, last.image, blocks)
+        return _outcome(steps, self._agent.legs, last.image, blocks)
 
     # ---------------------------------------------------------------- before anything moves
 
@@ -148,13 +154,13 @@ class Session:
             raise CheckpointError("this checkpoint's sizes do not fit the state and the actions that it names")
         card.require(self._client.arm.name, self._frames.latest(FIRST_PICTURE_S).camera)
 
-    def _warm_up(self, goal: Image) -> None:
+    def _warm_up(self, goals: Sequence[Image]) -> None:
         """Decide a few times for nothing: the first decisions of a process take many times as long as later ones."""
-        self._agent.set_goal(goal)
+        self._agent.set_goals(goals)
         size = self._agent.trained.card.world_model
         for _ in range(_WARM_UP):
-            self._agent.decide(goal, np.zeros(size.proprio), np.zeros(size.action))
-        self._agent.set_goal(goal)
+            self._agent.decide(goals[-1], np.zeros(size.proprio), np.zeros(size.action))
+        self._agent.set_goals(goals)
 
     @contextmanager
     def _lease(self) -> Iterator[None]:
@@ -273,6 +279,7 @@ class Session:
                 frame_index=step.frame.index,
                 status=step.status,
                 distance=decision.distance,
+                subgoals_ahead=decision.ahead,
                 cost=decision.cost,
                 action=tuple(decision.action.tolist()),
                 plan_ms=1e3 * decision.seconds,
@@ -298,7 +305,7 @@ def _lapse_told() -> Iterator[None]:
         ) from refusal
 
 
-def _outcome(steps: list[Step], last: Image, blocks: int | None) -> Outcome:
+def _outcome(steps: list[Step], legs: tuple[Leg, ...], last: Image, blocks: int | None) -> Outcome:
     end = steps[-1]
     late = sum(step.status == "late" for step in steps)
     missed = sum(step.status == "missed" for step in steps)
@@ -320,4 +327,5 @@ def _outcome(steps: list[Step], last: Image, blocks: int | None) -> Outcome:
         first=steps[0].frame.image,
         last=last,
         imagined=end.imagined,
+        legs=legs,
     )

@@ -132,7 +132,7 @@ def _train(
         binary=recipe.action.binary,
     )
     torch.manual_seed(seed)
-    parts = new_parts(config, heads.discount)
+    parts = new_parts(config, heads.discount, heads.landmarks)
     histories = {"world model": train_world_model(parts.model, cache, fit, world_model, run, seed, workers, dtype)}
     latents = encode_all(parts.model, cache, workers.device)
     histories["predictor"] = train_predictor(parts.model, cache, fit, latents, predictor, run, seed, workers, dtype)
@@ -145,6 +145,8 @@ def _train(
     histories["actor"] = train_actor(parts.actor, parts.critic, sampler, heads, run, seed, workers)
     if not workers.leads:
         return
+    known = torch.from_numpy(cache.frames_of(fit))
+    parts.landmarks.choose(latents[known], proprio[known], seed)
     for part in parts.named().values():
         part.cpu().eval()
     gates = examine(parts, cache, latents, fit, held_out, seed)
@@ -168,6 +170,7 @@ def _train(
             series=cache.series,
         ),
         gates=tuple(gates),
+        landmarks=heads.landmarks,
     )
     save_trained(output, TrainedModel(card, parts))
     draw_curves(histories, run / "curves.png")

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 import perception
 from control.actor import Actor
 from control.critic import Critic
+from control.landmarks import Landmarks
 from perception.checkpoint import Card, load, save
 from perception.decoder import Decoder
 from perception.world_model import WorldModel, WorldModelConfig
@@ -23,16 +24,23 @@ PRETRAINED = Path(perception.__file__).parent / "pretrained" / "push"
 
 @dataclass(frozen=True)
 class Parts:
-    """World model, critic, actor, and the decoder that only draws."""
+    """World model, critic, actor, the decoder that only draws, and the states that are remembered."""
 
     model: WorldModel
     critic: Critic
     actor: Actor
     decoder: Decoder
+    landmarks: Landmarks
 
     def named(self) -> dict[str, nn.Module]:
         """Return the parts by the names that prefix their weights on disk."""
-        return {"model": self.model, "critic": self.critic, "actor": self.actor, "decoder": self.decoder}
+        return {
+            "model": self.model,
+            "critic": self.critic,
+            "actor": self.actor,
+            "decoder": self.decoder,
+            "landmarks": self.landmarks,
+        }
 
 
 @dataclass(frozen=True)
@@ -43,13 +51,14 @@ class TrainedModel:
     parts: Parts
 
 
-def new_parts(config: WorldModelConfig, discount: float) -> Parts:
-    """Return untrained parts of the right sizes."""
+def new_parts(config: WorldModelConfig, discount: float, landmarks: int = 0) -> Parts:
+    """Return untrained parts of the right sizes, with room for so many `landmarks`."""
     return Parts(
         model=WorldModel(config),
         critic=Critic(config.latent, config.proprio, discount),
         actor=Actor(config.latent, config.proprio, config.action, config.binary),
         decoder=Decoder(config.height, config.width_px, config.latent),
+        landmarks=Landmarks(landmarks, config.latent, config.proprio),
     )
 
 
@@ -65,7 +74,7 @@ def load_trained(folder: Path) -> TrainedModel:
     """Return the model in `folder`, ready for inference. Raises `CheckpointError` for anything but a whole one."""
     card, tensors = load(folder)
     try:
-        parts = new_parts(card.world_model, card.discount)
+        parts = new_parts(card.world_model, card.discount, card.landmarks)
     except (ValueError, RuntimeError) as error:
         raise CheckpointError(f"the card in {folder} describes no model that can be: {error}") from error
     for prefix, part in parts.named().items():
@@ -86,4 +95,5 @@ def quick_copy(parts: Parts, dtype: torch.dtype) -> Parts:
     normaliser and decoder stay as they are."""
     model = copy.deepcopy(parts.model)
     model.predictor.to(dtype)
-    return Parts(model, copy.deepcopy(parts.critic).to(dtype), copy.deepcopy(parts.actor).to(dtype), parts.decoder)
+    critic, actor = copy.deepcopy(parts.critic).to(dtype), copy.deepcopy(parts.actor).to(dtype)
+    return Parts(model, critic, actor, parts.decoder, parts.landmarks)

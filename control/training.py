@@ -20,8 +20,8 @@ CRITIC, ACTOR = 11, 12
 
 class HeadTraining(msgspec.Struct, frozen=True):
     """Settings of critic and actor: `steps` of `batch` each, `noise` added to latents, hindsight goals up to `reach`
-    blocks later, the critic's `discount` and `expectile`, and the `temperature` of the actor's advantage weights (0:
-    plain behaviour cloning)."""
+    blocks later, the critic's `discount` and `expectile`, the `temperature` of the actor's advantage weights (0:
+    plain behaviour cloning), and how many states are kept as `landmarks` for the agent's own sub-goals."""
 
     steps: int = 12000
     batch: int = 256
@@ -31,6 +31,7 @@ class HeadTraining(msgspec.Struct, frozen=True):
     discount: float = 0.97
     expectile: float = 0.9
     temperature: float = 1.0
+    landmarks: int = 512
 
 
 def train_critic(

@@ -64,7 +64,7 @@ class Provenance(msgspec.Struct, frozen=True, omit_defaults=True):
 class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The JSON beside the weights. `block_change` is by how much one block changes the latents at most, nine times
     in ten, in held-out play (mean squared difference); a goal nearer than that counts as reached. `discount` is the
-    critic's."""
+    critic's, `landmarks` the number of states that are remembered."""
 
     schema: int
     recipe: RecordingRecipe
@@ -73,6 +73,7 @@ class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     block_change: float
     provenance: Provenance
     gates: tuple[Gate, ...]
+    landmarks: int = 0
     weights_sha256: str = ""
     card_sha256: str = ""
 

@@ -55,6 +55,10 @@ class FrameCache:
         """Number of frames N."""
         return len(self.states)
 
+    def frames_of(self, episodes: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the numbers of all frames of `episodes`."""
+        return np.concatenate([np.arange(self.starts[e], self.starts[e] + self.lengths[e]) for e in episodes])
+
     def split(self, held_out_share: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return episode numbers for training and, the last `held_out_share` of them, for validation."""
         episodes = np.arange(len(self.starts))

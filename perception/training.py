@@ -72,10 +72,7 @@ def train_world_model(
     dtype: torch.dtype,
 ) -> History:
     """Train encoder and predictor on clips of the given episodes; `batch` is shared out over the workers."""
-    frames = np.concatenate(
-        [np.arange(s, s + n) for s, n in zip(cache.starts[episodes], cache.lengths[episodes], strict=True)]
-    )
-    model.normaliser.fit(cache.states[frames])
+    model.normaliser.fit(cache.states[cache.frames_of(episodes)])
     sampler = ClipSampler(cache, episodes, settings.clip)
     latent = model.config.latent
 

@@ -82,7 +82,7 @@ class RealTime:
                 scene = self._scenes.near(step.begins_ns, JUDGE_PATIENCE_S)
                 takes.append(Take(step, _distance(goal, kinematics, scene)))
 
-            outcome = session.pursue(goal.picture, goal.budget, judge)
+            outcome = session.pursue([goal.picture], goal.budget, judge)
             final = _distance(goal, kinematics, self._scenes.latest(JUDGE_PATIENCE_S))
         return RealEpisode(_record(goal, takes, outcome, final), tuple(takes), outcome)
 

@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+import dataclasses
+
 import msgspec
 import numpy as np
 import pytest
 import torch
 
 from control.agent import METHODS, Agent, Decision, Method
+from control.course import Leg
+from control.landmarks import Landmarks
 from control.trained import TrainedModel
-from robot.errors import GoalError
+from robot.errors import CheckpointError, GoalError
 from tests.tiny import CONFIG, picture, trained
 
 STATE = np.zeros(CONFIG.proprio)
@@ -132,3 +136,63 @@ def test_it_draws_what_it_imagines() -> None:
     assert imagined is not None
     drawn = agent.draw(imagined)
     assert drawn.shape == (32, 32, 3) and drawn.dtype == np.uint8
+
+
+def test_of_several_goals_each_counts_until_it_was_seen_and_the_last_ends_it() -> None:
+    agent = Agent(with_reach(1e-6), "hold")
+    agent.set_goals([picture(2), picture(3), picture(1)])
+    seen = [9, 2, 9, 3, 2, 1, 1, 1]
+    made = [agent.decide(picture(index), STATE, STILL) for index in seen]
+    assert [decision.ahead for decision in made] == [2, 1, 1, 0, 0, 0, 0, 0]
+    assert [decision.reached for decision in made] == [False] * 7 + [True]
+    assert agent.legs == (Leg(2, True), Leg(2, True))
+    # As soon as one is behind, the distance is that to the next.
+    alone = Agent(with_reach(1e-6), "hold")
+    alone.set_goal(picture(3))
+    assert made[1].distance == alone.decide(picture(2), STATE, STILL).distance
+
+
+def test_goals_that_are_none_or_of_another_size_are_refused() -> None:
+    agent = Agent(trained(), "hold")
+    with pytest.raises(GoalError, match="at least one"):
+        agent.set_goals([])
+    with pytest.raises(GoalError, match="this model sees"):
+        agent.set_goals([picture(1), np.zeros((16, 16, 3), np.uint8)])
+
+
+def remembering(places: list[int]) -> TrainedModel:
+    """A model that remembers what some pictures look like, and takes every edge for half of what it dares to."""
+    made = with_reach(1e-6)
+    latents = made.parts.model.encode(torch.from_numpy(np.stack([picture(place) for place in places])))
+    marks = Landmarks(len(places), CONFIG.latent, CONFIG.proprio)
+    marks.choose(latents.detach(), torch.zeros(len(places), CONFIG.proprio), 0)
+    return TrainedModel(made.card, dataclasses.replace(made.parts, landmarks=marks))
+
+
+def test_its_own_sub_goals_are_states_that_it_remembers(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = remembering([5, 6])
+    code = {place: model.parts.model.encode(torch.from_numpy(picture(place)[None]))[0] for place in (1, 2, 5, 6)}
+
+    def far(latent: torch.Tensor, proprio: torch.Tensor, goal: torch.Tensor) -> torch.Tensor:
+        """From 2 to 5 to 1 it is near; everywhere else it is far."""
+        near = [(2, 5), (5, 1)]
+        return torch.tensor(
+            [
+                5.0 if any(torch.allclose(a, code[s]) and torch.allclose(b, code[e]) for s, e in near) else 100.0
+                for a, b in zip(latent, goal, strict=True)
+            ]
+        )
+
+    monkeypatch.setattr(model.parts.critic, "distance", far)
+    agent = Agent(model, "hold", subgoals="auto")
+    agent.set_goal(picture(1))
+    assert [agent.decide(picture(seen), STATE, STILL).ahead for seen in (2, 5, 9)] == [1, 0, 0]
+    assert agent.legs == (Leg(2, True),)
+    direct = Agent(model, "hold")
+    direct.set_goal(picture(1))
+    assert direct.decide(picture(2), STATE, STILL).ahead == 0
+
+
+def test_a_model_that_remembers_nothing_cannot_find_sub_goals() -> None:
+    with pytest.raises(CheckpointError, match="remembers no states"):
+        Agent(trained(), subgoals="auto")

@@ -76,6 +76,16 @@ def test_a_goal_that_is_reached_is_status_0(here: Stage, tmp_path: Path) -> None
         assert steady(client).mode == "holding"
 
 
+def test_of_several_goals_each_is_told(here: Stage, tmp_path: Path) -> None:
+    words = here.words(tmp_path)
+    at = words.index("--goal") + 1
+    words.insert(at, words[at])
+    checkpoint(tmp_path / "model", card(AT_ONCE))
+    result = worldarm(*words)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "\nsub-goal 1: reached after 1 blocks\nreached: the world looks like the goal" in result.stdout
+
+
 def test_ctrl_c_leaves_the_arm_holding(here: Stage, tmp_path: Path) -> None:
     with running(*here.words(tmp_path, *RANDOM)) as agent, states(here.driver.state) as following:
         in_motion(agent)

@@ -76,7 +76,7 @@ def test_comes_from_home_over_what_lies_there_and_leaves_the_cube_alone(here: St
     with SceneClient(here.driver.state) as scenes, Watch(here.driver.state) as watch:
         before = scenes.latest(10.0).objects[0].position
         with session(here, tmp_path, "hold") as goes:
-            goes.pursue(GOAL, 2)
+            goes.pursue([GOAL], 2)
         after = scenes.latest(10.0, after_ns=time.monotonic_ns()).objects[0].position
     np.testing.assert_allclose(before, after, atol=1e-3)
     path = np.array([tool(state) for state in watch.seen[::10]])
@@ -91,7 +91,7 @@ def test_comes_from_home_over_what_lies_there_and_leaves_the_cube_alone(here: St
 def test_block_after_block_at_the_rate_of_the_blocks(here: Stage, tmp_path: Path) -> None:
     steps: list[Step] = []
     with Watch(here.driver.state) as watch, session(here, tmp_path) as goes:
-        outcome = goes.pursue(GOAL, 16, steps.append)
+        outcome = goes.pursue([GOAL], 16, steps.append)
     assert not outcome.reached and "16 blocks are over" in outcome.reason
     assert outcome.decisions == len(steps) == len(outcome.decision_ms)
     assert [step.status for step in steps].count("last") == 1
@@ -111,7 +111,7 @@ def test_block_after_block_at_the_rate_of_the_blocks(here: Stage, tmp_path: Path
 def test_the_arm_ends_where_the_sent_actions_lead(here: Stage, tmp_path: Path) -> None:
     steps: list[Step] = []
     with session(here, tmp_path) as goes:
-        goes.pursue(GOAL, 10, steps.append)
+        goes.pursue([GOAL], 10, steps.append)
     target = PLANAR_PUSH.start(np.clip(steps[0].state[4:], LOWER, UPPER))
     for step in steps:
         if step.status in ("sent", "late"):
@@ -123,7 +123,7 @@ def test_the_arm_ends_where_the_sent_actions_lead(here: Stage, tmp_path: Path) -
 def test_the_arm_is_halfway_at_half_of_each_block(here: Stage, tmp_path: Path) -> None:
     steps: list[Step] = []
     with Watch(here.driver.state) as watch, session(here, tmp_path) as goes:
-        goes.pursue(GOAL, 16, steps.append)
+        goes.pursue([GOAL], 16, steps.append)
     times = np.array([state.time_ns for state in watch.seen])
     target = PLANAR_PUSH.start(np.clip(steps[0].state[4:], LOWER, UPPER))
     misses = []
@@ -150,7 +150,7 @@ def test_a_camera_that_falls_silent_ends_it_in_a_few_blocks(here: Stage, tmp_pat
     try:
         with Watch(here.driver.state) as watch, session(here, tmp_path) as goes:
             with pytest.raises(CameraError, match="stopped sending"):
-                goes.pursue(GOAL, 40, stop)
+                goes.pursue([GOAL], 40, stop)
             assert time.monotonic() - silent[0] < 3 * BLOCK_S + 0.3  # the share of a busy machine
             assert_held(here)
     finally:
@@ -174,7 +174,7 @@ def test_decisions_that_take_longer_than_a_block_move_the_arm_from_rest_to_rest(
         Client(here.driver.command, 5.0) as client,
         FrameSubscriber(here.frames) as frames,
     ):
-        outcome = Session(agent, client, frames).pursue(GOAL, 16, steps.append)
+        outcome = Session(agent, client, frames).pursue([GOAL], 16, steps.append)
     assert outcome.missed >= 2 and outcome.late >= 2
     assert "came too late" in outcome.reason
     # A decision for which the arm has waited is carried out; one that the arm ran away from is not.
@@ -187,7 +187,7 @@ def test_decisions_that_take_longer_than_a_block_move_the_arm_from_rest_to_rest(
 
 def test_a_goal_that_is_reached_ends_it_with_the_arm_at_rest(here: Stage, tmp_path: Path) -> None:
     with session(here, tmp_path, made=card(AT_ONCE)) as goes:
-        outcome = goes.pursue(GOAL)
+        outcome = goes.pursue([GOAL])
     assert outcome.reached and outcome.decisions == 3  # twice is not believed
     assert outcome.first.shape == outcome.last.shape == (64, 64, 3)
     assert_held(here)
@@ -195,7 +195,7 @@ def test_a_goal_that_is_reached_ends_it_with_the_arm_at_rest(here: Stage, tmp_pa
 
 def test_one_session_takes_one_goal_after_another(here: Stage, tmp_path: Path) -> None:
     with session(here, tmp_path) as goes:
-        assert [goes.pursue(GOAL, 3).decisions for _ in range(2)] == [3, 3]
+        assert [goes.pursue([GOAL], 3).decisions for _ in range(2)] == [3, 3]
 
 
 def test_publishes_every_decision_with_pictures(here: Stage, tmp_path: Path) -> None:
@@ -207,7 +207,7 @@ def test_publishes_every_decision_with_pictures(here: Stage, tmp_path: Path) -> 
         ThoughtPublisher("tcp://127.0.0.1:*") as publisher,
         Subscription(publisher.endpoint, TOPIC, Thought, keep=100) as thoughts,
     ):
-        Session(agent, client, frames, publisher).pursue(GOAL, 5, steps.append)
+        Session(agent, client, frames, publisher).pursue([GOAL], 5, steps.append)
         thoughts.wait(5.0)
         heard = {thought.decision: thought for thought in thoughts.history}
     assert steps[-1].block in heard
@@ -229,7 +229,7 @@ def test_a_stop_by_anyone_ends_it_with_the_driver_s_reason(here: Stage, tmp_path
 
     try:
         with session(here, tmp_path) as goes, pytest.raises(Refused, match="a hand came near"):
-            goes.pursue(GOAL, 40, stop)
+            goes.pursue([GOAL], 40, stop)
     finally:
         with here.driver.client() as other:
             other.reset()
@@ -237,7 +237,7 @@ def test_a_stop_by_anyone_ends_it_with_the_driver_s_reason(here: Stage, tmp_path
 
 def test_an_agent_that_was_paused_for_too_long_does_not_go_on(here: Stage, tmp_path: Path) -> None:
     with session(here, tmp_path) as goes, pytest.raises(ConnectionLost, match="nothing came from the agent for 2 s"):
-        goes.pursue(GOAL, 40, lambda step: time.sleep(2.5 if step.block > 2 else 0.0))
+        goes.pursue([GOAL], 40, lambda step: time.sleep(2.5 if step.block > 2 else 0.0))
     assert_held(here)
 
 
@@ -245,7 +245,7 @@ def test_waits_for_no_one_who_has_the_lease(here: Stage, tmp_path: Path) -> None
     with here.driver.client() as other, session(here, tmp_path) as goes:
         other.acquire("teleop", 5.0)
         with pytest.raises(Refused, match="teleop has the lease"):
-            goes.pursue(GOAL, 3)
+            goes.pursue([GOAL], 3)
 
 
 @pytest.mark.parametrize(
@@ -272,7 +272,7 @@ def test_a_goal_of_another_size_moves_nothing(here: Stage, tmp_path: Path) -> No
     with here.driver.client() as client, session(here, tmp_path) as goes:
         before = now(client)
         with pytest.raises(GoalError, match="this model sees"):
-            goes.pursue(np.zeros((48, 64, 3), np.uint8))
+            goes.pursue([np.zeros((48, 64, 3), np.uint8)])
         assert now(client).governed == before.governed and now(client).mode == before.mode
 
 
@@ -281,7 +281,7 @@ def test_bounds_out_of_reach_are_said_and_nothing_moves(here: Stage, tmp_path: P
     with here.driver.client() as client, session(here, tmp_path, made=changed(card(), action=far)) as goes:
         before = now(client)
         with pytest.raises(UnreachableError, match="in straight lines to where its actions begin"):
-            goes.pursue(GOAL)
+            goes.pursue([GOAL])
         # Whoever takes the lease takes the arm over where it is measured: that is not a motion.
         np.testing.assert_allclose(now(client).governed, before.governed, atol=1e-4)
     assert_held(here)

@@ -1,0 +1,68 @@
+"""A way of several goals, one after another: which one counts now, and what came of those before it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from control.arrival import Arrival, difference
+
+
+@dataclass(frozen=True)
+class Leg:
+    """What came of one sub-goal: how many `blocks` went into it, and whether it was `reached` or given up."""
+
+    blocks: int
+    reached: bool
+
+
+class Course:
+    """Sub-goals (D,) and, last, the goal.
+
+    A sub-goal is behind the agent as soon as one picture looks like it, by the same measure as a goal that is reached,
+    and it never counts again, however the world looks then. One that is not reached in `patience` blocks is given up
+    for the next. The goal itself is never given up, and must be reached to stay.
+    """
+
+    def __init__(self, goals: Sequence[Tensor], one_block: float, patience: int) -> None:
+        """Raise `ValueError` when there is no goal."""
+        if not goals:
+            raise ValueError("a course needs a goal at its end")
+        self.goals = tuple(goals)
+        self._one_block = one_block
+        self._patience = patience
+        self._arrival = Arrival(one_block)
+        self._spent = 0
+        self._legs: list[Leg] = []
+
+    @property
+    def goal(self) -> Tensor:
+        """What to go for now, (D,)."""
+        return self.goals[len(self._legs)]
+
+    @property
+    def legs(self) -> tuple[Leg, ...]:
+        """What came of the sub-goals that are behind."""
+        return tuple(self._legs)
+
+    @property
+    def ahead(self) -> int:
+        """How many sub-goals there still are before the goal."""
+        return len(self.goals) - 1 - len(self._legs)
+
+    def see(self, latent: Tensor) -> bool:
+        """Take in the latent (D,) of the newest picture; return whether the last goal is reached.
+
+        When it looks like the sub-goal, `goal` is the next one; when it looks like that too, the one after, and so on.
+        """
+        if self.ahead:
+            self._spent += 1
+        while self.ahead:
+            reached = float(difference(latent, self.goal)) <= self._one_block
+            if not reached and self._spent < self._patience:
+                return False
+            self._legs.append(Leg(self._spent, reached))
+            self._spent = 0
+        return self._arrival.see(float(difference(latent, self.goal)))
