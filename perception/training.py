@@ -16,24 +16,26 @@ from perception.decoder import Decoder, DecoderLoss
 from perception.distributed import Workers
 from perception.frame_cache import FrameCache
 from perception.jepa_loss import JepaLoss, JepaWeights, PredictorLoss
+from perception.looks import Looks, vary
 from perception.trainer import History, Schedule, train
 from perception.world_model import WorldModel
 
 Precision = Literal["auto", "bf16", "float32"]
 
 # What a step's random generator is for; drawn apart so that one part's settings never change another's data.
-CLIPS, PROJECTIONS, DECODER, PREDICTOR = 1, 2, 3, 4
+CLIPS, PROJECTIONS, DECODER, PREDICTOR, LOOKS = 1, 2, 3, 4, 5
 ENCODE_BATCH = 1024
 
 
 class WorldModelTraining(msgspec.Struct, frozen=True):
-    """Settings of the world model's training: `steps` of `batch` clips of `clip` frames."""
+    """Settings of the world model's training: `steps` of `batch` clips of `clip` frames, which may vary in `looks`."""
 
     steps: int = 4000
     batch: int = 64
     clip: int = 6
     learning_rate: float = 1.5e-3
     weights: JepaWeights = JepaWeights()
+    looks: Looks = Looks()
 
 
 class PredictorTraining(msgspec.Struct, frozen=True):
@@ -81,8 +83,10 @@ def train_world_model(
         directions = generator(seed, step, PROJECTIONS).standard_normal(
             (latent, settings.weights.projections), dtype=np.float32
         )
+        images = torch.from_numpy(cache.images[clips])
+        looks_rng = torch.Generator().manual_seed(int(generator(seed, step, LOOKS, workers.rank).integers(2**62)))
         return {
-            "images": torch.from_numpy(cache.images[clips]),
+            "images": vary(images.flatten(0, 1), settings.looks, looks_rng).unflatten(0, images.shape[:2]),
             "states": torch.from_numpy(cache.states[clips]),
             "actions": torch.from_numpy(cache.actions[clips[:, :-1]]),
             "projections": torch.from_numpy(directions),

@@ -1,0 +1,112 @@
+"""Changes how pictures look without changing what is in them: colours, light, texture, camera pose, clutter.
+
+Drawn anew for every picture of a clip, so that nothing of a look can be predicted from the picture before it, and the
+encoder has no use for it.
+"""
+
+from __future__ import annotations
+
+import math
+
+import msgspec
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+# Yellow, magenta, cyan, orange, violet, near black and near white: like nothing that is grasped.
+_CLUTTER = torch.tensor(
+    [
+        [220.0, 200.0, 40.0],
+        [190.0, 60.0, 170.0],
+        [60.0, 190.0, 200.0],
+        [225.0, 130.0, 30.0],
+        [110.0, 60.0, 190.0],
+        [40.0, 40.0, 40.0],
+        [230.0, 230.0, 225.0],
+    ]
+)
+_PATCHES = 8
+_MOST_CLUTTER = 3
+
+
+class Looks(msgspec.Struct, frozen=True):
+    """How far looks vary: the `share` of pictures that are changed at all; `colour`, the gain of each channel; `light`,
+    brightness, contrast and its slope across the picture; `texture`, in grey levels of 255; the camera's `shift` as a
+    share of the picture's width, `turn` in degrees and `zoom`; `clutter`, how likely each of three things more is."""
+
+    share: float = 0.0
+    colour: float = 0.15
+    light: float = 0.3
+    texture: float = 12.0
+    shift: float = 0.05
+    turn: float = 3.0
+    zoom: float = 0.05
+    clutter: float = 0.25
+
+
+def vary(pictures: Tensor, looks: Looks, rng: torch.Generator) -> Tensor:
+    """Return `pictures` (B, H, W, 3) uint8 RGB, some of them looking otherwise."""
+    if looks.share <= 0.0:
+        return pictures
+    chosen = torch.rand(len(pictures), generator=rng) < looks.share
+    count = int(chosen.sum())
+    if count == 0:
+        return pictures
+    pixels = pictures[chosen].permute(0, 3, 1, 2).float()
+    pixels = _clutter(pixels, looks, rng)
+    pixels = _camera(pixels, looks, rng)
+    pixels = _light(pixels, looks, rng)
+    varied = pictures.clone()
+    varied[chosen] = pixels.clamp(0.0, 255.0).round().to(torch.uint8).permute(0, 2, 3, 1)
+    return varied
+
+
+def _spread(count: int, amount: float, rng: torch.Generator, *shape: int) -> Tensor:
+    """Return numbers between −amount and amount, (count, *shape)."""
+    return (2.0 * torch.rand((count, *shape), generator=rng) - 1.0) * amount
+
+
+def _camera(pixels: Tensor, looks: Looks, rng: torch.Generator) -> Tensor:
+    """Move, turn and zoom each picture (B, 3, H, W); what comes into view at the edges continues them."""
+    count = len(pixels)
+    angle = _spread(count, math.radians(looks.turn), rng)
+    scale = 1.0 + _spread(count, looks.zoom, rng)
+    moved = _spread(count, 2.0 * looks.shift, rng, 2)
+    cosine, sine = torch.cos(angle) * scale, torch.sin(angle) * scale
+    matrix = torch.stack(
+        [torch.stack([cosine, -sine, moved[:, 0]], -1), torch.stack([sine, cosine, moved[:, 1]], -1)], 1
+    )
+    grid = functional.affine_grid(matrix, list(pixels.shape), align_corners=False)
+    return functional.grid_sample(pixels, grid, padding_mode="border", align_corners=False)
+
+
+def _light(pixels: Tensor, looks: Looks, rng: torch.Generator) -> Tensor:
+    """Change colours, brightness, contrast and texture of each picture (B, 3, H, W)."""
+    count, _, height, width = pixels.shape
+    gain = 1.0 + _spread(count, looks.colour, rng, 3, 1, 1)
+    bright = 1.0 + _spread(count, looks.light, rng, 1, 1, 1)
+    slope = _spread(count, looks.light, rng, 2, 1, 1)
+    down, across = torch.linspace(-0.5, 0.5, height)[:, None], torch.linspace(-0.5, 0.5, width)[None, :]
+    shade = 1.0 + slope[:, :1] * down + slope[:, 1:] * across
+    contrast = 1.0 + _spread(count, looks.light, rng, 1, 1, 1)
+    middle = pixels.mean((1, 2, 3), keepdim=True)
+    rough = torch.randn((count, 1, height // _PATCHES, width // _PATCHES), generator=rng)
+    texture = functional.interpolate(rough, size=(height, width), mode="bilinear", align_corners=False)
+    amount = looks.texture * torch.rand((count, 1, 1, 1), generator=rng)
+    return ((pixels - middle) * contrast + middle) * gain * bright * shade + amount * texture
+
+
+def _clutter(pixels: Tensor, looks: Looks, rng: torch.Generator) -> Tensor:
+    """Put up to three small ellipses and boxes into each picture (B, 3, H, W)."""
+    count, _, height, width = pixels.shape
+    rows, columns = torch.arange(height)[None, :, None], torch.arange(width)[None, None, :]
+    for _ in range(_MOST_CLUTTER):
+        there = torch.rand((count, 1, 1), generator=rng) < looks.clutter
+        centre = torch.rand((count, 2, 1, 1), generator=rng) * torch.tensor([height, width])[None, :, None, None]
+        size = (0.02 + 0.05 * torch.rand((count, 2, 1, 1), generator=rng)) * width
+        v, u = (rows - centre[:, 0]) / size[:, 0], (columns - centre[:, 1]) / size[:, 1]
+        round_one = torch.rand((count, 1, 1), generator=rng) < 0.5
+        inside = torch.where(round_one, u**2 + v**2 < 1.0, torch.maximum(u.abs(), v.abs()) < 0.9)
+        colour = _CLUTTER[torch.randint(len(_CLUTTER), (count,), generator=rng)]
+        pixels = torch.where((inside & there)[:, None], colour[:, :, None, None], pixels)
+    return pixels
