@@ -168,10 +168,10 @@ def load_card(folder: Path) -> Card:
             f"{path} is of schema {schema} and this worldarm reads {SCHEMA}; train anew, or use the version of then"
         )
     try:
-        card = msgspec.json.decode(data, type=Card)
+        card, digest = msgspec.json.decode(data, type=Card), _card_digest(data)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise CheckpointError(f"{path} is not a valid checkpoint card: {error}") from error
-    if card.card_sha256 and card.card_sha256 != _card_digest(data):
+    if card.card_sha256 and card.card_sha256 != digest:
         raise CheckpointError(f"{path} was changed after it was written, by hand or by a bad copy; copy it again")
     return card
 

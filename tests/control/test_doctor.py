@@ -64,7 +64,7 @@ def test_the_critic_is_judged_by_the_order_of_its_distances(sign: float, correla
     cache, made = frames([40] * 6), parts()
     latents = torch.randn((cache.frames, 16), generator=torch.Generator().manual_seed(0))
     latents[:, 0] = torch.arange(cache.frames)
-    made = type(made)(made.model, Counting(16, 7, DISCOUNT), made.actor, made.decoder)
+    made = dataclasses.replace(made, critic=Counting(16, 7, DISCOUNT))
     gates = examine(made, cache, latents, np.arange(4), np.array([4, 5]))
     assert gates[-1].value == pytest.approx(correlation, abs=1e-6)
 
