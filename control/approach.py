@@ -69,9 +69,11 @@ def _way(
     kinematics: Kinematics, convention: ActionConvention, here: Pose, joints: Vector, gripper_width: float
 ) -> list[Waypoint]:
     """Return waypoints, timed from 0, up to a height that clears the objects, over to the bounds' point nearest to
-    the base, where the fewest things lie, and down."""
+    the base, where the fewest things lie, and down to the bounds' top. A gripper that actions move stays as it is: it
+    may hold something."""
     lower, upper = np.asarray(convention.bounds.lower), np.asarray(convention.bounds.upper)
-    entry = np.clip(np.array([0.0, 0.0, lower[2]]), lower, upper)
+    entry = np.clip(np.array([0.0, 0.0, upper[2]]), lower, upper)
+    width = gripper_width if "gripper" in convention.axes else convention.gripper_width
     height = max(float(here.position[2]), float(entry[2]) + CLEARANCE_M)
     stops = [
         Pose(np.array([*here.position[:2], height]), here.rotation),
@@ -83,7 +85,7 @@ def _way(
     for stop in stops:
         way_m = float(np.linalg.norm(stop.position - here.position))
         turn_rad = float(np.linalg.norm(pin.log3(here.rotation.T @ stop.rotation)))
-        grip_m = abs(convention.gripper_width - gripper_width)
+        grip_m = abs(width - gripper_width)
         seconds = max(way_m / SPEED_M_S, turn_rad / TURN_RAD_S, grip_m / GRIPPER_M_S, 4 * _SPACING_S)
         try:
             leg = straight_waypoints(
@@ -94,7 +96,7 @@ def _way(
                 elapsed_ns,
                 seconds,
                 round(seconds / _SPACING_S),
-                convention.gripper_width,
+                width,
             )
         except UnreachableError as error:
             raise UnreachableError(
@@ -102,7 +104,7 @@ def _way(
             ) from error
         waypoints += leg
         elapsed_ns += round(seconds * 1e9)
-        here, joints, gripper_width = stop, np.asarray(leg[-1].positions), convention.gripper_width
+        here, joints, gripper_width = stop, np.asarray(leg[-1].positions), width
     return waypoints
 
 

@@ -113,7 +113,7 @@ def _train(
         claim_run(run, _origins(cache, world_model, predictor, decoder, heads, sizes, seed, machine))
         workers.wait()
     fit, held_out = cache.split(HELD_OUT_SHARE)
-    clip = max(world_model.clip, predictor.clip)
+    clip = max((world_model.clip - 1) * world_model.stride + 1, predictor.clip)
     if cache.lengths[fit].max() < clip:
         raise DatasetError(
             f"the longest episode to learn from in {dataset} has {cache.lengths[fit].max()} frames; "
@@ -201,6 +201,8 @@ def _refuse_senseless(
             raise ConfigurationError(f"--{name}.clip is {length}; an action needs a frame before and after")
     for option, number in (
         ("world-model.weights.projections", world_model.weights.projections),
+        ("world-model.weights.coloured", world_model.weights.coloured),
+        ("world-model.stride", world_model.stride),
         ("heads.reach", heads.reach),
     ):
         if number < 1:

@@ -14,17 +14,17 @@ def generator(seed: int, step: int, purpose: int, rank: int = 0) -> np.random.Ge
 
 
 class ClipSampler:
-    """Draws clips of `length` consecutive frames from whole episodes."""
+    """Draws clips of `length` frames, `stride` apart, from whole episodes."""
 
-    def __init__(self, cache: FrameCache, episodes: NDArray[np.int64], length: int) -> None:
+    def __init__(self, cache: FrameCache, episodes: NDArray[np.int64], length: int, stride: int = 1) -> None:
         starts = []
+        self._frames = np.arange(length) * stride
         for episode in episodes:
             first, count = cache.starts[episode], cache.lengths[episode]
-            starts.append(np.arange(first, first + count - length + 1))
+            starts.append(np.arange(first, first + count - self._frames[-1]))
         self._starts = np.concatenate(starts)
-        self._length = length
 
     def draw(self, count: int, rng: np.random.Generator) -> NDArray[np.int64]:
         """Return frame numbers (count, length)."""
         chosen = self._starts[rng.integers(0, len(self._starts), count)]
-        return chosen[:, None] + np.arange(self._length)
+        return chosen[:, None] + self._frames

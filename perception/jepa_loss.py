@@ -1,4 +1,5 @@
-"""What the world model is trained on: rollout error + SIGReg + inverse dynamics, all on the same clips."""
+"""What the world model is trained on: rollout error + SIGReg + inverse dynamics, and what the latent must tell of
+posture and colours, all on the same clips."""
 
 from __future__ import annotations
 
@@ -7,9 +8,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from perception.colour import ColourDecoder, colours
 from perception.inverse_dynamics import InverseDynamics
 from perception.sigreg import sigreg
 from perception.world_model import WorldModel, unroll
+
+POSTURE_WIDTH = 256
 
 
 class JepaWeights(msgspec.Struct, frozen=True):
@@ -19,11 +23,17 @@ class JepaWeights(msgspec.Struct, frozen=True):
     Without that noise the arm's future is known exactly, and SIGReg can fill the whole latent with ever finer functions
     of where the arm is, which cost nothing to predict: the object is crowded out. Under noise fine functions of the arm
     are what is hard to predict, and an object that stays where it is, is easy.
+
+    `posture` weighs how well the proprioception, and `colour` how well the coarse colours of a picture, are told from
+    its latent (of `coloured` pictures a step); both keep what matters from being crowded out.
     """
 
-    sigreg: float = 8.0
+    sigreg: float = 3.0
     inverse: float = 1.0
     proprio: float = 1.0
+    posture: float = 2.0
+    colour: float = 2.0
+    coloured: int = 128
     projections: int = 256
     action_noise: float = 0.5
     proprio_noise: float = 0.2
@@ -35,14 +45,19 @@ class JepaLoss(nn.Module):
     def __init__(self, model: WorldModel, weights: JepaWeights) -> None:
         super().__init__()
         self.model = model
-        self.inverse = InverseDynamics(model.config.latent, model.config.action)
+        config = model.config
+        self.inverse = InverseDynamics(config.latent, config.action)
+        self.posture = nn.Sequential(
+            nn.Linear(config.latent, POSTURE_WIDTH), nn.GELU(), nn.Linear(POSTURE_WIDTH, config.proprio)
+        )
+        self.colour = ColourDecoder(config.height, config.width_px, config.latent)
         self.weights = weights
 
     def forward(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """Return the named terms and their weighted sum `loss`.
 
-        `batch`: `images` (B, T, H, W, 3) uint8, `states` (B, T, P) SI units, `actions` (B, T − 1, A) in [−1, 1],
-        `projections` (D, M) random directions for SIGReg.
+        `batch`: `images` (B, T, H, W, 3) uint8, `plain`, the same before their looks were varied, `states` (B, T, P)
+        SI units, `actions` (B, T − 1, A) in [−1, 1], `projections` (D, M) random directions for SIGReg.
         """
         images, actions = batch["images"], batch["actions"]
         clips, length = images.shape[:2]
@@ -58,9 +73,29 @@ class JepaLoss(nn.Module):
         guessed = self.inverse(latents[:, :-1].flatten(0, 1), latents[:, 1:].flatten(0, 1))
         inverse = functional.mse_loss(guessed.float(), actions.flatten(0, 1))
         spread = torch.stack([sigreg(latents[:, step], batch["projections"]) for step in range(length)]).mean()
+        posture = functional.mse_loss(self.posture(latents.flatten(0, 1)).float(), proprio.flatten(0, 1))
+        some = torch.randperm(clips * length)[: self.weights.coloured].to(latents.device)
+        shown = self.colour(latents.flatten(0, 1)[some])
+        # Colours as they are and where they are, whatever the light and the camera's pose: what varies is seen through.
+        colour = functional.mse_loss(shown, colours(batch["plain"].flatten(0, 1)[some]))
         weights = self.weights
-        loss = rollout + weights.proprio * felt + weights.inverse * inverse + weights.sigreg * spread
-        return {"loss": loss, "rollout": rollout, "proprio": felt, "inverse": inverse, "sigreg": spread}
+        loss = (
+            rollout
+            + weights.proprio * felt
+            + weights.inverse * inverse
+            + weights.sigreg * spread
+            + weights.posture * posture
+            + weights.colour * colour
+        )
+        return {
+            "loss": loss,
+            "rollout": rollout,
+            "proprio": felt,
+            "inverse": inverse,
+            "sigreg": spread,
+            "posture": posture,
+            "colour": colour,
+        }
 
 
 class PredictorLoss(nn.Module):

@@ -28,11 +28,13 @@ ENCODE_BATCH = 1024
 
 
 class WorldModelTraining(msgspec.Struct, frozen=True):
-    """Settings of the world model's training: `steps` of `batch` clips of `clip` frames, which may vary in `looks`."""
+    """Settings of the world model's training: `steps` of `batch` clips of `clip` frames, `stride` blocks apart, which
+    may vary in `looks`. Over several blocks the arm goes about and things mostly stay: so they are what is learnt."""
 
     steps: int = 4000
     batch: int = 64
-    clip: int = 6
+    clip: int = 3
+    stride: int = 5
     learning_rate: float = 1.5e-3
     weights: JepaWeights = JepaWeights()
     looks: Looks = Looks()
@@ -75,7 +77,8 @@ def train_world_model(
 ) -> History:
     """Train encoder and predictor on clips of the given episodes; `batch` is shared out over the workers."""
     model.normaliser.fit(cache.states[cache.frames_of(episodes)])
-    sampler = ClipSampler(cache, episodes, settings.clip)
+    sampler = ClipSampler(cache, episodes, settings.clip, settings.stride)
+    between = np.arange(settings.stride)
     latent = model.config.latent
 
     def batches(step: int) -> dict[str, Tensor]:
@@ -87,8 +90,10 @@ def train_world_model(
         looks_rng = torch.Generator().manual_seed(int(generator(seed, step, LOOKS, workers.rank).integers(2**62)))
         return {
             "images": vary(images.flatten(0, 1), settings.looks, looks_rng).unflatten(0, images.shape[:2]),
+            "plain": images,
             "states": torch.from_numpy(cache.states[clips]),
-            "actions": torch.from_numpy(cache.actions[clips[:, :-1]]),
+            # Displacements add up, so their mean over the blocks between two frames says where the arm went.
+            "actions": torch.from_numpy(cache.actions[clips[:, :-1, None] + between].mean(2)),
             "projections": torch.from_numpy(directions),
         }
 

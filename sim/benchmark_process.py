@@ -17,7 +17,7 @@ from perception.figures import require_picture
 from robot.errors import ConfigurationError
 from robot.output import require_writable, write_json
 from sim.episode import EpisodeRecord, run_episode
-from sim.goal import Level, Task
+from sim.goal import DRAWN_LEVELS, Level, Subgoals, Task
 from sim.panda import panda_spec
 from sim.playground import playground_of
 from sim.real_time import RealTime
@@ -30,8 +30,19 @@ def benchmark(
     episodes: Annotated[int, tyro.conf.arg(help="held-out goals")] = 100,
     seed: Annotated[int, tyro.conf.arg(help="another seed, other goals")] = 0,
     level: Annotated[
-        Level, tyro.conf.arg(help="clean: the goal shows what the camera will see; no-arm: the arm is not in it")
+        Level,
+        tyro.conf.arg(
+            help="clean: as the data looks; no-arm: the goal shows no arm; shifted: the camera stands elsewhere; lit: "
+            "another lamp; cluttered: among things that no data shows"
+        ),
     ] = "clean",
+    subgoals: Annotated[
+        Subgoals,
+        tyro.conf.arg(
+            help="none: the goal's picture alone; given: also the pictures of what comes before it, where the task has "
+            "them; auto: the agent finds its own"
+        ),
+    ] = "none",
     method: Annotated[tuple[Method, ...], tyro.conf.arg(help="one method or several, each on the same goals")] = (
         "full",
     ),
@@ -52,6 +63,8 @@ def benchmark(
     """
     if episodes < 1:
         raise ConfigurationError(f"--episodes must be at least 1, not {episodes}")
+    if processes and level in DRAWN_LEVELS:
+        raise ConfigurationError(f"the simulated camera's process always looks the same; measure {level} in lock-step")
     require_seed(seed)
     require_picture(plot, "--plot")
     # One thread decides soonest where driver and camera share the cores, and does not depend on how many there are.
@@ -65,13 +78,10 @@ def benchmark(
     trained.card.require(panda_spec().name, playground.camera(known.width, known.height))
     summaries = []
     for name in method:
-        agent = Agent(trained, name, seed)
-        records = (
-            _through_processes(task, level, agent, episodes, seed)
-            if processes
-            else _lockstep(task, level, agent, episodes, seed)
-        )
-        summaries.append(summarise(task, level, name, seed, processes, trained.card.weights_sha256, records))
+        agent = Agent(trained, name, seed, subgoals="auto" if subgoals == "auto" else "none")
+        measure = _through_processes if processes else _lockstep
+        records = measure(task, level, subgoals, agent, episodes, seed)
+        summaries.append(summarise(task, level, subgoals, name, seed, processes, trained.card.weights_sha256, records))
     print(f"{table(summaries)}\n")
     # The numbers first: the picture can be drawn from them again.
     if json is not None:
@@ -81,18 +91,20 @@ def benchmark(
     print(f"plot: {plot}")
 
 
-def _lockstep(task: Task, level: Level, agent: Agent, episodes: int, seed: int) -> list[EpisodeRecord]:
+def _lockstep(
+    task: Task, level: Level, subgoals: Subgoals, agent: Agent, episodes: int, seed: int
+) -> list[EpisodeRecord]:
     """Run the episodes in one process on simulated time."""
     recipe = agent.trained.card.recipe
     playground = playground_of(recipe)
-    world = playground.world(recipe.camera)
+    world = playground.world(recipe.camera, level)
     records: list[EpisodeRecord] = []
     try:
         _warm_up(agent)
         bar = tqdm(range(episodes), desc=f"{task}, {level}, {agent.method}", unit="goal")
         for number in bar:
             goal = make_goal(world, playground, task, seed, number, level=level)
-            records.append(run_episode(world, recipe.action, agent, goal))
+            records.append(run_episode(world, recipe.action, agent, goal, subgoals))
             reached = sum(record.success for record in records)
             bar.set_postfix_str(f"{reached}/{len(records)} reached")
     finally:
@@ -100,11 +112,13 @@ def _lockstep(task: Task, level: Level, agent: Agent, episodes: int, seed: int) 
     return records
 
 
-def _through_processes(task: Task, level: Level, agent: Agent, episodes: int, seed: int) -> list[EpisodeRecord]:
+def _through_processes(
+    task: Task, level: Level, subgoals: Subgoals, agent: Agent, episodes: int, seed: int
+) -> list[EpisodeRecord]:
     """Run the episodes in real time through the real processes; the goals are made beforehand."""
     recipe = agent.trained.card.recipe
     playground = playground_of(recipe)
-    world = playground.world(recipe.camera)
+    world = playground.world(recipe.camera, level)
     try:
         goals = make_goals(world, playground, task, seed, episodes, level)
     finally:
@@ -114,7 +128,7 @@ def _through_processes(task: Task, level: Level, agent: Agent, episodes: int, se
     with stage:
         bar = tqdm(goals, desc=f"{task}, {level}, {agent.method}, real time", unit="goal")
         for goal in bar:
-            records.append(stage.run(goal).record)
+            records.append(stage.run(goal, subgoals).record)
             bar.set_postfix_str(f"{sum(record.success for record in records)}/{len(records)} reached")
     for line in stage.timing():
         print(line)

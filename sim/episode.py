@@ -9,7 +9,7 @@ import msgspec
 from control.agent import Agent
 from robot.action import ActionConvention
 from sim.block_runner import BlockRunner
-from sim.goal import Goal
+from sim.goal import Goal, Subgoals
 from sim.lockstep import LockStep
 
 
@@ -31,11 +31,14 @@ class EpisodeRecord(msgspec.Struct, frozen=True):
     late: int = 0
 
 
-def run_episode(world: LockStep, convention: ActionConvention, agent: Agent, goal: Goal) -> EpisodeRecord:
+def run_episode(
+    world: LockStep, convention: ActionConvention, agent: Agent, goal: Goal, subgoals: Subgoals = "none"
+) -> EpisodeRecord:
     """Let `agent` go for `goal` from its start, until it says done or the budget is spent."""
     runner = BlockRunner(world, convention)
+    world.appear(goal.appearance)
     runner.reset(goal.start.tool, goal.start.objects)
-    agent.set_goal(goal.picture)
+    agent.set_goals(goal.shown(subgoals))
     times: list[float] = []
     distances: list[float] = []
     declared = False

@@ -11,14 +11,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from robot.arm import ObjectPose, Vector
+from sim.appearance import Appearance
 from sim.hand import Start
 
 Task = Literal["reach", "push", "grasp-lift", "pick-place", "stack-two"]
 TASKS: tuple[Task, ...] = get_args(Task)
 
-Level = Literal["clean", "no-arm"]
+Level = Literal["clean", "no-arm", "shifted", "lit", "cluttered"]
 LEVELS: tuple[Level, ...] = get_args(Level)
-"""How a goal is shown: as the world will look, or before the arm came into the picture."""
+"""How a goal is shown. clean: as the data looks; no-arm: without the arm in the picture; shifted: from a camera that
+stands elsewhere, up to 2 cm along each axis and 3° about any; lit: under another lamp; cluttered: among things that no
+data shows."""
+
+Subgoals = Literal["none", "given", "auto"]
+"""What an agent has beside the goal's picture: nothing; those of what comes before it; or what it finds by itself."""
+
+DRAWN_LEVELS: tuple[Level, ...] = ("shifted", "lit")
+"""Levels at which the camera stands elsewhere, or the light does."""
 
 TOLERANCE_M: Mapping[Task, float] = MappingProxyType(
     {"reach": 0.02, "push": 0.03, "grasp-lift": 0.05, "pick-place": 0.03, "stack-two": 0.03}
@@ -30,7 +39,8 @@ HEIGHT_WEIGHT = 3.0
 @dataclass(frozen=True)
 class Goal:
     """Where things start, the pictures of how they should be, one after another, the last of which is the goal; and,
-    for the judge alone, the goal's tool position (3,) m and object poses, in the scene's order."""
+    for the judge alone, the goal's tool position (3,) m and object poses, in the scene's order. `appearance` is how the
+    world looks all the while."""
 
     task: Task
     number: int
@@ -39,6 +49,11 @@ class Goal:
     tool: Vector
     objects: tuple[ObjectPose, ...]
     budget: int
+    appearance: Appearance
+
+    def shown(self, subgoals: Subgoals) -> tuple[NDArray[np.uint8], ...]:
+        """Return the pictures that the agent is shown: all of them when they are `given`, and else the last."""
+        return self.pictures if subgoals == "given" else self.pictures[-1:]
 
     @property
     def picture(self) -> NDArray[np.uint8]:

@@ -26,8 +26,8 @@ def shown_share(world: LockStep, name: str) -> float:
 def _object_pixels(world: LockStep, item: ObjectPose) -> int:
     """Count the pixels that change when the object is taken away."""
     world.scene.place([item])
-    present = world.scene.render(world.camera)
+    present = world.picture()
     world.scene.place([ObjectPose(item.name, FAR_BELOW, item.orientation)])
-    absent = world.scene.render(world.camera)
+    absent = world.picture()
     world.scene.place([item])
     return int((present != absent).any(-1).sum())

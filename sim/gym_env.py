@@ -98,7 +98,7 @@ class TaskEnv(gymnasium.Env[Seen, NDArray[np.float32]]):
 
     def render(self) -> NDArray[np.uint8] | None:
         """Return what the camera sees, (size, size, 3) uint8 RGB; None without a render mode."""
-        return None if self.render_mode is None else self._world.scene.render(self._world.camera)
+        return None if self.render_mode is None else self._world.picture()
 
     def close(self) -> None:
         """Free the simulated world."""

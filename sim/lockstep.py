@@ -19,6 +19,7 @@ from robot.kinematics import Kinematics
 from robot.messages import Waypoint
 from robot.proprio import STATE_NAMES, Proprioception
 from robot.servo import Servo, SetPoint
+from sim.appearance import Appearance
 from sim.arm import SimulatedArm
 from sim.scene import Scene
 
@@ -39,7 +40,8 @@ class Observation:
 class LockStep:
     """The simulated arm on a simulated clock that only `run_until` moves.
 
-    `state_names` says what the arm feels.
+    `state_names` says what the arm feels. `camera` is where the camera should stand; where it stands is part of the
+    `appearance`.
     """
 
     def __init__(
@@ -49,6 +51,7 @@ class LockStep:
         self._state_names = state_names
         self._proprioception: Proprioception | None = None
         self.scene = scene if scene is not None else Scene()
+        self._camera_now = camera
         self.time_ns = 0
         self.arm = SimulatedArm(self.scene, clock=lambda: self.time_ns)
         self.arm.start()
@@ -58,6 +61,19 @@ class LockStep:
         self._period_ns = round(1e9 / self.spec.rate_hz)
         self._next_tick_ns = 0
         self._setpoint: SetPoint | None = None
+
+    @property
+    def appearance(self) -> Appearance:
+        """How the world looks now."""
+        return Appearance(self._camera_now, self.scene.light)
+
+    def appear(self, appearance: Appearance) -> None:
+        """Look so from now on, also after a reset."""
+        self._camera_now, self.scene.light = appearance.camera, appearance.light
+
+    def picture(self) -> NDArray[np.uint8]:
+        """Return what the camera sees now, (H, W, 3) uint8 RGB."""
+        return self.scene.render(self._camera_now)
 
     def close(self) -> None:
         """Free the simulated world."""
@@ -96,7 +112,7 @@ class LockStep:
         measured = np.asarray(positions)
         return Observation(
             time_ns=self.time_ns,
-            image=self.scene.render(self.camera),
+            image=self.picture(),
             state=self._proprioception.feel(measured, setpoint.governed, width, setpoint.gripper_width),
             requested=setpoint.requested,
             governed=setpoint.governed,

@@ -19,7 +19,7 @@ from sim.goal import LEVELS, TASKS, Level, Task
 from sim.hand import Hand, Start
 from sim.lockstep import LockStep
 from sim.panda import panda_spec
-from sim.scene import GRASPABLE, RED_CUBE, Scene, SceneObject
+from sim.scene import DISTRACTORS, GRASPABLE, RED_CUBE, Scene, SceneObject
 from sim.view import front_camera, tabletop_camera
 
 PlaygroundName = Literal["push", "tabletop"]
@@ -48,9 +48,10 @@ class Playground:
         """Return how play with square pictures of `size` pixels is recorded."""
         return RecordingRecipe(panda_spec().name, self.camera(size, size), self.convention, self.state_names)
 
-    def world(self, camera: CameraSpec) -> LockStep:
-        """Return a world of this kind on simulated time, seen by `camera`."""
-        return LockStep(camera, Scene(self.objects), self.state_names)
+    def world(self, camera: CameraSpec, level: Level = "clean") -> LockStep:
+        """Return a world of this kind on simulated time, seen by `camera`; it has what goals of `level` show."""
+        objects = (*self.objects, *DISTRACTORS) if level == "cluttered" else self.objects
+        return LockStep(camera, Scene(objects), self.state_names)
 
 
 PUSH = Playground(

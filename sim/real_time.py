@@ -16,7 +16,7 @@ from robot.kinematics import Kinematics
 from robot.messages import SceneState
 from robot.scene_client import SceneClient
 from sim.episode import EpisodeRecord, judged
-from sim.goal import Goal
+from sim.goal import Goal, Subgoals
 from sim.processes import Addresses, SimulatedProcesses
 from sim.stage import set_stage
 
@@ -70,7 +70,7 @@ class RealTime:
         """Return what driver and camera said of their timing, once they have ended."""
         return self._processes.timing()
 
-    def run(self, goal: Goal) -> RealEpisode:
+    def run(self, goal: Goal, subgoals: Subgoals = "none") -> RealEpisode:
         """Bring the world to the goal's start, let the agent go for it, and judge."""
         set_stage(self.addresses.command, self._recipe.action, goal.start)
         takes: list[Take] = []
@@ -82,7 +82,7 @@ class RealTime:
                 scene = self._scenes.near(step.begins_ns, JUDGE_PATIENCE_S)
                 takes.append(Take(step, _distance(goal, kinematics, scene)))
 
-            outcome = session.pursue([goal.picture], goal.budget, judge)
+            outcome = session.pursue(goal.shown(subgoals), goal.budget, judge)
             final = _distance(goal, kinematics, self._scenes.latest(JUDGE_PATIENCE_S))
         return RealEpisode(_record(goal, takes, outcome, final), tuple(takes), outcome)
 

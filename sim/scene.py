@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from robot.arm import ObjectPose, Vector
 from robot.camera_spec import CameraSpec
 from robot.errors import ConfigurationError
+from sim.appearance import Light
 from sim.panda import ARM_JOINTS, FINGER_JOINTS, MAX_GRIPPER_WIDTH, TOOL_LINK, URDF_PATH, panda_spec
 from sim.view import look_matrices
 
@@ -53,12 +54,21 @@ RED_CUBE = SceneObject("cube", (0.06, 0.06, 0.06), 0.15, 0.5, (0.85, 0.10, 0.10)
 """What is pushed about: too wide to be grasped."""
 GRASPABLE = (
     SceneObject("red_cube", (0.044, 0.044, 0.044), 0.10, 0.5, (0.85, 0.10, 0.10)),
-    SceneObject("green_cylinder", (0.044, 0.044, 0.055), 0.08, 0.5, (0.10, 0.60, 0.15), "cylinder"),
+    SceneObject("yellow_cylinder", (0.044, 0.044, 0.055), 0.08, 0.5, (0.90, 0.72, 0.08), "cylinder"),
     SceneObject("blue_box", (0.072, 0.044, 0.026), 0.08, 0.5, (0.12, 0.25, 0.85)),
 )
 
 
-EVERYTHING = (RED_CUBE, *GRASPABLE)
+DISTRACTORS = (
+    SceneObject("magenta_block", (0.03, 0.05, 0.05), 0.10, 0.5, (0.75, 0.20, 0.65)),
+    SceneObject("cyan_can", (0.035, 0.035, 0.07), 0.10, 0.5, (0.20, 0.75, 0.80), "cylinder"),
+    SceneObject("orange_tile", (0.06, 0.06, 0.015), 0.10, 0.5, (0.90, 0.45, 0.10)),
+    SceneObject("black_puck", (0.05, 0.05, 0.02), 0.10, 0.5, (0.12, 0.12, 0.12), "cylinder"),
+)
+"""What lies about on a cluttered table and is in no data."""
+
+
+EVERYTHING = (RED_CUBE, *GRASPABLE, *DISTRACTORS)
 """What the simulated arm's own scene holds; at first the cube alone is on the table."""
 
 
@@ -75,7 +85,8 @@ def present(pose: ObjectPose) -> bool:
 class Scene:
     """One PyBullet world. `step()` advances it by one period of the arm's rate; without steps it is a mirror.
 
-    All lengths in metres in the arm's base frame, whose z = 0 is the table's top.
+    All lengths in metres in the arm's base frame, whose z = 0 is the table's top. `light` is what pictures are drawn
+    under.
     """
 
     def __init__(self, objects: Sequence[SceneObject] = (RED_CUBE,)) -> None:
@@ -118,6 +129,7 @@ class Scene:
                 physicsClientId=client,
             )
             self._bodies[thing.name] = body
+        self.light = Light()
         self.set_arm(np.asarray(spec.home), 0.0)
         # One step first, so that the state kept has the objects' contacts with the table in it: contacts that are
         # not in it would survive a rewind.
@@ -216,14 +228,18 @@ class Scene:
     # ------------------------------------------------------------ pictures
 
     def render(self, camera: CameraSpec) -> NDArray[np.uint8]:
-        """Return what `camera` sees, (H, W, 3) uint8 RGB."""
+        """Return what `camera` sees under `light`, (H, W, 3) uint8 RGB."""
         view, projection = look_matrices(camera)
         image = p.getCameraImage(
             camera.width,
             camera.height,
             view,
             projection,
-            lightDirection=(0.6, 0.4, 1.5),
+            lightDirection=self.light.direction,
+            lightColor=self.light.colour,
+            lightAmbientCoeff=self.light.ambient,
+            lightDiffuseCoeff=self.light.diffuse,
+            lightSpecularCoeff=self.light.specular,
             shadow=0,
             renderer=p.ER_TINY_RENDERER,
             flags=p.ER_NO_SEGMENTATION_MASK,

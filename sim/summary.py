@@ -27,6 +27,7 @@ class Summary(msgspec.Struct, frozen=True):
 
     task: str
     level: str
+    subgoals: str
     method: str
     episodes: int
     seed: int
@@ -44,7 +45,14 @@ class Summary(msgspec.Struct, frozen=True):
 
 
 def summarise(
-    task: str, level: str, method: str, seed: int, processes: bool, digest: str, records: Sequence[EpisodeRecord]
+    task: str,
+    level: str,
+    subgoals: str,
+    method: str,
+    seed: int,
+    processes: bool,
+    digest: str,
+    records: Sequence[EpisodeRecord],
 ) -> Summary:
     """Return the summary of at least one episode."""
     count = len(records)
@@ -54,6 +62,7 @@ def summarise(
     return Summary(
         task=task,
         level=level,
+        subgoals=subgoals,
         method=method,
         episodes=count,
         seed=seed,
@@ -80,7 +89,7 @@ def table(summaries: Sequence[Summary]) -> str:
     ]
     for s in summaries:
         rows.append(
-            f"| {s.task} | {s.level} | {s.method}{' (processes)' if s.processes else ''} | {s.episodes} "
+            f"| {s.task} | {s.level} | {s.method}{_how(s)} | {s.episodes} "
             f"| {_share(s.success, s.ci95)} | {_share(s.success_declared, s.ci95_declared)} "
             f"| {100 * s.final_distance_m:.1f} cm | {s.blocks:.1f} "
             f"| {s.decision_ms.p50:.1f} / {s.decision_ms.p99:.1f} ms |"
@@ -128,6 +137,12 @@ def draw_summaries(summaries: Sequence[Summary], path: Path) -> None:
     curves.grid(alpha=0.3)
     curves.legend(fontsize=8)
     save_figure(figure, path)
+
+
+def _how(summary: Summary) -> str:
+    said = [f"sub-goals {summary.subgoals}"] if summary.subgoals != "none" else []
+    said += ["processes"] if summary.processes else []
+    return f" ({', '.join(said)})" if said else ""
 
 
 def _share(share: float, interval: tuple[float, float]) -> str:

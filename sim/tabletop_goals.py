@@ -9,12 +9,12 @@ import numpy as np
 
 from robot.arm import ObjectPose, Vector
 from sim.block_runner import BlockRunner
-from sim.goal import Goal, Task
+from sim.goal import Goal, Level, Task
 from sim.goal_view import shown_share
-from sim.hand import Start
+from sim.hand import Start, standing
 from sim.lockstep import LockStep
 from sim.playground import TABLETOP_PLAY
-from sim.scene import present
+from sim.scene import DISTRACTORS, GRASPABLE, present
 from sim.tabletop_play import SPECS, TABLE_LOWER, TABLE_UPPER, Aim, TabletopHand, free_place, random_start
 
 BUDGET_BLOCKS: Mapping[Task, int] = MappingProxyType(
@@ -29,16 +29,17 @@ DISTURBED_M = 0.01
 GRASP_ERROR_M = 0.002
 CAREFUL = 0.02
 SHOWN_AT_LEAST = 0.5
-FINDING_ROOM = 30
+GRASPABLE_NAMES = frozenset(thing.name for thing in GRASPABLE)
 ALIGNED_M = 0.015
 HIGHER_M = 0.02
 
 
-def tabletop_goal(
-    world: LockStep, task: Task, rng: np.random.Generator, number: int, without_arm: bool = False
-) -> Goal | None:
-    """Return a goal, or None when this try made none. `without_arm`: the hand leaves the picture before it is taken."""
+def tabletop_goal(world: LockStep, task: Task, rng: np.random.Generator, number: int, level: Level) -> Goal | None:
+    """Return a goal as `world` looks now, or None when this try made none. At the level no-arm the hand leaves the
+    picture before it is taken, and at cluttered there are distractors."""
     start = random_start(rng, TABLETOP_PLAY.convention)
+    if level == "cluttered":
+        start = Start(start.tool, (*start.objects, *_clutter(rng, start.objects)))
     maker = _Maker(world, task, rng, start)
     made = {
         "reach": maker.reach,
@@ -49,9 +50,19 @@ def tabletop_goal(
     }[task]()
     if not made:
         return None
-    if without_arm:
+    if level == "no-arm":
         maker.do(maker.hand.leave())
     return maker.goal(number)
+
+
+def _clutter(rng: np.random.Generator, objects: tuple[ObjectPose, ...]) -> list[ObjectPose]:
+    """Return two or three distractors beside `objects`."""
+    names = rng.permutation([thing.name for thing in DISTRACTORS])[: rng.integers(2, 4)]
+    placed: list[ObjectPose] = []
+    for name in names.tolist():
+        place = free_place(rng, [*objects, *placed])
+        placed.append(standing(name, (*place, SPECS[name].rest_height), rng.uniform(-np.pi, np.pi)))
+    return placed
 
 
 class _Maker:
@@ -64,7 +75,8 @@ class _Maker:
         self._runner = BlockRunner(world, convention)
         self._runner.reset(start.tool, start.objects)
         self._pictures: list[np.ndarray] = []
-        self._chosen = str(rng.choice([item.name for item in start.objects]))
+        self._graspable = [item.name for item in start.objects if item.name in GRASPABLE_NAMES]
+        self._chosen = str(rng.choice(self._graspable))
 
     def do(self, skill: Iterator[Aim]) -> None:
         """Let the hand do one thing, and everything come to rest."""
@@ -110,7 +122,7 @@ class _Maker:
 
     def stack(self) -> bool:
         """One object upon another; the first picture shows it lifted."""
-        others = [item.name for item in self._start.objects if item.name != self._chosen]
+        others = [name for name in self._graspable if name != self._chosen]
         if not others or self._stacked(self._start.objects):
             return False
         below = str(self._rng.choice(others))
@@ -134,6 +146,7 @@ class _Maker:
             seen.state[:3],
             self._objects(),
             BUDGET_BLOCKS[self._task],
+            self._world.appearance,
         )
 
     # ---------------------------------------------------------------- what came of it

@@ -15,14 +15,15 @@ from robot.action import ActionConvention, ToolTarget
 from robot.arm import ObjectPose, Vector
 from robot.quaternion import rotation_matrix
 from sim.hand import CorrelatedNoise, Start, standing
-from sim.scene import GRASPABLE, SceneObject
+from sim.scene import DISTRACTORS, GRASPABLE, SceneObject
 
 TABLE_LOWER = np.array([0.42, -0.15])
 TABLE_UPPER = np.array([0.60, 0.15])
-SPECS = {thing.name: thing for thing in GRASPABLE}
+SPECS = {thing.name: thing for thing in (*GRASPABLE, *DISTRACTORS)}
 COUNT_SHARES = (0.45, 0.35, 0.20)
 """How often one, two and three objects are on the table."""
 APART_M = 0.085
+LOOKING_FOR_ROOM = 200
 CLEAR_M = 0.09
 CLEAR_HEIGHT_M = 0.11
 TOWER_SHARE = 0.08
@@ -59,11 +60,16 @@ def random_start(rng: np.random.Generator, convention: ActionConvention) -> Star
 
 
 def free_place(rng: np.random.Generator, others: Sequence[ObjectPose]) -> Vector:
-    """Return a place (2,) m on the table with room between it and `others`."""
-    while True:
+    """Return a place (2,) m on the table with room between it and `others`; where there is none, that with the most."""
+    best, most = np.zeros(2), -1.0
+    for _ in range(LOOKING_FOR_ROOM):
         place = rng.uniform(TABLE_LOWER, TABLE_UPPER)
-        if all(np.linalg.norm(place - np.asarray(item.position[:2])) > APART_M for item in others):
+        room = min((float(np.linalg.norm(place - item.position[:2])) for item in others), default=np.inf)
+        if room > APART_M:
             return place
+        if room > most:
+            best, most = place, room
+    return best
 
 
 def turned(pose: ObjectPose) -> float:

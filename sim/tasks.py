@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from robot.camera_spec import CameraSpec
 from robot.errors import ConfigurationError
 from sim import push_goals, tabletop_goals
+from sim.appearance import Appearance, other_light, shifted
 from sim.goal import Goal, Level, Task
 from sim.lockstep import LockStep
 from sim.playground import Playground, PlaygroundName
@@ -37,25 +39,35 @@ def make_goal(
     level: Level = "clean",
 ) -> Goal:
     """Return held-out goal `number` of a seed, or one of another seed `space`; the same every time. Never one that is
-    reached at the start. Raises `ConfigurationError` for a task or a level that the playground does not have."""
+    reached at the start. Leaves `world` looking as the goal does, which for cluttered needs one made for that
+    level. Raises `ConfigurationError` for a task or a level that the playground does not have."""
     if task not in playground.tasks:
         raise ConfigurationError(
             f"the playground {playground.name!r} has no task {task!r}; it has {', '.join(playground.tasks)}"
         )
     if level not in playground.levels or (level == "no-arm" and task in _ABOUT_THE_ARM):
         raise ConfigurationError(f"the playground {playground.name!r} shows no {task} goal at the level {level!r}")
-    rng = np.random.default_rng([space, _SEEDED.index(task), seed, number])
+    seeds = [space, _SEEDED.index(task), seed, number]
+    rng = np.random.default_rng(seeds)
+    world.appear(_appearance(world.camera, level, np.random.default_rng([*seeds, 1])))
     for _ in range(ATTEMPTS):
         if playground.name == "push":
             goal = push_goal(world, rng, number) if task == "push" else reach_goal(world, rng, number)
         else:
-            goal = tabletop_goal(world, task, rng, number, without_arm=level == "no-arm")
+            goal = tabletop_goal(world, task, rng, number, level)
         if goal is not None:
             _refuse_solved(goal)
             return goal
     raise ConfigurationError(
         f"no {task} goal could be found in {ATTEMPTS} attempts; does the camera {world.camera.name!r} see the table?"
     )
+
+
+def _appearance(camera: CameraSpec, level: Level, rng: np.random.Generator) -> Appearance:
+    """Return how the world looks at a level, to a `camera` that should stand as it does."""
+    if level == "shifted":
+        return Appearance(shifted(camera, rng))
+    return Appearance(camera, other_light(rng)) if level == "lit" else Appearance(camera)
 
 
 def budget(playground: PlaygroundName, task: Task) -> int:

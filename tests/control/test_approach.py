@@ -8,7 +8,7 @@ import pinocchio as pin
 import pytest
 
 from control.approach import CLEARANCE_M, approach, in_bounds, rest
-from robot.action import PLANAR_PUSH
+from robot.action import PLANAR_PUSH, TABLETOP
 from robot.arm import Vector
 from robot.cartesian import straight_waypoints
 from robot.client import Client
@@ -82,3 +82,25 @@ def test_stays_where_it_is_when_that_is_inside(driver: SimulatedDriver) -> None:
         approach(client, KINEMATICS, PLANAR_PUSH)
         assert now(client).active_until_ns == moved.active_until_ns
         np.testing.assert_allclose(now(client).governed, moved.governed, atol=1e-6)
+
+
+@pytest.mark.parametrize("gripper_width", [0.0, 0.05])
+def test_comes_in_over_the_table_and_lets_go_of_nothing(driver: SimulatedDriver, gripper_width: float) -> None:
+    outside = np.array([0.32, 0.0, 0.30])
+    with driver.client() as client:
+        client.acquire("test", 10.0)
+        state = now(client)
+        here = tool(state)
+        go(client, np.array([*here[:2], 0.30]))
+        go(client, outside, gripper_width=gripper_width)
+        with states(driver.state) as following:
+            approach(client, KINEMATICS, TABLETOP)
+            following.drain()
+            history = list(following.history)
+        end = steady(client)
+        # As low as the bounds reach, things stand on the table.
+        assert tool(end)[2] == pytest.approx(TABLETOP.bounds.upper[2], abs=2e-3)
+        assert in_bounds(KINEMATICS.forward(np.asarray(end.governed)), end.gripper_command, TABLETOP)
+        assert {round(state.gripper_command, 6) for state in history} == {gripper_width}
+        go(client, outside, gripper_width=0.0)
+    assert_no_jump(history)

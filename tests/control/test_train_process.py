@@ -166,7 +166,7 @@ def test_data_that_cannot_be_learnt_from_is_refused_in_one_line(
         "no pictures": (made_without(tmp_path / "blind", samples.CAMERA), "has no pictures"),
         "no recipe": (made_without(tmp_path / "mute", recipe=False), "does not say which camera"),
         "one episode": (made_without(tmp_path / "one", lengths=(40,)), "too few to keep some for validation"),
-        "short episodes": (made_without(tmp_path / "short", lengths=(5, 40)), "training needs clips of 6"),
+        "short episodes": (made_without(tmp_path / "short", lengths=(5, 40)), "training needs clips of 11"),
         "short judges": (made_without(tmp_path / "hasty", lengths=(40, 20)), "too little data to judge a model by"),
     }
     for what, (root, words) in broken.items():

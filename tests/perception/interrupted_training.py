@@ -29,8 +29,10 @@ def loss_module(seed: int = 0) -> JepaLoss:
 def batches(step: int) -> dict[str, Tensor]:
     """Random numbers that depend on the step alone."""
     rng = generator(0, step, 1)
+    images = torch.from_numpy(rng.integers(0, 256, (4, 3, 32, 32, 3), dtype="uint8"))
     return {
-        "images": torch.from_numpy(rng.integers(0, 256, (4, 3, 32, 32, 3), dtype="uint8")),
+        "images": images,
+        "plain": images,
         "states": torch.from_numpy(rng.standard_normal((4, 3, CONFIG.proprio), dtype="float32")),
         "actions": torch.from_numpy(rng.uniform(-1, 1, (4, 2, CONFIG.action)).astype("float32")),
         "projections": torch.from_numpy(rng.standard_normal((CONFIG.latent, 8), dtype="float32")),

@@ -9,14 +9,19 @@ from tests.tiny import frames
 
 
 @settings(max_examples=30)
-@given(lengths=st.lists(st.integers(1, 12), min_size=1, max_size=6), length=st.integers(2, 7), seed=st.integers(0, 99))
-def test_a_clip_never_leaves_its_episode(lengths: list[int], length: int, seed: int) -> None:
-    assume(max(lengths) >= length)
+@given(
+    lengths=st.lists(st.integers(1, 12), min_size=1, max_size=6),
+    length=st.integers(2, 7),
+    stride=st.integers(1, 5),
+    seed=st.integers(0, 99),
+)
+def test_a_clip_never_leaves_its_episode(lengths: list[int], length: int, stride: int, seed: int) -> None:
+    assume(max(lengths) > (length - 1) * stride)
     cache = frames(lengths)
     owner = np.repeat(np.arange(len(lengths)), lengths)
-    clips = ClipSampler(cache, np.arange(len(lengths)), length).draw(64, np.random.default_rng(seed))
+    clips = ClipSampler(cache, np.arange(len(lengths)), length, stride).draw(64, np.random.default_rng(seed))
     assert clips.shape == (64, length)
-    assert (np.diff(clips, axis=1) == 1).all()
+    assert (np.diff(clips, axis=1) == stride).all()
     assert (owner[clips] == owner[clips[:, :1]]).all()
 
 

@@ -8,11 +8,15 @@ from perception.jepa_loss import JepaLoss, JepaWeights
 from perception.world_model import WorldModel
 from tests.tiny import CONFIG
 
+TERMS = ["rollout", "proprio", "inverse", "sigreg", "posture", "colour"]
+
 
 def batch(clips: int = 6, length: int = 4) -> dict[str, Tensor]:
     rng = torch.Generator().manual_seed(0)
+    images = torch.randint(0, 256, (clips, length, 32, 32, 3), generator=rng, dtype=torch.uint8)
     return {
-        "images": torch.randint(0, 256, (clips, length, 32, 32, 3), generator=rng, dtype=torch.uint8),
+        "images": images,
+        "plain": images,
         "states": torch.randn((clips, length, CONFIG.proprio), generator=rng),
         "actions": 2 * torch.rand((clips, length - 1, CONFIG.action), generator=rng) - 1,
         "projections": torch.randn((CONFIG.latent, 32), generator=rng),
@@ -29,12 +33,12 @@ def loss_module(weights: JepaWeights = JepaWeights()) -> JepaLoss:
 def test_every_term_is_a_finite_number(length: int, autocast: bool) -> None:
     with torch.autocast("cpu", dtype=torch.bfloat16, enabled=autocast):
         terms = loss_module()(batch(length=length))
-    assert set(terms) == {"loss", "rollout", "proprio", "inverse", "sigreg"}
+    assert set(terms) == {"loss", *TERMS}
     for value in terms.values():
         assert value.shape == () and torch.isfinite(value) and value > 0
 
 
-@pytest.mark.parametrize("term", ["rollout", "proprio", "inverse", "sigreg"])
+@pytest.mark.parametrize("term", TERMS)
 def test_every_term_teaches_the_encoder(term: str) -> None:
     module = loss_module()
     module(batch())[term].backward()
@@ -43,9 +47,10 @@ def test_every_term_teaches_the_encoder(term: str) -> None:
 
 
 def test_the_loss_is_the_weighted_sum_of_its_terms() -> None:
-    weights = JepaWeights(sigreg=3.0, inverse=0.5, proprio=0.25)
+    weights = JepaWeights(sigreg=3.0, inverse=0.5, proprio=0.25, posture=0.75, colour=2.0)
     terms = loss_module(weights).eval()(batch())
     total = terms["rollout"] + 3.0 * terms["sigreg"] + 0.5 * terms["inverse"] + 0.25 * terms["proprio"]
+    total = total + 0.75 * terms["posture"] + 2.0 * terms["colour"]
     torch.testing.assert_close(terms["loss"], total)
 
 

@@ -37,7 +37,7 @@ RECORDS = (
 
 
 def summary(method: str = "full", processes: bool = False) -> Summary:
-    return summarise("push", "clean", method, 7, processes, "d" * 64, RECORDS)
+    return summarise("push", "clean", "none", method, 7, processes, "d" * 64, RECORDS)
 
 
 def test_the_numbers_are_those_of_the_records() -> None:
@@ -58,7 +58,7 @@ def test_a_summary_survives_json() -> None:
 
 def test_without_episodes_there_is_nothing_to_sum_up() -> None:
     with pytest.raises(ValueError):
-        summarise("push", "clean", "full", 0, False, "", ())
+        summarise("push", "clean", "none", "full", 0, False, "", ())
 
 
 def test_the_table_has_a_row_a_method_and_as_many_columns_as_titles() -> None:

@@ -12,7 +12,7 @@ from sim.hand import Start
 from sim.lockstep import LockStep
 from sim.play_process import PLAY_SEED_SPACE
 from sim.playground import PLAYGROUNDS, Playground, PlaygroundName
-from sim.scene import present
+from sim.scene import GRASPABLE, present
 from sim.tasks import GOAL_SEED_SPACE, budget, make_goal, make_goals
 
 COUNT = 4
@@ -142,6 +142,43 @@ def test_a_goal_may_be_shown_without_the_arm(worlds: Worlds) -> None:
     world.reset(playground.convention, away, goal.objects)
     bare = world.observe().image
     assert (np.abs(bare.astype(int) - goal.picture).max(-1) > 40).mean() < 0.01
+
+
+def test_at_some_levels_the_world_looks_otherwise_than_in_the_data(worlds: Worlds) -> None:
+    playground, world = PLAYGROUNDS["tabletop"], worlds["tabletop"]
+    clean = make_goal(world, playground, "pick-place", 0, 0)
+    for level in ("shifted", "lit"):
+        goal = make_goal(world, playground, "pick-place", 0, 0, level=level)
+        # The same goal, and another picture of it.
+        assert (goal.start.objects, goal.objects) == (clean.start.objects, clean.objects)
+        assert (goal.picture != clean.picture).any(-1).mean() > 0.05
+        # Whoever goes for it sees the world as it looks there, and the next goal is drawn anew.
+        world.reset(playground.convention, goal.start.tool, goal.start.objects)
+        np.testing.assert_array_equal(world.picture(), world.observe().image)
+        again = make_goal(world, playground, "pick-place", 0, 1, level=level)
+        assert again.appearance != goal.appearance
+    np.testing.assert_array_equal(make_goal(world, playground, "pick-place", 0, 0).picture, clean.picture)
+    camera = make_goal(world, playground, "pick-place", 0, 0, level="shifted").appearance.camera
+    assert 0.001 < np.abs(np.subtract(camera.position, world.camera.position)).max() <= 0.02
+    cosine = abs(np.dot(camera.orientation, world.camera.orientation))
+    assert 0.0 < 2 * np.arccos(cosine) <= np.deg2rad(3.0) + 1e-9
+
+
+def test_clutter_is_of_things_that_play_never_shows(worlds: Worlds) -> None:
+    playground = PLAYGROUNDS["tabletop"]
+    world = playground.world(playground.camera(32, 32), "cluttered")
+    known = {thing.name for thing in GRASPABLE}
+    for number in range(3):
+        goal = make_goal(world, playground, "pick-place", 0, number, level="cluttered")
+        names = {item.name for item in goal.objects}
+        assert 2 <= len(names - known) <= 3 and names & known
+        # They stay where they are: what is asked for is one of the others elsewhere.
+        assert all(
+            np.linalg.norm(np.subtract(after, before)) < 0.01
+            for n, (before, after) in moves(goal).items()
+            if n not in known
+        )
+    world.close()
 
 
 def test_the_judge_looks_at_the_tool_to_reach_and_else_at_the_object_that_is_farthest_off(goals: Goals) -> None:
