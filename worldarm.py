@@ -11,6 +11,7 @@ from types import FrameType
 COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("sim.demo:demo", "watch the arm solve held-out goals in real time, filmed"),
     "benchmark": ("sim.benchmark_process:benchmark", "measure success on held-out goals, beside baselines"),
+    "benchmark compare": ("sim.compare_process:compare", "compare the ways of deciding on the same goals and data"),
     "benchmark planner": (
         "control.planner_benchmark:benchmark_planner",
         "measure what a decision costs on this machine",

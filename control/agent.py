@@ -10,7 +10,7 @@ import time
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import msgspec
 import numpy as np
@@ -27,8 +27,8 @@ from perception.training import compute_dtype
 from robot.arm import Vector
 from robot.errors import CheckpointError, GoalError
 
-Method = Literal["full", "critic-only", "actor-only", "latent-distance", "hold", "random"]
-METHODS: tuple[Method, ...] = ("full", "critic-only", "actor-only", "latent-distance", "hold", "random")
+Method = Literal["full", "critic-only", "actor-only", "latent-distance", "latent-distance-mppi", "hold", "random"]
+METHODS: tuple[Method, ...] = get_args(Method)
 
 ACTION_WEIGHT = 0.02
 # How much the way counts beside its end: with the end alone, an arm that is nearly there puts arriving off.
@@ -176,8 +176,10 @@ class Agent:
         if self.method != "full":
             config = msgspec.structs.replace(config, proposals=0.0)
         objective: Objective
-        if self.method == "latent-distance":
+        if self.method in ("latent-distance", "latent-distance-mppi"):
             objective = LatentDistance(path=1.0)
+            if self.method == "latent-distance-mppi":
+                config = msgspec.structs.replace(config, method="mppi")
         else:
             terms: list[tuple[float, Objective]] = [
                 (1.0, CriticCost(parts.critic, PATH_WEIGHT)),

@@ -5,10 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 import torch
 import tyro
-from tqdm import tqdm
 
 from control.agent import Agent, Method
 from control.seed import require_seed
@@ -16,13 +14,14 @@ from control.trained import PRETRAINED, load_trained
 from perception.figures import require_picture
 from robot.errors import ConfigurationError
 from robot.output import require_writable, write_json
-from sim.episode import EpisodeRecord, run_episode
+from sim.episode import EpisodeRecord
 from sim.goal import DRAWN_LEVELS, Level, Subgoals, Task
+from sim.measure import Measurement, collect, measure_agent
 from sim.panda import panda_spec
 from sim.playground import playground_of
 from sim.real_time import RealTime
 from sim.summary import draw_summaries, summarise, table
-from sim.tasks import make_goal, make_goals
+from sim.tasks import make_goals
 
 
 def benchmark(
@@ -50,6 +49,12 @@ def benchmark(
     processes: Annotated[
         bool, tyro.conf.arg(help="through the real driver, camera and sockets, in real time, instead of lock-step")
     ] = False,
+    workers: Annotated[
+        int, tyro.conf.arg(help="processes that share the goals out; decisions take longer where cores are short")
+    ] = 1,
+    ray: Annotated[
+        str | None, tyro.conf.arg(help="share the goals out on a Ray cluster: HOST:PORT, or local to start one here")
+    ] = None,
     json: Annotated[Path | None, tyro.conf.arg(help="write every number to this file")] = None,
     plot: Annotated[Path, tyro.conf.arg(help="where the picture goes")] = Path("out/benchmark.png"),
 ) -> None:
@@ -63,6 +68,10 @@ def benchmark(
     """
     if episodes < 1:
         raise ConfigurationError(f"--episodes must be at least 1, not {episodes}")
+    if workers < 1:
+        raise ConfigurationError(f"--workers must be at least 1, not {workers}")
+    if processes and (workers > 1 or ray is not None):
+        raise ConfigurationError("real time cannot be shared out: give --processes without --workers and --ray")
     if processes and level in DRAWN_LEVELS:
         raise ConfigurationError(f"the simulated camera's process always looks the same; measure {level} in lock-step")
     require_seed(seed)
@@ -76,12 +85,17 @@ def benchmark(
     playground = playground_of(trained.card.recipe)
     known = trained.card.recipe.camera
     trained.card.require(panda_spec().name, playground.camera(known.width, known.height))
+    what = Measurement(task, level, subgoals, seed)
     summaries = []
     for name in method:
-        agent = Agent(trained, name, seed, subgoals="auto" if subgoals == "auto" else "none")
-        measure = _through_processes if processes else _lockstep
-        records = measure(task, level, subgoals, agent, episodes, seed)
-        summaries.append(summarise(task, level, subgoals, name, seed, processes, trained.card.weights_sha256, records))
+        if processes:
+            agent = Agent(trained, name, seed, subgoals="auto" if subgoals == "auto" else "none")
+            records = _through_processes(agent, what, episodes)
+        else:
+            records = collect(
+                measure_agent(checkpoint, name, what, range(episodes), workers, ray), episodes, what, name
+            )
+        summaries.append(summarise(what, name, processes, trained.card.weights_sha256, records))
     print(f"{table(summaries)}\n")
     # The numbers first: the picture can be drawn from them again.
     if json is not None:
@@ -91,54 +105,19 @@ def benchmark(
     print(f"plot: {plot}")
 
 
-def _lockstep(
-    task: Task, level: Level, subgoals: Subgoals, agent: Agent, episodes: int, seed: int
-) -> list[EpisodeRecord]:
-    """Run the episodes in one process on simulated time."""
-    recipe = agent.trained.card.recipe
-    playground = playground_of(recipe)
-    world = playground.world(recipe.camera, level)
-    records: list[EpisodeRecord] = []
-    try:
-        _warm_up(agent)
-        bar = tqdm(range(episodes), desc=f"{task}, {level}, {agent.method}", unit="goal")
-        for number in bar:
-            goal = make_goal(world, playground, task, seed, number, level=level)
-            records.append(run_episode(world, recipe.action, agent, goal, subgoals))
-            reached = sum(record.success for record in records)
-            bar.set_postfix_str(f"{reached}/{len(records)} reached")
-    finally:
-        world.close()
-    return records
-
-
-def _through_processes(
-    task: Task, level: Level, subgoals: Subgoals, agent: Agent, episodes: int, seed: int
-) -> list[EpisodeRecord]:
+def _through_processes(agent: Agent, what: Measurement, episodes: int) -> list[EpisodeRecord]:
     """Run the episodes in real time through the real processes; the goals are made beforehand."""
     recipe = agent.trained.card.recipe
     playground = playground_of(recipe)
-    world = playground.world(recipe.camera, level)
+    world = playground.world(recipe.camera, what.level)
     try:
-        goals = make_goals(world, playground, task, seed, episodes, level)
+        goals = make_goals(world, playground, what.task, what.seed, episodes, what.level)
     finally:
         world.close()
-    records: list[EpisodeRecord] = []
     stage = RealTime(agent)
     with stage:
-        bar = tqdm(goals, desc=f"{task}, {level}, {agent.method}, real time", unit="goal")
-        for goal in bar:
-            records.append(stage.run(goal, subgoals).record)
-            bar.set_postfix_str(f"{sum(record.success for record in records)}/{len(records)} reached")
+        runs = (stage.run(goal, what.subgoals).record for goal in goals)
+        records = collect(runs, episodes, what, f"{agent.method}, real time")
     for line in stage.timing():
         print(line)
     return records
-
-
-def _warm_up(agent: Agent) -> None:
-    """Decide a few times on nothing: the first calls compile and allocate, which is not what is measured."""
-    card = agent.trained.card
-    blank = np.zeros((card.world_model.height, card.world_model.width_px, 3), dtype=np.uint8)
-    agent.set_goal(blank)
-    for _ in range(3):
-        agent.decide(blank, np.zeros(card.world_model.proprio), np.zeros(card.world_model.action))

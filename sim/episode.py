@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
-from control.agent import Agent
+from control.agent import Decision
 from robot.action import ActionConvention
+from robot.arm import Vector
 from sim.block_runner import BlockRunner
 from sim.goal import Goal, Subgoals
 from sim.lockstep import LockStep
@@ -31,8 +35,22 @@ class EpisodeRecord(msgspec.Struct, frozen=True):
     late: int = 0
 
 
+class Decider(Protocol):
+    """Decides block after block from pictures and proprioception."""
+
+    @property
+    def method(self) -> str:
+        """What tables call it."""
+
+    def set_goals(self, pictures: Sequence[NDArray[np.uint8]]) -> None:
+        """Take goal pictures, as `Agent.set_goals` does."""
+
+    def decide(self, picture: NDArray[np.uint8], state: Vector, committed: Vector) -> Decision:
+        """Decide, as `Agent.decide` does."""
+
+
 def run_episode(
-    world: LockStep, convention: ActionConvention, agent: Agent, goal: Goal, subgoals: Subgoals = "none"
+    world: LockStep, convention: ActionConvention, agent: Decider, goal: Goal, subgoals: Subgoals = "none"
 ) -> EpisodeRecord:
     """Let `agent` go for `goal` from its start, until it says done or the budget is spent."""
     runner = BlockRunner(world, convention)

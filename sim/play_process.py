@@ -22,9 +22,9 @@ from robot.dataset.writer import DatasetWriter
 from robot.errors import ConfigurationError, DatasetError
 from robot.recipe import RecordingRecipe
 from sim.interrupts import interrupts_put_off
-from sim.parallel import map_ordered
 from sim.play_episode import play_episode, play_features
 from sim.playground import PLAYGROUNDS, PlaygroundName
+from sim.spread import spread
 
 EPISODES_PER_TASK = 10
 # Seeds of play, and of the goals that a model is measured on, never meet.
@@ -53,6 +53,9 @@ def play(
         int | None, tyro.conf.arg(help="blocks an episode, each a fraction of a second; None for the task's own")
     ] = None,
     processes: Annotated[int, tyro.conf.arg(help="processes that play; 0 for one a core")] = 0,
+    ray: Annotated[
+        str | None, tyro.conf.arg(help="play on a Ray cluster instead: HOST:PORT, or local to start one here")
+    ] = None,
     seed: Annotated[int, tyro.conf.arg(help="the same seed gives the same data")] = 0,
     size: Annotated[int, tyro.conf.arg(help="side of the square pictures in pixels")] = 64,
     images: Annotated[Literal["png", "av1"], tyro.conf.arg(help="lossless pictures, or video")] = "png",
@@ -87,16 +90,15 @@ def play(
         make = partial(_play_batch, task=task, seed=seed, blocks=blocks, camera=recipe.camera, features=features)
         began = time.monotonic()
         with tqdm(total=episodes * blocks, initial=done * blocks, desc="play", unit="block") as bar:
-            for index, episode in enumerate(_flatten(map_ordered(make, work, processes)), start=done):
+            for index, episode in enumerate(_flatten(spread(make, work, processes, ray)), start=done):
                 with interrupts_put_off():  # or the totals would lag behind the episodes
                     writer.save_encoded(episode, playground.sentence, {"seed": seed, "play_index": index})
                 bar.update(blocks)
         seconds = time.monotonic() - began
     made = (episodes - done) * blocks
-    print(
-        f"{dataset}: {episodes} episodes of {blocks} blocks; "
-        f"{made / seconds:.0f} blocks/s in {processes} process(es), {made / seconds / processes:.0f} a process"
-    )
+    rate = f"{made / seconds:.0f} blocks/s"
+    where = f"on Ray at {ray}" if ray else f"in {processes} process(es), {made / seconds / processes:.0f} a process"
+    print(f"{dataset}: {episodes} episodes of {blocks} blocks; {rate} {where}")
 
 
 def _open(

@@ -11,6 +11,7 @@ import numpy as np
 
 from perception.figures import save_figure
 from sim.episode import EpisodeRecord
+from sim.measure import Measurement
 from sim.wilson import wilson
 
 
@@ -45,14 +46,7 @@ class Summary(msgspec.Struct, frozen=True):
 
 
 def summarise(
-    task: str,
-    level: str,
-    subgoals: str,
-    method: str,
-    seed: int,
-    processes: bool,
-    digest: str,
-    records: Sequence[EpisodeRecord],
+    what: Measurement, method: str, processes: bool, digest: str, records: Sequence[EpisodeRecord]
 ) -> Summary:
     """Return the summary of at least one episode."""
     count = len(records)
@@ -60,12 +54,12 @@ def summarise(
     declared = sum(record.success_declared for record in records)
     times = np.concatenate([record.decision_ms for record in records])
     return Summary(
-        task=task,
-        level=level,
-        subgoals=subgoals,
+        task=what.task,
+        level=what.level,
+        subgoals=what.subgoals,
         method=method,
         episodes=count,
-        seed=seed,
+        seed=what.seed,
         processes=processes,
         success=reached / count,
         ci95=wilson(reached, count),

@@ -8,6 +8,9 @@ import pytest
 
 from sim.lockstep import LockStep
 from sim.view import front_camera
+from tests.control.conftest import trained_run
+
+__all__ = ["trained_run", "world"]
 
 
 @pytest.fixture(scope="module")

@@ -78,8 +78,8 @@ def test_every_method_gets_the_same_goals_and_leaves_numbers_and_a_plot(
     assert (hold["success"], hold["success_declared"]) == (0.0, 0.0)
     for record in hold["records"]:
         assert record["final_distance_m"] == pytest.approx(record["start_distance_m"], abs=1e-3)
-    assert f"| push | hold | {EPISODES} | 0 % [0, 66] |" in result.stdout
-    assert f"| push | random | {EPISODES} |" in result.stdout
+    assert f"| push | clean | hold | {EPISODES} | 0 % [0, 66] |" in result.stdout
+    assert f"| push | clean | random | {EPISODES} |" in result.stdout
     assert str(tmp_path / "deep" / "plot.png") in result.stdout
     assert cv2.imread(str(tmp_path / "deep" / "plot.png")).shape[0] > 300
 
@@ -132,6 +132,16 @@ def test_fewer_goals_are_the_first_of_more(words: list[str], tmp_path: Path) -> 
     assert timeless(numbers(tmp_path))["records"] == timeless(more)["records"][:1]
 
 
+@pytest.mark.parametrize("how", [["--workers", "2"], ["--ray", "local"]])
+def test_goals_that_are_shared_out_come_to_the_same(words: list[str], tmp_path: Path, how: list[str]) -> None:
+    seen = []
+    for shared in ([], how):
+        result = worldarm(*words, "--method", "random", "--episodes", "7", *shared)
+        assert result.returncode == 0, result.stderr
+        seen.append(timeless(numbers(tmp_path)))
+    assert seen[0] == seen[1]
+
+
 def test_through_real_processes(words: list[str], tmp_path: Path) -> None:
     result = worldarm(*words, "--method", "random", "--processes", "--episodes", "1")
     assert result.returncode == 0, result.stderr
@@ -141,7 +151,7 @@ def test_through_real_processes(words: list[str], tmp_path: Path) -> None:
     record = summary["records"][0]
     assert 5 <= record["decisions"] <= 40 and not record["declared"]
     assert record["least_distance_m"] <= record["final_distance_m"]
-    assert "| push | random (processes) | 1 |" in result.stdout
+    assert "| push | clean | random (processes) | 1 |" in result.stdout
     assert "lateness" in result.stdout, "driver and camera tell of their timing"
     assert of_kind("driver") == of_kind("camera") == []
 
@@ -150,6 +160,9 @@ def test_through_real_processes(words: list[str], tmp_path: Path) -> None:
     ("options", "said"),
     [
         (["--episodes", "0"], "--episodes must be at least 1, not 0"),
+        (["--workers", "0"], "--workers must be at least 1, not 0"),
+        (["--processes", "--workers", "2"], "real time cannot be shared out"),
+        (["--processes", "--level", "lit"], "measure lit in lock-step"),
         (["--seed", "-1"], "--seed must be 0 or more, not -1"),
         (["--seed", str(2**63)], "--seed must be below 2**63"),
         (["--checkpoint", "/nowhere/model"], "/nowhere/model holds no checkpoint"),

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from sim.episode import EpisodeRecord
+from sim.measure import Measurement
 from sim.summary import Summary, draw_summaries, summarise, table
 from sim.wilson import wilson
 
@@ -37,7 +38,7 @@ RECORDS = (
 
 
 def summary(method: str = "full", processes: bool = False) -> Summary:
-    return summarise("push", "clean", "none", method, 7, processes, "d" * 64, RECORDS)
+    return summarise(Measurement("push", "clean", "none", 7), method, processes, "d" * 64, RECORDS)
 
 
 def test_the_numbers_are_those_of_the_records() -> None:
@@ -58,7 +59,7 @@ def test_a_summary_survives_json() -> None:
 
 def test_without_episodes_there_is_nothing_to_sum_up() -> None:
     with pytest.raises(ValueError):
-        summarise("push", "clean", "none", "full", 0, False, "", ())
+        summarise(Measurement("push", "clean", "none", 0), "full", False, "", ())
 
 
 def test_the_table_has_a_row_a_method_and_as_many_columns_as_titles() -> None:

@@ -1,0 +1,136 @@
+"""`worldarm benchmark compare`: every way of deciding on the same goals, learnt from the same data in the same time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import torch
+import tyro
+
+from control.agent import METHODS, Agent
+from control.check_process import require_recipe
+from control.clone import Clone, CloneAgent, CloneTraining, steps_within, train_clone
+from control.doctor import HELD_OUT_SHARE
+from control.seed import require_seed
+from control.trained import PRETRAINED, TrainedModel, load_trained
+from perception.figures import require_picture
+from perception.frame_cache import open_cache
+from perception.run_folder import claim_run
+from perception.training import compute_dtype
+from robot.dataset.reader import Dataset
+from robot.errors import CheckpointError, ConfigurationError, DatasetError
+from robot.output import make_folder, require_writable, write_json
+from robot.recipe import read_recipe
+from sim.episode import Decider
+from sim.goal import Level, Task
+from sim.measure import Measurement, collect, measure
+from sim.panda import panda_spec
+from sim.playground import playground_of
+from sim.summary import draw_summaries, summarise, table
+
+STEPS_FILE = "steps.json"
+
+
+def compare(
+    task: Annotated[Task, tyro.conf.arg(help="what to measure")] = "push",
+    dataset: Annotated[Path, tyro.conf.arg(help="the data that the checkpoint learnt from")] = Path("data/play"),
+    checkpoint: Annotated[Path, tyro.conf.arg(help="the model that the methods share")] = PRETRAINED,
+    episodes: Annotated[int, tyro.conf.arg(help="held-out goals")] = 100,
+    seed: Annotated[int, tyro.conf.arg(help="another seed, other goals")] = 0,
+    level: Annotated[Level, tyro.conf.arg(help="as for `worldarm benchmark`")] = "clean",
+    run: Annotated[Path, tyro.conf.arg(help="folder for what a resumed training needs")] = Path("out/compare"),
+    clone_steps: Annotated[
+        int | None, tyro.conf.arg(help="steps of behaviour cloning; None for as long as the checkpoint trained")
+    ] = None,
+    json: Annotated[Path | None, tyro.conf.arg(help="write every number to this file")] = None,
+    plot: Annotated[Path, tyro.conf.arg(help="where the picture goes")] = Path("out/compare.png"),
+) -> None:
+    """Compare the agent with the ways others do it, each on the same held-out goals.
+
+    full: planning with critic, actor and model; critic-only: planning without the actor; actor-only: the actor without
+    planning; latent-distance: planning to come near the goal's latent, as LeWM and DINO-WM do, by CEM, and
+    latent-distance-mppi the same by MPPI; behaviour-cloning: a policy learnt from the same data on this machine, for as
+    long as the checkpoint says that its own training took; hold and random. Prints a table and draws a picture.
+    """
+    if episodes < 1 or (clone_steps is not None and clone_steps < 1):
+        raise ConfigurationError("--episodes and --clone-steps must be at least 1")
+    require_seed(seed)
+    require_picture(plot, "--plot")
+    trained = load_trained(checkpoint)
+    for path in (json, plot):
+        if path is not None:
+            require_writable(path)
+    recipe = trained.card.recipe
+    playground = playground_of(recipe)
+    trained.card.require(panda_spec().name, playground.camera(recipe.camera.width, recipe.camera.height))
+    clone = _cloned(trained, dataset, run, clone_steps, seed)
+    torch.set_num_threads(1)
+    world = playground.world(recipe.camera, level)
+    deciders: list[Decider] = [*(Agent(trained, name, seed) for name in METHODS[:-2]), CloneAgent(clone)]
+    deciders += [Agent(trained, name, seed) for name in METHODS[-2:]]
+    what = Measurement(task, level, "none", seed)
+    summaries = []
+    try:
+        for decider in deciders:
+            runs = measure(world, playground, what, decider, range(episodes))
+            records = collect(runs, episodes, what, decider.method)
+            summaries.append(summarise(what, decider.method, False, trained.card.weights_sha256, records))
+    finally:
+        world.close()
+    print(f"{table(summaries)}\n")
+    if json is not None:
+        write_json(json, summaries)
+        print(f"numbers: {json}")
+    draw_summaries(summaries, plot)
+    print(f"plot: {plot}")
+
+
+def _cloned(trained: TrainedModel, dataset: Path, run: Path, steps: int | None, seed: int) -> Clone:
+    """Return a policy that learnt by behaviour cloning what the model learnt from, going on in `run`."""
+    card = trained.card
+    source = Dataset.open(dataset)
+    recipe = read_recipe(source.info)
+    require_recipe(card, recipe, dataset)
+    make_folder(run)
+    cache = open_cache(source, recipe.camera.name, run / "cache")
+    if cache.fingerprint != card.provenance.dataset_fingerprint:
+        raise DatasetError(f"the checkpoint did not learn from {dataset}; give --dataset the data it learnt from")
+    fit, _ = cache.split(HELD_OUT_SHARE)
+    dtype = compute_dtype("auto", torch.device("cpu"))
+    settings = CloneTraining()
+    torch.manual_seed(seed)
+    clone = Clone(card.world_model)
+    seconds = card.provenance.train_seconds
+    if steps is None:
+        steps = _remembered(
+            run / STEPS_FILE,
+            seconds,
+            lambda: steps_within(seconds, card.world_model, cache, fit, settings, seed, dtype),
+        )
+    claim_run(run, {"clone": {"dataset": cache.fingerprint, "seed": seed, "steps": steps, "precision": str(dtype)}})
+    train_clone(clone, cache, fit, steps, settings, run, seed, dtype)
+    return clone
+
+
+class _Steps(msgspec.Struct, frozen=True):
+    """How many steps this machine takes in so many seconds."""
+
+    seconds: float
+    steps: int
+
+
+def _remembered(path: Path, seconds: float, count: Callable[[], int]) -> int:
+    """Return what `count` once said for so many seconds, lest a training that goes on be of another length."""
+    if path.exists():
+        try:
+            known = msgspec.json.decode(path.read_bytes(), type=_Steps)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise CheckpointError(f"{path} cannot be read ({error}); choose another --run folder") from error
+        if known.seconds == seconds:
+            return known.steps
+    counted = count()
+    write_json(path, _Steps(seconds, counted))
+    return counted

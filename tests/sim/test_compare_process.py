@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import pytest
+
+from control.agent import METHODS
+from tests.commands import worldarm
+from tests.control.conftest import Run
+from worldarm import main
+
+EVERY = [*METHODS[:-2], "behaviour-cloning", *METHODS[-2:]]
+
+
+def test_every_way_of_deciding_is_measured_on_the_same_goals(trained_run: Run, tmp_path: Path) -> None:
+    words = ["--checkpoint", str(trained_run.checkpoint), "--dataset", str(trained_run.dataset), "--episodes", "1"]
+    files = ["--json", str(tmp_path / "numbers.json"), "--plot", str(tmp_path / "plot.png")]
+    first = worldarm("benchmark", "compare", *words, *files, "--run", str(tmp_path / "run"))
+    assert first.returncode == 0, first.stderr
+    found = json.loads((tmp_path / "numbers.json").read_bytes())
+    assert [summary["method"] for summary in found] == EVERY
+    assert len({summary["records"][0]["start_distance_m"] for summary in found}) == 1
+    assert [line.split("|")[3].strip() for line in first.stdout.splitlines() if line.startswith("| push")] == EVERY
+    assert cv2.imread(str(tmp_path / "plot.png")) is not None
+    assert "clone: 100%" in first.stderr
+    # What was learnt is not learnt again.
+    saved = (tmp_path / "run" / "clone.resume").stat().st_mtime_ns
+    again = worldarm("benchmark", "compare", *words, *files, "--run", str(tmp_path / "run"))
+    assert again.returncode == 0, again.stderr
+    assert (tmp_path / "run" / "clone.resume").stat().st_mtime_ns == saved
+
+
+def test_data_that_the_model_did_not_learn_from_are_refused(
+    trained_run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["benchmark", "compare", "--dataset", str(tmp_path), "--run", str(tmp_path / "run")]) == 1
+    assert "worldarm: " in capsys.readouterr().err
+    # The shipped model learnt from other play, seen in other pictures.
+    assert main(["benchmark", "compare", "--dataset", str(trained_run.dataset), "--run", str(tmp_path / "run")]) == 1
+    assert "64×64" in capsys.readouterr().err
+    assert main(["benchmark", "compare", "--episodes", "0"]) == 1
+    assert "--episodes" in capsys.readouterr().err
