@@ -146,8 +146,9 @@ def _decode(dataset: Dataset, image_key: str, building: Path) -> None:
     for index, length in enumerate(tqdm(lengths, desc="decoding frames", unit="episode", leave=False)):
         columns = dataset.episode(index, keys)
         images[first : first + length] = columns[image_key]
-        states.append(columns[STATE])
-        actions.append(columns[ACTION])
+        # The format reads a column of one number a frame as scalars.
+        states.append(columns[STATE].reshape(length, -1))
+        actions.append(columns[ACTION].reshape(length, -1))
         if privileged:
             truths.append(np.stack([columns[key][:, :3] for key in privileged], axis=1))
         first += length

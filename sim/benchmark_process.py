@@ -10,22 +10,25 @@ import tyro
 
 from control.agent import Agent, Method
 from control.seed import require_seed
-from control.trained import PRETRAINED, load_trained
+from control.trained import PRETRAINED, TrainedModel, load_trained
 from perception.figures import require_picture
 from robot.errors import ConfigurationError
 from robot.output import require_writable, write_json
 from sim.episode import EpisodeRecord
-from sim.goal import DRAWN_LEVELS, Level, Subgoals, Task
+from sim.goal import DRAWN_LEVELS, TASKS, Level, Subgoals, Task
 from sim.measure import Measurement, collect, measure_agent
 from sim.panda import panda_spec
 from sim.playground import playground_of
 from sim.real_time import RealTime
-from sim.summary import draw_summaries, summarise, table
+from sim.summary import Summary, draw_summaries, summarise, table
 from sim.tasks import make_goals
 
 
 def benchmark(
-    task: Annotated[tyro.conf.Positional[Task], tyro.conf.arg(help="what to measure")],
+    task: Annotated[tyro.conf.Positional[Task | None], tyro.conf.arg(help="what to measure")] = None,
+    env: Annotated[
+        str | None, tyro.conf.arg(help="measure in this Gymnasium environment instead, that the checkpoint is of")
+    ] = None,
     episodes: Annotated[int, tyro.conf.arg(help="held-out goals")] = 100,
     seed: Annotated[int, tyro.conf.arg(help="another seed, other goals")] = 0,
     level: Annotated[
@@ -66,6 +69,10 @@ def benchmark(
     Wilson interval. The same seed gives the same numbers on machines of a kind, times aside. With one method --json
     holds one object, with several a list of them. `worldarm benchmark planner` times decisions alone.
     """
+    if (task is None) == (env is None):
+        raise ConfigurationError(f"say what to measure: a task ({', '.join(TASKS)}), or --env and an environment")
+    if env is not None and (processes or workers > 1 or ray is not None or (level, subgoals) != ("clean", "none")):
+        raise ConfigurationError("--env goes without --processes, --workers, --ray, --level and --subgoals")
     if episodes < 1:
         raise ConfigurationError(f"--episodes must be at least 1, not {episodes}")
     if workers < 1:
@@ -82,20 +89,25 @@ def benchmark(
     for path in (json, plot):
         if path is not None:
             require_writable(path)
-    playground = playground_of(trained.card.recipe)
-    known = trained.card.recipe.camera
-    trained.card.require(panda_spec().name, playground.camera(known.width, known.height))
-    what = Measurement(task, level, subgoals, seed)
+    digest = trained.card.weights_sha256
     summaries = []
-    for name in method:
-        if processes:
-            agent = Agent(trained, name, seed, subgoals="auto" if subgoals == "auto" else "none")
-            records = _through_processes(agent, what, episodes)
-        else:
-            records = collect(
-                measure_agent(checkpoint, name, what, range(episodes), workers, ray), episodes, what, name
-            )
-        summaries.append(summarise(what, name, processes, trained.card.weights_sha256, records))
+    if env is not None:
+        for name in method:
+            summaries.append(_in_env(env, trained, name, episodes, seed))
+    else:
+        assert task is not None, "either is given"
+        playground = playground_of(trained.card.recipe)
+        known = trained.card.recipe.camera
+        trained.card.require(panda_spec().name, playground.camera(known.width, known.height))
+        what = Measurement(task, level, subgoals, seed)
+        for name in method:
+            if processes:
+                agent = Agent(trained, name, seed, subgoals="auto" if subgoals == "auto" else "none")
+                records = _through_processes(agent, what, episodes)
+            else:
+                runs = measure_agent(checkpoint, name, what, range(episodes), workers, ray)
+                records = collect(runs, episodes, what, name)
+            summaries.append(summarise(what, name, processes, digest, records))
     print(f"{table(summaries)}\n")
     # The numbers first: the picture can be drawn from them again.
     if json is not None:
@@ -103,6 +115,25 @@ def benchmark(
         print(f"numbers: {json}")
     draw_summaries(summaries, plot)
     print(f"plot: {plot}")
+
+
+def _in_env(name: str, trained: TrainedModel, method: Method, episodes: int, seed: int) -> Summary:
+    """Run the episodes in a Gymnasium environment."""
+    # Here, since Gymnasium is an extra.
+    from sim.any_env import AnyEnv
+    from sim.any_env_goals import EnvMeasurement, measure_env
+
+    what = EnvMeasurement(name, seed)
+    world = AnyEnv.of(trained.card.recipe)
+    try:
+        if world.name != name:
+            raise ConfigurationError(f"this checkpoint learnt in {world.name!r}, not in {name!r}")
+        spread = trained.parts.model.normaliser.spread.double().numpy()
+        runs = measure_env(world, Agent(trained, method, seed), spread, seed, range(episodes))
+        records = collect(runs, episodes, what, method)
+    finally:
+        world.close()
+    return summarise(what, method, False, trained.card.weights_sha256, records, "spread")
 
 
 def _through_processes(agent: Agent, what: Measurement, episodes: int) -> list[EpisodeRecord]:

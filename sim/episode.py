@@ -73,8 +73,24 @@ def run_episode(
     return judged(goal, distances, distance_left(world, goal), declared, len(distances), times)
 
 
+class Judged(Protocol):
+    """What the judge needs of a goal."""
+
+    @property
+    def number(self) -> int:
+        """Which one it is."""
+
+    @property
+    def start_distance(self) -> float:
+        """How far from it things begin."""
+
+    @property
+    def tolerance(self) -> float:
+        """How near counts as reached."""
+
+
 def judged(
-    goal: Goal,
+    goal: Judged,
     along: Sequence[float],
     final: float,
     declared: bool,

@@ -18,6 +18,7 @@ from sim.goal import Level, Subgoals, Task
 from sim.lockstep import LockStep
 from sim.playground import Playground, playground_of
 from sim.spread import spread
+from sim.summary import Measured
 from sim.tasks import make_goal
 
 WARMING_UP = 3
@@ -60,7 +61,7 @@ def measure_agent(
         yield from records
 
 
-def collect(records: Iterable[EpisodeRecord], total: int, what: Measurement, method: str) -> list[EpisodeRecord]:
+def collect(records: Iterable[EpisodeRecord], total: int, what: Measured, method: str) -> list[EpisodeRecord]:
     """Return all of `records`, showing how it goes."""
     kept: list[EpisodeRecord] = []
     with tqdm(records, total=total, desc=f"{what.task}, {what.level}, {method}", unit="goal") as bar:

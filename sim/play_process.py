@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -46,6 +46,14 @@ def play(
     task: Annotated[
         PlaygroundName, tyro.conf.arg(help="push: a cube, on the table's plane; tabletop: grasp things of three shapes")
     ] = "push",
+    env: Annotated[
+        str | None, tyro.conf.arg(help="play in this Gymnasium environment instead, by its registered name")
+    ] = None,
+    policy: Annotated[
+        str | None,
+        tyro.conf.arg(help="MODULE:FUNCTION that acts there, (observation, rng) -> action; None for random actions"),
+    ] = None,
+    repeat: Annotated[int, tyro.conf.arg(help="steps of that environment for which an action is repeated")] = 4,
     episodes: Annotated[
         int | None, tyro.conf.arg(help="episodes that the data set shall hold in the end; None for the task's own")
     ] = None,
@@ -64,13 +72,18 @@ def play(
 
     With the task push it pushes a cube to random places from random sides, well and badly, and wanders about; with
     tabletop it picks, carries, places, stacks, drops and pushes one to three objects, and misses now and then.
-    Everything carries noise. The data set is in the LeRobotDataset v3.0 format and is what `worldarm train` learns
-    from.
+    Everything carries noise. With --env actions are chosen in any Gymnasium environment that can be seen and takes
+    bounded numbers, at random or by a policy of yours. The data set is in the LeRobotDataset v3.0 format and is what
+    `worldarm train` learns from.
     Stopped at any time, the command goes on where it was when it is given again.
     """
     playground = PLAYGROUNDS[task]
     episodes = playground.episodes if episodes is None else episodes
     blocks = playground.blocks if blocks is None else blocks
+    if env is None and policy is not None:
+        raise ConfigurationError("--policy acts in a Gymnasium environment: name one with --env")
+    if repeat < 1:
+        raise ConfigurationError(f"--repeat must be at least 1, not {repeat}")
     if episodes < 1 or blocks < 2:
         raise ConfigurationError("play needs at least one episode of two blocks")
     if processes < 0 or seed < 0:
@@ -78,21 +91,31 @@ def play(
     if size < 16 or size % 16:
         raise ConfigurationError(f"--size must be a multiple of 16, not {size}")
     processes = processes or os.cpu_count() or 1
-    recipe = playground.recipe(size)
-    features = play_features(playground, recipe.camera, video=images == "av1")
-    fps = round(1 / playground.convention.block_s)
+    video = images == "av1"
+    make: Callable[[_Batch], list[EncodedEpisode]]
+    if env is None:
+        recipe, sentence = playground.recipe(size), playground.sentence
+        features = play_features(playground, recipe.camera, video)
+        make = partial(_play_batch, task=task, seed=seed, blocks=blocks, camera=recipe.camera, features=features)
+    else:
+        # Here, since Gymnasium is an extra.
+        from sim.any_env_play import env_features
+
+        recipe, sentence = _env_recipe(env, size, repeat, policy), f"play: {env}"
+        features = env_features(recipe, video)
+        make = partial(_env_batch, recipe=recipe, policy=policy, seed=seed, blocks=blocks, features=features)
+    fps = round(1 / recipe.action.block_s)
     with _open(dataset, fps, features, recipe, seed, blocks) as writer:
         done = writer.info.total_episodes
         if done >= episodes:
             print(f"{dataset} already holds {done} episodes of play; nothing to do")
             return
         work = _batches(done, episodes)
-        make = partial(_play_batch, task=task, seed=seed, blocks=blocks, camera=recipe.camera, features=features)
         began = time.monotonic()
         with tqdm(total=episodes * blocks, initial=done * blocks, desc="play", unit="block") as bar:
             for index, episode in enumerate(_flatten(spread(make, work, processes, ray)), start=done):
                 with interrupts_put_off():  # or the totals would lag behind the episodes
-                    writer.save_encoded(episode, playground.sentence, {"seed": seed, "play_index": index})
+                    writer.save_encoded(episode, sentence, {"seed": seed, "play_index": index})
                 bar.update(blocks)
         seconds = time.monotonic() - began
     made = (episodes - done) * blocks
@@ -138,6 +161,37 @@ def _play_batch(
             made.append(encode_episode(features, fps, play_episode(world, playground, rng, blocks)))
     finally:
         world.close()
+    return made
+
+
+def _env_recipe(name: str, size: int, repeat: int, policy: str | None) -> RecordingRecipe:
+    """Return how play in an environment is recorded, having seen that it and its policy are there."""
+    from sim.any_env import AnyEnv, load_policy
+
+    if policy is not None:
+        load_policy(policy)
+    env = AnyEnv(name, size, repeat)
+    env.close()
+    return env.recipe
+
+
+def _env_batch(
+    batch: _Batch, recipe: RecordingRecipe, policy: str | None, seed: int, blocks: int, features: dict[str, Feature]
+) -> list[EncodedEpisode]:
+    """Play and encode some episodes in an environment, as `_play_batch` does."""
+    from sim.any_env import AnyEnv, load_policy
+    from sim.any_env_play import env_episode
+
+    env = AnyEnv.of(recipe)
+    chosen = None if policy is None else load_policy(policy)
+    fps = round(1 / recipe.action.block_s)
+    made = []
+    try:
+        for index in range(batch.first, batch.last):
+            rng = np.random.default_rng([PLAY_SEED_SPACE, seed, index])
+            made.append(encode_episode(features, fps, env_episode(env, chosen, rng, blocks)))
+    finally:
+        env.close()
     return made
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal, Protocol
 
 import matplotlib.pyplot as plt
 import msgspec
@@ -11,8 +12,31 @@ import numpy as np
 
 from perception.figures import save_figure
 from sim.episode import EpisodeRecord
-from sim.measure import Measurement
 from sim.wilson import wilson
+
+
+class Measured(Protocol):
+    """What was measured."""
+
+    @property
+    def task(self) -> str:
+        """The task's name."""
+
+    @property
+    def level(self) -> str:
+        """How goals were shown."""
+
+    @property
+    def subgoals(self) -> str:
+        """What was shown beside them."""
+
+    @property
+    def seed(self) -> int:
+        """Which goals."""
+
+
+Unit = Literal["m", "spread"]
+"""Of distances: metres, or the spread of a state's entries in the data."""
 
 
 class Quantiles(msgspec.Struct, frozen=True):
@@ -23,7 +47,8 @@ class Quantiles(msgspec.Struct, frozen=True):
 
 
 class Summary(msgspec.Struct, frozen=True):
-    """One method on one task. Shares in [0, 1] with their 95 % Wilson intervals; `final_distance_m` is the median;
+    """One method on one task. Shares in [0, 1] with their 95 % Wilson intervals; `final_distance_m` is the median, in
+    `unit` where that is not metres;
     `blocks` the mean over episodes; `late` counts decisions that came too late (real processes only)."""
 
     task: str
@@ -41,12 +66,13 @@ class Summary(msgspec.Struct, frozen=True):
     blocks: float
     decision_ms: Quantiles
     late: int
+    unit: Unit
     checkpoint_sha256: str
     records: tuple[EpisodeRecord, ...]
 
 
 def summarise(
-    what: Measurement, method: str, processes: bool, digest: str, records: Sequence[EpisodeRecord]
+    what: Measured, method: str, processes: bool, digest: str, records: Sequence[EpisodeRecord], unit: Unit = "m"
 ) -> Summary:
     """Return the summary of at least one episode."""
     count = len(records)
@@ -69,6 +95,7 @@ def summarise(
         blocks=float(np.mean([record.blocks for record in records])),
         decision_ms=Quantiles(float(np.percentile(times, 50)), float(np.percentile(times, 99))),
         late=sum(record.late for record in records),
+        unit=unit,
         checkpoint_sha256=digest,
         records=tuple(records),
     )
@@ -85,7 +112,7 @@ def table(summaries: Sequence[Summary]) -> str:
         rows.append(
             f"| {s.task} | {s.level} | {s.method}{_how(s)} | {s.episodes} "
             f"| {_share(s.success, s.ci95)} | {_share(s.success_declared, s.ci95_declared)} "
-            f"| {100 * s.final_distance_m:.1f} cm | {s.blocks:.1f} "
+            f"| {_distance(s)} | {s.blocks:.1f} "
             f"| {s.decision_ms.p50:.1f} / {s.decision_ms.p99:.1f} ms |"
         )
     return "\n".join(rows)
@@ -122,15 +149,21 @@ def draw_summaries(summaries: Sequence[Summary], path: Path) -> None:
     bars.set_ylim(0, 105)
     bars.set_title(f"{summaries[0].task}, {summaries[0].level}, {summaries[0].episodes} held-out goals")
     bars.legend(fontsize=8, loc="lower left")
+    metres = summaries[0].unit == "m"
     for s in summaries:
-        finals = np.sort([100 * record.final_distance_m for record in s.records])
+        finals = np.sort([(100 if metres else 1) * record.final_distance_m for record in s.records])
         curves.step(finals, 100 * np.arange(1, len(finals) + 1) / len(finals), where="post", label=s.method)
-    curves.set_xlabel("final distance to the goal, cm")
+    curves.set_xlabel(f"final distance to the goal, {'cm' if metres else 'spreads'}")
     curves.set_ylabel("share of goals, %")
     curves.set_xlim(left=0)
     curves.grid(alpha=0.3)
     curves.legend(fontsize=8)
     save_figure(figure, path)
+
+
+def _distance(summary: Summary) -> str:
+    far = summary.final_distance_m
+    return f"{100 * far:.1f} cm" if summary.unit == "m" else f"{far:.2f} spreads"
 
 
 def _how(summary: Summary) -> str:
