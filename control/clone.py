@@ -46,7 +46,7 @@ class Clone(nn.Module):
 
     def __init__(self, config: WorldModelConfig) -> None:
         super().__init__()
-        self.encoder = Encoder(config.height, config.width_px, config.latent)
+        self.encoder = Encoder(config.height, config.width_px, config.latent, config.keypoints)
         self.normaliser = Normaliser(config.proprio)
         self.actor = Actor(config.latent, config.proprio + config.action, config.action, config.binary)
 

@@ -48,6 +48,7 @@ class Sizes:
     """Sizes of the world model."""
 
     latent: int = 192
+    keypoints: int = 32
     width: int = 384
     blocks: int = 2
     dropout: float = 0.1
@@ -126,6 +127,7 @@ def _train(
         proprio=cache.states.shape[1],
         action=cache.actions.shape[1],
         latent=sizes.latent,
+        keypoints=sizes.keypoints,
         width=sizes.width,
         blocks=sizes.blocks,
         dropout=sizes.dropout,
@@ -211,7 +213,7 @@ def _refuse_senseless(
         raise ConfigurationError(f"--heads.discount must lie between 0 and 1, not {heads.discount:g}")
     if not 0 < heads.expectile < 1:
         raise ConfigurationError(f"--heads.expectile must lie between 0 and 1, not {heads.expectile:g}")
-    if min(sizes.latent, sizes.width) < 1 or sizes.blocks < 0 or not 0 <= sizes.dropout < 1:
+    if min(sizes.latent, sizes.width) < 1 or min(sizes.blocks, sizes.keypoints) < 0 or not 0 <= sizes.dropout < 1:
         raise ConfigurationError(f"no world model has these sizes: {sizes}")
     if not 0 <= seed <= LARGEST_SEED:
         raise ConfigurationError(f"--seed must be 0 to {LARGEST_SEED}, not {seed}")

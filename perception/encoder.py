@@ -5,17 +5,24 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from perception.keypoints import Keypoints
+
 CHANNELS = (16, 32, 64, 128)
 HIDDEN = 256
+PER_CONVOLUTION = 3
+NEAR = 2
+"""Keypoints are looked for after so many convolutions: there a feature sees about as much as a thing to grasp."""
 
 
 class Encoder(nn.Module):
-    """Four strided convolutions and a linear head: (B, H, W, 3) uint8 RGB → (B, latent) float32.
+    """Four strided convolutions, read in two ways: (B, H, W, 3) uint8 RGB → (B, latent) float32.
 
-    `height` and `width` must be multiples of 16.
+    A perceptron on the last features says what there is. `keypoints` on earlier ones say where, and enter the latent
+    linearly: without them a latent that holds several things keeps their places in a tangle that training does not
+    undo. `height` and `width` must be multiples of 16.
     """
 
-    def __init__(self, height: int, width: int, latent: int) -> None:
+    def __init__(self, height: int, width: int, latent: int, keypoints: int = 0) -> None:
         super().__init__()
         if height % 16 or width % 16:
             raise ValueError(f"the encoder needs picture sides that are multiples of 16, not {height}×{width}")
@@ -36,10 +43,12 @@ class Encoder(nn.Module):
             nn.GELU(),
             nn.Linear(HIDDEN, latent),
         )
+        self.places = Keypoints(CHANNELS[NEAR - 1], keypoints, latent) if keypoints else None
 
     def forward(self, pictures: Tensor) -> Tensor:
         """Return the latents (B, latent) of `pictures` (B, H, W, 3) uint8."""
         # Channels-last more than doubles the speed of small convolutions on a CPU.
         pixels = pictures.permute(0, 3, 1, 2).to(memory_format=torch.channels_last)
-        pixels = (pixels.float() - 127.5) / 64.0
-        return self.head(self.convolutions(pixels)).float()
+        near = self.convolutions[: NEAR * PER_CONVOLUTION]((pixels.float() - 127.5) / 64.0)
+        latents = self.head(self.convolutions[NEAR * PER_CONVOLUTION :](near))
+        return (latents if self.places is None else latents + self.places(near)).float()

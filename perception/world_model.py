@@ -15,9 +15,10 @@ from perception.normaliser import Normaliser
 
 
 class WorldModelConfig(msgspec.Struct, frozen=True):
-    """Sizes of a world model: picture in pixels, `proprio` and `action` lengths, `latent` dimensions, and the
-    predictor's hidden `width`, number of residual `blocks` and `dropout` while training. `binary` are the entries of
-    an action that are either −1 or 1 (0 to leave things as they are): a gripper is open or closed."""
+    """Sizes of a world model: picture in pixels, `proprio` and `action` lengths, `latent` dimensions, the encoder's
+    number of `keypoints`, and the predictor's hidden `width`, number of residual `blocks` and `dropout` while training.
+    `binary` are the entries of an action that are either −1 or 1 (0 to leave things as they are): a gripper is open or
+    closed."""
 
     height: int = 64
     width_px: int = 64
@@ -28,6 +29,7 @@ class WorldModelConfig(msgspec.Struct, frozen=True):
     blocks: int = 2
     dropout: float = 0.1
     binary: tuple[int, ...] = ()
+    keypoints: int = 0
 
 
 class ResidualBlock(nn.Module):
@@ -69,7 +71,7 @@ class WorldModel(nn.Module):
     def __init__(self, config: WorldModelConfig) -> None:
         super().__init__()
         self.config = config
-        self.encoder = Encoder(config.height, config.width_px, config.latent)
+        self.encoder = Encoder(config.height, config.width_px, config.latent, config.keypoints)
         self.normaliser = Normaliser(config.proprio)
         self.predictor = Predictor(config)
 

@@ -16,7 +16,7 @@ from robot.recipe import RecordingRecipe
 
 CAMERA = CameraSpec("front", 32, 32, (54.0, 54.0), (16.0, 16.0), (1.1, 0.0, 0.7), (0.5, -0.5, 0.5, -0.5))
 RECIPE = RecordingRecipe("panda-sim", CAMERA, PLANAR_PUSH, STATE_NAMES)
-CONFIG = WorldModelConfig(height=32, width_px=32, proprio=7, action=2, latent=16, width=32, blocks=1)
+CONFIG = WorldModelConfig(height=32, width_px=32, proprio=7, action=2, latent=16, width=32, blocks=1, keypoints=4)
 DISCOUNT = 0.9
 
 

@@ -17,6 +17,8 @@ QUICK = (
         "12",
         "--heads.batch",
         "16",
+        "--sizes.keypoints",
+        "4",
         "--sizes.latent",
         "16",
         "--sizes.width",

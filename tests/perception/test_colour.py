@@ -45,4 +45,4 @@ def test_the_decoder_learns_where_a_colour_is() -> None:
         loss = ((decoder(latents) - wanted) ** 2).mean()
         loss.backward()
         optimiser.step()
-    assert float(loss) < 0.2 * float((wanted**2).mean())
+    assert loss.item() < 0.2 * float((wanted**2).mean())

@@ -11,9 +11,10 @@ def pictures(count: int, height: int, width: int, seed: int = 0) -> torch.Tensor
     return torch.randint(0, 256, (count, height, width, 3), generator=rng, dtype=torch.uint8)
 
 
+@pytest.mark.parametrize("keypoints", [0, 8])
 @pytest.mark.parametrize(("height", "width", "latent"), [(16, 16, 4), (32, 64, 24), (64, 64, 192)])
-def test_pictures_become_latents(height: int, width: int, latent: int) -> None:
-    latents = Encoder(height, width, latent)(pictures(3, height, width))
+def test_pictures_become_latents(height: int, width: int, latent: int, keypoints: int) -> None:
+    latents = Encoder(height, width, latent, keypoints)(pictures(3, height, width))
     assert latents.shape == (3, latent)
     assert latents.dtype == torch.float32
     assert torch.isfinite(latents).all()
@@ -31,7 +32,7 @@ def test_a_picture_of_another_size_is_refused() -> None:
 
 
 def test_a_latent_depends_on_its_own_picture_alone() -> None:
-    encoder = Encoder(32, 32, 8).eval()
+    encoder = Encoder(32, 32, 8, 4).eval()
     many = pictures(5, 32, 32)
     with torch.inference_mode():
         together = encoder(many)
@@ -42,4 +43,4 @@ def test_a_latent_depends_on_its_own_picture_alone() -> None:
 
 def test_half_precision_inside_still_gives_whole_latents() -> None:
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        assert Encoder(32, 32, 8)(pictures(1, 32, 32)).dtype == torch.float32
+        assert Encoder(32, 32, 8, 4)(pictures(1, 32, 32)).dtype == torch.float32
