@@ -48,7 +48,7 @@ class Sizes:
     """Sizes of the world model."""
 
     latent: int = 192
-    keypoints: int = 32
+    keypoints: int = 48
     width: int = 384
     blocks: int = 2
     dropout: float = 0.1

@@ -28,11 +28,11 @@ class JepaWeights(msgspec.Struct, frozen=True):
     its latent (of `coloured` pictures a step); both keep what matters from being crowded out.
     """
 
-    sigreg: float = 3.0
+    sigreg: float = 5.0
     inverse: float = 1.0
     proprio: float = 1.0
     posture: float = 2.0
-    colour: float = 2.0
+    colour: float = 4.0
     coloured: int = 128
     projections: int = 256
     action_noise: float = 0.5
