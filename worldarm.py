@@ -12,6 +12,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("sim.demo:demo", "watch the arm solve held-out goals in real time, filmed"),
     "benchmark": ("sim.benchmark_process:benchmark", "measure success on held-out goals, beside baselines"),
     "benchmark compare": ("sim.compare_process:compare", "compare the ways of deciding on the same goals and data"),
+    "benchmark ablate": ("sim.ablate_process:ablate", "train without one part at a time, and measure what that costs"),
     "benchmark planner": (
         "control.planner_benchmark:benchmark_planner",
         "measure what a decision costs on this machine",

@@ -213,7 +213,7 @@ def test_ctrl_c_ends_it_in_order_and_it_goes_on_to_the_same_weights(trained_run:
     ("option", "value", "words"),
     [
         ("--world-model.steps", "0", "at least one step"),
-        ("--heads.batch", "0", "too small for 1 process"),
+        ("--heads.batch", "0", "--heads.batch is 0; it must be at least 1"),
         ("--decoder.learning-rate", "-1", "must be above 0"),
         ("--world-model.clip", "1", "a frame before and after"),
         ("--heads.discount", "1.0", "between 0 and 1"),

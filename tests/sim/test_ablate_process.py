@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import pytest
+
+from control.trained import load_trained
+from tests.commands import worldarm
+from tests.control.conftest import QUICK
+from worldarm import main
+
+
+def test_each_training_lacks_one_thing_and_is_measured(play_set: Path, tmp_path: Path) -> None:
+    words = ["benchmark", "ablate", "--dataset", str(play_set), "--run", str(tmp_path / "run"), *QUICK]
+    words += ["--parts", "inverse", "keypoints", "stride", "data", "--data-sizes", "6", "--episodes", "1"]
+    words += ["--method", "actor-only", "--json", str(tmp_path / "numbers.json"), "--plot", str(tmp_path / "plot.png")]
+    first = worldarm(*words)
+    assert first.returncode == 0, first.stderr
+    names = ["whole", "no inverse", "no keypoints", "stride 1", "6 episodes"]
+    found = json.loads((tmp_path / "numbers.json").read_bytes())
+    assert [summary["method"] for summary in found] == names
+    assert len({summary["checkpoint_sha256"] for summary in found}) == len(names)
+    assert len({summary["records"][0]["start_distance_m"] for summary in found}) == 1
+    assert cv2.imread(str(tmp_path / "plot.png")) is not None
+    cards = {name: load_trained(tmp_path / "run" / name / "checkpoint").card for name in names}
+    assert cards["no inverse"].provenance.settings["world_model.weights.inverse"] == 0.0
+    assert (cards["no keypoints"].world_model.keypoints, cards["whole"].world_model.keypoints) == (0, 4)
+    assert cards["stride 1"].provenance.settings["world_model.stride"] == 1
+    assert cards["6 episodes"].provenance.settings["episodes"] == 6
+    # Given again it has nothing left to learn.
+    states = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.resume")}
+    again = worldarm(*words)
+    assert again.returncode == 0, again.stderr
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.resume")} == states
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--parts", "data", "--data-sizes", "6", "12"], "--data-sizes 12 cannot be had from the 12 episodes"),
+        (["--episodes", "0"], "--episodes and --workers must be at least 1"),
+        (["--sizes.latent", "0"], "no world model has these sizes"),
+    ],
+)
+def test_what_cannot_be_is_said_before_anything_is_learnt(
+    play_set: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str], said: str
+) -> None:
+    assert main(["benchmark", "ablate", "--dataset", str(play_set), "--run", str(tmp_path / "run"), *words]) == 1
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
