@@ -33,11 +33,19 @@ METHODS: tuple[Method, ...] = get_args(Method)
 ACTION_WEIGHT = 0.02
 # How much the way counts beside its end: with the end alone, an arm that is nearly there puts arriving off.
 PATH_WEIGHT = 0.3
+GRIPPER_FAMILIARITY = 2.0
+"""How near plans keep to what play does where a gripper is among the actions: without that they find what play never
+showed, such as an empty gripper closed at the goal."""
 Subgoals = Literal["none", "auto"]
 SUBGOAL_PATIENCE = 30
 """Blocks after which a sub-goal that is not reached is given up for the next."""
 GRAPH_REACH = 12.0
 """Blocks beyond which the critic is not asked how far something is, but a way of sub-goals is searched."""
+
+
+def default_search(trained: TrainedModel) -> PlannerConfig:
+    """Return how to search with a model unless told otherwise."""
+    return PlannerConfig(familiarity=GRIPPER_FAMILIARITY if trained.card.world_model.binary else 0.0)
 
 
 @dataclass(frozen=True)
@@ -66,7 +74,7 @@ class Agent:
         config: PlannerConfig | None = None,
         subgoals: Subgoals = "none",
     ) -> None:
-        """`config` is the search of the methods that plan, the planner's default when None. With `subgoals` "auto" the
+        """`config` is the search of the methods that plan, the default for the model's actions when None. With `subgoals` "auto" the
         agent looks for states that it remembers on the way to a goal that is far. Raises `CheckpointError` when the
         model remembers none."""
         self.trained = trained
@@ -74,7 +82,7 @@ class Agent:
         self._parts = trained.parts
         self._action = trained.card.world_model.action
         self._seed = seed
-        self._planner = self._make_planner(config or PlannerConfig())
+        self._planner = self._make_planner(config or default_search(trained))
         self._rng = np.random.default_rng(seed)
         self._course: Course | None = None
         if subgoals == "auto" and len(self._parts.landmarks.latent) == 0:

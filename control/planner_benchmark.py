@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from torch.utils.flop_counter import FlopCounterMode
 from tqdm import tqdm
 
-from control.agent import Agent
+from control.agent import Agent, default_search
 from control.planner import PlannerConfig
 from control.trained import PRETRAINED, load_trained
 from perception.figures import require_picture, save_figure
@@ -84,7 +84,10 @@ def benchmark_planner(
     for path in (json, plot):
         if path is not None:
             require_writable(path)
-    searches = [PlannerConfig(samples=count, horizon=blocks) for blocks in horizon for count in samples]
+    usual = default_search(trained)
+    searches = [
+        msgspec.structs.replace(usual, samples=count, horizon=blocks) for blocks in horizon for count in samples
+    ]
     agents = [Agent(trained, "full", config=config) for config in searches]
     size = trained.card.world_model
     rng = np.random.default_rng(0)
