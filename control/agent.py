@@ -74,9 +74,9 @@ class Agent:
         config: PlannerConfig | None = None,
         subgoals: Subgoals = "none",
     ) -> None:
-        """`config` is the search of the methods that plan, the default for the model's actions when None. With `subgoals` "auto" the
-        agent looks for states that it remembers on the way to a goal that is far. Raises `CheckpointError` when the
-        model remembers none."""
+        """`config` is the search of the methods that plan, the default for the model's actions when None. With
+        `subgoals` "auto" the agent looks for states that it remembers on the way to a goal that is far. Raises
+        `CheckpointError` when the model remembers none."""
         self.trained = trained
         self.method: Method = method
         self._parts = trained.parts
