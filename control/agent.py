@@ -33,7 +33,7 @@ METHODS: tuple[Method, ...] = get_args(Method)
 ACTION_WEIGHT = 0.02
 # How much the way counts beside its end: with the end alone, an arm that is nearly there puts arriving off.
 PATH_WEIGHT = 0.3
-GRIPPER_FAMILIARITY = 2.0
+GRIPPER_FAMILIARITY = 0.5
 """How near plans keep to what play does where a gripper is among the actions: without that they find what play never
 showed, such as an empty gripper closed at the goal."""
 Subgoals = Literal["none", "auto"]

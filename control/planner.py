@@ -111,7 +111,16 @@ class Planner:
         chance = torch.rand((count, *mean.shape), generator=self._rng)
         certain = 1.0 - self._config.floor
         tossed = signs((1.0 + mean.clamp(-certain, certain)) / 2.0 - chance)
+        # Half of them change at most once, whatever the mean: tossed anew each block, a gripper that is to stay open
+        # for long after having been closed would hardly ever be imagined.
+        tossed[: count // 2] = self._steady(count // 2, *mean.shape)
         return torch.where(self._binary, torch.cat([signs(mean)[None], tossed]), drawn)
+
+    def _steady(self, count: int, blocks: int, size: int) -> Tensor:
+        """Return `count` sequences (T, A) of −1 and 1 that change at most once."""
+        first = signs(torch.rand((count, 1, size), generator=self._rng) - 0.5)
+        change = torch.randint(2 * blocks, (count, 1, size), generator=self._rng)
+        return torch.where(torch.arange(blocks)[:, None] < change, first, -first)
 
     def _warm_start(self) -> Tensor:
         """Return the last plan shifted by the block that was executed, its last action repeated."""
