@@ -169,6 +169,11 @@ def remembering(places: list[int]) -> TrainedModel:
     return TrainedModel(made.card, dataclasses.replace(made.parts, landmarks=marks))
 
 
+def _alike(latent: torch.Tensor, other: torch.Tensor) -> bool:
+    """Whether two latents are of one picture; encoded among others it comes out a little differently."""
+    return torch.allclose(latent, other, rtol=0.0, atol=1e-4)
+
+
 def test_its_own_sub_goals_are_states_that_it_remembers(monkeypatch: pytest.MonkeyPatch) -> None:
     model = remembering([5, 6])
     code = {place: model.parts.model.encode(torch.from_numpy(picture(place)[None]))[0] for place in (1, 2, 5, 6)}
@@ -178,7 +183,7 @@ def test_its_own_sub_goals_are_states_that_it_remembers(monkeypatch: pytest.Monk
         near = [(2, 5), (5, 1)]
         return torch.tensor(
             [
-                5.0 if any(torch.allclose(a, code[s]) and torch.allclose(b, code[e]) for s, e in near) else 100.0
+                5.0 if any(_alike(a, code[s]) and _alike(b, code[e]) for s, e in near) else 100.0
                 for a, b in zip(latent, goal, strict=True)
             ]
         )

@@ -88,7 +88,16 @@ def test_what_was_reached_on_the_way_counts_within_the_budget(world: LockStep, p
     start = np.array([0.40, -0.20, 0.045])
     goal_tool = start + [0.0, 0.10, 0.0]
     away = msgspec.structs.replace(push.start.objects[0], position=(0.60, 0.0, 0.03))
-    goal = Goal("reach", 0, Start(PLANAR_PUSH.start(start), (away,)), push.pictures, goal_tool, (away,), BUDGET_BLOCKS)
+    goal = Goal(
+        "reach",
+        0,
+        Start(PLANAR_PUSH.start(start), (away,)),
+        push.pictures,
+        goal_tool,
+        (away,),
+        BUDGET_BLOCKS,
+        push.appearance,
+    )
     record = run_episode(world, PLANAR_PUSH, Sweeper(trained(), "hold"), goal)
     assert_consistent(record, goal)
     assert record.success and record.final_distance_m > 0.1 and not record.success_declared
