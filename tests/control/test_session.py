@@ -22,6 +22,7 @@ from robot.arm import Box
 from robot.client import Client
 from robot.errors import CameraError, CheckpointError, ConnectionLost, GoalError, Refused, UnreachableError
 from robot.messages import JointState, Thought
+from robot.proprio import STATE_NAMES
 from robot.scene_client import SceneClient
 from robot.subscription import Subscription
 from tests.commands import ROOT
@@ -252,7 +253,8 @@ def test_waits_for_no_one_who_has_the_lease(here: Stage, tmp_path: Path) -> None
     ("changes", "said"),
     [
         ({"arm": "other"}, "trained on the arm 'other', not 'panda-sim'"),
-        ({"state_names": ("tool.x",)}, "feels tool.x"),
+        ({"state_names": ("tool.x",)}, "sizes do not fit"),
+        ({"state_names": (*STATE_NAMES[:-1], "warmth")}, "no arm here feels warmth"),
         ({"camera": msgspec.structs.replace(card().recipe.camera, name="side")}, "trained on the camera 'side'"),
         ({"camera": msgspec.structs.replace(card().recipe.camera, width=80)}, "80×64"),
         ({"action": msgspec.structs.replace(PLANAR_PUSH, axes=("x", "y", "z"))}, "sizes do not fit"),
