@@ -142,9 +142,8 @@ PLANAR_PUSH = ActionConvention(
 )
 
 # One tabletop block: 4.5 cm at most per axis and 14° in a fifth of a second; faster, corners would ask a joint for more
-# than it may. The
-# fingers open to the camera's left and right, so that it sees what is between them. The bounds reach high enough for
-# the hand to leave a picture that looks down on the table.
+# than it may. The fingers open to the camera's left and right, so that it sees what is between them. The bounds reach
+# high enough for the hand to leave a picture that looks down on the table.
 TABLETOP = ActionConvention(
     axes=("x", "y", "z", "yaw", "gripper"),
     scale_m=0.045,

@@ -211,9 +211,9 @@ class Thought(Published, frozen=True):
     """One decision of the agent, published on the topic `thought`, so that viewers and recorders need no torch.
 
     `distance` is the critic's estimate of blocks to go to the goal or, while there are `subgoals_ahead`, to the next of
-    them; `goal` and `imagined` are (H, W, 3) rgb8 bytes of
-    `shape` (empty when not drawn); `action` is the normalised block action; `plan_ms` the time to decide and
-    `capture_to_command_ms` from the frame's capture to the driver's answer.
+    them; `goal` and `imagined` are (H, W, 3) rgb8 bytes of `shape` (empty when not drawn); `action` is the normalised
+    block action; `plan_ms` the time to decide and `capture_to_command_ms` from the frame's capture to the driver's
+    answer.
     """
 
     decision: int

@@ -25,7 +25,7 @@ from robot.errors import ConfigurationError
 from robot.output import require_writable, write_json
 from sim.goal import Task
 from sim.measure import Measurement, collect, measure_agent
-from sim.summary import Summary, summarise, table
+from sim.summary import Summary, percent, summarise, table
 
 Part = Literal["inverse", "sigreg", "posture", "colour", "keypoints", "stride", "short-rollout", "long-rollout", "data"]
 PARTS: tuple[Part, ...] = get_args(Part)
@@ -138,17 +138,16 @@ def draw_ablations(summaries: list[Summary], path: Path) -> None:
     sizes = [s for s in summaries if s.method.endswith(" episodes")]
     others = [s for s in summaries if s not in sizes]
     figure, (bars, curve) = plt.subplots(1, 2, figsize=(10, 3.8))
-    shares, below, above = _shares(others)
-    names = [s.method for s in others]
-    bars.barh(names, shares, xerr=[below, above], capsize=3, color="#3b6ea5")
+    shares, reach = percent([(s.success, s.ci95) for s in others])
+    bars.barh([s.method for s in others], shares, xerr=reach, capsize=3, color="#3b6ea5")
     bars.invert_yaxis()
     bars.set_xlim(0, 105)
     bars.set_xlabel("success within the budget, % (95 % interval)")
     bars.set_title(f"{summaries[0].task}, {summaries[0].episodes} held-out goals")
     if sizes:
-        shares, below, above = _shares(sizes)
+        shares, reach = percent([(s.success, s.ci95) for s in sizes])
         counts = [int(s.method.split()[0]) for s in sizes]
-        curve.errorbar(counts, shares, yerr=[below, above], marker="o", capsize=3, color="#d98c3f")
+        curve.errorbar(counts, shares, yerr=reach, marker="o", capsize=3, color="#d98c3f")
         curve.set_xscale("log")
         curve.set_xticks(counts, [str(count) for count in counts])
         curve.set_xlabel("episodes of play learnt from")
@@ -157,11 +156,3 @@ def draw_ablations(summaries: list[Summary], path: Path) -> None:
     else:
         curve.set_axis_off()
     save_figure(figure, path)
-
-
-def _shares(summaries: list[Summary]) -> tuple[list[float], list[float], list[float]]:
-    """Return shares in percent, and how far their intervals reach below and above."""
-    shares = [100 * s.success for s in summaries]
-    below = [share - 100 * s.ci95[0] for share, s in zip(shares, summaries, strict=True)]
-    above = [100 * s.ci95[1] - share for share, s in zip(shares, summaries, strict=True)]
-    return shares, below, above

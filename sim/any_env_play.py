@@ -8,12 +8,14 @@ import numpy as np
 
 from robot.arm import Vector
 from robot.dataset.schema import Feature
+from robot.errors import ConfigurationError
 from robot.recipe import RecordingRecipe
 from sim.any_env import AnyEnv, Policy, RandomPolicy
 from sim.play_episode import Columns
 
 SEEDS = 2**31
 SHORTEST = 2
+ATTEMPTS = 100
 
 
 def env_features(recipe: RecordingRecipe, video: bool) -> dict[str, Feature]:
@@ -31,11 +33,14 @@ def env_features(recipe: RecordingRecipe, video: bool) -> dict[str, Feature]:
 def env_episode(env: AnyEnv, policy: Policy | None, rng: np.random.Generator, blocks: int) -> Columns:
     """Act for `blocks` blocks or until the episode ends, and return a row for each picture; the last row's action is
     zero, since nothing followed. Without a `policy` actions wander at random. Episodes that are over before they have
-    begun are left out."""
-    while True:
+    begun are left out. Raises `ConfigurationError` when all of `ATTEMPTS` are."""
+    for _ in range(ATTEMPTS):
         columns = _episode(env, policy, rng, blocks)
         if len(columns["action"]) > SHORTEST:
             return columns
+    raise ConfigurationError(
+        f"{ATTEMPTS} episodes in {env.name!r} ended within {SHORTEST} blocks; repeat actions for fewer steps (--repeat)"
+    )
 
 
 def _episode(env: AnyEnv, policy: Policy | None, rng: np.random.Generator, blocks: int) -> Columns:

@@ -6,6 +6,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -105,7 +106,8 @@ def play(
         features = env_features(recipe, video)
         make = partial(_env_batch, recipe=recipe, policy=policy, seed=seed, blocks=blocks, features=features)
     fps = round(1 / recipe.action.block_s)
-    with _open(dataset, fps, features, recipe, seed, blocks) as writer:
+    how = {"seed": seed, "blocks": blocks} | ({} if policy is None else {"policy": policy})
+    with _open(dataset, fps, features, recipe, how) as writer:
         done = writer.info.total_episodes
         if done >= episodes:
             print(f"{dataset} already holds {done} episodes of play; nothing to do")
@@ -125,10 +127,10 @@ def play(
 
 
 def _open(
-    root: Path, fps: int, features: dict[str, Feature], recipe: RecordingRecipe, seed: int, blocks: int
+    root: Path, fps: int, features: dict[str, Feature], recipe: RecordingRecipe, how: dict[str, int | str]
 ) -> DatasetWriter:
-    """Return a writer for a new data set, or for one that this very command began."""
-    metadata = json.loads(json.dumps({**recipe.to_metadata(), "play": {"seed": seed, "blocks": blocks}}))
+    """Return a writer for a new data set, or for one that this very command began; `how` it plays is kept in it."""
+    metadata = json.loads(json.dumps({**recipe.to_metadata(), "play": how}))
     if not (root / "meta" / "info.json").exists():
         # A killed play loses at most the batch in flight, which is played again: no need to wait for the disk.
         return DatasetWriter.create(root, fps, features, recipe.arm, metadata, durable=False)
@@ -136,7 +138,7 @@ def _open(
     if dict(writer.info.metadata) != metadata:
         writer.close()
         raise DatasetError(
-            f"{root} was made with other settings (seed, blocks, camera or action convention); "
+            f"{root} was made with other settings (seed, blocks, policy, camera or action convention); "
             "give the same ones to continue it, or choose another folder"
         )
     return writer
@@ -154,14 +156,17 @@ def _play_batch(
     playground = PLAYGROUNDS[task]
     world = playground.world(camera)
     fps = round(1 / playground.convention.block_s)
-    made = []
-    try:
-        for index in range(batch.first, batch.last):
-            rng = np.random.default_rng([PLAY_SEED_SPACE, seed, index])
-            made.append(encode_episode(features, fps, play_episode(world, playground, rng, blocks)))
-    finally:
-        world.close()
-    return made
+    with closing(world):
+        return [
+            encode_episode(features, fps, play_episode(world, playground, rng, blocks))
+            for rng in _generators(batch, seed)
+        ]
+
+
+def _generators(batch: _Batch, seed: int) -> Iterator[np.random.Generator]:
+    """Yield each episode's own generator: a function of its number and the seed."""
+    for index in range(batch.first, batch.last):
+        yield np.random.default_rng([PLAY_SEED_SPACE, seed, index])
 
 
 def _env_recipe(name: str, size: int, repeat: int, policy: str | None) -> RecordingRecipe:
@@ -185,14 +190,10 @@ def _env_batch(
     env = AnyEnv.of(recipe)
     chosen = None if policy is None else load_policy(policy)
     fps = round(1 / recipe.action.block_s)
-    made = []
-    try:
-        for index in range(batch.first, batch.last):
-            rng = np.random.default_rng([PLAY_SEED_SPACE, seed, index])
-            made.append(encode_episode(features, fps, env_episode(env, chosen, rng, blocks)))
-    finally:
-        env.close()
-    return made
+    with closing(env):
+        return [
+            encode_episode(features, fps, env_episode(env, chosen, rng, blocks)) for rng in _generators(batch, seed)
+        ]
 
 
 def _flatten(batches: Iterator[list[EncodedEpisode]]) -> Iterator[EncodedEpisode]:

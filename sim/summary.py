@@ -123,27 +123,12 @@ def draw_summaries(summaries: Sequence[Summary], path: Path) -> None:
     figure, (bars, curves) = plt.subplots(1, 2, figsize=(10, 3.8))
     names = [s.method for s in summaries]
     places = np.arange(len(names))
-    for offset, label, shares, intervals, colour in (
-        (-0.2, "within the budget", [s.success for s in summaries], [s.ci95 for s in summaries], "#3b6ea5"),
-        (
-            0.2,
-            "when the agent says done",
-            [s.success_declared for s in summaries],
-            [s.ci95_declared for s in summaries],
-            "#d98c3f",
-        ),
+    for offset, label, found, colour in (
+        (-0.2, "within the budget", [(s.success, s.ci95) for s in summaries], "#3b6ea5"),
+        (0.2, "when the agent says done", [(s.success_declared, s.ci95_declared) for s in summaries], "#d98c3f"),
     ):
-        below = [100 * (share - low) for share, (low, _) in zip(shares, intervals, strict=True)]
-        above = [100 * (high - share) for share, (_, high) in zip(shares, intervals, strict=True)]
-        bars.bar(
-            places + offset,
-            [100 * share for share in shares],
-            0.38,
-            yerr=[below, above],
-            capsize=3,
-            label=label,
-            color=colour,
-        )
+        shares, reach = percent(found)
+        bars.bar(places + offset, shares, 0.38, yerr=reach, capsize=3, label=label, color=colour)
     bars.set_xticks(places, names, rotation=20)
     bars.set_ylabel("success, % (95 % interval)")
     bars.set_ylim(0, 105)
@@ -170,6 +155,14 @@ def _how(summary: Summary) -> str:
     said = [f"sub-goals {summary.subgoals}"] if summary.subgoals != "none" else []
     said += ["processes"] if summary.processes else []
     return f" ({', '.join(said)})" if said else ""
+
+
+def percent(found: Sequence[tuple[float, tuple[float, float]]]) -> tuple[list[float], list[list[float]]]:
+    """Return shares in percent, and how far their intervals reach below and above, as error bars take them."""
+    shares = [100 * share for share, _ in found]
+    below = [100 * (share - low) for share, (low, _) in found]
+    above = [100 * (high - share) for share, (_, high) in found]
+    return shares, [below, above]
 
 
 def _share(share: float, interval: tuple[float, float]) -> str:

@@ -14,6 +14,7 @@ from robot.dataset.reader import Dataset
 from robot.errors import ConfigurationError
 from sim.any_env import NO_STATE, AnyEnv, RandomPolicy, load_policy
 from sim.any_env_goals import AWAY, TOLERANCE, env_goal
+from sim.any_env_play import env_episode
 from tests.commands import worldarm
 from tests.control.conftest import QUICK
 from worldarm import main
@@ -127,6 +128,19 @@ def test_a_policy_of_ones_own_acts_there(tmp_path: Path) -> None:
     assert main(["play", *words, "--policy", "tests.sim.test_any_env:idle", "--processes", "1"]) == 0
     episode = Dataset.open(tmp_path / "set").episode(0)
     np.testing.assert_allclose(episode["action"][:-1], 1.0)
+
+
+def test_episodes_that_are_over_at_once_are_not_tried_for_ever() -> None:
+    env = AnyEnv("test/Pictured-v0", 16, 6)
+    with pytest.raises(ConfigurationError, match="ended within 2 blocks"):
+        env_episode(env, None, np.random.default_rng(0), 10)
+
+
+def test_play_does_not_go_on_with_another_policy(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["play", "--env", PENDULUM, "--dataset", str(tmp_path / "set"), "--blocks", "4", "--size", "32"]
+    assert main([*words, "--episodes", "1", "--processes", "1"]) == 0
+    assert main([*words, "--episodes", "2", "--policy", "tests.sim.test_any_env:idle"]) == 1
+    assert "made with other settings" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
