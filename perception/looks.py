@@ -44,10 +44,14 @@ class Looks(msgspec.Struct, frozen=True):
     clutter: float = 0.25
 
 
-def vary(pictures: Tensor, looks: Looks, rng: torch.Generator) -> Tensor:
-    """Return `pictures` (B, H, W, 3) uint8 RGB, some of them looking otherwise."""
+def vary(pictures: Tensor, looks: Looks, rng: torch.Generator, views: int = 1) -> Tensor:
+    """Return `pictures` (B, H, W, 3) uint8 RGB, some of them looking otherwise; where `views` cameras share a picture,
+    each of theirs by itself."""
     if looks.share <= 0.0:
         return pictures
+    if views > 1:
+        apart = pictures.unflatten(1, (views, -1)).flatten(0, 1)
+        return vary(apart, looks, rng).unflatten(0, (-1, views)).flatten(1, 2)
     chosen = torch.rand(len(pictures), generator=rng) < looks.share
     count = int(chosen.sum())
     if count == 0:

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import msgspec
 
+from robot.errors import ConfigurationError
+
 
 class CameraSpec(msgspec.Struct, frozen=True):
     """A pinhole camera: size in pixels, `focal` (fx, fy) and `centre` (cx, cy) in pixels, and, where it is known,
     its pose in the arm's base frame: `position` (x, y, z) m and `orientation` quaternion (x, y, z, w) of the
-    optical frame (z forward, x right, y down)."""
+    optical frame (z forward, x right, y down).
+
+    `below` are cameras that take their pictures at the same instant: a rig, whose picture has theirs stacked below the
+    first one's, all of one size. `height` is then that of the whole stack; all else is the first camera's.
+    """
 
     name: str
     width: int
@@ -17,3 +23,21 @@ class CameraSpec(msgspec.Struct, frozen=True):
     centre: tuple[float, float]
     position: tuple[float, float, float] | None = None
     orientation: tuple[float, float, float, float] | None = None
+    below: tuple[CameraSpec, ...] = ()
+
+    @property
+    def views(self) -> tuple[CameraSpec, ...]:
+        """The cameras of the rig from above to below, each by itself; of any other camera, itself."""
+        if not self.below:
+            return (self,)
+        own = self.height - sum(camera.height for camera in self.below)
+        return (msgspec.structs.replace(self, height=own, below=()), *self.below)
+
+
+def rig(name: str, cameras: tuple[CameraSpec, ...]) -> CameraSpec:
+    """Return `cameras` as one called `name`, from above to below. Raises `ConfigurationError` unless they have
+    pictures of one size."""
+    first = cameras[0]
+    if any((camera.width, camera.height) != (first.width, first.height) for camera in cameras):
+        raise ConfigurationError(f"the cameras of the rig {name!r} must all have pictures of one size")
+    return msgspec.structs.replace(first, name=name, height=first.height * len(cameras), below=cameras[1:])

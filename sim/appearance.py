@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import msgspec
 import numpy as np
 
-from robot.camera_spec import CameraSpec
+from robot.camera_spec import CameraSpec, rig
 from robot.quaternion import multiply
 
 SHIFT_M = 0.02
@@ -35,7 +35,10 @@ class Appearance:
 
 
 def shifted(camera: CameraSpec, rng: np.random.Generator) -> CameraSpec:
-    """Return `camera`, posed, up to `SHIFT_M` away along each axis and turned by up to `TURN_RAD` about any."""
+    """Return `camera`, posed, up to `SHIFT_M` away along each axis and turned by up to `TURN_RAD` about any; of a rig,
+    each camera by itself."""
+    if camera.below:
+        return rig(camera.name, tuple(shifted(view, rng) for view in camera.views))
     assert camera.position is not None and camera.orientation is not None, "a simulated camera has a pose"
     x, y, z = (float(value) for value in np.asarray(camera.position) + rng.uniform(-SHIFT_M, SHIFT_M, 3))
     axis, angle = rng.standard_normal(3), rng.uniform(-TURN_RAD, TURN_RAD)

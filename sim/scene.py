@@ -228,7 +228,9 @@ class Scene:
     # ------------------------------------------------------------ pictures
 
     def render(self, camera: CameraSpec) -> NDArray[np.uint8]:
-        """Return what `camera` sees under `light`, (H, W, 3) uint8 RGB."""
+        """Return what `camera` sees under `light`, (H, W, 3) uint8 RGB; a rig's pictures are stacked."""
+        if camera.below:
+            return np.concatenate([self.render(view) for view in camera.views])
         view, projection = look_matrices(camera)
         image = p.getCameraImage(
             camera.width,

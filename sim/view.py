@@ -9,7 +9,7 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from robot.camera_spec import CameraSpec
+from robot.camera_spec import CameraSpec, rig
 from robot.errors import ConfigurationError
 from robot.quaternion import rotation_matrix
 
@@ -42,17 +42,30 @@ def side_camera(width: int = 64, height: int = 64) -> CameraSpec:
     return camera_looking_at("side", SIDE_EYE, SIDE_TARGET, SIDE_FIELD_OF_VIEW, width, height)
 
 
+def tabletop_rig(width: int = 64, height: int = 128) -> CameraSpec:
+    """Return the cameras for grasping, in front and, below it in the picture, from the side: what the hand hides from
+    one the other sees. Raises `ConfigurationError` for a `height` that two pictures cannot share."""
+    if height % 2:
+        raise ConfigurationError(f"two pictures are stacked in one {height} pixels high; make that an even number")
+    front, side = tabletop_camera(width, height // 2), side_camera(width, height // 2)
+    return rig("tabletop-rig", (front, side))
+
+
 VIEWS: Mapping[str, Callable[[int, int], CameraSpec]] = MappingProxyType(
-    {"front": front_camera, "tabletop": tabletop_camera, "side": side_camera}
+    {"front": front_camera, "tabletop": tabletop_camera, "side": side_camera, "tabletop-rig": tabletop_rig}
 )
 """The simulated cameras by name."""
 
 
-def camera_named(name: str, width: int, height: int) -> CameraSpec:
-    """Return the simulated camera called `name`. Raises `ConfigurationError` when there is none."""
+def camera_named(name: str, width: int, height: int | None = None) -> CameraSpec:
+    """Return the simulated camera called `name`; without a `height` its pictures, and each of a rig's, are square.
+    Raises `ConfigurationError` when there is none."""
     if name not in VIEWS:
         raise ConfigurationError(f"the simulation has no camera called {name!r}; it has {', '.join(VIEWS)}")
-    return VIEWS[name](width, height)
+    make = VIEWS[name]
+    if height is None:
+        height = width * len(make(width, 2 * width).views)
+    return make(width, height)
 
 
 def camera_looking_at(
@@ -83,11 +96,13 @@ def camera_looking_at(
 def look_matrices(camera: CameraSpec) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Return OpenGL's view and projection matrices (column-major, 16 each) of `camera`.
 
-    Raises `ValueError` when the camera's pose is not known.
+    Raises `ValueError` when the camera's pose is not known, and for a rig.
     """
     if camera.position is None or camera.orientation is None:
         raise ValueError(f"camera {camera.name!r} has no pose; it cannot be drawn from")
     rotation = rotation_matrix(camera.orientation)  # columns: right, down, forward in the base frame
+    if camera.below:
+        raise ValueError(f"camera {camera.name!r} is a rig; draw each of its views")
     view = np.eye(4)
     view[:3, :3] = np.stack([rotation[:, 0], -rotation[:, 1], -rotation[:, 2]])
     view[:3, 3] = -view[:3, :3] @ np.asarray(camera.position)

@@ -65,3 +65,14 @@ def test_what_is_to_be_grasped_stays_in_the_picture() -> None:
     looks = Looks(share=1.0, clutter=0.0)
     made = varied(scene(64), looks)
     assert np.isfinite(where_red(made)).all(), "the red square is still red"
+
+
+def test_what_two_cameras_see_varies_each_by_itself() -> None:
+    """The light and the shift of the one are not those of the other, and neither runs into the other's picture."""
+    seen = torch.full((40, 64, 32, 3), 120, dtype=torch.uint8)
+    seen[:, 32:] = 60
+    varied = vary(seen, Looks(share=1.0, texture=0.0, clutter=0.0), torch.Generator().manual_seed(0), views=2)
+    assert varied.shape == seen.shape and varied.dtype == torch.uint8
+    above, below = (half.float().mean((1, 2, 3)) for half in (varied[:, :32], varied[:, 32:]))
+    together = torch.corrcoef(torch.stack([above, below]))[0, 1]
+    assert above.std() > 5 and below.std() > 2 and abs(float(together)) < 0.5

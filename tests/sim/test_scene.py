@@ -17,6 +17,7 @@ from sim.view import VIEWS, front_camera, look_matrices
 
 BLUE = SceneObject("blue", (0.05, 0.05, 0.05), 0.1, 0.5, (0.1, 0.2, 0.8))
 AWAY = np.array([1.8, -0.3, 0.0, -2.4, 0.0, 2.1, 0.785])
+EYES = [view for make in VIEWS.values() for view in make(320, 240).views]
 
 
 @pytest.fixture
@@ -62,12 +63,11 @@ def test_a_picture_has_the_size_asked_for(scene: Scene, width: int, height: int)
     assert red(image).any()
 
 
-@pytest.mark.parametrize("view", VIEWS)
+@pytest.mark.parametrize("camera", EYES, ids=lambda camera: camera.name)
 @pytest.mark.parametrize("centre", [(0.45, -0.12), (0.5, 0.0), (0.6, 0.15)])
 def test_the_cube_is_drawn_where_the_camera_says_that_it_sees_it(
-    scene: Scene, view: str, centre: tuple[float, float]
+    scene: Scene, camera: CameraSpec, centre: tuple[float, float]
 ) -> None:
-    camera = VIEWS[view](320, 240)
     scene.set_arm(AWAY, 0.0)
     scene.place([cube_pose(np.array(centre), 0.0)])
     rows, columns = np.nonzero(red(scene.render(camera)))

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import msgspec
 import numpy as np
 import pybullet as p
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from robot.camera_spec import CameraSpec
+from robot.camera_spec import CameraSpec, rig
 from robot.errors import ConfigurationError
 from robot.quaternion import rotation_matrix
 from sim.view import (
@@ -89,11 +90,33 @@ def test_the_front_camera_is_where_it_says() -> None:
 def test_every_view_is_found_by_its_name_and_has_a_pose(name: str) -> None:
     camera = camera_named(name, 80, 60)
     assert (camera.name, camera.width, camera.height) == (name, 80, 60)
-    assert len(look_matrices(camera)[0]) == 16
+    for view in camera.views:
+        assert len(look_matrices(view)[0]) == 16
+
+
+@pytest.mark.parametrize(("name", "height"), [("front", 32), ("tabletop", 32), ("tabletop-rig", 64)])
+def test_without_a_height_each_picture_is_square(name: str, height: int) -> None:
+    camera = camera_named(name, 32)
+    assert (camera.width, camera.height) == (32, height)
+    assert all((view.width, view.height) == (32, 32) for view in camera.views)
+
+
+def test_of_a_rig_each_camera_looks_for_itself() -> None:
+    both = camera_named("tabletop-rig", 64, 128)
+    front, side = both.views
+    assert (front.height, side.height, front.name, side.name) == (64, 64, "tabletop-rig", "side")
+    assert msgspec.structs.replace(front, name="tabletop") == camera_named("tabletop", 64, 64)
+    assert side == camera_named("side", 64, 64) and side.position != front.position
+    with pytest.raises(ValueError, match="draw each of its views"):
+        look_matrices(both)
+    with pytest.raises(ConfigurationError, match="an even number"):
+        camera_named("tabletop-rig", 64, 127)
+    with pytest.raises(ConfigurationError, match="pictures of one size"):
+        rig("odd", (front, camera_named("side", 64, 48)))
 
 
 def test_an_unknown_view_is_told_with_those_there_are() -> None:
-    with pytest.raises(ConfigurationError, match=r"'top'.* front, tabletop, side"):
+    with pytest.raises(ConfigurationError, match=r"'top'.* front, tabletop, side, tabletop-rig"):
         camera_named("top", 64, 64)
 
 

@@ -1,0 +1,35 @@
+"""Several cameras, late fusion: each picture has an encoder of its own, and the latents are added up."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from perception.encoder import Encoder
+
+
+class LateFusion(nn.Module):
+    """Pictures (B, H, W, 3) uint8 RGB of `views` cameras, stacked from above to below → (B, latent) float32.
+
+    The cameras look from elsewhere, so nothing is shared between their encoders; what one does not see, another may
+    add. Raises `ValueError` for a `height` that the views cannot share.
+    """
+
+    def __init__(self, height: int, width: int, latent: int, keypoints: int, views: int) -> None:
+        super().__init__()
+        if height % views:
+            raise ValueError(f"{views} pictures cannot share {height} pixels in height")
+        self.encoders = nn.ModuleList(Encoder(height // views, width, latent, keypoints) for _ in range(views))
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """Return the latents (B, latent) of `pictures` (B, H, W, 3) uint8."""
+        parts = pictures.chunk(len(self.encoders), dim=1)
+        each = [encoder(part) for encoder, part in zip(self.encoders, parts, strict=True)]
+        return torch.stack(each).sum(0)
+
+
+def make_encoder(height: int, width: int, latent: int, keypoints: int, views: int) -> Encoder | LateFusion:
+    """Return the encoder of so many views."""
+    if views == 1:
+        return Encoder(height, width, latent, keypoints)
+    return LateFusion(height, width, latent, keypoints, views)
