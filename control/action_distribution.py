@@ -1,4 +1,8 @@
-"""How likely actions are: some entries Gaussian, others one of two."""
+"""How likely actions are: a mixture of ways to go on, in each of which some entries are Gaussian, others one of two.
+
+Play that stands over a thing may grasp it, push it or leave; the mean of the three is none of them, so each is a
+component of its own (Bishop, "Mixture density networks", 1994).
+"""
 
 from __future__ import annotations
 
@@ -12,39 +16,55 @@ from torch.nn import functional
 
 @dataclass(frozen=True)
 class ActionDistribution:
-    """B independent distributions over actions (A,).
+    """B independent distributions over actions (A,), each a mixture of K components that are as likely as the softmax
+    of `weights` (B, K) says.
 
-    `mean` and `log_spread` (B, A) are those of the Gaussian entries; where `binary` (A,) is true the entry is 1 with
-    probability sigmoid(`logits`) (B, A), and else −1.
+    `mean` and `log_spread` (B, K, A) are those of the Gaussian entries; where `binary` (A,) is true the entry is 1 with
+    probability sigmoid(`logits`) (B, K, A), and else −1.
     """
 
+    weights: Tensor
     mean: Tensor
     log_spread: Tensor
     logits: Tensor
     binary: Tensor
 
     def mode(self) -> Tensor:
-        """Return the likeliest actions (B, A)."""
-        return torch.where(self.binary, signs(self.logits), self.mean)
+        """Return the likeliest actions (B, A) of the likeliest components."""
+        best = self.weights.argmax(1)
+        return torch.where(self.binary, signs(_pick(self.logits, best)), _pick(self.mean, best))
 
     def sample(self, rng: torch.Generator) -> Tensor:
         """Return actions (B, A) drawn at random, within [−1, 1]."""
-        noise = torch.randn(self.mean.shape, generator=rng)
-        drawn = (self.mean + self.log_spread.exp() * noise).clamp(-1.0, 1.0)
+        # Of one component there is nothing to draw, and the generator goes on as if there were no mixture.
+        several = self.weights.shape[1] > 1
+        chosen = (
+            torch.multinomial(torch.softmax(self.weights, 1), 1, generator=rng)[:, 0]
+            if several
+            else torch.zeros(len(self.weights), dtype=torch.long)
+        )
+        mean, spread = _pick(self.mean, chosen), _pick(self.log_spread, chosen).exp()
+        drawn = (mean + spread * torch.randn(mean.shape, generator=rng)).clamp(-1.0, 1.0)
         if not bool(self.binary.any()):
             return drawn
-        chance = torch.rand(self.mean.shape, generator=rng)
-        return torch.where(self.binary, signs(torch.sigmoid(self.logits) - chance), drawn)
+        chance = torch.rand(mean.shape, generator=rng)
+        return torch.where(self.binary, signs(torch.sigmoid(_pick(self.logits, chosen)) - chance), drawn)
 
     def negative_log_likelihood(self, action: Tensor) -> Tensor:
-        """Return −log π(action) (B,), summed over the entries. A binary entry that is 0 chose nothing and costs
-        nothing."""
+        """Return −log π(action) (B,). A binary entry that is 0 chose nothing and costs nothing."""
+        action = action.unsqueeze(1)
         scaled = (action - self.mean) * torch.exp(-self.log_spread)
         gaussian = 0.5 * scaled**2 + self.log_spread + 0.5 * math.log(2 * math.pi)
         bernoulli = action.abs() * functional.softplus(-action.sign() * self.logits)
-        return torch.where(self.binary, bernoulli, gaussian).sum(-1)
+        each = torch.where(self.binary, bernoulli, gaussian).sum(-1)
+        return -torch.logsumexp(torch.log_softmax(self.weights, 1) - each, 1)
 
 
 def signs(values: Tensor) -> Tensor:
     """Return 1 where `values` are 0 or more, and −1 elsewhere."""
     return torch.where(values >= 0, 1.0, -1.0)
+
+
+def _pick(values: Tensor, component: Tensor) -> Tensor:
+    """Return one component (B,) of each of `values` (B, K, A) as (B, A)."""
+    return values[torch.arange(len(values)), component]

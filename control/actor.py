@@ -2,30 +2,48 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import torch
 from torch import Tensor, nn
 
 from control.action_distribution import ActionDistribution
+from control.felt import Felt
 from control.perceptron import Perceptron
 
 LOG_SPREAD = (-3.0, 0.5)
 
 
 class Actor(nn.Module):
-    """A distribution over actions for (latent, scaled proprio, goal latent): Gaussian, and Bernoulli for the `binary`
-    entries, since the mean of an open and a closed gripper grasps nothing."""
+    """A distribution over actions for (latent, scaled proprio, goal latent): a mixture of `components`, Gaussian, and
+    Bernoulli for the `binary` entries, since the mean of an open and a closed gripper grasps nothing."""
 
     binary: Tensor
 
-    def __init__(self, latent: int, proprio: int, action: int, binary: tuple[int, ...] = ()) -> None:
+    def __init__(
+        self,
+        latent: int,
+        proprio: int,
+        action: int,
+        binary: Collection[int] = (),
+        components: int = 1,
+        commands: Collection[int] = (),
+    ) -> None:
+        """`commands` are the entries of proprio that it shall not see."""
         super().__init__()
-        self.body = Perceptron(2 * latent + proprio, 2 * action)
+        self.felt = Felt(proprio, commands)
+        self._shape = (components, 2 * action)
+        chances = components if components > 1 else 0  # a single one is certain
+        self.body = Perceptron(2 * latent + self.felt.size, components * 2 * action + chances)
         self.register_buffer("binary", torch.tensor([i in binary for i in range(action)]), persistent=False)
 
     def forward(self, latent: Tensor, proprio: Tensor, goal: Tensor) -> ActionDistribution:
         """Return the distribution of B actions."""
-        raw, log_spread = self.body(torch.cat([latent, proprio, goal], dim=-1)).chunk(2, dim=-1)
-        return ActionDistribution(torch.tanh(raw), log_spread.clamp(*LOG_SPREAD), raw, self.binary)
+        components, width = self._shape
+        outputs = self.body(torch.cat([latent, self.felt(proprio), goal], dim=-1))
+        raw, log_spread = outputs[:, : components * width].unflatten(1, self._shape).chunk(2, dim=-1)
+        weights = outputs[:, components * width :] if components > 1 else outputs.new_zeros(len(outputs), 1)
+        return ActionDistribution(weights, torch.tanh(raw), log_spread.clamp(*LOG_SPREAD), raw, self.binary)
 
 
 class ActorLoss(nn.Module):
@@ -40,5 +58,5 @@ class ActorLoss(nn.Module):
     def forward(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """Return the weighted negative log-likelihood of `action` (B, A)."""
         cost = self.actor(batch["latent"], batch["proprio"], batch["goal"]).negative_log_likelihood(batch["action"])
-        weight = torch.exp(self.temperature * batch["advantage"]).clamp(max=10.0)
+        weight = torch.exp(self.temperature * batch["advantage"]).clamp(max=20.0)
         return {"loss": (weight * cost).mean() / weight.mean(), "plain": cost.mean()}

@@ -33,9 +33,10 @@ METHODS: tuple[Method, ...] = get_args(Method)
 ACTION_WEIGHT = 0.02
 # How much the way counts beside its end: with the end alone, an arm that is nearly there puts arriving off.
 PATH_WEIGHT = 0.3
-GRIPPER_FAMILIARITY = 0.5
-"""How near plans keep to what play does where a gripper is among the actions: without that they find what play never
-showed, such as an empty gripper closed at the goal."""
+GRIPPER_SEARCH = PlannerConfig(samples=32, horizon=16, iterations=1, proposals=0.75, familiarity=1.0)
+"""Where a gripper is among the actions the way is long and narrow: few futures, most of them the actor's, but far
+enough ahead to see a grasp through; and near to what play does, lest plans find what play never showed, such as an
+empty gripper closed at the goal."""
 Subgoals = Literal["none", "auto"]
 SUBGOAL_PATIENCE = 30
 """Blocks after which a sub-goal that is not reached is given up for the next."""
@@ -43,9 +44,10 @@ GRAPH_REACH = 12.0
 """Blocks beyond which the critic is not asked how far something is, but a way of sub-goals is searched."""
 
 
-def default_search(trained: TrainedModel) -> PlannerConfig:
+def default_search(trained: TrainedModel, method: Method = "full") -> PlannerConfig:
     """Return how to search with a model unless told otherwise."""
-    return PlannerConfig(familiarity=GRIPPER_FAMILIARITY if trained.card.world_model.binary else 0.0)
+    # Without proposals of the actor's there is nothing worth following far, and refining is what helps.
+    return GRIPPER_SEARCH if method == "full" and trained.card.world_model.binary else PlannerConfig()
 
 
 @dataclass(frozen=True)
@@ -82,13 +84,14 @@ class Agent:
         self._parts = trained.parts
         self._action = trained.card.world_model.action
         self._seed = seed
-        self._planner = self._make_planner(config or default_search(trained))
+        self._planner = self._make_planner(config or default_search(trained, method))
         self._rng = np.random.default_rng(seed)
         self._course: Course | None = None
         if subgoals == "auto" and len(self._parts.landmarks.latent) == 0:
             raise CheckpointError("this checkpoint remembers no states to find sub-goals among; train it anew")
         self._graph = Graph(self._parts.critic, self._parts.landmarks, GRAPH_REACH) if subgoals == "auto" else None
         self._searched = False
+        self._before: Tensor | None = None
 
     def set_goal(self, picture: NDArray[np.uint8]) -> None:
         """Take a new goal picture (H, W, 3) uint8 RGB and forget all that was before: with the same seed, the same
@@ -110,6 +113,7 @@ class Agent:
             [self._parts.model.encode(torch.from_numpy(picture[None]))[0] for picture in pictures]
         )
         self._searched = False
+        self._before = None
         # Another goal, other random actions, lest a single lucky walk decide a whole benchmark.
         self._rng = np.random.default_rng([self._seed, zlib.crc32(pictures[-1].tobytes())])
         if self._planner is not None:
@@ -132,8 +136,9 @@ class Agent:
         distance = float(self._parts.critic.distance(latent, proprio, goal[None]))
         # Where the arm and the world will be when this decision begins to act.
         running = torch.from_numpy(committed[None].astype(np.float32))
-        latent, proprio = model.predictor(latent, proprio, running)
-        action, cost, imagined = self._choose(latent, proprio, goal)
+        expected, proprio = model.predictor(latent, proprio, running, self._before)
+        self._before = latent
+        action, cost, imagined = self._choose(expected, proprio, goal)
         if reached:
             action = np.zeros(self._action)
         seconds = time.perf_counter() - began
@@ -170,10 +175,11 @@ class Agent:
             return self._rng.uniform(-1.0, 1.0, self._action), 0.0, None
         if self.method == "actor-only":
             action = self._parts.actor(latent, proprio, goal[None]).mode()
-            imagined, _ = self._parts.model.predictor(latent, proprio, action)
+            imagined, _ = self._parts.model.predictor(latent, proprio, action, self._before)
             return action[0].double().numpy(), 0.0, imagined[0]
         assert self._planner is not None, "every other method plans"
-        plan = self._planner.plan(latent[0], proprio[0], goal)
+        before = None if self._before is None else self._before[0]
+        plan = self._planner.plan(latent[0], proprio[0], goal, before)
         return plan.actions[0].double().numpy(), plan.cost, plan.latents[-1]
 
     def _make_planner(self, config: PlannerConfig) -> Planner | None:

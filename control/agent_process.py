@@ -37,7 +37,9 @@ def run(
     subgoals: Annotated[
         Subgoals, tyro.conf.arg(help="auto: find states that it remembers on the way to a goal that is far")
     ] = "none",
-    checkpoint: Annotated[Path, tyro.conf.arg(help="folder of the trained model")] = PRETRAINED,
+    checkpoint: Annotated[
+        Path, tyro.conf.arg(help="folder of the model, or the name of one that comes with worldarm")
+    ] = PRETRAINED,
     method: Annotated[Method, tyro.conf.arg(help="how to choose actions; all but full are for comparison")] = "full",
     blocks: Annotated[int | None, tyro.conf.arg(help="give up after so many blocks; None goes on until Ctrl-C")] = 40,
     seed: Annotated[int, tyro.conf.arg(help="seed of the planner's samples")] = 0,

@@ -6,6 +6,7 @@ way to a later picture (hindsight relabelling; Ding et al. 2019, "GCSL" of Ghosh
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,8 +22,8 @@ from control.actor import Actor
 from control.agent import Decision
 from perception.clips import generator
 from perception.distributed import Workers
-from perception.encoder import Encoder
 from perception.frame_cache import FrameCache
+from perception.late_fusion import make_encoder
 from perception.normaliser import Normaliser
 from perception.trainer import History, Schedule, train
 from perception.world_model import WorldModelConfig
@@ -42,13 +43,15 @@ class CloneTraining(msgspec.Struct, frozen=True):
 
 class Clone(nn.Module):
     """(picture, proprio, running action, goal picture) → a distribution over the next action, which is when a decision
-    takes effect; sizes are those of a world model's `config`."""
+    takes effect, a mixture of `components`; sizes are those of a world model's `config`."""
 
-    def __init__(self, config: WorldModelConfig) -> None:
+    def __init__(self, config: WorldModelConfig, components: int = 1) -> None:
         super().__init__()
-        self.encoder = Encoder(config.height, config.width_px, config.latent, config.keypoints)
+        self.encoder = make_encoder(config.height, config.width_px, config.latent, config.keypoints, config.views)
         self.normaliser = Normaliser(config.proprio)
-        self.actor = Actor(config.latent, config.proprio + config.action, config.action, config.binary)
+        self.actor = Actor(
+            config.latent, config.proprio + config.action, config.action, config.binary, components, config.commands
+        )
 
     def forward(self, pictures: Tensor, states: Tensor, running: Tensor, goals: Tensor) -> ActionDistribution:
         """Return the distribution for `pictures` and `goals` (B, H, W, 3) uint8, `states` (B, P) SI units, `running`
@@ -89,7 +92,7 @@ def train_clone(
 
 def steps_within(
     seconds: float,
-    config: WorldModelConfig,
+    clone: Clone,
     cache: FrameCache,
     episodes: NDArray[np.int64],
     settings: CloneTraining,
@@ -97,7 +100,7 @@ def steps_within(
     dtype: torch.dtype,
 ) -> int:
     """Return how many steps this machine takes in `seconds`, from a few that are timed and thrown away."""
-    loss = CloneLoss(Clone(config))
+    loss = CloneLoss(copy.deepcopy(clone))
     loss.clone.normaliser.fit(cache.states[cache.frames_of(episodes)])
     optimiser = torch.optim.AdamW(loss.parameters())
     drawn = _Triples(cache, episodes, settings, seed)

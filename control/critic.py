@@ -9,24 +9,28 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Collection
 
 import torch
 from torch import Tensor, nn
 
+from control.felt import Felt
 from control.perceptron import Perceptron
 
 
 class Critic(nn.Module):
     """Value of (latent, scaled proprio) for reaching a goal latent; the goal is a picture alone: it has no proprio."""
 
-    def __init__(self, latent: int, proprio: int, discount: float) -> None:
+    def __init__(self, latent: int, proprio: int, discount: float, commands: Collection[int] = ()) -> None:
+        """`commands` are the entries of proprio that it shall not see."""
         super().__init__()
         self.discount = discount
-        self.networks = nn.ModuleList(Perceptron(2 * latent + proprio, 1) for _ in range(2))
+        self.felt = Felt(proprio, commands)
+        self.networks = nn.ModuleList(Perceptron(2 * latent + self.felt.size, 1) for _ in range(2))
 
     def values(self, latent: Tensor, proprio: Tensor, goal: Tensor) -> Tensor:
         """Return both networks' values (2, B), between −1 / (1 − discount) and about 0."""
-        state = torch.cat([latent, proprio, goal], dim=-1)
+        state = torch.cat([latent, self.felt(proprio), goal], dim=-1)
         return torch.stack([network(state).squeeze(-1) for network in self.networks])
 
     def forward(self, latent: Tensor, proprio: Tensor, goal: Tensor) -> Tensor:

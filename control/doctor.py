@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from control.critic import Critic
+from control.hindsight import Seen
 from control.trained import Parts
 from perception.checkpoint import Gate
 from perception.frame_cache import FrameCache
 from perception.gates import ROLLOUT, world_model_gates
+from perception.training import expect_all
 from robot.errors import DatasetError
 
 PROBE_FRAMES = 8000
@@ -49,11 +51,10 @@ def examine(
     gates = world_model_gates(
         parts.model, latents, cache.states, cache.actions, cache.truth, fit_frames, judge_frames, clips, seed
     )
-    proprio = parts.model.normaliser(torch.from_numpy(cache.states))
     gates.append(
         Gate(
             "critic against steps to go",
-            _critic_order(parts.critic, cache, judge, latents, proprio, rng),
+            _critic_order(parts.critic, cache, judge, Seen(latents, *expect_all(parts.model, cache, latents)), rng),
             0.6,
             True,
             "rank correlation",
@@ -77,20 +78,15 @@ def verdict(gates: Sequence[Gate]) -> str:
 
 @torch.inference_mode()
 def _critic_order(
-    critic: Critic,
-    cache: FrameCache,
-    episodes: NDArray[np.int64],
-    latents: Tensor,
-    proprio: Tensor,
-    rng: np.random.Generator,
+    critic: Critic, cache: FrameCache, episodes: NDArray[np.int64], seen: Seen, rng: np.random.Generator
 ) -> float:
-    """Return Spearman's rank correlation of the critic's distance with the blocks that play took, up to `FARTHEST`;
-    0 for a critic that says the same of everything."""
+    """Return Spearman's rank correlation of the critic's distance, from what is expected of a frame as in decisions,
+    with the blocks that play took, up to `FARTHEST`; 0 for a critic that says the same of everything."""
     farthest = min(FARTHEST, int(cache.lengths[episodes].max()) - 1)
     frames = _some(_frames(cache, episodes, farthest), CLIPS, rng)
     steps = rng.integers(1, farthest + 1, len(frames))
     here, there = torch.from_numpy(frames), torch.from_numpy(frames + steps)
-    distance = critic.distance(latents[here], proprio[here], latents[there]).numpy()
+    distance = critic.distance(seen.expected[here], seen.proprio[here], seen.latents[there]).numpy()
     ranks = [_ranks(values) for values in (distance, steps)]
     if any(values.std() == 0 for values in ranks):
         return 0.0

@@ -2,67 +2,89 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from perception.clips import torch_generator
 from perception.frame_cache import FrameCache
 
 
 @dataclass(frozen=True)
 class GoalMix:
-    """Shares of goals: this very frame, the next one, a later one of the same episode within `reach` blocks; the
-    rest are frames of any episode."""
+    """Shares of goals: this very frame, the next one, a later one of the same episode within `reach` blocks, and any of
+    the same episode, where the same things lie about otherwise; the rest are frames of any episode."""
 
     here: float = 0.10
     following: float = 0.15
-    later: float = 0.55
+    later: float = 0.40
+    same: float = 0.20
     reach: int = 30
+
+
+class Seen(NamedTuple):
+    """The frames of a data set as the model sees them: `latents` (N, D) of their pictures, and what it `expected`
+    (N, D), with scaled `proprio` (N, P), of each from the frame before and what was done there.
+
+    A decision is made a block ahead and rests on what is expected, so that is what critic and actor learn from. A
+    picture would tell too much: by the time it is taken the arm has begun to turn into the next block, and whoever
+    learns to read that off waits for ever for an arm that waits for him.
+    """
+
+    latents: Tensor
+    expected: Tensor
+    proprio: Tensor
 
 
 class HindsightSampler:
     """Draws (state, next state, goal) triples from encoded episodes.
 
-    `latents` (N, D), `proprio` (N, P) scaled, `actions` (N, A) are aligned with the cache's frames.
+    `views` are the frames as seen once or several times, otherwise lit for one; each state and each goal is drawn from
+    any of them. `actions` (N, A) are aligned with the cache's frames.
     """
 
-    def __init__(
-        self, cache: FrameCache, episodes: NDArray[np.int64], latents: Tensor, proprio: Tensor, actions: Tensor
-    ) -> None:
+    def __init__(self, cache: FrameCache, episodes: NDArray[np.int64], views: Sequence[Seen], actions: Tensor) -> None:
         firsts, ends = cache.starts[episodes], cache.starts[episodes] + cache.lengths[episodes]
-        # The last frame of an episode has no successor.
-        self._frames = np.concatenate([np.arange(f, e - 1) for f, e in zip(firsts, ends, strict=True)])
-        self._ends = np.concatenate([np.full(e - 1 - f, e, dtype=np.int64) for f, e in zip(firsts, ends, strict=True)])
-        self._latents, self._proprio, self._actions = latents, proprio, actions
+        # The last frame of an episode has no successor. At the first nobody has decided yet: whoever learns from the
+        # standstill there stands still for ever.
+        self._frames = np.concatenate([np.arange(f + 1, e - 1) for f, e in zip(firsts, ends, strict=True)])
+        counts = np.maximum(ends - 2 - firsts, 0)
+        self._firsts, self._ends = np.repeat(firsts, counts), np.repeat(ends, counts)
+        # (V, N, ...) each, so that a row is found by its view and its number.
+        self._views = Seen(*(torch.stack(each) for each in zip(*views, strict=True)))
+        self._actions = actions
 
     def draw(self, count: int, rng: np.random.Generator, mix: GoalMix, noise: float) -> dict[str, Tensor]:
         """Return a batch of `count`; `noise` is the standard deviation added to latents of states and goals."""
         chosen = rng.integers(0, len(self._frames), count)
-        frame, end = self._frames[chosen], self._ends[chosen]
+        frame, first, end = self._frames[chosen], self._firsts[chosen], self._ends[chosen]
         kind = rng.random(count)
         last = np.minimum(end - 1, frame + mix.reach)
         later = frame + 1 + np.floor(rng.random(count) * (last - frame)).astype(np.int64)
+        same = first + np.floor(rng.random(count) * (end - first)).astype(np.int64)
         anywhere = self._frames[rng.integers(0, len(self._frames), count)]
-        edges = np.cumsum([mix.here, mix.following, mix.later])
-        goal = np.where(
-            kind < edges[0], frame, np.where(kind < edges[1], frame + 1, np.where(kind < edges[2], later, anywhere))
-        )
-        torch_rng = torch.Generator().manual_seed(int(rng.integers(2**62)))
+        edges = np.cumsum([mix.here, mix.following, mix.later, mix.same])
+        goal = np.choose(np.searchsorted(edges, kind, side="right"), [frame, frame + 1, later, same, anywhere])
+        torch_rng = torch_generator(rng)
+        here, following, there = (torch.from_numpy(index) for index in (frame, frame + 1, goal))
+        # A state and what came of it are seen alike, as one episode is; a goal's picture may be of another day.
+        views = self._views
+        state_view, goal_view = torch.randint(len(views.latents), (2, count), generator=torch_rng)
 
-        def latents(index: NDArray[np.int64]) -> Tensor:
-            exact = self._latents[torch.from_numpy(index)]
-            return exact + noise * torch.randn(exact.shape, generator=torch_rng)
+        def blurred(latents: Tensor) -> Tensor:
+            return latents + noise * torch.randn(latents.shape, generator=torch_rng)
 
-        here, following = torch.from_numpy(frame), torch.from_numpy(frame + 1)
         return {
-            "latent": latents(frame),
-            "next_latent": latents(frame + 1),
-            "goal": latents(goal),
-            "proprio": self._proprio[here],
-            "next_proprio": self._proprio[following],
+            "latent": blurred(views.expected[state_view, here]),
+            "next_latent": blurred(views.expected[state_view, following]),
+            "goal": blurred(views.latents[goal_view, there]),
+            "proprio": views.proprio[state_view, here],
+            "next_proprio": views.proprio[state_view, following],
             "action": self._actions[here],
             "here": torch.from_numpy((goal == frame).astype(np.float32)),
             "arrives": torch.from_numpy((goal == frame + 1).astype(np.float32)),

@@ -12,15 +12,18 @@ import numpy as np
 import torch
 
 from control.arrival import block_change
+from control.check_process import require_recipe
 from control.doctor import HELD_OUT_SHARE, examine, require_enough
-from control.hindsight import HindsightSampler
-from control.trained import TrainedModel, new_parts, save_trained
+from control.hindsight import HindsightSampler, Seen
+from control.trained import TrainedModel, load_trained, new_parts, save_trained
 from control.training import HeadTraining, train_actor, train_critic
 from perception.checkpoint import SCHEMA, Card, Gate, Provenance
 from perception.curves import draw_curves
 from perception.distributed import Workers
 from perception.frame_cache import FrameCache, open_cache
+from perception.mirror import with_mirrored
 from perception.run_folder import Settings, claim_run
+from perception.trainer import History
 from perception.training import (
     DecoderTraining,
     Precision,
@@ -28,6 +31,7 @@ from perception.training import (
     WorldModelTraining,
     compute_dtype,
     encode_all,
+    expect_all,
     train_decoder,
     train_predictor,
     train_world_model,
@@ -36,6 +40,7 @@ from perception.world_model import WorldModelConfig
 from robot.dataset.reader import Dataset
 from robot.errors import ConfigurationError, DatasetError
 from robot.output import make_folder
+from robot.proprio import COMMANDED
 from robot.recipe import read_recipe
 
 LARGEST_SEED = 2**31 - 1
@@ -43,19 +48,21 @@ LARGEST_SEED = 2**31 - 1
 
 @dataclass(frozen=True)
 class Sizes:
-    """Sizes of the world model."""
+    """Sizes of the world model; `context` is the number of latents, 1 or 2, from which the next one is predicted."""
 
     latent: int = 192
     keypoints: int = 48
     width: int = 384
     blocks: int = 2
     dropout: float = 0.1
+    context: int = 1
 
 
 @dataclass(frozen=True)
 class Learning:
     """All that a training's weights depend on beside its data: the settings of each part, how many `episodes` are
-    learnt from (None for all but those that judge), and the `seed`."""
+    learnt from (None for all but those that judge), the `seed`, whether `mirror` images count as episodes too, and the
+    checkpoint whose `encoder` is kept as it is (None to learn one)."""
 
     world_model: WorldModelTraining
     predictor: PredictorTraining
@@ -64,10 +71,17 @@ class Learning:
     sizes: Sizes
     episodes: int | None = None
     seed: int = 0
+    mirror: bool = False
+    encoder: Path | None = None
 
     def __post_init__(self) -> None:
         """Raise `ConfigurationError` for settings that no training can have."""
         _refuse_senseless(self)
+
+    def chosen(self) -> Settings:
+        """Return which episodes are learnt from, where that is not simply all of them."""
+        chosen: Settings = {} if self.episodes is None else {"episodes": self.episodes}
+        return {**chosen, "mirror": 1} if self.mirror else chosen
 
     def flat(self, *parts: str) -> dict[str, int | float]:
         """Return every setting of some parts by its dotted name."""
@@ -108,6 +122,9 @@ def learn(
     source = Dataset.open(dataset)
     recipe = read_recipe(source.info)
     camera = recipe.camera
+    known = None if learning.encoder is None else load_trained(learning.encoder)
+    if known is not None:
+        require_recipe(known.card, recipe, dataset)
     dtype = compute_dtype(precision, workers.device)
     machine = _machine(workers, dtype)
     if not workers.leads:
@@ -116,17 +133,22 @@ def learn(
         make_folder(folder)
     cache = open_cache(source, camera.name, cache_folder)
     if workers.leads:
-        claim_run(run, _origins(cache, learning, machine))
+        claim_run(run, _origins(cache, learning, known, machine))
         workers.wait()
     fit, held_out = cache.split(HELD_OUT_SHARE)
     fit = fit[: learning.episodes]
-    clip = max((world_model.clip - 1) * world_model.stride + 1, predictor.clip)
+    earlier = sizes.context - 1
+    clip = max((world_model.clip - 1 + earlier) * world_model.stride + 1, predictor.clip + earlier)
     if cache.lengths[fit].max() < clip:
         raise DatasetError(
             f"the longest episode to learn from in {dataset} has {cache.lengths[fit].max()} frames; "
             f"training needs clips of {clip}"
         )
     require_enough(cache, held_out)
+    recorded = cache
+    if learning.mirror:
+        cache, mirrored = with_mirrored(cache, fit, recipe)
+        fit = np.concatenate([fit, mirrored])
     config = WorldModelConfig(
         height=camera.height,
         width_px=camera.width,
@@ -134,27 +156,40 @@ def learn(
         action=cache.actions.shape[1],
         latent=sizes.latent,
         keypoints=sizes.keypoints,
+        views=len(camera.views),
         width=sizes.width,
         blocks=sizes.blocks,
         dropout=sizes.dropout,
         binary=recipe.action.binary,
+        context=sizes.context,
+        commands=tuple(i for i, name in enumerate(recipe.state_names) if name in COMMANDED),
     )
+    if known is not None:
+        _require_sizes(known, config)
     torch.manual_seed(seed)
-    parts = new_parts(config, heads.discount, heads.landmarks)
-    histories = {"world model": train_world_model(parts.model, cache, fit, world_model, run, seed, workers, dtype)}
+    parts = new_parts(config, heads.discount, heads.landmarks, heads.components)
+    histories: dict[str, History] = {}
+    if known is None:
+        histories["world model"] = train_world_model(parts.model, cache, fit, world_model, run, seed, workers, dtype)
+    else:
+        parts.model.load_state_dict(known.parts.model.state_dict())
+        parts.decoder.load_state_dict(known.parts.decoder.state_dict())
     latents = encode_all(parts.model, cache, workers.device)
     histories["predictor"] = train_predictor(parts.model, cache, fit, latents, predictor, run, seed, workers, dtype)
-    histories["decoder"] = train_decoder(parts.decoder, cache, latents, learning.decoder, run, seed, workers, dtype)
-    parts.model.cpu()
-    with torch.inference_mode():
-        proprio = parts.model.normaliser(torch.from_numpy(cache.states)).clone()
-    sampler = HindsightSampler(cache, fit, latents, proprio, torch.from_numpy(cache.actions))
+    if known is None:
+        histories["decoder"] = train_decoder(parts.decoder, cache, latents, learning.decoder, run, seed, workers, dtype)
+    every_look = [latents]
+    if world_model.looks.share > 0:
+        every_one = msgspec.structs.replace(world_model.looks, share=1.0)
+        every_look.append(encode_all(parts.model, cache, workers.device, every_one, seed))
+    views = [Seen(seen, *expect_all(parts.model, cache, seen)) for seen in every_look]
+    sampler = HindsightSampler(cache, fit, views, torch.from_numpy(cache.actions))
     histories["critic"] = train_critic(parts.critic, sampler, heads, run, seed, workers)
     histories["actor"] = train_actor(parts.actor, parts.critic, sampler, heads, run, seed, workers)
     if not workers.leads:
         return ()
-    known = torch.from_numpy(cache.frames_of(fit))
-    parts.landmarks.choose(latents[known], proprio[known], seed)
+    of_fit = torch.from_numpy(cache.frames_of(fit))
+    parts.landmarks.choose(latents[of_fit], views[0].proprio[of_fit], seed)
     for part in parts.named().values():
         part.cpu().eval()
     gates = examine(parts, cache, latents, fit, held_out, seed)
@@ -165,21 +200,27 @@ def learn(
         discount=heads.discount,
         block_change=block_change(latents, cache.starts[held_out], cache.lengths[held_out]),
         provenance=Provenance(
-            dataset_fingerprint=cache.fingerprint,
-            episodes=len(cache.starts),
-            frames=cache.frames,
+            dataset_fingerprint=recorded.fingerprint,
+            episodes=len(recorded.starts),
+            frames=recorded.frames,
             seed=seed,
             settings={
                 **learning.flat("sizes", "world_model", "predictor", "decoder", "heads"),
-                **({} if learning.episodes is None else {"episodes": learning.episodes}),
+                **learning.chosen(),
+                **_kept(known, "world_model", "decoder"),
                 **machine,
             },
-            train_seconds=round(sum(history.seconds for history in histories.values()), 1),
+            train_seconds=round(
+                sum(history.seconds for history in histories.values())
+                + (0.0 if known is None else known.card.provenance.train_seconds),
+                1,
+            ),
             versions={"python": platform.python_version(), "torch": str(torch.__version__), "numpy": np.__version__},
             series=cache.series,
         ),
         gates=tuple(gates),
         landmarks=heads.landmarks,
+        components=heads.components,
     )
     save_trained(output, TrainedModel(card, parts))
     draw_curves(histories, run / "curves.png")
@@ -205,6 +246,7 @@ def _refuse_senseless(learning: Learning) -> None:
         ("world-model.weights.coloured", world_model.weights.coloured),
         ("world-model.stride", world_model.stride),
         ("heads.reach", heads.reach),
+        ("heads.components", heads.components),
     ):
         if number < 1:
             raise ConfigurationError(f"--{option} is {number}; it must be at least 1")
@@ -214,6 +256,8 @@ def _refuse_senseless(learning: Learning) -> None:
         raise ConfigurationError(f"--heads.expectile must lie between 0 and 1, not {heads.expectile:g}")
     if min(sizes.latent, sizes.width) < 1 or min(sizes.blocks, sizes.keypoints) < 0 or not 0 <= sizes.dropout < 1:
         raise ConfigurationError(f"no world model has these sizes: {sizes}")
+    if sizes.context not in (1, 2):
+        raise ConfigurationError(f"--sizes.context must be 1 or 2, not {sizes.context}")
     if not 0 <= learning.seed <= LARGEST_SEED:
         raise ConfigurationError(f"--seed must be 0 to {LARGEST_SEED}, not {learning.seed}")
     if learning.episodes is not None and learning.episodes < 1:
@@ -223,20 +267,45 @@ def _refuse_senseless(learning: Learning) -> None:
             raise ConfigurationError(f"--{option.replace('_', '-')} must be 0 or more and finite, not {value:g}")
 
 
+def _kept(known: TrainedModel | None, *parts: str) -> Settings:
+    """Return whose encoder is kept, where one is, and under which settings those `parts` were learnt then."""
+    if known is None:
+        return {}
+    before = known.card.provenance.settings.items()
+    return {
+        "encoder": known.card.weights_sha256,
+        **{name: value for name, value in before if name.partition(".")[0] in parts},
+    }
+
+
+def _require_sizes(known: TrainedModel, config: WorldModelConfig) -> None:
+    """Raise `ConfigurationError` unless a model of `config` can keep the encoder of `known`."""
+    differing = [
+        f"{name} is {getattr(known.card.world_model, name)} there, {getattr(config, name)} here"
+        for name in config.__struct_fields__
+        if getattr(known.card.world_model, name) != getattr(config, name)
+    ]
+    if differing:
+        raise ConfigurationError(f"--encoder and --sizes do not fit: {'; '.join(differing)}")
+
+
 def _machine(workers: Workers, dtype: torch.dtype) -> Settings:
     """Return on what a training computes: on anything else the same steps end in other weights."""
     precision: Precision = "bf16" if dtype == torch.bfloat16 else "float32"
     return {"processes": workers.count, "device": workers.device.type, "precision": precision}
 
 
-def _origins(cache: FrameCache, learning: Learning, machine: Settings) -> dict[str, Settings]:
+def _origins(
+    cache: FrameCache, learning: Learning, known: TrainedModel | None, machine: Settings
+) -> dict[str, Settings]:
     """Return what each part's weights depend on, so that none is taken up again under other settings."""
     base = {
         "dataset": cache.fingerprint,
         "seed": learning.seed,
         **machine,
         **learning.flat("sizes", "world_model"),
-        **({} if learning.episodes is None else {"episodes": learning.episodes}),
+        **learning.chosen(),
+        **_kept(known),
     }
     on_latents = {**base, **learning.flat("heads")}
     return {

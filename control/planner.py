@@ -80,8 +80,8 @@ class Planner:
         self._rng.manual_seed(self._seed)
 
     @torch.inference_mode()
-    def plan(self, latent: Tensor, proprio: Tensor, goal: Tensor) -> Plan:
-        """Return the best plan found from `latent` (D,) and scaled `proprio` (P,) to `goal` (D,)."""
+    def plan(self, latent: Tensor, proprio: Tensor, goal: Tensor, before: Tensor | None = None) -> Plan:
+        """Return the best plan found from `latent` (D,), `before` (D,) it and scaled `proprio` (P,) to `goal` (D,)."""
         config = self._config
         mean = self._warm_start()
         spread = torch.full_like(mean, config.spread)
@@ -91,7 +91,7 @@ class Planner:
         for _ in range(config.iterations):
             drawn = self._sample(mean, spread, config.samples - proposed - 1)
             # What the actor proposes does not change between iterations, so it is imagined and judged once.
-            rollout = self._imagine(latent, proprio, goal, drawn, proposed if kept is None else 0)
+            rollout = self._imagine(latent, proprio, goal, before, drawn, proposed if kept is None else 0)
             cost = self._objective(rollout, goal)
             best = _better(best, rollout, cost)
             count = len(drawn)
@@ -128,18 +128,22 @@ class Planner:
             return torch.zeros(self._config.horizon, self._model.config.action)
         return torch.cat([self._last[1:], self._last[-1:]])
 
-    def _imagine(self, latent: Tensor, proprio: Tensor, goal: Tensor, actions: Tensor, proposed: int) -> Rollout:
+    def _imagine(
+        self, latent: Tensor, proprio: Tensor, goal: Tensor, before: Tensor | None, actions: Tensor, proposed: int
+    ) -> Rollout:
         """Return the futures under `actions` (S, T, A), and after them `proposed` ones in which the actor draws each
         action in the imagined world."""
         count = len(actions) + proposed
         latents, proprios, goals = latent.expand(count, -1), proprio.expand(count, -1), goal.expand(proposed, -1)
+        earlier = None if before is None else before.expand(count, -1)
         steps: list[tuple[Tensor, Tensor, Tensor]] = []
         for step in range(actions.shape[1]):
             action = actions[:, step]
             if proposed > 0:
                 drawn = self._draw(latents[len(actions) :], proprios[len(actions) :], goals)
                 action = torch.cat([action, drawn])
-            latents, proprios = self._model.predictor(latents, proprios, action)
+            following, proprios = self._model.predictor(latents, proprios, action, earlier)
+            earlier, latents = latents, following
             steps.append((latents, proprios, action))
         imagined, felt, taken = (torch.stack(parts, dim=1) for parts in zip(*steps, strict=True))
         return Rollout(latent, proprio, imagined, felt, taken)

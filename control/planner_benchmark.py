@@ -60,10 +60,12 @@ class Costs(msgspec.Struct, frozen=True):
 
 def benchmark_planner(
     samples: Annotated[tuple[int, ...], tyro.conf.arg(help="numbers of candidates to time")] = (32, 64, 128, 256),
-    horizon: Annotated[tuple[int, ...], tyro.conf.arg(help="numbers of blocks ahead to time")] = (3, 6, 12),
+    horizon: Annotated[tuple[int, ...], tyro.conf.arg(help="numbers of blocks ahead to time")] = (3, 6, 16),
     decisions: Annotated[int, tyro.conf.arg(help="decisions of each search")] = 40,
     threads: Annotated[int, tyro.conf.arg(help="threads to compute with; the agent itself uses one")] = 1,
-    checkpoint: Annotated[Path, tyro.conf.arg(help="the model that imagines")] = PRETRAINED,
+    checkpoint: Annotated[
+        Path, tyro.conf.arg(help="folder of the model, or the name of one that comes with worldarm")
+    ] = PRETRAINED,
     json: Annotated[Path | None, tyro.conf.arg(help="write every number to this file")] = None,
     plot: Annotated[Path, tyro.conf.arg(help="where the picture goes")] = Path("out/planner.png"),
 ) -> None:
@@ -113,7 +115,7 @@ def benchmark_planner(
     print(
         f"{threads} thread(s), {found.precision}; a product of {MATRIX}×{MATRIX} matrices runs at {rate:.0f} GFLOP/s\n"
     )
-    print(f"{table(costs)}\n")
+    print(f"{table(costs, usual)}\n")
     if json is not None:
         write_json(json, found)
         print(f"numbers: {json}")
@@ -121,9 +123,8 @@ def benchmark_planner(
     print(f"plot: {plot}")
 
 
-def table(costs: Sequence[Cost]) -> str:
-    """Return a Markdown table, one row a search; the planner's own default is in bold."""
-    usual = PlannerConfig()
+def table(costs: Sequence[Cost], usual: PlannerConfig) -> str:
+    """Return a Markdown table, one row a search; the `usual` one is in bold."""
     rows = [
         "| samples × horizon × iterations | decision p50 / p99 | arithmetic | of the machine's rate |",
         "|---|---|---|---|",

@@ -30,6 +30,16 @@ def train(
     episodes: Annotated[
         int | None, tyro.conf.arg(help="learn from the first so many episodes alone; None for all that do not judge")
     ] = None,
+    mirror: Annotated[
+        bool, tyro.conf.arg(help="learn from mirror images too; the camera must look along the arm's own plane")
+    ] = False,
+    encoder: Annotated[
+        Path | None,
+        tyro.conf.arg(
+            help="keep the encoder of this checkpoint, a folder or the name of one that comes with worldarm, and learn "
+            "the rest: minutes, after practice has added to the data"
+        ),
+    ] = None,
     seed: Annotated[int, tyro.conf.arg(help="the same seed and data give the same weights on the same machine")] = 0,
     device: Annotated[Literal["cpu", "cuda"], tyro.conf.arg(help="where to compute")] = "cpu",
     precision: Annotated[
@@ -42,7 +52,7 @@ def train(
     Stopped at any time, even by SIGKILL, the same command goes on exactly where it was. The work is shared over the
     processes of `torchrun --nproc-per-node N -m -- worldarm train ...` (the `--` keeps torchrun from the options).
     """
-    learning = Learning(world_model, predictor, decoder, heads, sizes, episodes, seed)
+    learning = Learning(world_model, predictor, decoder, heads, sizes, episodes, seed, mirror, encoder)
     workers = join(device)
     try:
         gates = learn(dataset, output, run, run / "cache", learning, workers, precision)

@@ -9,17 +9,16 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-import perception
 from control.actor import Actor
 from control.critic import Critic
 from control.landmarks import Landmarks
-from perception.checkpoint import Card, load, save
+from perception.checkpoint import PRETRAINED_FOLDER, Card, load, save
 from perception.decoder import Decoder
 from perception.world_model import WorldModel, WorldModelConfig
 from robot.errors import CheckpointError
 
-# The checkpoint that comes with worldarm.
-PRETRAINED = Path(perception.__file__).parent / "pretrained" / "push"
+PRETRAINED = PRETRAINED_FOLDER / "push"
+"""The checkpoint that commands use unless told otherwise."""
 
 
 @dataclass(frozen=True)
@@ -51,12 +50,12 @@ class TrainedModel:
     parts: Parts
 
 
-def new_parts(config: WorldModelConfig, discount: float, landmarks: int = 0) -> Parts:
-    """Return untrained parts of the right sizes, with room for so many `landmarks`."""
+def new_parts(config: WorldModelConfig, discount: float, landmarks: int = 0, components: int = 1) -> Parts:
+    """Return untrained parts of the right sizes, with room for so many `landmarks`; the actor has `components`."""
     return Parts(
         model=WorldModel(config),
-        critic=Critic(config.latent, config.proprio, discount),
-        actor=Actor(config.latent, config.proprio, config.action, config.binary),
+        critic=Critic(config.latent, config.proprio, discount, config.commands),
+        actor=Actor(config.latent, config.proprio, config.action, config.binary, components, config.commands),
         decoder=Decoder(config.height, config.width_px, config.latent),
         landmarks=Landmarks(landmarks, config.latent, config.proprio),
     )
@@ -74,7 +73,7 @@ def load_trained(folder: Path) -> TrainedModel:
     """Return the model in `folder`, ready for inference. Raises `CheckpointError` for anything but a whole one."""
     card, tensors = load(folder)
     try:
-        parts = new_parts(card.world_model, card.discount, card.landmarks)
+        parts = new_parts(card.world_model, card.discount, card.landmarks, card.components)
     except (ValueError, RuntimeError) as error:
         raise CheckpointError(f"the card in {folder} describes no model that can be: {error}") from error
     for prefix, part in parts.named().items():

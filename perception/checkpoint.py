@@ -26,6 +26,8 @@ from robot.recipe import RecordingRecipe
 SCHEMA = 2
 CARD_FILE = "checkpoint.json"
 WEIGHTS_FILE = "model.safetensors"
+PRETRAINED_FOLDER = Path(__file__).parent / "pretrained"
+"""Holds the checkpoints that come with worldarm, each of which can be asked for by its folder's name alone."""
 POSITION_TOLERANCE_M = 0.01
 ANGLE_TOLERANCE_RAD = math.radians(1.0)
 FOCAL_TOLERANCE = 0.01
@@ -64,7 +66,7 @@ class Provenance(msgspec.Struct, frozen=True, omit_defaults=True):
 class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The JSON beside the weights. `block_change` is by how much one block changes the latents at most, nine times
     in ten, in held-out play (mean squared difference); a goal nearer than that counts as reached. `discount` is the
-    critic's, `landmarks` the number of states that are remembered."""
+    critic's, `components` the number of the actor's, `landmarks` that of the states that are remembered."""
 
     schema: int
     recipe: RecordingRecipe
@@ -74,6 +76,7 @@ class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     provenance: Provenance
     gates: tuple[Gate, ...]
     landmarks: int = 0
+    components: int = 1
     weights_sha256: str = ""
     card_sha256: str = ""
 
@@ -82,37 +85,48 @@ class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         if arm != self.recipe.arm:
             raise CheckpointError(f"this checkpoint was trained on the arm {self.recipe.arm!r}, not {arm!r}")
         known = self.recipe.camera
-        if (camera.width, camera.height) != (known.width, known.height):
-            raise CheckpointError(
-                f"this checkpoint sees pictures of {known.width}×{known.height}; the camera {camera.name!r} sends "
-                f"{camera.width}×{camera.height}"
-            )
         if camera.name != known.name:
             raise CheckpointError(f"this checkpoint was trained on the camera {known.name!r}, not {camera.name!r}")
-        if any(abs(a - b) > FOCAL_TOLERANCE * b for a, b in zip(camera.focal, known.focal, strict=True)):
+        if len(camera.views) != len(known.views):
             raise CheckpointError(
-                f"the camera {camera.name!r} has focal lengths {camera.focal} px; this checkpoint was trained with "
-                f"{known.focal} px"
+                f"this checkpoint was trained with {len(known.views)} camera(s) at once; {camera.name!r} is "
+                f"{len(camera.views)}"
             )
-        if math.dist(camera.centre, known.centre) > CENTRE_TOLERANCE * known.width:
+        for seen, learnt in zip(camera.views, known.views, strict=True):
+            _require_view(seen, learnt)
+
+
+def _require_view(camera: CameraSpec, known: CameraSpec) -> None:
+    """Raise `CheckpointError` unless `camera` takes pictures as `known` did."""
+    if (camera.width, camera.height) != (known.width, known.height):
+        raise CheckpointError(
+            f"this checkpoint sees pictures of {known.width}×{known.height}; the camera {camera.name!r} sends "
+            f"{camera.width}×{camera.height}"
+        )
+    if any(abs(a - b) > FOCAL_TOLERANCE * b for a, b in zip(camera.focal, known.focal, strict=True)):
+        raise CheckpointError(
+            f"the camera {camera.name!r} has focal lengths {camera.focal} px; this checkpoint was trained with "
+            f"{known.focal} px"
+        )
+    if math.dist(camera.centre, known.centre) > CENTRE_TOLERANCE * known.width:
+        raise CheckpointError(
+            f"the camera {camera.name!r} has its optical centre at {camera.centre} px; this checkpoint was trained "
+            f"with {known.centre} px: do not crop the pictures otherwise"
+        )
+    if camera.position and known.position and math.dist(camera.position, known.position) > POSITION_TOLERANCE_M:
+        raise CheckpointError(
+            f"the camera {camera.name!r} stands {math.dist(camera.position, known.position) * 100:.1f} cm from "
+            "where this checkpoint was trained; move it back or train anew"
+        )
+    if camera.orientation and known.orientation:
+        turned = 2 * math.acos(
+            min(1.0, abs(sum(a * b for a, b in zip(camera.orientation, known.orientation, strict=True))))
+        )
+        if turned > ANGLE_TOLERANCE_RAD:
             raise CheckpointError(
-                f"the camera {camera.name!r} has its optical centre at {camera.centre} px; this checkpoint was trained "
-                f"with {known.centre} px: do not crop the pictures otherwise"
+                f"the camera {camera.name!r} is turned by {math.degrees(turned):.1f}° from where this checkpoint "
+                "was trained; turn it back or train anew"
             )
-        if camera.position and known.position and math.dist(camera.position, known.position) > POSITION_TOLERANCE_M:
-            raise CheckpointError(
-                f"the camera {camera.name!r} stands {math.dist(camera.position, known.position) * 100:.1f} cm from "
-                "where this checkpoint was trained; move it back or train anew"
-            )
-        if camera.orientation and known.orientation:
-            turned = 2 * math.acos(
-                min(1.0, abs(sum(a * b for a, b in zip(camera.orientation, known.orientation, strict=True))))
-            )
-            if turned > ANGLE_TOLERANCE_RAD:
-                raise CheckpointError(
-                    f"the camera {camera.name!r} is turned by {math.degrees(turned):.1f}° from where this checkpoint "
-                    "was trained; turn it back or train anew"
-                )
 
 
 def save(folder: Path, card: Card, tensors: dict[str, Tensor]) -> Card:
@@ -141,6 +155,7 @@ def load(folder: Path) -> tuple[Card, dict[str, Tensor]]:
 
     Raises `CheckpointError` when they are missing, torn, foreign or of another schema.
     """
+    folder = find(folder)
     card = load_card(folder)
     weights = folder / WEIGHTS_FILE
     if not weights.is_file():
@@ -153,11 +168,22 @@ def load(folder: Path) -> tuple[Card, dict[str, Tensor]]:
         raise CheckpointError(f"{weights} is not a safetensors file: {error}") from error
 
 
+def find(folder: Path) -> Path:
+    """Return where the checkpoint `folder` is: there, or, where there is nothing, with worldarm itself when that is
+    the name of one that comes with it."""
+    shipped = {str(known.relative_to(PRETRAINED_FOLDER)): known for known in PRETRAINED_FOLDER.iterdir()}
+    return shipped[str(folder)] if str(folder) in shipped and not folder.exists() else folder
+
+
 def load_card(folder: Path) -> Card:
     """Return the card in `folder`. Raises `CheckpointError` as `load` does."""
-    path = folder / CARD_FILE
+    path = find(folder) / CARD_FILE
     if not path.is_file():
-        raise CheckpointError(f"{folder} holds no checkpoint ({CARD_FILE} is missing); make one with `worldarm train`")
+        shipped = ", ".join(sorted(card.parent.name for card in PRETRAINED_FOLDER.glob(f"*/{CARD_FILE}")))
+        raise CheckpointError(
+            f"{folder} holds no checkpoint ({CARD_FILE} is missing); make one with `worldarm train`, or name one that "
+            f"comes with worldarm: {shipped}"
+        )
     data = path.read_bytes()
     try:
         schema = msgspec.json.decode(data, type=_Schema).schema

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from perception.frame_cache import FrameCache
@@ -11,6 +12,11 @@ from perception.frame_cache import FrameCache
 def generator(seed: int, step: int, purpose: int, rank: int = 0) -> np.random.Generator:
     """Return the random generator of one training step: a function of its arguments and nothing else."""
     return np.random.default_rng([seed, step, purpose, rank])
+
+
+def torch_generator(rng: np.random.Generator) -> torch.Generator:
+    """Return PyTorch's generator that goes on from `rng`, which moves on by one draw."""
+    return torch.Generator().manual_seed(int(rng.integers(2**62)))
 
 
 class ClipSampler:

@@ -13,6 +13,7 @@ import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +32,14 @@ ABSENT_BELOW_M = -0.3
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
+class Pictures(Protocol):
+    """Pictures (N, H, W, 3) uint8 RGB, as an array that is read by number."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: NDArray[np.int64] | slice, /) -> NDArray[np.uint8]: ...
+
+
 @dataclass(frozen=True)
 class FrameCache:
     """All frames of a data set, one after another.
@@ -41,7 +50,7 @@ class FrameCache:
     there are.
     """
 
-    images: NDArray[np.uint8]
+    images: Pictures
     states: NDArray[np.float32]
     actions: NDArray[np.float32]
     truth: NDArray[np.float32] | None

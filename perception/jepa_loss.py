@@ -64,12 +64,13 @@ class JepaLoss(nn.Module):
         latents = self.model.encode(images.flatten(0, 1)).unflatten(0, (clips, length))
         proprio = self.model.normaliser(batch["states"])
         # No stop-gradient: SIGReg, not an asymmetry between branches, is what prevents collapse.
-        felt_start = _blurred(proprio[:, 0], self.weights.proprio_noise)
+        first = self.model.config.context - 1
+        felt_start = _blurred(proprio[:, first], self.weights.proprio_noise)
         imagined, imagined_proprio = self.model.rollout(
-            latents[:, 0], felt_start, _blurred(actions, self.weights.action_noise)
+            latents[:, first], felt_start, _blurred(actions[:, first:], self.weights.action_noise), latents[:, 0]
         )
-        rollout = functional.mse_loss(imagined.float(), latents[:, 1:])
-        felt = functional.mse_loss(imagined_proprio.float(), proprio[:, 1:])
+        rollout = functional.mse_loss(imagined.float(), latents[:, first + 1 :])
+        felt = functional.mse_loss(imagined_proprio.float(), proprio[:, first + 1 :])
         guessed = self.inverse(latents[:, :-1].flatten(0, 1), latents[:, 1:].flatten(0, 1))
         inverse = functional.mse_loss(guessed.float(), actions.flatten(0, 1))
         spread = torch.stack([sigreg(latents[:, step], batch["projections"]) for step in range(length)]).mean()
@@ -108,9 +109,10 @@ class PredictorLoss(nn.Module):
     def forward(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """Return the rollout errors for `latents` (B, T, D), scaled `proprio` (B, T, P), `actions` (B, T − 1, A)."""
         latents, proprio, actions = batch["latents"], batch["proprio"], batch["actions"]
-        imagined, felt = unroll(self.predictor, latents[:, 0], proprio[:, 0], actions)
-        rollout = functional.mse_loss(imagined.float(), latents[:, 1:])
-        error = functional.mse_loss(felt.float(), proprio[:, 1:])
+        first = self.predictor.context - 1
+        imagined, felt = unroll(self.predictor, latents[:, first], proprio[:, first], actions[:, first:], latents[:, 0])
+        rollout = functional.mse_loss(imagined.float(), latents[:, first + 1 :])
+        error = functional.mse_loss(felt.float(), proprio[:, first + 1 :])
         return {"loss": rollout + error, "rollout": rollout, "proprio": error}
 
 

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from perception.clips import ClipSampler, generator
+from perception.clips import ClipSampler, generator, torch_generator
 from perception.decoder import Decoder, DecoderLoss
 from perception.distributed import Workers
 from perception.frame_cache import FrameCache
@@ -23,13 +23,14 @@ from perception.world_model import WorldModel
 Precision = Literal["auto", "bf16", "float32"]
 
 # What a step's random generator is for; drawn apart so that one part's settings never change another's data.
-CLIPS, PROJECTIONS, DECODER, PREDICTOR, LOOKS = 1, 2, 3, 4, 5
+CLIPS, PROJECTIONS, DECODER, PREDICTOR, LOOKS, VARIED = 1, 2, 3, 4, 5, 6
 ENCODE_BATCH = 1024
 
 
 class WorldModelTraining(msgspec.Struct, frozen=True):
     """Settings of the world model's training: `steps` of `batch` clips of `clip` frames, `stride` blocks apart, which
-    may vary in `looks`. Over several blocks the arm goes about and things mostly stay: so they are what is learnt."""
+    may vary in `looks`; a context of two takes one frame more, before them. Over several blocks the arm goes about and
+    things mostly stay: so they are what is learnt."""
 
     steps: int = 4000
     batch: int = 64
@@ -41,7 +42,8 @@ class WorldModelTraining(msgspec.Struct, frozen=True):
 
 
 class PredictorTraining(msgspec.Struct, frozen=True):
-    """Settings of the predictor's second training, on frozen latents: `steps` of `batch` clips of `clip` frames."""
+    """Settings of the predictor's second training, on frozen latents: `steps` of `batch` clips of `clip` frames, and of
+    one more before them for a context of two."""
 
     steps: int = 2500
     batch: int = 128
@@ -77,7 +79,7 @@ def train_world_model(
 ) -> History:
     """Train encoder and predictor on clips of the given episodes; `batch` is shared out over the workers."""
     model.normaliser.fit(cache.states[cache.frames_of(episodes)])
-    sampler = ClipSampler(cache, episodes, settings.clip, settings.stride)
+    sampler = ClipSampler(cache, episodes, settings.clip + model.config.context - 1, settings.stride)
     between = np.arange(settings.stride)
     latent = model.config.latent
 
@@ -87,9 +89,9 @@ def train_world_model(
             (latent, settings.weights.projections), dtype=np.float32
         )
         images = torch.from_numpy(cache.images[clips])
-        looks_rng = torch.Generator().manual_seed(int(generator(seed, step, LOOKS, workers.rank).integers(2**62)))
+        rng = torch_generator(generator(seed, step, LOOKS, workers.rank))
         return {
-            "images": vary(images.flatten(0, 1), settings.looks, looks_rng).unflatten(0, images.shape[:2]),
+            "images": vary(images.flatten(0, 1), settings.looks, rng, model.config.views).unflatten(0, clips.shape),
             "plain": images,
             "states": torch.from_numpy(cache.states[clips]),
             # Displacements add up, so their mean over the blocks between two frames says where the arm went.
@@ -113,7 +115,7 @@ def train_predictor(
     dtype: torch.dtype,
 ) -> History:
     """Train the predictor on clips of the frozen `latents` (N, D) of the given episodes."""
-    sampler = ClipSampler(cache, episodes, settings.clip)
+    sampler = ClipSampler(cache, episodes, settings.clip + model.config.context - 1)
     with torch.inference_mode():
         proprio = model.cpu().normaliser(torch.from_numpy(cache.states)).clone()
 
@@ -153,12 +155,40 @@ def train_decoder(
 
 
 @torch.inference_mode()
-def encode_all(model: WorldModel, cache: FrameCache, device: torch.device) -> Tensor:
-    """Return the latents (N, D) of every frame of the cache, on the CPU."""
+def expect_all(model: WorldModel, cache: FrameCache, latents: Tensor) -> tuple[Tensor, Tensor]:
+    """Return what the model expects (N, D) of every frame, and its scaled proprio (N, P), from the frame before it, of
+    `latents` (N, D), what was done there, and the one before that where the model looks at it; of an episode's first
+    frame, what it is. On the CPU."""
+    model.eval().cpu()
+    proprio = model.normaliser(torch.from_numpy(cache.states))
+    actions = torch.from_numpy(cache.actions)
+    expected, felt = latents.clone(), proprio.clone()
+    earlier = torch.arange(-1, cache.frames - 1)
+    earlier[torch.from_numpy(cache.starts)] += 1
+    for first in range(0, cache.frames - 1, ENCODE_BATCH):
+        before = slice(first, min(first + ENCODE_BATCH, cache.frames - 1))
+        after = slice(before.start + 1, before.stop + 1)
+        expected[after], felt[after] = model.predictor(
+            latents[before], proprio[before], actions[before], latents[earlier[before]]
+        )
+    begins = torch.from_numpy(cache.starts)
+    expected[begins], felt[begins] = latents[begins], proprio[begins]
+    return expected, felt
+
+
+@torch.inference_mode()
+def encode_all(
+    model: WorldModel, cache: FrameCache, device: torch.device, looks: Looks | None = None, seed: int = 0
+) -> Tensor:
+    """Return the latents (N, D) of every frame of the cache, on the CPU; with `looks`, of pictures that look otherwise,
+    in a way that hangs on `seed`."""
     model.eval().to(device)
-    latents = [
+    rng = torch_generator(generator(seed, 0, VARIED))
+    latents = []
+    for first in range(0, cache.frames, ENCODE_BATCH):
         # Copied, since the cache is mapped for reading only, and PyTorch warns of that.
-        model.encode(torch.from_numpy(np.array(cache.images[first : first + ENCODE_BATCH])).to(device)).cpu()
-        for first in range(0, cache.frames, ENCODE_BATCH)
-    ]
-    return torch.cat(latents).clone()
+        pictures = torch.from_numpy(np.array(cache.images[first : first + ENCODE_BATCH]))
+        if looks is not None:
+            pictures = vary(pictures, looks, rng, model.config.views)
+        latents.append(model.encode(pictures.to(device)).cpu())
+    return torch.cat(latents)

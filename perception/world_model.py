@@ -10,15 +10,16 @@ import msgspec
 import torch
 from torch import Tensor, nn
 
-from perception.encoder import Encoder
+from perception.late_fusion import make_encoder
 from perception.normaliser import Normaliser
 
 
 class WorldModelConfig(msgspec.Struct, frozen=True):
-    """Sizes of a world model: picture in pixels, `proprio` and `action` lengths, `latent` dimensions, the encoder's
-    number of `keypoints`, and the predictor's hidden `width`, number of residual `blocks` and `dropout` while training.
-    `binary` are the entries of an action that are either −1 or 1 (0 to leave things as they are): a gripper is open or
-    closed."""
+    """Sizes of a world model: picture in pixels, of so many `views` stacked, `proprio` and `action` lengths, `latent`
+    dimensions, each encoder's number of `keypoints`, and the predictor's hidden `width`, number of residual `blocks`
+    and `dropout` while training. `binary` are the entries of an action that are either −1 or 1 (0 to leave things as
+    they are): a gripper is open or closed. `commands` are the entries of proprio that tell what was commanded; only
+    the predictor sees them. `context` is the number of latents, 1 or 2, from which the next one is predicted."""
 
     height: int = 64
     width_px: int = 64
@@ -29,7 +30,10 @@ class WorldModelConfig(msgspec.Struct, frozen=True):
     blocks: int = 2
     dropout: float = 0.1
     binary: tuple[int, ...] = ()
+    commands: tuple[int, ...] = ()
     keypoints: int = 0
+    views: int = 1
+    context: int = 1
 
 
 class ResidualBlock(nn.Module):
@@ -47,20 +51,28 @@ class ResidualBlock(nn.Module):
 
 
 class Predictor(nn.Module):
-    """(latent, scaled proprio, action) → the same latent and proprio one block later."""
+    """(latent, scaled proprio, action, in a context of two the latent before) → the same latent and proprio one block
+    later."""
 
     def __init__(self, config: WorldModelConfig) -> None:
         super().__init__()
         self.latent = config.latent
+        self.context = config.context
         size = config.latent + config.proprio
-        self.enter = nn.Linear(size + config.action, config.width)
+        self.enter = nn.Linear(size + config.action + (config.context - 1) * config.latent, config.width)
         self.blocks = nn.Sequential(*(ResidualBlock(config.width, config.dropout) for _ in range(config.blocks)))
         self.leave = nn.Sequential(nn.LayerNorm(config.width), nn.Linear(config.width, size))
 
-    def forward(self, latent: Tensor, proprio: Tensor, action: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the next latent (B, D) and scaled proprio (B, P)."""
+    def forward(
+        self, latent: Tensor, proprio: Tensor, action: Tensor, before: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Return the next latent (B, D) and scaled proprio (B, P). `before` (B, D) is the latent one block earlier, the
+        same as now when None; a context of one does not look at it."""
+        known = [latent, proprio, action]
+        if self.context == 2:
+            known.append(torch.zeros_like(latent) if before is None else latent - before)
         # The weights may be in half precision, for speed; the state itself never is, lest rounding add up.
-        hidden = self.enter(torch.cat([latent, proprio, action], dim=-1).to(self.enter.weight.dtype))
+        hidden = self.enter(torch.cat(known, dim=-1).to(self.enter.weight.dtype))
         change = self.leave(self.blocks(hidden)).to(latent.dtype)
         return latent + change[..., : self.latent], proprio + change[..., self.latent :]
 
@@ -71,7 +83,7 @@ class WorldModel(nn.Module):
     def __init__(self, config: WorldModelConfig) -> None:
         super().__init__()
         self.config = config
-        self.encoder = Encoder(config.height, config.width_px, config.latent, config.keypoints)
+        self.encoder = make_encoder(config.height, config.width_px, config.latent, config.keypoints, config.views)
         self.normaliser = Normaliser(config.proprio)
         self.predictor = Predictor(config)
 
@@ -79,19 +91,24 @@ class WorldModel(nn.Module):
         """Return latents (B, D) of `pictures` (B, H, W, 3) uint8 RGB."""
         return self.encoder(pictures)
 
-    def rollout(self, latent: Tensor, proprio: Tensor, actions: Tensor) -> tuple[Tensor, Tensor]:
-        """Imagine: from `latent` (B, D) and scaled `proprio` (B, P) under `actions` (B, T, A).
+    def rollout(
+        self, latent: Tensor, proprio: Tensor, actions: Tensor, before: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Imagine: from `latent` (B, D), `before` (B, D) it and scaled `proprio` (B, P) under `actions` (B, T, A).
 
         Returns latents (B, T, D) and scaled proprio (B, T, P) after each action.
         """
-        return unroll(self.predictor, latent, proprio, actions)
+        return unroll(self.predictor, latent, proprio, actions, before)
 
 
-def unroll(predictor: Predictor, latent: Tensor, proprio: Tensor, actions: Tensor) -> tuple[Tensor, Tensor]:
+def unroll(
+    predictor: Predictor, latent: Tensor, proprio: Tensor, actions: Tensor, before: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
     """Apply `predictor` action after action; shapes as in `WorldModel.rollout`."""
     latents, proprios = [], []
     for step in range(actions.shape[1]):
-        latent, proprio = predictor(latent, proprio, actions[:, step])
+        following, proprio = predictor(latent, proprio, actions[:, step], before)
+        before, latent = latent, following
         latents.append(latent)
         proprios.append(proprio)
     return torch.stack(latents, dim=1), torch.stack(proprios, dim=1)

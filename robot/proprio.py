@@ -15,6 +15,8 @@ STATE_NAMES = ("tool.x", "tool.y", "tool.z", "gripper.width", "setpoint.x", "set
 """What an arm feels that neither turns its tool nor uses its gripper."""
 GRASPING_STATE_NAMES = (*STATE_NAMES, "tool.yaw", "setpoint.yaw", "gripper.command")
 """What one feels that does."""
+COMMANDED = ("setpoint.x", "setpoint.y", "setpoint.z", "setpoint.yaw", "gripper.command")
+"""Those of them that tell what the arm was sent to do, and not what it does."""
 
 
 class Proprioception:

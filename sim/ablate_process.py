@@ -27,7 +27,9 @@ from sim.goal import Task
 from sim.measure import Measurement, collect, measure_agent
 from sim.summary import Summary, percent, summarise, table
 
-Part = Literal["inverse", "sigreg", "posture", "colour", "keypoints", "stride", "short-rollout", "long-rollout", "data"]
+Part = Literal[
+    "inverse", "sigreg", "posture", "colour", "keypoints", "stride", "short-rollout", "long-rollout", "context", "data"
+]
 PARTS: tuple[Part, ...] = get_args(Part)
 WHOLE = "whole"
 
@@ -38,8 +40,8 @@ def ablate(
         tuple[Part, ...],
         tyro.conf.arg(
             help="inverse, sigreg, posture, colour: without that term of the loss; keypoints: without them; stride: on "
-            "frames one block apart; short-rollout and long-rollout: clips of 2 and 6 frames; data: a curve over the "
-            "number of episodes"
+            "frames one block apart; short-rollout and long-rollout: clips of 2 and 6 frames; context: predict from "
+            "two frames; data: a curve over the number of episodes"
         ),
     ] = PARTS,
     data_sizes: Annotated[tuple[int, ...], tyro.conf.arg(help="numbers of episodes on that curve")] = (
@@ -112,6 +114,8 @@ def variants(whole: Learning, parts: tuple[Part, ...], data_sizes: tuple[int, ..
             made |= {f"{size} episodes": dataclasses.replace(whole, episodes=size) for size in data_sizes}
         elif part == "keypoints":
             made["no keypoints"] = dataclasses.replace(whole, sizes=dataclasses.replace(whole.sizes, keypoints=0))
+        elif part == "context":
+            made["context of 2"] = dataclasses.replace(whole, sizes=dataclasses.replace(whole.sizes, context=2))
         else:
             made |= _without(whole, part)
     return made

@@ -10,7 +10,7 @@ import tyro
 
 from control.agent import Agent, Method
 from control.seed import require_seed
-from control.trained import PRETRAINED, TrainedModel, load_trained
+from control.trained import TrainedModel, load_trained
 from perception.figures import require_picture
 from robot.errors import ConfigurationError
 from robot.output import require_writable, write_json
@@ -18,10 +18,11 @@ from sim.episode import EpisodeRecord
 from sim.goal import DRAWN_LEVELS, TASKS, Level, Subgoals, Task
 from sim.measure import Measurement, collect, measure_agent
 from sim.panda import panda_spec
-from sim.playground import playground_of
+from sim.playground import playground_of, pretrained_for
 from sim.real_time import RealTime
 from sim.summary import Summary, draw_summaries, summarise, table
 from sim.tasks import make_goals
+from sim.view import camera_named
 
 
 def benchmark(
@@ -48,7 +49,12 @@ def benchmark(
     method: Annotated[tuple[Method, ...], tyro.conf.arg(help="one method or several, each on the same goals")] = (
         "full",
     ),
-    checkpoint: Annotated[Path, tyro.conf.arg(help="the model to measure")] = PRETRAINED,
+    checkpoint: Annotated[
+        Path | None,
+        tyro.conf.arg(
+            help="folder of the model, or the name of one that comes with worldarm; None: the one for the task"
+        ),
+    ] = None,
     processes: Annotated[
         bool, tyro.conf.arg(help="through the real driver, camera and sockets, in real time, instead of lock-step")
     ] = False,
@@ -73,6 +79,8 @@ def benchmark(
         raise ConfigurationError(f"say what to measure: a task ({', '.join(TASKS)}), or --env and an environment")
     if env is not None and (processes or workers > 1 or ray is not None or (level, subgoals) != ("clean", "none")):
         raise ConfigurationError("--env goes without --processes, --workers, --ray, --level and --subgoals")
+    if env is not None and checkpoint is None:
+        raise ConfigurationError(f"--env {env} needs --checkpoint: none that comes with worldarm learnt there")
     if episodes < 1:
         raise ConfigurationError(f"--episodes must be at least 1, not {episodes}")
     if workers < 1:
@@ -85,6 +93,9 @@ def benchmark(
     require_picture(plot, "--plot")
     # One thread decides soonest where driver and camera share the cores, and does not depend on how many there are.
     torch.set_num_threads(1)
+    if checkpoint is None:
+        assert task is not None, "either is given"
+        checkpoint = pretrained_for(task)
     trained = load_trained(checkpoint)
     for path in (json, plot):
         if path is not None:
@@ -96,9 +107,9 @@ def benchmark(
             summaries.append(_in_env(env, trained, name, episodes, seed))
     else:
         assert task is not None, "either is given"
-        playground = playground_of(trained.card.recipe)
+        playground_of(trained.card.recipe)  # raises for a model of no playground
         known = trained.card.recipe.camera
-        trained.card.require(panda_spec().name, playground.camera(known.width, known.height))
+        trained.card.require(panda_spec().name, camera_named(known.name, known.width, known.height))
         what = Measurement(task, level, subgoals, seed)
         for name in method:
             if processes:

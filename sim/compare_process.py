@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 import msgspec
+import numpy as np
 import torch
 import tyro
 
@@ -15,9 +16,10 @@ from control.check_process import require_recipe
 from control.clone import Clone, CloneAgent, CloneTraining, steps_within, train_clone
 from control.doctor import HELD_OUT_SHARE
 from control.seed import require_seed
-from control.trained import PRETRAINED, TrainedModel, load_trained
+from control.trained import TrainedModel, load_trained
 from perception.figures import require_picture
 from perception.frame_cache import open_cache
+from perception.mirror import with_mirrored
 from perception.run_folder import claim_run
 from perception.training import compute_dtype
 from robot.dataset.reader import Dataset
@@ -28,8 +30,9 @@ from sim.episode import Decider
 from sim.goal import Level, Task
 from sim.measure import Measurement, collect, measure
 from sim.panda import panda_spec
-from sim.playground import playground_of
+from sim.playground import playground_of, pretrained_for
 from sim.summary import draw_summaries, summarise, table
+from sim.view import camera_named
 
 STEPS_FILE = "steps.json"
 
@@ -37,7 +40,12 @@ STEPS_FILE = "steps.json"
 def compare(
     task: Annotated[Task, tyro.conf.arg(help="what to measure")] = "push",
     dataset: Annotated[Path, tyro.conf.arg(help="the data that the checkpoint learnt from")] = Path("data/play"),
-    checkpoint: Annotated[Path, tyro.conf.arg(help="the model that the methods share")] = PRETRAINED,
+    checkpoint: Annotated[
+        Path | None,
+        tyro.conf.arg(
+            help="folder of the model, or the name of one that comes with worldarm; None: the one for the task"
+        ),
+    ] = None,
     episodes: Annotated[int, tyro.conf.arg(help="held-out goals")] = 100,
     seed: Annotated[int, tyro.conf.arg(help="another seed, other goals")] = 0,
     level: Annotated[Level, tyro.conf.arg(help="as for `worldarm benchmark`")] = "clean",
@@ -59,13 +67,14 @@ def compare(
         raise ConfigurationError("--episodes and --clone-steps must be at least 1")
     require_seed(seed)
     require_picture(plot, "--plot")
-    trained = load_trained(checkpoint)
+    trained = load_trained(checkpoint or pretrained_for(task))
     for path in (json, plot):
         if path is not None:
             require_writable(path)
     recipe = trained.card.recipe
     playground = playground_of(recipe)
-    trained.card.require(panda_spec().name, playground.camera(recipe.camera.width, recipe.camera.height))
+    known = recipe.camera
+    trained.card.require(panda_spec().name, camera_named(known.name, known.width, known.height))
     clone = _cloned(trained, dataset, run, clone_steps, seed)
     torch.set_num_threads(1)
     world = playground.world(recipe.camera, level)
@@ -99,16 +108,19 @@ def _cloned(trained: TrainedModel, dataset: Path, run: Path, steps: int | None, 
     if cache.fingerprint != card.provenance.dataset_fingerprint:
         raise DatasetError(f"the checkpoint did not learn from {dataset}; give --dataset the data it learnt from")
     fit, _ = cache.split(HELD_OUT_SHARE)
+    if card.provenance.settings.get("mirror"):
+        cache, mirrored = with_mirrored(cache, fit, recipe)
+        fit = np.concatenate([fit, mirrored])
     dtype = compute_dtype("auto", torch.device("cpu"))
     settings = CloneTraining()
     torch.manual_seed(seed)
-    clone = Clone(card.world_model)
+    clone = Clone(card.world_model, card.components)
     seconds = card.provenance.train_seconds
     if steps is None:
         steps = _remembered(
             run / STEPS_FILE,
             seconds,
-            lambda: steps_within(seconds, card.world_model, cache, fit, settings, seed, dtype),
+            lambda: steps_within(seconds, clone, cache, fit, settings, seed, dtype),
         )
     claim_run(run, {"clone": {"dataset": cache.fingerprint, "seed": seed, "steps": steps, "precision": str(dtype)}})
     train_clone(clone, cache, fit, steps, settings, run, seed, dtype)

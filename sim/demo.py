@@ -13,14 +13,14 @@ import tyro
 
 from control.agent import Agent
 from control.seed import require_seed
-from control.trained import PRETRAINED, load_trained
+from control.trained import load_trained
 from perception.goal import save_picture
 from robot.errors import ConfigurationError
 from robot.output import make_folder
 from sim.contact_sheet import Result, draw_contact_sheet
 from sim.film import Film
 from sim.goal import Goal, Task
-from sim.playground import playground_of
+from sim.playground import playground_of, pretrained_for
 from sim.real_time import RealEpisode, RealTime
 from sim.tasks import make_goals
 
@@ -32,7 +32,12 @@ def demo(
     task: Annotated[Task, tyro.conf.arg(help="what the goals ask for")] = "push",
     goals: Annotated[int, tyro.conf.arg(help="how many held-out goals")] = 10,
     seed: Annotated[int, tyro.conf.arg(help="another seed, other goals")] = 7,
-    checkpoint: Annotated[Path, tyro.conf.arg(help="the model to show")] = PRETRAINED,
+    checkpoint: Annotated[
+        Path | None,
+        tyro.conf.arg(
+            help="folder of the model, or the name of one that comes with worldarm; None: the one for the task"
+        ),
+    ] = None,
     output: Annotated[Path, tyro.conf.arg(help="folder for the films and the contact sheet")] = Path("out/demo"),
 ) -> int:
     """Show the arm pictures of how things should be, and watch it make them so.
@@ -48,7 +53,7 @@ def demo(
     began = time.monotonic()
     # Two threads would wait for each other whenever driver or camera takes a core.
     torch.set_num_threads(1)
-    trained = load_trained(checkpoint)
+    trained = load_trained(checkpoint or pretrained_for(task))
     agent = Agent(trained, "full", seed)
     recipe = trained.card.recipe
     print(f"demo: {goals} held-out {task} goals, seed {seed}; choosing them ...", flush=True)

@@ -26,6 +26,9 @@ class Hand(Protocol):
     def act(self, tool: ToolTarget, objects: Sequence[ObjectPose]) -> Vector:
         """Return an action (A,) in [−1, 1] for the set-point `tool` and the objects on the table."""
 
+    def rethink(self) -> None:
+        """Give up what was being done: somebody else has moved the arm meanwhile."""
+
 
 class CorrelatedNoise:
     """Noise (A,) that wanders: each draw keeps `kept` of the one before."""

@@ -10,6 +10,7 @@ from robot.dataset.schema import Feature
 from sim.block_runner import BlockRunner
 from sim.lockstep import LockStep
 from sim.playground import Playground
+from sim.practice import Practice, Turns
 from sim.scene import present
 
 JOINTS = 7
@@ -40,12 +41,16 @@ def _truth_keys(playground: Playground) -> tuple[str, ...]:
     return tuple(f"privileged.{thing.name}" for thing in playground.objects)
 
 
-def play_episode(world: LockStep, playground: Playground, rng: np.random.Generator, blocks: int) -> Columns:
+def play_episode(
+    world: LockStep, playground: Playground, rng: np.random.Generator, blocks: int, practice: Practice | None = None
+) -> Columns:
     """Play `blocks` blocks and return blocks + 1 rows: each row's action is what followed its picture; the last
-    row's is zero, since nothing followed. An object that is not on the table has its pose under it."""
+    row's is zero, since nothing followed. An object that is not on the table has its pose under it. In `practice` an
+    agent takes turns with the hand."""
     camera, convention = world.camera, playground.convention
     start = playground.start(rng, convention)
     hand = playground.hand(rng, convention)
+    turns = None if practice is None else Turns(practice, hand, rng, convention.size)
     runner = BlockRunner(world, convention)
     runner.reset(start.tool, start.objects)
     keys = _truth_keys(playground)
@@ -66,6 +71,10 @@ def play_episode(world: LockStep, playground: Playground, rng: np.random.Generat
             }
         )
         if block < blocks:
-            runner.run_block(hand.act(runner.target, [item for item in objects if present(item)]))
+            there = [item for item in objects if present(item)]
+            if turns is None:
+                runner.run_block(hand.act(runner.target, there))
+            else:
+                runner.run_block(turns.act(seen, runner.committed, runner.target, there))
     kinds = {"capture_time_ns": np.int64, f"observation.images.{camera.name}": np.uint8}
     return {key: np.stack([np.asarray(row[key], dtype=kinds.get(key, np.float32)) for row in rows]) for key in rows[0]}

@@ -6,25 +6,28 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
 import numpy as np
+import torch
 import tyro
 from tqdm import tqdm
 
+from control.trained import load_trained
 from robot.camera_spec import CameraSpec
 from robot.dataset.encode import EncodedEpisode, encode_episode
 from robot.dataset.schema import Feature
 from robot.dataset.writer import DatasetWriter
-from robot.errors import ConfigurationError, DatasetError
+from robot.errors import CheckpointError, ConfigurationError, DatasetError
 from robot.recipe import RecordingRecipe
 from sim.interrupts import interrupts_put_off
 from sim.play_episode import play_episode, play_features
 from sim.playground import PLAYGROUNDS, PlaygroundName
+from sim.practice import Practice
 from sim.spread import spread
 
 EPISODES_PER_TASK = 10
@@ -67,6 +70,17 @@ def play(
     ] = None,
     seed: Annotated[int, tyro.conf.arg(help="the same seed gives the same data")] = 0,
     size: Annotated[int, tyro.conf.arg(help="side of the square pictures in pixels")] = 64,
+    camera: Annotated[
+        str | None,
+        tyro.conf.arg(help="simulated camera that looks on, or rig of several; None for the task's own"),
+    ] = None,
+    practice: Annotated[
+        Path | None,
+        tyro.conf.arg(
+            help="let the agent of this checkpoint, a folder or the name of one that comes with worldarm, take turns "
+            "with the hand"
+        ),
+    ] = None,
     images: Annotated[Literal["png", "av1"], tyro.conf.arg(help="lossless pictures, or video")] = "png",
 ) -> None:
     """Let a scripted hand play in the simulation, and record what it sees and does.
@@ -76,6 +90,8 @@ def play(
     Everything carries noise. With --env actions are chosen in any Gymnasium environment that can be seen and takes
     bounded numbers, at random or by a policy of yours. The data set is in the LeRobotDataset v3.0 format and is what
     `worldarm train` learns from.
+    With --practice the episodes that are added hold the agent's own mistakes, and how the hand goes on from them: what
+    a model that learnt from play alone most needs to see next.
     Stopped at any time, the command goes on where it was when it is given again.
     """
     playground = PLAYGROUNDS[task]
@@ -83,6 +99,12 @@ def play(
     blocks = playground.blocks if blocks is None else blocks
     if env is None and policy is not None:
         raise ConfigurationError("--policy acts in a Gymnasium environment: name one with --env")
+    if env is not None and camera is not None:
+        raise ConfigurationError("--camera is of the simulation's own tasks; an environment is seen as it draws itself")
+    if env is not None and practice is not None:
+        raise ConfigurationError(
+            "--practice takes turns with the scripted hand, which plays the simulation's own tasks"
+        )
     if repeat < 1:
         raise ConfigurationError(f"--repeat must be at least 1, not {repeat}")
     if episodes < 1 or blocks < 2:
@@ -95,9 +117,19 @@ def play(
     video = images == "av1"
     make: Callable[[_Batch], list[EncodedEpisode]]
     if env is None:
-        recipe, sentence = playground.recipe(size), playground.sentence
+        recipe, sentence = playground.recipe(size, camera), playground.sentence
+        if practice is not None:
+            sentence = _practised(practice, recipe)
         features = play_features(playground, recipe.camera, video)
-        make = partial(_play_batch, task=task, seed=seed, blocks=blocks, camera=recipe.camera, features=features)
+        make = partial(
+            _play_batch,
+            task=task,
+            seed=seed,
+            blocks=blocks,
+            camera=recipe.camera,
+            features=features,
+            checkpoint=practice,
+        )
     else:
         # Here, since Gymnasium is an extra.
         from sim.any_env_play import env_features
@@ -149,16 +181,39 @@ def _batches(done: int, episodes: int) -> Iterator[_Batch]:
         yield _Batch(first, min(first + EPISODES_PER_TASK, episodes))
 
 
+def _practised(checkpoint: Path, recipe: RecordingRecipe) -> str:
+    """Return what practice with a checkpoint is, in words. Raises `CheckpointError` when it can practise nothing that
+    is recorded so."""
+    card = load_trained(checkpoint).card
+    card.require(recipe.arm, recipe.camera)
+    if card.recipe != recipe:
+        raise CheckpointError(
+            f"the model in {checkpoint} learnt what actions mean in another --task; it cannot practise"
+        )
+    return f"practice: the agent {card.weights_sha256[:12]} goes for pictures, and the hand goes on from there"
+
+
 def _play_batch(
-    batch: _Batch, task: PlaygroundName, seed: int, blocks: int, camera: CameraSpec, features: dict[str, Feature]
+    batch: _Batch,
+    task: PlaygroundName,
+    seed: int,
+    blocks: int,
+    camera: CameraSpec,
+    features: dict[str, Feature],
+    checkpoint: Path | None,
 ) -> list[EncodedEpisode]:
-    """Play and encode some episodes; runs in a process of its own. Each depends on its number and the seed alone."""
+    """Play and encode some episodes; runs in a process of its own. Each depends on its number, the seed and the
+    checkpoint alone."""
     playground = PLAYGROUNDS[task]
-    world = playground.world(camera)
     fps = round(1 / playground.convention.block_s)
-    with closing(world):
+    with ExitStack() as stack:
+        world = stack.enter_context(closing(playground.world(camera)))
+        practice = None
+        if checkpoint is not None:
+            torch.set_num_threads(1)
+            practice = stack.enter_context(closing(Practice(playground, camera, checkpoint)))
         return [
-            encode_episode(features, fps, play_episode(world, playground, rng, blocks))
+            encode_episode(features, fps, play_episode(world, playground, rng, blocks, practice))
             for rng in _generators(batch, seed)
         ]
 

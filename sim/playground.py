@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
 
 import numpy as np
 
+from perception.checkpoint import PRETRAINED_FOLDER
 from robot.action import PLANAR_PUSH, TABLETOP, ActionConvention
+from robot.arm import ObjectPose
 from robot.camera_spec import CameraSpec
 from robot.errors import ConfigurationError
 from robot.proprio import GRASPING_STATE_NAMES, STATE_NAMES
@@ -20,16 +23,16 @@ from sim.hand import Hand, Start
 from sim.lockstep import LockStep
 from sim.panda import panda_spec
 from sim.scene import DISTRACTORS, GRASPABLE, RED_CUBE, Scene, SceneObject
-from sim.view import front_camera, tabletop_camera
+from sim.view import camera_named, front_camera, tabletop_camera
 
 PlaygroundName = Literal["push", "tabletop"]
 
 
 @dataclass(frozen=True)
 class Playground:
-    """One kind of world. `start` and `hand` draw an episode's beginning and who plays it; `episodes` of `blocks` are
-    what a model needs to learn from; `tasks` and `levels` are those with goals; `sentence` says what is
-    played."""
+    """One kind of world. `start` and `hand` draw an episode's beginning and who plays it, `rearranged` another
+    arrangement of the same things; `episodes` of `blocks` are what a model needs to learn from; `tasks` and `levels`
+    are those with goals; `sentence` says what is played."""
 
     name: PlaygroundName
     sentence: str
@@ -39,14 +42,17 @@ class Playground:
     camera: Callable[[int, int], CameraSpec]
     start: Callable[[np.random.Generator, ActionConvention], Start]
     hand: Callable[[np.random.Generator, ActionConvention], Hand]
+    rearranged: Callable[[np.random.Generator, ActionConvention, Sequence[ObjectPose]], Start]
     tasks: tuple[Task, ...]
     levels: tuple[Level, ...]
     episodes: int
     blocks: int
 
-    def recipe(self, size: int) -> RecordingRecipe:
-        """Return how play with square pictures of `size` pixels is recorded."""
-        return RecordingRecipe(panda_spec().name, self.camera(size, size), self.convention, self.state_names)
+    def recipe(self, size: int, camera: str | None = None) -> RecordingRecipe:
+        """Return how play with square pictures of `size` pixels is recorded, as the simulated `camera` sees it, or the
+        usual one; each camera of a rig has a picture of that size. Raises `ConfigurationError` for an unknown one."""
+        seen = self.camera(size, size) if camera is None else camera_named(camera, size)
+        return RecordingRecipe(panda_spec().name, seen, self.convention, self.state_names)
 
     def world(self, camera: CameraSpec, level: Level = "clean") -> LockStep:
         """Return a world of this kind on simulated time, seen by `camera`; it has what goals of `level` show."""
@@ -63,6 +69,7 @@ PUSH = Playground(
     camera=front_camera,
     start=push_play.random_start,
     hand=push_play.PushingHand,
+    rearranged=push_play.rearranged,
     tasks=("reach", "push"),
     levels=("clean",),
     episodes=2500,
@@ -77,14 +84,20 @@ TABLETOP_PLAY = Playground(
     camera=tabletop_camera,
     start=tabletop_play.random_start,
     hand=tabletop_play.TabletopHand,
+    rearranged=tabletop_play.rearranged,
     tasks=TASKS,
     levels=LEVELS,
-    episodes=3000,
+    episodes=4500,
     blocks=50,
 )
 PLAYGROUNDS: Mapping[PlaygroundName, Playground] = MappingProxyType(
     {playground.name: playground for playground in (PUSH, TABLETOP_PLAY)}
 )
+
+
+def pretrained_for(task: Task) -> Path:
+    """Return the checkpoint that comes with worldarm for a task: that of the simplest playground which has it."""
+    return PRETRAINED_FOLDER / next(playground.name for playground in PLAYGROUNDS.values() if task in playground.tasks)
 
 
 def playground_of(recipe: RecordingRecipe) -> Playground:

@@ -35,6 +35,11 @@ def random_start(rng: np.random.Generator, convention: ActionConvention) -> Star
             return Start(convention.start(tool), (cube,))
 
 
+def rearranged(rng: np.random.Generator, convention: ActionConvention, objects: Sequence[ObjectPose]) -> Start:
+    """Return the cube and the tool elsewhere; where the `objects` are now does not matter."""
+    return random_start(rng, convention)
+
+
 def cube_pose(centre: Vector, yaw: float, name: str = "cube", height: float = 0.03) -> ObjectPose:
     """Return a pose flat on the table at `centre` (2,) m, turned by `yaw` rad."""
     return standing(name, (*centre, height), yaw)
@@ -57,6 +62,10 @@ class PushingHand:
     def act(self, tool: ToolTarget, objects: Sequence[ObjectPose]) -> Vector:
         """Return an action (2,) in [−1, 1] for the set-point `tool` and the first object's place."""
         return self._act(np.asarray(tool.position)[:2], np.asarray(objects[0].position[:2]))
+
+    def rethink(self) -> None:
+        """Choose anew what to do, at the next action."""
+        self._left = 0
 
     def _act(self, tool: Vector, cube: Vector) -> Vector:
         if self._left <= 0 or (self._kind == "steer" and np.linalg.norm(self._target - cube) < 0.012):

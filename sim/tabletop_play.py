@@ -20,7 +20,7 @@ from sim.scene import DISTRACTORS, GRASPABLE, SceneObject
 TABLE_LOWER = np.array([0.42, -0.15])
 TABLE_UPPER = np.array([0.60, 0.15])
 SPECS = {thing.name: thing for thing in (*GRASPABLE, *DISTRACTORS)}
-COUNT_SHARES = (0.45, 0.35, 0.20)
+COUNT_SHARES = (0.30, 0.40, 0.30)
 """How often one, two and three objects are on the table."""
 APART_M = 0.085
 LOOKING_FOR_ROOM = 200
@@ -33,6 +33,21 @@ RELEASED_M = 0.02
 HELD_M = 0.05
 HELD_BELOW_M = (-0.05, 0.08)
 LIFTED_M = 0.008
+MISSED_SHARE = 0.08
+"""How often a grasp is meant to miss."""
+NUDGED_SHARE, NUDGED_M = 0.2, 0.035
+"""How often a thing is put down about where it was, and how far (standard deviation) from there."""
+NOISE_SCALES, NOISE_SHARES = (0.04, 0.12, 0.25), (0.6, 0.3, 0.1)
+STUMBLES = 0.15
+"""How often a block goes anywhere. What the hand does next shows how to set that right, and is not blurred by it, as by
+noise on everything."""
+LOWERING_BLOCKS = 16
+ASIDE_M, ARRIVED_M = 0.011, 0.010
+"""How near it must be in the plane, and in height, to have come down."""
+MOVED_SHARE = 0.85
+ABOVE_SHARE = 0.7
+FUNNEL = 3.0
+"""How much higher the hand is for every metre that it is aside."""
 OUT_OF_VIEW_M = 0.335
 
 
@@ -48,15 +63,40 @@ def random_start(rng: np.random.Generator, convention: ActionConvention) -> Star
             objects.append(standing(name, (*below.position[:2], height), yaw))
         else:
             objects.append(standing(name, (*free_place(rng, objects), spec.rest_height), yaw))
-    lower, upper = np.asarray(convention.bounds.lower), np.asarray(convention.bounds.upper)
-    while True:
-        place = lower + (upper - lower) * np.array([*rng.random(2), rng.random() ** 2])
-        clear = all(np.linalg.norm(place[:2] - np.asarray(item.position[:2])) > CLEAR_M for item in objects)
-        if clear or place[2] > CLEAR_HEIGHT_M + 0.03 * len(objects):
-            break
+    place = _clear_place(rng, convention, objects)
     yaw = float(np.clip(rng.normal(0.0, 0.5), *convention.turn_bounds))
     width = convention.opening_m if rng.random() < 0.6 else 0.0
     return Start(ToolTarget(place, yaw, width), tuple(objects))
+
+
+def rearranged(rng: np.random.Generator, convention: ActionConvention, objects: Sequence[ObjectPose]) -> Start:
+    """Return the same `objects`, mostly with one of them elsewhere on the table, as if an open hand had just put it
+    there, or been somewhere else since."""
+    there = list(objects)
+    which = int(rng.integers(len(there)))
+    if rng.random() < MOVED_SHARE:
+        name = there[which].name
+        others = [item for item in there if item.name != name]
+        place = (*free_place(rng, others), SPECS[name].rest_height)
+        there[which] = standing(name, place, rng.uniform(-np.pi, np.pi))
+    lower, upper = np.asarray(convention.bounds.lower), np.asarray(convention.bounds.upper)
+    if rng.random() < ABOVE_SHARE:
+        above = np.asarray(there[which].position) + np.array([*rng.normal(0.0, 0.02, 2), rng.uniform(0.06, 0.14)])
+        place_of_tool = np.clip(above, lower, upper)
+    else:
+        place_of_tool = _clear_place(rng, convention, there)
+    yaw = float(np.clip(rng.normal(0.0, 0.4), *convention.turn_bounds))
+    return Start(ToolTarget(place_of_tool, yaw, convention.opening_m), tuple(there))
+
+
+def _clear_place(rng: np.random.Generator, convention: ActionConvention, objects: Sequence[ObjectPose]) -> Vector:
+    """Return a place (3,) m for the tool, low more often than high, clear of the `objects`."""
+    lower, upper = np.asarray(convention.bounds.lower), np.asarray(convention.bounds.upper)
+    while True:
+        place: Vector = lower + (upper - lower) * np.array([*rng.random(2), rng.random() ** 2])
+        clear = all(np.linalg.norm(place[:2] - np.asarray(item.position[:2])) > CLEAR_M for item in objects)
+        if clear or place[2] > CLEAR_HEIGHT_M + 0.03 * len(objects):
+            return place
 
 
 def free_place(rng: np.random.Generator, others: Sequence[ObjectPose]) -> Vector:
@@ -95,8 +135,10 @@ class TabletopHand:
         """`noise` is that of its actions; drawn at random when None."""
         self._rng = rng
         self._convention = convention
-        scale = float(rng.choice([0.02, 0.08, 0.2, 0.35], p=[0.3, 0.35, 0.25, 0.1])) if noise is None else noise
+        self._bounds = np.asarray(convention.bounds.lower), np.asarray(convention.bounds.upper)
+        scale = float(rng.choice(NOISE_SCALES, p=NOISE_SHARES)) if noise is None else noise
         self._noise = CorrelatedNoise(rng, 4, scale)
+        self._stumbles = STUMBLES if noise is None else 0.0
         self._speed = 1.0
         self._skill: Iterator[Aim] = iter(())
         self._tool = ToolTarget(np.zeros(3))
@@ -108,6 +150,10 @@ class TabletopHand:
         while (action := self.next_action(tool, objects)) is None:
             self.begin(self._choose())
         return action
+
+    def rethink(self) -> None:
+        """Choose anew what to do, at the next action."""
+        self.begin(iter(()))
 
     def begin(self, skill: Iterator[Aim]) -> None:
         """Do `skill` next, whatever was being done."""
@@ -128,7 +174,10 @@ class TabletopHand:
         length = float(np.abs(wish[:3]).max())
         if length > self._speed:
             wish[:3] *= self._speed / length
-        return np.array([*np.clip(wish + self._noise.draw(), -1.0, 1.0), aim.grip])
+        noise = self._noise.draw()
+        if self._rng.random() < self._stumbles:
+            return np.array([*self._rng.uniform(-1.0, 1.0, 4), aim.grip])
+        return np.array([*np.clip(wish + noise, -1.0, 1.0), aim.grip])
 
     @property
     def held(self) -> str | None:
@@ -146,28 +195,32 @@ class TabletopHand:
 
     def _choose(self) -> Iterator[Aim]:
         rng, held = self._rng, self.held
-        self._speed = float(rng.uniform(0.6, 1.0))
+        self._speed = float(rng.uniform(0.8, 1.0))
         if held is None:
             within = [name for name in sorted(self._objects) if self._within_reach(name)]
-            kind = rng.choice(["pick", "push", "wander", "leave"], p=[0.58, 0.14, 0.18, 0.10])
+            kind = rng.choice(["pick", "push", "wander", "leave"], p=[0.72, 0.12, 0.10, 0.06])
             if not within:
                 return self.wander()
             name = str(rng.choice(within))
             if kind == "pick":
-                return self.pick(name, float(rng.uniform(0.018, 0.035)) if rng.random() < 0.3 else 0.003)
+                return self.pick(name, float(rng.uniform(0.02, 0.035)) if rng.random() < MISSED_SHARE else 0.003)
             if kind == "push":
                 return self.push(name)
             return self.leave() if kind == "leave" else self.wander()
         others = sorted(set(self._objects) - {held})
-        kind = rng.choice(["place", "stack", "drop", "wander"], p=[0.6, 0.2, 0.08, 0.12])
+        kind = rng.choice(["place", "stack", "drop", "wander"], p=[0.68, 0.20, 0.06, 0.06])
         if kind == "stack" and others:
             return self.stack(held, str(rng.choice(others)))
         if kind == "drop":
             return self.release()
         if kind == "wander":
             return self.wander()
+        yaw = self._tool.yaw + float(rng.normal(0.0, 0.4))
+        if rng.random() < NUDGED_SHARE:
+            near = self._tool.position[:2] + rng.normal(0.0, NUDGED_M, 2)
+            return self.place(held, np.clip(near, TABLE_LOWER, TABLE_UPPER), yaw)
         room = [self._objects[other] for other in others] if rng.random() < 0.85 else []
-        return self.place(held, free_place(rng, room), self._tool.yaw + float(rng.normal(0.0, 0.4)))
+        return self.place(held, free_place(rng, room), yaw)
 
     def pick(self, name: str, error_m: float) -> Iterator[Aim]:
         """Grasp the object `name`, about `error_m` beside it, and lift it."""
@@ -175,13 +228,13 @@ class TabletopHand:
         angle, far = rng.uniform(-np.pi, np.pi), abs(error_m + rng.normal(0.0, 0.002))
         beside = far * np.array([np.cos(angle), np.sin(angle), 0.0])
         yaw = self._grasp_yaw(name)
-        above, deep = rng.uniform(0.05, 0.10), rng.uniform(-0.010, 0.006)
-        yield from self._go(lambda: self._at(name) + beside + [0, 0, above], yaw, OPEN, 14, 0.018)
-        yield from self._go(lambda: self._at(name) + beside + [0, 0, deep], yaw, OPEN, 5, 0.008)
-        yield from self._stay(CLOSED, int(rng.integers(2, 4)))
+        above, deep = rng.uniform(0.055, 0.065), np.array([0.0, 0.0, rng.uniform(-0.010, 0.002)])
+        yield from self._lower(lambda: self._at(name) + beside + deep, above, yaw, OPEN)
+        # No longer than it takes: whoever stands still looks the same before and after, and would stand for ever.
+        yield from self._stay(CLOSED, 1)
         # Seen while both are at rest: on the way, what is carried is behind the set-point.
         self._grasp = self._tool.position - self._at(name)
-        lift = self._tool.position[2] + rng.uniform(0.04, 0.16)
+        lift = self._tool.position[2] + rng.uniform(0.05, 0.14)
         yield from self._go(lambda: np.array([*self._tool.position[:2], lift]), self._tool.yaw, CLOSED, 4, 0.02)
 
     def place(self, name: str, where: Vector, yaw: float) -> Iterator[Aim]:
@@ -222,7 +275,7 @@ class TabletopHand:
     def wander(self) -> Iterator[Aim]:
         """Go somewhere, near an object now and then, the gripper opening and closing as it likes."""
         rng = self._rng
-        lower, upper = np.asarray(self._convention.bounds.lower), np.asarray(self._convention.bounds.upper)
+        lower, upper = self._bounds
         goal = lower + (upper - lower) * np.array([*rng.random(2), rng.random() ** 2])
         if rng.random() < 0.4 and self._objects:
             goal = self._at(str(rng.choice(sorted(self._objects)))) + [0, 0, 0.03] + rng.normal(0, 0.03, 3)
@@ -238,7 +291,7 @@ class TabletopHand:
 
     def release(self) -> Iterator[Aim]:
         """Let go of whatever is held, wherever that is."""
-        yield from self._stay(OPEN, int(self._rng.integers(1, 3)))
+        yield from self._stay(OPEN, 1)
 
     def leave(self) -> Iterator[Aim]:
         """Go up and out of the picture, and wait there a moment."""
@@ -246,33 +299,44 @@ class TabletopHand:
         aside = np.array([rng.uniform(0.38, 0.44), rng.uniform(-0.1, 0.1), OUT_OF_VIEW_M])
         grip = self._grip if self._grip == CLOSED or rng.random() < 0.7 else CLOSED
         yield from self._go(lambda: aside, 0.0, grip, 12, 0.015)
-        yield from self._stay(grip, int(rng.integers(0, 3)))
+        yield from self._stay(grip, int(rng.integers(0, 2)))
 
     def _put(self, name: str, base: Callable[[], Vector], yaw: float, gap: float) -> Iterator[Aim]:
         """Carry what is held above `base()` (3,) m, lower it to `gap` m over it, let go and rise."""
         rng = self._rng
         yaw = float(np.clip(yaw, *self._convention.turn_bounds))
-        over = rng.uniform(0.06, 0.11)
-
-        def tool_above(height: float) -> Vector:
-            return base() + self._grasp + [0, 0, SPECS[name].rest_height + height]
-
-        yield from self._go(lambda: tool_above(over), yaw, CLOSED, 12, 0.018)
-        yield from self._go(lambda: tool_above(gap), yaw, CLOSED, 5, 0.006)
-        yield from self._stay(OPEN, int(rng.integers(1, 3)))
-        rise = self._tool.position[2] + rng.uniform(0.05, 0.14)
+        above = np.array([0.0, 0.0, SPECS[name].rest_height + gap])
+        yield from self._lower(lambda: base() + self._grasp + above, rng.uniform(0.055, 0.065), yaw, CLOSED)
+        yield from self._stay(OPEN, 1)
+        rise = self._tool.position[2] + rng.uniform(0.06, 0.12)
         yield from self._go(lambda: np.array([*self._tool.position[:2], rise]), yaw, OPEN, 4, 0.02)
 
     # ---------------------------------------------------------------- movements
 
     def _go(self, where: Callable[[], Vector], yaw: float, grip: float, blocks: int, near: float) -> Iterator[Aim]:
         """Aim for `where()` (3,) m until the set-point is `near` m of it, for at most so many blocks."""
-        lower, upper = np.asarray(self._convention.bounds.lower), np.asarray(self._convention.bounds.upper)
+        lower, upper = self._bounds
         for _ in range(blocks):
             goal = np.clip(where(), lower, upper)
             if np.linalg.norm(goal - self._tool.position) < near:
                 return
             yield Aim(goal, yaw, grip)
+
+    def _lower(self, where: Callable[[], Vector], above: float, yaw: float, grip: float) -> Iterator[Aim]:
+        """Come down on `where()` (3,) m through a funnel: `above` m over it while it is aside, lower the nearer it is.
+
+        Where to go follows from where things are and from nothing that was before, so that a hand which stumbles comes
+        back at every height, and what play does can be told from a picture.
+        """
+        lower, upper = self._bounds
+        for _ in range(LOWERING_BLOCKS):
+            goal = np.clip(where(), lower, upper)
+            off = self._tool.position - goal
+            if np.linalg.norm(off[:2]) < ASIDE_M and abs(off[2]) < ARRIVED_M:
+                return
+            aside = float(np.linalg.norm(off[:2])) - ASIDE_M
+            higher = goal + [0.0, 0.0, min(above, max(0.0, FUNNEL * aside))]
+            yield Aim(np.clip(higher, lower, upper), yaw, grip)
 
     def _stay(self, grip: float, blocks: int) -> Iterator[Aim]:
         """Open or close the gripper where it is."""
@@ -289,7 +353,7 @@ class TabletopHand:
         return np.asarray(self._objects[name].position)
 
     def _within_reach(self, name: str) -> bool:
-        lower, upper = np.asarray(self._convention.bounds.lower), np.asarray(self._convention.bounds.upper)
+        lower, upper = self._bounds
         place = self._at(name)[:2]
         return bool((place > lower[:2]).all() and (place < upper[:2]).all())
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import numpy as np
 import torch
 
@@ -17,14 +18,15 @@ from robot.recipe import RecordingRecipe
 CAMERA = CameraSpec("front", 32, 32, (54.0, 54.0), (16.0, 16.0), (1.1, 0.0, 0.7), (0.5, -0.5, 0.5, -0.5))
 RECIPE = RecordingRecipe("panda-sim", CAMERA, PLANAR_PUSH, STATE_NAMES)
 CONFIG = WorldModelConfig(height=32, width_px=32, proprio=7, action=2, latent=16, width=32, blocks=1, keypoints=4)
+OF_TWO = msgspec.structs.replace(CONFIG, context=2)
 DISCOUNT = 0.9
 
 
-def card(gates: tuple[Gate, ...] = (), fingerprint: str = "f" * 64) -> Card:
+def card(gates: tuple[Gate, ...] = (), fingerprint: str = "f" * 64, config: WorldModelConfig = CONFIG) -> Card:
     return Card(
         schema=SCHEMA,
         recipe=RECIPE,
-        world_model=CONFIG,
+        world_model=config,
         discount=DISCOUNT,
         block_change=1.5,
         provenance=Provenance(
@@ -34,16 +36,16 @@ def card(gates: tuple[Gate, ...] = (), fingerprint: str = "f" * 64) -> Card:
     )
 
 
-def parts(seed: int = 0) -> Parts:
+def parts(seed: int = 0, config: WorldModelConfig = CONFIG) -> Parts:
     torch.manual_seed(seed)
-    made = new_parts(CONFIG, DISCOUNT)
+    made = new_parts(config, DISCOUNT)
     for part in made.named().values():
         part.eval().requires_grad_(False)
     return made
 
 
-def trained(seed: int = 0) -> TrainedModel:
-    return TrainedModel(card(), parts(seed))
+def trained(seed: int = 0, config: WorldModelConfig = CONFIG) -> TrainedModel:
+    return TrainedModel(card(config=config), parts(seed, config))
 
 
 def frames(lengths: list[int], seed: int = 0) -> FrameCache:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import torch
-from torch.distributions import Bernoulli, Normal
+from torch.distributions import Bernoulli, Categorical, Independent, MixtureSameFamily, Normal
 
 from control.action_distribution import ActionDistribution
 from control.actor import LOG_SPREAD, Actor, ActorLoss
@@ -17,7 +17,7 @@ def test_its_likelihood_is_that_of_a_diagonal_gaussian() -> None:
     actor, state = Actor(8, 3, 2), inputs()
     action = 2 * torch.rand(6, 2) - 1
     likely = actor(*state)
-    expected = -Normal(likely.mean, likely.log_spread.exp()).log_prob(action).sum(-1)
+    expected = -Normal(likely.mean[:, 0], likely.log_spread[:, 0].exp()).log_prob(action).sum(-1)
     torch.testing.assert_close(likely.negative_log_likelihood(action), expected)
 
 
@@ -27,8 +27,8 @@ def test_of_a_binary_entry_the_likelihood_is_bernoullis() -> None:
     likely = actor(*state)
     gripper = torch.tensor([1.0, -1.0, 1.0, -1.0, 1.0, -1.0])
     action = torch.cat([2 * torch.rand(6, 2) - 1, gripper[:, None]], dim=1)
-    gaussian = -Normal(likely.mean[:, :2], likely.log_spread[:, :2].exp()).log_prob(action[:, :2]).sum(-1)
-    bernoulli = -Bernoulli(logits=likely.logits[:, 2]).log_prob((gripper + 1) / 2)
+    gaussian = -Normal(likely.mean[:, 0, :2], likely.log_spread[:, 0, :2].exp()).log_prob(action[:, :2]).sum(-1)
+    bernoulli = -Bernoulli(logits=likely.logits[:, 0, 2]).log_prob((gripper + 1) / 2)
     torch.testing.assert_close(likely.negative_log_likelihood(action), gaussian + bernoulli)
     # To leave the gripper alone is no choice, and costs nothing.
     still = action.clone()
@@ -37,15 +37,16 @@ def test_of_a_binary_entry_the_likelihood_is_bernoullis() -> None:
 
 
 def test_a_binary_entry_is_drawn_as_often_as_it_is_likely() -> None:
-    logits = torch.tensor([[0.3, -4.0, 1.0]]).expand(4000, 3)
+    logits = torch.tensor([[[0.3, -4.0, 1.0]]]).expand(4000, 1, 3)
     mean = torch.tanh(logits)
-    likely = ActionDistribution(mean, torch.full_like(mean, -2.0), logits, torch.tensor([False, True, True]))
+    binary = torch.tensor([False, True, True])
+    likely = ActionDistribution(torch.zeros(4000, 1), mean, torch.full_like(mean, -2.0), logits, binary)
     drawn = likely.sample(torch.Generator().manual_seed(0))
     assert set(drawn[:, 1:].unique().tolist()) == {-1.0, 1.0}
     shares = (drawn[:, 1:] > 0).float().mean(0)
-    torch.testing.assert_close(shares, torch.sigmoid(logits[0, 1:]), atol=0.03, rtol=0)
-    assert abs(float(drawn[:, 0].mean() - mean[0, 0])) < 0.02
-    assert likely.mode()[0].tolist() == [mean[0, 0].item(), -1.0, 1.0]
+    torch.testing.assert_close(shares, torch.sigmoid(logits[0, 0, 1:]), atol=0.03, rtol=0)
+    assert abs(float(drawn[:, 0].mean() - mean[0, 0, 0])) < 0.02
+    assert likely.mode()[0].tolist() == [mean[0, 0, 0].item(), -1.0, 1.0]
 
 
 def test_of_open_and_closed_it_learns_both_and_never_the_middle() -> None:
@@ -64,8 +65,42 @@ def test_of_open_and_closed_it_learns_both_and_never_the_middle() -> None:
     assert (actor(latent, proprio, goal).mode()[:, 1:] == gripper).all()
 
 
+def test_the_likelihood_of_a_mixture_is_that_of_its_components() -> None:
+    torch.manual_seed(0)
+    actor, state = Actor(8, 3, 2, components=3), inputs()
+    likely = actor(*state)
+    action = 2 * torch.rand(6, 2) - 1
+    mixture = MixtureSameFamily(
+        Categorical(logits=likely.weights), Independent(Normal(likely.mean, likely.log_spread.exp()), 1)
+    )
+    torch.testing.assert_close(likely.negative_log_likelihood(action), -mixture.log_prob(action))
+
+
+def test_of_two_ways_round_it_learns_both_and_never_the_middle() -> None:
+    """From one and the same state, play went left as often as right, and opened only on the left."""
+    torch.manual_seed(0)
+    actor, state = Actor(8, 3, 2, binary=(1,), components=4), inputs()
+    state = tuple(value[:1].expand(64, -1) for value in state)
+    left = torch.arange(64) % 2 == 0
+    action = torch.stack([torch.where(left, 0.7, -0.7), torch.where(left, 1.0, -1.0)], dim=1)
+    loss = ActorLoss(actor, temperature=0.0)
+    optimiser = torch.optim.AdamW(actor.parameters(), lr=3e-3)
+    names = ("latent", "proprio", "goal")
+    batch = {**dict(zip(names, state, strict=True)), "action": action, "advantage": torch.zeros(64)}
+    for _ in range(150):
+        optimiser.zero_grad()
+        loss(batch)["loss"].backward()
+        optimiser.step()
+    likely = actor(*(value[:1].expand(500, -1) for value in state))
+    drawn = likely.sample(torch.Generator().manual_seed(0))
+    assert (drawn[:, 0].abs() > 0.4).float().mean() > 0.95
+    assert 0.3 < (drawn[:, 0] > 0).float().mean() < 0.7
+    assert (drawn[:, 0].sign() == drawn[:, 1]).float().mean() > 0.95
+    assert abs(float(likely.mode()[0, 0].detach())) > 0.6
+
+
 def test_actions_and_spreads_stay_within_bounds() -> None:
-    actor = Actor(8, 3, 2)
+    actor = Actor(8, 3, 2, components=3)
     with torch.no_grad():
         for parameter in actor.parameters():
             parameter.mul_(30.0)

@@ -12,7 +12,7 @@ from control.course import Leg
 from control.landmarks import Landmarks
 from control.trained import TrainedModel
 from robot.errors import CheckpointError, GoalError
-from tests.tiny import CONFIG, picture, trained
+from tests.tiny import CONFIG, OF_TWO, picture, trained
 
 STATE = np.zeros(CONFIG.proprio)
 STILL = np.zeros(CONFIG.action)
@@ -127,6 +127,20 @@ def test_it_decides_for_the_end_of_the_block_that_runs() -> None:
     still, moving = (agent.decide(picture(2), STATE, np.array(done)) for done in ([0.0, 0.0], [1.0, -1.0]))
     assert not np.array_equal(still.action, moving.action)
     assert still.distance == moving.distance  # how far it is now does not depend on where it is going
+
+
+def test_what_was_seen_a_block_ago_matters_to_a_context_of_two_alone() -> None:
+    for config, differs in ((CONFIG, False), (OF_TWO, True)):
+        made = trained(config=config)
+        agent = Agent(TrainedModel(msgspec.structs.replace(made.card, block_change=-1.0), made.parts), "actor-only")
+        imagined = []
+        for earlier in (3, 4):
+            agent.set_goal(picture(1))
+            agent.decide(picture(earlier), STATE, STILL)
+            found = agent.decide(picture(2), STATE, STILL).imagined
+            assert found is not None
+            imagined.append(found)
+        assert torch.equal(*imagined) != differs
 
 
 def test_it_draws_what_it_imagines() -> None:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from control.critic import Critic, CriticLoss
-from control.hindsight import GoalMix, HindsightSampler
+from control.hindsight import GoalMix, HindsightSampler, Seen
 from perception.clips import generator
 from tests.tiny import frames
 
@@ -62,7 +62,8 @@ def chain() -> tuple[HindsightSampler, Tensor]:
             place = int(np.clip(place + direction, 0, PLACES - 1))
     latents = torch.eye(PLACES)
     proprio = torch.zeros(cache.frames, 1)
-    return HindsightSampler(cache, np.arange(40), latents[places], proprio, torch.zeros(cache.frames, 2)), latents
+    seen = Seen(latents[places], latents[places], proprio)
+    return HindsightSampler(cache, np.arange(40), [seen], torch.zeros(cache.frames, 2)), latents
 
 
 def test_on_a_chain_of_places_it_learns_how_far_each_is_from_each() -> None:

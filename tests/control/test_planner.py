@@ -20,10 +20,19 @@ METHODS: tuple[Literal["cem", "mppi"], ...] = ("cem", "mppi")
 
 
 class Linear(nn.Module):
-    """A world in which an action moves the first two entries of the latent by `STEP` times itself."""
+    """A world in which an action moves the first two entries of the latent by `STEP` times itself, and they keep
+    `going` of how they moved before."""
 
-    def forward(self, latent: Tensor, proprio: Tensor, action: Tensor) -> tuple[Tensor, Tensor]:
-        return torch.cat([latent[..., :2] + STEP * action, latent[..., 2:]], dim=-1), proprio
+    def __init__(self, going: float = 0.0) -> None:
+        super().__init__()
+        self.going = going
+
+    def forward(
+        self, latent: Tensor, proprio: Tensor, action: Tensor, before: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        moved = torch.zeros_like(latent) if before is None else latent - before
+        here = latent[..., :2] + STEP * action + self.going * moved[..., :2]
+        return torch.cat([here, latent[..., 2:]], dim=-1), proprio
 
 
 @dataclass(frozen=True)
@@ -60,6 +69,17 @@ def test_it_ends_where_the_goal_is(method: Literal["cem", "mppi"], where: tuple[
     torch.testing.assert_close(plan.latents[-1, :2], torch.tensor(where), atol=0.1, rtol=0)
     torch.testing.assert_close(plan.latents[-1, :2], STEP * plan.actions.sum(0))
     assert plan.cost == pytest.approx(float(((plan.latents[-1, :2] - torch.tensor(where)) ** 2).sum()), abs=1e-6)
+
+
+def test_it_plans_for_what_is_moving_already() -> None:
+    made = planner(PlannerConfig(horizon=3, samples=256, iterations=8))
+    made._model.predictor = Linear(going=1.0)  # type: ignore[assignment]
+    before = torch.tensor([-0.2, 0.0, 0.0, 0.0])
+    plan = made.plan(LATENT, PROPRIO, goal(0.0, 0.0), before)
+    torch.testing.assert_close(plan.latents[-1, :2], torch.zeros(2), atol=0.1, rtol=0)
+    assert plan.actions[:, 0].sum() < -0.5
+    latents, _ = made._model.rollout(LATENT[None], PROPRIO[None], plan.actions[None], before[None])
+    torch.testing.assert_close(latents[0], plan.latents)
 
 
 def test_cem_finds_the_optimum_that_algebra_gives() -> None:
@@ -127,7 +147,13 @@ def test_an_actor_that_knows_the_way_saves_the_search() -> None:
     class Knowing(Actor):
         def forward(self, latent: Tensor, proprio: Tensor, goal: Tensor) -> ActionDistribution:
             towards = ((goal - latent)[..., :2] / STEP).clamp(-1, 1)
-            return ActionDistribution(towards, torch.full_like(towards, -3.0), towards, self.binary)
+            return ActionDistribution(
+                torch.zeros(len(towards), 1),
+                towards[:, None],
+                torch.full_like(towards[:, None], -3.0),
+                towards[:, None],
+                self.binary,
+            )
 
     config = PlannerConfig(horizon=4, samples=16, iterations=1, proposals=0.5)
     far = goal(1.1, -1.1)

@@ -47,7 +47,7 @@ def test_it_times_every_search_and_counts_its_arithmetic(checkpoint: Path, tmp_p
 def test_the_planners_own_search_stands_out() -> None:
     usual = PlannerConfig()
     costs = [Cost(samples, usual.horizon, usual.iterations, 1.0, 2.0, 0.1, 0.5) for samples in (8, usual.samples)]
-    bold = [line for line in table(costs).splitlines() if "**" in line]
+    bold = [line for line in table(costs, usual).splitlines() if "**" in line]
     assert len(bold) == 1 and bold[0].startswith(f"| **{usual.samples} × {usual.horizon}")
 
 

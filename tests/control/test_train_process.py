@@ -44,6 +44,7 @@ def test_a_data_set_becomes_a_checkpoint_with_its_curves(trained_run: Run) -> No
     assert {"sizes.latent": 16, "processes": 1, "device": "cpu"}.items() <= provenance.settings.items()
     assert provenance.settings["precision"] in ("bf16", "float32") and len(provenance.series) == 64
     assert loaded.card.recipe.camera.width == 32 and loaded.card.world_model.latent == 16
+    assert loaded.card.world_model.commands == (4, 5, 6)  # the set-points
     assert len(loaded.card.gates) == 6 and loaded.card.block_change > 0
     curves = cv2.imread(str(trained_run.folder / "curves.png"))
     assert curves is not None and curves.shape[1] > 1000  # four panels
@@ -82,6 +83,36 @@ def test_the_same_seed_gives_the_same_weights(trained_run: Run, tmp_path: Path) 
     assert result.returncode == 0, result.stderr
     first, again = load_trained(trained_run.checkpoint).card, load_trained(tmp_path / "made").card
     assert again.weights_sha256 == first.weights_sha256
+
+
+def test_mirror_images_are_learnt_from_and_are_no_recordings(trained_run: Run, tmp_path: Path) -> None:
+    words = ["--dataset", str(trained_run.dataset), "--run", str(tmp_path / "run"), "--output", str(tmp_path / "made")]
+    assert main(["train", *words, *QUICK, "--mirror"]) == 0
+    mirrored, plain = load_trained(tmp_path / "made").card, load_trained(trained_run.checkpoint).card
+    assert mirrored.provenance.settings["mirror"] and "mirror" not in plain.provenance.settings
+    assert (mirrored.provenance.episodes, mirrored.provenance.frames) == (12, 372)
+    assert mirrored.weights_sha256 != plain.weights_sha256
+
+
+def test_an_encoder_may_be_kept_while_the_rest_learns_on(
+    trained_run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["--dataset", str(trained_run.dataset), "--run", str(tmp_path / "run"), "--output", str(tmp_path / "made")]
+    kept = ["--encoder", str(trained_run.checkpoint)]
+    assert main(["train", *words, *QUICK, *kept, "--seed", "1"]) == 0
+    shown = capsys.readouterr().err
+    assert "world-model: " not in shown and "decoder: " not in shown and "predictor: 100%" in shown
+    before, after = load_trained(trained_run.checkpoint), load_trained(tmp_path / "made")
+    for part, same in (("encoder", True), ("normaliser", True), ("predictor", False)):
+        pairs = zip(*(getattr(made.parts.model, part).state_dict().values() for made in (before, after)), strict=True)
+        assert all(torch.equal(one, other) for one, other in pairs) == same
+    assert after.card.provenance.settings["encoder"] == before.card.weights_sha256
+    assert after.card.provenance.train_seconds > before.card.provenance.train_seconds
+    elsewhere = [*words[:2], "--run", str(tmp_path / "other"), *words[4:]]
+    sizes = [*QUICK, "--sizes.dropout", "0.2"]
+    said = refusal(capsys, *elsewhere, *sizes, *kept)
+    assert "--encoder and --sizes do not fit: dropout is 0.1 there, 0.2 here" in said
+    assert "encoder was" in refusal(capsys, *words, *QUICK, "--seed", "1")
 
 
 @pytest.mark.parametrize(
@@ -220,6 +251,7 @@ def test_ctrl_c_ends_it_in_order_and_it_goes_on_to_the_same_weights(trained_run:
         ("--heads.expectile", "0.0", "between 0 and 1"),
         ("--sizes.latent", "0", "no world model has these sizes"),
         ("--sizes.dropout", "1.5", "no world model has these sizes"),
+        ("--sizes.context", "3", "--sizes.context must be 1 or 2, not 3"),
         ("--seed", "-1", "--seed must be 0 to"),
         ("--heads.reach", "-5", "--heads.reach is -5; it must be at least 1"),
         ("--world-model.weights.projections", "0", "--world-model.weights.projections is 0; it must be at least 1"),

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from safetensors.torch import save_file
 from torch import Tensor
 
-from perception.checkpoint import CARD_FILE, SCHEMA, WEIGHTS_FILE, Gate, load, save
+from perception.checkpoint import CARD_FILE, PRETRAINED_FOLDER, SCHEMA, WEIGHTS_FILE, Gate, load, load_card, save
 from robot.camera_spec import CameraSpec
 from robot.errors import CheckpointError
 from tests.tiny import CAMERA, RECIPE, card
@@ -62,6 +62,18 @@ def test_a_missing_file_is_named(folder: Path, file: str, words: str) -> None:
 def test_no_folder_at_all(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="holds no checkpoint"):
         load(tmp_path / "nothing")
+
+
+def test_one_that_comes_along_is_found_by_its_name_unless_there_is_such_a_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert load_card(Path("push")) == load_card(PRETRAINED_FOLDER / "push")
+    with pytest.raises(CheckpointError, match="comes with worldarm: push"):
+        load_card(Path("pull"))
+    (tmp_path / "push").mkdir()
+    with pytest.raises(CheckpointError, match="push holds no checkpoint"):
+        load_card(Path("push"))
 
 
 @same_folder

@@ -47,7 +47,9 @@ class Adding(nn.Module):
         super().__init__()
         self.heed = heed
 
-    def forward(self, latent: Tensor, proprio: Tensor, action: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, latent: Tensor, proprio: Tensor, action: Tensor, before: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
         change = torch.zeros_like(latent)
         change[..., : action.shape[-1]] = self.heed * action
         return latent + change, proprio

@@ -8,18 +8,20 @@ import pytest
 import torch
 
 from perception.jepa_loss import JepaWeights
+from perception.looks import Looks
 from perception.training import (
     ENCODE_BATCH,
     DecoderTraining,
     WorldModelTraining,
     compute_dtype,
     encode_all,
+    expect_all,
     train_decoder,
     train_world_model,
 )
-from perception.world_model import WorldModel
+from perception.world_model import WorldModel, WorldModelConfig
 from tests.perception.interrupted_training import alone
-from tests.tiny import CONFIG, frames, parts
+from tests.tiny import CONFIG, OF_TWO, frames, parts
 
 CPU = torch.device("cpu")
 
@@ -62,3 +64,29 @@ def test_the_decoder_learns_without_touching_the_latents(tmp_path: Path) -> None
 def test_precision_is_what_was_asked_for(precision: str, dtype: torch.dtype) -> None:
     assert compute_dtype(precision, CPU) is dtype  # type: ignore[arg-type]
     assert compute_dtype("auto", CPU) in (torch.bfloat16, torch.float32)
+
+
+def test_pictures_that_look_otherwise_are_encoded_so_by_their_seed() -> None:
+    cache, model = frames([ENCODE_BATCH + 10]), parts().model
+    plain = encode_all(model, cache, CPU)
+    looks = Looks(share=1.0)
+    varied, again, other = (encode_all(model, cache, CPU, looks, seed) for seed in (0, 0, 1))
+    assert varied.shape == plain.shape and torch.equal(varied, again)
+    assert ((varied - plain).abs().amax(1) > 1e-3).float().mean() > 0.95
+    assert not torch.allclose(varied, other)
+
+
+@pytest.mark.parametrize("config", [CONFIG, OF_TWO])
+def test_what_is_expected_of_a_frame_follows_from_the_one_before(config: WorldModelConfig) -> None:
+    cache, model = frames([ENCODE_BATCH - 3, 1, 10]), parts(config=config).model
+    latents = encode_all(model, cache, CPU)
+    expected, proprio = expect_all(model, cache, latents)
+    felt, actions = model.normaliser(torch.from_numpy(cache.states)), torch.from_numpy(cache.actions)
+    for first in cache.starts:
+        assert torch.equal(expected[first], latents[first]) and torch.equal(proprio[first], felt[first])
+    for frame in (1, ENCODE_BATCH - 4, ENCODE_BATCH, ENCODE_BATCH + 1, cache.frames - 1):
+        before = slice(frame - 1, frame)
+        earlier = latents[before] if frame - 1 in cache.starts else latents[frame - 2 : frame - 1]
+        there, there_felt = model.predictor(latents[before], felt[before], actions[before], earlier)
+        torch.testing.assert_close(expected[frame], there[0], atol=1e-5, rtol=1e-4)
+        torch.testing.assert_close(proprio[frame], there_felt[0], atol=1e-5, rtol=1e-4)

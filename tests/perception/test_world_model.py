@@ -4,7 +4,7 @@ import msgspec
 import torch
 
 from perception.world_model import WorldModel, WorldModelConfig
-from tests.tiny import CONFIG
+from tests.tiny import CONFIG, OF_TWO
 
 
 def test_a_rollout_is_the_predictor_step_by_step() -> None:
@@ -17,6 +17,22 @@ def test_a_rollout_is_the_predictor_step_by_step() -> None:
         latent, proprio = model.predictor(latent, proprio, actions[:, step])
         torch.testing.assert_close(latents[:, step], latent)
         torch.testing.assert_close(proprios[:, step], proprio)
+
+
+def test_a_context_of_two_looks_at_the_latent_before() -> None:
+    torch.manual_seed(0)
+    model = WorldModel(OF_TWO).eval()
+    latent, proprio, actions, before = torch.randn(3, 16), torch.randn(3, 7), torch.rand(3, 4, 2), torch.randn(3, 16)
+    latents, _ = model.rollout(latent, proprio, actions, before)
+    for step in range(4):
+        following, proprio = model.predictor(latent, proprio, actions[:, step], before)
+        torch.testing.assert_close(latents[:, step], following)
+        before, latent = latent, following
+    inputs = latent, proprio, actions[:, 0]
+    assert torch.equal(model.predictor(*inputs)[0], model.predictor(*inputs, before=latent)[0])
+    assert not torch.allclose(model.predictor(*inputs)[0], model.predictor(*inputs, before=before)[0])
+    alone = WorldModel(CONFIG).eval()
+    assert torch.equal(alone.predictor(*inputs)[0], alone.predictor(*inputs, before=before)[0])
 
 
 def test_every_input_matters() -> None:

@@ -154,7 +154,8 @@ def test_play_does_not_go_on_with_another_policy(tmp_path: Path, capsys: pytest.
         (["benchmark"], "say what to measure"),
         (["benchmark", "push", "--env", PENDULUM], "say what to measure"),
         (["benchmark", "--env", PENDULUM, "--processes"], "--env goes without"),
-        (["benchmark", "--env", PENDULUM], "and of no Gymnasium environment"),
+        (["benchmark", "--env", PENDULUM], "needs --checkpoint"),
+        (["benchmark", "--env", PENDULUM, "--checkpoint", "push"], "and of no Gymnasium environment"),
     ],
 )
 def test_what_cannot_be_is_one_line(

@@ -180,6 +180,11 @@ def test_what_cannot_be_is_one_line(
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 
+def test_a_model_of_an_environment_must_be_given(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["benchmark", "--env", "Pendulum-v1"]) == 1
+    assert "--env Pendulum-v1 needs --checkpoint" in capsys.readouterr().err
+
+
 def test_a_model_of_another_arm_is_refused(
     words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from control.trained import load_trained
 from robot.action import PLANAR_PUSH
 from robot.dataset.reader import Dataset
 from robot.proprio import STATE_NAMES
@@ -19,6 +20,8 @@ from sim.play_episode import play_features
 from sim.playground import PUSH, TABLETOP_PLAY
 from sim.view import front_camera
 from tests.commands import PATIENCE_S, ROOT, environment, on_a_full_disk, worldarm
+from tests.sim.untrained import untrained_checkpoint
+from worldarm import main
 
 EPISODES = 14
 BLOCKS = 6
@@ -73,6 +76,26 @@ def test_the_tabletop_is_played_on_too(tmp_path: Path) -> None:
     assert [episode.tasks for episode in dataset.episodes] == [(TABLETOP_PLAY.sentence,)] * 3
     refused = worldarm(*arguments(tmp_path / "play", episodes=5))
     assert refused.returncode != 0 and "choose another folder" in refused.stderr
+
+
+def test_a_rig_sees_the_same_play_from_the_side_as_well(tmp_path: Path) -> None:
+    for name, words in (("one", ()), ("rig", ("--camera", "tabletop-rig"))):
+        result = worldarm(*arguments(tmp_path / name, episodes=2, task="tabletop"), *words)
+        assert result.returncode == 0, result.stderr
+    one, both = Dataset.open(tmp_path / "one"), Dataset.open(tmp_path / "rig")
+    assert read_recipe(both.info) == TABLETOP_PLAY.recipe(SIZE, "tabletop-rig")
+    for episode in range(2):
+        front = one.episode(episode)["observation.images.tabletop"]
+        stacked = both.episode(episode)["observation.images.tabletop-rig"]
+        assert stacked.shape[1:] == (2 * SIZE, SIZE, 3)
+        np.testing.assert_array_equal(stacked[:, :SIZE], front)
+        assert (stacked[:, SIZE:] != front).any() and stacked[:, SIZE:].std() > 5
+    for words, said in (
+        (arguments(tmp_path / "none", camera="nowhere"), "no camera called 'nowhere'; it has front, tabletop"),
+        (["play", "--env", "Pendulum-v1", "--camera", "side", "--dataset", str(tmp_path / "none")], "draws itself"),
+    ):
+        refused = worldarm(*words)
+        assert refused.returncode != 0 and said in refused.stderr and not (tmp_path / "none").exists()
 
 
 @pytest.mark.parametrize("saved", [1, 4, 11])
@@ -184,6 +207,49 @@ def test_a_data_set_may_grow(tmp_path: Path, whole: Dataset) -> None:
     again = worldarm(*arguments(root))
     assert again.returncode == 0 and "nothing to do" in again.stdout
     assert_same(root, whole)
+
+
+def test_an_agent_may_practise_where_the_hand_has_played(tmp_path: Path) -> None:
+    checkpoint = untrained_checkpoint(tmp_path / "model")
+    practise = ["--practice", str(checkpoint)]
+    roots = [tmp_path / "one", tmp_path / "two"]
+    for processes, root in enumerate(roots, start=1):
+        for episodes, words in ((2, []), (5, practise)):
+            result = worldarm(*arguments(root, episodes, processes, size=32, blocks=30), *words)
+            assert result.returncode == 0, result.stderr
+    played, practised = (Dataset.open(root) for root in roots)
+    assert_same(roots[1], played)
+    digest = load_trained(checkpoint).card.weights_sha256[:12]
+    sentences = [episode.tasks[0] for episode in practised.episodes]
+    assert sentences[:2] == [PUSH.sentence] * 2 and all(digest in sentence for sentence in sentences[2:])
+    result = worldarm(*arguments(tmp_path / "plain", 5, size=32, blocks=30))
+    assert result.returncode == 0, result.stderr
+    plain = Dataset.open(tmp_path / "plain")
+    for number in range(5):
+        starts = [data.episode(number)["observation.state"][0] for data in (plain, practised)]
+        np.testing.assert_array_equal(*starts)
+        same = np.array_equal(plain.episode(number)["action"], practised.episode(number)["action"])
+        assert same == (number < 2)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--size", "16"], "sends 16×16"),
+        (["--size", "32", "--task", "tabletop", "--camera", "front"], "in another --task; it cannot practise"),
+        (["--size", "32", "--task", "tabletop"], "trained on the camera 'front', not 'tabletop'"),
+        (["--env", "Pendulum-v1"], "--practice takes turns with the scripted hand"),
+        (["--practice", "nowhere"], "nowhere"),
+    ],
+)
+def test_what_cannot_be_practised_is_refused_before_anything_is_made(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str], said: str
+) -> None:
+    checkpoint = untrained_checkpoint(tmp_path / "model")
+    root = tmp_path / "play"
+    assert main(["play", "--dataset", str(root), "--practice", str(checkpoint), *words]) == 1
+    assert said in capsys.readouterr().err
+    assert not root.exists()
 
 
 def test_how_many_processes_play_does_not_show(tmp_path: Path, whole: Dataset) -> None:

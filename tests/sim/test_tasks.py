@@ -14,6 +14,7 @@ from sim.play_process import PLAY_SEED_SPACE
 from sim.playground import PLAYGROUNDS, Playground, PlaygroundName
 from sim.scene import GRASPABLE, present
 from sim.tasks import GOAL_SEED_SPACE, budget, make_goal, make_goals
+from sim.view import tabletop_rig
 
 COUNT = 4
 EVERY: list[tuple[PlaygroundName, Task]] = [
@@ -162,6 +163,21 @@ def test_at_some_levels_the_world_looks_otherwise_than_in_the_data(worlds: World
     assert 0.001 < np.abs(np.subtract(camera.position, world.camera.position)).max() <= 0.02
     cosine = abs(np.dot(camera.orientation, world.camera.orientation))
     assert 0.0 < 2 * np.arccos(cosine) <= np.deg2rad(3.0) + 1e-9
+
+
+def test_the_cameras_of_a_rig_are_each_shifted_by_themselves() -> None:
+    playground = PLAYGROUNDS["tabletop"]
+    world = playground.world(tabletop_rig(32, 64))
+    try:
+        goal = make_goal(world, playground, "reach", 0, 0, level="shifted")
+    finally:
+        world.close()
+    assert goal.picture.shape == (64, 32, 3)
+    moves = [
+        np.subtract(seen.position, stands.position)
+        for seen, stands in zip(goal.appearance.camera.views, world.camera.views, strict=True)
+    ]
+    assert all(0.001 < np.abs(move).max() <= 0.02 for move in moves) and np.abs(moves[0] - moves[1]).max() > 1e-3
 
 
 def test_clutter_is_of_things_that_play_never_shows(worlds: Worlds) -> None:
