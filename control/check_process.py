@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from control.doctor import HELD_OUT_SHARE, examine, verdict
 from control.trained import load_trained
 from perception.checkpoint import Card, Gate
-from perception.frame_cache import FrameCache, kept_aside, open_cache
+from perception.frame_cache import FrameCache, kept_aside
+from perception.one_view import open_seen, seen_by, view_like
 from perception.training import encode_all
 from robot.dataset.reader import Dataset
 from robot.errors import CheckpointError, DatasetError
@@ -49,8 +50,9 @@ def check(
     trained = load_trained(checkpoint)
     source = Dataset.open(dataset)
     recipe = read_recipe(source.info)
-    require_recipe(trained.card, recipe, dataset)
-    frames = open_cache(source, recipe.camera.name, cache)
+    view = view_like(recipe, trained.card.recipe.camera)
+    require_recipe(trained.card, seen_by(recipe, view), dataset)
+    frames = open_seen(source, view, recipe, cache)
     fit, judge = split(trained.card, frames)
     latents = encode_all(trained.parts.model, frames, torch.device("cpu"))
     if not bool(torch.isfinite(latents).all()):

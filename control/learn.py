@@ -20,8 +20,9 @@ from control.training import HeadTraining, train_actor, train_critic
 from perception.checkpoint import SCHEMA, Card, Gate, Provenance
 from perception.curves import draw_curves
 from perception.distributed import Workers
-from perception.frame_cache import FrameCache, open_cache
+from perception.frame_cache import FrameCache
 from perception.mirror import with_mirrored
+from perception.one_view import open_seen, seen_by
 from perception.run_folder import Settings, claim_run
 from perception.trainer import History
 from perception.training import (
@@ -61,8 +62,9 @@ class Sizes:
 @dataclass(frozen=True)
 class Learning:
     """All that a training's weights depend on beside its data: the settings of each part, how many `episodes` are
-    learnt from (None for all but those that judge), the `seed`, whether `mirror` images count as episodes too, and the
-    checkpoint whose `encoder` is kept as it is (None to learn one)."""
+    learnt from (None for all but those that judge), the `seed`, whether `mirror` images count as episodes too, the
+    checkpoint whose `encoder` is kept as it is (None to learn one), and the only `view` of a rig that is seen (counted
+    from 1; None for all)."""
 
     world_model: WorldModelTraining
     predictor: PredictorTraining
@@ -73,15 +75,16 @@ class Learning:
     seed: int = 0
     mirror: bool = False
     encoder: Path | None = None
+    view: int | None = None
 
     def __post_init__(self) -> None:
         """Raise `ConfigurationError` for settings that no training can have."""
         _refuse_senseless(self)
 
     def chosen(self) -> Settings:
-        """Return which episodes are learnt from, where that is not simply all of them."""
-        chosen: Settings = {} if self.episodes is None else {"episodes": self.episodes}
-        return {**chosen, "mirror": 1} if self.mirror else chosen
+        """Return what is learnt from, where that is not simply all there is."""
+        given = {"episodes": self.episodes, "mirror": 1 if self.mirror else None, "view": self.view}
+        return {name: value for name, value in given.items() if value is not None}
 
     def flat(self, *parts: str) -> dict[str, int | float]:
         """Return every setting of some parts by its dotted name."""
@@ -120,7 +123,8 @@ def learn(
         if batch < workers.count:
             raise ConfigurationError(f"--{name}.batch {batch} is too small for {workers.count} process(es)")
     source = Dataset.open(dataset)
-    recipe = read_recipe(source.info)
+    recorded_by = read_recipe(source.info)
+    recipe = seen_by(recorded_by, learning.view)
     camera = recipe.camera
     known = None if learning.encoder is None else load_trained(learning.encoder)
     if known is not None:
@@ -131,7 +135,7 @@ def learn(
         workers.wait()  # for the leader to decode the frames
     for folder in (output, run):
         make_folder(folder)
-    cache = open_cache(source, camera.name, cache_folder)
+    cache = open_seen(source, learning.view, recorded_by, cache_folder)
     if workers.leads:
         claim_run(run, _origins(cache, learning, known, machine))
         workers.wait()

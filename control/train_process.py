@@ -40,6 +40,9 @@ def train(
             "the rest: minutes, after practice has added to the data"
         ),
     ] = None,
+    view: Annotated[
+        int | None, tyro.conf.arg(help="see with one camera of a rig alone, counted from 1; None for all of them")
+    ] = None,
     seed: Annotated[int, tyro.conf.arg(help="the same seed and data give the same weights on the same machine")] = 0,
     device: Annotated[Literal["cpu", "cuda"], tyro.conf.arg(help="where to compute")] = "cpu",
     precision: Annotated[
@@ -52,7 +55,7 @@ def train(
     Stopped at any time, even by SIGKILL, the same command goes on exactly where it was. The work is shared over the
     processes of `torchrun --nproc-per-node N -m -- worldarm train ...` (the `--` keeps torchrun from the options).
     """
-    learning = Learning(world_model, predictor, decoder, heads, sizes, episodes, seed, mirror, encoder)
+    learning = Learning(world_model, predictor, decoder, heads, sizes, episodes, seed, mirror, encoder, view)
     workers = join(device)
     try:
         gates = learn(dataset, output, run, run / "cache", learning, workers, precision)

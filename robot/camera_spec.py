@@ -33,6 +33,14 @@ class CameraSpec(msgspec.Struct, frozen=True):
         own = self.height - sum(camera.height for camera in self.below)
         return (msgspec.structs.replace(self, height=own, below=()), *self.below)
 
+    def view(self, number: int) -> CameraSpec:
+        """Return one camera of the rig, counted from 1 at the top, under a name that says so, such as `rig.2`. Raises
+        `ConfigurationError` when there are not so many."""
+        if not self.below or not 1 <= number <= len(self.views):
+            what = f"a rig of {len(self.views)} cameras" if self.below else "no rig"
+            raise ConfigurationError(f"the camera {self.name!r} is {what}: it has no view {number}")
+        return msgspec.structs.replace(self.views[number - 1], name=f"{self.name}.{number}")
+
 
 def rig(name: str, cameras: tuple[CameraSpec, ...]) -> CameraSpec:
     """Return `cameras` as one called `name`, from above to below. Raises `ConfigurationError` unless they have

@@ -23,14 +23,26 @@ from perception.training import DecoderTraining, PredictorTraining, WorldModelTr
 from robot.dataset.reader import Dataset
 from robot.errors import ConfigurationError
 from robot.output import require_writable, write_json
+from robot.recipe import read_recipe
 from sim.goal import Task
 from sim.measure import Measurement, collect, measure_agent
 from sim.summary import Summary, percent, summarise, table
 
 Part = Literal[
-    "inverse", "sigreg", "posture", "colour", "keypoints", "stride", "short-rollout", "long-rollout", "context", "data"
+    "inverse",
+    "sigreg",
+    "posture",
+    "colour",
+    "keypoints",
+    "stride",
+    "short-rollout",
+    "long-rollout",
+    "context",
+    "data",
+    "cameras",
 ]
-PARTS: tuple[Part, ...] = get_args(Part)
+USUAL: tuple[Part, ...] = get_args(Part)[:-1]
+"""All but the cameras: most data were seen by one."""
 WHOLE = "whole"
 
 
@@ -41,9 +53,9 @@ def ablate(
         tyro.conf.arg(
             help="inverse, sigreg, posture, colour: without that term of the loss; keypoints: without them; stride: on "
             "frames one block apart; short-rollout and long-rollout: clips of 2 and 6 frames; context: predict from "
-            "two frames; data: a curve over the number of episodes"
+            "two frames; data: a curve over the number of episodes; cameras: see with each camera of a rig alone"
         ),
-    ] = PARTS,
+    ] = USUAL,
     data_sizes: Annotated[tuple[int, ...], tyro.conf.arg(help="numbers of episodes on that curve")] = (
         *(250, 500, 1000, 2000, 4000),
     ),
@@ -83,13 +95,16 @@ def ablate(
     alone = Workers(0, 1, torch.device("cpu"))
     threads = torch.get_num_threads()
     summaries = []
-    held = len(Dataset.open(dataset))
+    source = Dataset.open(dataset)
+    held, views = len(source), len(read_recipe(source.info).camera.views)
+    if "cameras" in parts and views == 1:
+        raise ConfigurationError(f"--parts cameras: {dataset} was seen by one camera; play with --camera tabletop-rig")
     if "data" in parts and (short := [size for size in data_sizes if not 1 <= size < held]):
         raise ConfigurationError(
             f"--data-sizes {' '.join(map(str, short))} cannot be had from the {held} episodes in {dataset}; "
             "play more, or name smaller ones"
         )
-    for name, learning in variants(whole, parts, data_sizes).items():
+    for name, learning in variants(whole, parts, data_sizes, views).items():
         print(f"ablate: {name}", flush=True)
         torch.set_num_threads(threads)
         checkpoint = run / name / "checkpoint"
@@ -106,14 +121,16 @@ def ablate(
     print(f"plot: {plot}")
 
 
-def variants(whole: Learning, parts: tuple[Part, ...], data_sizes: tuple[int, ...]) -> dict[str, Learning]:
-    """Return the trainings by name: the `whole` one, and those that lack something."""
+def variants(whole: Learning, parts: tuple[Part, ...], data_sizes: tuple[int, ...], views: int) -> dict[str, Learning]:
+    """Return the trainings by name: the `whole` one, and those that lack something; `views` cameras saw the data."""
     made = {WHOLE: whole}
     for part in parts:
         if part == "data":
             made |= {f"{size} episodes": dataclasses.replace(whole, episodes=size) for size in data_sizes}
         elif part == "keypoints":
             made["no keypoints"] = dataclasses.replace(whole, sizes=dataclasses.replace(whole.sizes, keypoints=0))
+        elif part == "cameras":
+            made |= {f"camera {n} alone": dataclasses.replace(whole, view=n) for n in range(1, views + 1)}
         elif part == "context":
             made["context of 2"] = dataclasses.replace(whole, sizes=dataclasses.replace(whole.sizes, context=2))
         else:

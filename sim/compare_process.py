@@ -18,8 +18,8 @@ from control.doctor import HELD_OUT_SHARE
 from control.seed import require_seed
 from control.trained import TrainedModel, load_trained
 from perception.figures import require_picture
-from perception.frame_cache import open_cache
 from perception.mirror import with_mirrored
+from perception.one_view import open_seen, seen_by, view_like
 from perception.run_folder import claim_run
 from perception.training import compute_dtype
 from robot.dataset.reader import Dataset
@@ -102,14 +102,15 @@ def _cloned(trained: TrainedModel, dataset: Path, run: Path, steps: int | None, 
     card = trained.card
     source = Dataset.open(dataset)
     recipe = read_recipe(source.info)
-    require_recipe(card, recipe, dataset)
+    view = view_like(recipe, card.recipe.camera)
+    require_recipe(card, seen_by(recipe, view), dataset)
     make_folder(run)
-    cache = open_cache(source, recipe.camera.name, run / "cache")
+    cache = open_seen(source, view, recipe, run / "cache")
     if cache.fingerprint != card.provenance.dataset_fingerprint:
         raise DatasetError(f"the checkpoint did not learn from {dataset}; give --dataset the data it learnt from")
     fit, _ = cache.split(HELD_OUT_SHARE)
     if card.provenance.settings.get("mirror"):
-        cache, mirrored = with_mirrored(cache, fit, recipe)
+        cache, mirrored = with_mirrored(cache, fit, card.recipe)
         fit = np.concatenate([fit, mirrored])
     dtype = compute_dtype("auto", torch.device("cpu"))
     settings = CloneTraining()

@@ -58,8 +58,12 @@ VIEWS: Mapping[str, Callable[[int, int], CameraSpec]] = MappingProxyType(
 
 
 def camera_named(name: str, width: int, height: int | None = None) -> CameraSpec:
-    """Return the simulated camera called `name`; without a `height` its pictures, and each of a rig's, are square.
-    Raises `ConfigurationError` when there is none."""
+    """Return the simulated camera called `name`, or `RIG.2` for the second view of a rig; without a `height` its
+    pictures, and each of a rig's, are square. Raises `ConfigurationError` when there is none."""
+    whole, dot, number = name.rpartition(".")
+    if dot and number.isdecimal():
+        stack = camera_named(whole, width, None if height is None else height * len(camera_named(whole, width).views))
+        return stack.view(int(number))
     if name not in VIEWS:
         raise ConfigurationError(f"the simulation has no camera called {name!r}; it has {', '.join(VIEWS)}")
     make = VIEWS[name]

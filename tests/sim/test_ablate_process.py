@@ -37,9 +37,32 @@ def test_each_training_lacks_one_thing_and_is_measured(play_set: Path, tmp_path:
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.resume")} == states
 
 
+def test_each_camera_of_a_rig_may_look_on_alone(tmp_path: Path) -> None:
+    played = worldarm(
+        *("play", "--task", "tabletop", "--camera", "tabletop-rig", "--size", "32", "--dataset", str(tmp_path / "rig")),
+        *("--episodes", "12", "--blocks", "16", "--processes", "2"),
+    )
+    assert played.returncode == 0, played.stderr
+    words = ["--dataset", str(tmp_path / "rig"), *QUICK, "--episodes", "1", "--task", "reach", "--parts", "cameras"]
+    words += ["--method", "actor-only", "--json", str(tmp_path / "numbers.json"), "--plot", str(tmp_path / "plot.png")]
+    found = worldarm("benchmark", "ablate", "--run", str(tmp_path / "run"), *words)
+    assert found.returncode == 0, found.stderr
+    summaries = json.loads((tmp_path / "numbers.json").read_bytes())
+    assert [summary["method"] for summary in summaries] == ["whole", "camera 1 alone", "camera 2 alone"]
+    cards = [load_trained(tmp_path / "run" / s["method"] / "checkpoint").card for s in summaries]
+    assert [card.recipe.camera.name for card in cards] == ["tabletop-rig", "tabletop-rig.1", "tabletop-rig.2"]
+    assert [(card.world_model.views, card.world_model.height) for card in cards] == [(2, 64), (1, 32), (1, 32)]
+    assert len({card.provenance.dataset_fingerprint for card in cards}) == 1
+    # The doctor, too, shows it the one camera's part of the pictures.
+    alone = str(tmp_path / "run" / "camera 2 alone" / "checkpoint")
+    checked = worldarm("check", alone, "--dataset", str(tmp_path / "rig"), "--cache", str(tmp_path / "cache"))
+    assert "not plannable" in checked.stdout, checked.stderr
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
+        (["--parts", "cameras"], "was seen by one camera; play with --camera tabletop-rig"),
         (["--parts", "data", "--data-sizes", "6", "12"], "--data-sizes 12 cannot be had from the 12 episodes"),
         (["--episodes", "0"], "--episodes and --workers must be at least 1"),
         (["--sizes.latent", "0"], "no world model has these sizes"),

@@ -115,6 +115,23 @@ def test_of_a_rig_each_camera_looks_for_itself() -> None:
         rig("odd", (front, camera_named("side", 64, 48)))
 
 
+def test_a_camera_of_a_rig_has_a_name_of_its_own() -> None:
+    both = camera_named("tabletop-rig", 64)
+    for number, plain in ((1, "tabletop"), (2, "side")):
+        name = f"tabletop-rig.{number}"
+        alone = both.view(number)
+        assert alone == camera_named(name, 64) == camera_named(name, 64, 64) and alone.name == name
+        assert msgspec.structs.replace(alone, name=plain) == camera_named(plain, 64)
+    for name, said in (
+        ("tabletop-rig.3", "a rig of 2 cameras: it has no view 3"),
+        ("tabletop-rig.0", "it has no view 0"),
+        ("side.1", "'side' is no rig"),
+        ("nowhere.1", "no camera called 'nowhere'"),
+    ):
+        with pytest.raises(ConfigurationError, match=said):
+            camera_named(name, 64)
+
+
 def test_an_unknown_view_is_told_with_those_there_are() -> None:
     with pytest.raises(ConfigurationError, match=r"'top'.* front, tabletop, side, tabletop-rig"):
         camera_named("top", 64, 64)
