@@ -34,9 +34,10 @@ class Result:
 
 
 def draw_contact_sheet(results: Sequence[Result], path: Path) -> None:
-    """Write a PNG with a row of three pictures and a caption for each goal, two goals a row."""
+    """Write a PNG with a row of three pictures and a caption for each of at least one goal, two goals a row."""
     cell_width = 3 * THUMB + 4 * GAP
-    cell_height = THUMB + CAPTION + GAP
+    thumb_height = len(enlarge(results[0].goal, THUMB))
+    cell_height = thumb_height + CAPTION + GAP
     rows = -(-len(results) // COLUMNS)
     sheet = np.full((HEADER + rows * cell_height + GAP, COLUMNS * cell_width, 3), BACKGROUND, dtype=np.uint8)
     for column in range(min(COLUMNS, len(results))):
@@ -48,11 +49,11 @@ def draw_contact_sheet(results: Sequence[Result], path: Path) -> None:
         left = (place % COLUMNS) * cell_width + GAP
         for index, picture in enumerate((result.start, result.goal, result.end)):
             across = left + index * (THUMB + GAP)
-            sheet[top : top + THUMB, across : across + THUMB] = enlarge(picture, THUMB)
+            sheet[top : top + thumb_height, across : across + THUMB] = enlarge(picture, THUMB)
         words = (
             f"goal {result.number + 1}: {100 * result.start_distance_m:.1f} cm -> "
             f"{100 * result.final_distance_m:.1f} cm, {'reached' if result.reached else 'not reached'}"
         )
         colour = GREEN if result.reached else RED
-        cv2.putText(sheet, words, (left, top + THUMB + 17), FONT, 0.45, colour, 1, cv2.LINE_AA)
+        cv2.putText(sheet, words, (left, top + thumb_height + 17), FONT, 0.45, colour, 1, cv2.LINE_AA)
     save_picture(path, sheet)

@@ -22,7 +22,7 @@ GAP = 12
 TITLE = 34
 PLOT = 150
 WIDTH = 3 * PANEL + 4 * GAP
-HEIGHT = TITLE + PANEL + GAP + PLOT + GAP
+BELOW = GAP + PLOT + GAP
 BACKGROUND = (250, 249, 246)
 INK = (40, 44, 52)
 FAINT = (205, 205, 200)
@@ -34,13 +34,15 @@ FONT = cv2.FONT_HERSHEY_SIMPLEX
 class Film:
     """Writes an AV1 MP4, one frame a decision; `horizon` is how many blocks the distance axis shows.
 
-    The file is written when the film is closed.
+    Every picture is as large as `goal`; a rig's are as much higher as there are cameras. The file is written when the
+    film is closed.
     """
 
     def __init__(self, path: Path, fps: Fraction, goal: Image, tolerance_m: float, horizon: int) -> None:
         # Otherwise the encoder prints a page of its settings for every film.
         os.environ.setdefault("SVT_LOG", "1")
         self._goal = goal
+        self._panel = len(enlarge(goal, PANEL))
         self._tolerance = 100 * tolerance_m
         self._horizon = horizon
         self._distances: list[float] = []
@@ -50,7 +52,8 @@ class Film:
         self._stream = self._container.add_stream(
             "libsvtav1", rate=fps, options={"crf": "30", "preset": "10", "svtav1-params": "lp=1"}
         )
-        self._stream.width, self._stream.height, self._stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+        self._stream.width, self._stream.height = WIDTH, TITLE + self._panel + BELOW
+        self._stream.pix_fmt = "yuv420p"
 
     def add(self, live: Image, imagined: Image | None, distance_m: float, caption: str) -> None:
         """Add a frame: the pictures (H, W, 3) uint8 RGB, the judge's distance and a few words."""
@@ -84,14 +87,14 @@ class Film:
             self._container.mux(packet)
 
     def _compose(self, live: Image, imagined: Image | None, caption: str) -> Image:
-        canvas = np.full((HEIGHT, WIDTH, 3), BACKGROUND, dtype=np.uint8)
-        nothing = np.full((8, 8, 3), FAINT, dtype=np.uint8)
+        canvas = np.full((TITLE + self._panel + BELOW, WIDTH, 3), BACKGROUND, dtype=np.uint8)
+        nothing = np.full(self._goal.shape, FAINT, dtype=np.uint8)
         panels = (("goal", self._goal), ("live camera", live), ("imagined", nothing if imagined is None else imagined))
         for column, (title, picture) in enumerate(panels):
             left = GAP + column * (PANEL + GAP)
             cv2.putText(canvas, title, (left, TITLE - 11), FONT, 0.55, INK, 1, cv2.LINE_AA)
-            canvas[TITLE : TITLE + PANEL, left : left + PANEL] = enlarge(picture, PANEL)
-        self._plot(canvas, TITLE + PANEL + GAP, caption)
+            canvas[TITLE : TITLE + self._panel, left : left + PANEL] = enlarge(picture, PANEL)
+        self._plot(canvas, TITLE + self._panel + GAP, caption)
         return canvas
 
     def _plot(self, canvas: Image, top: int, caption: str) -> None:
@@ -128,6 +131,7 @@ class Film:
             cv2.putText(canvas, str(block), (across - 6, bottom + 16), FONT, 0.4, INK, 1, cv2.LINE_AA)
 
 
-def enlarge(picture: Image, side: int) -> Image:
-    """Return a picture at `side` pixels, pixels kept square-edged: it shows what the model really sees."""
-    return np.asarray(cv2.resize(picture, (side, side), interpolation=cv2.INTER_NEAREST), dtype=np.uint8)
+def enlarge(picture: Image, width: int) -> Image:
+    """Return a picture `width` pixels wide, pixels kept square-edged: it shows what the model really sees."""
+    size = (width, round(width * picture.shape[0] / picture.shape[1]))
+    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_NEAREST), dtype=np.uint8)

@@ -56,3 +56,14 @@ def test_the_caption_says_by_its_colour_what_came_of_it(tmp_path: Path) -> None:
     for place, (reached, other) in enumerate([(GREEN, RED), (RED, GREEN), (GREEN, RED)]):
         assert has(caption(sheet, place), reached) and not has(caption(sheet, place), other)
     assert not has(caption(sheet, 3), GREEN), "no fourth goal, no words"
+
+
+def test_pictures_of_a_rig_keep_their_shape(tmp_path: Path) -> None:
+    both = [np.concatenate([plain(90, 0, 0), plain(0, 0, 90)])] * 3
+    draw_contact_sheet([Result(0, *both, 0.15, 0.012, True)], tmp_path / "sheet.png")
+    sheet = read_picture(tmp_path / "sheet.png")
+    assert len(sheet) == HEADER + 2 * THUMB + CAPTION + 2 * GAP
+    for index in range(3):
+        across = GAP + index * (THUMB + GAP) + THUMB // 2
+        assert sheet[HEADER + THUMB // 2, across].tolist() == [90, 0, 0]
+        assert sheet[HEADER + 3 * THUMB // 2, across].tolist() == [0, 0, 90]

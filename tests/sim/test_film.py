@@ -7,7 +7,7 @@ import av
 import numpy as np
 import pytest
 
-from sim.film import GAP, HEIGHT, PANEL, TITLE, WIDTH, Film, enlarge
+from sim.film import BELOW, GAP, PANEL, TITLE, WIDTH, Film, enlarge
 
 RED, GREEN, BLUE = (200, 40, 40), (40, 160, 60), (40, 60, 190)
 FPS = Fraction(8)
@@ -60,7 +60,7 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_it_decodes_to_every_frame_at_the_rate_of_the_blocks(film: Path) -> None:
     frames, rate = decoded(film)
     assert len(frames) == 12 + 5 and rate == FPS
-    assert {frame.shape for frame in frames} == {(HEIGHT, WIDTH, 3)}
+    assert {frame.shape for frame in frames} == {(TITLE + PANEL + BELOW, WIDTH, 3)}
 
 
 def test_the_panels_show_goal_camera_and_imagination(film: Path) -> None:
@@ -108,6 +108,18 @@ def test_an_earlier_film_stays_whole_until_the_new_one_is(tmp_path: Path, film: 
     assert len(decoded(path)[0]) == 60
 
 
+def test_the_pictures_of_a_rig_keep_their_shape(tmp_path: Path) -> None:
+    both = np.concatenate([plain(GREEN), plain(BLUE)])
+    with Film(tmp_path / "rig.mp4", FPS, both, 0.03, 40) as film:
+        film.add(both, None, 0.1, "")
+    (frame,), _ = decoded(tmp_path / "rig.mp4")
+    assert frame.shape == (TITLE + 2 * PANEL + BELOW, WIDTH, 3)
+    for column in (0, 1):
+        assert_shows(frame, column, GREEN)
+        assert_shows(frame[PANEL:], column, BLUE)
+
+
 def test_enlarging_keeps_pixels_square_edged() -> None:
     picture = np.random.default_rng(0).integers(0, 256, (4, 4, 3), np.uint8)
     np.testing.assert_array_equal(enlarge(picture, 16), picture.repeat(4, 0).repeat(4, 1))
+    np.testing.assert_array_equal(enlarge(picture[:2], 8), picture[:2].repeat(2, 0).repeat(2, 1))
