@@ -188,8 +188,8 @@ def learn(
         every_look.append(encode_all(parts.model, cache, workers.device, every_one, seed))
     views = [Seen(seen, *expect_all(parts.model, cache, seen)) for seen in every_look]
     sampler = HindsightSampler(cache, fit, views, torch.from_numpy(cache.actions))
-    histories["critic"] = train_critic(parts.critic, sampler, heads, run, seed, workers)
-    histories["actor"] = train_actor(parts.actor, parts.critic, sampler, heads, run, seed, workers)
+    histories["critic"] = train_critic(parts.critic, sampler, heads, run, seed, workers, dtype)
+    histories["actor"] = train_actor(parts.actor, parts.critic, sampler, heads, run, seed, workers, dtype)
     if not workers.leads:
         return ()
     of_fit = torch.from_numpy(cache.frames_of(fit))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 HIDDEN = 256
@@ -21,4 +22,9 @@ class Perceptron(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Return the outputs (B, outputs), in the type of the inputs whatever the weights' own."""
-        return self.body(inputs.to(next(self.parameters()).dtype)).to(inputs.dtype)
+        last = self.body[-1]
+        assert isinstance(last, nn.Linear), "as it was made"
+        hidden = self.body[:-1](inputs.to(last.weight.dtype))
+        # While training in half precision the last layer is not: blocks to go would be told in steps of a tenth.
+        with torch.autocast(inputs.device.type, enabled=False):
+            return last(hidden.to(last.weight.dtype)).to(inputs.dtype)

@@ -29,8 +29,8 @@ class HeadTraining(msgspec.Struct, frozen=True):
     that wastes none; a higher temperature leaves too few examples that count.
     """
 
-    steps: int = 12000
-    batch: int = 256
+    steps: int = 24000
+    batch: int = 512
     learning_rate: float = 3e-3
     weight_decay: float = 0.03
     noise: float = 0.05
@@ -43,7 +43,13 @@ class HeadTraining(msgspec.Struct, frozen=True):
 
 
 def train_critic(
-    critic: Critic, sampler: HindsightSampler, settings: HeadTraining, folder: Path, seed: int, workers: Workers
+    critic: Critic,
+    sampler: HindsightSampler,
+    settings: HeadTraining,
+    folder: Path,
+    seed: int,
+    workers: Workers,
+    dtype: torch.dtype,
 ) -> History:
     """Train the critic on goals of every kind."""
 
@@ -52,7 +58,7 @@ def train_critic(
         return sampler.draw(settings.batch // workers.count, rng, GoalMix(reach=settings.reach), settings.noise)
 
     loss = CriticLoss(critic, settings.expectile)
-    schedule = _schedule(settings)
+    schedule = _schedule(settings, dtype)
     return train("critic", loss, batches, schedule, folder, seed, workers, after_step=loss.move_target)
 
 
@@ -64,6 +70,7 @@ def train_actor(
     folder: Path,
     seed: int,
     workers: Workers,
+    dtype: torch.dtype,
 ) -> History:
     """Train the actor on goals that its episode did reach, weighing actions by the critic's advantage."""
     mix = GoalMix(here=0.0, following=0.1, later=0.9, same=0.0, reach=settings.reach)
@@ -74,14 +81,17 @@ def train_actor(
         rng = generator(seed, step, ACTOR, workers.rank)
         batch = sampler.draw(settings.batch // workers.count, rng, mix, settings.noise)
         states = {key: value.to(workers.device) for key, value in batch.items()}
-        now = critic(states["latent"], states["proprio"], states["goal"])
-        following = critic(states["next_latent"], states["next_proprio"], states["goal"])
+        with torch.autocast(workers.device.type, dtype=torch.bfloat16, enabled=dtype != torch.float32):
+            now = critic(states["latent"], states["proprio"], states["goal"])
+            following = critic(states["next_latent"], states["next_proprio"], states["goal"])
         batch["advantage"] = -1.0 + settings.discount * (1.0 - states["arrives"]) * following - now
         return batch
 
-    schedule = _schedule(settings)
+    schedule = _schedule(settings, dtype)
     return train("actor", ActorLoss(actor, settings.temperature), batches, schedule, folder, seed, workers)
 
 
-def _schedule(settings: HeadTraining) -> Schedule:
-    return Schedule(settings.steps, settings.learning_rate, weight_decay=settings.weight_decay, warmup=0.02)
+def _schedule(settings: HeadTraining, dtype: torch.dtype) -> Schedule:
+    return Schedule(
+        settings.steps, settings.learning_rate, weight_decay=settings.weight_decay, warmup=0.02, precision=dtype
+    )

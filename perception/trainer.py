@@ -88,6 +88,7 @@ def train(
         [p for p in module.parameters() if p.requires_grad],
         lr=schedule.learning_rate,
         weight_decay=schedule.weight_decay,
+        fused=True,
     )
     step, history = _load(saved, module, optimiser, schedule) if saved.exists() else (0, History())
     wrapped = DistributedDataParallel(module) if workers.count > 1 else module
