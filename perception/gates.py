@@ -111,8 +111,10 @@ def world_model_gates(
         ),
     ]
     if truth is not None:
-        error = max(_object_error(latents, truth[:, k], train_frames, test_frames) for k in range(truth.shape[1]))
-        gates.append(Gate("object probe", 100 * error, 2.0, False, "cm"))
+        errors = [_object_error(latents, truth[:, k], train_frames, test_frames) for k in range(truth.shape[1])]
+        known = [error for error in errors if error is not None]
+        if known:
+            gates.append(Gate("object probe", 100 * max(known), 2.0, False, "cm"))
     index = clip_starts[:, None] + np.arange(ROLLOUT + 1)
     clips = latents[torch.from_numpy(index)]
     proprio = model.normaliser(torch.from_numpy(states[index]))
@@ -130,8 +132,11 @@ def world_model_gates(
 
 def _object_error(
     latents: Tensor, where: NDArray[np.float32], train_frames: NDArray[np.int64], test_frames: NDArray[np.int64]
-) -> float:
-    """Return the probe error (m) of one object, on the frames where its position `where` (N, 3) is known."""
+) -> float | None:
+    """Return the probe error (m) of one object, on the frames where its position `where` (N, 3) is known; None when it
+    is in none of those to fit on, or of those to judge on."""
     fit, judge = (torch.from_numpy(f[np.isfinite(where[f]).all(-1)]) for f in (train_frames, test_frames))
+    if not len(fit) or not len(judge):
+        return None
     positions = torch.from_numpy(where)
     return probe_error(latents[fit], positions[fit], latents[judge], positions[judge])

@@ -26,8 +26,8 @@ class OneView:
         return len(self._pictures)
 
     def __getitem__(self, index: NDArray[np.int64] | slice) -> NDArray[np.uint8]:
-        """Return those rows of the pictures that are numbered `index`."""
-        return self._pictures[index][:, self._rows]
+        """Return those rows of the pictures that are numbered `index`, whatever its shape."""
+        return self._pictures[index][..., self._rows, :, :]
 
 
 def seen_by(recipe: RecordingRecipe, view: int | None) -> RecordingRecipe:

@@ -5,9 +5,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from perception.gates import ROLLOUT, action_rank, effective_rank, probe_error, rollout_ratio
+from perception.gates import ROLLOUT, action_rank, effective_rank, probe_error, rollout_ratio, world_model_gates
 from perception.world_model import WorldModel
-from tests.tiny import CONFIG
+from tests.tiny import CONFIG, frames, parts
 
 
 def orthonormal(count: int, size: int) -> Tensor:
@@ -82,3 +82,19 @@ def test_a_collapsed_model_passes_neither() -> None:
     rng = np.random.default_rng(0)
     assert rollout_ratio(model, collapsed, proprio, actions, rng) == 0.0
     assert action_rank(model, collapsed, proprio, actions, rng) == 0.5
+
+
+def test_an_object_that_is_never_seen_is_not_judged() -> None:
+    cache = frames([30] * 6)
+    model = parts().model
+    latents = torch.randn((cache.frames, CONFIG.latent), generator=torch.Generator().manual_seed(0))
+    fit, judge = np.arange(90), np.arange(90, 180)
+    assert cache.truth is not None
+    for seen_while, told in (((90, 180), False), ((0, 90), False), ((0, 180), True)):
+        absent = np.full_like(cache.truth, np.nan)
+        absent[slice(*seen_while)] = cache.truth[slice(*seen_while)]
+        found = world_model_gates(
+            model, latents, cache.states, cache.actions, absent, fit, judge, np.arange(90, 110), seed=0
+        )
+        assert ("object probe" in {gate.name for gate in found}) == told
+        assert all(np.isfinite(gate.value) for gate in found)

@@ -24,6 +24,8 @@ def test_of_stacked_pictures_one_cameras_rows_are_read() -> None:
     assert len(middle) == 5
     np.testing.assert_array_equal(middle[np.array([4, 0])], pictures[[4, 0], 6:12])
     np.testing.assert_array_equal(middle[1:3], pictures[1:3, 6:12])
+    clips = np.array([[0, 1], [3, 4]])
+    np.testing.assert_array_equal(middle[clips], pictures[clips][:, :, 6:12])
 
 
 def test_each_camera_recorded_what_it_would_have_recorded_alone() -> None:

@@ -40,7 +40,7 @@ def test_each_training_lacks_one_thing_and_is_measured(play_set: Path, tmp_path:
 def test_each_camera_of_a_rig_may_look_on_alone(tmp_path: Path) -> None:
     played = worldarm(
         *("play", "--task", "tabletop", "--camera", "tabletop-rig", "--size", "32", "--dataset", str(tmp_path / "rig")),
-        *("--episodes", "12", "--blocks", "16", "--processes", "2"),
+        *("--episodes", "12", "--blocks", "30", "--processes", "2"),
     )
     assert played.returncode == 0, played.stderr
     words = ["--dataset", str(tmp_path / "rig"), *QUICK, "--episodes", "1", "--task", "reach", "--parts", "cameras"]
