@@ -100,9 +100,14 @@ def test_one_that_nobody_looked_at_for_long_is_connected_anew_when_it_stays_sile
 
 
 def test_what_was_missed_is_at_least_a_queue_long_and_in_order() -> None:
-    with publisher(1000) as address, Subscription(address, b"state", JointState, keep=10 * QUEUE) as states:
+    with (
+        publisher(1000) as address,
+        Subscription(address, b"state", JointState, keep=10 * QUEUE) as states,
+        Subscription(address, b"state", JointState) as newest,
+    ):
         states.wait(5.0)
-        time.sleep(0.4)
+        last_seen = states.history[-1].tick
+        newest.wait_for(lambda: bool(newest.history) and newest.history[-1].tick > last_seen + 300, 20.0, "state")
         states.drain()
         ticks = [state.tick for state in states.history]
         assert len(ticks) > 200 and ticks == list(range(ticks[0], ticks[0] + len(ticks)))
