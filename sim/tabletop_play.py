@@ -41,6 +41,10 @@ NOISE_SCALES, NOISE_SHARES = (0.04, 0.12, 0.25), (0.6, 0.3, 0.1)
 STUMBLES = 0.15
 """How often a block goes anywhere. What the hand does next shows how to set that right, and is not blurred by it, as by
 noise on everything."""
+EMPTY_HANDED_SHARES = (0.55, 0.20, 0.07, 0.18)
+"""How often an empty hand picks, pushes, wanders and leaves the picture. It leaves often since only what it did before
+shows how to bring about a picture that has no arm in it."""
+PUSH_BLOCKS = (4, 10)
 LOWERING_BLOCKS = 16
 ASIDE_M, ARRIVED_M = 0.011, 0.010
 """How near it must be in the plane, and in height, to have come down."""
@@ -198,7 +202,7 @@ class TabletopHand:
         self._speed = float(rng.uniform(0.8, 1.0))
         if held is None:
             within = [name for name in sorted(self._objects) if self._within_reach(name)]
-            kind = rng.choice(["pick", "push", "wander", "leave"], p=[0.72, 0.12, 0.10, 0.06])
+            kind = rng.choice(["pick", "push", "wander", "leave"], p=EMPTY_HANDED_SHARES)
             if not within:
                 return self.wander()
             name = str(rng.choice(within))
@@ -265,7 +269,7 @@ class TabletopHand:
 
         yield from self._go(lambda: np.array([*behind(0.08), 0.10]), yaw, CLOSED, 10, 0.02)
         yield from self._go(lambda: np.array([*behind(0.075), low]), yaw, CLOSED, 4, 0.012)
-        for _ in range(int(rng.integers(3, 9))):
+        for _ in range(int(rng.integers(*PUSH_BLOCKS))):
             if np.linalg.norm(goal - self._at(name)[:2]) < 0.015:
                 break
             yield Aim(np.array([*behind(-0.01), low]), yaw, CLOSED)
