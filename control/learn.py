@@ -18,6 +18,7 @@ from control.hindsight import HindsightSampler, Seen
 from control.trained import TrainedModel, load_trained, new_parts, save_trained
 from control.training import HeadTraining, train_actor, train_critic
 from perception.checkpoint import SCHEMA, Card, Gate, Provenance
+from perception.compiler import require_compiler
 from perception.curves import draw_curves
 from perception.distributed import Workers
 from perception.frame_cache import FrameCache
@@ -106,8 +107,10 @@ def learn(
     learning: Learning,
     workers: Workers,
     precision: Precision = "auto",
+    compiled: bool = False,
 ) -> tuple[Gate, ...]:
     """Learn from `dataset` and write a checkpoint to `output`, going on in `run`; frames are decoded to `cache_folder`.
+    When `compiled`, the world model's training is translated to machine code first.
 
     Returns the doctor's gates; none in processes that do not lead. Raises as the parts do, and `DatasetError` for data
     that cannot be learnt from.
@@ -130,7 +133,9 @@ def learn(
     if known is not None:
         require_recipe(known.card, recipe, dataset)
     dtype = compute_dtype(precision, workers.device)
-    machine = _machine(workers, dtype)
+    if compiled:
+        require_compiler()
+    machine = _machine(workers, dtype, compiled)
     if not workers.leads:
         workers.wait()  # for the leader to decode the frames
     for folder in (output, run):
@@ -174,7 +179,9 @@ def learn(
     parts = new_parts(config, heads.discount, heads.landmarks, heads.components)
     histories: dict[str, History] = {}
     if known is None:
-        histories["world model"] = train_world_model(parts.model, cache, fit, world_model, run, seed, workers, dtype)
+        histories["world model"] = train_world_model(
+            parts.model, cache, fit, world_model, run, seed, workers, dtype, compiled
+        )
     else:
         parts.model.load_state_dict(known.parts.model.state_dict())
         parts.decoder.load_state_dict(known.parts.decoder.state_dict())
@@ -185,7 +192,7 @@ def learn(
     every_look = [latents]
     if world_model.looks.share > 0:
         every_one = msgspec.structs.replace(world_model.looks, share=1.0)
-        every_look.append(encode_all(parts.model, cache, workers.device, every_one, seed))
+        every_look.append(encode_all(parts.model, cache, workers.device, every_one, seed, dtype))
     views = [Seen(seen, *expect_all(parts.model, cache, seen)) for seen in every_look]
     sampler = HindsightSampler(cache, fit, views, torch.from_numpy(cache.actions))
     histories["critic"] = train_critic(parts.critic, sampler, heads, run, seed, workers, dtype)
@@ -293,10 +300,11 @@ def _require_sizes(known: TrainedModel, config: WorldModelConfig) -> None:
         raise ConfigurationError(f"--encoder and --sizes do not fit: {'; '.join(differing)}")
 
 
-def _machine(workers: Workers, dtype: torch.dtype) -> Settings:
+def _machine(workers: Workers, dtype: torch.dtype, compiled: bool) -> Settings:
     """Return on what a training computes: on anything else the same steps end in other weights."""
     precision: Precision = "bf16" if dtype == torch.bfloat16 else "float32"
-    return {"processes": workers.count, "device": workers.device.type, "precision": precision}
+    computed: Settings = {"processes": workers.count, "device": workers.device.type, "precision": precision}
+    return {**computed, "compiled": 1} if compiled else computed
 
 
 def _origins(

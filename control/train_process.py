@@ -48,6 +48,10 @@ def train(
     precision: Annotated[
         Precision, tyro.conf.arg(help="bf16 is faster where the CPU has it, which auto finds out")
     ] = "auto",
+    compiled: Annotated[
+        bool,
+        tyro.conf.arg(name="compile", help="compile the world model's training first: a minute that saves ten or more"),
+    ] = False,
 ) -> None:
     """Learn a world model from a data set, then critic and actor on its latents, and write a checkpoint.
 
@@ -58,7 +62,7 @@ def train(
     learning = Learning(world_model, predictor, decoder, heads, sizes, episodes, seed, mirror, encoder, view)
     workers = join(device)
     try:
-        gates = learn(dataset, output, run, run / "cache", learning, workers, precision)
+        gates = learn(dataset, output, run, run / "cache", learning, workers, precision, compiled)
     finally:
         leave(workers)
     if workers.leads:

@@ -75,7 +75,8 @@ class JepaLoss(nn.Module):
         inverse = functional.mse_loss(guessed.float(), actions.flatten(0, 1))
         spread = torch.stack([sigreg(latents[:, step], batch["projections"]) for step in range(length)]).mean()
         posture = functional.mse_loss(self.posture(latents.flatten(0, 1)).float(), proprio.flatten(0, 1))
-        some = torch.randperm(clips * length)[: self.weights.coloured].to(latents.device)
+        every, count = clips * length, self.weights.coloured
+        some = (torch.randperm(every)[:count] if count < every else torch.arange(every)).to(latents.device)
         shown = self.colour(latents.flatten(0, 1)[some])
         # Colours as they are and where they are, whatever the light and the camera's pose: what varies is seen through.
         colour = functional.mse_loss(shown, colours(batch["plain"].flatten(0, 1)[some]))

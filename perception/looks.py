@@ -56,7 +56,8 @@ def vary(pictures: Tensor, looks: Looks, rng: torch.Generator, views: int = 1) -
     count = int(chosen.sum())
     if count == 0:
         return pictures
-    pixels = pictures[chosen].permute(0, 3, 1, 2).float()
+    # Everything below goes through one channel after the other.
+    pixels = pictures[chosen].permute(0, 3, 1, 2).float().contiguous()
     pixels = _clutter(pixels, looks, rng)
     pixels = _camera(pixels, looks, rng)
     pixels = _light(pixels, looks, rng)

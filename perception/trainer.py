@@ -31,7 +31,8 @@ HISTORY_EVERY = 10
 
 @dataclass(frozen=True)
 class Schedule:
-    """How long and how fast to learn: AdamW under a one-cycle learning rate with `warmup` share, gradient clipping."""
+    """How long and how fast to learn: AdamW under a one-cycle learning rate with `warmup` share, gradient clipping.
+    When `compiled`, the module is translated to machine code first."""
 
     steps: int
     learning_rate: float
@@ -39,6 +40,7 @@ class Schedule:
     clip: float = 1.0
     warmup: float = 0.1
     precision: torch.dtype = torch.float32
+    compiled: bool = False
 
     def rate(self, step: int) -> float:
         """Return the learning rate at `step`: a linear rise, then a cosine to zero."""
@@ -95,10 +97,14 @@ def train(
     last_save = time.monotonic()
     began = last_save - history.seconds
     autocast = schedule.precision != torch.float32
+    if schedule.compiled:
+        module.compile(dynamic=False)
     # Closed on an interrupt too, or it would be drawn once more after the last word.
     with tqdm(
         total=schedule.steps, initial=step, desc=name, unit="step", disable=not workers.leads, mininterval=0.5
     ) as bar:
+        if schedule.compiled:
+            bar.set_postfix_str("compiling, a minute or two")
         while step < schedule.steps:
             for group in optimiser.param_groups:
                 group["lr"] = schedule.rate(step)

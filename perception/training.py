@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -10,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from tqdm import tqdm
 
 from perception.clips import ClipSampler, generator, torch_generator
 from perception.decoder import Decoder, DecoderLoss
@@ -54,7 +56,7 @@ class PredictorTraining(msgspec.Struct, frozen=True):
 class DecoderTraining(msgspec.Struct, frozen=True):
     """Settings of the decoder's training."""
 
-    steps: int = 1000
+    steps: int = 600
     batch: int = 64
     learning_rate: float = 2e-3
 
@@ -76,6 +78,7 @@ def train_world_model(
     seed: int,
     workers: Workers,
     dtype: torch.dtype,
+    compiled: bool = False,
 ) -> History:
     """Train encoder and predictor on clips of the given episodes; `batch` is shared out over the workers."""
     model.normaliser.fit(cache.states[cache.frames_of(episodes)])
@@ -99,7 +102,7 @@ def train_world_model(
             "projections": torch.from_numpy(directions),
         }
 
-    schedule = Schedule(settings.steps, settings.learning_rate, precision=dtype)
+    schedule = Schedule(settings.steps, settings.learning_rate, precision=dtype, compiled=compiled)
     return train("world-model", JepaLoss(model, settings.weights), batches, schedule, folder, seed, workers)
 
 
@@ -165,7 +168,7 @@ def expect_all(model: WorldModel, cache: FrameCache, latents: Tensor) -> tuple[T
     expected, felt = latents.clone(), proprio.clone()
     earlier = torch.arange(-1, cache.frames - 1)
     earlier[torch.from_numpy(cache.starts)] += 1
-    for first in range(0, cache.frames - 1, ENCODE_BATCH):
+    for first in _portions(cache.frames - 1, "expecting"):
         before = slice(first, min(first + ENCODE_BATCH, cache.frames - 1))
         after = slice(before.start + 1, before.stop + 1)
         expected[after], felt[after] = model.predictor(
@@ -178,17 +181,31 @@ def expect_all(model: WorldModel, cache: FrameCache, latents: Tensor) -> tuple[T
 
 @torch.inference_mode()
 def encode_all(
-    model: WorldModel, cache: FrameCache, device: torch.device, looks: Looks | None = None, seed: int = 0
+    model: WorldModel,
+    cache: FrameCache,
+    device: torch.device,
+    looks: Looks | None = None,
+    seed: int = 0,
+    dtype: torch.dtype = torch.float32,
 ) -> Tensor:
     """Return the latents (N, D) of every frame of the cache, on the CPU; with `looks`, of pictures that look otherwise,
-    in a way that hangs on `seed`."""
+    in a way that hangs on `seed`. Matrices are multiplied in `dtype`."""
     model.eval().to(device)
     rng = torch_generator(generator(seed, 0, VARIED))
     latents = []
-    for first in range(0, cache.frames, ENCODE_BATCH):
+    for first in _portions(cache.frames, "encoding"):
         # Copied, since the cache is mapped for reading only, and PyTorch warns of that.
         pictures = torch.from_numpy(np.array(cache.images[first : first + ENCODE_BATCH]))
         if looks is not None:
             pictures = vary(pictures, looks, rng, model.config.views)
-        latents.append(model.encode(pictures.to(device)).cpu())
+        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=dtype != torch.float32):
+            latents.append(model.encode(pictures.to(device)).float().cpu())
     return torch.cat(latents)
+
+
+def _portions(frames: int, what: str) -> Iterator[int]:
+    """Return where each of the batches that `frames` are gone through in begins, showing how far that is."""
+    with tqdm(total=frames, desc=what, unit="frame", mininterval=0.5, delay=2.0) as bar:
+        for first in range(0, frames, ENCODE_BATCH):
+            yield first
+            bar.update(min(ENCODE_BATCH, frames - first))

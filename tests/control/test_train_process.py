@@ -123,13 +123,23 @@ def test_an_encoder_may_be_kept_while_the_rest_learns_on(
         (("--heads.expectile", "0.7"), "heads.expectile was 0.9, now 0.7"),
         (("--sizes.latent", "24"), "sizes.latent was 16, now 24"),
         (("--precision", OTHER_PRECISION), f"precision was {PRECISION}, now {OTHER_PRECISION}"),
+        (("--compile",), "compiled was absent, now 1"),
     ],
 )
 def test_other_settings_do_not_go_on_from_a_run(
-    trained_run: Run, capsys: pytest.CaptureFixture[str], change: tuple[str, str], words: str
+    trained_run: Run, capsys: pytest.CaptureFixture[str], change: tuple[str, ...], words: str
 ) -> None:
     error = refusal(capsys, *trained_run.words, *change)
     assert words in error and "another --run folder" in error
+
+
+def test_compiling_without_a_compiler_is_refused_before_anything_is_decoded(
+    trained_run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    words = ["--dataset", str(trained_run.dataset), "--run", str(tmp_path / "run")]
+    assert "--compile needs a C++ compiler, and there is no no-such-compiler" in refusal(capsys, *words, "--compile")
+    assert not (tmp_path / "run").exists()
 
 
 def test_other_data_do_not_go_on_from_a_run(

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -187,3 +188,34 @@ def test_the_rate_rises_then_falls_to_nothing() -> None:
     assert rates[0] == pytest.approx(0.2) and max(rates) == rates[9] == rates[10] == 2.0
     assert rates[:10] == sorted(rates[:10]) and rates[10:] == sorted(rates[10:], reverse=True)
     assert rates[-1] < 0.01
+
+
+class Line(nn.Module):
+    """Fits a line, by no chance at all."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.line = nn.Linear(3, 1)
+        with torch.no_grad():
+            self.line.weight.fill_(0.5)
+            self.line.bias.zero_()
+
+    def forward(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        return {"loss": (self.line(batch["states"]) - batch["states"].sum(-1, keepdim=True)).square().mean()}
+
+
+def test_compiled_it_learns_the_same(tmp_path: Path) -> None:
+    plain, compiled = Line(), Line()
+    schedule = Schedule(STEPS, 0.1)
+
+    def states(step: int) -> dict[str, Tensor]:
+        return {"states": batches(step)["states"][:, :, :3]}
+
+    for name, module in (("plain", plain), ("compiled", compiled)):
+        (tmp_path / name).mkdir()
+        how = replace(schedule, compiled=name == "compiled")
+        history = train("world-model", module, states, how, tmp_path / name, 0, alone())
+        assert history.terms["loss"][-1] < 0.5 * history.terms["loss"][0]
+    for one, other in zip(compiled.state_dict().values(), plain.state_dict().values(), strict=True):
+        torch.testing.assert_close(one, other)
+    assert compiled.state_dict().keys() == plain.state_dict().keys()  # so that either can be resumed and kept

@@ -1,0 +1,19 @@
+"""Whether PyTorch has what it needs to compile a training to machine code."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+
+from robot.errors import ConfigurationError
+
+
+def require_compiler() -> None:
+    """Raise `ConfigurationError` where there is no C++ compiler: the one that CXX names, or else the system's own."""
+    name = os.environ.get("CXX") or ("clang++" if sys.platform == "darwin" else "g++")
+    if shutil.which(name) is None:
+        raise ConfigurationError(
+            f"--compile needs a C++ compiler, and there is no {name} here; install one, name yours in CXX, or leave "
+            "the option out: training is then slower and ends in a model as good"
+        )
