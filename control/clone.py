@@ -82,10 +82,12 @@ def train_clone(
     folder: Path,
     seed: int,
     dtype: torch.dtype,
+    compiled: bool = False,
 ) -> History:
-    """Train `clone` on the given episodes for `steps`; goes on in `folder` as `train` does."""
+    """Train `clone` on the given episodes for `steps`, `compiled` first if wished; goes on in `folder` as `train`
+    does."""
     clone.normaliser.fit(cache.states[cache.frames_of(episodes)])
-    schedule = Schedule(steps, settings.learning_rate, precision=dtype)
+    schedule = Schedule(steps, settings.learning_rate, precision=dtype, compiled=compiled)
     drawn = _Triples(cache, episodes, settings, seed)
     return train("clone", CloneLoss(clone), drawn, schedule, folder, seed, Workers(0, 1, torch.device("cpu")))
 
@@ -98,10 +100,13 @@ def steps_within(
     settings: CloneTraining,
     seed: int,
     dtype: torch.dtype,
+    compiled: bool = False,
 ) -> int:
     """Return how many steps this machine takes in `seconds`, from a few that are timed and thrown away."""
     loss = CloneLoss(copy.deepcopy(clone))
     loss.clone.normaliser.fit(cache.states[cache.frames_of(episodes)])
+    if compiled:
+        loss.compile(dynamic=False)
     optimiser = torch.optim.AdamW(loss.parameters())
     drawn = _Triples(cache, episodes, settings, seed)
     began = 0.0

@@ -24,13 +24,13 @@ class HeadTraining(msgspec.Struct, frozen=True):
     weights (0: plain behaviour cloning), the actor's `components`, and how many states are kept as `landmarks` for the
     agent's own sub-goals.
 
-    Fast and hardly held back: where there is enough play, critic and actor fit what they have seen as badly as what
-    they have not, and are short of training rather than of data. An action that wastes one block counts a third of one
-    that wastes none; a higher temperature leaves too few examples that count.
+    Many small steps, fast and hardly held back: critic and actor are short of training rather than of data, and half
+    the batch for twice the steps fits what they have not seen better. An action that wastes one block counts a
+    third of one that wastes none; a higher temperature leaves too few examples that count.
     """
 
-    steps: int = 24000
-    batch: int = 512
+    steps: int = 40000
+    batch: int = 256
     learning_rate: float = 3e-3
     weight_decay: float = 0.03
     noise: float = 0.05

@@ -17,10 +17,11 @@ from control.clone import Clone, CloneAgent, CloneTraining, steps_within, train_
 from control.doctor import HELD_OUT_SHARE
 from control.seed import require_seed
 from control.trained import TrainedModel, load_trained
+from perception.compiler import require_compiler
 from perception.figures import require_picture
 from perception.mirror import with_mirrored
 from perception.one_view import open_seen, seen_by, view_like
-from perception.run_folder import claim_run
+from perception.run_folder import Settings, claim_run
 from perception.training import compute_dtype
 from robot.dataset.reader import Dataset
 from robot.errors import CheckpointError, ConfigurationError, DatasetError
@@ -61,7 +62,8 @@ def compare(
     full: planning with critic, actor and model; critic-only: planning without the actor; actor-only: the actor without
     planning; latent-distance: planning to come near the goal's latent, as LeWM and DINO-WM do, by CEM, and
     latent-distance-mppi the same by MPPI; behaviour-cloning: a policy learnt from the same data on this machine, for as
-    long as the checkpoint says that its own training took; hold and random. Prints a table and draws a picture.
+    long as the checkpoint says that its own training took, compiled where that was; hold and random. Prints a table and
+    draws a picture.
     """
     if episodes < 1 or (clone_steps is not None and clone_steps < 1):
         raise ConfigurationError("--episodes and --clone-steps must be at least 1")
@@ -113,6 +115,9 @@ def _cloned(trained: TrainedModel, dataset: Path, run: Path, steps: int | None, 
         cache, mirrored = with_mirrored(cache, fit, card.recipe)
         fit = np.concatenate([fit, mirrored])
     dtype = compute_dtype("auto", torch.device("cpu"))
+    compiled = bool(card.provenance.settings.get("compiled"))
+    if compiled:
+        require_compiler()
     settings = CloneTraining()
     torch.manual_seed(seed)
     clone = Clone(card.world_model, card.components)
@@ -121,10 +126,11 @@ def _cloned(trained: TrainedModel, dataset: Path, run: Path, steps: int | None, 
         steps = _remembered(
             run / STEPS_FILE,
             seconds,
-            lambda: steps_within(seconds, clone, cache, fit, settings, seed, dtype),
+            lambda: steps_within(seconds, clone, cache, fit, settings, seed, dtype, compiled),
         )
-    claim_run(run, {"clone": {"dataset": cache.fingerprint, "seed": seed, "steps": steps, "precision": str(dtype)}})
-    train_clone(clone, cache, fit, steps, settings, run, seed, dtype)
+    computed: Settings = {"precision": str(dtype), "compiled": int(compiled)}
+    claim_run(run, {"clone": {"dataset": cache.fingerprint, "seed": seed, "steps": steps, **computed}})
+    train_clone(clone, cache, fit, steps, settings, run, seed, dtype, compiled)
     return clone
 
 
