@@ -194,9 +194,11 @@ def learn(
         every_one = msgspec.structs.replace(world_model.looks, share=1.0)
         every_look.append(encode_all(parts.model, cache, workers.device, every_one, seed, dtype))
     views = [Seen(seen, *expect_all(parts.model, cache, seen)) for seen in every_look]
-    sampler = HindsightSampler(cache, fit, views, torch.from_numpy(cache.actions))
+    sampler = HindsightSampler(cache, fit, views, torch.from_numpy(cache.meant))
     histories["critic"] = train_critic(parts.critic, sampler, heads, run, seed, workers, dtype)
-    histories["actor"] = train_actor(parts.actor, parts.critic, sampler, heads, run, seed, workers, dtype)
+    histories["actor"] = train_actor(
+        parts.actor, parts.critic, parts.model.predictor, sampler, heads, run, seed, workers, dtype
+    )
     if not workers.leads:
         return ()
     of_fit = torch.from_numpy(cache.frames_of(fit))

@@ -14,6 +14,7 @@ from control.hindsight import GoalMix, HindsightSampler
 from perception.clips import generator
 from perception.distributed import Workers
 from perception.trainer import History, Schedule, train
+from perception.world_model import Predictor
 
 CRITIC, ACTOR = 11, 12
 
@@ -65,6 +66,7 @@ def train_critic(
 def train_actor(
     actor: Actor,
     critic: Critic,
+    predictor: Predictor,
     sampler: HindsightSampler,
     settings: HeadTraining,
     folder: Path,
@@ -72,9 +74,11 @@ def train_actor(
     workers: Workers,
     dtype: torch.dtype,
 ) -> History:
-    """Train the actor on goals that its episode did reach, weighing actions by the critic's advantage."""
+    """Train the actor on goals that its episode did reach, weighing actions by the advantage that the critic sees in
+    them: they are those that were meant, so what they lead to is what the predictor expects."""
     mix = GoalMix(here=0.0, following=0.1, later=0.9, same=0.0, reach=settings.reach)
-    critic.eval()
+    critic.to(workers.device).eval()
+    predictor.to(workers.device).eval()
 
     @torch.no_grad()
     def batches(step: int) -> dict[str, Tensor]:
@@ -83,8 +87,8 @@ def train_actor(
         states = {key: value.to(workers.device) for key, value in batch.items()}
         with torch.autocast(workers.device.type, dtype=torch.bfloat16, enabled=dtype != torch.float32):
             now = critic(states["latent"], states["proprio"], states["goal"])
-            following = critic(states["next_latent"], states["next_proprio"], states["goal"])
-        batch["advantage"] = -1.0 + settings.discount * (1.0 - states["arrives"]) * following - now
+            following = critic(*predictor(states["latent"], states["proprio"], states["action"]), states["goal"])
+        batch["advantage"] = (settings.discount * following - now - 1.0).cpu()
         return batch
 
     schedule = _schedule(settings, dtype)

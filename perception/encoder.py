@@ -47,8 +47,15 @@ class Encoder(nn.Module):
 
     def forward(self, pictures: Tensor) -> Tensor:
         """Return the latents (B, latent) of `pictures` (B, H, W, 3) uint8."""
+        return self.look(pictures)[0]
+
+    def look(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the latents (B, latent) of `pictures` (B, H, W, 3) uint8, and the keypoints' places (B, 1, 3, K)."""
         # Channels-last more than doubles the speed of small convolutions on a CPU.
         pixels = pictures.permute(0, 3, 1, 2).to(memory_format=torch.channels_last)
         near = self.convolutions[: NEAR * PER_CONVOLUTION]((pixels.float() - 127.5) / 64.0)
         latents = self.head(self.convolutions[NEAR * PER_CONVOLUTION :](near))
-        return (latents if self.places is None else latents + self.places(near)).float()
+        if self.places is None:
+            return latents.float(), latents.new_zeros(len(latents), 1, 3, 0)
+        places = self.places.places(near)
+        return (latents + self.places(places)).float(), places.unsqueeze(1)

@@ -25,6 +25,8 @@ from robot.output import sync
 
 STATE = "observation.state"
 ACTION = "action"
+MEANT = "intention"
+"""What was meant to be done, where noise came to it before it was."""
 IMAGE_PREFIX = "observation.images."
 TRUTH_PREFIX = "privileged."
 ABSENT_BELOW_M = -0.3
@@ -44,15 +46,17 @@ class Pictures(Protocol):
 class FrameCache:
     """All frames of a data set, one after another.
 
-    `images` (N, H, W, 3) uint8 RGB, `states` (N, P) float32, `actions` (N, A) float32, `truth` (N, K, 3) m positions of
-    K objects for the doctor's probes, NaN where one is absent (None when the data has none), `starts` (E,) index of
-    each episode's first frame, `lengths` (E,). `series` tells one series of episodes from another however many of them
+    `images` (N, H, W, 3) uint8 RGB, `states` (N, P) float32, `actions` (N, A) float32 and what was `meant` by them,
+    which is the same where the data does not tell, `truth` (N, K, 3) m positions of K objects for the doctor's probes,
+    NaN where one is absent (None when the data has none), `starts` (E,) index of each episode's first frame, `lengths`
+    (E,). `series` tells one series of episodes from another however many of them
     there are.
     """
 
     images: Pictures
     states: NDArray[np.float32]
     actions: NDArray[np.float32]
+    meant: NDArray[np.float32]
     truth: NDArray[np.float32] | None
     starts: NDArray[np.int64]
     lengths: NDArray[np.int64]
@@ -99,12 +103,13 @@ def open_cache(dataset: Dataset, camera: str, folder: Path) -> FrameCache:
         _build(dataset, image_key, place)
     states, actions = np.load(place / "states.npy"), np.load(place / "actions.npy")
     meta = json.loads((place / "cache.json").read_text())
-    truth = place / "truth.npy"
+    meant, truth = place / "meant.npy", place / "truth.npy"
     lengths = np.asarray(meta["lengths"], dtype=np.int64)
     return FrameCache(
         images=np.load(place / "images.npy", mmap_mode="r"),
         states=states,
         actions=actions,
+        meant=np.load(meant) if meant.exists() else actions,
         truth=np.load(truth) if truth.exists() else None,
         starts=np.asarray(meta["starts"], dtype=np.int64),
         lengths=lengths,
@@ -148,24 +153,32 @@ def _decode(dataset: Dataset, image_key: str, building: Path) -> None:
         building / "images.npy", mode="w+", dtype=np.uint8, shape=(total, height, width, 3)
     )
     _reserve(building / "images.npy")
-    states, actions, truths = [], [], []
+    states, actions, meant, truths = [], [], [], []
     first = 0
     privileged = sorted(key for key in dataset.info.features if key.startswith(TRUTH_PREFIX))
-    keys = [image_key, STATE, ACTION, *privileged]
+    told = [MEANT] if MEANT in dataset.info.features else []
+    keys = [image_key, STATE, ACTION, *told, *privileged]
     for index, length in enumerate(tqdm(lengths, desc="decoding frames", unit="episode", leave=False)):
         columns = dataset.episode(index, keys)
         images[first : first + length] = columns[image_key]
         # The format reads a column of one number a frame as scalars.
         states.append(columns[STATE].reshape(length, -1))
         actions.append(columns[ACTION].reshape(length, -1))
+        if told:
+            meant.append(columns[MEANT].reshape(length, -1))
         if privileged:
             truths.append(np.stack([columns[key][:, :3] for key in privileged], axis=1))
         first += length
     images.flush()
-    columns_by_file = {"states": (STATE, states), "actions": (ACTION, actions)} | (
-        {"truth": (f"{TRUTH_PREFIX}*", truths)} if truths else {}
-    )
+    columns_by_file = {
+        "states": (STATE, states),
+        "actions": (ACTION, actions),
+        "meant": (MEANT, meant),
+        "truth": (f"{TRUTH_PREFIX}*", truths),
+    }
     for name, (key, parts) in columns_by_file.items():
+        if not parts:
+            continue
         values = np.concatenate(parts).astype(np.float32)
         if not np.isfinite(values).all():
             raise DatasetError(f"{dataset.root} has numbers in {key!r} that are not finite: check the data set")

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from perception.colour import ColourDecoder, colours
+from perception.blobs import Blobs
+from perception.colour import COARSER, ColourDecoder, colours
 from perception.inverse_dynamics import InverseDynamics
 from perception.sigreg import sigreg
 from perception.world_model import WorldModel, unroll
@@ -25,7 +26,8 @@ class JepaWeights(msgspec.Struct, frozen=True):
     are what is hard to predict, and an object that stays where it is, is easy.
 
     `posture` weighs how well the proprioception, and `colour` how well the coarse colours of a picture, are told from
-    its latent (of `coloured` pictures a step); both keep what matters from being crowded out.
+    its latent (of `coloured` pictures a step); both keep what matters from being crowded out. `blobs` weighs how well
+    those colours can be painted with one blob at each keypoint, which makes keypoints mark things exactly.
     """
 
     sigreg: float = 5.0
@@ -34,6 +36,7 @@ class JepaWeights(msgspec.Struct, frozen=True):
     posture: float = 2.0
     colour: float = 4.0
     coloured: int = 128
+    blobs: float = 2.0
     projections: int = 256
     action_noise: float = 0.5
     proprio_noise: float = 0.2
@@ -51,6 +54,8 @@ class JepaLoss(nn.Module):
             nn.Linear(config.latent, POSTURE_WIDTH), nn.GELU(), nn.Linear(POSTURE_WIDTH, config.proprio)
         )
         self.colour = ColourDecoder(config.height, config.width_px, config.latent)
+        height, width = config.height // config.views // COARSER, config.width_px // COARSER
+        self.blobs = Blobs(config.views, config.keypoints, height, width)
         self.weights = weights
 
     def forward(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -61,7 +66,8 @@ class JepaLoss(nn.Module):
         """
         images, actions = batch["images"], batch["actions"]
         clips, length = images.shape[:2]
-        latents = self.model.encode(images.flatten(0, 1)).unflatten(0, (clips, length))
+        each, places = self.model.encoder.look(images.flatten(0, 1))
+        latents = each.unflatten(0, (clips, length))
         proprio = self.model.normaliser(batch["states"])
         # No stop-gradient: SIGReg, not an asymmetry between branches, is what prevents collapse.
         first = self.model.config.context - 1
@@ -74,12 +80,14 @@ class JepaLoss(nn.Module):
         guessed = self.inverse(latents[:, :-1].flatten(0, 1), latents[:, 1:].flatten(0, 1))
         inverse = functional.mse_loss(guessed.float(), actions.flatten(0, 1))
         spread = torch.stack([sigreg(latents[:, step], batch["projections"]) for step in range(length)]).mean()
-        posture = functional.mse_loss(self.posture(latents.flatten(0, 1)).float(), proprio.flatten(0, 1))
+        posture = functional.mse_loss(self.posture(each).float(), proprio.flatten(0, 1))
         every, count = clips * length, self.weights.coloured
         some = (torch.randperm(every)[:count] if count < every else torch.arange(every)).to(latents.device)
-        shown = self.colour(latents.flatten(0, 1)[some])
+        shown = self.colour(each[some])
         # Colours as they are and where they are, whatever the light and the camera's pose: what varies is seen through.
-        colour = functional.mse_loss(shown, colours(batch["plain"].flatten(0, 1)[some]))
+        wanted = colours(batch["plain"].flatten(0, 1))
+        colour = functional.mse_loss(shown, wanted[some])
+        blobs = functional.mse_loss(self.blobs(places), wanted)
         weights = self.weights
         loss = (
             rollout
@@ -88,6 +96,7 @@ class JepaLoss(nn.Module):
             + weights.sigreg * spread
             + weights.posture * posture
             + weights.colour * colour
+            + weights.blobs * blobs
         )
         return {
             "loss": loss,
@@ -97,6 +106,7 @@ class JepaLoss(nn.Module):
             "sigreg": spread,
             "posture": posture,
             "colour": colour,
+            "blobs": blobs,
         }
 
 

@@ -15,8 +15,9 @@ CALM = 4.0
 
 
 class Keypoints(nn.Module):
-    """Features (B, C, H, W) → (B, latent): each of `count` keypoints has a place across and down, the mean of a softmax
-    over all positions, and a strength that tells whether it marks anything; all enter linearly."""
+    """Features (B, C, H, W) → places (B, 3, count) → (B, latent). Each of `count` keypoints has a place across and
+    down, the mean of a softmax over all positions, and a strength that tells whether it marks anything; all enter
+    linearly."""
 
     def __init__(self, channels: int, count: int, latent: int) -> None:
         super().__init__()
@@ -24,12 +25,13 @@ class Keypoints(nn.Module):
         self.sharpness = nn.Parameter(torch.tensor(1.0))
         self.enter = nn.Linear(3 * count, latent)
 
-    def forward(self, features: Tensor) -> Tensor:
-        """Return the keypoints' part of the latents."""
-        return self.enter(self.places(features).flatten(1))
+    def forward(self, places: Tensor) -> Tensor:
+        """Return the part of the latents (B, latent) that `places` (B, 3, count) make."""
+        return self.enter(places.flatten(1))
 
     def places(self, features: Tensor) -> Tensor:
-        """Return (B, 3, count): across and down, from −`SPAN` on the left and above, and strength in (−1, 1)."""
+        """Return where `features` (B, C, H, W) have the keypoints, (B, 3, count): across and down, from −`SPAN` on the
+        left and above, and strength in (−1, 1)."""
         # Coordinates in half precision would be off by a pixel.
         heat = self.heat(features).float()
         height, width = heat.shape[2:]

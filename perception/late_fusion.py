@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
@@ -19,13 +21,18 @@ class LateFusion(nn.Module):
         super().__init__()
         if height % views:
             raise ValueError(f"{views} pictures cannot share {height} pixels in height")
-        self.encoders = nn.ModuleList(Encoder(height // views, width, latent, keypoints) for _ in range(views))
+        each = [Encoder(height // views, width, latent, keypoints) for _ in range(views)]
+        self.encoders: Sequence[Encoder] = nn.ModuleList(each)  # type: ignore[assignment] # it is one, and typed
 
     def forward(self, pictures: Tensor) -> Tensor:
         """Return the latents (B, latent) of `pictures` (B, H, W, 3) uint8."""
+        return self.look(pictures)[0]
+
+    def look(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the latents (B, latent) of `pictures` (B, H, W, 3) uint8, and the keypoints' places (B, V, 3, K)."""
         parts = pictures.chunk(len(self.encoders), dim=1)
-        each = [encoder(part) for encoder, part in zip(self.encoders, parts, strict=True)]
-        return torch.stack(each).sum(0)
+        each = [encoder.look(part) for encoder, part in zip(self.encoders, parts, strict=True)]
+        return torch.stack([latents for latents, _ in each]).sum(0), torch.cat([places for _, places in each], dim=1)
 
 
 def make_encoder(height: int, width: int, latent: int, keypoints: int, views: int) -> Encoder | LateFusion:

@@ -66,6 +66,7 @@ def with_mirrored(
         images=WithMirrored(cache.images, chosen),
         states=np.concatenate([cache.states, cache.states[chosen] * states]),
         actions=np.concatenate([cache.actions, cache.actions[chosen] * actions]),
+        meant=np.concatenate([cache.meant, cache.meant[chosen] * actions]),
         truth=truth,
         starts=np.concatenate([cache.starts, starts]),
         lengths=np.concatenate([cache.lengths, lengths]),

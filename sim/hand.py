@@ -23,6 +23,10 @@ class Start:
 class Hand(Protocol):
     """Plays. It sees the truth of the simulation; what is recorded of it is pictures and actions."""
 
+    @property
+    def meant(self) -> Vector:
+        """What the last action (A,) would have been without noise."""
+
     def act(self, tool: ToolTarget, objects: Sequence[ObjectPose]) -> Vector:
         """Return an action (A,) in [−1, 1] for the set-point `tool` and the objects on the table."""
 

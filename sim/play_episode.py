@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from perception.frame_cache import MEANT
 from robot.camera_spec import CameraSpec
 from robot.dataset.schema import Feature
 from sim.block_runner import BlockRunner
@@ -26,6 +27,7 @@ def play_features(playground: Playground, camera: CameraSpec, video: bool) -> di
             "video" if video else "image", (camera.height, camera.width, 3), ("height", "width", "channels")
         ),
         "action": Feature("float32", (playground.convention.size,), playground.convention.axes),
+        MEANT: Feature("float32", (playground.convention.size,), playground.convention.axes),
         "setpoint.requested": Feature("float32", (JOINTS,), joints),
         "setpoint.governed": Feature("float32", (JOINTS,), joints),
         "joints.measured": Feature("float32", (JOINTS,), joints),
@@ -44,9 +46,9 @@ def _truth_keys(playground: Playground) -> tuple[str, ...]:
 def play_episode(
     world: LockStep, playground: Playground, rng: np.random.Generator, blocks: int, practice: Practice | None = None
 ) -> Columns:
-    """Play `blocks` blocks and return blocks + 1 rows: each row's action is what followed its picture; the last
-    row's is zero, since nothing followed. An object that is not on the table has its pose under it. In `practice` an
-    agent takes turns with the hand."""
+    """Play `blocks` blocks and return blocks + 1 rows: each row's action is what followed its picture, and beside it
+    stands what was meant before noise came to it; the last row's are zero, since nothing followed. An object that is
+    not on the table has its pose under it. In `practice` an agent takes turns with the hand."""
     camera, convention = world.camera, playground.convention
     start = playground.start(rng, convention)
     hand = playground.hand(rng, convention)
@@ -55,6 +57,7 @@ def play_episode(
     runner.reset(start.tool, start.objects)
     keys = _truth_keys(playground)
     rows: list[dict[str, object]] = []
+    meant = np.zeros(convention.size)
     for block in range(blocks + 1):
         seen = world.observe()
         objects = world.scene.objects()
@@ -63,6 +66,7 @@ def play_episode(
                 "observation.state": seen.state,
                 f"observation.images.{camera.name}": seen.image,
                 "action": runner.committed if block < blocks else np.zeros(convention.size),
+                MEANT: meant if block < blocks else np.zeros(convention.size),
                 "setpoint.requested": seen.requested,
                 "setpoint.governed": seen.governed,
                 "joints.measured": seen.measured,
@@ -73,8 +77,10 @@ def play_episode(
         if block < blocks:
             there = [item for item in objects if present(item)]
             if turns is None:
-                runner.run_block(hand.act(runner.target, there))
+                action, meant = hand.act(runner.target, there), hand.meant
             else:
-                runner.run_block(turns.act(seen, runner.committed, runner.target, there))
+                action = turns.act(seen, runner.committed, runner.target, there)
+                meant = turns.meant
+            runner.run_block(action)
     kinds = {"capture_time_ns": np.int64, f"observation.images.{camera.name}": np.uint8}
     return {key: np.stack([np.asarray(row[key], dtype=kinds.get(key, np.float32)) for row in rows]) for key in rows[0]}

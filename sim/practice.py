@@ -64,6 +64,8 @@ class Turns:
         self._noise = CorrelatedNoise(rng, size, float(rng.choice(NOISE_SCALES)))
         self._agent: Agent | None = practice.agents[0] if rng.random() < 0.5 else None
         self._left = 0
+        self.meant: Vector = np.zeros(size)
+        """What the last action (A,) would have been without noise."""
 
     def act(self, seen: Observation, committed: Vector, tool: ToolTarget, objects: Sequence[ObjectPose]) -> Vector:
         """Return an action (A,) in [−1, 1]: `seen` and the running action `committed` (A,) are for the agent, the
@@ -72,13 +74,16 @@ class Turns:
             self._change(objects)
         self._left -= 1
         if self._agent is None:
-            return self._hand.act(tool, objects)
+            action = self._hand.act(tool, objects)
+            self.meant = self._hand.meant
+            return action
         decision = self._agent.decide(seen.image, seen.state, committed)
         if decision.reached:
             self._left = 0
         binary = list(self._agent.trained.card.world_model.binary)
         noise = self._noise.draw().copy()
         noise[binary] = 0.0
+        self.meant = decision.action
         return np.clip(decision.action + noise, -1.0, 1.0)
 
     def _change(self, objects: Sequence[ObjectPose]) -> None:

@@ -51,6 +51,7 @@ class PushingHand:
     def __init__(self, rng: np.random.Generator, convention: ActionConvention) -> None:
         self._rng = rng
         self._convention = convention
+        self.meant: Vector = np.zeros(convention.size)
         self._noise: Vector = np.zeros(convention.size)
         self._noise_scale = float(rng.choice([0.05, 0.15, 0.3, 0.45]))
         self._left = 0
@@ -82,6 +83,7 @@ class PushingHand:
         length = float(np.abs(wish).max())
         if length > self._speed:
             wish = wish * (self._speed / length)
+        self.meant = np.clip(wish, -1.0, 1.0)
         return np.clip(wish + self._noise, -1.0, 1.0)
 
     def _new_segment(self, cube: Vector) -> None:

@@ -144,6 +144,7 @@ class TabletopHand:
         self._noise = CorrelatedNoise(rng, 4, scale)
         self._stumbles = STUMBLES if noise is None else 0.0
         self._speed = 1.0
+        self.meant: Vector = np.zeros(convention.size)
         self._skill: Iterator[Aim] = iter(())
         self._tool = ToolTarget(np.zeros(3))
         self._objects: dict[str, ObjectPose] = {}
@@ -178,6 +179,7 @@ class TabletopHand:
         length = float(np.abs(wish[:3]).max())
         if length > self._speed:
             wish[:3] *= self._speed / length
+        self.meant = np.array([*np.clip(wish, -1.0, 1.0), aim.grip])
         noise = self._noise.draw()
         if self._rng.random() < self._stumbles:
             return np.array([*self._rng.uniform(-1.0, 1.0, 4), aim.grip])

@@ -58,6 +58,7 @@ def frames(lengths: list[int], seed: int = 0) -> FrameCache:
         images=rng.integers(0, 256, (total, CONFIG.height, CONFIG.width_px, 3), np.uint8),
         states=states,
         actions=rng.uniform(-1, 1, (total, CONFIG.action)).astype(np.float32),
+        meant=rng.uniform(-1, 1, (total, CONFIG.action)).astype(np.float32),
         truth=rng.uniform(-0.2, 0.2, (total, 1, 3)).astype(np.float32),
         starts=np.cumsum([0, *lengths[:-1]]).astype(np.int64),
         lengths=np.array(lengths, np.int64),

@@ -23,7 +23,9 @@ def test_critic_and_actor_learn_and_leave_latents_and_each_other_alone(tmp_path:
     before = [parameter.clone() for parameter in made.critic.parameters()]
     critic = train_critic(made.critic, sampler, settings, tmp_path, 0, alone(), torch.float32)
     learnt = [parameter.clone() for parameter in made.critic.parameters()]
-    actor = train_actor(made.actor, made.critic, sampler, settings, tmp_path, 0, alone(), torch.float32)
+    actor = train_actor(
+        made.actor, made.critic, made.model.predictor, sampler, settings, tmp_path, 0, alone(), torch.float32
+    )
     assert any(not torch.equal(one, two) for one, two in zip(before, learnt, strict=True))
     assert all(torch.equal(one, two) for one, two in zip(learnt, made.critic.parameters(), strict=True))
     assert critic.terms["value"][-1] < -0.5

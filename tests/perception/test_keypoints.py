@@ -49,7 +49,7 @@ def test_places_teach_what_to_follow() -> None:
     optimiser = torch.optim.Adam(keypoints.parameters(), lr=0.03)
     for _ in range(200):
         optimiser.zero_grad()
-        loss = ((keypoints(pictures) - wanted) ** 2).mean()
+        loss = ((keypoints(keypoints.places(pictures)) - wanted) ** 2).mean()
         loss.backward()
         optimiser.step()
     assert loss.item() < 0.002

@@ -139,6 +139,15 @@ def test_an_episode_has_every_feature_in_its_shape(episodes: list[Columns]) -> N
         assert set(np.unique(columns["action"][1:-1, 4])) <= {-1.0, 1.0}
 
 
+def test_what_was_meant_stands_beside_what_was_done(episodes: list[Columns]) -> None:
+    apart = np.concatenate([(columns["action"] - columns["intention"])[1:-1] for columns in episodes])
+    assert (apart[:, 4] == 0).all(), "noise opens and closes no gripper"
+    # Stumbles go anywhere; most blocks are about as they were meant.
+    assert 0.01 < np.median(np.abs(apart[:, :4])) < 0.15 and np.abs(apart).max() > 0.8
+    meant = np.concatenate([columns["intention"] for columns in episodes])
+    assert np.abs(meant).max() <= 1.0
+
+
 def test_play_grasps_lifts_misses_and_closes_on_nothing(episodes: list[Columns]) -> None:
     """What a planner would otherwise take for possible, or for impossible."""
     seen: Counter[str] = Counter()
