@@ -29,6 +29,13 @@ class ActionDistribution:
     logits: Tensor
     binary: Tensor
 
+    def last(self, count: int) -> ActionDistribution:
+        """Return the last `count` of the B distributions."""
+        first = len(self.weights) - count
+        return ActionDistribution(
+            self.weights[first:], self.mean[first:], self.log_spread[first:], self.logits[first:], self.binary
+        )
+
     def mode(self) -> Tensor:
         """Return the likeliest actions (B, A) of the likeliest components."""
         best = self.weights.argmax(1)

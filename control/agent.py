@@ -200,6 +200,6 @@ class Agent:
                 (ACTION_WEIGHT, ActionPenalty()),
             ]
             if self.method == "full" and config.familiarity > 0.0:
-                terms.append((config.familiarity, Unfamiliarity(parts.actor)))
+                terms.append((config.familiarity, Unfamiliarity()))
             objective = WeightedSum(terms)
         return Planner(parts.model, objective, config, parts.actor if self.method == "full" else None, self._seed)

@@ -9,7 +9,6 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from control.actor import Actor
 from control.arrival import difference
 from control.critic import Critic
 
@@ -17,13 +16,12 @@ from control.critic import Critic
 @dataclass(frozen=True)
 class Rollout:
     """S imagined futures of T blocks: `latents` (S, T, D) and scaled `proprio` (S, T, P) after each of `actions`
-    (S, T, A); `start_latent` (D,) and `start_proprio` (P,) are where all begin."""
+    (S, T, A). `surprise` (S, T) is minus the log-likelihood of each under the actor, where that was asked for."""
 
-    start_latent: Tensor
-    start_proprio: Tensor
     latents: Tensor
     proprio: Tensor
     actions: Tensor
+    surprise: Tensor | None = None
 
 
 class Objective(Protocol):
@@ -53,11 +51,8 @@ class CriticCost:
 
     def __call__(self, rollout: Rollout, goal: Tensor) -> Tensor:
         """Return costs (S,)."""
-        samples, steps = rollout.latents.shape[:2]
-        cost = -self.critic(
-            rollout.latents.flatten(0, 1), rollout.proprio.flatten(0, 1), goal.expand(samples * steps, -1)
-        )
-        return _last_and_path(cost.unflatten(0, (samples, steps)), self.path)
+        cost = -self.critic.towards(goal)(rollout.latents.flatten(0, 1), rollout.proprio.flatten(0, 1))
+        return _last_and_path(cost.unflatten(0, rollout.latents.shape[:2]), self.path)
 
 
 @dataclass(frozen=True)
@@ -71,18 +66,13 @@ class ActionPenalty:
 
 @dataclass(frozen=True)
 class Unfamiliarity:
-    """Mean negative log-likelihood of the actions under the actor: keeps plans near what the data does."""
-
-    actor: Actor
+    """Mean surprise at the actions: keeps plans near what the data does."""
 
     def __call__(self, rollout: Rollout, goal: Tensor) -> Tensor:
-        """Return costs (S,)."""
-        samples, steps = rollout.actions.shape[:2]
-        latents = torch.cat([rollout.start_latent.expand(samples, 1, -1), rollout.latents[:, :-1]], dim=1)
-        proprio = torch.cat([rollout.start_proprio.expand(samples, 1, -1), rollout.proprio[:, :-1]], dim=1)
-        likely = self.actor(latents.flatten(0, 1), proprio.flatten(0, 1), goal.expand(samples * steps, -1))
-        cost = likely.negative_log_likelihood(rollout.actions.flatten(0, 1))
-        return cost.unflatten(0, (samples, steps)).mean(1)
+        """Return costs (S,). Raises `ValueError` for a rollout that tells of no surprise."""
+        if rollout.surprise is None:
+            raise ValueError("nobody asked the actor; plan with a familiarity above 0")
+        return rollout.surprise.mean(1)
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 HIDDEN = 256
 LAYERS = 3
@@ -22,9 +25,26 @@ class Perceptron(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Return the outputs (B, outputs), in the type of the inputs whatever the weights' own."""
+        return self._leave(self.body[0](inputs.to(self._dtype)), inputs)
+
+    def given(self, known: Tensor) -> Callable[[Tensor], Tensor]:
+        """Return the same function of the other inputs (B, inputs − K) where the last ones are `known` (K,): what they
+        add to the first layer is worked out once."""
+        first = self.body[0]
+        assert isinstance(first, nn.Linear), "as it was made"
+        weight = first.weight[:, : -len(known)]
+        bias = first.bias + first.weight[:, -len(known) :] @ known.to(self._dtype)
+        return lambda inputs: self._leave(functional.linear(inputs.to(self._dtype), weight, bias), inputs)
+
+    @property
+    def _dtype(self) -> torch.dtype:
+        return next(self.parameters()).dtype
+
+    def _leave(self, entered: Tensor, inputs: Tensor) -> Tensor:
+        """Return the outputs for what the first linear layer made of `inputs`."""
         last = self.body[-1]
         assert isinstance(last, nn.Linear), "as it was made"
-        hidden = self.body[:-1](inputs.to(last.weight.dtype))
+        hidden = self.body[1:-1](entered)
         # While training in half precision the last layer is not: blocks to go would be told in steps of a tenth.
         with torch.autocast(inputs.device.type, enabled=False):
             return last(hidden.to(last.weight.dtype)).to(inputs.dtype)

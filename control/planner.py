@@ -13,7 +13,7 @@ import msgspec
 import torch
 from torch import Tensor
 
-from control.action_distribution import signs
+from control.action_distribution import ActionDistribution, signs
 from control.actor import Actor
 from control.objective import Objective, Rollout
 from perception.world_model import WorldModel
@@ -134,24 +134,29 @@ class Planner:
         """Return the futures under `actions` (S, T, A), and after them `proposed` ones in which the actor draws each
         action in the imagined world."""
         count = len(actions) + proposed
-        latents, proprios, goals = latent.expand(count, -1), proprio.expand(count, -1), goal.expand(proposed, -1)
+        latents, proprios = latent.expand(count, -1), proprio.expand(count, -1)
         earlier = None if before is None else before.expand(count, -1)
+        actor = None if self._actor is None else self._actor.towards(goal)
+        surprised = actor is not None and self._config.familiarity > 0.0
+        asked = count if surprised else proposed
         steps: list[tuple[Tensor, Tensor, Tensor]] = []
-        for step in range(actions.shape[1]):
-            action = actions[:, step]
-            if proposed > 0:
-                drawn = self._draw(latents[len(actions) :], proprios[len(actions) :], goals)
-                action = torch.cat([action, drawn])
+        surprise: list[Tensor] = []
+        for action in actions.unbind(1):
+            # The actor is asked once a state, for what it would do there and for how likely it finds what is done.
+            if actor is not None and asked > 0:
+                likely = actor(latents[count - asked :], proprios[count - asked :])
+                if proposed > 0:
+                    action = torch.cat([action, self._draw(likely.last(proposed))])
+                if surprised:
+                    surprise.append(likely.negative_log_likelihood(action))
             following, proprios = self._model.predictor(latents, proprios, action, earlier)
             earlier, latents = latents, following
             steps.append((latents, proprios, action))
         imagined, felt, taken = (torch.stack(parts, dim=1) for parts in zip(*steps, strict=True))
-        return Rollout(latent, proprio, imagined, felt, taken)
+        return Rollout(imagined, felt, taken, torch.stack(surprise, dim=1) if surprised else None)
 
-    def _draw(self, latents: Tensor, proprios: Tensor, goals: Tensor) -> Tensor:
-        """Return one action (B, A) of the actor's for each state."""
-        assert self._actor is not None, "nothing is proposed without an actor"
-        likely = self._actor(latents, proprios, goals)
+    def _draw(self, likely: ActionDistribution) -> Tensor:
+        """Return one action (B, A) for each state."""
         drawn = likely.sample(self._rng)
         drawn[0] = likely.mode()[0]  # one proposal is what the actor itself would do
         return drawn

@@ -137,3 +137,12 @@ def test_one_lucky_example_cannot_outweigh_all_others() -> None:
     terms = loss({**batch, "advantage": torch.full((6,), 1000.0)})
     assert torch.isfinite(terms["loss"])
     torch.testing.assert_close(terms["loss"], terms["plain"])
+
+
+def test_for_a_goal_that_all_have_it_is_the_same() -> None:
+    torch.manual_seed(0)
+    actor, (latent, proprio, goal) = Actor(8, 3, 3, binary=(2,), components=2, commands=(1,)), inputs()
+    once, apart = actor.towards(goal[0])(latent, proprio), actor(latent, proprio, goal[:1].expand(6, -1))
+    for name in ("weights", "mean", "log_spread", "logits"):
+        torch.testing.assert_close(getattr(once, name), getattr(apart, name))
+        torch.testing.assert_close(getattr(once.last(2), name), getattr(apart, name)[4:])

@@ -107,3 +107,10 @@ def test_what_a_value_is_drawn_to(here: float, arrives: float, wanted: float) ->
     batch = {"latent": one, "next_latent": one, "goal": one, "proprio": one[:, :1], "next_proprio": one[:, :1]}
     terms = loss({**batch, "here": torch.tensor([here]), "arrives": torch.tensor([arrives])})
     assert float(terms["loss"]) == pytest.approx(0.0, abs=1e-10)
+
+
+def test_for_a_goal_that_all_have_it_is_the_same() -> None:
+    torch.manual_seed(0)
+    critic = Critic(4, 3, DISCOUNT, commands=(2,))
+    latent, proprio, goal = torch.randn(5, 4), torch.randn(5, 3), torch.randn(4)
+    torch.testing.assert_close(critic.towards(goal)(latent, proprio), critic(latent, proprio, goal.expand(5, -1)))

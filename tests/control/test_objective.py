@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 import torch
 
@@ -11,13 +13,8 @@ def hand_made() -> Rollout:
     """Two futures of three blocks; latents and proprio are constant, 1 to 3 in the first and 0 in the second."""
     levels = torch.tensor([[1.0, 2.0, 3.0], [0.0, 0.0, 0.0]])[:, :, None]
     actions = torch.tensor([[[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]], [[0.0, 0.0], [0.0, 0.0], [0.0, 0.5]]])
-    return Rollout(
-        torch.zeros(CONFIG.latent),
-        torch.zeros(CONFIG.proprio),
-        levels.expand(2, 3, CONFIG.latent),
-        levels.expand(2, 3, CONFIG.proprio),
-        actions,
-    )
+    latents, proprio = levels.expand(2, 3, CONFIG.latent), levels.expand(2, 3, CONFIG.proprio)
+    return Rollout(latents, proprio, actions, torch.tensor([[1.0, 2.0, 6.0], [0.0, -1.0, 1.0]]))
 
 
 GOAL = torch.full((CONFIG.latent,), 3.0)
@@ -44,15 +41,11 @@ def test_critic_cost_is_minus_the_value_along_the_way(path: float) -> None:
     torch.testing.assert_close(CriticCost(critic, path)(rollout, GOAL), expected)
 
 
-def test_unfamiliarity_judges_each_action_where_it_was_taken() -> None:
-    actor, rollout = parts().actor, hand_made()
-    steps = []
-    for step in range(3):
-        latent = rollout.start_latent.expand(2, -1) if step == 0 else rollout.latents[:, step - 1]
-        proprio = rollout.start_proprio.expand(2, -1) if step == 0 else rollout.proprio[:, step - 1]
-        likely = actor(latent, proprio, GOAL.expand(2, -1))
-        steps.append(likely.negative_log_likelihood(rollout.actions[:, step]))
-    torch.testing.assert_close(Unfamiliarity(actor)(rollout, GOAL), torch.stack(steps, dim=1).mean(1))
+def test_unfamiliarity_is_the_mean_surprise_and_needs_to_be_told_of_it() -> None:
+    rollout = hand_made()
+    torch.testing.assert_close(Unfamiliarity()(rollout, GOAL), torch.tensor([3.0, 0.0]))
+    with pytest.raises(ValueError, match="familiarity above 0"):
+        Unfamiliarity()(dataclasses.replace(rollout, surprise=None), GOAL)
 
 
 def test_costs_add_up_with_their_weights() -> None:
@@ -66,7 +59,5 @@ def test_costs_add_up_with_their_weights() -> None:
 
 def test_a_future_of_one_block_has_no_way_before_it() -> None:
     whole = hand_made()
-    one = Rollout(
-        whole.start_latent, whole.start_proprio, whole.latents[:, :1], whole.proprio[:, :1], whole.actions[:, :1]
-    )
+    one = Rollout(whole.latents[:, :1], whole.proprio[:, :1], whole.actions[:, :1])
     torch.testing.assert_close(LatentDistance(1.0)(one, GOAL), torch.tensor([4.0, 9.0]))

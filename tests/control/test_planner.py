@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -145,18 +146,40 @@ def test_a_warm_start_leaves_out_the_block_that_was_done() -> None:
 
 def test_an_actor_that_knows_the_way_saves_the_search() -> None:
     class Knowing(Actor):
-        def forward(self, latent: Tensor, proprio: Tensor, goal: Tensor) -> ActionDistribution:
-            towards = ((goal - latent)[..., :2] / STEP).clamp(-1, 1)
-            return ActionDistribution(
-                torch.zeros(len(towards), 1),
-                towards[:, None],
-                torch.full_like(towards[:, None], -3.0),
-                towards[:, None],
-                self.binary,
-            )
+        def towards(self, goal: Tensor) -> Callable[[Tensor, Tensor], ActionDistribution]:
+            def there(latent: Tensor, proprio: Tensor) -> ActionDistribution:
+                way = ((goal - latent)[..., :2] / STEP).clamp(-1, 1)[:, None]
+                certain = torch.full_like(way, -3.0)
+                return ActionDistribution(torch.zeros(len(way), 1), way, certain, way, self.binary)
+
+            return there
 
     config = PlannerConfig(horizon=4, samples=16, iterations=1, proposals=0.5)
     far = goal(1.1, -1.1)
     alone = planner(config).plan(LATENT, PROPRIO, far)
     helped = planner(config, None, Knowing(4, 1, 2)).plan(LATENT, PROPRIO, far)
     assert helped.cost < 0.01 < alone.cost
+
+
+def test_it_tells_how_likely_the_actor_finds_each_action_where_it_is_taken() -> None:
+    class Kept:
+        """Keeps the rollout that it is shown."""
+
+        def __call__(self, rollout: Rollout, goal: Tensor) -> Tensor:
+            self.rollout = rollout
+            return Quadratic()(rollout, goal)
+
+    torch.manual_seed(0)
+    actor, kept, far = Actor(4, 1, 2, components=3).eval(), Kept(), goal(0.4, 0.1)
+    config = PlannerConfig(horizon=3, samples=16, iterations=1, proposals=0.5, familiarity=1.0)
+    planner(config, kept, actor).plan(LATENT, PROPRIO, far)
+    seen = kept.rollout
+    assert seen.surprise is not None and seen.surprise.shape == (16, 3)
+    for block in range(3):
+        latents = LATENT.expand(16, -1) if block == 0 else seen.latents[:, block - 1]
+        likely = actor(latents, PROPRIO.expand(16, -1), far.expand(16, -1))
+        torch.testing.assert_close(
+            seen.surprise[:, block], likely.negative_log_likelihood(seen.actions[:, block]), atol=1e-4, rtol=1e-4
+        )
+    planner(PlannerConfig(horizon=3, samples=16, iterations=1), kept, actor).plan(LATENT, PROPRIO, far)
+    assert kept.rollout.surprise is None
