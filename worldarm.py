@@ -17,6 +17,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "control.planner_benchmark:benchmark_planner",
         "measure what a decision costs on this machine",
     ),
+    "benchmark scaling": (
+        "control.scaling_benchmark:benchmark_scaling",
+        "measure how much faster several processes train together",
+    ),
     "driver": ("robot.driver_process:driver", "run an arm, simulated or real, for whoever holds the lease"),
     "run": ("control.agent_process:run", "move the arm until the world looks like a picture"),
     "train": ("control.train_process:train", "learn a world model, critic and actor from a data set"),

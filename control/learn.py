@@ -43,7 +43,7 @@ from robot.dataset.reader import Dataset
 from robot.errors import ConfigurationError, DatasetError
 from robot.output import make_folder
 from robot.proprio import COMMANDED
-from robot.recipe import read_recipe
+from robot.recipe import RecordingRecipe, read_recipe
 
 LARGEST_SEED = 2**31 - 1
 
@@ -128,7 +128,6 @@ def learn(
     source = Dataset.open(dataset)
     recorded_by = read_recipe(source.info)
     recipe = seen_by(recorded_by, learning.view)
-    camera = recipe.camera
     known = None if learning.encoder is None else load_trained(learning.encoder)
     if known is not None:
         require_recipe(known.card, recipe, dataset)
@@ -158,21 +157,7 @@ def learn(
     if learning.mirror:
         cache, mirrored = with_mirrored(cache, fit, recipe)
         fit = np.concatenate([fit, mirrored])
-    config = WorldModelConfig(
-        height=camera.height,
-        width_px=camera.width,
-        proprio=cache.states.shape[1],
-        action=cache.actions.shape[1],
-        latent=sizes.latent,
-        keypoints=sizes.keypoints,
-        views=len(camera.views),
-        width=sizes.width,
-        blocks=sizes.blocks,
-        dropout=sizes.dropout,
-        binary=recipe.action.binary,
-        context=sizes.context,
-        commands=tuple(i for i, name in enumerate(recipe.state_names) if name in COMMANDED),
-    )
+    config = model_config(cache, recipe, sizes)
     if known is not None:
         _require_sizes(known, config)
     torch.manual_seed(seed)
@@ -238,6 +223,25 @@ def learn(
     save_trained(output, TrainedModel(card, parts))
     draw_curves(histories, run / "curves.png")
     return tuple(gates)
+
+
+def model_config(cache: FrameCache, recipe: RecordingRecipe, sizes: Sizes) -> WorldModelConfig:
+    """Return what world model of these sizes learns from the frames of `cache`, recorded by `recipe`."""
+    return WorldModelConfig(
+        height=recipe.camera.height,
+        width_px=recipe.camera.width,
+        proprio=cache.states.shape[1],
+        action=cache.actions.shape[1],
+        latent=sizes.latent,
+        keypoints=sizes.keypoints,
+        views=len(recipe.camera.views),
+        width=sizes.width,
+        blocks=sizes.blocks,
+        dropout=sizes.dropout,
+        binary=recipe.action.binary,
+        context=sizes.context,
+        commands=tuple(i for i, name in enumerate(recipe.state_names) if name in COMMANDED),
+    )
 
 
 def _refuse_senseless(learning: Learning) -> None:

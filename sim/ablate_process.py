@@ -33,6 +33,7 @@ Part = Literal[
     "sigreg",
     "posture",
     "colour",
+    "blobs",
     "keypoints",
     "stride",
     "short-rollout",
@@ -51,9 +52,10 @@ def ablate(
     parts: Annotated[
         tuple[Part, ...],
         tyro.conf.arg(
-            help="inverse, sigreg, posture, colour: without that term of the loss; keypoints: without them; stride: on "
-            "frames one block apart; short-rollout and long-rollout: clips of 2 and 6 frames; context: predict from "
-            "two frames; data: a curve over the number of episodes; cameras: see with each camera of a rig alone"
+            help="inverse, sigreg, posture, colour, blobs: without that term of the loss; keypoints: without them; "
+            "stride: on frames one block apart; short-rollout and long-rollout: clips of 2 and 6 frames; context: "
+            "predict from two frames; data: a curve over the number of episodes; cameras: see with each camera of a "
+            "rig alone"
         ),
     ] = USUAL,
     data_sizes: Annotated[tuple[int, ...], tyro.conf.arg(help="numbers of episodes on that curve")] = (

@@ -21,15 +21,17 @@ def environment(*paths: Path) -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, (ROOT, *paths)))}
 
 
-def worldarm(*arguments: str, paths: tuple[Path, ...] = ()) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end."""
+def worldarm(
+    *arguments: str, paths: tuple[Path, ...] = (), seconds: float = PATIENCE_S
+) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end, which must come within so many `seconds`."""
     return subprocess.run(
         [sys.executable, "-m", "worldarm", *arguments],
         cwd=ROOT,
         env=environment(*paths),
         capture_output=True,
         text=True,
-        timeout=PATIENCE_S,
+        timeout=seconds,
     )
 
 

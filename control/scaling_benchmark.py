@@ -1,0 +1,134 @@
+"""`worldarm benchmark scaling`: how much faster several processes train together, and whether they learn the same."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import numpy as np
+import torch
+import tyro
+
+from control.doctor import HELD_OUT_SHARE
+from control.learn import Sizes, model_config
+from perception.distributed import join, leave
+from perception.frame_cache import open_cache
+from perception.training import WorldModelTraining, compute_dtype, train_world_model
+from perception.world_model import WorldModel
+from robot.dataset.reader import Dataset
+from robot.errors import ConfigurationError, ConnectionLost
+from robot.output import require_writable, write_json
+from robot.recipe import read_recipe
+
+LAST_SHARE = 0.2
+"""Of the steps, the last ones, over which a loss is averaged."""
+PER_STEP_S = 60.0
+STARTING_S = 300.0
+
+
+class Trained(msgspec.Struct, frozen=True):
+    """One training: so many `processes` of one thread each took so many `steps_per_s`, and ended at that mean `loss`,
+    whose standard deviation between readings is `spread`. `faster` is how many times as fast it is as one process, for
+    every doubling of their number; 1 would be no faster."""
+
+    processes: int
+    steps_per_s: float
+    loss: float
+    spread: float
+    faster: float | None = None
+
+
+def benchmark_scaling(
+    dataset: Annotated[Path, tyro.conf.arg(help="the data set to learn from; a small one will do")] = Path("data/play"),
+    processes: Annotated[tuple[int, ...], tyro.conf.arg(help="numbers of processes to compare")] = (1, 2),
+    steps: Annotated[int, tyro.conf.arg(help="steps of each training")] = 100,
+    batch: Annotated[int, tyro.conf.arg(help="clips a step, shared out over the processes")] = 64,
+    json: Annotated[Path | None, tyro.conf.arg(help="write every number to this file")] = None,
+) -> None:
+    """Train the world model for some steps in one process and in several, under torchrun as `worldarm train` may be.
+
+    Each process computes with one thread, so that the cores are what is compared. All take the same steps with the same
+    batch: what they learn should differ by no more than chance.
+    """
+    if len(processes) < 1 or min(processes) < 1 or steps < 10:
+        raise ConfigurationError("--processes must be at least 1, and --steps at least 10")
+    if batch < max(processes):
+        raise ConfigurationError(f"--batch {batch} is too small for {max(processes)} processes")
+    if json is not None:
+        require_writable(json)
+    # Decoded here, once, or the processes would wait for it in turn.
+    with tempfile.TemporaryDirectory(prefix="worldarm-scaling-") as place:
+        source = Dataset.open(dataset)
+        open_cache(source, read_recipe(source.info).camera.name, Path(place) / "cache")
+        runs = [_launch(dataset, count, steps, batch, Path(place)) for count in processes]
+    runs = [msgspec.structs.replace(run, faster=_faster(run, runs[0])) for run in runs]
+    print(table(runs))
+    if json is not None:
+        write_json(json, runs)
+        print(f"\nnumbers: {json}")
+
+
+def table(runs: list[Trained]) -> str:
+    """Return a Markdown table, one row a training."""
+    rows = ["| processes | steps/s | × for every doubling | loss at the end |", "|---|---|---|---|"]
+    for run in runs:
+        faster = "" if run.faster is None else f"{run.faster:.2f}"
+        rows.append(f"| {run.processes} | {run.steps_per_s:.2f} | {faster} | {run.loss:.3f} ± {run.spread:.3f} |")
+    return "\n".join(rows)
+
+
+def _faster(run: Trained, first: Trained) -> float | None:
+    """Return how many times as fast `run` is as `first` for every doubling of processes; None when there is none."""
+    if run.processes <= first.processes:
+        return None
+    return float((run.steps_per_s / first.steps_per_s) ** (1.0 / np.log2(run.processes / first.processes)))
+
+
+def _launch(dataset: Path, count: int, steps: int, batch: int, place: Path) -> Trained:
+    """Train in so many processes. Raises `ConnectionLost` when they fail or hang."""
+    print(f"training in {count} process(es)", flush=True)
+    answer = place / f"{count}.json"
+    launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(count), "-m", "--", __name__]
+    words = [str(dataset), str(place / "cache"), str(place / f"run-{count}"), str(answer), str(steps), str(batch)]
+    try:
+        subprocess.run(
+            [sys.executable, *launch, *words],
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+            timeout=STARTING_S + steps * PER_STEP_S,
+            check=True,
+        )
+        return msgspec.json.decode(answer.read_bytes(), type=Trained)
+    except (subprocess.SubprocessError, OSError) as error:
+        raise ConnectionLost(f"training in {count} process(es) failed: {error}") from error
+
+
+def _train(dataset: Path, cache_folder: Path, run: Path, answer: Path, steps: int, batch: int) -> None:
+    """Be one of the processes; the leader writes what came of it to `answer`."""
+    torch.set_num_threads(1)
+    workers = join("cpu")
+    try:
+        source = Dataset.open(dataset)
+        recipe = read_recipe(source.info)
+        cache = open_cache(source, recipe.camera.name, cache_folder)
+        fit, _ = cache.split(HELD_OUT_SHARE)
+        run.mkdir(parents=True, exist_ok=True)
+        torch.manual_seed(0)
+        model = WorldModel(model_config(cache, recipe, Sizes()))
+        settings = WorldModelTraining(steps=steps, batch=batch)
+        dtype = compute_dtype("auto", workers.device)
+        history = train_world_model(model, cache, fit, settings, run, 0, workers, dtype)
+        if workers.leads:
+            losses = history.terms["loss"][-max(2, round(len(history.steps) * LAST_SHARE)) :]
+            found = Trained(workers.count, steps / history.seconds, float(np.mean(losses)), float(np.std(losses)))
+            write_json(answer, found)
+    finally:
+        leave(workers)
+
+
+if __name__ == "__main__":
+    _train(*map(Path, sys.argv[1:5]), *map(int, sys.argv[5:7]))
