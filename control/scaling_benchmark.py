@@ -131,4 +131,5 @@ def _train(dataset: Path, cache_folder: Path, run: Path, answer: Path, steps: in
 
 
 if __name__ == "__main__":
-    _train(*map(Path, sys.argv[1:5]), *map(int, sys.argv[5:7]))
+    _data, _cache, _run, _answer = map(Path, sys.argv[1:5])
+    _train(_data, _cache, _run, _answer, int(sys.argv[5]), int(sys.argv[6]))
