@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -39,16 +40,13 @@ class Critic(nn.Module):
 
     def towards(self, goal: Tensor) -> Callable[[Tensor, Tensor], Tensor]:
         """Return the same as `forward` for states that all have the `goal` (D,), in less time."""
-        networks = [network.given(goal) for network in self._perceptrons()]
+        networks = [network.given(goal) for network in cast(Iterable[Perceptron], self.networks)]
 
         def smaller(latent: Tensor, proprio: Tensor) -> Tensor:
             state = torch.cat([latent, self.felt(proprio)], dim=-1)
             return torch.stack([network(state).squeeze(-1) for network in networks]).amin(0)
 
         return smaller
-
-    def _perceptrons(self) -> list[Perceptron]:
-        return [network for network in self.networks if isinstance(network, Perceptron)]
 
     def distance(self, latent: Tensor, proprio: Tensor, goal: Tensor) -> Tensor:
         """Return the temporal distance (B,) in blocks that the mean value stands for."""

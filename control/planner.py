@@ -136,14 +136,14 @@ class Planner:
         count = len(actions) + proposed
         latents, proprios = latent.expand(count, -1), proprio.expand(count, -1)
         earlier = None if before is None else before.expand(count, -1)
-        actor = None if self._actor is None else self._actor.towards(goal)
-        surprised = actor is not None and self._config.familiarity > 0.0
+        surprised = self._actor is not None and self._config.familiarity > 0.0
         asked = count if surprised else proposed
+        actor = self._actor.towards(goal) if self._actor is not None and asked > 0 else None
         steps: list[tuple[Tensor, Tensor, Tensor]] = []
         surprise: list[Tensor] = []
         for action in actions.unbind(1):
             # The actor is asked once a state, for what it would do there and for how likely it finds what is done.
-            if actor is not None and asked > 0:
+            if actor is not None:
                 likely = actor(latents[count - asked :], proprios[count - asked :])
                 if proposed > 0:
                     action = torch.cat([action, self._draw(likely.last(proposed))])

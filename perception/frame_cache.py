@@ -49,8 +49,7 @@ class FrameCache:
     `images` (N, H, W, 3) uint8 RGB, `states` (N, P) float32, `actions` (N, A) float32 and what was `meant` by them,
     which is the same where the data does not tell, `truth` (N, K, 3) m positions of K objects for the doctor's probes,
     NaN where one is absent (None when the data has none), `starts` (E,) index of each episode's first frame, `lengths`
-    (E,). `series` tells one series of episodes from another however many of them
-    there are.
+    (E,). `series` tells one series of episodes from another however many of them there are.
     """
 
     images: Pictures
