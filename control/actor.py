@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +13,7 @@ from control.felt import Felt
 from control.perceptron import Perceptron
 
 LOG_SPREAD = (-3.0, 0.5)
+READING = (384, 256)
 
 
 class Actor(nn.Module):
@@ -28,29 +30,51 @@ class Actor(nn.Module):
         binary: Collection[int] = (),
         components: int = 1,
         commands: Collection[int] = (),
+        features: int = 0,
     ) -> None:
-        """`commands` are the entries of proprio that it shall not see."""
+        """`commands` are the entries of proprio that it shall not see. State and goal are compared by so many
+        `features` that one network reads out of either, so that where a thing is has to be learnt only once; 0
+        compares the latents themselves."""
         super().__init__()
         self.felt = Felt(proprio, commands)
         self._shape = (components, 2 * action)
         chances = components if components > 1 else 0  # a single one is certain
-        self.body = Perceptron(2 * latent + self.felt.size, components * 2 * action + chances)
+        self.reader = _reader(latent, features) if features else None
+        self.body = Perceptron(2 * (features or latent) + self.felt.size, components * 2 * action + chances)
         self.register_buffer("binary", torch.tensor([i in binary for i in range(action)]), persistent=False)
 
     def forward(self, latent: Tensor, proprio: Tensor, goal: Tensor) -> ActionDistribution:
         """Return the distribution of B actions."""
-        return self._distribution(self.body(torch.cat([latent, self.felt(proprio), goal], dim=-1)))
+        seen, wanted = self._read(torch.cat([latent, goal])).chunk(2)
+        return self._distribution(self.body(torch.cat([seen, self.felt(proprio), wanted], dim=-1)))
 
     def towards(self, goal: Tensor) -> Callable[[Tensor, Tensor], ActionDistribution]:
         """Return the same as `forward` for states that all have the `goal` (D,), in less time."""
-        body = self.body.given(goal)
-        return lambda latent, proprio: self._distribution(body(torch.cat([latent, self.felt(proprio)], dim=-1)))
+        body = self.body.given(self._read(goal))
+        return lambda latent, proprio: self._distribution(
+            body(torch.cat([self._read(latent), self.felt(proprio)], dim=-1))
+        )
+
+    def _read(self, latent: Tensor) -> Tensor:
+        """Return what of `latent` (..., D) is compared."""
+        if self.reader is None:
+            return latent
+        features: Tensor = self.reader(latent.to(next(self.reader.parameters()).dtype))
+        return features.to(latent.dtype)
 
     def _distribution(self, outputs: Tensor) -> ActionDistribution:
         components, width = self._shape
         raw, log_spread = outputs[:, : components * width].unflatten(1, self._shape).chunk(2, dim=-1)
         weights = outputs[:, components * width :] if components > 1 else outputs.new_zeros(len(outputs), 1)
         return ActionDistribution(weights, torch.tanh(raw), log_spread.clamp(*LOG_SPREAD), raw, self.binary)
+
+
+def _reader(latent: int, features: int) -> nn.Sequential:
+    """Return what reads `features` out of latents."""
+    layers: list[nn.Module] = []
+    for before, after in pairwise((latent, *READING)):
+        layers += [nn.Linear(before, after), nn.LayerNorm(after), nn.GELU()]
+    return nn.Sequential(*layers, nn.Linear(READING[-1], features))
 
 
 class ActorLoss(nn.Module):

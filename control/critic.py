@@ -18,6 +18,10 @@ from torch import Tensor, nn
 from control.felt import Felt
 from control.perceptron import Perceptron
 
+FIRST_VALUE = -0.6
+"""Of the way from the worst value to 0, what everything is worth before anything is learnt. Far rather than near: a
+distance that play never went is only ever unlearnt a block at a time."""
+
 
 class Critic(nn.Module):
     """Value of (latent, scaled proprio) for reaching a goal latent; the goal is a picture alone: it has no proprio."""
@@ -28,6 +32,8 @@ class Critic(nn.Module):
         self.discount = discount
         self.felt = Felt(proprio, commands)
         self.networks = nn.ModuleList(Perceptron(2 * latent + self.felt.size, 1) for _ in range(2))
+        for network in cast(Iterable[Perceptron], self.networks):
+            network.begin_at(FIRST_VALUE / (1.0 - discount))
 
     def values(self, latent: Tensor, proprio: Tensor, goal: Tensor) -> Tensor:
         """Return both networks' values (2, B), between −1 / (1 − discount) and about 0."""

@@ -22,8 +22,8 @@ class GoalMix:
 
     here: float = 0.10
     following: float = 0.15
-    later: float = 0.40
-    same: float = 0.20
+    later: float = 0.20
+    same: float = 0.40
     reach: int = 30
 
 
@@ -44,8 +44,8 @@ class Seen(NamedTuple):
 class HindsightSampler:
     """Draws (state, next state, goal) triples from encoded episodes.
 
-    `views` are the frames as seen once or several times, otherwise lit for one; each state and each goal is drawn from
-    any of them. `actions` (N, A), as they were meant, are aligned with the cache's frames.
+    `views` are the frames as seen once or several times, otherwise lit for one; a state and its goal are drawn from any
+    one of them. `actions` (N, A), as they were meant, are aligned with the cache's frames.
     """
 
     def __init__(self, cache: FrameCache, episodes: NDArray[np.int64], views: Sequence[Seen], actions: Tensor) -> None:
@@ -72,19 +72,20 @@ class HindsightSampler:
         goal = np.choose(np.searchsorted(edges, kind, side="right"), [frame, frame + 1, later, same, anywhere])
         torch_rng = torch_generator(rng)
         here, following, there = (torch.from_numpy(index) for index in (frame, frame + 1, goal))
-        # A state and what came of it are seen alike, as one episode is; a goal's picture may be of another day.
+        # A goal is seen as the state is: were its camera to stand otherwise, things moved a little would look like
+        # things in place, and critic and actor would learn to be content with them.
         views = self._views
-        state_view, goal_view = torch.randint(len(views.latents), (2, count), generator=torch_rng)
+        view = torch.randint(len(views.latents), (count,), generator=torch_rng)
 
         def blurred(latents: Tensor) -> Tensor:
             return latents + noise * torch.randn(latents.shape, generator=torch_rng)
 
         return {
-            "latent": blurred(views.expected[state_view, here]),
-            "next_latent": blurred(views.expected[state_view, following]),
-            "goal": blurred(views.latents[goal_view, there]),
-            "proprio": views.proprio[state_view, here],
-            "next_proprio": views.proprio[state_view, following],
+            "latent": blurred(views.expected[view, here]),
+            "next_latent": blurred(views.expected[view, following]),
+            "goal": blurred(views.latents[view, there]),
+            "proprio": views.proprio[view, here],
+            "next_proprio": views.proprio[view, following],
             "action": self._actions[here],
             "here": torch.from_numpy((goal == frame).astype(np.float32)),
             "arrives": torch.from_numpy((goal == frame + 1).astype(np.float32)),

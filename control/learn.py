@@ -161,7 +161,7 @@ def learn(
     if known is not None:
         _require_sizes(known, config)
     torch.manual_seed(seed)
-    parts = new_parts(config, heads.discount, heads.landmarks, heads.components)
+    parts = new_parts(config, heads.discount, heads.landmarks, heads.components, heads.features)
     histories: dict[str, History] = {}
     if known is None:
         histories["world model"] = train_world_model(
@@ -219,6 +219,7 @@ def learn(
         gates=tuple(gates),
         landmarks=heads.landmarks,
         components=heads.components,
+        features=heads.features,
     )
     save_trained(output, TrainedModel(card, parts))
     draw_curves(histories, run / "curves.png")

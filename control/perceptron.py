@@ -23,6 +23,12 @@ class Perceptron(nn.Module):
             inputs = HIDDEN
         self.body = nn.Sequential(*layers, nn.Linear(HIDDEN, outputs))
 
+    def begin_at(self, value: float) -> None:
+        """Give all outputs about this `value`, before training."""
+        last = self.body[-1]
+        assert isinstance(last, nn.Linear), "as it was made"
+        nn.init.constant_(last.bias, value)
+
     def forward(self, inputs: Tensor) -> Tensor:
         """Return the outputs (B, outputs), in the type of the inputs whatever the weights' own."""
         return self._leave(self.body[0](inputs.to(self._dtype)), inputs)

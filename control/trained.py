@@ -50,12 +50,15 @@ class TrainedModel:
     parts: Parts
 
 
-def new_parts(config: WorldModelConfig, discount: float, landmarks: int = 0, components: int = 1) -> Parts:
-    """Return untrained parts of the right sizes, with room for so many `landmarks`; the actor has `components`."""
+def new_parts(
+    config: WorldModelConfig, discount: float, landmarks: int = 0, components: int = 1, features: int = 0
+) -> Parts:
+    """Return untrained parts of the right sizes, with room for so many `landmarks`; the actor has `components` and
+    compares by `features`."""
     return Parts(
         model=WorldModel(config),
         critic=Critic(config.latent, config.proprio, discount, config.commands),
-        actor=Actor(config.latent, config.proprio, config.action, config.binary, components, config.commands),
+        actor=Actor(config.latent, config.proprio, config.action, config.binary, components, config.commands, features),
         decoder=Decoder(config.height, config.width_px, config.latent),
         landmarks=Landmarks(landmarks, config.latent, config.proprio),
     )
@@ -73,7 +76,7 @@ def load_trained(folder: Path) -> TrainedModel:
     """Return the model in `folder`, ready for inference. Raises `CheckpointError` for anything but a whole one."""
     card, tensors = load(folder)
     try:
-        parts = new_parts(card.world_model, card.discount, card.landmarks, card.components)
+        parts = new_parts(card.world_model, card.discount, card.landmarks, card.components, card.features)
     except (ValueError, RuntimeError) as error:
         raise CheckpointError(f"the card in {folder} describes no model that can be: {error}") from error
     for prefix, part in parts.named().items():

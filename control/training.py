@@ -22,8 +22,8 @@ CRITIC, ACTOR = 11, 12
 class HeadTraining(msgspec.Struct, frozen=True):
     """Settings of critic and actor: `steps` of `batch` each, `weight_decay`, `noise` added to latents, hindsight goals
     up to `reach` blocks later, the critic's `discount` and `expectile`, the `temperature` of the actor's advantage
-    weights (0: plain behaviour cloning), the actor's `components`, and how many states are kept as `landmarks` for the
-    agent's own sub-goals.
+    weights (0: plain behaviour cloning), the actor's `components` and the `features` by which it compares (0: latents
+    themselves), and how many states are kept as `landmarks` for the agent's own sub-goals.
 
     Many small steps, fast and hardly held back: critic and actor are short of training rather than of data, and half
     the batch for twice the steps fits what they have not seen better. An action that wastes one block counts a
@@ -40,6 +40,7 @@ class HeadTraining(msgspec.Struct, frozen=True):
     expectile: float = 0.9
     temperature: float = 1.0
     components: int = 5
+    features: int = 96
     landmarks: int = 512
 
 

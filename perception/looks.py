@@ -44,25 +44,29 @@ class Looks(msgspec.Struct, frozen=True):
     clutter: float = 0.25
 
 
-def vary(pictures: Tensor, looks: Looks, rng: torch.Generator, views: int = 1) -> Tensor:
-    """Return `pictures` (B, H, W, 3) uint8 RGB, some of them looking otherwise; where `views` cameras share a picture,
-    each of theirs by itself."""
+def vary(pictures: Tensor, looks: Looks, rng: torch.Generator, views: int = 1, alike: int = 1) -> Tensor:
+    """Return `pictures` (B, H, W, 3) uint8 RGB, some of them looking otherwise, so many of them one after another
+    `alike`; where `views` cameras share a picture, each of theirs by itself. Raises `ValueError` unless B is a multiple
+    of `alike`."""
+    if len(pictures) % alike:
+        raise ValueError(f"{len(pictures)} pictures cannot look alike by {alike}")
     if looks.share <= 0.0:
         return pictures
     if views > 1:
-        apart = pictures.unflatten(1, (views, -1)).flatten(0, 1)
-        return vary(apart, looks, rng).unflatten(0, (-1, views)).flatten(1, 2)
-    chosen = torch.rand(len(pictures), generator=rng) < looks.share
-    count = int(chosen.sum())
-    if count == 0:
+        each = [vary(part, looks, rng, alike=alike) for part in pictures.chunk(views, dim=1)]
+        return torch.cat(each, dim=1)
+    chosen = torch.rand(len(pictures) // alike, generator=rng) < looks.share
+    if not bool(chosen.any()):
         return pictures
-    # Everything below goes through one channel after the other.
-    pixels = pictures[chosen].permute(0, 3, 1, 2).float().contiguous()
+    chosen = chosen.repeat_interleave(alike)
+    # Everything below goes through one channel after the other, and broadcasts each look over the pictures that share
+    # it: (looks, alike, 3, H, W).
+    pixels = pictures[chosen].permute(0, 3, 1, 2).float().unflatten(0, (-1, alike)).contiguous()
     pixels = _clutter(pixels, looks, rng)
     pixels = _camera(pixels, looks, rng)
     pixels = _light(pixels, looks, rng)
     varied = pictures.clone()
-    varied[chosen] = pixels.clamp(0.0, 255.0).round().to(torch.uint8).permute(0, 2, 3, 1)
+    varied[chosen] = pixels.clamp(0.0, 255.0).round().to(torch.uint8).flatten(0, 1).permute(0, 2, 3, 1)
     return varied
 
 
@@ -72,8 +76,8 @@ def _spread(count: int, amount: float, rng: torch.Generator, *shape: int) -> Ten
 
 
 def _camera(pixels: Tensor, looks: Looks, rng: torch.Generator) -> Tensor:
-    """Move, turn and zoom each picture (B, 3, H, W); what comes into view at the edges continues them."""
-    count = len(pixels)
+    """Move, turn and zoom pictures (B, G, 3, H, W), each G alike; what comes into view at the edges continues them."""
+    count, alike = pixels.shape[:2]
     angle = _spread(count, math.radians(looks.turn), rng)
     scale = 1.0 + _spread(count, looks.zoom, rng)
     moved = _spread(count, 2.0 * looks.shift, rng, 2)
@@ -81,29 +85,33 @@ def _camera(pixels: Tensor, looks: Looks, rng: torch.Generator) -> Tensor:
     matrix = torch.stack(
         [torch.stack([cosine, -sine, moved[:, 0]], -1), torch.stack([sine, cosine, moved[:, 1]], -1)], 1
     )
-    grid = functional.affine_grid(matrix, list(pixels.shape), align_corners=False)
-    return functional.grid_sample(pixels, grid, padding_mode="border", align_corners=False)
+    # Those that are alike are moved as more channels of one picture.
+    channels = pixels.flatten(1, 2)
+    grid = functional.affine_grid(matrix, list(channels.shape), align_corners=False)
+    moved_pixels = functional.grid_sample(channels, grid, padding_mode="border", align_corners=False)
+    return moved_pixels.unflatten(1, (alike, -1))
 
 
 def _light(pixels: Tensor, looks: Looks, rng: torch.Generator) -> Tensor:
-    """Change colours, brightness, contrast and texture of each picture (B, 3, H, W)."""
-    count, _, height, width = pixels.shape
-    gain = 1.0 + _spread(count, looks.colour, rng, 3, 1, 1)
-    bright = 1.0 + _spread(count, looks.light, rng, 1, 1, 1)
-    slope = _spread(count, looks.light, rng, 2, 1, 1)
+    """Change colours, brightness, contrast and texture of pictures (B, G, 3, H, W), each G alike."""
+    count, _, _, height, width = pixels.shape
+    gain = 1.0 + _spread(count, looks.colour, rng, 1, 3, 1, 1)
+    bright = 1.0 + _spread(count, looks.light, rng, 1, 1, 1, 1)
+    slope = _spread(count, looks.light, rng, 1, 2, 1, 1)
     down, across = torch.linspace(-0.5, 0.5, height)[:, None], torch.linspace(-0.5, 0.5, width)[None, :]
-    shade = 1.0 + slope[:, :1] * down + slope[:, 1:] * across
-    contrast = 1.0 + _spread(count, looks.light, rng, 1, 1, 1)
-    middle = pixels.mean((1, 2, 3), keepdim=True)
+    shade = 1.0 + slope[:, :, :1] * down + slope[:, :, 1:] * across
+    contrast = 1.0 + _spread(count, looks.light, rng, 1, 1, 1, 1)
+    middle = pixels.mean((1, 2, 3, 4), keepdim=True)
     rough = torch.randn((count, 1, height // _PATCHES, width // _PATCHES), generator=rng)
     texture = functional.interpolate(rough, size=(height, width), mode="bilinear", align_corners=False)
     amount = looks.texture * torch.rand((count, 1, 1, 1), generator=rng)
-    return ((pixels - middle) * contrast + middle) * gain * bright * shade + amount * texture
+    rough_surface = (amount * texture).unsqueeze(1)
+    return ((pixels - middle) * contrast + middle) * gain * bright * shade + rough_surface
 
 
 def _clutter(pixels: Tensor, looks: Looks, rng: torch.Generator) -> Tensor:
-    """Put up to three small ellipses and boxes into each picture (B, 3, H, W)."""
-    count, _, height, width = pixels.shape
+    """Put up to three small ellipses and boxes into pictures (B, G, 3, H, W), each G alike."""
+    count, _, _, height, width = pixels.shape
     rows, columns = torch.arange(height)[None, :, None], torch.arange(width)[None, None, :]
     for _ in range(_MOST_CLUTTER):
         there = torch.rand((count, 1, 1), generator=rng) < looks.clutter
@@ -113,5 +121,5 @@ def _clutter(pixels: Tensor, looks: Looks, rng: torch.Generator) -> Tensor:
         round_one = torch.rand((count, 1, 1), generator=rng) < 0.5
         inside = torch.where(round_one, u**2 + v**2 < 1.0, torch.maximum(u.abs(), v.abs()) < 0.9)
         colour = _CLUTTER[torch.randint(len(_CLUTTER), (count,), generator=rng)]
-        pixels = torch.where((inside & there)[:, None], colour[:, :, None, None], pixels)
+        pixels = torch.where((inside & there)[:, None, None], colour[:, None, :, None, None], pixels)
     return pixels

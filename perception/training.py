@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
@@ -168,8 +169,8 @@ def expect_all(model: WorldModel, cache: FrameCache, latents: Tensor) -> tuple[T
     expected, felt = latents.clone(), proprio.clone()
     earlier = torch.arange(-1, cache.frames - 1)
     earlier[torch.from_numpy(cache.starts)] += 1
-    for first in _portions(cache.frames - 1, "expecting"):
-        before = slice(first, min(first + ENCODE_BATCH, cache.frames - 1))
+    for first, end in _portions([cache.frames - 1], "expecting"):
+        before = slice(first, end)
         after = slice(before.start + 1, before.stop + 1)
         expected[after], felt[after] = model.predictor(
             latents[before], proprio[before], actions[before], latents[earlier[before]]
@@ -189,23 +190,27 @@ def encode_all(
     dtype: torch.dtype = torch.float32,
 ) -> Tensor:
     """Return the latents (N, D) of every frame of the cache, on the CPU; with `looks`, of pictures that look otherwise,
-    in a way that hangs on `seed`. Matrices are multiplied in `dtype`."""
+    each episode in one way, which hangs on `seed`. Matrices are multiplied in `dtype`."""
     model.eval().to(device)
     rng = torch_generator(generator(seed, 0, VARIED))
     latents = []
-    for first in _portions(cache.frames, "encoding"):
+    ends = (cache.starts + cache.lengths).tolist() if looks is not None else [cache.frames]
+    for first, end in _portions(ends, "encoding"):
         # Copied, since the cache is mapped for reading only, and PyTorch warns of that.
-        pictures = torch.from_numpy(np.array(cache.images[first : first + ENCODE_BATCH]))
+        pictures = torch.from_numpy(np.array(cache.images[first:end]))
         if looks is not None:
-            pictures = vary(pictures, looks, rng, model.config.views)
+            pictures = vary(pictures, looks, rng, model.config.views, alike=end - first)
         with torch.autocast(device.type, dtype=torch.bfloat16, enabled=dtype != torch.float32):
             latents.append(model.encode(pictures.to(device)).float().cpu())
     return torch.cat(latents)
 
 
-def _portions(frames: int, what: str) -> Iterator[int]:
-    """Return where each of the batches that `frames` are gone through in begins, showing how far that is."""
-    with tqdm(total=frames, desc=what, unit="frame", mininterval=0.5, delay=2.0) as bar:
-        for first in range(0, frames, ENCODE_BATCH):
-            yield first
-            bar.update(min(ENCODE_BATCH, frames - first))
+def _portions(ends: Sequence[int], what: str) -> Iterator[tuple[int, int]]:
+    """Return where each of the batches begins and ends in which frames are gone through, none across any of `ends`,
+    showing how far that is."""
+    with tqdm(total=ends[-1], desc=what, unit="frame", mininterval=0.5, delay=2.0) as bar:
+        for start, stop in pairwise((0, *ends)):
+            for first in range(start, stop, ENCODE_BATCH):
+                end = min(first + ENCODE_BATCH, stop)
+                yield first, end
+                bar.update(end - first)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pytest
 import torch
 from torch.distributions import Bernoulli, Categorical, Independent, MixtureSameFamily, Normal
 
@@ -139,9 +140,13 @@ def test_one_lucky_example_cannot_outweigh_all_others() -> None:
     torch.testing.assert_close(terms["loss"], terms["plain"])
 
 
-def test_for_a_goal_that_all_have_it_is_the_same() -> None:
+@pytest.mark.parametrize("features", [0, 5])
+def test_for_a_goal_that_all_have_it_is_the_same(features: int) -> None:
     torch.manual_seed(0)
-    actor, (latent, proprio, goal) = Actor(8, 3, 3, binary=(2,), components=2, commands=(1,)), inputs()
+    actor, (latent, proprio, goal) = (
+        Actor(8, 3, 3, binary=(2,), components=2, commands=(1,), features=features),
+        inputs(),
+    )
     once, apart = actor.towards(goal[0])(latent, proprio), actor(latent, proprio, goal[:1].expand(6, -1))
     for name in ("weights", "mean", "log_spread", "logits"):
         torch.testing.assert_close(getattr(once, name), getattr(apart, name))
