@@ -35,6 +35,7 @@ Part = Literal[
     "colour",
     "blobs",
     "keypoints",
+    "features",
     "stride",
     "short-rollout",
     "long-rollout",
@@ -53,9 +54,9 @@ def ablate(
         tuple[Part, ...],
         tyro.conf.arg(
             help="inverse, sigreg, posture, colour, blobs: without that term of the loss; keypoints: without them; "
-            "stride: on frames one block apart; short-rollout and long-rollout: clips of 2 and 6 frames; context: "
-            "predict from two frames; data: a curve over the number of episodes; cameras: see with each camera of a "
-            "rig alone"
+            "features: an actor that compares latents themselves; stride: on frames one block apart; short-rollout "
+            "and long-rollout: clips of 2 and 6 frames; context: predict from two frames; data: a curve over the "
+            "number of episodes; cameras: see with each camera of a rig alone"
         ),
     ] = USUAL,
     data_sizes: Annotated[tuple[int, ...], tyro.conf.arg(help="numbers of episodes on that curve")] = (
@@ -131,6 +132,8 @@ def variants(whole: Learning, parts: tuple[Part, ...], data_sizes: tuple[int, ..
             made |= {f"{size} episodes": dataclasses.replace(whole, episodes=size) for size in data_sizes}
         elif part == "keypoints":
             made["no keypoints"] = dataclasses.replace(whole, sizes=dataclasses.replace(whole.sizes, keypoints=0))
+        elif part == "features":
+            made["no features"] = dataclasses.replace(whole, heads=msgspec.structs.replace(whole.heads, features=0))
         elif part == "cameras":
             made |= {f"camera {n} alone": dataclasses.replace(whole, view=n) for n in range(1, views + 1)}
         elif part == "context":

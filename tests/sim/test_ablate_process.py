@@ -14,11 +14,23 @@ from worldarm import main
 
 def test_each_training_lacks_one_thing_and_is_measured(play_set: Path, tmp_path: Path) -> None:
     words = ["benchmark", "ablate", "--dataset", str(play_set), "--run", str(tmp_path / "run"), *QUICK]
-    words += ["--parts", "inverse", "keypoints", "stride", "context", "data", "--data-sizes", "6", "--episodes", "1"]
+    words += [
+        "--parts",
+        "inverse",
+        "keypoints",
+        "features",
+        "stride",
+        "context",
+        "data",
+        "--data-sizes",
+        "6",
+        "--episodes",
+        "1",
+    ]
     words += ["--method", "actor-only", "--json", str(tmp_path / "numbers.json"), "--plot", str(tmp_path / "plot.png")]
     first = worldarm(*words)
     assert first.returncode == 0, first.stderr
-    names = ["whole", "no inverse", "no keypoints", "stride 1", "context of 2", "6 episodes"]
+    names = ["whole", "no inverse", "no keypoints", "no features", "stride 1", "context of 2", "6 episodes"]
     found = json.loads((tmp_path / "numbers.json").read_bytes())
     assert [summary["method"] for summary in found] == names
     assert len({summary["checkpoint_sha256"] for summary in found}) == len(names)
@@ -27,6 +39,7 @@ def test_each_training_lacks_one_thing_and_is_measured(play_set: Path, tmp_path:
     cards = {name: load_trained(tmp_path / "run" / name / "checkpoint").card for name in names}
     assert cards["no inverse"].provenance.settings["world_model.weights.inverse"] == 0.0
     assert (cards["no keypoints"].world_model.keypoints, cards["whole"].world_model.keypoints) == (0, 4)
+    assert (cards["no features"].features, cards["whole"].features) == (0, 96)
     assert cards["stride 1"].provenance.settings["world_model.stride"] == 1
     assert (cards["context of 2"].world_model.context, cards["whole"].world_model.context) == (2, 1)
     assert cards["6 episodes"].provenance.settings["episodes"] == 6
