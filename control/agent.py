@@ -33,10 +33,11 @@ METHODS: tuple[Method, ...] = get_args(Method)
 ACTION_WEIGHT = 0.02
 # How much the way counts beside its end: with the end alone, an arm that is nearly there puts arriving off.
 PATH_WEIGHT = 0.3
-GRIPPER_SEARCH = PlannerConfig(samples=32, horizon=16, iterations=1, proposals=0.75, familiarity=1.0)
+GRIPPER_SEARCH = PlannerConfig(samples=32, horizon=16, iterations=1, proposals=0.75, familiarity=1.0, likeness=15.0)
 """Where a gripper is among the actions the way is long and narrow: few futures, most of them the actor's, but far
 enough ahead to see a grasp through; and near to what play does, lest plans find what play never showed, such as an
-empty gripper closed at the goal."""
+empty gripper closed at the goal. A critic that counts blocks does not mind centimetres where a thing is let go; the
+latents do."""
 Subgoals = Literal["none", "auto"]
 SUBGOAL_PATIENCE = 30
 """Blocks after which a sub-goal that is not reached is given up for the next."""
@@ -201,5 +202,7 @@ class Agent:
             ]
             if self.method == "full" and config.familiarity > 0.0:
                 terms.append((config.familiarity, Unfamiliarity()))
+            if config.likeness > 0.0:
+                terms.append((config.likeness, LatentDistance()))
             objective = WeightedSum(terms)
         return Planner(parts.model, objective, config, parts.actor if self.method == "full" else None, self._seed)

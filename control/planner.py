@@ -24,7 +24,8 @@ class PlannerConfig(msgspec.Struct, frozen=True):
 
     `elites` is the share kept by CEM and `temperature` MPPI's; `spread` the first standard deviation and `floor` the
     smallest; `proposals` the share of samples that the actor draws; `familiarity` how much a plan costs that the actor
-    finds unlikely. What is binary in an action is drawn by chance, never nearer to certain than `floor`.
+    finds unlikely, and `likeness` how much one whose end does not look like the goal. What is binary in an action is
+    drawn by chance, never nearer to certain than `floor`.
     """
 
     method: Literal["cem", "mppi"] = "cem"
@@ -37,6 +38,7 @@ class PlannerConfig(msgspec.Struct, frozen=True):
     floor: float = 0.05
     proposals: float = 0.5
     familiarity: float = 0.0
+    likeness: float = 0.0
 
     def __post_init__(self) -> None:
         """Raise `ValueError` for a search that cannot be made."""
@@ -46,6 +48,8 @@ class PlannerConfig(msgspec.Struct, frozen=True):
             raise ValueError("the actor's share of the samples must leave some for the search itself")
         if not (0.0 < self.elites <= 1.0 and self.temperature > 0.0 and self.spread > 0.0 and self.floor > 0.0):
             raise ValueError("elites must lie in (0, 1]; temperature, spread and floor must be positive")
+        if min(self.familiarity, self.likeness) < 0.0:
+            raise ValueError("familiarity and likeness must be 0 or more")
 
 
 @dataclass(frozen=True)
