@@ -10,6 +10,7 @@ import json
 import math
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,12 +22,15 @@ from torch.nn.parallel import DistributedDataParallel
 from tqdm import tqdm
 
 from perception.distributed import Workers
+from perception.prefetch import drawn_ahead
 from perception.run_folder import RESUME_SUFFIX
 from robot.errors import CheckpointError
 from robot.output import whole
 
 SAVE_EVERY_S = 30.0
 HISTORY_EVERY = 10
+DRAWING_THREADS = 6
+"""How many draw batches for a device of its own; where the steps themselves need every core, none do."""
 
 
 @dataclass(frozen=True)
@@ -99,17 +103,21 @@ def train(
     autocast = schedule.precision != torch.float32
     if schedule.compiled:
         module.compile(dynamic=False)
+    threads = 0 if workers.device.type == "cpu" else DRAWING_THREADS
     # Closed on an interrupt too, or it would be drawn once more after the last word.
-    with tqdm(
-        total=schedule.steps, initial=step, desc=name, unit="step", disable=not workers.leads, mininterval=0.5
-    ) as bar:
+    with (
+        closing(drawn_ahead(batches, range(step, schedule.steps), threads)) as drawn,
+        tqdm(
+            total=schedule.steps, initial=step, desc=name, unit="step", disable=not workers.leads, mininterval=0.5
+        ) as bar,
+    ):
         if schedule.compiled:
             bar.set_postfix_str("compiling, a minute or two")
         while step < schedule.steps:
             for group in optimiser.param_groups:
                 group["lr"] = schedule.rate(step)
+            batch = {key: value.to(workers.device, non_blocking=True) for key, value in next(drawn).items()}
             torch.manual_seed(seed * 1_000_003 + step * 131 + workers.rank)
-            batch = {key: value.to(workers.device, non_blocking=True) for key, value in batches(step).items()}
             with torch.autocast(workers.device.type, dtype=torch.bfloat16, enabled=autocast):
                 terms = wrapped(batch)
             loss = terms["loss"]
