@@ -16,6 +16,21 @@ from robot.arm import ArmSpec
 Motion: TypeAlias = NDArray[np.float64]
 
 
+MotionState: TypeAlias = tuple[tuple[float, ...], tuple[float, ...], tuple[float, ...]]
+"""A motion as it is written down."""
+
+
+def state_of(motion: Motion) -> MotionState:
+    """Return `motion` (3, n) as it is written down."""
+    position, velocity, acceleration = map(tuple, motion.tolist())
+    return position, velocity, acceleration
+
+
+def motion_of(state: MotionState) -> Motion:
+    """Return the motion (3, n) that was written down."""
+    return np.array(state)
+
+
 class Brake:
     """One stop, planned from one motion; planning again replaces it."""
 
@@ -49,6 +64,11 @@ class Brake:
         except ruckig.RuckigError:
             return False
         return True
+
+    @property
+    def start(self) -> Motion:
+        """The motion (3, n) from which the stop was planned."""
+        return np.array(self._start)
 
     def at(self, time: float) -> Motion:
         """Return the motion (3, n) at `time` s after the start; at rest from `duration` on."""

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from robot import sockets
 from robot.addresses import COMMAND, STATE
 from robot.arm import Arm, HasScene
 from robot.arm_faults import arm_faults, read
+from robot.black_box import Asked, Changed, Closed, Measured
 from robot.clock import Pacer, PaceReport
 from robot.errors import ArmError, ConfigurationError, Refused, WireError
 from robot.inbox import MAX_REQUEST_BYTES, Inbox, Request
@@ -44,8 +46,8 @@ from robot.messages import (
     encode,
 )
 from robot.modes import Mode, ModeMachine
+from robot.recorded_servo import RecordedServo
 from robot.scene_desk import SceneDesk
-from robot.servo import Servo
 
 STATE_TOPIC = b"state"
 SCENE_TOPIC = b"scene"
@@ -60,24 +62,35 @@ STILL = 0.02
 """rad/s; an arm that measures slower than this on every joint stands still."""
 MAX_REASON_LENGTH = 200
 
+NOTED = frozenset(kind.__name__ for kind in (AcquireLease, ReleaseLease, Stop, Reset, PlaceObjects))
+"""Requests that the black box keeps when they are carried out: others come many times a second, or change nothing."""
+
 _PUBLISH_QUEUE = 250
 
 
 class Driver:
     """Runs `arm` for whoever has the lease. Binds on construction; nothing touches the arm before `run`.
 
-    `state_endpoint` and `command_endpoint` are the addresses really bound. Raises `ConfigurationError` for an
-    address that is not loopback and `AddressInUse` when another process holds one.
+    `state_endpoint` and `command_endpoint` are the addresses really bound, `black_box` the folder of the black box,
+    one of the usual places for None. Raises `ConfigurationError` for an address that is not loopback or a folder that
+    cannot be had, and `AddressInUse` when another process holds an address.
     """
 
-    def __init__(self, arm: Arm, state_address: str = STATE, command_address: str = COMMAND) -> None:
+    def __init__(
+        self,
+        arm: Arm,
+        state_address: str = STATE,
+        command_address: str = COMMAND,
+        black_box: Path | None = None,
+    ) -> None:
         self._arm = arm
         self._scene = SceneDesk(arm) if isinstance(arm, HasScene) else None
-        self._servo = Servo(arm.spec)
+        self._servo = RecordedServo(arm.spec, black_box)
         self._leases = LeaseDesk()
         self._modes = ModeMachine()
         self._finishing = False
         self._mute = False
+        self._refusals_noted = 0
         self._tick = 0
         self._sent = 0
         self._handlers: dict[type[Any], Callable[[Any], Body]] = {
@@ -98,6 +111,7 @@ class Driver:
         except BaseException:
             self._publisher.close()
             self._context.term()
+            self._servo.close()
             raise
         self.command_endpoint = self._inbox.endpoint
 
@@ -115,6 +129,11 @@ class Driver:
         still = self._modes.mode is Mode.FAULT or max(map(abs, self._reading.velocities)) < STILL
         return self._set_point.at_rest and still
 
+    @property
+    def black_box(self) -> Path:
+        """The folder of the black box."""
+        return self._servo.folder
+
     def finish(self) -> None:
         """Ask the loop to bring the arm to rest and end; may be called from a signal handler."""
         self._finishing = True
@@ -128,6 +147,7 @@ class Driver:
         fault.
         """
         with ExitStack() as way_out:
+            way_out.callback(self._servo.close)
             way_out.callback(self._context.term)
             way_out.callback(self._publisher.close)
             way_out.callback(self._inbox.close)
@@ -156,6 +176,7 @@ class Driver:
             for _ in self._until_rest(pacer):
                 self._run_tick(period_s)
             self._publish()
+            self._servo.note(Closed(time.monotonic_ns(), self._modes.reason))
         except BaseException:
             # A defect must not leave the arm in motion; wherever in a tick it lies, this much of one is left.
             self._servo.hold()
@@ -174,6 +195,7 @@ class Driver:
         self._advance(time.monotonic_ns())
         self._publish()
         self._tick += 1
+        self._refusals_noted = 0
 
     def _until_rest(self, pacer: Pacer) -> Iterator[None]:
         """One turn a period until the arm is at rest, takes no more set-points, or has had its time."""
@@ -202,9 +224,11 @@ class Driver:
         if self._modes.mode is Mode.FAULT:
             return
         try:
-            self._reading = read(self._arm)
+            reading = self._reading = read(self._arm)
         except ArmError as error:
             self._fail(error)
+            return
+        self._servo.note(Measured(reading.time_ns, reading.positions, reading.velocities, reading.gripper_width))
 
     def _serve(self, until_ns: int) -> None:
         for _ in range(REQUESTS_A_TICK):
@@ -220,7 +244,7 @@ class Driver:
         holder = self._leases.lapse(now_ns)
         if holder:
             self._servo.hold()
-            self._modes.to(Mode.HOLDING, f"the lease of {holder} lapsed: nothing came from it in time")
+            self._change(Mode.HOLDING, f"the lease of {holder} lapsed: nothing came from it in time")
 
     def _look(self) -> None:
         """Take the objects in at the instant of the reading: the write that follows moves a simulated world on."""
@@ -278,13 +302,17 @@ class Driver:
         if self._modes.mode is Mode.STOPPED:
             self._modes.reason = reason
         else:
-            self._modes.to(Mode.STOPPED, reason)
+            self._change(Mode.STOPPED, reason)
 
     def _fail(self, error: ArmError) -> None:
         self._servo.hold()
         self._leases.revoke()
         if self._modes.mode is not Mode.FAULT:  # the first reason is the one to mend
-            self._modes.to(Mode.FAULT, str(error))
+            self._change(Mode.FAULT, str(error))
+
+    def _change(self, mode: Mode, reason: str) -> None:
+        self._modes.to(mode, reason)
+        self._servo.note(Changed(time.monotonic_ns(), mode.value, reason[:MAX_REASON_LENGTH], self._leases.holder))
 
     def _encode(self, body: Body) -> bytes:
         self._sent += 1
@@ -293,18 +321,30 @@ class Driver:
     # ---------------------------------------------------------------- requests
 
     def _handle(self, request: Request) -> Body:
+        answer, asked = self._answer(request)
+        refused = f"{answer.reason}: {answer.detail}"[:MAX_REASON_LENGTH] if isinstance(answer, Refusal) else ""
+        # One refusal a tick: a flood of nonsense shall not wash everything else out of the black box.
+        if (asked in NOTED and not refused) or (refused and not self._refusals_noted):
+            self._refusals_noted += bool(refused)
+            self._servo.note(Asked(time.monotonic_ns(), asked, self._leases.holder, refused))
+        return answer
+
+    def _answer(self, request: Request) -> tuple[Body, str]:
+        """Carry `request` out, and return the answer and the request's name, empty when it was none."""
+        name = ""
         if request.payload is None:
-            return Refusal("malformed", f"a request is one frame of at most {MAX_REQUEST_BYTES} bytes")
+            return Refusal("malformed", f"a request is one frame of at most {MAX_REQUEST_BYTES} bytes"), name
         try:
             body = decode(request.payload).body
+            name = type(body).__name__
             handler = self._handlers.get(type(body))
             if handler is None:
-                return Refusal("malformed", f"{type(body).__name__} is not a request")
-            return handler(body)
+                return Refusal("malformed", f"{name} is not a request"), name
+            return handler(body), name
         except WireError as error:
-            return Refusal("malformed", str(error)[:MAX_REASON_LENGTH])
+            return Refusal("malformed", str(error)[:MAX_REASON_LENGTH]), name
         except Refused as error:
-            return Refusal(error.reason, error.detail)
+            return Refusal(error.reason, error.detail), name
 
     def _tell_spec(self, _: SpecRequest) -> Body:
         return Spec(self._arm.spec, self.state_endpoint, self._scene is not None)
@@ -322,7 +362,7 @@ class Driver:
             except ArmError as error:
                 self._leases.revoke()
                 raise Refused("out-of-limits", str(error)) from error
-        self._modes.to(Mode.ACTIVE, "")
+        self._change(Mode.ACTIVE, "")
         return Lease(grant.token, grant.holder, grant.expires_ns)
 
     def _renew(self, body: RenewLease) -> Body:
@@ -335,7 +375,7 @@ class Driver:
         holder = self._leases.holder
         self._leases.release(body.token, time.monotonic_ns())
         self._servo.hold()
-        self._modes.to(Mode.HOLDING, f"{holder} gave the lease back")
+        self._change(Mode.HOLDING, f"{holder} gave the lease back")
         return Done()
 
     def _move(self, body: Waypoints) -> Body:
@@ -359,7 +399,7 @@ class Driver:
         if self._modes.mode is Mode.FAULT or self._finishing:
             self._refuse_when_unable()
         if self._modes.mode is Mode.STOPPED:
-            self._modes.to(Mode.IDLE, "")
+            self._change(Mode.IDLE, "")
         return Done()
 
     def _place(self, body: PlaceObjects) -> Body:

@@ -7,6 +7,7 @@ import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 
 from robot import registry
@@ -22,6 +23,7 @@ def driver(
     command_address: str = COMMAND,
     duration_s: float | None = None,
     realtime: bool = False,
+    black_box: Path | None = None,
 ) -> None:
     """Run one arm, simulated or real, for whoever has the lease.
 
@@ -33,6 +35,8 @@ def driver(
         state_address: where the arm's state is published; port * has one chosen.
         command_address: where commands are taken; port * has one chosen.
         duration_s: stop by itself after this many seconds; runs until Ctrl-C when not given.
+        black_box: folder for the last minutes of all that is asked and done, which survive a crash (`worldarm log`); by
+            default one of worldarm's own under ~/.local/state.
         realtime: run before every ordinary process (SCHED_FIFO), so that a busy machine does not make the loop late.
 
     Raises:
@@ -46,7 +50,7 @@ def driver(
         raise ConfigurationError(f"--duration-s must be more than 0, not {duration_s:g}")
     if realtime:
         _go_first()
-    engine = Driver(registry.load(registry.ARMS, arm)(address), state_address, command_address)
+    engine = Driver(registry.load(registry.ARMS, arm)(address), state_address, command_address, black_box)
 
     def ready() -> None:
         _quieten_collector()

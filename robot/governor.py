@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import math
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from robot.arm import ArmSpec, Vector
-from robot.brake import Brake, Motion
+from robot.brake import Brake, Motion, MotionState, motion_of, state_of
 from robot.errors import ArmError
 from robot.kinematics import Kinematics
 
@@ -23,6 +24,16 @@ _POSITION_SLACK = 1e-6
 # An arm at rest may be found this far outside its limits (sag, a nudge); further out a person must look.
 START_JOINT_SLACK = 0.02
 START_TOOL_SLACK = 0.02
+
+
+class GovernorState(msgspec.Struct, frozen=True):
+    """All that a governor remembers from one tick to the next: the posture it was `engaged` at, the last `motion`, the
+    one whose stop it has verified, and the time since on that stop."""
+
+    engaged: tuple[float, ...]
+    motion: MotionState
+    verified: MotionState
+    brake_time: float
 
 
 class Governor:
@@ -76,10 +87,25 @@ class Governor:
         )
         self._box_lower = np.minimum(box_lower, tool) - _POSITION_SLACK
         self._box_upper = np.maximum(box_upper, tool) + _POSITION_SLACK
+        self._engaged_at = position
         self.motion: Motion = np.zeros((3, spec.dof))
         self.motion[0] = position
         self._verified.plan(self.motion)
         self._brake_time = 0.0
+        self._look(self.motion[0])
+
+    def state(self) -> GovernorState:
+        """Return what `restore` needs to continue from here."""
+        return GovernorState(
+            tuple(self._engaged_at.tolist()), state_of(self.motion), state_of(self._verified.start), self._brake_time
+        )
+
+    def restore(self, state: GovernorState) -> None:
+        """Become what the governor was whose `state` this is."""
+        self.engage(np.array(state.engaged))
+        self.motion = motion_of(state.motion)
+        self._verified.plan(motion_of(state.verified))
+        self._brake_time = state.brake_time
         self._look(self.motion[0])
 
     def admit(self, request: Motion) -> tuple[Motion, tuple[str, ...]]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,6 +18,13 @@ from robot.messages import Waypoint
 
 HALF_WINDOW_S = 0.05
 _HALF_WINDOW_NS = round(HALF_WINDOW_S * 1e9)
+
+
+class ReferenceState(msgspec.Struct, frozen=True):
+    """All that a reference remembers: its points (n + 1,) and their times."""
+
+    times_ns: tuple[int, ...]
+    points: tuple[tuple[float, ...], ...]
 
 
 class Reference:
@@ -61,6 +69,17 @@ class Reference:
             points.append(np.array((*waypoint.positions, waypoint.gripper_width)))
         self._times_ns, self._points = times_ns, points
         self.last_ns = times_ns[-1]
+        self._build()
+
+    def state(self) -> ReferenceState:
+        """Return what `restore` needs to continue from here."""
+        return ReferenceState(tuple(self._times_ns), tuple(tuple(point.tolist()) for point in self._points))
+
+    def restore(self, state: ReferenceState) -> None:
+        """Become what the reference was whose `state` this is."""
+        self._times_ns = list(state.times_ns)
+        self._points = [np.array(point) for point in state.points]
+        self.last_ns = self._times_ns[-1]
         self._build()
 
     def at(self, time_ns: float) -> NDArray[np.float64]:

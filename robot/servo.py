@@ -15,10 +15,10 @@ import numpy as np
 
 from robot.arm import ArmSpec, Vector
 from robot.errors import ArmError, Refused
-from robot.governor import Governor, workspace
+from robot.governor import Governor, GovernorState, workspace
 from robot.kinematics import Kinematics
 from robot.messages import Waypoint
-from robot.trajectory import Trajectory
+from robot.trajectory import Trajectory, TrajectoryState
 
 LATE_TOLERANCE_NS = 10_000_000
 # Rounding only: a waypoint exactly at a limit, written and read back, is within it.
@@ -41,6 +41,13 @@ class SetPoint:
     gripper_width: float
     clamps: tuple[str, ...]
     at_rest: bool
+
+
+class ServoState(msgspec.Struct, frozen=True):
+    """All that an engaged servo remembers from one tick to the next."""
+
+    trajectory: TrajectoryState
+    governor: GovernorState
 
 
 class Servo:
@@ -73,6 +80,16 @@ class Servo:
         self._governor.engage(position)
         closed, opened = self._spec.gripper_range
         self._trajectory = Trajectory(self._spec, position, min(max(gripper_width, closed), opened))
+
+    def state(self) -> ServoState:
+        """Return what `restore` needs to continue from here, to the last bit."""
+        return ServoState(self._engaged().state(), self._governor.state())
+
+    def restore(self, state: ServoState) -> None:
+        """Become what the servo of the same arm was whose `state` this is."""
+        self.engage(np.array(state.governor.engaged), state.trajectory.gripper_width)
+        self._governor.restore(state.governor)
+        self._engaged().restore(state.trajectory)
 
     def accept(self, waypoints: Sequence[Waypoint], now_ns: int) -> tuple[str, ...]:
         """Take `waypoints` in place of every one not yet reached that is later than the first of these.

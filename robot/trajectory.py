@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
 import numpy as np
 import ruckig
 
 from robot.arm import ArmSpec, Vector
-from robot.brake import Brake, Motion
+from robot.brake import Brake, Motion, MotionState, motion_of, state_of
 from robot.messages import Waypoint
-from robot.reference import Reference
+from robot.reference import Reference, ReferenceState
 
 GRIPPER_SPEED = 0.2
 # The clock that paces the reference follows the caller's with this gain a tick: the scheduler's jitter, taken
@@ -24,6 +25,17 @@ _CLOCK_JUMP_NS = 20_000_000
 # How much of a limit the moving frame itself may use up; the rest is for catching up.
 _FRAME_SHARE = 0.9
 _VELOCITY_SHARE = 0.995
+
+
+class TrajectoryState(msgspec.Struct, frozen=True):
+    """All that a trajectory remembers from one tick to the next."""
+
+    reference: ReferenceState
+    motion: MotionState
+    gripper_width: float
+    clock_ns: float | None
+    brake_start: MotionState | None
+    brake_time: float
 
 
 class Trajectory:
@@ -55,6 +67,28 @@ class Trajectory:
     def active_until_ns(self) -> int:
         """Time of the last waypoint, 0 when there is none."""
         return self._reference.last_ns
+
+    def state(self) -> TrajectoryState:
+        """Return what `restore` needs to continue from here."""
+        return TrajectoryState(
+            reference=self._reference.state(),
+            motion=state_of(self.motion),
+            gripper_width=self.gripper_width,
+            clock_ns=self._clock_ns,
+            brake_start=state_of(self._brake.start) if self._braking else None,
+            brake_time=self._brake_time,
+        )
+
+    def restore(self, state: TrajectoryState) -> None:
+        """Become what the trajectory was whose `state` this is."""
+        self._reference.restore(state.reference)
+        self.motion = motion_of(state.motion)
+        self.gripper_width = state.gripper_width
+        self._clock_ns = state.clock_ns
+        self._braking = state.brake_start is not None
+        self._brake_time = state.brake_time
+        if state.brake_start is not None:
+            self._brake.plan(motion_of(state.brake_start))
 
     def join(self, first_ns: int, now_ns: int) -> tuple[int, Vector]:
         """Return when and from which joints (n,) rad a waypoint at `first_ns` will be approached."""

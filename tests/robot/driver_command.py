@@ -47,7 +47,10 @@ class DriverProcess:
         options = msgspec.structs.replace(options or Options(), diary=str(self.diary), written=str(self.written))
         address = msgspec.json.encode(options).decode()
         self.process = subprocess.Popen(
-            [sys.executable, __file__, arm, address, state, command, str(duration_s or ""), "realtime" * realtime],
+            [
+                *(sys.executable, __file__, arm, address, state, command, str(duration_s or "")),
+                *("realtime" * realtime, str(folder / "black-box")),
+            ],
             env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(folder)]), "OMP_NUM_THREADS": "1"},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -92,10 +95,10 @@ def until(condition, patience_s: float = PATIENCE_S) -> None:  # type: ignore[no
         time.sleep(0.005)
 
 
-def main(arm: str, address: str, state: str, command: str, duration: str, realtime: str) -> int:
+def main(arm: str, address: str, state: str, command: str, duration: str, realtime: str, black_box: str) -> int:
     """As the command line does it: one line for an error, 130 after Ctrl-C."""
     try:
-        driver(arm, address, state, command, float(duration) if duration else None, bool(realtime))
+        driver(arm, address, state, command, float(duration) if duration else None, bool(realtime), Path(black_box))
     except WorldarmError as error:
         print(error, file=sys.stderr)
         return 1
