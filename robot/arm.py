@@ -22,6 +22,17 @@ class Box(msgspec.Struct, frozen=True):
     upper: tuple[float, float, float]
 
 
+class Capsule(msgspec.Struct, frozen=True):
+    """A body of the arm, as all points within `radius` (m) of the line from `start` to `end`, (x, y, z) m in the frame
+    of `link`. One that `handles` things may touch the table, as a gripper's fingers must."""
+
+    link: str
+    start: tuple[float, float, float]
+    end: tuple[float, float, float]
+    radius: float
+    handles: bool = False
+
+
 class ArmSpec(msgspec.Struct, frozen=True):
     """Everything that a stranger must know to command an arm safely.
 
@@ -29,6 +40,9 @@ class ArmSpec(msgspec.Struct, frozen=True):
     the robot description (it may hold more joints than `joint_names`, such as fingers; those stay fixed),
     `tool_frame` the name of the link in it whose pose is "the end effector". `workspace` bounds the origin of
     the tool frame and `table_height` the lowest z (m) it may take.
+
+    `bodies` are what must stay clear of each other, of the table and of the boxes to `keep_out` of; `effort` (n,) N·m
+    is what a joint may measure before the arm is stopped, empty when it measures none.
     """
 
     name: str
@@ -45,6 +59,9 @@ class ArmSpec(msgspec.Struct, frozen=True):
     workspace: Box
     table_height: float
     gripper_range: tuple[float, float]
+    bodies: tuple[Capsule, ...] = ()
+    keep_out: tuple[Box, ...] = ()
+    effort: tuple[float, ...] = ()
 
     @property
     def dof(self) -> int:
@@ -54,12 +71,13 @@ class ArmSpec(msgspec.Struct, frozen=True):
 
 class Reading(msgspec.Struct, frozen=True):
     """One measurement of the arm: `time_ns` monotonic, `positions` and `velocities` (n,) rad and rad/s,
-    `gripper_width` in metres."""
+    `gripper_width` in metres, and `efforts` (n,) N·m, empty for an arm that measures none."""
 
     time_ns: int
     positions: tuple[float, ...]
     velocities: tuple[float, ...]
     gripper_width: float
+    efforts: tuple[float, ...] = ()
 
 
 class ObjectPose(msgspec.Struct, frozen=True):

@@ -1,8 +1,9 @@
 """The last guard between any set-point and the arm.
 
 It keeps one promise: from every set-point that it lets through there is a stop, within acceleration and jerk
-limits, that stays within the joints' limits, inside the workspace and above the table. A request that would
-break the promise, or a limit, is replaced by the next point of the stop that was verified before it.
+limits, that stays within the joints' limits, keeps the tool inside the workspace and above the table, and every body of
+the arm clear of the others, of the table and of the boxes to keep out of. A request that would break the promise, or a
+limit, is replaced by the next point of the stop that was verified before it.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 
 from robot.arm import ArmSpec, Vector
 from robot.brake import Brake, Motion, MotionState, motion_of, state_of
+from robot.clearance import Clearance, clearances
 from robot.errors import ArmError
 from robot.kinematics import Kinematics
 
@@ -24,6 +26,13 @@ _POSITION_SLACK = 1e-6
 # An arm at rest may be found this far outside its limits (sag, a nudge); further out a person must look.
 START_JOINT_SLACK = 0.02
 START_TOOL_SLACK = 0.02
+
+
+WHAT_TOUCHES = {
+    "self-collision": "the arm touches itself",
+    "table": "the arm touches the table",
+    "keep-out": "the arm is in a box that it is to keep out of",
+}
 
 
 class GovernorState(msgspec.Struct, frozen=True):
@@ -51,6 +60,8 @@ class Governor:
         self._step_limits = (1.0 + _RELATIVE) * np.array([limits[kind] for kind in kinds])
         self._reach = kinematics.reach_bounds()
         self._table = spec.table_height
+        self._half_jerk = 0.5 / np.asarray(spec.jerk)
+        self._guards = [_Guard(clearance) for clearance in clearances(spec, kinematics)]
         self._both = np.empty((6, spec.dof))
         self._found = np.empty((len(kinds), spec.dof))
         self._verified = Brake(spec)
@@ -87,6 +98,12 @@ class Governor:
         )
         self._box_lower = np.minimum(box_lower, tool) - _POSITION_SLACK
         self._box_upper = np.maximum(box_upper, tool) + _POSITION_SLACK
+        for guard in self._guards:
+            room = guard.look(position)
+            if room < -START_TOOL_SLACK:
+                what = WHAT_TOUCHES[guard.clearance.reason]
+                raise ArmError(f"{what} ({-1e3 * room:.0f} mm too near); move it back by hand and try again")
+            guard.allow = min(room, 0.0)
         self._engaged_at = position
         self.motion: Motion = np.zeros((3, spec.dof))
         self.motion[0] = position
@@ -107,6 +124,13 @@ class Governor:
         self._verified.plan(motion_of(state.verified))
         self._brake_time = state.brake_time
         self._look(self.motion[0])
+
+    def touching(self, joints: Vector) -> str:
+        """Return what the arm would touch at `joints` (n,) rad, in words; empty when nothing."""
+        for guard in self._guards:
+            if guard.clearance.room(joints) < guard.allow:
+                return WHAT_TOUCHES[guard.clearance.reason]
+        return ""
 
     def admit(self, request: Motion) -> tuple[Motion, tuple[str, ...]]:
         """Return the motion (3, n) to command one period after the last one, and what was wrong with `request`.
@@ -146,7 +170,12 @@ class Governor:
                 return ("position",)
             swing += reach * max(high - here, here - low)
         # Joints that stay within the extent take the tool no further than the swing from where it was looked at.
-        return () if swing <= self._room else self._tool_faults(request, np.array(extent))
+        if swing > self._room and (faults := self._tool_faults(request, np.array(extent))):
+            return faults
+        for guard in self._guards:
+            if not guard.covers(extent) and not self._stays_clear(guard, request):
+                return (guard.clearance.reason,)
+        return ()
 
     def _tool_faults(self, request: Motion, extent: NDArray[np.float64]) -> tuple[str, ...]:
         """Whether the candidate's stop, within `extent` (2, n), keeps the tool in its box, looking ever closer."""
@@ -162,6 +191,26 @@ class Governor:
             time += self._period
             tool = self._kinematics.position(self._candidate.at(time)[0])
         return ("table",) if tool[2] < self._box_lower[2] <= self._table else ("workspace",)
+
+    def _stays_clear(self, guard: _Guard, request: Motion) -> bool:
+        """Whether the candidate's stop keeps `guard`'s bodies clear, looking again as soon as they may have come near.
+
+        On its way to rest a joint is never faster than where its velocity goes while its acceleration is taken back.
+        """
+        room = guard.look(request[0]) - guard.allow
+        time, motion = 0.0, request
+        while room >= 0.0:
+            if time >= self._candidate.duration:
+                return True
+            acceleration = motion[2]
+            fastest = np.maximum(
+                np.abs(motion[1]), np.abs(motion[1] + acceleration * np.abs(acceleration) * self._half_jerk)
+            )
+            speed = float(guard.clearance.reach @ fastest)
+            time += max(room / speed if speed > 0.0 else math.inf, self._period)
+            motion = self._candidate.at(time)
+            room = guard.clearance.room(motion[0]) - guard.allow
+        return False
 
     def _outside(self, tool: Vector) -> bool:
         return bool((tool < self._box_lower).any() or (tool > self._box_upper).any())
@@ -187,6 +236,31 @@ class Governor:
         self._looked_at: list[float] = joints.tolist()
         self._tool = tool
         self._room = float(min((tool - self._box_lower).min(), (self._box_upper - tool).min()))
+
+
+class _Guard:
+    """A clearance, how much there was where it was last looked at, and how much less than none may be left: an arm that
+    was found touching something may stay as it is, and move away."""
+
+    def __init__(self, clearance: Clearance) -> None:
+        self.clearance = clearance
+        self.allow = 0.0
+        self._room = -math.inf
+        self._reach: list[float] = clearance.reach.tolist()
+        self._looked_at: list[float] = []
+
+    def look(self, joints: Vector) -> float:
+        """Return the clearance (m) at `joints` (n,)."""
+        self._room = self.clearance.room(joints)
+        self._looked_at = joints.tolist()
+        return self._room
+
+    def covers(self, extent: tuple[list[float], list[float]]) -> bool:
+        """Whether joints within `extent` are too near to where it was last looked at to use up what was left there."""
+        swing = 0.0
+        for low, high, reach, here in zip(*extent, self._reach, self._looked_at, strict=True):
+            swing += reach * max(high - here, here - low)
+        return swing <= self._room - self.allow
 
 
 def workspace(spec: ArmSpec) -> tuple[Vector, Vector]:

@@ -71,41 +71,50 @@ class Kinematics:
     def jacobian(self, joints: Vector) -> NDArray[np.float64]:
         """Return the (6, n) Jacobian at `joints` (n,) rad: linear m/s above angular rad/s of the tool, in the axes
         of the base frame, per rad/s of each joint."""
-        configuration = joints if self._in_order else joints[self._inverse_order]
+        configuration = self.configuration(joints)
         jacobian = pin.computeFrameJacobian(
             self._model, self._data, configuration, self._frame, pin.ReferenceFrame.LOCAL_WORLD_ALIGNED
         )
         return jacobian if self._in_order else jacobian[:, self._order]
+
+    @property
+    def model(self) -> pin.Model:
+        """Pinocchio's model of the arm, whose joints are those of the specification, in the order of the tree."""
+        return self._model
+
+    def configuration(self, joints: Vector) -> Vector:
+        """Return `joints` (n,) rad in the order of the model's."""
+        return joints if self._in_order else joints[self._inverse_order]
 
     def reach_bounds(self) -> Vector:
         """Return, for each joint, how far from its axis the tool can be at most, in any posture: (n,) m.
 
         Turning joint i by x moves the tool by x times this bound or less; for a sliding joint the bound is 1.
         """
+        return self.reach_of(self._frame, 0.0)
+
+    def reach_of(self, frame: int, beyond: float) -> Vector:
+        """Return the same (n,) m for a point up to `beyond` m from the origin of the model's frame number `frame`; 0
+        for a joint that does not move it."""
         bounds = np.empty(len(self._order))
         for name_index, in_model in enumerate(self._order):
             joint = int(in_model) + 1
-            if self._model.joints[joint].shortname().startswith("JointModelP"):
-                bounds[name_index] = 1.0
-                continue
-            reach = 0.0
-            link = self._model.frames[self._frame].parentJoint
-            reach += float(np.linalg.norm(self._model.frames[self._frame].placement.translation))
-            on_chain = False
-            while link > 0:
-                if link == joint:
-                    on_chain = True
-                    break
+            reach = beyond + float(np.linalg.norm(self._model.frames[frame].placement.translation))
+            link = self._model.frames[frame].parentJoint
+            while link > 0 and link != joint:
                 reach += float(np.linalg.norm(self._model.jointPlacements[link].translation))
-                if self._model.joints[link].shortname().startswith("JointModelP"):
+                if self._slides(link):
                     index = self._model.joints[link].idx_q
                     reach += max(
                         abs(float(self._model.lowerPositionLimit[index])),
                         abs(float(self._model.upperPositionLimit[index])),
                     )
                 link = self._model.parents[link]
-            bounds[name_index] = reach if on_chain else 0.0
+            bounds[name_index] = 0.0 if link == 0 else 1.0 if self._slides(joint) else reach
         return bounds
+
+    def _slides(self, joint: int) -> bool:
+        return bool(self._model.joints[joint].shortname().startswith("JointModelP"))
 
     def inverse(self, target: Pose, seed: Vector, restarts: int = 32) -> Vector:
         """Return joints (n,) rad, within the limits, that put the tool at `target`.

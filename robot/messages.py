@@ -184,6 +184,7 @@ REASONS = (
     "not-finite",
     "out-of-limits",
     "out-of-workspace",
+    "touches",
     "too-fast",
     "time-order",
     "stopped",

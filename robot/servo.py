@@ -181,6 +181,10 @@ class Servo:
                     f"waypoint {index} puts the tool at ({tool[0]:.3f}, {tool[1]:.3f}, {tool[2]:.3f}) m; the workspace "
                     f"is {tuple(self._box_lower.tolist())} to {tuple(self._box_upper.tolist())}",
                 )
+        # The last alone, where the arm would come to rest: one look takes as long as all the rest, and what lies on the
+        # way is the governor's.
+        if touches := self._governor.touching(positions[-1]):
+            raise Refused("touches", f"at the last waypoint {touches}")
 
     def _check_speed(
         self, trajectory: Trajectory, waypoints: Sequence[Waypoint], positions: Vector, now_ns: int

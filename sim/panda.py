@@ -12,6 +12,7 @@ from pathlib import Path
 import pybullet_data
 
 from robot.arm import ArmSpec, Box
+from robot.arms.panda_bodies import panda_bodies
 
 URDF_PATH = Path(pybullet_data.getDataPath()) / "franka_panda" / "panda.urdf"
 ARM_JOINTS = tuple(range(7))
@@ -38,4 +39,5 @@ def panda_spec() -> ArmSpec:
         workspace=Box((0.30, -0.32, 0.01), (0.75, 0.32, 0.60)),
         table_height=0.01,
         gripper_range=(0.0, MAX_GRIPPER_WIDTH),
+        bodies=panda_bodies(),
     )

@@ -7,6 +7,7 @@ from pathlib import Path
 import pybullet_data
 
 from robot.arm import ArmSpec, Box
+from robot.arms.panda_bodies import EFFORT, panda_bodies
 
 URDF = Path(pybullet_data.getDataPath()) / "franka_panda" / "panda.urdf"
 
@@ -28,4 +29,6 @@ def panda_spec() -> ArmSpec:
         workspace=Box(lower=(0.25, -0.4, 0.0), upper=(0.8, 0.4, 0.7)),
         table_height=0.0,
         gripper_range=(0.0, 0.08),
+        bodies=panda_bodies(),
+        effort=EFFORT,
     )
