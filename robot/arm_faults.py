@@ -37,7 +37,10 @@ def read(arm: Arm) -> Reading:
             raise ArmError(
                 f"the arm reported {len(reading.positions)} joints where its specification has {arm.spec.dof}"
             )
-        if not math.isfinite(sum(reading.positions) + sum(reading.velocities) + reading.gripper_width):
+        if len(reading.efforts) not in (0, arm.spec.dof):
+            raise ArmError(f"the arm reported {len(reading.efforts)} efforts where it has {arm.spec.dof} joints")
+        numbers = (*reading.positions, *reading.velocities, *reading.efforts, reading.gripper_width)
+        if not math.isfinite(sum(numbers)):
             raise ArmError("the arm reported a number that is not finite")
         # Against the instant before the call: a process that was paused in between has not lost its arm.
         silent_s = (asked_ns - reading.time_ns) * 1e-9

@@ -73,11 +73,12 @@ class Ticked(Entry, frozen=True):
 
 
 class Measured(Entry, frozen=True):
-    """What the arm reported: (n,) rad and rad/s, gripper m."""
+    """What the arm reported: (n,) rad and rad/s, gripper m, and N·m where it measures them."""
 
     positions: tuple[float, ...]
     velocities: tuple[float, ...]
     gripper_width: float
+    efforts: tuple[float, ...]
 
 
 class Asked(Entry, frozen=True):

@@ -23,6 +23,7 @@ from robot.arm import Arm, HasScene
 from robot.arm_faults import arm_faults, read
 from robot.black_box import Asked, Changed, Closed, Measured
 from robot.clock import Pacer, PaceReport
+from robot.effort import EffortWatch
 from robot.errors import ArmError, ConfigurationError, Refused, WireError
 from robot.inbox import MAX_REQUEST_BYTES, Inbox, Request
 from robot.lease import LeaseDesk
@@ -86,6 +87,7 @@ class Driver:
         self._arm = arm
         self._scene = SceneDesk(arm) if isinstance(arm, HasScene) else None
         self._servo = RecordedServo(arm.spec, black_box)
+        self._effort = EffortWatch(arm.spec)
         self._leases = LeaseDesk()
         self._modes = ModeMachine()
         self._finishing = False
@@ -228,7 +230,12 @@ class Driver:
         except ArmError as error:
             self._fail(error)
             return
-        self._servo.note(Measured(reading.time_ns, reading.positions, reading.velocities, reading.gripper_width))
+        self._servo.note(
+            Measured(reading.time_ns, reading.positions, reading.velocities, reading.gripper_width, reading.efforts)
+        )
+        overload = self._effort.see(reading)
+        if overload and self._modes.mode is not Mode.STOPPED:
+            self._halt(overload)
 
     def _serve(self, until_ns: int) -> None:
         for _ in range(REQUESTS_A_TICK):
@@ -281,6 +288,7 @@ class Driver:
             measured=reading.positions,
             governed_velocity=tuple(set_point.velocity.tolist()),
             measured_velocity=reading.velocities,
+            measured_effort=reading.efforts,
             gripper_command=float(set_point.gripper_width),
             gripper_width=reading.gripper_width,
             clamps=set_point.clamps,

@@ -72,6 +72,7 @@ def _message(record: Record) -> tuple[str, dict[str, Any]]:
             "position": record.positions,
             "velocity": record.velocities,
             "gripper_width": record.gripper_width,
+            "effort": record.efforts,
         }
     content = {name: getattr(record, name) for name in record.__struct_fields__ if name not in ("time_ns", "servo")}
     if isinstance(record, Opened):
@@ -97,6 +98,6 @@ _MOTION = {
 _CLAMPS = {"clamps": {"type": "array", "items": {"type": "string"}}}
 _SCHEMAS: dict[str, dict[str, Any]] = {
     SETPOINT: {"type": "object", "properties": {**_MOTION, **_CLAMPS}},
-    MEASURED: {"type": "object", "properties": _MOTION},
+    MEASURED: {"type": "object", "properties": {**_MOTION, "effort": {**_NUMBERS, "description": "N·m"}}},
     EVENTS: {"type": "object", "properties": {"event": {"type": "string"}}},
 }

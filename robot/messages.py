@@ -38,9 +38,9 @@ class JointState(Published, frozen=True):
 
     `time_ns` is the driver's monotonic capture time. `requested`, `governed` and `measured` are (n,) rad:
     what the trajectory asked for, what the governor let through, and what the arm reported before it;
-    `governed_velocity` and `measured_velocity` are rad/s. `clamps` names what the governor changed at this
-    tick. `holder` is the name of the lease's holder, empty when free. `active_until_ns` is the time of the
-    last waypoint accepted, 0 when there is none.
+    `governed_velocity` and `measured_velocity` are rad/s, `measured_effort` N·m, empty where the arm measures none.
+    `clamps` names what the governor changed at this tick. `holder` is the name of the lease's holder, empty when free.
+    `active_until_ns` is the time of the last waypoint accepted, 0 when there is none.
     """
 
     tick: int
@@ -50,6 +50,7 @@ class JointState(Published, frozen=True):
     measured: tuple[float, ...]
     governed_velocity: tuple[float, ...]
     measured_velocity: tuple[float, ...]
+    measured_effort: tuple[float, ...]
     gripper_command: float
     gripper_width: float
     clamps: tuple[str, ...]

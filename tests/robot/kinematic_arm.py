@@ -22,9 +22,9 @@ LAG = 0.6
 class Options(msgspec.Struct, forbid_unknown_fields=True):
     """How this arm behaves: where it starts, and after how many reads or writes, if any, it fails and how.
 
-    in_motion: count them only once a joint has been commanded to move at 0.5 rad/s. foreign: fail with errors that
-    are not worldarm's. interrupts: Ctrl-C comes at the moment at which a read fails. diary, written: files that get
-    what is called and, at the end, every set-point taken.
+    presses: after so many reads joint 4 measures 100 N·m, for so many. in_motion: count them only once a joint has been
+    commanded to move at 0.5 rad/s. foreign: fail with errors that are not worldarm's. interrupts: Ctrl-C comes at the
+    moment at which a read fails. diary, written: files that get what is called and, at the end, every set-point taken.
     """
 
     start: tuple[float, ...] = ()
@@ -32,6 +32,8 @@ class Options(msgspec.Struct, forbid_unknown_fields=True):
     write_fails_after: int = 0
     silent_after: int = 0
     not_finite_after: int = 0
+    presses_after: int = 0
+    presses_for: int = 0
     objects_fail_after: int = 0
     objects_absurd_after: int = 0
     in_motion: bool = False
@@ -78,7 +80,10 @@ class KinematicArm:
         positions = tuple(self._position.tolist())
         if 0 < self._options.not_finite_after < self._reads:
             positions = (float("nan"), *positions[1:])
-        return Reading(self._time_ns, positions, tuple(self._velocity.tolist()), self._gripper)
+        efforts = [1.0] * self.spec.dof
+        if 0 < self._options.presses_after < self._reads <= self._options.presses_after + self._options.presses_for:
+            efforts[3] = -100.0
+        return Reading(self._time_ns, positions, tuple(self._velocity.tolist()), self._gripper, tuple(efforts))
 
     def write(self, positions: Vector, gripper_width: float) -> None:
         self._writes += self._counting

@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 
 from robot.client import Client
+from robot.effort import READINGS
+from robot.errors import Refused
 from robot.messages import JointState
 from robot.subscription import Subscription
 from tests.robot.driver_checks import SPEC, assert_no_jump, away, move, now
@@ -106,3 +108,24 @@ def test_a_defect_that_stays_does_not_keep_the_arm_from_coming_to_rest(tmp_path:
     assert float(parked.split()[2]) < 0.02
     assert closed == "close"
     assert_ramped(process)
+
+
+def test_an_arm_that_presses_too_hard_is_stopped_and_stays_so_until_reset(tmp_path: Path) -> None:
+    with DriverProcess(tmp_path, fast(presses_after=10, presses_for=40)) as process, in_motion(process) as client:
+        until(lambda: now(client).mode == "stopped")
+        assert "panda_joint4 bears 100.0 N·m, more than the 87 it may" in now(client).reason
+        with pytest.raises(Refused, match="bears"):
+            client.acquire("agent", 1.0)
+        until(lambda: max(map(abs, now(client).governed_velocity)) == 0.0)
+        until(lambda: max(map(abs, now(client).measured_effort)) == 1.0)
+        client.reset()
+        assert client.acquire("agent", 1.0).holder == "agent"
+        process.end()
+        assert_ramped(process)
+
+
+def test_a_moments_disturbance_of_what_is_measured_stops_nothing(tmp_path: Path) -> None:
+    short = fast(presses_after=10, presses_for=READINGS - 1)
+    with DriverProcess(tmp_path, short) as process, in_motion(process) as client:
+        until(lambda: abs(now(client).measured[6] - SPEC.home[6]) > 0.9)
+        assert now(client).mode == "active"

@@ -59,7 +59,7 @@ def test_the_last_minutes_are_told_line_by_line(used: Path) -> None:
     assert "killed, or running still" in shown.stdout.splitlines()[0]
     assert not any(line.startswith(("set-point", "measured")) for line in lines)
     everything = worldarm("log", "show", str(used), "--everything", "--last", "0.1")
-    assert sum("set-point" in line for line in everything.stdout.splitlines()) in range(15, 30)
+    assert sum("set-point" in line for line in everything.stdout.splitlines()) in range(2, 28)
 
 
 def test_it_replays_to_the_last_bit_and_says_when_it_does_not(used: Path, tmp_path: Path) -> None:
