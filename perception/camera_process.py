@@ -7,15 +7,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import numpy as np
-import zmq
 
 from perception.camera import Camera, CameraOptions, MakeCamera, Picture
-from robot import sockets
 from robot.addresses import FRAMES, STATE
 from robot.camera_spec import CameraSpec
 from robot.clock import Pacer
 from robot.errors import CameraError, ConfigurationError
 from robot.messages import Frame, encode
+from robot.publisher import Publisher
 from robot.registry import CAMERAS, load
 
 TOPIC = b"frame"
@@ -61,7 +60,7 @@ def publish(camera: Camera, options: CameraOptions, address: str, duration_s: fl
     Says first what it bound, and last how well it kept its pace. Raises `CameraError` when the camera cannot
     start, stops sending, or sends other pictures than it said; `AddressInUse`.
     """
-    with _publisher(address) as (socket, endpoint), _started(camera, options, endpoint):
+    with Publisher(address, _QUEUE) as publisher, _started(camera, options, publisher.endpoint):
         spec = camera.spec
         patience_s = max(PATIENCE_S, 2 / options.rate_hz)
         end_ns = None if duration_s is None else time.monotonic_ns() + round(duration_s * 1e9)
@@ -74,23 +73,11 @@ def publish(camera: Camera, options: CameraOptions, address: str, duration_s: fl
                 picture = camera.read(patience_s)
                 if picture.time_ns <= last_ns:
                     continue  # the camera has nothing newer; sending it again would pass for a new moment
-                socket.send_multipart([TOPIC, encode(_frame(picture, sent, spec), sent, time.monotonic_ns())])
+                publisher.send(TOPIC, encode(_frame(picture, sent, spec), sent, time.monotonic_ns()))
                 last_ns = picture.time_ns
                 sent += 1
         finally:
             print(f"camera {options.name}: {sent} pictures sent; {pacer.report()}", flush=True)
-
-
-@contextmanager
-def _publisher(address: str) -> Iterator[tuple[zmq.Socket[bytes], str]]:
-    """Bind a PUB socket; yields it and where it really is."""
-    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-    socket = sockets.make(context, zmq.PUB, _QUEUE)
-    try:
-        yield socket, sockets.bind(socket, address)
-    finally:
-        socket.close()
-        context.term()
 
 
 @contextmanager

@@ -35,7 +35,7 @@ class ReceivedFrame:
 class FrameSubscriber:
     """The pictures published at `address`. Not to be shared between threads.
 
-    Raises `ConfigurationError` for an address that is not on this machine's loopback.
+    Raises `ConfigurationError` as `sockets.connect`.
     """
 
     def __init__(self, address: str = FRAMES) -> None:

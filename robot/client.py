@@ -58,8 +58,8 @@ class Client:
     """
 
     def __init__(self, command_address: str = COMMAND, timeout_s: float = 1.0) -> None:
-        """Connect and fetch the arm's specification. Raises `ConfigurationError` for an address that is not
-        loopback, `ConnectionLost` when no driver answers."""
+        """Connect and fetch the arm's specification. Raises `ConfigurationError` as `sockets.connect`, and
+        `ConnectionLost` when no driver answers."""
         self.command_address = command_address
         self._timeout_s = timeout_s
         self._token = ""
@@ -73,7 +73,7 @@ class Client:
         try:
             sockets.connect(self._socket, command_address)
             self._spec = self._ask(SpecRequest(), Spec)
-            self._states = Subscription(self._spec.state_address, b"state", JointState, HISTORY)
+            self._states = Subscription(self.state_address, b"state", JointState, HISTORY)
         except BaseException:
             self.close()
             raise
@@ -88,7 +88,7 @@ class Client:
     @property
     def state_address(self) -> str:
         """Where the driver publishes its states and, if it has one, its scene."""
-        return self._spec.state_address
+        return sockets.seen_from(self.command_address, self._spec.state_address)
 
     @property
     def has_scene(self) -> bool:

@@ -26,6 +26,7 @@ from robot.clock import Pacer, PaceReport
 from robot.effort import EffortWatch
 from robot.errors import ArmError, ConfigurationError, Refused, WireError
 from robot.inbox import MAX_REQUEST_BYTES, Inbox, Request
+from robot.keys import Role
 from robot.lease import LeaseDesk
 from robot.messages import (
     Accepted,
@@ -47,6 +48,7 @@ from robot.messages import (
     encode,
 )
 from robot.modes import Mode, ModeMachine
+from robot.publisher import Publisher
 from robot.recorded_servo import RecordedServo
 from robot.scene_desk import SceneDesk
 
@@ -63,6 +65,8 @@ STILL = 0.02
 """rad/s; an arm that measures slower than this on every joint stands still."""
 MAX_REASON_LENGTH = 200
 
+ROLES: dict[type[Any], Role] = {SpecRequest: Role.WATCH, Stop: Role.STOP}
+"""What a sender's key must be allowed, where there is a gate; to `command` for all other requests."""
 NOTED = frozenset(kind.__name__ for kind in (AcquireLease, ReleaseLease, Stop, Reset, PlaceObjects))
 """Requests that the black box keeps when they are carried out: others come many times a second, or change nothing."""
 
@@ -73,8 +77,9 @@ class Driver:
     """Runs `arm` for whoever has the lease. Binds on construction; nothing touches the arm before `run`.
 
     `state_endpoint` and `command_endpoint` are the addresses really bound, `black_box` the folder of the black box,
-    one of the usual places for None. Raises `ConfigurationError` for an address that is not loopback or a folder that
-    cannot be had, and `AddressInUse` when another process holds an address.
+    one of the usual places for None. Others than this machine reach it with keys alone, this machine too where `curve`
+    is wanted. Raises `ConfigurationError` for an address, a folder or keys that cannot be had, and `AddressInUse` when
+    another process holds an address.
     """
 
     def __init__(
@@ -83,6 +88,7 @@ class Driver:
         state_address: str = STATE,
         command_address: str = COMMAND,
         black_box: Path | None = None,
+        curve: bool = False,
     ) -> None:
         self._arm = arm
         self._scene = SceneDesk(arm) if isinstance(arm, HasScene) else None
@@ -106,16 +112,18 @@ class Driver:
             PlaceObjects: self._place,
         }
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        self._publisher = sockets.make(self._context, zmq.PUB, _PUBLISH_QUEUE)
-        try:
-            self.state_endpoint = sockets.bind(self._publisher, state_address)
-            self._inbox = Inbox(self._context, command_address)
-        except BaseException:
-            self._publisher.close()
-            self._context.term()
-            self._servo.close()
-            raise
-        self.command_endpoint = self._inbox.endpoint
+        with ExitStack() as undone:
+            undone.callback(self._servo.close)
+            undone.callback(self._context.term)
+            self._gate = sockets.gate_for(self._context, state_address, command_address, curve=curve)
+            if self._gate is not None:
+                undone.callback(self._gate.close)
+            self._publisher = Publisher(state_address, _PUBLISH_QUEUE, self._context, self._gate)
+            undone.callback(self._publisher.close)
+            self._inbox = Inbox(self._context, command_address, self._gate)
+            undone.callback(self._inbox.close)
+            self._open = undone.pop_all()
+        self.state_endpoint, self.command_endpoint = self._publisher.endpoint, self._inbox.endpoint
 
     @property
     def fault(self) -> str:
@@ -148,11 +156,7 @@ class Driver:
         whatever exception, is ramped to rest if it still takes set-points, and leaves the loop running in the mode
         fault.
         """
-        with ExitStack() as way_out:
-            way_out.callback(self._servo.close)
-            way_out.callback(self._context.term)
-            way_out.callback(self._publisher.close)
-            way_out.callback(self._inbox.close)
+        with self._open as way_out:
             way_out.callback(self._leave, self._arm.close)
             with arm_faults(but=ConfigurationError):
                 self._arm.start()
@@ -296,12 +300,12 @@ class Driver:
             active_until_ns=self._servo.active_until_ns,
             reason=self._modes.reason,
         )
-        self._publisher.send_multipart([STATE_TOPIC, self._encode(state)], zmq.NOBLOCK)
+        self._publisher.send(STATE_TOPIC, self._encode(state))
         if self._scene is None or faulty:
             return
         scene = self._scene.news(reading, self._tick)
         if scene is not None:
-            self._publisher.send_multipart([SCENE_TOPIC, self._encode(scene)], zmq.NOBLOCK)
+            self._publisher.send(SCENE_TOPIC, self._encode(scene))
 
     def _halt(self, reason: str) -> None:
         """Drop everything, ramp to rest, and stay stopped."""
@@ -348,6 +352,7 @@ class Driver:
             handler = self._handlers.get(type(body))
             if handler is None:
                 return Refusal("malformed", f"{name} is not a request"), name
+            self._require_role(request.key, ROLES.get(type(body), Role.COMMAND))
             return handler(body), name
         except WireError as error:
             return Refusal("malformed", str(error)[:MAX_REASON_LENGTH]), name
@@ -421,6 +426,10 @@ class Driver:
             self._fail(error)
             self._refuse_when_unable()
         return Done()
+
+    def _require_role(self, key: str, role: Role) -> None:
+        if self._gate is not None and not self._gate.allows(key, role):
+            raise Refused("not-allowed", f"your key may not {role.value} here; `worldarm keys allow` gives that role")
 
     def _refuse_when_unable(self) -> None:
         if self._modes.mode is Mode.FAULT:

@@ -24,6 +24,7 @@ def driver(
     duration_s: float | None = None,
     realtime: bool = False,
     black_box: Path | None = None,
+    curve: bool = False,
 ) -> None:
     """Run one arm, simulated or real, for whoever has the lease.
 
@@ -37,10 +38,12 @@ def driver(
         duration_s: stop by itself after this many seconds; runs until Ctrl-C when not given.
         black_box: folder for the last minutes of all that is asked and done, which survive a crash (`worldarm log`); by
             default one of worldarm's own under ~/.local/state.
+        curve: ask for keys on this machine too; whoever comes from another needs one anyway (`worldarm keys`).
         realtime: run before every ordinary process (SCHED_FIFO), so that a busy machine does not make the loop late.
 
     Raises:
-        ConfigurationError: an unknown arm, an address that is not loopback, or a wish the system does not grant.
+        ConfigurationError: an unknown arm, an address that others reach while there are no keys, or a wish that the
+            system does not grant.
         AddressInUse: another process holds one of the addresses.
         ArmError: the arm cannot start, or ended in a fault.
         KeyboardInterrupt: Ctrl-C came, and the arm is parked.
@@ -50,7 +53,7 @@ def driver(
         raise ConfigurationError(f"--duration-s must be more than 0, not {duration_s:g}")
     if realtime:
         _go_first()
-    engine = Driver(registry.load(registry.ARMS, arm)(address), state_address, command_address, black_box)
+    engine = Driver(registry.load(registry.ARMS, arm)(address), state_address, command_address, black_box, curve)
 
     def ready() -> None:
         _quieten_collector()

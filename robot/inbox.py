@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import zmq
 
 from robot import sockets
+from robot.gate import Gate
+from robot.keys import Role
 
 MAX_REQUEST_BYTES = 16 * 1024
 """Decoding this many bytes takes a tenth of a tick; the longest command that is taken has half of them."""
@@ -22,23 +24,27 @@ _QUEUE = 64
 
 @dataclass(frozen=True)
 class Request:
-    """One message: `route` goes before the answer; `payload` is None when it was too large or oddly framed."""
+    """One message: `route` goes before the answer; `payload` is None when it was too large or oddly framed. `key` is
+    the sender's public key where there is a gate."""
 
     route: tuple[bytes, ...]
     payload: bytes | None
+    key: str = ""
 
 
 class Inbox:
     """A bound ROUTER socket. `endpoint` is where it really is. Raises what `sockets.bind` raises."""
 
-    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], address: str) -> None:
+    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], address: str, gate: Gate | None = None) -> None:
+        self._guarded = gate is not None
         self._socket = sockets.make(context, zmq.ROUTER, _QUEUE)
         # A frame beyond this closes its sender's connection before the memory is spent.
         self._socket.setsockopt(zmq.MAXMSGSIZE, _MAX_FRAME_BYTES)
         self._frames: list[bytes] = []
         self._surplus = False
         try:
-            self.endpoint = sockets.bind(self._socket, address)
+            # Whoever may watch may ask what there is to watch; what else is allowed is asked for each request.
+            self.endpoint = sockets.bind(self._socket, address, Role.WATCH, gate)
         except BaseException:
             self._socket.close()
             raise
@@ -50,15 +56,16 @@ class Inbox:
         """
         for _ in range(_MAX_FRAMES_A_CALL):
             try:
-                frame = self._socket.recv(zmq.NOBLOCK)
+                frame = self._socket.recv(zmq.NOBLOCK, copy=False)
             except zmq.Again:
                 return None
             if len(self._frames) < _MAX_FRAMES:
-                self._frames.append(frame)
+                self._frames.append(frame.bytes)
             else:
                 self._surplus = True
             if not self._socket.getsockopt(zmq.RCVMORE):
-                return self._finish()
+                # The handshake's name for whoever sent it; ZeroMQ tells it with every frame but the return address.
+                return self._finish(str(frame.get("User-Id")) if self._guarded else "")
         return None
 
     def answer(self, request: Request, payload: bytes) -> None:
@@ -72,12 +79,12 @@ class Inbox:
         """Release the address."""
         self._socket.close()
 
-    def _finish(self) -> Request:
+    def _finish(self, key: str) -> Request:
         frames, surplus = self._frames, self._surplus
         self._frames, self._surplus = [], False
         if surplus or len(frames) < 2:
-            return Request((frames[0],), None)
+            return Request((frames[0],), None, key)
         route = tuple(frames[:-1])
         if len(frames[-1]) > MAX_REQUEST_BYTES:
-            return Request(route, None)
-        return Request(route, frames[-1])
+            return Request(route, None, key)
+        return Request(route, frames[-1], key)

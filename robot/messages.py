@@ -177,6 +177,7 @@ class Refusal(Message, frozen=True):
 
 REASONS = (
     "malformed",
+    "not-allowed",
     "not-holder",
     "held",
     "stale-sequence",

@@ -15,7 +15,7 @@ HISTORY = 64
 class SceneClient:
     """The scenes that the driver of a simulated arm publishes at `state_address`, for one thread.
 
-    Raises `ConfigurationError` for an address that is not loopback.
+    Raises `ConfigurationError` as `sockets.connect`.
     """
 
     def __init__(self, state_address: str = STATE) -> None:

@@ -1,36 +1,65 @@
-"""Making sockets the one way worldarm makes them: loopback only, bounded queues, no lingering, plain errors.
+"""Making sockets the one way worldarm makes them: bounded queues, no lingering, plain errors, and nothing in the clear.
 
-Anything but loopback would let a stranger on the network move the arm, so it is refused before a socket exists.
+On this machine's loopback anyone may connect who can run a process here. Anything else needs keys on both sides, and is
+refused before a socket exists: in the clear a stranger on the network could move the arm.
 """
 
 from __future__ import annotations
 
 import ipaddress
+import re
+from typing import NamedTuple
 
 import zmq
 
 from robot.errors import AddressInUse, ConfigurationError
+from robot.gate import Gate
+from robot.keys import Role, usual_keyring
+
+_HOST_NAME = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(\.(?!-)[A-Za-z0-9-]{1,63})*")
 
 
-def loopback(address: str) -> str:
-    """Return `address` in the form that ZeroMQ binds and connects, "tcp://IP:PORT".
+class Address(NamedTuple):
+    """Where a socket is: an IP address or, to connect to, a `host`'s name, and a `port` that may be "*" or "0"."""
 
-    The port may be 0 or "*" to let the system choose one. Raises `ConfigurationError` for anything that is not
-    TCP on this machine's loopback interface.
-    """
+    host: str
+    port: str
+
+    @property
+    def loopback(self) -> bool:
+        """Whether nobody but this machine reaches it."""
+        ip = _ip(self.host)
+        return ip is not None and ip.is_loopback
+
+    @property
+    def everywhere(self) -> bool:
+        """Whether it stands for all of a machine's addresses."""
+        ip = _ip(self.host)
+        return ip is not None and ip.is_unspecified
+
+    @property
+    def endpoint(self) -> str:
+        """The same as ZeroMQ writes it."""
+        return f"tcp://[{self.host}]:{self.port}" if ":" in self.host else f"tcp://{self.host}:{self.port}"
+
+
+def parse(address: str) -> Address:
+    """Return what `address`, like tcp://127.0.0.1:5551, means. Raises `ConfigurationError` when it means nothing."""
     host, colon, port = address.removeprefix("tcp://").rpartition(":")
     if not address.startswith("tcp://") or not colon:
         raise ConfigurationError(f"{address!r} is not an address; write it like tcp://127.0.0.1:5551")
     if port != "*" and not (port.isascii() and port.isdigit() and int(port) <= 65535):
         raise ConfigurationError(f"{address!r} has no port; give a number up to 65535, or * to have one chosen")
-    host = "127.0.0.1" if host == "localhost" else host.strip("[]")
-    try:
-        local = ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        local = False
-    if not local:
-        raise ConfigurationError(f"{address!r} is not on this machine's loopback; use tcp://127.0.0.1:{port}")
-    return f"tcp://[{host}]:{port}" if ":" in host else f"tcp://{host}:{port}"
+    host = {"localhost": "127.0.0.1", "*": "0.0.0.0"}.get(host, host.strip("[]"))
+    if _ip(host) is None and (not _HOST_NAME.fullmatch(host) or host.rpartition(".")[2].isdigit()):
+        raise ConfigurationError(f"{address!r} names no host; write it like tcp://127.0.0.1:{port}")
+    return Address(host, port)
+
+
+def seen_from(peer: str, address: str) -> str:
+    """Return `address`, which a process bound that was reached at `peer`, as it is reached from here."""
+    bound = parse(address)
+    return bound._replace(host=parse(peer).host).endpoint if bound.everywhere else address
 
 
 def make(context: zmq.Context[zmq.Socket[bytes]], kind: int, queue: int) -> zmq.Socket[bytes]:
@@ -42,13 +71,25 @@ def make(context: zmq.Context[zmq.Socket[bytes]], kind: int, queue: int) -> zmq.
     return socket
 
 
-def bind(socket: zmq.Socket[bytes], address: str) -> str:
-    """Bind `socket` and return the endpoint it really has, its port filled in.
+def bind(socket: zmq.Socket[bytes], address: str, role: Role, gate: Gate | None = None) -> str:
+    """Bind `socket` and return the endpoint it really has, its port filled in. Whoever connects needs `role` where
+    there is a `gate`.
 
-    Raises `ConfigurationError` for an address that is not loopback, `AddressInUse` when another process has it.
+    Raises `ConfigurationError` for an address that others reach when there is no gate, or none of this machine's, and
+    `AddressInUse` when another process has it.
     """
-    endpoint = loopback(address)
-    if endpoint.startswith("tcp://["):
+    where = parse(address)
+    if _ip(where.host) is None:
+        raise ConfigurationError(f"{address!r} cannot be bound: give an address of this machine's, not a name")
+    if gate is None and not where.loopback:
+        raise ConfigurationError(
+            f"{address!r} is not on this machine's loopback, and others may connect to it with keys alone; "
+            f"use tcp://127.0.0.1:{where.port}"
+        )
+    if gate is not None:
+        gate.guard(socket, role)
+    endpoint = where.endpoint
+    if ":" in where.host:
         socket.setsockopt(zmq.IPV6, 1)
     try:
         socket.bind(endpoint)
@@ -61,11 +102,50 @@ def bind(socket: zmq.Socket[bytes], address: str) -> str:
     return socket.getsockopt_string(zmq.LAST_ENDPOINT)
 
 
+def gate_for(context: zmq.Context[zmq.Socket[bytes]], *addresses: str, curve: bool = False) -> Gate | None:
+    """Return the gate that sockets at `addresses` need: one where others reach any of them, or `curve` is wanted.
+
+    Raises `ConfigurationError` for no address, and when this machine has no keys but needs some.
+    """
+    open_to_others = [address for address in addresses if not parse(address).loopback]
+    if not (curve or open_to_others):
+        return None
+    try:
+        return Gate(context, usual_keyring())
+    except ConfigurationError as error:
+        why = f"{open_to_others[0]!r} is not on this machine's loopback" if open_to_others else "CURVE is wanted"
+        raise ConfigurationError(f"{why}, which takes keys: {error}") from error
+
+
 def connect(socket: zmq.Socket[bytes], address: str) -> None:
-    """Connect `socket`, now or whenever the other process appears. Raises `ConfigurationError` as `loopback`."""
-    endpoint = loopback(address)
-    if endpoint.startswith("tcp://["):
-        socket.setsockopt(zmq.IPV6, 1)
-    if endpoint.endswith((":*", ":0")):
+    """Connect `socket`, now or whenever the other process appears: with keys to a host that serves with a known one.
+
+    Raises `ConfigurationError` for no address, and for one beyond this machine that serves with no known key.
+    """
+    where = parse(address)
+    if where.port in ("*", "0"):
         raise ConfigurationError(f"{address!r} names no port to connect to; the process that bound it printed one")
-    socket.connect(endpoint)
+    if where.everywhere:
+        raise ConfigurationError(f"{address!r} names no machine to connect to; give its address")
+    keyring = usual_keyring()
+    server = keyring.server_at(where.host)
+    if server is None and not where.loopback:
+        raise ConfigurationError(
+            f"no key of {where.host} is known, and without one nobody could tell it from a stranger: run `worldarm "
+            f"keys list` there, and here `worldarm keys allow NAME KEY --role serve --host {where.host}`"
+        )
+    if server is not None:
+        own = keyring.own()
+        socket.curve_serverkey = server.encode()
+        socket.curve_publickey = own.public.encode()
+        socket.curve_secretkey = own.secret.encode()
+    if ":" in where.host:
+        socket.setsockopt(zmq.IPV6, 1)
+    socket.connect(where.endpoint)
+
+
+def _ip(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(host)
+    except ValueError:
+        return None

@@ -31,7 +31,7 @@ class Subscription(Generic[M]):
     One that nobody looks at for long fills up, down to the sender's end, and its connection may then stay closed for a
     while after it has been emptied: so one that is still silent then is connected anew.
 
-    Not safe to share between threads. Raises `ConfigurationError` for an address that is not loopback.
+    Not safe to share between threads. Raises `ConfigurationError` as `sockets.connect`.
     """
 
     def __init__(self, address: str, topic: bytes, kind: type[M], keep: int = 1) -> None:

@@ -11,9 +11,13 @@ import pytest
 
 from perception.camera import CameraOptions
 from perception.frame_subscriber import FrameSubscriber
-from robot.errors import ConfigurationError
+from robot.errors import ConfigurationError, ConnectionLost
+from robot.keys import Role
+from robot.messages import Frame
+from robot.subscription import Subscription
 from tests.commands import running, worldarm
 from tests.perception import pattern_camera
+from tests.robot.machines import HERE, Machines, user
 
 ANY_PORT = "tcp://127.0.0.1:*"
 
@@ -123,3 +127,15 @@ def test_unknown_cameras_and_impossible_options_are_told_plainly(installed: tupl
 def test_options_that_no_camera_can_have(wrong: dict[str, object]) -> None:
     with pytest.raises(ConfigurationError):
         CameraOptions(**wrong)  # type: ignore[arg-type]
+
+
+def test_on_the_network_pictures_are_for_those_who_may_watch(tmp_path: Path) -> None:
+    machines = Machines(tmp_path)
+    words = ("camera", "--source", "pattern", "--frames-address", "tcp://0.0.0.0:*")
+    with user(tmp_path / "driver"), running(*words, paths=(pattern_camera.install(tmp_path),)) as camera:
+        address = camera.endpoint.replace("0.0.0.0", HERE)
+        with user(machines.person("watcher", Role.WATCH)), Subscription(address, b"frame", Frame) as frames:
+            frames.wait(20.0)
+        stranger = machines.person("stranger", None)
+        with user(stranger), Subscription(address, b"frame", Frame) as frames, pytest.raises(ConnectionLost):
+            frames.wait(0.7)

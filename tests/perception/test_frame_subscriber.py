@@ -17,6 +17,7 @@ from perception.frame_subscriber import FrameSubscriber
 from robot import sockets
 from robot.camera_spec import CameraSpec
 from robot.errors import CameraError, WireError
+from robot.keys import Role
 from robot.messages import Done, Frame, encode
 from tests.commands import running
 from tests.perception import pattern_camera
@@ -30,7 +31,7 @@ class Publisher:
     def __init__(self) -> None:
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._socket = sockets.make(self._context, zmq.XPUB, 100)
-        self.endpoint = sockets.bind(self._socket, "tcp://127.0.0.1:*")
+        self.endpoint = sockets.bind(self._socket, "tcp://127.0.0.1:*", Role.WATCH)
 
     def follow(self) -> FrameSubscriber:
         """Return a subscriber that is connected for sure."""

@@ -34,6 +34,7 @@ class DriverProcess:
         command: str = "tcp://127.0.0.1:*",
         duration_s: float | None = None,
         realtime: bool = False,
+        curve: bool = False,
     ) -> None:
         metadata = folder / "strange_arms-1.0.dist-info"
         metadata.mkdir(exist_ok=True)
@@ -49,7 +50,7 @@ class DriverProcess:
         self.process = subprocess.Popen(
             [
                 *(sys.executable, __file__, arm, address, state, command, str(duration_s or "")),
-                *("realtime" * realtime, str(folder / "black-box")),
+                *("realtime" * realtime, str(folder / "black-box"), "curve" * curve),
             ],
             env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(folder)]), "OMP_NUM_THREADS": "1"},
             stdout=subprocess.PIPE,
@@ -95,10 +96,13 @@ def until(condition, patience_s: float = PATIENCE_S) -> None:  # type: ignore[no
         time.sleep(0.005)
 
 
-def main(arm: str, address: str, state: str, command: str, duration: str, realtime: str, black_box: str) -> int:
+def main(
+    arm: str, address: str, state: str, command: str, duration: str, realtime: str, black_box: str, curve: str
+) -> int:
     """As the command line does it: one line for an error, 130 after Ctrl-C."""
+    duration_s = float(duration) if duration else None
     try:
-        driver(arm, address, state, command, float(duration) if duration else None, bool(realtime), Path(black_box))
+        driver(arm, address, state, command, duration_s, bool(realtime), Path(black_box), bool(curve))
     except WorldarmError as error:
         print(error, file=sys.stderr)
         return 1

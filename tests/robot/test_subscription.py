@@ -11,6 +11,7 @@ import zmq
 
 from robot import sockets
 from robot.errors import ConnectionLost
+from robot.keys import Role
 from robot.messages import JointState, encode
 from robot.subscription import QUEUE, Subscription
 
@@ -29,12 +30,12 @@ def publisher(a_second: int) -> Iterator[str]:
         while not over.wait(2 / a_second):
             for _ in range(2):
                 now = time.monotonic_ns()
-                state = JointState(now, tick, "", SEVEN, SEVEN, SEVEN, SEVEN, SEVEN, 0.0, 0.0, (), "", 0, "")
+                state = JointState(now, tick, "", SEVEN, SEVEN, SEVEN, SEVEN, SEVEN, (), 0.0, 0.0, (), "", 0, "")
                 sender.send_multipart([b"state", encode(state, tick, now)], zmq.NOBLOCK)
                 tick += 1
 
     thread = threading.Thread(target=publish)
-    address = sockets.bind(sender, "tcp://127.0.0.1:*")
+    address = sockets.bind(sender, "tcp://127.0.0.1:*", Role.WATCH)
     thread.start()
     try:
         yield address

@@ -17,6 +17,7 @@ from robot.action import PLANAR_PUSH
 from robot.arm import ObjectPose
 from robot.camera_spec import CameraSpec
 from robot.errors import CameraError, ConfigurationError
+from robot.keys import Role
 from robot.kinematics import Kinematics
 from robot.messages import SceneState, Waypoint, encode
 from robot.subscription import Subscription
@@ -44,7 +45,7 @@ class Publisher:
     def __init__(self) -> None:
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._socket = sockets.make(self._context, zmq.XPUB, 100)
-        self.address = sockets.bind(self._socket, ANY_PORT)
+        self.address = sockets.bind(self._socket, ANY_PORT, Role.WATCH)
 
     def wait_for_subscriber(self) -> None:
         assert self._socket.poll(5000), "no one subscribed"
