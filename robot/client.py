@@ -160,13 +160,17 @@ class Client:
 
     # ---------------------------------------------------------------- closing
 
+    def give_back(self) -> None:
+        """Give the lease back if it is held and can be: the arm holds then, as it does where the lease lapses."""
+        # Lapsed, revoked, or the driver is gone: in each case there is nothing left to give back.
+        with suppress(Refused, ConnectionLost):
+            if self._token:
+                self.release()
+
     def close(self) -> None:
         """Give the lease back if it is held, and disconnect."""
         try:
-            # Lapsed, revoked, or the driver is gone: in each case there is nothing left to give back.
-            with suppress(Refused, ConnectionLost):
-                if self._token:
-                    self.release()
+            self.give_back()
         finally:
             if self._states is not None:
                 self._states.close()
