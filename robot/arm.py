@@ -6,6 +6,7 @@ watchdog are one piece of code for all of them.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 import msgspec
@@ -86,6 +87,14 @@ class ObjectPose(msgspec.Struct, frozen=True):
     name: str
     position: tuple[float, float, float]
     orientation: tuple[float, float, float, float]
+
+
+class ArmOptions(msgspec.Struct, frozen=True):
+    """What the user tells a factory of arms: the `address` of a real one, a host or a serial port, and the file of its
+    `calibration`, where it has one."""
+
+    address: str | None = None
+    calibration: Path | None = None
 
 
 class Arm(Protocol):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -136,7 +136,7 @@ class Driver:
 
         In a fault, when it can no longer be measured, as commanded.
         """
-        still = self._modes.mode is Mode.FAULT or max(map(abs, self._reading.velocities)) < STILL
+        still = self._modes.mode is Mode.FAULT or self._measured_still()
         return self._set_point.at_rest and still
 
     @property
@@ -154,7 +154,7 @@ class Driver:
         `ready` is called once, when the arm is enabled and the loop is about to begin. Raises `ArmError` when the
         arm does not start, or starts outside its limits: nothing has moved then. An arm that fails later, with
         whatever exception, is ramped to rest if it still takes set-points, and leaves the loop running in the mode
-        fault.
+        fault, until a reset starts it anew.
         """
         with self._open as way_out:
             way_out.callback(self._leave, self._arm.close)
@@ -225,6 +225,9 @@ class Driver:
         self._reading = read(self._arm)
         self._servo.engage(np.array(self._reading.positions), self._reading.gripper_width)
         self._set_point = self._servo.tick(time.monotonic_ns())
+
+    def _measured_still(self) -> bool:
+        return max(map(abs, self._reading.velocities)) < STILL
 
     def _read(self) -> None:
         if self._modes.mode is Mode.FAULT:
@@ -409,11 +412,30 @@ class Driver:
         return Done()
 
     def _reset(self, _: Reset) -> Body:
-        if self._modes.mode is Mode.FAULT or self._finishing:
+        if self._finishing:
             self._refuse_when_unable()
-        if self._modes.mode is Mode.STOPPED:
+        if self._modes.mode is Mode.FAULT:
+            self._start_anew()
+        elif self._modes.mode is Mode.STOPPED:
             self._change(Mode.IDLE, "")
         return Done()
+
+    def _start_anew(self) -> None:
+        """Open the arm's link again and take over where the arm stands now. The loop waits meanwhile: there is nothing
+        that it could command. Raises `Refused`, with the fault as it is, when the arm still does not start."""
+        try:
+            with suppress(ArmError), arm_faults():
+                self._arm.close()  # what is left of the old link; that it fails is why there is a fault
+            with arm_faults():
+                self._arm.start()
+            self._engage_first()
+            if not self._measured_still():
+                raise ArmError("the arm is in motion")
+        except (ArmError, ConfigurationError) as error:
+            self._modes.reason = str(error)
+            raise Refused("fault", f"{error}; mend that, then reset again") from error
+        self._mute = False
+        self._change(Mode.IDLE, "")
 
     def _place(self, body: PlaceObjects) -> Body:
         if self._scene is None:
@@ -433,7 +455,7 @@ class Driver:
 
     def _refuse_when_unable(self) -> None:
         if self._modes.mode is Mode.FAULT:
-            raise Refused("fault", f"{self._modes.reason}; mend that and start the driver again")
+            raise Refused("fault", f"{self._modes.reason}; mend that, then send a reset")
         if self._modes.mode is Mode.STOPPED:
             way_out = "" if self._finishing else "; send a reset first"
             raise Refused("stopped", self._modes.reason + way_out)

@@ -12,6 +12,7 @@ from types import FrameType
 
 from robot import registry
 from robot.addresses import COMMAND, STATE
+from robot.arm import ArmOptions
 from robot.driver import SHUTDOWN_S, Driver
 from robot.errors import ArmError, ConfigurationError
 
@@ -19,6 +20,7 @@ from robot.errors import ArmError, ConfigurationError
 def driver(
     arm: str = "sim",
     address: str | None = None,
+    calibration: Path | None = None,
     state_address: str = STATE,
     command_address: str = COMMAND,
     duration_s: float | None = None,
@@ -33,6 +35,7 @@ def driver(
     Args:
         arm: name of the arm, as installed packages offer it.
         address: where a real arm is: a host, or a serial port. Simulated arms have none.
+        calibration: the file of a real arm's calibration, where it has one.
         state_address: where the arm's state is published; port * has one chosen.
         command_address: where commands are taken; port * has one chosen.
         duration_s: stop by itself after this many seconds; runs until Ctrl-C when not given.
@@ -53,7 +56,8 @@ def driver(
         raise ConfigurationError(f"--duration-s must be more than 0, not {duration_s:g}")
     if realtime:
         _go_first()
-    engine = Driver(registry.load(registry.ARMS, arm)(address), state_address, command_address, black_box, curve)
+    made = registry.load(registry.ARMS, arm)(ArmOptions(address, calibration))
+    engine = Driver(made, state_address, command_address, black_box, curve)
 
     def ready() -> None:
         _quieten_collector()

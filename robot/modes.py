@@ -2,7 +2,7 @@
 
 idle: at rest, no one has the lease. active: someone has it. holding: the lease lapsed or was given back; the arm
 ramps to rest and stays there. stopped: someone called stop; latched until a reset. fault: the arm itself cannot go
-on; only a restart of the driver leaves it.
+on; a reset starts it anew.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ LEGAL: dict[Mode, frozenset[Mode]] = {
     Mode.ACTIVE: frozenset({Mode.HOLDING, Mode.STOPPED, Mode.FAULT}),
     Mode.HOLDING: frozenset({Mode.ACTIVE, Mode.STOPPED, Mode.FAULT}),
     Mode.STOPPED: frozenset({Mode.IDLE, Mode.FAULT}),
-    Mode.FAULT: frozenset(),
+    Mode.FAULT: frozenset({Mode.IDLE}),
 }
 
 

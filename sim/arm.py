@@ -7,19 +7,22 @@ from collections.abc import Callable
 
 import numpy as np
 
-from robot.arm import ArmSpec, ObjectPose, Reading, Vector
+from robot.arm import ArmOptions, ArmSpec, ObjectPose, Reading, Vector
 from robot.errors import ArmError, ConfigurationError
 from sim.panda import panda_spec
 from sim.scene import EVERYTHING, Scene
 
 
-def make_arm(address: str | None) -> SimulatedArm:
+def make_arm(options: ArmOptions) -> SimulatedArm:
     """Return a simulated arm with its table and all that may lie on it; the entry point `sim` of `worldarm.arms`.
 
-    Raises `ConfigurationError` when given an address: the simulated arm lives inside its driver.
+    Raises `ConfigurationError` when given an address or a calibration: the simulated arm lives inside its driver.
     """
-    if address is not None:
-        raise ConfigurationError(f"the simulated arm has no address, but {address!r} was given; leave --address out")
+    for option, given in (("address", options.address), ("calibration", options.calibration)):
+        if given is not None:
+            raise ConfigurationError(
+                f"the simulated arm has no {option}, but {given!r} was given; leave --{option} out"
+            )
     return SimulatedArm(Scene(EVERYTHING))
 
 

@@ -129,3 +129,32 @@ def test_a_moments_disturbance_of_what_is_measured_stops_nothing(tmp_path: Path)
     with DriverProcess(tmp_path, short) as process, in_motion(process) as client:
         until(lambda: abs(now(client).measured[6] - SPEC.home[6]) > 0.9)
         assert now(client).mode == "active"
+
+
+@pytest.mark.parametrize("options", [fast(read_fails_after=10, mends=True), fast(write_fails_after=10, mends=True)])
+def test_a_reset_starts_a_mended_arm_anew_where_it_stands(tmp_path: Path, options: Options) -> None:
+    with DriverProcess(tmp_path, options) as process, in_motion(process) as client:
+        until(lambda: now(client).mode == "fault")
+        client.reset()
+        until(lambda: now(client).mode == "idle")
+        state = now(client)
+        # Where it was found, not where it was last sent: it had been moved meanwhile.
+        assert np.abs(np.subtract(state.governed, state.measured)).max() < 1e-9
+        with Subscription(process.state, b"state", JointState, 5000) as states:
+            client.acquire("agent", 5.0)
+            move(client, away(6, 0.2, 0.8, base=state.measured))
+            until(lambda: abs(now(client).measured[6] - state.measured[6]) > 0.15)
+            states.drain()
+            assert_no_jump(list(states.history))
+    called = [line for line in process.diary.read_text().splitlines() if line in ("start", "close")]
+    assert called[:3] == ["start", "close", "start"]
+
+
+def test_a_reset_leaves_an_arm_that_still_fails_in_its_fault(tmp_path: Path) -> None:
+    with DriverProcess(tmp_path, fast(read_fails_after=10)) as process, in_motion(process) as client:
+        until(lambda: now(client).mode == "fault")
+        with pytest.raises(Refused, match="the cable was pulled; mend that, then reset again"):
+            client.reset()
+        assert now(client).mode == "fault"
+        with pytest.raises(Refused, match="send a reset"):
+            client.acquire("agent", 1.0)

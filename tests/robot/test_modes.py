@@ -32,5 +32,5 @@ def test_only_the_moves_of_the_table_happen(source: Mode, target: Mode) -> None:
 
 def test_stopped_is_latched_and_fault_is_final() -> None:
     assert LEGAL[Mode.STOPPED] == {Mode.IDLE, Mode.FAULT}
-    assert not LEGAL[Mode.FAULT]
+    assert LEGAL[Mode.FAULT] == {Mode.IDLE}
     assert all(Mode.FAULT in LEGAL[mode] for mode in Mode if mode is not Mode.FAULT)

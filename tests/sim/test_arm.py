@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from robot import registry
-from robot.arm import HasScene
+from robot.arm import ArmOptions, HasScene
 from robot.errors import ArmError, ConfigurationError
 from robot.kinematics import Kinematics
 from sim.arm import SimulatedArm, make_arm
@@ -17,7 +17,7 @@ from sim.scene import EVERYTHING, Scene, present
 
 @pytest.fixture
 def arm() -> Iterator[SimulatedArm]:
-    arm = make_arm(None)
+    arm = make_arm(ArmOptions())
     arm.start()
     yield arm
     arm.close()
@@ -29,7 +29,7 @@ def test_it_is_found_by_its_name() -> None:
 
 def test_it_has_no_address() -> None:
     with pytest.raises(ConfigurationError, match="leave --address out"):
-        make_arm("192.168.0.2")
+        make_arm(ArmOptions("192.168.0.2"))
 
 
 def test_it_owns_a_scene(arm: SimulatedArm) -> None:
@@ -88,7 +88,7 @@ def test_parked_it_holds_where_it_is(arm: SimulatedArm) -> None:
 
 
 def test_it_takes_no_command_before_its_start_or_after_its_end() -> None:
-    arm = make_arm(None)
+    arm = make_arm(ArmOptions())
     home = np.asarray(arm.spec.home)
     with pytest.raises(ArmError, match="not started"):
         arm.write(home, 0.0)

@@ -1,0 +1,153 @@
+"""A chain of Feetech STS servos on one serial line, spoken to through the maker's SDK (scservo_sdk).
+
+The SDK waits 34 ms for an answer that was lost, spinning, and leaves what came too late in the queue, where it passes
+for the next answer. Here a wait is bounded by what the line needs, sleeps, and begins with an empty queue.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import scservo_sdk as sdk
+import serial
+
+from robot.errors import ArmError
+
+BAUD = 1_000_000
+STEPS = 4096
+"""Of a turn."""
+ANSWER_S = 0.004
+"""How long a servo, and the adapter between it and this machine, may take to begin its answer."""
+_ATTEMPTS = 5
+
+# The control table of the STS3215: address and length in bytes.
+HOMING_OFFSET, OPERATING_MODE, TORQUE, ACCELERATION, GOAL, GOAL_SPEED, LOCK, PRESENT = 31, 33, 40, 41, 42, 46, 55, 56
+_PRESENT_BYTES = 8
+
+
+class Servo(NamedTuple):
+    """What one servo reports: `position` and `speed` in steps and steps/s, `load` in thousandths of its stall torque,
+    `volts`, and its temperature in °C."""
+
+    position: int
+    speed: int
+    load: int
+    volts: float
+    celsius: int
+
+
+class _Port(sdk.PortHandler):
+    """The SDK's port, with waits that fit the line."""
+
+    def setupPort(self, cflag_baud: int) -> bool:  # noqa: N802 - the SDK's name
+        opened = bool(super().setupPort(cflag_baud))
+        self.ser.timeout = 0.001
+        self.ser.write_timeout = 0.1
+        return opened
+
+    def clearPort(self) -> None:  # noqa: N802
+        self.ser.reset_input_buffer()
+
+    def setPacketTimeout(self, packet_length: int) -> None:  # noqa: N802
+        self.setPacketTimeoutMillis(self.tx_time_per_byte * packet_length + 1e3 * ANSWER_S)
+
+
+class FeetechBus:
+    """The servos `ids` on the serial line at `path`, opened on construction.
+
+    Raises `ArmError` when the line cannot be opened; every call does when the line itself is gone.
+    """
+
+    def __init__(self, path: str, ids: Sequence[int]) -> None:
+        self.path = path
+        self._ids = tuple(ids)
+        self._packets = sdk.PacketHandler(0)
+        self._port = _Port(path)
+        try:
+            if not self._port.setBaudRate(BAUD):
+                raise ArmError(f"{path} does not take {BAUD} baud")
+        except (OSError, serial.SerialException) as error:
+            raise ArmError(f"the serial line {path} cannot be opened: {error}") from error
+        self._present = sdk.GroupSyncRead(self._port, self._packets, PRESENT, _PRESENT_BYTES)
+        for servo in self._ids:
+            self._present.addParam(servo)
+
+    def present(self) -> Mapping[int, Servo] | None:
+        """Return what every servo reports now; None when an answer was lost or torn on the way."""
+        with _line_errors(self.path):
+            self._present.txPacket()
+            if self._present.rxPacket() != sdk.COMM_SUCCESS:
+                self._port.is_using = False
+                return None
+        return {servo: self._decoded(servo) for servo in self._ids}
+
+    def move(self, goals: Mapping[int, int]) -> None:
+        """Send every servo in `goals` its goal, in steps; nobody answers this."""
+        with _line_errors(self.path):
+            group = sdk.GroupSyncWrite(self._port, self._packets, GOAL, 2)
+            for servo, steps in goals.items():
+                group.addParam(servo, [steps & 0xFF, steps >> 8])
+            group.txPacket()
+            self._port.is_using = False
+
+    def read(self, servo: int, address: int, length: int) -> int:
+        """Return a register of `length` 1 or 2 bytes. Raises `ArmError` when the servo does not answer."""
+        for _ in range(_ATTEMPTS):
+            with _line_errors(self.path):
+                data, result, _ = self._packets.readTxRx(self._port, servo, address, length)
+                self._port.is_using = False
+            if result == sdk.COMM_SUCCESS and len(data) == length:
+                return int.from_bytes(bytes(data), "little")
+            time.sleep(ANSWER_S)
+        raise ArmError(
+            f"servo {servo} on {self.path} does not answer; are all {len(self._ids)} plugged in one to the next, and "
+            "is the power on?"
+        )
+
+    def write(self, servo: int, address: int, length: int, value: int) -> None:
+        """Set a register of `length` 1 or 2 bytes, and see that it was. Raises `ArmError` when it was not."""
+        for _ in range(_ATTEMPTS):
+            with _line_errors(self.path):
+                self._packets.writeTxRx(self._port, servo, address, length, list(value.to_bytes(length, "little")))
+                self._port.is_using = False
+            if self.read(servo, address, length) == value:
+                return
+        raise ArmError(f"servo {servo} on {self.path} does not take the value {value} at address {address}")
+
+    def close(self) -> None:
+        """Let go of the line; the servos go on as they were told."""
+        with _line_errors(self.path):
+            self._port.closePort()
+
+    def _decoded(self, servo: int) -> Servo:
+        raw = bytes(self._present.data_dict[servo])
+        position, speed, load = (int.from_bytes(raw[at : at + 2], "little") for at in (0, 2, 4))
+        return Servo(signed(position, 15), signed(speed, 15), signed(load, 10), raw[6] / 10.0, raw[7])
+
+
+class _line_errors:  # noqa: N801 - reads as what it is: `with _line_errors(path)`
+    """Around calls of the SDK: what the serial line raises becomes `ArmError`."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
+        # A port that was pulled out gives whatever the driver makes of it: an error, or a closed descriptor.
+        if isinstance(error, (OSError, serial.SerialException, TypeError)):
+            raise ArmError(f"the serial line {self._path} is gone: {error}") from error
+
+
+def signed(value: int, sign_bit: int) -> int:
+    """Return what a register means that holds a size and, in `sign_bit`, a sign."""
+    size = value & ((1 << sign_bit) - 1)
+    return -size if value >> sign_bit & 1 else size
+
+
+def unsigned(value: int, sign_bit: int) -> int:
+    """Return how a register holds `value` whose sign is in `sign_bit`."""
+    return -value | 1 << sign_bit if value < 0 else value
