@@ -61,7 +61,8 @@ class EmulatedServo:
 class So101Emulator:
     """Six servos, calibrated as `calibration` says, at the angles `start` (6,) rad of joints and gripper.
 
-    `lost` and `torn` are the shares of answers that do not come, and that come with a wrong byte, drawn with `seed`.
+    `lost` and `torn` are the shares of answers that do not come, and that come with a wrong byte, drawn with `seed`;
+    `volts` is what the servos measure of their supply.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class So101Emulator:
         start: Sequence[float],
         lost: float = 0.0,
         torn: float = 0.0,
+        volts: float = 7.4,
         seed: int = 0,
     ) -> None:
         self._lost, self._torn = lost, torn
@@ -84,7 +86,7 @@ class So101Emulator:
                 2, "little"
             )
             servo.table[OPERATING_MODE] = 0
-            servo.table[_VOLTS], servo.table[_CELSIUS] = 74, 30
+            servo.table[_VOLTS], servo.table[_CELSIUS] = round(10 * volts), 30
             # What a servo still has from before: not where it is, so that whoever switches it on first makes it jump.
             servo.table[GOAL : GOAL + 2] = (STEPS // 2 + 700).to_bytes(2, "little")
             servo.move(0.0)

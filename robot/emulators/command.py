@@ -1,0 +1,57 @@
+"""`worldarm emulate so101|ur`: a protocol emulator of a real arm, to try the driver against without one."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from robot.arms.so101 import read_calibration
+from robot.emulators.so101 import So101Emulator, calibration_file, open_line, usual_calibration
+from robot.errors import ConfigurationError
+from robot.output import require_writable
+
+HOME = (0.0, -0.6, 0.6, 1.0, 0.0, 0.0)
+
+
+def so101(
+    calibration: Annotated[
+        Path, tyro.conf.arg(help="the arm's calibration; an ordinary one is written there when there is no such file")
+    ] = Path("out/so101-calibration.json"),
+    start: Annotated[
+        tuple[float, float, float, float, float, float],
+        tyro.conf.arg(help="where the five joints and the gripper stand at first, rad"),
+    ] = HOME,
+    lost: Annotated[float, tyro.conf.arg(help="share of the servos' answers that never arrive")] = 0.0,
+    torn: Annotated[float, tyro.conf.arg(help="share of the servos' answers that arrive with a wrong byte")] = 0.0,
+    volts: Annotated[float, tyro.conf.arg(help="what the servos measure of their supply")] = 7.4,
+    duration_s: Annotated[float | None, tyro.conf.arg(help="end by itself after so many seconds")] = None,
+    seed: Annotated[int, tyro.conf.arg(help="of what is lost and torn")] = 0,
+) -> None:
+    """Stand for an SO-101 on a serial port of its own: six servos that speak Feetech's protocol and follow their goals.
+
+    It is no simulation: nothing weighs anything, and nothing touches. Says at the end how often a servo's torque was
+    dropped.
+    """
+    for option, share in (("lost", lost), ("torn", torn)):
+        if not 0.0 <= share < 1.0:
+            raise ConfigurationError(f"--{option} must be at least 0 and below 1, not {share:g}")
+    if not calibration.exists():
+        require_writable(calibration)
+        calibration.write_bytes(calibration_file(usual_calibration()))
+    emulator = So101Emulator(read_calibration(calibration), start, lost, torn, volts, seed)
+    own, other, path = open_line()
+    print(
+        f"emulator: an SO-101 on {path}, its calibration in {calibration}; try it with `worldarm driver --arm so101 "
+        f"--address {path} --calibration {calibration}`, stop it with Ctrl-C",
+        flush=True,
+    )
+    try:
+        emulator.serve(own, duration_s)
+    finally:
+        dropped = sum(servo.torque_dropped for servo in emulator.servos.values())
+        print(f"emulator: torque was dropped {dropped} times", flush=True)
+        os.close(own)
+        os.close(other)

@@ -1,0 +1,178 @@
+"""Arms to put the driver through: each with the process that stands for it, as the command line would start both."""
+
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from robot.client import Client
+from tests.commands import ROOT, environment
+
+ANY = "tcp://127.0.0.1:*"
+PATIENCE_S = 60.0
+
+
+@dataclass
+class Stand:
+    """What stands for an arm: the words by which `worldarm driver` reaches it, and how its link is cut and mended.
+
+    `process` is the emulator, None for the simulated arm. `report` returns what it says at its end, where it says
+    anything.
+    """
+
+    words: Sequence[str]
+    process: subprocess.Popen[str] | None
+
+    def cut(self) -> None:
+        """Let nothing come from the arm any more."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGSTOP)
+
+    def mend(self) -> None:
+        """Let it go on."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGCONT)
+
+    def end(self) -> str:
+        """End it, and return the rest of what it said."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGINT)
+        return self.process.communicate(timeout=PATIENCE_S)[0]
+
+
+@dataclass(frozen=True)
+class Bench:
+    """One kind of arm: how to set it up, with the joints elsewhere where wanted; how far from its set-point it may lag
+    behind, in rad, moving at a quarter of its speed; and a posture outside its limits."""
+
+    name: str
+    set_up: Callable[[Path, Sequence[float] | None], Stand]
+    lag: float
+    outside: tuple[float, ...]
+    has_link: bool = True
+
+
+class Driving:
+    """A driver of that arm, as the command line starts it."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self.process = process
+        assert process.stdout is not None
+        self.first_line = process.stdout.readline()
+        found = re.search(r"command (tcp://\S+), state (tcp://[^\s;]+)", self.first_line)
+        self.command, self.state = found.groups() if found else ("", "")
+
+    def client(self) -> Client:
+        return Client(self.command, 10.0)
+
+    def end(self, number: signal.Signals = signal.SIGINT) -> tuple[int, str, str]:
+        self.process.send_signal(number)
+        out, err = self.process.communicate(timeout=PATIENCE_S)
+        return self.process.returncode, out, err
+
+
+@contextmanager
+def driving(stand: Stand, folder: Path) -> Iterator[Driving]:
+    """Start the driver; it is gone in the end."""
+    process = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "worldarm", "driver", "--state-address", ANY, "--command-address", ANY),
+            *("--black-box", str(folder / "black-box"), *stand.words),
+        ],
+        cwd=ROOT,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield Driving(process)
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@contextmanager
+def standing(bench: Bench, folder: Path, start: Sequence[float] | None = None) -> Iterator[Stand]:
+    """Set the arm up; what stands for it is gone in the end."""
+    stand = bench.set_up(folder, start)
+    try:
+        yield stand
+    finally:
+        if stand.process is not None:
+            stand.process.send_signal(signal.SIGCONT)
+            stand.process.kill()
+            stand.process.communicate()
+
+
+def start_emulator(*words: str) -> tuple[subprocess.Popen[str], str]:
+    """Start `worldarm emulate WORDS`, and return its process and the first line that it says."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "worldarm", "emulate", *words],
+        cwd=ROOT,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    return process, process.stdout.readline()
+
+
+def _simulated(folder: Path, start: Sequence[float] | None) -> Stand:
+    assert start is None
+    return Stand(("--arm", "sim"), None)
+
+
+def _so101(folder: Path, start: Sequence[float] | None, *options: str) -> Stand:
+    calibration = folder / "calibration.json"
+    joints = () if start is None else ("--start", *map(str, (*start, 0.0)))
+    process, line = start_emulator("so101", "--calibration", str(calibration), *joints, *options)
+    path = re.search(r"on (/dev/\S+),", line)
+    assert path, line
+    return Stand(("--arm", "so101", "--address", path.group(1), "--calibration", str(calibration)), process)
+
+
+def so101_with(*options: str) -> Bench:
+    """An SO-101 whose emulator is given `options`."""
+    return Bench("so101", lambda folder, start: _so101(folder, start, *options), 0.08, (1.80, -0.6, 0.6, 1.0, 2.9))
+
+
+SIMULATED = Bench("sim", _simulated, 0.05, (), has_link=False)
+SO101 = so101_with()
+LOSSY_SO101 = so101_with("--lost", "0.05", "--torn", "0.05")
+BENCHES = (SIMULATED, SO101, LOSSY_SO101)
+
+
+def sine(client: Client, joint: int, amplitude: float, period_s: float, seconds: float) -> list[tuple[float, float]]:
+    """Move one joint to and fro about where it is, for so long; return measured and governed positions on the way."""
+    centre = np.array(client.state(10.0).governed)
+    width = client.state(10.0).gripper_command
+    begin_ns = time.monotonic_ns() + 200_000_000
+    step_ns = 50_000_000
+    seen, sent = [], 0
+    from robot.messages import Waypoint
+
+    while True:
+        elapsed_ns = time.monotonic_ns() - begin_ns
+        if elapsed_ns > seconds * 1e9:
+            return seen
+        while sent * step_ns < elapsed_ns + 400_000_000 and sent * step_ns < seconds * 1e9:
+            waypoints = []
+            for number in range(sent, sent + 4):
+                place = centre.copy()
+                place[joint] += amplitude * np.sin(2 * np.pi * number * step_ns * 1e-9 / period_s)
+                waypoints.append(Waypoint(begin_ns + number * step_ns, tuple(place.tolist()), width))
+            client.send_waypoints(waypoints, time.monotonic_ns() + 5_000_000_000)
+            sent += 4
+        state = client.state(10.0)
+        seen.append((state.measured[joint], state.governed[joint]))
+        time.sleep(0.01)
