@@ -12,9 +12,10 @@ from types import FrameType
 
 from robot import registry
 from robot.addresses import COMMAND, STATE
-from robot.arm import ArmOptions
+from robot.arm import Arm, ArmOptions
 from robot.driver import SHUTDOWN_S, Driver
 from robot.errors import ArmError, ConfigurationError
+from robot.surroundings import Corners, placed
 
 
 def driver(
@@ -23,6 +24,9 @@ def driver(
     calibration: Path | None = None,
     state_address: str = STATE,
     command_address: str = COMMAND,
+    table_height: float | None = None,
+    workspace: Corners | None = None,
+    keep_out: tuple[Corners, ...] = (),
     duration_s: float | None = None,
     realtime: bool = False,
     black_box: Path | None = None,
@@ -38,6 +42,9 @@ def driver(
         calibration: the file of a real arm's calibration, where it has one.
         state_address: where the arm's state is published; port * has one chosen.
         command_address: where commands are taken; port * has one chosen.
+        table_height: how high the table is that the arm must not touch, m above its base.
+        workspace: where the tool may be: the lower and the upper corner of a box, x y z x y z, m in the base's frame.
+        keep_out: boxes that no part of the arm may enter, each six numbers likewise.
         duration_s: stop by itself after this many seconds; runs until Ctrl-C when not given.
         black_box: folder for the last minutes of all that is asked and done, which survive a crash (`worldarm log`); by
             default one of worldarm's own under ~/.local/state.
@@ -56,7 +63,8 @@ def driver(
         raise ConfigurationError(f"--duration-s must be more than 0, not {duration_s:g}")
     if realtime:
         _go_first()
-    made = registry.load(registry.ARMS, arm)(ArmOptions(address, calibration))
+    made: Arm = registry.load(registry.ARMS, arm)(ArmOptions(address, calibration))
+    made.spec = placed(made.spec, table_height, workspace, keep_out)
     engine = Driver(made, state_address, command_address, black_box, curve)
 
     def ready() -> None:

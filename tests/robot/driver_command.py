@@ -102,7 +102,16 @@ def main(
     """As the command line does it: one line for an error, 130 after Ctrl-C."""
     duration_s = float(duration) if duration else None
     try:
-        driver(arm, address, None, state, command, duration_s, bool(realtime), Path(black_box), bool(curve))
+        driver(
+            arm,
+            address,
+            state_address=state,
+            command_address=command,
+            duration_s=duration_s,
+            realtime=bool(realtime),
+            black_box=Path(black_box),
+            curve=bool(curve),
+        )
     except WorldarmError as error:
         print(error, file=sys.stderr)
         return 1
