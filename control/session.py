@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
@@ -52,7 +52,8 @@ class Step:
     `goal` and `imagined` (H, W, 3) uint8 RGB (None for methods that do not imagine). `status`: "sent", in time; "late",
     sent all the same; "missed", too late to send, so the arm holds; "reached"; or "last", the budget's last, which is
     not sent. `command_ms` is the time from the picture's capture to the driver's answer, or to the decision where
-    nothing was sent.
+    nothing was sent; `received_ns`, `decided_ns` and `accepted_ns` are when the picture was here, was decided on, and
+    the driver had answered, and `tick` its tick whose set-point is the first that follows (0 where nothing was sent).
     """
 
     block: int
@@ -63,6 +64,10 @@ class Step:
     decision: Decision
     status: Status
     command_ms: float
+    received_ns: int
+    decided_ns: int
+    accepted_ns: int
+    tick: int
     imagined: Image | None
 
 
@@ -88,13 +93,15 @@ class Outcome:
 @dataclass(frozen=True)
 class _Block:
     """What the arm does from `begins_ns` on: the `action` (A,), the set-point and posture (n,) rad that it
-    leads to. `holds`: the arm rests throughout, so the block may be stretched at will."""
+    leads to. `holds`: the arm rests throughout, so the block may be stretched at will. `tick`: the driver's, whose
+    set-point is the first that it has a part in."""
 
     begins_ns: int
     action: Vector
     target: ToolTarget
     posture: Vector
     holds: bool
+    tick: int = 0
 
 
 class Session:
@@ -169,9 +176,7 @@ class Session:
         try:
             yield
         finally:
-            # Lapsed, revoked, or the driver is gone: in each case there is nothing left to give back.
-            with suppress(Refused, ConnectionLost):
-                self._client.release()
+            self._client.give_back()
 
     # ---------------------------------------------------------------- block after block
 
@@ -182,12 +187,15 @@ class Session:
         while True:
             number = (running.begins_ns - first_ns) // self._convention.block_ns
             frame = self._see(running.begins_ns)
+            received_ns = time.monotonic_ns()
             joints = self._felt(frame.time_ns)
             state = self._proprioception.feel(
                 joints.measured, joints.governed, joints.gripper_width, joints.gripper_command
             )
             decision = self._agent.decide(frame.image.copy(), state, running.action)
+            decided_ns = time.monotonic_ns()
             following: _Block | None = None
+            accepted_ns = tick = 0
             status: Status
             if decision.reached:
                 status = "reached"
@@ -195,9 +203,25 @@ class Session:
                 status = "last"
             else:
                 status, following = self._command(running, decision.action)
+                if following is not None:
+                    accepted_ns, tick = time.monotonic_ns(), following.tick
             command_ms = (time.monotonic_ns() - frame.time_ns) * 1e-6
             imagined = None if decision.imagined is None else self._agent.draw(decision.imagined)
-            step = Step(number, running.begins_ns, frame, state, goal, decision, status, command_ms, imagined)
+            step = Step(
+                block=number,
+                begins_ns=running.begins_ns,
+                frame=frame,
+                state=state,
+                goal=goal,
+                decision=decision,
+                status=status,
+                command_ms=command_ms,
+                received_ns=received_ns,
+                decided_ns=decided_ns,
+                accepted_ns=accepted_ns,
+                tick=tick,
+                imagined=imagined,
+            )
             self._publish(step)
             yield step
             if status in ("reached", "last"):
@@ -218,13 +242,18 @@ class Session:
         target = convention.target(running.target, action)
         waypoints = convention.block(self._kinematics, running.target, target, running.posture, ends_ns)
         try:
-            self._client.send_waypoints(waypoints)
+            accepted = self._client.send_waypoints(waypoints)
         except Refused as refusal:
             if refusal.reason not in _TOO_LATE:
                 raise
             return "missed", None
         following = _Block(
-            ends_ns, np.clip(action, -1.0, 1.0), target, np.asarray(waypoints[-1].positions), holds=False
+            ends_ns,
+            np.clip(action, -1.0, 1.0),
+            target,
+            np.asarray(waypoints[-1].positions),
+            holds=False,
+            tick=accepted.tick,
         )
         return ("late" if late else "sent"), following
 
@@ -284,6 +313,11 @@ class Session:
                 action=tuple(decision.action.tolist()),
                 plan_ms=1e3 * decision.seconds,
                 capture_to_command_ms=step.command_ms,
+                captured_ns=step.frame.time_ns,
+                received_ns=step.received_ns,
+                decided_ns=step.decided_ns,
+                accepted_ns=step.accepted_ns,
+                tick=step.tick,
                 shape=(step.goal.shape[0], step.goal.shape[1], 3),
                 goal=step.goal.tobytes(),
                 imagined=b"" if step.imagined is None else step.imagined.tobytes(),

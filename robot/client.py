@@ -8,11 +8,13 @@ from contextlib import suppress
 from types import TracebackType
 from typing import TypeVar
 
+import msgspec
 import zmq
 
 from robot import sockets
 from robot.addresses import COMMAND
 from robot.arm import ArmSpec, ObjectPose
+from robot.clock_offset import ClockOffset, SameClock
 from robot.errors import ConnectionLost, Refused, WireError
 from robot.inbox import MAX_REQUEST_BYTES
 from robot.messages import (
@@ -46,6 +48,9 @@ FRESH_S = 0.1
 COMMAND_LIFE_S = 0.1
 """How long after it is sent a command may still be taken up, unless told otherwise."""
 
+CLOCK_EXCHANGES = 8
+"""With a driver on another host, to learn its clock before its times are relied on."""
+
 _QUEUE = 64
 
 
@@ -55,17 +60,24 @@ class Client:
     Every call waits at most `timeout_s` for its answer. All calls raise `ConnectionLost` when the driver does not
     answer in time, `Refused` (with the driver's reason) when it says no, and `WireError` when what answers is not
     a driver of this version. As a context manager it gives the lease back on the way out.
+
+    All times, in states as in commands, are on this host's monotonic clock; `clock` tells how far ahead the driver's
+    is.
     """
 
-    def __init__(self, command_address: str = COMMAND, timeout_s: float = 1.0) -> None:
+    def __init__(
+        self, command_address: str = COMMAND, timeout_s: float = 1.0, clock: ClockOffset | None = None
+    ) -> None:
         """Connect and fetch the arm's specification. Raises `ConfigurationError` as `sockets.connect`, and
-        `ConnectionLost` when no driver answers."""
+        `ConnectionLost` when no driver answers. `clock` learns the driver's; by default this host's own where the
+        address is on it."""
         self.command_address = command_address
         self._timeout_s = timeout_s
         self._token = ""
         self._sequence = 0
         self._asked = 0
         self._states: Subscription[JointState] | None = None
+        self.clock = sockets.clock_at(command_address) if clock is None else clock
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._socket = sockets.make(self._context, zmq.DEALER, _QUEUE)
         # Queue only towards a driver that is there: a command must not wait for one that starts later.
@@ -73,7 +85,9 @@ class Client:
         try:
             sockets.connect(self._socket, command_address)
             self._spec = self._ask(SpecRequest(), Spec)
-            self._states = Subscription(self.state_address, b"state", JointState, HISTORY)
+            for _ in range(0 if isinstance(self.clock, SameClock) else CLOCK_EXCHANGES):
+                self._ask(SpecRequest(), Spec)
+            self._states = Subscription(self.state_address, b"state", JointState, HISTORY, self.clock)
         except BaseException:
             self.close()
             raise
@@ -125,11 +139,11 @@ class Client:
         lease = self._ask(AcquireLease(holder, ttl_s), Lease)
         self._token = lease.token
         self._sequence = 0
-        return lease
+        return self._local(lease)
 
     def renew(self) -> Lease:
         """Keep the lease for another time-to-live."""
-        return self._ask(RenewLease(self._token), Lease)
+        return self._local(self._ask(RenewLease(self._token), Lease))
 
     def release(self) -> None:
         """Give the lease back; the arm ramps to hold."""
@@ -144,6 +158,10 @@ class Client:
         self._sequence += 1
         if deadline_ns is None:
             deadline_ns = time.monotonic_ns() + round(COMMAND_LIFE_S * 1e9)
+        ahead_ns = self.clock.ns
+        if ahead_ns:
+            deadline_ns += ahead_ns
+            waypoints = [msgspec.structs.replace(each, time_ns=each.time_ns + ahead_ns) for each in waypoints]
         return self._ask(Waypoints(self._token, self._sequence, deadline_ns, tuple(waypoints)), Accepted)
 
     def stop(self, reason: str) -> None:
@@ -201,6 +219,7 @@ class Client:
         if len(payload) > MAX_REQUEST_BYTES:
             raise WireError(f"a request of {len(payload)} bytes is larger than the {MAX_REQUEST_BYTES} allowed")
         deadline = time.monotonic() + self._timeout_s
+        sent_ns = time.monotonic_ns()
         if not self._ready(zmq.POLLOUT, deadline):
             raise self._lost()
         try:
@@ -211,13 +230,18 @@ class Client:
             frames = self._socket.recv_multipart(zmq.NOBLOCK)
             if len(frames) != 2 or frames[0] != number:
                 continue
-            said = decode(frames[1]).body
+            envelope = decode(frames[1])
+            self.clock.exchange(sent_ns, envelope.sent_ns, time.monotonic_ns())
+            said = envelope.body
             if isinstance(said, Refusal):
                 raise Refused(said.reason, said.detail)
             if not isinstance(said, answer):
                 raise WireError(f"{self.command_address} answered {type(said).__name__} to {type(body).__name__}")
             return said
         raise self._lost()
+
+    def _local(self, lease: Lease) -> Lease:
+        return msgspec.structs.replace(lease, expires_ns=lease.expires_ns - self.clock.ns)
 
     def _ready(self, event: int, deadline: float) -> bool:
         left_ms = max(0, round(1000 * (deadline - time.monotonic())))

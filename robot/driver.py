@@ -225,6 +225,7 @@ class Driver:
         self._reading = read(self._arm)
         self._servo.engage(np.array(self._reading.positions), self._reading.gripper_width)
         self._set_point = self._servo.tick(time.monotonic_ns())
+        self._set_point_ns = time.monotonic_ns()
 
     def _measured_still(self) -> bool:
         return max(map(abs, self._reading.velocities)) < STILL
@@ -274,6 +275,7 @@ class Driver:
         if self._mute or (self._modes.mode is Mode.FAULT and self._set_point.at_rest):
             return
         self._set_point = self._servo.tick(now_ns)
+        self._set_point_ns = time.monotonic_ns()
         try:
             with arm_faults():
                 self._arm.write(self._set_point.governed, self._set_point.gripper_width)
@@ -301,6 +303,7 @@ class Driver:
             clamps=set_point.clamps,
             holder=self._leases.holder,
             active_until_ns=self._servo.active_until_ns,
+            set_point_ns=self._set_point_ns,
             reason=self._modes.reason,
         )
         self._publisher.send(STATE_TOPIC, self._encode(state))
@@ -402,7 +405,7 @@ class Driver:
             raise Refused("bad-length", f"{len(body.waypoints)} waypoints; send at most {MAX_WAYPOINTS} in a command")
         clamps = self._servo.accept(body.waypoints, now_ns)
         self._leases.renew(body.token, now_ns)
-        return Accepted(body.sequence, clamps)
+        return Accepted(body.sequence, clamps, self._tick)
 
     def _stop(self, body: Stop) -> Body:
         if self._modes.mode is Mode.FAULT:

@@ -8,7 +8,7 @@ non-finite numbers are refused with `WireError`, so nothing behind this file eve
 from __future__ import annotations
 
 import math
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import msgspec
 
@@ -20,6 +20,10 @@ SCHEMA_VERSION = 1
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 
 
+P = TypeVar("P", bound="Published")
+J = TypeVar("J", bound="JointState")
+
+
 class Message(msgspec.Struct, frozen=True, tag=True, forbid_unknown_fields=True):
     """Base of all message bodies; the class name is the tag on the wire."""
 
@@ -28,6 +32,10 @@ class Published(Message, frozen=True):
     """Base of what is published on a topic: true at the sender's monotonic `time_ns`."""
 
     time_ns: int
+
+    def shifted(self: P, by_ns: int) -> P:
+        """Return the same with all times later by `by_ns`: as a host's clock tells them that is so far ahead."""
+        return msgspec.structs.replace(self, time_ns=self.time_ns + by_ns)
 
 
 # ---------------------------------------------------------------- published by the driver
@@ -40,7 +48,8 @@ class JointState(Published, frozen=True):
     what the trajectory asked for, what the governor let through, and what the arm reported before it;
     `governed_velocity` and `measured_velocity` are rad/s, `measured_effort` N·m, empty where the arm measures none.
     `clamps` names what the governor changed at this tick. `holder` is the name of the lease's holder, empty when free.
-    `active_until_ns` is the time of the last waypoint accepted, 0 when there is none.
+    `active_until_ns` is the time of the last waypoint accepted, 0 when there is none; `set_point_ns` the time at which
+    this tick's set-point was handed to the arm.
     """
 
     tick: int
@@ -56,7 +65,17 @@ class JointState(Published, frozen=True):
     clamps: tuple[str, ...]
     holder: str
     active_until_ns: int
+    set_point_ns: int
     reason: str
+
+    def shifted(self: J, by_ns: int) -> J:
+        """Return the same with all times later by `by_ns`."""
+        return msgspec.structs.replace(
+            self,
+            time_ns=self.time_ns + by_ns,
+            active_until_ns=self.active_until_ns and self.active_until_ns + by_ns,
+            set_point_ns=self.set_point_ns + by_ns,
+        )
 
 
 class SceneState(Published, frozen=True):
@@ -158,10 +177,12 @@ class Lease(Message, frozen=True):
 
 
 class Accepted(Message, frozen=True):
-    """Waypoints taken; `clamps` names what was changed in them on the way in."""
+    """Waypoints taken; `clamps` names what was changed in them on the way in. The set-point of `tick` is the first
+    that they have a part in."""
 
     sequence: int
     clamps: tuple[str, ...]
+    tick: int
 
 
 class Done(Message, frozen=True):
@@ -216,7 +237,9 @@ class Thought(Published, frozen=True):
     `distance` is the critic's estimate of blocks to go to the goal or, while there are `subgoals_ahead`, to the next of
     them; `goal` and `imagined` are (H, W, 3) rgb8 bytes of `shape` (empty when not drawn); `action` is the normalised
     block action; `plan_ms` the time to decide and `capture_to_command_ms` from the frame's capture to the driver's
-    answer.
+    answer. `captured_ns`, `received_ns`, `decided_ns` and `accepted_ns` are the times at which the frame was taken, was
+    here, was decided on and the driver had answered, on the agent's clock, and `tick` is the driver's tick whose
+    set-point is the first that follows; the last two are 0 where nothing was sent.
     """
 
     decision: int
@@ -228,6 +251,11 @@ class Thought(Published, frozen=True):
     action: tuple[float, ...]
     plan_ms: float
     capture_to_command_ms: float
+    captured_ns: int
+    received_ns: int
+    decided_ns: int
+    accepted_ns: int
+    tick: int
     shape: tuple[int, int, int]
     goal: bytes
     imagined: bytes

@@ -13,6 +13,7 @@ from typing import Generic, TypeVar
 import zmq
 
 from robot import sockets
+from robot.clock_offset import ClockOffset
 from robot.errors import ConnectionLost, WireError
 from robot.messages import Published, decode
 
@@ -31,10 +32,16 @@ class Subscription(Generic[M]):
     One that nobody looks at for long fills up, down to the sender's end, and its connection may then stay closed for a
     while after it has been emptied: so one that is still silent then is connected anew.
 
-    Not safe to share between threads. Raises `ConfigurationError` as `sockets.connect`.
+    Times are told on this host's clock: those of another host are shifted by what `clock` says, where one is given that
+    learns otherwise, and else by what the messages themselves tell of it. Not safe to share between threads. Raises
+    `ConfigurationError` as `sockets.connect`.
     """
 
-    def __init__(self, address: str, topic: bytes, kind: type[M], keep: int = 1) -> None:
+    def __init__(
+        self, address: str, topic: bytes, kind: type[M], keep: int = 1, clock: ClockOffset | None = None
+    ) -> None:
+        self._listens = clock is None
+        self.clock = sockets.clock_at(address) if clock is None else clock
         self.address = address
         self.history: deque[M] = deque(maxlen=keep)
         self._kind = kind
@@ -52,20 +59,23 @@ class Subscription(Generic[M]):
         looked, self._looked = self._looked, time.monotonic()
         self._neglected = self._neglected or self._looked - looked > _NEGLECTED_S
         # Collected raw first: after a long pause only the messages that will be kept are worth decoding.
-        waiting: deque[bytes] = deque(maxlen=self.history.maxlen)
+        waiting: deque[tuple[bytes, int]] = deque(maxlen=self.history.maxlen)
         count = 0
         # An empty queue, which `Again` tells of, is what was wanted.
         with suppress(zmq.Again):
             for _ in range(MAX_DRAINED):
                 frames = self._socket.recv_multipart(zmq.NOBLOCK)
                 if len(frames) == 2 and frames[0] == self._topic:
-                    waiting.append(frames[1])
+                    waiting.append((frames[1], time.monotonic_ns()))
                     count += 1
-        for payload in waiting:
-            body = decode(payload).body
+        for payload, received_ns in waiting:
+            envelope = decode(payload)
+            body = envelope.body
             if not isinstance(body, self._kind):
                 raise WireError(f"{self.address} sent {type(body).__name__} on {self._topic.decode()}")
-            self.history.append(body)
+            if self._listens:
+                self.clock.heard(envelope.sent_ns, received_ns)
+            self.history.append(body.shifted(-self.clock.ns) if self.clock.ns else body)
         return count
 
     def wait(self, timeout_s: float) -> None:

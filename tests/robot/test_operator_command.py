@@ -120,6 +120,7 @@ def test_status_tells_what_was_clamped_and_how_old_the_news_is() -> None:
             clamps=("jerk",) if tick % 2 else (),
             holder="agent",
             active_until_ns=0,
+            set_point_ns=0,
             reason="",
         )
         for tick in range(10)

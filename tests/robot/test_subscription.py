@@ -30,7 +30,7 @@ def publisher(a_second: int) -> Iterator[str]:
         while not over.wait(2 / a_second):
             for _ in range(2):
                 now = time.monotonic_ns()
-                state = JointState(now, tick, "", SEVEN, SEVEN, SEVEN, SEVEN, SEVEN, (), 0.0, 0.0, (), "", 0, "")
+                state = JointState(now, tick, "", SEVEN, SEVEN, SEVEN, SEVEN, SEVEN, (), 0.0, 0.0, (), "", 0, 0, "")
                 sender.send_multipart([b"state", encode(state, tick, now)], zmq.NOBLOCK)
                 tick += 1
 
