@@ -17,6 +17,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "control.planner_benchmark:benchmark_planner",
         "measure what a decision costs on this machine",
     ),
+    "benchmark driver": (
+        "robot.benchmark.command:benchmark_driver",
+        "measure what the driver promises: lapses, crashes, nonsense, strangers, lateness",
+    ),
     "benchmark scaling": (
         "control.scaling_benchmark:benchmark_scaling",
         "measure how much faster several processes train together",

@@ -1,24 +1,14 @@
-"""Users of several machines, each with keys of their own, played by one process."""
+"""A driver's machine and those of others, each with keys of their own, played by one process."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
+from robot.benchmark.people import HOST as HERE
+from robot.benchmark.people import person, user
+from robot.keys import Role
 
-from robot.keys import Keyring, Other, Role, usual_keyring
-
-HERE = "127.0.0.1"
-
-
-@contextmanager
-def user(folder: Path) -> Iterator[Keyring]:
-    """Within, this process is the user whose keys are under `folder`."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CONFIG_HOME", str(folder))
-        yield usual_keyring()
+__all__ = ["HERE", "Machines", "user"]
 
 
 class Machines:
@@ -32,9 +22,4 @@ class Machines:
 
     def person(self, name: str, role: Role | None) -> Path:
         """Return the folder of one more person, whom the driver's machine allows `role`."""
-        with user(self.folder / name) as keyring:
-            public = keyring.make().public
-            keyring.allow(Other("arm", self.public, Role.SERVE, HERE))
-        if role is not None:
-            self.driver.allow(Other(name, public, role))
-        return self.folder / name
+        return person(self.folder / name, self.driver, self.public, role)

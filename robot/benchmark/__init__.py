@@ -1,0 +1,1 @@
+"""What the driver promises, measured: a lapse, a crash, a flood of nonsense, strangers, lateness and round trips."""

@@ -1,0 +1,90 @@
+"""The processes that a measurement is made between, started as a user would and gone in the end."""
+
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from robot.client import Client
+from robot.errors import ArmError, ConnectionLost
+
+ANY = "tcp://127.0.0.1:*"
+PATIENCE_S = 60.0
+
+
+class RunningDriver:
+    """A driver: `command` and `state` are where it is reached, `process` is it."""
+
+    def __init__(self, process: subprocess.Popen[str], command: str, state: str) -> None:
+        self.process = process
+        self.command = command
+        self.state = state
+
+    def client(self, timeout_s: float = 5.0) -> Client:
+        """Return a new client of it."""
+        return Client(self.command, timeout_s)
+
+    def end(self) -> str:
+        """Let it park and end, and return the rest of what it says."""
+        self.process.send_signal(signal.SIGINT)
+        out, _ = self.process.communicate(timeout=PATIENCE_S)
+        return out
+
+    def resident_bytes(self) -> int:
+        """Return how much memory it holds."""
+        return resident_bytes(self.process.pid)
+
+
+@contextmanager
+def running_driver(words: Sequence[str], folder: Path) -> Iterator[RunningDriver]:
+    """Start `worldarm driver WORDS` with its black box under `folder`. Raises `ArmError` when it does not start."""
+    command = ("driver", "--state-address", ANY, "--command-address", ANY, "--black-box", str(folder), *words)
+    process = start(command)
+    try:
+        assert process.stdout is not None and process.stderr is not None
+        line = process.stdout.readline()
+        found = re.search(r"command (tcp://\S+), state (tcp://[^\s;]+)", line)
+        if found is None:
+            process.wait(PATIENCE_S)
+            raise ArmError(f"the driver did not start: {process.stderr.read().strip() or line.strip()}")
+        yield RunningDriver(process, found.group(1), found.group(2))
+    finally:
+        gone(process)
+
+
+def start(words: Sequence[str]) -> subprocess.Popen[str]:
+    """Start `worldarm WORDS`."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "worldarm", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def gone(process: subprocess.Popen[str]) -> None:
+    """End a process at once, stopped or not, and collect it."""
+    process.kill()
+    process.communicate(timeout=PATIENCE_S)
+
+
+def resident_bytes(pid: int) -> int:
+    """Return how much memory the process `pid` holds."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    found = re.search(r"VmRSS:\s+(\d+) kB", status)
+    return 1024 * int(found.group(1)) if found else 0
+
+
+def patiently(client: Client, seconds: float = PATIENCE_S) -> None:
+    """Wait until the arm rests and nobody has the lease. Raises `ConnectionLost` when that does not come about."""
+    deadline = time.monotonic() + seconds
+    while True:
+        state = client.state(5.0)
+        if not state.holder and not any(state.governed_velocity):
+            return
+        if time.monotonic() > deadline:
+            raise ConnectionLost(f"the arm does not come to rest within {seconds:g} s ({state.mode}: {state.reason})")
+        time.sleep(0.002)

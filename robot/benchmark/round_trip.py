@@ -1,0 +1,127 @@
+"""How long a command takes to be answered, and to be seen in a published state, beside the plainest way others do it: a
+REQ/REP socket and pickle, with a message of the same size, in the same run."""
+
+from __future__ import annotations
+
+import pickle
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import zmq
+from tqdm import tqdm
+
+from robot.benchmark.people import person, user
+from robot.benchmark.processes import PATIENCE_S, running_driver
+from robot.client import Client
+from robot.errors import ConnectionLost
+from robot.keys import Role
+from robot.messages import JointState, Waypoint
+from robot.subscription import Subscription
+
+_PEER = """
+import pickle, sys, zmq
+context = zmq.Context()
+socket = context.socket(zmq.REP)
+print(socket.bind_to_random_port("tcp://127.0.0.1"), flush=True)
+state = {"positions": [0.0] * 7, "velocities": [0.0] * 7, "time": 0.0, "accepted": True}
+while True:
+    command = pickle.loads(socket.recv())
+    state["time"] = command["time"]
+    socket.send(pickle.dumps(state))
+"""
+
+
+class RoundTrip(msgspec.Struct, frozen=True):
+    """Over `times` commands, ms: until the `answer`, until its set-point was out (`set_point`) and until a state that
+    tells of it was here (`published`), with CURVE where `curve`; and a `pickled` exchange, in the clear."""
+
+    times: int
+    curve: bool
+    answer_p50_ms: float
+    answer_p99_ms: float
+    set_point_p50_ms: float
+    set_point_p99_ms: float
+    published_p50_ms: float
+    published_p99_ms: float
+    pickled_p50_ms: float
+    pickled_p99_ms: float
+
+
+def measure_round_trip(words: Sequence[str], times: int, folder: Path, curve: bool = True) -> RoundTrip:
+    """Send so many commands to the driver that `worldarm driver WORDS` starts.
+
+    Raises `ArmError` when it does not start, `ConnectionLost` when it or the other peer falls silent.
+    """
+    with user(folder / "driver") as keys:
+        options = ("--curve", *words) if curve else tuple(words)
+        public = keys.make().public if curve else ""
+        with running_driver(options, folder / "black-box") as driver:
+            who = person(folder / "person", keys, public, Role.COMMAND) if curve else folder / "nobody"
+            with (
+                user(who),
+                driver.client() as client,
+                Subscription(driver.state, b"state", JointState, 4096) as states,
+            ):
+                ours = _ours(client, states, times)
+            pickled = _pickled(times)
+    quantiles = [np.percentile(each, (50, 99)) for each in (*ours, pickled)]
+    return RoundTrip(times, curve, *(round(float(value), 4) for pair in quantiles for value in pair))
+
+
+def _ours(client: Client, states: Subscription[JointState], times: int) -> tuple[list[float], list[float], list[float]]:
+    client.acquire("round-trip", 5.0)
+    state = client.state(5.0)
+    answers, set_points, published = [], [], []
+    for turn in tqdm(range(times), desc="round trips", unit="command", mininterval=0.5):
+        sent_ns = time.monotonic_ns()
+        accepted = client.send_waypoints([Waypoint(sent_ns + 200_000_000, state.governed, state.gripper_command)])
+        answers.append(1e-6 * (time.monotonic_ns() - sent_ns))
+        tick = accepted.tick
+        states.wait_for(lambda tick=tick: _seen(states, tick), PATIENCE_S, "state that tells of the command")  # type: ignore[misc]
+        published.append(1e-6 * (time.monotonic_ns() - sent_ns))
+        told = next(each for each in states.history if each.tick >= tick)
+        set_points.append(1e-6 * (told.set_point_ns - sent_ns))
+        time.sleep(0.001 * (turn % 7))  # at every point of a period alike
+    client.release()
+    return answers, set_points, published
+
+
+def _seen(states: Subscription[JointState], tick: int) -> bool:
+    return bool(states.history) and states.history[-1].tick >= tick
+
+
+def _pickled(times: int) -> list[float]:
+    """Exchange pickles with another process over REQ/REP, and return how long each took, ms."""
+    peer = subprocess.Popen([sys.executable, "-c", _PEER], stdout=subprocess.PIPE, text=True)
+    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+    socket = context.socket(zmq.REQ)
+    socket.setsockopt(zmq.LINGER, 0)
+    try:
+        assert peer.stdout is not None
+        socket.connect(f"tcp://127.0.0.1:{peer.stdout.readline().strip()}")
+        took = []
+        for _ in range(times):
+            sent_ns = time.monotonic_ns()
+            command = {
+                "positions": [0.1] * 7,
+                "gripper": 0.04,
+                "time": sent_ns * 1e-9,
+                "token": "t" * 32,
+                "sequence": 1,
+            }
+            socket.send(pickle.dumps(command))
+            if not socket.poll(round(1e3 * PATIENCE_S)):
+                raise ConnectionLost("the process that exchanges pickles does not answer")
+            socket.recv()
+            took.append(1e-6 * (time.monotonic_ns() - sent_ns))
+        return took
+    finally:
+        socket.close()
+        context.term()
+        peer.kill()
+        peer.wait()

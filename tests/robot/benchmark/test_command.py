@@ -1,0 +1,48 @@
+"""What the driver promises is measured as the command measures it, a few times each, on the simulated arm."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.commands import worldarm
+
+pytestmark = pytest.mark.real_time
+
+FEW = ("--lapses", "6", "--restarts", "3", "--decoded", "30000", "--sent", "2000", "--strangers", "2")
+
+
+def test_every_promise_is_kept_each_time(tmp_path: Path) -> None:
+    numbers = tmp_path / "numbers.json"
+    result = worldarm(
+        *("benchmark", "driver", *FEW, "--seconds", "3", "--commands", "200", "--json", str(numbers)), seconds=110
+    )
+    assert result.returncode == 0, result.stderr
+    found = json.loads(numbers.read_text())
+    lapses = found["lapses"]
+    assert lapses["in_time"] == lapses["within_limits"] == lapses["without_jump"] == lapses["times"] == 6
+    assert lapses["refused_after"] == lapses["stopped"] == 3
+    restarts = found["restarts"]
+    assert restarts["where_measured"] == restarts["readable"] == restarts["times"] == 3
+    malformed = found["malformed"]
+    assert malformed["refused"] > 0.9 * malformed["decoded"] == 27_000
+    assert malformed["answered"] == malformed["sent"] == 2000
+    assert malformed["alive"] and malformed["driver_growth_bytes"] < 8 * 2**20
+    assert malformed["decoder_growth_bytes"] < 2 * 2**20
+    access = found["access"]
+    assert {access[name] for name in access} == {2}
+    assert found["jitter"]["ticks"] > 500
+    trip = found["round-trip"]
+    assert 0 < trip["answer_p50_ms"] <= trip["published_p50_ms"] and trip["pickled_p50_ms"] > 0
+    for words in ("lapses, arm sim", "ramping within 100 ms", "black box readable", "answers sense afterwards   yes"):
+        assert words in result.stdout
+
+
+def test_what_makes_no_sense_is_refused_before_anything_starts(tmp_path: Path) -> None:
+    for wrong in (("--lapses", "0"), ("--seconds", "nan"), ("--json", str(tmp_path)), ("--commands", "-1")):
+        refused = worldarm("benchmark", "driver", *wrong)
+        assert (refused.returncode, refused.stdout) == (1, "")
+    absent = worldarm("benchmark", "driver", "--parts", "jitter", "--arm", "so101")
+    assert absent.returncode == 1 and "--address" in absent.stderr
