@@ -45,10 +45,11 @@ class Opened(Entry, frozen=True):
 
 
 class Engaged(Entry, frozen=True):
-    """The servo took over at rest at `positions` (n,) rad, gripper `gripper_width` m."""
+    """The servo took over at rest at `positions` (n,) rad, gripper `gripper_width` m, slow for `ramp_s`."""
 
     positions: tuple[float, ...]
     gripper_width: float
+    ramp_s: float
 
 
 class Told(Entry, frozen=True):

@@ -61,6 +61,8 @@ REQUEST_SHARE = 0.25
 MAX_WAYPOINTS = 64
 """In one command; checking each takes some 15 µs of a tick, and 64 are seconds of motion."""
 SHUTDOWN_S = 2.0
+STARTUP_S = 2.0
+"""How long an arm that was just enabled is held to less than its full speed: whoever enabled it stands beside it."""
 STILL = 0.02
 """rad/s; an arm that measures slower than this on every joint stands still."""
 MAX_REASON_LENGTH = 200
@@ -223,7 +225,7 @@ class Driver:
     def _engage_first(self) -> None:
         """Take over where the arm stands, so that the first set-point is the measured position."""
         self._reading = read(self._arm)
-        self._servo.engage(np.array(self._reading.positions), self._reading.gripper_width)
+        self._servo.engage(np.array(self._reading.positions), self._reading.gripper_width, STARTUP_S)
         self._set_point = self._servo.tick(time.monotonic_ns())
         self._set_point_ns = time.monotonic_ns()
 

@@ -48,12 +48,12 @@ class RecordedServo:
         """As `Servo.active_until_ns`."""
         return self._servo.active_until_ns
 
-    def engage(self, measured: Vector, gripper_width: float) -> None:
+    def engage(self, measured: Vector, gripper_width: float, ramp_s: float = 0.0) -> None:
         """As `Servo.engage`."""
         self._box.prepare()
-        self._servo.engage(measured, gripper_width)
+        self._servo.engage(measured, gripper_width, ramp_s)
         self._engaged = True
-        self._box.note(Engaged(time.monotonic_ns(), tuple(measured.tolist()), gripper_width))
+        self._box.note(Engaged(time.monotonic_ns(), tuple(measured.tolist()), gripper_width, ramp_s))
 
     def accept(self, waypoints: Sequence[Waypoint], now_ns: int) -> tuple[str, ...]:
         """As `Servo.accept`."""

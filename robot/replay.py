@@ -43,7 +43,7 @@ def replay(records: Iterable[Record]) -> Replayed:
         elif servo is None:
             continue  # a segment whose beginning is torn
         elif isinstance(record, Engaged):
-            servo.engage(np.array(record.positions), record.gripper_width)
+            servo.engage(np.array(record.positions), record.gripper_width, record.ramp_s)
         elif isinstance(record, Held):
             servo.hold()
         elif isinstance(record, Told):

@@ -69,8 +69,9 @@ class Servo:
         """Time of the last waypoint accepted since `engage` or `hold`, 0 when there is none."""
         return 0 if self._trajectory is None else self._trajectory.active_until_ns
 
-    def engage(self, measured: Vector, gripper_width: float) -> None:
-        """Take over at rest at the joints `measured` (n,) rad: the first set-point is there.
+    def engage(self, measured: Vector, gripper_width: float, ramp_s: float = 0.0) -> None:
+        """Take over at rest at the joints `measured` (n,) rad: the first set-point is there, and for the first `ramp_s`
+        seconds none is fast.
 
         For an arm that stands still. Raises `ArmError` when it is well outside its limits.
         """
@@ -79,7 +80,7 @@ class Servo:
             raise ArmError(f"the arm {self._spec.name!r} reports a gripper width that is not finite")
         self._governor.engage(position)
         closed, opened = self._spec.gripper_range
-        self._trajectory = Trajectory(self._spec, position, min(max(gripper_width, closed), opened))
+        self._trajectory = Trajectory(self._spec, position, min(max(gripper_width, closed), opened), ramp_s)
 
     def state(self) -> ServoState:
         """Return what `restore` needs to continue from here, to the last bit."""

@@ -25,6 +25,8 @@ _CLOCK_JUMP_NS = 20_000_000
 # How much of a limit the moving frame itself may use up; the rest is for catching up.
 _FRAME_SHARE = 0.9
 _VELOCITY_SHARE = 0.995
+_RAMP_FROM = 0.1
+"""Share of the velocity limits with which a start-up ramp begins."""
 
 
 class TrajectoryState(msgspec.Struct, frozen=True):
@@ -34,15 +36,20 @@ class TrajectoryState(msgspec.Struct, frozen=True):
     motion: MotionState
     gripper_width: float
     clock_ns: float | None
+    ramp_s: float
+    ramped_s: float
     brake_start: MotionState | None
     brake_time: float
 
 
 class Trajectory:
-    """The arm's planned motion; starts at rest at `position` (n,) rad with the gripper `gripper_width` m wide."""
+    """The arm's planned motion; starts at rest at `position` (n,) rad with the gripper `gripper_width` m wide. For the
+    first `ramp_s` seconds it goes slowly, then faster, up to its velocity limits."""
 
-    def __init__(self, spec: ArmSpec, position: Vector, gripper_width: float) -> None:
+    def __init__(self, spec: ArmSpec, position: Vector, gripper_width: float, ramp_s: float = 0.0) -> None:
         self._period = 1.0 / spec.rate_hz
+        self._ramp_s = ramp_s
+        self._ramped_s = 0.0
         self._velocity = _VELOCITY_SHARE * np.asarray(spec.velocity)
         self._acceleration = np.asarray(spec.acceleration)
         self._planner = ruckig.Ruckig(spec.dof)
@@ -75,6 +82,8 @@ class Trajectory:
             motion=state_of(self.motion),
             gripper_width=self.gripper_width,
             clock_ns=self._clock_ns,
+            ramp_s=self._ramp_s,
+            ramped_s=self._ramped_s,
             brake_start=state_of(self._brake.start) if self._braking else None,
             brake_time=self._brake_time,
         )
@@ -85,6 +94,7 @@ class Trajectory:
         self.motion = motion_of(state.motion)
         self.gripper_width = state.gripper_width
         self._clock_ns = state.clock_ns
+        self._ramp_s, self._ramped_s = state.ramp_s, state.ramped_s
         self._braking = state.brake_start is not None
         self._brake_time = state.brake_time
         if state.brake_start is not None:
@@ -128,6 +138,7 @@ class Trajectory:
     def advance(self, now_ns: int) -> Motion:
         """Move on by one period, to the motion (3, n) for `now_ns` plus that period, and return it."""
         clock_ns = self._tick_clock(now_ns)
+        self._ramped_s = min(self._ramp_s, self._ramped_s + self._period)
         if self._braking:
             self._brake_time += self._period
             self.motion = self._brake.at(self._brake_time)
@@ -142,7 +153,10 @@ class Trajectory:
         period = self._period
         limit = _FRAME_SHARE * self._acceleration
         frame_acceleration = np.minimum(np.maximum(reference[2], -limit), limit)
-        limit = _FRAME_SHARE * self._velocity
+        velocity = self._velocity
+        if self._ramped_s < self._ramp_s:
+            velocity = velocity * (_RAMP_FROM + (1.0 - _RAMP_FROM) * self._ramped_s / self._ramp_s)
+        limit = _FRAME_SHARE * velocity
         frame_velocity = np.minimum(np.maximum(reference[1], -limit), limit)
         frame = np.array((reference[0], frame_velocity, frame_acceleration))
         earlier = frame.copy()
@@ -155,8 +169,8 @@ class Trajectory:
         request.current_position, request.current_velocity, request.current_acceleration = error.tolist()
         fastest = np.maximum(earlier[1], frame_velocity)
         slowest = np.minimum(earlier[1], frame_velocity)
-        request.max_velocity = (self._velocity - fastest).tolist()
-        request.min_velocity = (-self._velocity - slowest).tolist()
+        request.max_velocity = (velocity - fastest).tolist()
+        request.min_velocity = (-velocity - slowest).tolist()
         request.max_acceleration = (self._acceleration - frame_acceleration).tolist()
         request.min_acceleration = (-self._acceleration - frame_acceleration).tolist()
         try:

@@ -61,7 +61,7 @@ class Life:
 @settings(max_examples=25, deadline=None)
 def test_a_servo_restored_from_what_was_written_down_goes_on_to_the_last_bit(seed: int, before: int) -> None:
     servo, life = Servo(SPEC), Life(seed)
-    servo.engage(HOME, 0.04)
+    servo.engage(HOME, 0.04, 1.5 * (seed % 2))
     for _ in range(before):
         life.step(servo)
     written = msgspec.msgpack.encode(servo.state())
@@ -78,7 +78,7 @@ def test_a_servo_restored_from_what_was_written_down_goes_on_to_the_last_bit(see
 
 def recorded(folder: Path, seed: int, ticks: int) -> list[Record]:
     servo, life = RecordedServo(SPEC, folder), Life(seed)
-    servo.engage(HOME, 0.04)
+    servo.engage(HOME, 0.04, 1.0)
     for _ in range(ticks):
         life.step(servo)
     servo.close()

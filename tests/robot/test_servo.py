@@ -207,3 +207,20 @@ def test_whatever_is_offered_the_stream_stays_within_every_limit(offered: list, 
         tick += ticks
     if governed:
         assert_within_limits(SPEC, KINEMATICS, begun, np.array(governed))
+
+
+def test_an_arm_that_was_just_enabled_is_slow_at_first_and_gets_there_all_the_same() -> None:
+    goal = tuple(HOME + np.array([0.4, 0.0, 0.0, 0.0, 0.0, 0.0, 1.2]))
+    speeds = {}
+    for ramp_s in (0.0, 2.0):
+        servo = Servo(SPEC)
+        servo.engage(HOME, 0.04, ramp_s)
+        servo.accept([Waypoint(600 * MS, goal, 0.04)], 0)
+        points = run(servo, 0, 900)
+        positions = np.array([point.governed for point in points])
+        assert_within_limits(SPEC, KINEMATICS, HOME, positions)
+        assert np.abs(positions[-1] - goal).max() < 1e-6
+        speeds[ramp_s] = np.abs([point.velocity for point in points]).max(axis=1) / np.array(SPEC.velocity).min()
+    share = 0.1 + 0.9 * np.minimum(1.0, np.arange(1, 901) * PERIOD_NS * 1e-9 / 2.0)
+    assert (speeds[2.0] <= share * np.array(SPEC.velocity).max() / np.array(SPEC.velocity).min() + 1e-3).all()
+    assert speeds[0.0][:150].max() > 2.0 * speeds[2.0][:150].max()
