@@ -29,7 +29,7 @@ _START_S = 20.0
 _PARK_S = 3.0
 _CLOSE_S = 1.5
 _BEHIND_S = 0.1
-"""A newest report older than this may be the last before a pause of this process; a newer one gets `_WAIT_S` to come."""
+"""A newest report older than this may be the last before a pause of this process; `_WAIT_S` are for a newer one."""
 _WAIT_S = 0.05
 _QUEUE_BYTES = 4096
 """Little, so that what is read after a pause is not seconds old."""

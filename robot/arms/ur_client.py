@@ -9,6 +9,7 @@ file, and a link that was lost stays lost until the driver starts anew.
 from __future__ import annotations
 
 import os
+import re
 import select
 import signal
 import socket
@@ -23,16 +24,21 @@ import rtde_receive
 RTDE_HZ = 250.0
 """How often the controller reports: twice in a period of the driver, so that what it reads is at most half one old."""
 _PORTS = (29999, 30004)
+_OLDEST = (5, 6)
+"""The first PolyScope that can say whether it is in remote control."""
 _CONNECT_S = 2.0
 _ANSWER_S = 4.0
 """For one call of the clients to come back; a robot that answers does so in milliseconds."""
+_STUCK_S = 1.5
+"""The same while the arm is run: a client waits, spinning, for a robot that went away in the middle of a command."""
 _UPLOAD_S = 8.0
 """For the control program to be sent and to run; the client itself gives that 5 s."""
 _ENDING_S = 2.0
 """For a program that is about to end, such as our own whose watchdog is running out."""
 _LOOK_S = 0.002
 _SILENCE_S = 1.0
-"""Without a report, this process ends: the client would begin to connect again after 2.5 s."""
+"""Without a report, this process ends. Like `_STUCK_S` it is less than the 2.5 s after which the client connects again
+by itself."""
 
 PERIOD_S = 0.008
 LOOKAHEAD_S = 0.05
@@ -159,6 +165,9 @@ class _Client:
                     f"the arm at {host} is a {reported}, not a {model}: put its name before the address, as in "
                     f"--address {reported.lower()}e@{host}"
                 )
+            version = board.polyscopeVersion()
+            if tuple(map(int, re.findall(r"\d+", version)[:2])) < _OLDEST:
+                raise _CannotStart(f"the robot has PolyScope {version}; it needs 5.6 or newer")
             if not board.isInRemoteControl():
                 raise _CannotStart(
                     "the robot is in local control: switch it to remote control on the pendant (top right)"
@@ -169,7 +178,7 @@ class _Client:
             _give(_ANSWER_S)
             if not self._control.setWatchdog(_WATCHDOG_HZ):
                 raise _CannotStart("the control program on the robot ended at once: see the pendant's log")
-        except (RuntimeError, ValueError) as error:  # all that the clients raise; std::logic_error is a ValueError
+        except (RuntimeError, ValueError) as error:  # what becomes of the clients' exceptions of C++
             raise _CannotStart(f"the robot at {host} does not take part: {' '.join(str(error).split())}") from error
         self._commanded_at = time.monotonic()
 
@@ -180,7 +189,7 @@ class _Client:
         moved_at = told_at = time.monotonic()
         stamp = -1.0
         while True:
-            _give(_ANSWER_S)
+            _give(_STUCK_S)
             said = _received(line) if select.select([line], [], [], _LOOK_S)[0] else []
             now = time.monotonic()
             if said is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import signal
@@ -157,12 +158,10 @@ def _ur(folder: Path, start: Sequence[float] | None, *options: str) -> Stand:
 
 def free_host() -> str:
     """An address of this machine at which nobody serves: a UR's ports are fixed, so each of several has its own."""
-    global _hosts
-    _hosts += 1
-    return f"127.0.{1 + os.getpid() % 254}.{_hosts}"
+    return f"127.0.{1 + os.getpid() % 254}.{next(_HOSTS)}"
 
 
-_hosts = 1
+_HOSTS = itertools.count(2)
 
 
 def ur_with(*options: str) -> Bench:
