@@ -21,6 +21,8 @@ import msgspec
 import rtde_control
 import rtde_receive
 
+from robot.arms.ur_description import MODELS
+
 RTDE_HZ = 250.0
 """How often the controller reports: twice in a period of the driver, so that what it reads is at most half one old."""
 _PORTS = (29999, 30004)
@@ -161,10 +163,9 @@ class _Client:
             if why:
                 raise _CannotStart(why)
             if reported != model:
-                raise _CannotStart(
-                    f"the arm at {host} is a {reported}, not a {model}: put its name before the address, as in "
-                    f"--address {reported.lower()}e@{host}"
-                )
+                named = f"{reported.lower()}e"
+                way_out = f": use --address {named}@{host}" if named in MODELS else ", which cannot be driven yet"
+                raise _CannotStart(f"the arm at {host} is a {reported}, not a {model}{way_out}")
             version = board.polyscopeVersion()
             if tuple(map(int, re.findall(r"\d+", version)[:2])) < _OLDEST:
                 raise _CannotStart(f"the robot has PolyScope {version}; it needs 5.6 or newer")

@@ -7,6 +7,7 @@ and takes programs at the script ports. Meant for a process of its own: ur_rtde 
 
 from __future__ import annotations
 
+import errno
 import re
 import selectors
 import socket
@@ -18,6 +19,7 @@ from dataclasses import dataclass, field
 from robot.emulators.ur_controller import (
     PERIOD_S,
     PLAYING,
+    REGISTERS,
     ROBOT_MODES,
     SAFETY_MODES,
     STOPPED,
@@ -94,7 +96,7 @@ class UrEmulator:
             except OSError as error:
                 listener.close()
                 self.close()
-                if isinstance(error, socket.gaierror) or error.errno == 99:
+                if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
                     raise ConfigurationError(f"{host} is no address of this machine") from error
                 raise AddressInUse(f"port {port} of {host} is taken; try another --host, such as 127.0.0.3") from error
             listener.listen()
@@ -222,6 +224,8 @@ class UrEmulator:
         at = 0
         for name in recipe.names:
             kind = _type_of(name)
+            if kind == "NOT_FOUND":
+                continue
             count = 6 if kind.startswith("VECTOR6") else 1
             register = _REGISTER.match(name)
             if register:
@@ -232,6 +236,8 @@ class UrEmulator:
 
     def _report(self) -> None:
         for connection in list(self._connections):
+            if connection.outbox:  # a client that was too busy to read
+                self._send(connection, b"")
             recipe = connection.output
             if recipe is None or not connection.started or self._steps % connection.every or connection.outbox:
                 continue
@@ -242,8 +248,9 @@ class UrEmulator:
 
     def _value(self, name: str) -> list[float]:
         controller = self.controller
+        kind = _type_of(name)
         register = _REGISTER.match(name)
-        if register:
+        if register and kind != "NOT_FOUND":
             registers = controller.output_ints if register.group(2) == "int" else controller.output_doubles
             return [registers[int(register.group(3))]]
         safety = SAFETY_MODES[controller.safety_mode]
@@ -262,7 +269,6 @@ class UrEmulator:
             return [scalars[name]()]
         if name in vectors:
             return vectors[name].tolist()
-        kind = _type_of(name)
         return [0] * {"VECTOR3D": 3, "VECTOR6D": 6, "VECTOR6INT32": 6, "NOT_FOUND": 0}.get(kind, 1)
 
     # ---------------------------------------------------------------- dashboard and programs
@@ -331,7 +337,7 @@ def _fields(listed: bytes) -> tuple[list[str], list[str]]:
 
 def _type_of(name: str) -> str:
     register = _REGISTER.match(name)
-    if register:
+    if register and int(register.group(3)) < REGISTERS:
         return "INT32" if register.group(2) == "int" else "DOUBLE"
     return _INPUTS.get(name) or _OUTPUTS.get(name, "NOT_FOUND")
 

@@ -1,8 +1,8 @@
 """What the controller of an emulated UR does between two packets: it moves the joints and runs the control program.
 
 It is no simulation: nothing weighs anything, and nothing touches. The control program is not interpreted. That of
-ur_rtde shakes hands over registers, in the order which its documentation of the control script describes, and that
-handshake is what is carried out here, once in each of the controller's periods of 2 ms.
+ur_rtde takes commands from input registers and answers in output registers; that exchange is carried out here, once in
+each of the controller's periods of 2 ms.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ class UrController:
         it."""
         if self.able and self.remote:
             if self.running:
-                self.end_program()
+                self._give_up()
             self._starting, self._starts_at = name, self.seconds + _TO_START_S
 
     def heard(self) -> None:
