@@ -37,6 +37,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "camera": ("perception.camera_process:camera", "publish a camera's pictures"),
     "play": ("sim.play_process:play", "fill a data set with scripted exploratory play"),
     "emulate so101": ("robot.emulators.command:so101", "stand for an SO-101's servos, to try the driver without one"),
+    "emulate ur": ("robot.emulators.command:ur", "stand for a UR's controller, to try the driver without one"),
     "keys new": ("robot.keys_command:new", "make this user's keys, for drivers and cameras on other machines"),
     "keys list": ("robot.keys_command:list_", "show the public key, and whom this machine lets in"),
     "keys allow": ("robot.keys_command:allow", "let someone watch, stop or command, or know a machine that serves"),

@@ -6,10 +6,14 @@ import os
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 import tyro
 
 from robot.arms.so101 import read_calibration
+from robot.arms.ur_description import MODELS, ur_spec
 from robot.emulators.so101 import So101Emulator, calibration_file, open_line, usual_calibration
+from robot.emulators.ur import UrEmulator
+from robot.emulators.ur_controller import ROBOT_MODES, SAFETY_MODES, UrController
 from robot.errors import ConfigurationError
 from robot.output import require_writable
 
@@ -55,3 +59,60 @@ def so101(
         print(f"emulator: torque was dropped {dropped} times", flush=True)
         os.close(own)
         os.close(other)
+
+
+def ur(
+    host: Annotated[
+        str, tyro.conf.arg(help="address of this machine to serve at; the ports are those of every UR")
+    ] = "127.0.0.2",
+    model: Annotated[str, tyro.conf.arg(help="ur3e, ur5e, ur10e or ur16e")] = "ur5e",
+    start: Annotated[
+        tuple[float, float, float, float, float, float] | None,
+        tyro.conf.arg(help="where the six joints stand at first, rad; at home when not given"),
+    ] = None,
+    robot_mode: Annotated[str, tyro.conf.arg(help="such as POWER_OFF or IDLE")] = "RUNNING",
+    safety_mode: Annotated[str, tyro.conf.arg(help="such as PROTECTIVE_STOP or ROBOT_EMERGENCY_STOP")] = "NORMAL",
+    local: Annotated[bool, tyro.conf.arg(help="have the pendant in local control")] = False,
+    program: Annotated[str, tyro.conf.arg(help="have a program of this name running already")] = "",
+    wall: Annotated[
+        float | None, tyro.conf.arg(help="where the last joint hits something, rad: a protective stop there")
+    ] = None,
+    duration_s: Annotated[float | None, tyro.conf.arg(help="end by itself after so many seconds")] = None,
+) -> None:
+    """Stand for the controller of a UR: RTDE, the dashboard and the script ports, and joints that follow `servoj`.
+
+    It is no simulation: nothing weighs anything, and nothing touches. What is said to the dashboard, such as `unlock
+    protective stop`, works as on the pendant. Says at the end how often the arm was switched off, and how often it was
+    left in motion.
+    """
+    for option, word, known in (
+        ("model", model, MODELS),
+        ("robot-mode", robot_mode, ROBOT_MODES),
+        ("safety-mode", safety_mode, SAFETY_MODES),
+    ):
+        if word not in known:
+            raise ConfigurationError(f"--{option} {word} is none of {', '.join(known)}")
+    controller = UrController(
+        MODELS[model],
+        np.array(ur_spec(model).home if start is None else start),
+        robot_mode,
+        safety_mode,
+        not local,
+        program,
+        wall,
+    )
+    emulator = UrEmulator(controller, host)
+    print(
+        f"emulator: a {model.upper()[:-1]}e at {host}; try it with `worldarm driver --arm ur --address "
+        f"{model}@{host}`, stop it with Ctrl-C",
+        flush=True,
+    )
+    try:
+        emulator.serve(duration_s)
+    finally:
+        print(
+            f"emulator: torque was dropped {controller.torque_dropped} times, the arm was left in motion "
+            f"{controller.left_moving} times",
+            flush=True,
+        )
+        emulator.close()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import os
 import re
 import signal
 import subprocess
@@ -72,7 +74,7 @@ class Driving:
         self.command, self.state = found.groups() if found else ("", "")
 
     def client(self) -> Client:
-        return Client(self.command, 10.0)
+        return Client(self.command, 3.0)
 
     def end(self, number: signal.Signals = signal.SIGINT) -> tuple[int, str, str]:
         self.process.send_signal(number)
@@ -146,10 +148,32 @@ def so101_with(*options: str) -> Bench:
     return Bench("so101", lambda folder, start: _so101(folder, start, *options), 0.08, (1.80, -0.6, 0.6, 1.0, 2.9))
 
 
+def _ur(folder: Path, start: Sequence[float] | None, *options: str) -> Stand:
+    joints = () if start is None else ("--start", *map(str, start))
+    process, line = start_emulator("ur", "--host", free_host(), *joints, *options)
+    address = re.search(r"--address (\S+)`", line)
+    assert address, line
+    return Stand(("--arm", "ur", "--address", address.group(1)), process)
+
+
+def free_host() -> str:
+    """An address of this machine at which nobody serves: a UR's ports are fixed, so each of several has its own."""
+    return f"127.0.{1 + os.getpid() % 254}.{next(_HOSTS)}"
+
+
+_HOSTS = itertools.count(2)
+
+
+def ur_with(*options: str) -> Bench:
+    """A UR5e whose emulator is given `options`."""
+    return Bench("ur", lambda folder, start: _ur(folder, start, *options), 0.08, (0.0, -1.57, 3.3, -1.57, -1.57, 0.0))
+
+
 SIMULATED = Bench("sim", _simulated, 0.05, (), has_link=False)
 SO101 = so101_with()
 LOSSY_SO101 = so101_with("--lost", "0.05", "--torn", "0.05")
-BENCHES = (SIMULATED, SO101, LOSSY_SO101)
+UR = ur_with()
+BENCHES = (SIMULATED, SO101, LOSSY_SO101, UR)
 
 
 def sine(client: Client, joint: int, amplitude: float, period_s: float, seconds: float) -> list[tuple[float, float]]:
