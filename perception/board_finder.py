@@ -74,7 +74,7 @@ class BoardFinder:
     def _flat(self, view: View) -> bool:
         """Whether the corners lie as a flat board's do, but for what a lens bends."""
         plane, _ = cv2.findHomography(view.pixels, view.points[:, :2], cv2.LMEDS)
-        if plane is None:
+        if np.shape(plane) != (3, 3):  # none, where the corners lie in a line
             return False
         there = cv2.perspectiveTransform(view.pixels.reshape(-1, 1, 2), plane).reshape(-1, 2)
         miss = np.linalg.norm(there - view.points[:, :2], axis=1)
