@@ -26,8 +26,8 @@ class Board(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     columns: int = 9
     rows: int = 6
-    square_m: float = 0.030
-    marker_m: float = 0.0225
+    square_m: float = 0.028
+    marker_m: float = 0.021
     dictionary: str = "4x4_100"
 
     def __post_init__(self) -> None:

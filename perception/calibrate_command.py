@@ -38,8 +38,8 @@ def board(
     paper: Annotated[Paper, tyro.conf.arg(help="the sheet, lying on its side")] = "a4",
     columns: Columns = 9,
     rows: Rows = 6,
-    square_mm: SquareMm = 30.0,
-    marker_mm: MarkerMm = 22.5,
+    square_mm: SquareMm = 28.0,
+    marker_mm: MarkerMm = 21.0,
     dictionary: Dictionary = "4x4_100",
 ) -> None:
     """Write a calibration board to print: a chessboard with numbered markers (ChArUco), in true size."""
@@ -62,8 +62,8 @@ def camera(
     patience_s: Annotated[float, tyro.conf.arg(help="live: give up after so many seconds")] = 600.0,
     columns: Columns = 9,
     rows: Rows = 6,
-    square_mm: SquareMm = 30.0,
-    marker_mm: MarkerMm = 22.5,
+    square_mm: SquareMm = 28.0,
+    marker_mm: MarkerMm = 21.0,
     dictionary: Dictionary = "4x4_100",
 ) -> None:
     """Find a camera's lens from pictures of the board: focal lengths, centre and distortion.

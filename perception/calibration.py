@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perception.board import Board
-from robot.errors import CalibrationError
+from robot.errors import CalibrationError, ConfigurationError
 from robot.output import write_json
 
 VERSION = 1
@@ -90,7 +90,7 @@ def load_calibration(path: Path) -> Calibration:
         raise CalibrationError(f"the calibration {path} cannot be read: {error.strerror}") from error
     try:
         calibration = msgspec.json.decode(data, type=Calibration)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ConfigurationError) as error:
         raise CalibrationError(f"{path} is not a calibration: {error}") from error
     wrong = _wrong(calibration)
     if wrong:

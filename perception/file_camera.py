@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from perception.framing import Framing
 from robot.camera_spec import CameraSpec
 from robot.errors import CameraAway, CameraError
 
+_LOOK_BYTES = 4096
 MAX_FILE_BYTES = 64 * 1024 * 1024
 
 
@@ -181,10 +183,21 @@ def open_video(path: Path) -> cv2.VideoCapture:
     if not path.is_file():
         raise CameraError(f"there is no video {path}")
     capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
-    if not capture.isOpened():
+    if not capture.isOpened() or _is_text(path):
         capture.release()
         raise CameraError(f"{path} is neither a picture nor a video that can be read")
     return capture
+
+
+def _is_text(path: Path) -> bool:
+    """Whether the file is plain text, which FFmpeg would play as a terminal's screen."""
+    with path.open("rb") as file:
+        start = file.read(_LOOK_BYTES)
+    try:
+        text = codecs.getincrementaldecoder("utf-8")().decode(start)  # the last letter may be cut
+    except UnicodeDecodeError:
+        return False
+    return "\0" not in text
 
 
 def own_rate_hz(path: Path) -> float:
