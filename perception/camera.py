@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,6 +73,14 @@ class Camera(Protocol):
 
     def close(self) -> None:
         """Release the camera; harmless when it never started."""
+
+
+@runtime_checkable
+class HasSensor(Protocol):
+    """A camera that takes its pictures from something of a size of its own."""
+
+    def sensor(self) -> str:
+        """Return, once started, what the sensor gives and what becomes of it, in words for a user."""
 
 
 MakeCamera: TypeAlias = Callable[[CameraOptions], Camera]

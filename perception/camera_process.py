@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from perception.calibration import load_calibration
-from perception.camera import Camera, CameraOptions, Image, Picture
+from perception.camera import Camera, CameraOptions, HasSensor, Image, Picture
 from perception.camera_source import SourceOptions, open_camera, usual_rate_hz
 from perception.feed import EndOfPictures
 from robot.addresses import FRAMES, STATE
@@ -98,6 +98,8 @@ def publish(
     """
     with Publisher(address, _QUEUE) as publisher, _started(camera, options, publisher.endpoint):
         spec = camera.spec
+        if isinstance(camera, HasSensor):
+            print(f"camera {options.name}: {camera.sensor()}", flush=True)
         patience_s = max(PATIENCE_S, 2 / options.rate_hz)
         end_ns = None if duration_s is None else time.monotonic_ns() + round(duration_s * 1e9)
         pacer = Pacer(1 / options.rate_hz)

@@ -36,6 +36,10 @@ class FileCamera:
         """Size and intrinsics. Raises `CameraError` before `start`."""
         return self._started().spec
 
+    def sensor(self) -> str:
+        """Return what the file gives and what becomes of it. Raises `CameraError` before `start`."""
+        return f"{self._path} gives {self._started()}"
+
     def _frame(self, image: NDArray[np.uint8]) -> None:
         options, (height, width) = self._options, image.shape[:2]
         self._framing = Framing(options.name, (width, height), (options.width, options.height), self._calibration)

@@ -54,6 +54,7 @@ class Framing:
     ) -> None:
         self.native = native
         self._wanted = wanted
+        self._calibrated = calibration is not None
         self._crop = centre_crop(native, wanted)
         self._maps: tuple[NDArray[np.int16], NDArray[np.uint16]] | None = None
         if calibration is None:
@@ -68,6 +69,13 @@ class Framing:
         self.spec = specification(name, wanted, calibration)
         if any(lens.distortion):
             self._maps = _undistortion(lens, self._crop)
+
+    def __str__(self) -> str:
+        crop, (width, height) = self._crop, self._wanted
+        kept = "all" if (crop.width, crop.height) == self.native else f"the middle {crop.width}x{crop.height}"
+        resized = "" if (crop.width, crop.height) == self._wanted else f", resized to {width}x{height}"
+        lens = "undistorted by its calibration" if self._calibrated else "not calibrated, its focal lengths are a guess"
+        return f"{self.native[0]}x{self.native[1]}, of which {kept} is kept{resized}; {lens}"
 
     def __call__(self, picture: NDArray[np.uint8]) -> Image:
         """Return (H, W, 3) uint8 RGB of `picture`, (native height, native width, 3) uint8 BGR as OpenCV has it."""

@@ -47,6 +47,12 @@ class LiveCamera:
             raise CameraError(f"camera {self._options.name} is not started")
         return self._framing.spec
 
+    def sensor(self) -> str:
+        """Return what the source gives and what becomes of it. Raises `CameraError` before `start`."""
+        if self._framing is None:
+            raise CameraError(f"camera {self._options.name} is not started")
+        return f"{self._source} gives {self._framing}"
+
     def start(self) -> None:
         """Open the source and wait for its first picture.
 
