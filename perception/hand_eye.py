@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -25,6 +25,8 @@ METHODS = ("TSAI", "PARK", "HORAUD", "ANDREFF", "DANIILIDIS")
 LEAST_POSES = 6
 LEAST_TURN = 10.0
 """Degrees by which the tool must have turned about a second axis: turns about one leave the camera free to slide."""
+_GOOD_M = 1e-4
+_FAR_BETTER = 0.5
 
 
 @dataclass(frozen=True)
@@ -40,12 +42,13 @@ class Residual:
 @dataclass(frozen=True)
 class HandEyeResult:
     """The camera's `pose` in the tool's frame or the arm's base, by `method`, with its `residual`; and those of all
-    methods that gave an answer."""
+    methods that gave an answer. `left_out` are the indices of poses that did not agree with the rest."""
 
     pose: Pose
     method: str
     residual: Residual
     others: dict[str, Residual]
+    left_out: tuple[int, ...] = ()
 
 
 def board_pose(view: View, lens: Lens) -> Pose:
@@ -64,11 +67,37 @@ def solve(tools: Sequence[Pose], boards: Sequence[Pose], mounting: Mounting, boa
     """Return where the camera is. `tools` are the tool's poses in the arm's base, `boards` the board's at the same
     moments in the camera's optical frame.
 
-    Raises `CalibrationError` for too few poses, or too much alike, and when no method gives an answer.
+    A pose without which all others agree far better, because the arm or the board still moved in it, is left out; of
+    ten poses two at most. Raises `CalibrationError` for too few poses, or too much alike, and when no method gives an
+    answer.
     """
     require_turns(tools)
     # With the camera beside the arm and the board in the hand, base and tool change places (Horaud-Dornaika 1995).
     moving = [inverse(tool) for tool in tools] if mounting == "eye-to-hand" else list(tools)
+    kept = list(range(len(tools)))
+    result = _best(moving, boards, board)
+    for _ in range(min(len(tools) // 5, len(tools) - LEAST_POSES)):
+        if result.residual.corners < _GOOD_M:
+            break
+        without = {
+            index: _best(
+                [moving[each] for each in kept if each != index],
+                [boards[each] for each in kept if each != index],
+                board,
+            )
+            for index in kept
+        }
+        worst = min(without, key=lambda index: without[index].residual.corners)
+        if without[worst].residual.corners > _FAR_BETTER * result.residual.corners:
+            break
+        kept.remove(worst)
+        result = without[worst]
+    left_out = tuple(index for index in range(len(tools)) if index not in kept)
+    return replace(result, left_out=left_out)
+
+
+def _best(moving: Sequence[Pose], boards: Sequence[Pose], board: Board) -> HandEyeResult:
+    """The answer of the method that keeps the board most still."""
     found: dict[str, tuple[Pose, Residual]] = {}
     for method in METHODS:
         try:

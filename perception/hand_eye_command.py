@@ -118,7 +118,10 @@ def work_out(
     kinematics = Kinematics(arm)
     tools = [kinematics.forward(joints) for name, _, _, joints in poses if name in views]
     boards = [board_pose(view, lens) for view in views.values()]
-    return solve(tools, boards, mounting, known.board), len(tools)
+    result = solve(tools, boards, mounting, known.board)
+    for index in result.left_out:
+        print(f"{list(views)[index]} did not agree with the rest and was left out")
+    return result, len(tools) - len(result.left_out)
 
 
 def _recorded(folder: Path, known: Calibration) -> _Taken:

@@ -66,7 +66,7 @@ class LiveCamera:
             first, trouble = self._newest, self._trouble
         if first is None:
             raise trouble or CameraError(
-                f"{self._source} was opened and gave no picture within {START_PATIENCE_S:g} s; look at its cable"
+                f"{self._source} gave no picture within {START_PATIENCE_S:g} s; is it connected, and sending?"
             )
         height, width = first.image.shape[:2]
         options = self._options

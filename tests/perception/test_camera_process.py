@@ -20,6 +20,7 @@ from robot.messages import Frame
 from robot.subscription import Subscription
 from tests.commands import running, worldarm
 from tests.perception import pattern_camera
+from tests.perception.network_camera import NetworkCamera
 from tests.perception.views import CALIBRATION
 from tests.robot.machines import HERE, Machines, user
 
@@ -241,3 +242,24 @@ def test_a_calibration_is_followed_and_must_be_of_these_pictures(tmp_path: Path)
     ):
         result = worldarm("camera", "--source", other, *words)
         assert result.returncode == 1 and told in result.stderr and result.stderr.count("\n") == 1
+
+
+def test_a_camera_on_the_network_that_is_unplugged_comes_back() -> None:
+    sender = NetworkCamera()
+    sender.plug()
+    try:
+        words = ("camera", "--source", sender.url, "--width", "32", "--height", "24", "--frames-address", ANY_PORT)
+        with running(*words) as process, FrameSubscriber(process.endpoint) as frames:
+            assert process.process.stdout is not None
+            frames.latest(20.0)
+            assert f"{sender.url} gives 160x120" in process.process.stdout.readline()
+            sender.unplug()
+            assert process.process.stdout.readline().startswith(f"camera front is away: {sender.url} ")
+            gone_ns = time.monotonic_ns()
+            sender.plug()
+            frame = frames.newer_than(gone_ns, 20.0)
+            assert frame.time_ns > gone_ns
+            status, out, err = process.end(signal.SIGINT)
+        assert status == 130 and "camera front is back after" in out and err == "worldarm: interrupted\n"
+    finally:
+        sender.unplug()

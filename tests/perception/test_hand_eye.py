@@ -52,6 +52,15 @@ def test_a_residual_betrays_a_board_that_moved() -> None:
     assert solve(tools, moved, "eye-in-hand", BOARD).residual.middle > 0.003
 
 
+@pytest.mark.parametrize("mounting", ["eye-in-hand", "eye-to-hand"])
+def test_a_pose_in_which_something_still_moved_is_left_out(mounting: Mounting) -> None:
+    camera, tools, boards = exact(mounting, 12, seed=3)
+    tools[7] = Pose(tools[7].position + (0.0, 0.015, 0.0), tools[7].rotation)
+    found = solve(tools, boards, mounting, BOARD)
+    assert found.left_out == (7,)
+    assert found.pose.position == pytest.approx(camera.position, abs=1e-6)
+
+
 def test_the_board_is_where_it_was_drawn() -> None:
     rng = np.random.default_rng(5)
     pose = random_view(BOARD, rng, 30.0)
