@@ -69,7 +69,11 @@ class Camera(Protocol):
         """Open the camera. Raises `CameraError`."""
 
     def read(self, timeout_s: float) -> Picture:
-        """Return the newest picture, waiting at most `timeout_s` for it. Raises `CameraError` when none comes."""
+        """Return the newest picture, waiting at most `timeout_s` for it.
+
+        Raises `CameraAway` when there is none for now and it is worth asking again, `EndOfPictures` after the last one
+        of a recording, and `CameraError` when the camera cannot go on.
+        """
 
     def close(self) -> None:
         """Release the camera; harmless when it never started."""

@@ -10,7 +10,7 @@ from perception.camera_source import SourceOptions, open_camera, usual_rate_hz
 from perception.file_camera import StillCamera, VideoCamera
 from perception.live_camera import LiveCamera
 from robot.errors import CameraError, ConfigurationError
-from tests.perception.test_file_camera import still, video
+from tests.perception.recordings import still, video
 
 OPTIONS = CameraOptions(width=32, height=24)
 

@@ -4,7 +4,6 @@ import time
 from itertools import pairwise
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 
@@ -12,26 +11,7 @@ from perception.camera import CameraOptions
 from perception.feed import EndOfPictures
 from perception.file_camera import StillCamera, VideoCamera, own_rate_hz
 from robot.errors import CameraAway, CameraError
-
-PICTURES = 12
-STEP = 20
-
-
-def video(path: Path, rate_hz: float = 20.0, size: tuple[int, int] = (160, 120)) -> Path:
-    """A video whose picture k is all of the grey level 20 k."""
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), rate_hz, size)
-    for index in range(PICTURES):
-        writer.write(np.full((size[1], size[0], 3), STEP * index, np.uint8))
-    writer.release()
-    return path
-
-
-def still(path: Path, level: int, size: tuple[int, int] = (160, 120)) -> Path:
-    """A picture, put in place whole."""
-    beside = path.with_name(f"new-{path.name}")
-    assert cv2.imwrite(str(beside), np.full((size[1], size[0], 3), level, np.uint8))
-    beside.replace(path)
-    return path
+from tests.perception.recordings import PICTURES, STEP, still, video
 
 
 def options(rate_hz: float = 20.0) -> CameraOptions:

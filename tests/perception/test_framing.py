@@ -88,6 +88,14 @@ def test_undistorting_makes_straight_lines_straight() -> None:
     assert crookedness(straight.pixels, straight.points) < 0.1
 
 
+def test_it_says_what_is_kept() -> None:
+    said = str(Framing("front", (640, 480), (64, 64)))
+    assert said.startswith("640x480, of which the middle 480x480 is kept, resized to 64x64; not calibrated")
+    assert str(Framing("front", (640, 480), (640, 480), CALIBRATION)) == (
+        "640x480, of which all is kept; undistorted by its calibration"
+    )
+
+
 def test_a_calibration_of_another_size_is_refused() -> None:
     with pytest.raises(CalibrationError, match="pictures of 640x480; camera front gives 1280x720"):
         Framing("front", (1280, 720), (64, 64), CALIBRATION)
