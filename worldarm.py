@@ -25,6 +25,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "control.scaling_benchmark:benchmark_scaling",
         "measure how much faster several processes train together",
     ),
+    "benchmark hand-eye": (
+        "perception.hand_eye_benchmark:benchmark_hand_eye",
+        "measure how exact calibrations are on drawn pictures",
+    ),
     "driver": ("robot.driver_process:driver", "run an arm, simulated or real, for whoever holds the lease"),
     "status": ("robot.operator_command:status", "show how a running driver and its arm are doing"),
     "stop": ("robot.operator_command:stop", "bring the arm to rest at once, until a reset"),
@@ -35,6 +39,12 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "train": ("control.train_process:train", "learn a world model, critic and actor from a data set"),
     "check": ("control.check_process:check", "measure a checkpoint against a data set: plannable, or why not"),
     "camera": ("perception.camera_process:camera", "publish a camera's pictures"),
+    "calibrate board": ("perception.calibrate_command:board", "write a calibration board to print, in true size"),
+    "calibrate camera": ("perception.calibrate_command:camera", "find a camera's lens from pictures of the board"),
+    "calibrate hand-eye": (
+        "perception.hand_eye_command:hand_eye",
+        "find where a camera is, on the arm or beside it",
+    ),
     "play": ("sim.play_process:play", "fill a data set with scripted exploratory play"),
     "emulate so101": ("robot.emulators.command:so101", "stand for an SO-101's servos, to try the driver without one"),
     "emulate ur": ("robot.emulators.command:ur", "stand for a UR's controller, to try the driver without one"),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,10 +69,22 @@ class Camera(Protocol):
         """Open the camera. Raises `CameraError`."""
 
     def read(self, timeout_s: float) -> Picture:
-        """Return the newest picture, waiting at most `timeout_s` for it. Raises `CameraError` when none comes."""
+        """Return the newest picture, waiting at most `timeout_s` for it.
+
+        Raises `CameraAway` when there is none for now and it is worth asking again, `EndOfPictures` after the last one
+        of a recording, and `CameraError` when the camera cannot go on.
+        """
 
     def close(self) -> None:
         """Release the camera; harmless when it never started."""
+
+
+@runtime_checkable
+class HasSensor(Protocol):
+    """A camera that takes its pictures from something of a size of its own."""
+
+    def sensor(self) -> str:
+        """Return, once started, what the sensor gives and what becomes of it, in words for a user."""
 
 
 MakeCamera: TypeAlias = Callable[[CameraOptions], Camera]

@@ -5,21 +5,28 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal, TypeAlias
 
+import cv2
 import numpy as np
 
-from perception.camera import Camera, CameraOptions, MakeCamera, Picture
+from perception.calibration import load_calibration
+from perception.camera import Camera, CameraOptions, HasSensor, Image, Picture
+from perception.camera_source import SourceOptions, open_camera, usual_rate_hz
+from perception.feed import EndOfPictures
 from robot.addresses import FRAMES, STATE
 from robot.camera_spec import CameraSpec
 from robot.clock import Pacer
-from robot.errors import CameraError, ConfigurationError
+from robot.errors import CameraAway, CameraError, ConfigurationError
 from robot.messages import Frame, encode
 from robot.publisher import Publisher
-from robot.registry import CAMERAS, load
 
 TOPIC = b"frame"
 PATIENCE_S = 2.0
 """How long a camera may take over one picture, or two of its periods where that is longer."""
+
+Encoding: TypeAlias = Literal["raw", "jpeg"]
 
 # A subscriber that does not keep up misses pictures; it never makes this process wait, nor later ones older.
 _QUEUE = 2
@@ -30,54 +37,115 @@ def camera(
     name: str = "front",
     width: int = 64,
     height: int = 64,
-    rate_hz: float = 30.0,
+    rate_hz: float | None = None,
+    encoding: Encoding = "raw",
+    quality: int = 90,
+    calibration: Path | None = None,
+    capture: tuple[int, int] | None = None,
+    loop: bool = True,
     frames_address: str = FRAMES,
     state_address: str = STATE,
     duration_s: float | None = None,
 ) -> None:
     """Publish a camera's pictures until Ctrl-C.
 
+    The middle of the sensor's picture is cut to the shape asked for and resized by area. A device that stalls or is
+    unplugged is opened again until it is back; several cameras are several processes, each with a name and an address.
+
     Args:
-        source: Which kind of camera; `sim` draws what the simulated arm's driver says there is.
+        source: The camera: 0 or /dev/video0, a stream's URL, a video or picture file, or a kind by name; `sim` draws
+            what the simulated arm's driver says there is.
         name: What the camera is called on the wire and in data sets.
         width: Picture width in pixels.
         height: Picture height in pixels.
-        rate_hz: Pictures a second.
+        rate_hz: Pictures a second; a video's own, or 30, when left out.
+        encoding: How pictures travel: exact, or smaller by far.
+        quality: Of JPEG pictures, 1 to 100.
+        calibration: File of `worldarm calibrate camera`: undistort by it, and publish the true focal lengths.
+        capture: Width and height in which the device itself is to take pictures; the calibration's, or what the device
+            likes, when left out.
+        loop: Whether a video begins anew at its end.
         frames_address: Where to publish the pictures.
         state_address: Where the driver publishes its state; simulated cameras follow it.
         duration_s: Stop by itself after so many seconds.
     """
     if duration_s is not None and not 0 < duration_s < float("inf"):
         raise ConfigurationError(f"a duration of {duration_s:g} s: give more than 0, or leave it out to go on for ever")
+    if not 1 <= quality <= 100:
+        raise ConfigurationError(f"--quality {quality}: JPEG knows 1 to 100")
+    if capture is not None and min(capture) < 1:
+        raise ConfigurationError(f"--capture {capture[0]} {capture[1]}: give a width and a height in pixels")
+    known = None if calibration is None else load_calibration(calibration)
+    rate_hz = usual_rate_hz(source) if rate_hz is None else rate_hz
     options = CameraOptions(name, width, height, rate_hz, state_address)
-    make_camera: MakeCamera = load(CAMERAS, source)
-    publish(make_camera(options), options, frames_address, duration_s)
+    opened = open_camera(source, options, SourceOptions(known, capture, loop))
+    publish(opened, options, frames_address, duration_s, quality if encoding == "jpeg" else None)
 
 
-def publish(camera: Camera, options: CameraOptions, address: str, duration_s: float | None = None) -> None:
-    """Start `camera` and publish its pictures at `address` at absolute deadlines, for `duration_s` or for ever.
+def publish(
+    camera: Camera,
+    options: CameraOptions,
+    address: str,
+    duration_s: float | None = None,
+    jpeg_quality: int | None = None,
+) -> None:
+    """Start `camera` and publish its pictures at `address` at absolute deadlines, for `duration_s` or for ever, exactly
+    or as JPEG of `jpeg_quality`.
 
-    Says first what it bound, and last how well it kept its pace. Raises `CameraError` when the camera cannot
-    start, stops sending, or sends other pictures than it said; `AddressInUse`.
+    Says first what it bound, then when the camera is away and when it is back, and last how well it kept its pace.
+    Raises `CameraError` when the camera cannot start, stops sending for good, or sends other pictures than it said;
+    `AddressInUse`.
     """
     with Publisher(address, _QUEUE) as publisher, _started(camera, options, publisher.endpoint):
         spec = camera.spec
+        if isinstance(camera, HasSensor):
+            print(f"camera {options.name}: {camera.sensor()}", flush=True)
         patience_s = max(PATIENCE_S, 2 / options.rate_hz)
         end_ns = None if duration_s is None else time.monotonic_ns() + round(duration_s * 1e9)
         pacer = Pacer(1 / options.rate_hz)
+        absence = _Absence(options.name)
         sent = 0
         last_ns = -1
         try:
             while end_ns is None or time.monotonic_ns() < end_ns:
                 pacer.wait()
-                picture = camera.read(patience_s)
+                try:
+                    picture = camera.read(patience_s)
+                except CameraAway as error:
+                    absence.because(str(error))
+                    continue
+                except EndOfPictures as error:
+                    print(f"camera {options.name}: {error}", flush=True)
+                    break
+                absence.over()
                 if picture.time_ns <= last_ns:
                     continue  # the camera has nothing newer; sending it again would pass for a new moment
-                publisher.send(TOPIC, encode(_frame(picture, sent, spec), sent, time.monotonic_ns()))
+                publisher.send(TOPIC, encode(_frame(picture, sent, spec, jpeg_quality), sent, time.monotonic_ns()))
                 last_ns = picture.time_ns
                 sent += 1
         finally:
             print(f"camera {options.name}: {sent} pictures sent; {pacer.report()}", flush=True)
+
+
+class _Absence:
+    """Says once why the camera called `name` is away, again when the reason changes, and for how long it was."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._reason = ""
+        self._since = 0.0
+
+    def because(self, reason: str) -> None:
+        if not self._reason:
+            self._since = time.monotonic()
+        if reason != self._reason:
+            self._reason = reason
+            print(f"camera {self._name} is away: {reason}; it is tried again until it is back", flush=True)
+
+    def over(self) -> None:
+        if self._reason:
+            self._reason = ""
+            print(f"camera {self._name} is back after {time.monotonic() - self._since:.1f} s", flush=True)
 
 
 @contextmanager
@@ -95,7 +163,7 @@ def _started(camera: Camera, options: CameraOptions, endpoint: str) -> Iterator[
         camera.close()
 
 
-def _frame(picture: Picture, index: int, spec: CameraSpec) -> Frame:
+def _frame(picture: Picture, index: int, spec: CameraSpec, jpeg_quality: int | None) -> Frame:
     """Return the message for one picture. Raises `CameraError` for one that is not what `spec` says."""
     image = picture.image
     if image.shape != (spec.height, spec.width, 3) or image.dtype != np.uint8:
@@ -103,4 +171,14 @@ def _frame(picture: Picture, index: int, spec: CameraSpec) -> Frame:
             f"camera {spec.name} gave a picture of shape {image.shape}, {image.dtype}; "
             f"it said ({spec.height}, {spec.width}, 3), uint8"
         )
-    return Frame(picture.time_ns, index, spec, "rgb8", image.tobytes())
+    if jpeg_quality is None:
+        return Frame(picture.time_ns, index, spec, "rgb8", image.tobytes())
+    return Frame(picture.time_ns, index, spec, "jpeg", _to_jpeg(image, jpeg_quality))
+
+
+def _to_jpeg(image: Image, quality: int) -> bytes:
+    """Return `image` as a JPEG file. Raises `CameraError` when OpenCV cannot."""
+    written, data = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality])
+    if not written:
+        raise CameraError(f"a picture of {image.shape[1]}x{image.shape[0]} could not be made a JPEG")
+    return bytes(data)

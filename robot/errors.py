@@ -56,6 +56,15 @@ class CameraError(WorldarmError):
     """A camera that cannot be opened, or that stopped sending."""
 
 
+class CameraAway(CameraError):
+    """A camera that sends nothing for now and is tried again: stalled, unplugged, or its picture file replaced."""
+
+
+class CalibrationError(WorldarmError):
+    """Pictures that no calibration can be made from, or a calibration file that is missing, foreign, or of another
+    camera's pictures."""
+
+
 class GoalError(WorldarmError):
     """A goal picture that is missing, not an image, or not of the size that the model sees."""
 

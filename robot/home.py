@@ -2,81 +2,19 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
 import numpy as np
 
-from robot.arm import ArmSpec, Vector
-from robot.clearance import clearances
 from robot.client import Client
-from robot.errors import ArmError, ConfigurationError
-from robot.governor import WHAT_TOUCHES, workspace
-from robot.kinematics import Kinematics
-from robot.messages import Waypoint
+from robot.straight_move import move_straight
 
 HOLDER = "home"
-LEASE_S = 1.0
-ARRIVED = 0.02
-"""rad from home that counts as there."""
-_LOOKS = 50
-_LEAD_S = 0.2
-_GRACE_S = 2.0
 
 
 def go_home(client: Client, speed: float, on_wait: Callable[[float], None] | None = None) -> float:
     """Move the arm to its home with up to `speed` of each joint's velocity limit; return how far it was, in rad.
 
-    `on_wait` is told the share of the way, some times a second. Raises `ConfigurationError` for a speed that is none
-    and for a way that leads through something, before anything moves; `Refused` when another has the lease or the arm
-    is stopped; `ConnectionLost`; and `ArmError` when it does not arrive.
+    `on_wait` and what is raised are `move_straight`'s.
     """
-    if not 0 < speed <= 1:
-        raise ConfigurationError(f"--speed must be above 0 and at most 1, not {speed:g}")
-    spec = client.arm
-    state = client.state()
-    start, home = np.array(state.governed), np.array(spec.home)
-    far = float(np.abs(home - start).max())
-    require_clear(spec, start, home)
-    # A straight segment's velocity is even, but for its rounded ends.
-    duration_s = max(1.0, float((np.abs(home - start) / (speed * np.array(spec.velocity))).max()))
-    client.acquire(HOLDER, LEASE_S)
-    try:
-        begin_ns = time.monotonic_ns() + round(_LEAD_S * 1e9)
-        end_ns = begin_ns + round(duration_s * 1e9)
-        here = Waypoint(begin_ns, tuple(start.tolist()), state.gripper_command)
-        client.send_waypoints([here, Waypoint(end_ns, tuple(home.tolist()), state.gripper_command)])
-        while time.monotonic_ns() < end_ns + round(_GRACE_S * 1e9):
-            time.sleep(0.2)
-            client.renew()
-            state = client.state()
-            left = float(np.abs(np.array(state.measured) - home).max())
-            if on_wait is not None:
-                on_wait(1.0 - min(1.0, left / far) if far > 0 else 1.0)
-            if left < ARRIVED and not any(state.governed_velocity):
-                return far
-    finally:
-        client.give_back()
-    raise ArmError(
-        f"the arm is {np.degrees(left):.1f}° from home after {duration_s + _GRACE_S:.0f} s; "
-        f"{'the governor clamped it: ' + ', '.join(state.clamps) if state.clamps else 'something may be in its way'}"
-    )
-
-
-def require_clear(spec: ArmSpec, start: Vector, end: Vector) -> None:
-    """Raise `ConfigurationError` when the straight way between joints `start` and `end` (n,) rad leads out of the
-    workspace or through something."""
-    kinematics = Kinematics(spec)
-    guards = clearances(spec, kinematics)
-    lower, upper = workspace(spec)
-    for share in np.linspace(0.0, 1.0, _LOOKS)[1:]:
-        joints = (1.0 - share) * start + share * end
-        tool = kinematics.position(joints)
-        if (tool < lower).any() or (tool > upper).any():
-            what = f"the tool leaves its workspace at ({tool[0]:.2f}, {tool[1]:.2f}, {tool[2]:.2f}) m"
-        else:
-            what = next((WHAT_TOUCHES[guard.reason] for guard in guards if guard.room(joints) < 0.0), "")
-        if what:
-            raise ConfigurationError(
-                f"on the straight way home, {100 * share:.0f} % along, {what}; bring the arm nearer by hand"
-            )
+    return move_straight(client, np.array(client.arm.home), speed, "its home", HOLDER, on_wait)

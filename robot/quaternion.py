@@ -30,3 +30,26 @@ def multiply(first: Quaternion, second: Quaternion) -> Quaternion:
         w1 * z2 + x1 * y2 - y1 * x2 + z1 * w2,
         w1 * w2 - x1 * x2 - y1 * y2 - z1 * z2,
     )
+
+
+def quaternion_of(rotation: NDArray[np.float64]) -> Quaternion:
+    """Return the unit quaternion, with w ≥ 0, of a rotation matrix (3, 3)."""
+    values, vectors = np.linalg.eigh(_quaternion_form(rotation))
+    x, y, z, w = vectors[:, int(np.argmax(values))]
+    sign = 1.0 if w >= 0 else -1.0
+    return (float(sign * x), float(sign * y), float(sign * z), float(sign * w))
+
+
+def _quaternion_form(r: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Bar-Itzhack's symmetric matrix (4, 4), whose leading eigenvector is the quaternion."""
+    return (
+        np.array(
+            [
+                [r[0, 0] - r[1, 1] - r[2, 2], 0, 0, 0],
+                [r[1, 0] + r[0, 1], r[1, 1] - r[0, 0] - r[2, 2], 0, 0],
+                [r[2, 0] + r[0, 2], r[2, 1] + r[1, 2], r[2, 2] - r[0, 0] - r[1, 1], 0],
+                [r[2, 1] - r[1, 2], r[0, 2] - r[2, 0], r[1, 0] - r[0, 1], np.trace(r)],
+            ]
+        )
+        / 3
+    )

@@ -7,11 +7,10 @@ from functools import lru_cache
 from types import MappingProxyType
 
 import numpy as np
-from numpy.typing import NDArray
 
 from robot.camera_spec import CameraSpec, rig
 from robot.errors import ConfigurationError
-from robot.quaternion import rotation_matrix
+from robot.quaternion import quaternion_of, rotation_matrix
 
 NEAR_M, FAR_M = 0.05, 4.0
 # Low enough to see past the hand to a cube behind it: from steeper above, the hand hides it twice as often.
@@ -92,7 +91,7 @@ def camera_looking_at(
     right = right / np.linalg.norm(right)
     down = np.cross(forward, right)
     focal = height / 2 / float(np.tan(np.deg2rad(field_of_view) / 2))
-    orientation = _quaternion(np.stack([right, down, forward], axis=1))
+    orientation = quaternion_of(np.stack([right, down, forward], axis=1))
     return CameraSpec(name, width, height, (focal, focal), (width / 2, height / 2), eye, orientation)
 
 
@@ -121,26 +120,3 @@ def look_matrices(camera: CameraSpec) -> tuple[tuple[float, ...], tuple[float, .
     projection[2, 3] = -2 * FAR_M * NEAR_M / (FAR_M - NEAR_M)
     projection[3, 2] = -1
     return tuple(view.T.ravel().tolist()), tuple(projection.T.ravel().tolist())
-
-
-def _quaternion(rotation: NDArray[np.float64]) -> tuple[float, float, float, float]:
-    """Return (x, y, z, w) of a rotation matrix (3, 3)."""
-    values, vectors = np.linalg.eigh(_quaternion_form(rotation))
-    x, y, z, w = vectors[:, int(np.argmax(values))]
-    sign = 1.0 if w >= 0 else -1.0
-    return (float(sign * x), float(sign * y), float(sign * z), float(sign * w))
-
-
-def _quaternion_form(r: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Bar-Itzhack's symmetric matrix (4, 4), whose leading eigenvector is the quaternion."""
-    return (
-        np.array(
-            [
-                [r[0, 0] - r[1, 1] - r[2, 2], 0, 0, 0],
-                [r[1, 0] + r[0, 1], r[1, 1] - r[0, 0] - r[2, 2], 0, 0],
-                [r[2, 0] + r[0, 2], r[2, 1] + r[1, 2], r[2, 2] - r[0, 0] - r[1, 1], 0],
-                [r[2, 1] - r[1, 2], r[0, 2] - r[2, 0], r[1, 0] - r[0, 1], np.trace(r)],
-            ]
-        )
-        / 3
-    )

@@ -79,7 +79,7 @@ def test_an_unknown_command_gets_a_hint(word: str, hint: str) -> None:
 
 def test_a_group_of_commands_lists_its_own() -> None:
     groups = {name.split()[0] for name in COMMANDS if " " in name} - COMMANDS.keys()
-    assert groups == {"dataset", "emulate", "keys", "log"}
+    assert groups == {"calibrate", "dataset", "emulate", "keys", "log"}
     for group in groups:
         alone, helped, wrong = worldarm(group), worldarm(group, "--help"), worldarm(group, "xyzzy")
         assert (alone.returncode, helped.returncode, wrong.returncode) == (2, 0, 2)

@@ -6,17 +6,22 @@ import time
 from itertools import pairwise
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
+from perception.calibration import save_calibration
 from perception.camera import CameraOptions
 from perception.frame_subscriber import FrameSubscriber
-from robot.errors import ConfigurationError, ConnectionLost
+from perception.framing import specification
+from robot.errors import CameraError, ConfigurationError, ConnectionLost
 from robot.keys import Role
 from robot.messages import Frame
 from robot.subscription import Subscription
 from tests.commands import running, worldarm
 from tests.perception import pattern_camera
+from tests.perception.network_camera import NetworkCamera
+from tests.perception.views import CALIBRATION
 from tests.robot.machines import HERE, Machines, user
 
 ANY_PORT = "tcp://127.0.0.1:*"
@@ -139,3 +144,122 @@ def test_on_the_network_pictures_are_for_those_who_may_watch(tmp_path: Path) -> 
         stranger = machines.person("stranger", None)
         with user(stranger), Subscription(address, b"frame", Frame) as frames, pytest.raises(ConnectionLost):
             frames.wait(0.7)
+
+
+def test_jpeg_is_smaller_by_far_and_decoded_all_the_same(tmp_path: Path) -> None:
+    smooth = cv2.GaussianBlur(np.random.default_rng(0).integers(0, 256, (240, 320, 3), np.uint8), (0, 0), 8.0)
+    assert cv2.imwrite(str(tmp_path / "a.png"), smooth)
+    words = ("camera", "--source", str(tmp_path / "a.png"), "--width", "320", "--height", "240")
+    more = ("--encoding", "jpeg", "--quality", "95", "--frames-address", ANY_PORT)
+    with running(*words, *more) as process, Subscription(process.endpoint, b"frame", Frame) as raw:
+        raw.wait(20.0)
+        message = raw.history[-1]
+        assert message.encoding == "jpeg" and len(message.data) < 320 * 240 * 3 / 10
+        with FrameSubscriber(process.endpoint) as frames:
+            image = frames.latest(10.0).image
+    assert np.abs(image.astype(int) - smooth[..., ::-1]).mean() < 2.0
+    wrong = worldarm(*words, *more, "--quality", "0")
+    assert wrong.returncode == 1 and "--quality 0" in wrong.stderr
+
+
+def test_two_cameras_run_side_by_side(tmp_path: Path) -> None:
+    for name, level in (("front", 60), ("wrist", 180)):
+        assert cv2.imwrite(str(tmp_path / f"{name}.png"), np.full((48, 64, 3), level, np.uint8))
+
+    def words(name: str) -> tuple[str, ...]:
+        source = ("--source", str(tmp_path / f"{name}.png"), "--name", name)
+        return ("camera", *source, "--width", "32", "--height", "24", "--frames-address", ANY_PORT)
+
+    with (
+        running(*words("front")) as front,
+        running(*words("wrist")) as wrist,
+        FrameSubscriber(front.endpoint) as ahead,
+        FrameSubscriber(wrist.endpoint) as held,
+    ):
+        for _ in range(10):
+            one, other = ahead.latest(20.0), held.latest(20.0)
+            assert (one.camera.name, other.camera.name) == ("front", "wrist")
+            assert (one.image == 60).all() and (other.image == 180).all()
+            assert abs(one.time_ns - other.time_ns) < 1e9
+
+
+def test_a_camera_that_goes_away_is_told_and_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+
+    def put(level: int) -> None:
+        assert cv2.imwrite(str(tmp_path / "new.png"), np.full((48, 64, 3), level, np.uint8))
+        (tmp_path / "new.png").replace(path)
+
+    put(60)
+    words = ("camera", "--source", str(path), "--width", "32", "--height", "24", "--frames-address", ANY_PORT)
+    with running(*words) as process, FrameSubscriber(process.endpoint) as frames:
+        assert process.process.stdout is not None
+        assert (frames.latest(20.0).image == 60).all()
+        gives = process.process.stdout.readline()
+        assert "a.png gives 64x48, of which all is kept, resized to 32x24; not calibrated" in gives
+        path.unlink()
+        away = process.process.stdout.readline()
+        assert away.startswith("camera front is away: the picture ") and "is gone; it is tried again" in away
+        gone_ns = time.monotonic_ns()
+        with pytest.raises(CameraError, match="stopped sending"):
+            frames.newer_than(gone_ns, 0.5)  # no old picture passes for a new one
+        put(180)
+        back = process.process.stdout.readline()
+        assert re.fullmatch(r"camera front is back after \d+\.\d s\n", back)
+        assert (frames.newer_than(time.monotonic_ns(), 10.0).image == 180).all()
+        status, out, _ = process.end(signal.SIGINT)
+    assert status == 130 and "away" not in out and "pictures sent" in out
+
+
+def test_a_video_is_played_at_its_own_rate_to_its_end(tmp_path: Path) -> None:
+    writer = cv2.VideoWriter(str(tmp_path / "a.avi"), cv2.VideoWriter.fourcc(*"MJPG"), 25.0, (64, 48))
+    for level in range(0, 250, 10):
+        writer.write(np.full((48, 64, 3), level, np.uint8))
+    writer.release()
+    words = ("camera", "--source", str(tmp_path / "a.avi"), "--no-loop", "--frames-address", ANY_PORT)
+    began = time.monotonic()
+    result = worldarm(*words)
+    assert result.returncode == 0, result.stderr
+    assert time.monotonic() - began > 1.0
+    assert "at 25 Hz" in result.stdout and "a.avi is at its end" in result.stdout
+    sent = re.search(r"(\d+) pictures sent", result.stdout)
+    assert sent and 15 <= int(sent[1]) <= 25
+    faster = worldarm(*words, "--rate-hz", "100")
+    assert faster.returncode == 0 and "at 100 Hz" in faster.stdout
+
+
+def test_a_calibration_is_followed_and_must_be_of_these_pictures(tmp_path: Path) -> None:
+    save_calibration(tmp_path / "c.json", CALIBRATION)
+    assert cv2.imwrite(str(tmp_path / "a.png"), np.full((480, 640, 3), 90, np.uint8))
+    assert cv2.imwrite(str(tmp_path / "small.png"), np.full((48, 64, 3), 90, np.uint8))
+    words = ("--calibration", str(tmp_path / "c.json"), "--frames-address", ANY_PORT)
+    source = ("camera", "--source", str(tmp_path / "a.png"), "--width", "128", "--height", "96")
+    with running(*source, *words) as process, FrameSubscriber(process.endpoint) as frames:
+        assert frames.latest(20.0).camera == specification("front", (128, 96), CALIBRATION)
+    for other, told in (
+        (str(tmp_path / "small.png"), "is of pictures of 640x480; camera front gives 64x48"),
+        ("sim", "--calibration and --capture are for devices"),
+    ):
+        result = worldarm("camera", "--source", other, *words)
+        assert result.returncode == 1 and told in result.stderr and result.stderr.count("\n") == 1
+
+
+def test_a_camera_on_the_network_that_is_unplugged_comes_back() -> None:
+    sender = NetworkCamera()
+    sender.plug()
+    try:
+        words = ("camera", "--source", sender.url, "--width", "32", "--height", "24", "--frames-address", ANY_PORT)
+        with running(*words) as process, FrameSubscriber(process.endpoint) as frames:
+            assert process.process.stdout is not None
+            frames.latest(20.0)
+            assert f"{sender.url} gives 160x120" in process.process.stdout.readline()
+            sender.unplug()
+            assert process.process.stdout.readline().startswith(f"camera front is away: {sender.url} ")
+            gone_ns = time.monotonic_ns()
+            sender.plug()
+            frame = frames.newer_than(gone_ns, 20.0)
+            assert frame.time_ns > gone_ns
+            status, out, err = process.end(signal.SIGINT)
+        assert status == 130 and "camera front is back after" in out and err == "worldarm: interrupted\n"
+    finally:
+        sender.unplug()

@@ -11,9 +11,10 @@ import pytest
 from robot.arm import Box
 from robot.client import Client
 from robot.errors import ArmError, ConfigurationError, Refused
-from robot.home import go_home, require_clear
+from robot.home import go_home
 from robot.messages import JointState
 from robot.status import status_of
+from robot.straight_move import require_clear
 from robot.subscription import Subscription
 from tests.commands import running, worldarm
 from tests.robot.driver_checks import HOME, SPEC, assert_no_jump, away, move, now
@@ -79,8 +80,8 @@ def test_home_is_refused_where_something_is_in_the_way_before_anything_moves(tmp
     behind = msgspec.structs.replace(SPEC, keep_out=(Box((0.35, 0.05, 0.2), (0.60, 0.12, 0.60)),))
     start = np.array(HOME) + np.array([0.7, 0, 0, 0, 0, 0, 0])
     with pytest.raises(ConfigurationError, match="keep out of"):
-        require_clear(behind, start, np.array(HOME))
-    require_clear(SPEC, start, np.array(HOME))
+        require_clear(behind, start, np.array(HOME), "its home")
+    require_clear(SPEC, start, np.array(HOME), "its home")
     with DriverProcess(tmp_path) as process, process.client() as client:
         for speed in (0.0, 1.5, float("nan")):
             with pytest.raises(ConfigurationError, match="--speed"):

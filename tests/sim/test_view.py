@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from robot.camera_spec import CameraSpec, rig
 from robot.errors import ConfigurationError
-from robot.quaternion import rotation_matrix
+from robot.quaternion import quaternion_of, rotation_matrix
 from sim.view import (
     FAR_M,
     FRONT_EYE,
@@ -17,7 +17,6 @@ from sim.view import (
     FRONT_TARGET,
     NEAR_M,
     VIEWS,
-    _quaternion,
     camera_looking_at,
     camera_named,
     front_camera,
@@ -57,7 +56,7 @@ def test_a_quaternion_and_its_rotation_say_the_same(quaternion: np.ndarray) -> N
     np.testing.assert_allclose(rotation @ rotation.T, np.eye(3), atol=1e-12)
     assert np.linalg.det(rotation) == pytest.approx(1.0)
     np.testing.assert_allclose(rotation.ravel(), p.getMatrixFromQuaternion((x, y, z, w)), atol=1e-6)
-    back = np.array(_quaternion(rotation))
+    back = np.array(quaternion_of(rotation))
     assert back[3] >= 0
     assert abs(back @ quaternion) == pytest.approx(1.0, abs=1e-9)  # the same turn, up to the sign
     np.testing.assert_allclose(rotation_matrix(tuple(back)), rotation, atol=1e-9)
