@@ -29,6 +29,10 @@ def within(seconds: float, call: Callable[[], T]) -> T:
         result, error = outcome.get(timeout=seconds)
     except queue.Empty:
         raise TimeoutError(f"no answer within {seconds:g} s") from None
-    if error is not None:
+    if error is None:
+        return result  # type: ignore[return-value] # it is a T where there is no error
+    try:
         raise error
-    return result  # type: ignore[return-value] # it is a T where there is no error
+    finally:
+        # Else the error holds this frame, which holds the error: whatever its callers had open would stay open.
+        del error

@@ -16,6 +16,7 @@ A motion that replaces another starts its plan anew, and each start jolts the ar
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import franky
@@ -24,7 +25,7 @@ import numpy as np
 from robot.arm import ArmOptions, ArmSpec, Reading, Vector
 from robot.arms.bounded import within
 from robot.arms.franka_description import franka_spec
-from robot.arms.franka_errors import MODES, named, plain_words
+from robot.arms.franka_errors import MODES, named, plain_words, said
 from robot.arms.franka_hand import FrankaHand
 from robot.errors import ArmError, ConfigurationError
 
@@ -75,22 +76,23 @@ class Franka:
         """
         try:
             with plain_words(self._host):
-                robot = self._robot = within(CONNECT_S, self._connect)
-                self._make_ready(robot)
-                robot.set_collision_behavior(list(CONTACT_NM), list(CONTACT_N))
+                self._robot = within(CONNECT_S, self._connect)
+                self._make_ready()
+                within(CONNECT_S, self._set_contact)
                 self._hand = FrankaHand(self._host)
-                self._before = np.array(robot.state.q)
+                self._before, self._stamp = np.array(self._link.state.q), -1
                 self._tracking = _tracking()
-                robot.move(self._tracking, asynchronous=True)
-                self._await_control(robot)
+                self._link.move(self._tracking, asynchronous=True)
+                self._await_control()
         except BaseException:
-            self.close()
+            with suppress(ArmError):  # why it did not start is what there is to say
+                self.close()
             raise
 
     def read(self) -> Reading:
         """Return the newest measurement. Raises `ArmError` when the arm no longer tracks, with its reason."""
-        robot, hand = self._open()
-        state = robot.state
+        hand = self._tracked()
+        state = self._link.state
         stamp = state.time.to_msec()
         if stamp != self._stamp:  # a silent arm's last state stays as old as it is
             self._stamp, self._time_ns = stamp, time.monotonic_ns()
@@ -105,7 +107,7 @@ class Franka:
     def write(self, positions: Vector, gripper_width: float) -> None:
         """Track `positions` (7,) rad from now on, at the velocity at which they come. Raises `ArmError` when the arm no
         longer tracks, with its reason."""
-        _, hand = self._open()
+        hand = self._tracked()
         velocities = (positions - self._before) * self.spec.rate_hz
         self._before = np.array(positions)
         self._tracking.set_reference(franky.JointReference(q=positions, dq=velocities))
@@ -114,33 +116,48 @@ class Franka:
     def park(self) -> None:
         """Stop tracking: the arm is damped to rest and then holds with its own controller. Raises `ArmError` when it
         has not within `STOP_S`."""
-        robot, _ = self._open()
-        self._stop(robot)
+        self._tracked()
+        self._stop()
 
     def close(self) -> None:
         """Let go of arm and hand. Where they were still tracking they are stopped as by `park`; raises `ArmError` when
         that fails, with the link gone all the same."""
-        robot, self._robot = self._robot, None
         hand, self._hand = self._hand, None
         if hand is not None:
             hand.close()
-        if robot is not None and robot.is_in_control:
-            self._stop(robot)
+        try:
+            if self._robot is not None and self._robot.is_in_control:
+                self._stop()
+        finally:
+            # The link is closed with the last reference to it. No other is kept anywhere, least of all in a frame that
+            # an error holds on to.
+            self._robot = None
+
+    @property
+    def _link(self) -> franky.Robot:
+        if self._robot is None:
+            raise ArmError("the Franka arm is not started")
+        return self._robot
 
     def _connect(self) -> franky.Robot:
         realtime = _REALTIME_KERNEL.exists() and _REALTIME_KERNEL.read_text().strip() == "1"
         config = franky.RealtimeConfig.Enforce if realtime else franky.RealtimeConfig.Ignore
         return franky.Robot(self._host, realtime_config=config)
 
-    def _make_ready(self, robot: franky.Robot) -> None:
+    def _set_contact(self) -> None:
+        self._link.set_collision_behavior(list(CONTACT_NM), list(CONTACT_N))
+
+    def _make_ready(self) -> None:
         """See that the arm takes motions. Raises `ArmError` when it does not."""
-        state = robot.state
+        state = self._link.state
         if state.robot_mode == franky.RobotMode.Reflex:
             try:
-                robot.recover_from_errors()
+                within(CONNECT_S, self._link.recover_from_errors)
             except franky.CommandException as error:
-                raise ArmError(f"the arm at {self._host} has stopped itself, and does not recover: {error}") from error
-            state = robot.state
+                raise ArmError(
+                    f"the arm at {self._host} has stopped itself, and does not recover: {said(error)}"
+                ) from error
+            state = self._link.state
         if state.robot_mode != franky.RobotMode.Idle:
             why = named(state.current_errors) or named(state.last_motion_errors)
             raise ArmError(
@@ -148,28 +165,26 @@ class Franka:
                 + (f" ({why})" if why else "")
             )
 
-    def _await_control(self, robot: franky.Robot) -> None:
+    def _await_control(self) -> None:
         deadline = time.monotonic() + _ENGAGE_S
-        while not robot.is_in_control or robot.state.robot_mode != franky.RobotMode.Move:
+        while not self._link.is_in_control or self._link.state.robot_mode != franky.RobotMode.Move:
             if time.monotonic() > deadline:
+                self._link.join_motion(0.0)  # raises what ended it, where it had begun
                 raise ArmError(f"the arm at {self._host} did not begin to track within {_ENGAGE_S:g} s")
             time.sleep(0.005)
 
-    def _open(self) -> tuple[franky.Robot, FrankaHand]:
-        """Return arm and hand. Raises `ArmError` when the arm does not track, with its reason."""
-        robot, hand = self._robot, self._hand
-        if robot is None or hand is None:
-            raise ArmError("the Franka arm is not started")
-        if not robot.is_in_control:
+    def _tracked(self) -> FrankaHand:
+        """Return the hand. Raises `ArmError` when the arm does not track, with its reason."""
+        if not self._link.is_in_control or self._hand is None:
             with plain_words(self._host):
-                robot.join_motion(0.0)  # raises what ended it
+                self._link.join_motion(0.0)  # raises what ended it
             raise ArmError(f"the arm at {self._host} no longer tracks its set-points")
-        return robot, hand
+        return self._hand
 
-    def _stop(self, robot: franky.Robot) -> None:
+    def _stop(self) -> None:
         with plain_words(self._host):
-            robot.move(franky.TorqueStopMotion(), asynchronous=True)
-            if not robot.join_motion(STOP_S):
+            self._link.move(franky.TorqueStopMotion(), asynchronous=True)
+            if not self._link.join_motion(STOP_S):
                 raise ArmError(f"the arm at {self._host} did not come to rest within {STOP_S:g} s")
 
 

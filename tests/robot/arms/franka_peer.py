@@ -1,9 +1,9 @@
 """A Franka arm to connect to: franky-sim's physics, controllers and servers, in a process of its own.
 
-Run as `python franka_peer.py HOST [--start Q1 ... Q7] [--mode NAME] [--stuck]`. Unlike franky-sim's own command it
-keeps to real time: it catches up where it fell behind, and what nobody here reads of the arm's state is renewed only
-every so often, for that takes most of a millisecond. It starts where told, and can report a mode that franky-sim is
-never in, such as `kUserStopped`; `kReflex` is over once recovered from, unless it is stuck.
+Unlike franky-sim's own command it keeps to real time: it catches up where it fell behind, and what nobody here reads of
+the arm's state is renewed only every so often, for that takes most of a millisecond. It starts where told, and can
+report a mode that franky-sim is never in, such as `kUserStopped`; `kReflex` is over once recovered from, unless it is
+stuck.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ BEHIND_S = 0.05
 class LeanRobot(mujoco_simulator.FrankaMujocoRobot):
     """A robot whose joints are of now in every state, and all else of the last 20 ms."""
 
+    has_gripper = True
     _steps = 0
     _whole: FrankaRobotState | None = None
 
@@ -61,7 +62,7 @@ class Peer(FrankaRobotServer):
     def send_state(self) -> None:
         FrankaServer.send_state(self)
         self._sent += 1
-        if self._sent % STEPS_A_HAND_STATE == 0:
+        if self.gripper_server is not None and self._sent % STEPS_A_HAND_STATE == 0:
             self.gripper_server.send_state()
 
 
@@ -81,7 +82,9 @@ def main() -> None:
     parser.add_argument("--start", nargs=7, type=float, default=(0.0, -0.1, 0.0, -2.5, 0.0, 2.4, 0.785))
     parser.add_argument("--mode")
     parser.add_argument("--stuck", action="store_true")
+    parser.add_argument("--no-hand", action="store_true")
     options = parser.parse_args()
+    LeanRobot.has_gripper = not options.no_hand
     AutomaticErrorRecoveryCommand.handle = recover
     mujoco_simulator.FrankaMujocoRobot = LeanRobot
     with mujoco_simulator.MujocoSimulator() as simulator:
