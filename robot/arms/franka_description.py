@@ -83,6 +83,7 @@ def franka_spec() -> ArmSpec:
         gripper_range=(0.0, OPEN_M),
         bodies=panda_bodies(PREFIX),
         effort=EFFORT,
+        models_of="panda-sim",
     )
 
 

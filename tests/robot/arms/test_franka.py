@@ -54,6 +54,7 @@ def test_its_limits_are_within_the_simulated_arms_and_its_home_is_the_same() -> 
         limits = getattr(SIMULATED, name) or getattr(SPEC, name)
         assert (np.array(getattr(SPEC, name)) <= limits).all()
     assert (SPEC.home, SPEC.workspace, SPEC.rate_hz) == (SIMULATED.home, SIMULATED.workspace, SIMULATED.rate_hz)
+    assert SPEC.models_of == SIMULATED.name
     Governor(SPEC, OURS).engage(np.array(SPEC.home))
 
 
