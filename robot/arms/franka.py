@@ -38,6 +38,9 @@ CONTACT_NM = (40.0, 40.0, 36.0, 36.0, 32.0, 28.0, 24.0)
 to push things, and far below what hurts."""
 CONTACT_N = (40.0, 40.0, 40.0, 30.0, 30.0, 30.0)
 """External force (N) and torque (N·m) at the hand at which it stops itself."""
+FOLLOW_RAD = 0.3
+"""An arm further than this from its set-point does not follow it, and is stopped: it is held, or its computer is too
+busy to answer it in time."""
 CONNECT_S = 4.0
 STOP_S = 3.0
 _ENGAGE_S = 1.0
@@ -90,9 +93,11 @@ class Franka:
             raise
 
     def read(self) -> Reading:
-        """Return the newest measurement. Raises `ArmError` when the arm no longer tracks, with its reason."""
+        """Return the newest measurement. Raises `ArmError` when the arm no longer tracks, with its reason, and when it
+        does not follow its set-points; it is then damped to rest."""
         hand = self._tracked()
         state = self._link.state
+        self._see_that_it_follows(state.q)
         stamp = state.time.to_msec()
         if stamp != self._stamp:  # a silent arm's last state stays as old as it is
             self._stamp, self._time_ns = stamp, time.monotonic_ns()
@@ -144,6 +149,9 @@ class Franka:
         config = franky.RealtimeConfig.Enforce if realtime else franky.RealtimeConfig.Ignore
         return franky.Robot(self._host, realtime_config=config)
 
+    def _recover(self) -> None:
+        self._link.recover_from_errors()
+
     def _set_contact(self) -> None:
         self._link.set_collision_behavior(list(CONTACT_NM), list(CONTACT_N))
 
@@ -152,7 +160,7 @@ class Franka:
         state = self._link.state
         if state.robot_mode == franky.RobotMode.Reflex:
             try:
-                within(CONNECT_S, self._link.recover_from_errors)
+                within(CONNECT_S, self._recover)
             except franky.CommandException as error:
                 raise ArmError(
                     f"the arm at {self._host} has stopped itself, and does not recover: {said(error)}"
@@ -180,6 +188,16 @@ class Franka:
                 self._link.join_motion(0.0)  # raises what ended it
             raise ArmError(f"the arm at {self._host} no longer tracks its set-points")
         return self._hand
+
+    def _see_that_it_follows(self, joints: Vector) -> None:
+        behind = np.abs(joints - self._before)
+        worst = int(behind.argmax())
+        if behind[worst] > FOLLOW_RAD:
+            self._link.move(franky.TorqueStopMotion(), asynchronous=True)
+            raise ArmError(
+                f"{self.spec.joint_names[worst]} is {behind[worst]:.2f} rad from its set-point and does not follow: "
+                "free the arm, or give its computer less to do"
+            )
 
     def _stop(self) -> None:
         with plain_words(self._host):

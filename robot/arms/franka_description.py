@@ -1,8 +1,11 @@
 """The Franka Research 3's and the Panda's kinematics, hand and limits, as their maker publishes them.
 
 Source: https://frankarobotics.github.io/docs/robot_specifications.html (Denavit-Hartenberg parameters in Craig's
-convention; limits of both arms). Both have the same kinematics. Limits are the narrower of the two arms', and the
-Research 3's are those of its box of joint positions in which they do not depend on the position.
+convention; limits of both arms). Both have the same kinematics, and limits here hold for both.
+
+The Research 3 allows a joint the less speed the nearer it is to its end, √(2 a d) − o at a distance d. The positions
+here end where that is the speed here, with one exception: joint 4 may fold to −2.95 rad, as reaching the near edge of
+the workspace takes, where a Research 3 allows 0.65 rad/s (1.6 from −2.60 on). One that is faster there stops itself.
 """
 
 from __future__ import annotations
@@ -36,9 +39,9 @@ _HAND_TURN = -0.25 * math.pi
 _FINGERTIPS_M = 0.105
 """From the hand's base to between the fingertips, where simulation has `panda_grasptarget`."""
 
-LOWER = (-2.3093, -1.5133, -2.4937, -2.7478, -2.4800, 0.8521, -2.6895)
-UPPER = (2.3093, 1.5133, 2.4937, -0.4461, 2.4800, 3.7525, 2.6895)
-VELOCITY = (2.0, 1.0, 1.5, 1.25, 2.61, 1.5, 2.61)
+LOWER = (-2.31, -1.24, -2.48, -2.95, -2.57, 1.01, -2.77)
+UPPER = (2.31, 1.24, 2.48, -0.60, 2.57, 3.75, 2.77)
+VELOCITY = (2.0, 1.5, 1.5, 1.6, 2.61, 2.0, 2.61)
 ACCELERATION = (10.0, 7.5, 10.0, 10.0, 10.0, 10.0, 10.0)
 JERK = (5000.0, 3750.0, 5000.0, 5000.0, 5000.0, 5000.0, 5000.0)
 

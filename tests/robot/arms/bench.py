@@ -200,7 +200,7 @@ def _assert_it_stands_still(stand: Stand) -> None:
 SIMULATED = Bench("sim", _simulated, 0.05, ())
 SO101 = so101_with()
 LOSSY_SO101 = so101_with("--lost", "0.05", "--torn", "0.05")
-FRANKA = Bench("franka", _franka, 0.08, (0.0, -0.1, 0.0, -2.9, 0.0, 2.4, 0.785), _assert_it_stands_still)
+FRANKA = Bench("franka", _franka, 0.08, (0.0, -0.1, 0.0, -3.0, 0.0, 2.4, 0.785), _assert_it_stands_still)
 BENCHES = (SIMULATED, SO101, LOSSY_SO101, FRANKA)
 
 

@@ -5,14 +5,17 @@ from __future__ import annotations
 import re
 import signal
 import socket
+import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pinocchio as pin
 import pytest
+from franky_sim.urdf import FR3_URDF
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -21,7 +24,7 @@ from robot.arms.franka import CONNECT_S, Franka, make_arm
 from robot.arms.franka_description import franka_spec
 from robot.errors import ArmError, ConfigurationError, Refused
 from robot.governor import Governor
-from robot.kinematics import Kinematics
+from robot.kinematics import Kinematics, Pose
 from robot.messages import JointState, Waypoint
 from robot.subscription import Subscription
 from sim.panda import panda_spec
@@ -58,8 +61,24 @@ def test_its_limits_are_within_the_simulated_arms_and_its_home_is_the_same() -> 
     Governor(SPEC, OURS).engage(np.array(SPEC.home))
 
 
+def test_at_its_limits_a_research_3_allows_the_speed_that_it_may_have() -> None:
+    """By the law in the description that the arm itself serves; joint 4 folded up is known to be slower."""
+    joints = ElementTree.fromstring(FR3_URDF).findall("joint[@type='revolute']")
+    for number, joint in enumerate(joints[:7]):
+        limit, law = joint.find("limit"), joint.find("position_based_velocity_limits")
+        assert limit is not None and law is not None
+        offset, deceleration = float(law.attrib["velocity_offset"]), float(law.attrib["deceleration_limit"])
+        assert SPEC.velocity[number] <= float(limit.attrib["velocity"])
+        for distance in (
+            SPEC.lower[number] - float(limit.attrib["lower"]),
+            float(limit.attrib["upper"]) - SPEC.upper[number],
+        ):
+            allowed = np.sqrt(2.0 * deceleration * distance) - offset
+            assert allowed >= SPEC.velocity[number] or (number == 3 and allowed > 0.65)
+
+
 @contextmanager
-def peer(*options: str) -> Iterator[tuple[Franka, signal.Signals, object]]:
+def peer(*options: str) -> Iterator[tuple[Franka, subprocess.Popen[str]]]:
     process, host = start_franka(*options)
     arm = make_arm(ArmOptions(host))
     try:
@@ -128,6 +147,23 @@ def test_it_recovers_from_a_reflex_when_started_and_does_not_move() -> None:
             arm.read()
 
 
+def test_it_is_stopped_when_it_does_not_follow() -> None:
+    with peer() as (arm, _):
+        arm.start()
+        first = np.array(arm.read().positions)
+        far = first.copy()
+        far[0] += 0.5  # as far as it would be if it were held
+        arm.write(far, 0.04)
+        with pytest.raises(ArmError, match=r"franka_joint1 is 0\.\d+ rad from its set-point"):
+            arm.read()
+        time.sleep(1.0)
+        arm.close()
+        arm.start()
+        last = arm.read()
+        assert np.abs(np.array(last.positions) - first).max() < 0.1
+        assert np.abs(last.velocities).max() < 0.02
+
+
 def test_the_time_of_its_readings_stands_still_while_it_is_silent() -> None:
     with peer() as (arm, process):
         arm.start()
@@ -165,6 +201,33 @@ def test_a_long_silence_is_a_fault_until_it_is_back_and_then_it_moves_on_without
         assert np.abs(seen[:, 0] - seen[:, 1]).max() < FRANKA.lag
         status, out, err = driver.end()
         assert (status, err) == (130, "worldarm: interrupted\n"), out + err
+
+
+@pytest.mark.real_time
+def test_all_its_joints_follow_through_the_workspace(tmp_path: Path) -> None:
+    down = OURS.forward(np.array(SPEC.home)).rotation
+    corners = ((0.34, 0.0, 0.25), (0.45, 0.25, 0.06), (0.65, 0.1, 0.05), (0.6, -0.25, 0.3))
+    with (
+        standing(FRANKA, tmp_path) as stand,
+        driving(stand, tmp_path) as driver,
+        driver.client() as client,
+        Subscription(driver.state, b"state", JointState, 5000) as states,
+    ):
+        client.acquire("test", 5.0)
+        place, begin = np.array(SPEC.home), time.monotonic_ns()
+        for number, corner in enumerate(corners, start=1):
+            place = OURS.inverse(Pose(np.array(corner), down), place)
+            client.send_waypoints([Waypoint(begin + number * 2_000_000_000, tuple(place.tolist()), 0.04)])
+            time.sleep(2.0)
+        until(lambda: not any(client.state(10.0).governed_velocity))
+        time.sleep(0.5)
+        states.drain()
+        history = list(states.history)
+    lag = np.abs([np.subtract(state.measured, state.governed) for state in history])
+    assert lag.max() < FRANKA.lag
+    assert lag[-1].max() < 0.005
+    assert np.abs([state.governed_velocity for state in history]).max() > 0.5
+    assert OURS.position(np.array(history[-1].measured)) == pytest.approx(corners[-1], abs=0.005)
 
 
 @pytest.mark.real_time
