@@ -33,10 +33,10 @@ STIFFNESS = (600.0, 600.0, 600.0, 600.0, 250.0, 150.0, 50.0)
 DAMPING = (50.0, 50.0, 50.0, 20.0, 20.0, 20.0, 10.0)
 """N·m/rad and N·m·s/rad, those of the maker's own example of joint impedance (franka_ros,
 joint_impedance_example_controller)."""
-CONTACT_NM = (40.0, 40.0, 36.0, 36.0, 32.0, 28.0, 24.0)
-"""External torque on a joint at which the arm stops itself, N·m: twice what the maker's examples have, for this arm is
-to push things, and far below what hurts."""
-CONTACT_N = (40.0, 40.0, 40.0, 30.0, 30.0, 30.0)
+CONTACT_NM = (40.0, 40.0, 36.0, 36.0, 16.0, 14.0, 12.0)
+"""External torque on a joint at which the arm stops itself, N·m: the maker's examples have half as much on the first
+four, which is less than accelerating and pushing things take, and the same at the wrist."""
+CONTACT_N = (40.0, 40.0, 40.0, 25.0, 25.0, 25.0)
 """External force (N) and torque (N·m) at the hand at which it stops itself."""
 FOLLOW_RAD = 0.3
 """An arm further than this from its set-point does not follow it, and is stopped: it is held, or its computer is too
@@ -45,6 +45,8 @@ CONNECT_S = 4.0
 STOP_S = 3.0
 _ENGAGE_S = 1.0
 _REALTIME_KERNEL = Path("/sys/kernel/realtime")
+"""Where libfranka looks as well: on a kernel without, it can only be told not to insist, and answers as fast as it can.
+"""
 
 
 def make_arm(options: ArmOptions) -> Franka:
