@@ -203,31 +203,37 @@ def test_a_long_silence_is_a_fault_until_it_is_back_and_then_it_moves_on_without
         assert (status, err) == (130, "worldarm: interrupted\n"), out + err
 
 
-@pytest.mark.real_time
-def test_all_its_joints_follow_through_the_workspace(tmp_path: Path) -> None:
+def test_all_its_joints_follow_through_the_workspace() -> None:
+    """By the arm's own clock: on a busy machine its physics may take several seconds for one."""
     down = OURS.forward(np.array(SPEC.home)).rotation
-    corners = ((0.34, 0.0, 0.25), (0.45, 0.25, 0.06), (0.65, 0.1, 0.05), (0.6, -0.25, 0.3))
-    with (
-        standing(FRANKA, tmp_path) as stand,
-        driving(stand, tmp_path) as driver,
-        driver.client() as client,
-        Subscription(driver.state, b"state", JointState, 5000) as states,
-    ):
-        client.acquire("test", 5.0)
-        place, begin = np.array(SPEC.home), time.monotonic_ns()
-        for number, corner in enumerate(corners, start=1):
-            place = OURS.inverse(Pose(np.array(corner), down), place)
-            client.send_waypoints([Waypoint(begin + number * 2_000_000_000, tuple(place.tolist()), 0.04)])
-            time.sleep(2.0)
-        until(lambda: not any(client.state(10.0).governed_velocity))
-        time.sleep(0.5)
-        states.drain()
-        history = list(states.history)
-    lag = np.abs([np.subtract(state.measured, state.governed) for state in history])
-    assert lag.max() < FRANKA.lag
-    assert lag[-1].max() < 0.005
-    assert np.abs([state.governed_velocity for state in history]).max() > 0.5
-    assert OURS.position(np.array(history[-1].measured)) == pytest.approx(corners[-1], abs=0.005)
+    postures = [np.array(SPEC.home)]
+    for corner in ((0.34, 0.0, 0.25), (0.45, 0.25, 0.06), (0.65, 0.1, 0.05), (0.6, -0.25, 0.3)):
+        postures.append(OURS.inverse(Pose(np.array(corner), down), postures[-1]))
+
+    def path(seconds: float) -> np.ndarray:
+        """Two seconds from each posture to the next, at rest in each; minimum jerk."""
+        number = min(int(seconds / 2.0), len(postures) - 2)
+        share = min(seconds / 2.0 - number, 1.0)
+        return postures[number] + (10.0 - 15.0 * share + 6.0 * share**2) * share**3 * np.subtract(
+            postures[number + 1], postures[number]
+        )
+
+    period_s = 1.0 / SPEC.rate_hz
+    with peer() as (arm, _):
+        arm.start()
+        arm.read()
+        begin, ticks, seconds, lag = arm._stamp, 0, 0.0, np.zeros(SPEC.dof)
+        while seconds < 9.0:
+            reading = arm.read()
+            seconds = 1e-3 * (arm._stamp - begin)
+            lag = np.maximum(lag, np.abs(reading.positions - path(seconds)))
+            while ticks * period_s <= seconds:
+                ticks += 1
+                arm.write(path(ticks * period_s), 0.04)
+            time.sleep(0.001)
+        assert lag.max() < FRANKA.lag
+        assert reading.positions == pytest.approx(postures[-1], abs=0.005)
+        arm.park()
 
 
 @pytest.mark.real_time
