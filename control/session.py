@@ -159,7 +159,8 @@ class Session:
         card, recipe = self._agent.trained.card, self._recipe
         if (card.world_model.proprio, card.world_model.action) != (len(recipe.state_names), recipe.action.size):
             raise CheckpointError("this checkpoint's sizes do not fit the state and the actions that it names")
-        card.require(self._client.arm.name, self._frames.latest(FIRST_PICTURE_S).camera)
+        arm = self._client.arm
+        card.require(arm.models_of or arm.name, self._frames.latest(FIRST_PICTURE_S).camera)
 
     def _warm_up(self, goals: Sequence[Image]) -> None:
         """Decide a few times for nothing: the first decisions of a process take many times as long as later ones."""

@@ -43,7 +43,9 @@ class ArmSpec(msgspec.Struct, frozen=True):
     the tool frame and `table_height` the lowest z (m) it may take.
 
     `bodies` are what must stay clear of each other, of the table and of the boxes to `keep_out` of; `effort` (n,) N·m
-    is what a joint may measure before the arm is stopped, empty when it measures none.
+    is what a joint may measure before the arm is stopped, empty when it measures none. `models_of` is the name of the
+    arm whose learnt models fit this one, because it has the same joints, tool, home and rate; empty when only its own
+    do.
     """
 
     name: str
@@ -63,6 +65,7 @@ class ArmSpec(msgspec.Struct, frozen=True):
     bodies: tuple[Capsule, ...] = ()
     keep_out: tuple[Box, ...] = ()
     effort: tuple[float, ...] = ()
+    models_of: str = ""
 
     @property
     def dof(self) -> int:

@@ -45,6 +45,8 @@ HISTORY = 512
 """States kept for `state_near`: two seconds at 250 Hz."""
 FRESH_S = 0.1
 """A state older than this is not "now": a newer one is waited for."""
+RESET_S = 15.0
+"""How long a reset may take: it starts an arm anew whose link was lost, or finds that it does not answer yet."""
 COMMAND_LIFE_S = 0.1
 """How long after it is sent a command may still be taken up, unless told otherwise."""
 
@@ -57,9 +59,10 @@ _QUEUE = 64
 class Client:
     """A connection to one driver, for one thread.
 
-    Every call waits at most `timeout_s` for its answer. All calls raise `ConnectionLost` when the driver does not
-    answer in time, `Refused` (with the driver's reason) when it says no, and `WireError` when what answers is not
-    a driver of this version. As a context manager it gives the lease back on the way out.
+    Every call waits at most `timeout_s` for its answer, and `reset` for `RESET_S` where that is longer. All calls raise
+    `ConnectionLost` when the driver does not answer in time, `Refused` (with the driver's reason) when it says no, and
+    `WireError` when what answers is not a driver of this version. As a context manager it gives the lease back on the
+    way out.
 
     All times, in states as in commands, are on this host's monotonic clock; `clock` tells how far ahead the driver's
     is.
@@ -169,8 +172,8 @@ class Client:
         self._ask(Stop(reason), Done)
 
     def reset(self) -> None:
-        """Leave the stopped mode; a lease must then be acquired anew."""
-        self._ask(Reset(), Done)
+        """Leave the stopped mode, or start an arm anew that was in a fault; a lease must then be acquired anew."""
+        self._ask(Reset(), Done, max(self._timeout_s, RESET_S))
 
     def place_objects(self, objects: Sequence[ObjectPose]) -> None:
         """Put simulated objects where told, at rest; needs the lease."""
@@ -211,21 +214,22 @@ class Client:
             raise ConnectionLost("this client is closed")
         return self._states
 
-    def _ask(self, body: Message, answer: type[A]) -> A:
+    def _ask(self, body: Message, answer: type[A], timeout_s: float | None = None) -> A:
         """Send one request and return its answer. The number before it tells the answer from a late, older one."""
+        timeout_s = self._timeout_s if timeout_s is None else timeout_s
         self._asked += 1
         number = self._asked.to_bytes(8, "big")
         payload = encode(body, self._asked, time.monotonic_ns())  # type: ignore[arg-type]
         if len(payload) > MAX_REQUEST_BYTES:
             raise WireError(f"a request of {len(payload)} bytes is larger than the {MAX_REQUEST_BYTES} allowed")
-        deadline = time.monotonic() + self._timeout_s
+        deadline = time.monotonic() + timeout_s
         sent_ns = time.monotonic_ns()
         if not self._ready(zmq.POLLOUT, deadline):
-            raise self._lost()
+            raise self._lost(timeout_s)
         try:
             self._socket.send_multipart([number, payload], zmq.NOBLOCK)
         except zmq.Again:  # the driver went away since it was found ready
-            raise self._lost() from None
+            raise self._lost(timeout_s) from None
         while self._ready(zmq.POLLIN, deadline):
             frames = self._socket.recv_multipart(zmq.NOBLOCK)
             if len(frames) != 2 or frames[0] != number:
@@ -238,7 +242,7 @@ class Client:
             if not isinstance(said, answer):
                 raise WireError(f"{self.command_address} answered {type(said).__name__} to {type(body).__name__}")
             return said
-        raise self._lost()
+        raise self._lost(timeout_s)
 
     def _local(self, lease: Lease) -> Lease:
         return msgspec.structs.replace(lease, expires_ns=lease.expires_ns - self.clock.ns)
@@ -247,8 +251,8 @@ class Client:
         left_ms = max(0, round(1000 * (deadline - time.monotonic())))
         return bool(self._socket.poll(left_ms, event))
 
-    def _lost(self) -> ConnectionLost:
+    def _lost(self, timeout_s: float) -> ConnectionLost:
         return ConnectionLost(
-            f"no driver answered at {self.command_address} within {self._timeout_s:g} s; is it running there? "
+            f"no driver answered at {self.command_address} within {timeout_s:g} s; is it running there? "
             "`worldarm driver --arm sim` starts a simulated one"
         )

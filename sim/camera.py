@@ -1,10 +1,14 @@
 """The simulated camera: a mirror of the driver's world in a process of its own, so that drawing never stalls the loop.
 
 It follows the scene that the driver of the simulated arm publishes, puts arm and objects where they were at that
-instant, and draws them. It never steps the physics.
+instant, and draws them. It never steps the physics. A real arm it draws as its joints are measured, beside the objects
+as they are at first, for those are then make-believe.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 
@@ -12,7 +16,7 @@ from perception.camera import CameraOptions, Picture
 from robot.camera_spec import CameraSpec
 from robot.errors import CameraError, ConfigurationError, ConnectionLost
 from robot.messages import SceneState
-from robot.scene_client import SceneClient
+from sim.mirrored import Mirrored
 from sim.panda import panda_spec
 from sim.scene import EVERYTHING, Scene
 from sim.view import camera_named
@@ -43,7 +47,7 @@ class SimulatedCamera:
         self._start_patience_s = start_patience_s
         self._dof = panda_spec().dof
         self._drawn_ns = 0
-        self._scenes: SceneClient | None = None
+        self._mirrored: Mirrored | None = None
         self._mirror: Scene | None = None
 
     def start(self) -> None:
@@ -52,9 +56,11 @@ class SimulatedCamera:
         Raises `CameraError` when none comes, or when it is not of this arm and these objects, and
         `ConfigurationError` for an address that is not loopback.
         """
-        self._scenes = SceneClient(self._state_address)
+        self._mirrored = Mirrored(self._state_address)
         self._mirror = Scene(EVERYTHING)
-        self._show(self._mirror, self._newer(self._scenes, self._start_patience_s))
+        with self._lost(self._start_patience_s):
+            scene = self._mirrored.first(self._start_patience_s)
+        self._show(self._mirror, scene)
 
     def read(self, timeout_s: float) -> Picture:
         """Draw the newest scene that has not been drawn before, waiting at most `timeout_s` for one.
@@ -62,26 +68,28 @@ class SimulatedCamera:
         The picture's time is the instant drawn. Raises `CameraError` when no scene comes, when it cannot be
         mirrored, or before `start`; `WireError` when what publishes does not speak this wire.
         """
-        if self._scenes is None or self._mirror is None:
+        if self._mirrored is None or self._mirror is None:
             raise CameraError(f"the simulated camera {self.spec.name} is not started")
-        scene = self._newer(self._scenes, timeout_s)
+        with self._lost(timeout_s):
+            scene = self._mirrored.newer(timeout_s, self._drawn_ns)
         self._show(self._mirror, scene)
         self._drawn_ns = scene.time_ns
         return Picture(scene.time_ns, self._mirror.render(self.spec))
 
     def close(self) -> None:
         """Stop following and free the mirror; harmless when it never started."""
-        if self._scenes is not None:
-            self._scenes.close()
-            self._scenes = None
+        if self._mirrored is not None:
+            self._mirrored.close()
+            self._mirrored = None
         if self._mirror is not None:
             self._mirror.close()
             self._mirror = None
 
-    def _newer(self, scenes: SceneClient, timeout_s: float) -> SceneState:
-        """Return the newest scene, later than the last one drawn."""
+    @contextmanager
+    def _lost(self, timeout_s: float) -> Iterator[None]:
+        """Around waiting for a scene: that none came becomes `CameraError`."""
         try:
-            return scenes.latest(timeout_s, after_ns=self._drawn_ns)
+            yield
         except ConnectionLost as error:
             if self._drawn_ns == 0:
                 said = f"no scene to draw from {self._state_address} within {timeout_s:g} s"

@@ -5,6 +5,7 @@ import socket
 import time
 from collections.abc import Iterator
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ from robot.camera_spec import CameraSpec
 from robot.errors import CameraError, ConfigurationError
 from robot.keys import Role
 from robot.kinematics import Kinematics
-from robot.messages import SceneState, Waypoint, encode
+from robot.messages import JointState, SceneState, Waypoint, encode
 from robot.subscription import Subscription
 from sim.camera import SimulatedCamera, make_camera
 from sim.lockstep import LockStep
@@ -28,6 +29,8 @@ from sim.push_play import cube_pose
 from sim.scene import EVERYTHING, Scene
 from sim.view import front_camera
 from tests.commands import running
+from tests.robot.driver_command import DriverProcess, until
+from tests.robot.kinematic_arm import Options
 from tests.sim.processes import ANY_PORT, PATIENCE_S, SimulatedDriver, camera_arguments, simulated_driver
 
 HOME = panda_spec().home
@@ -69,6 +72,11 @@ def publisher() -> Iterator[Publisher]:
 def scene_state(time_ns: int, centre: tuple[float, float] = (0.5, 0.0), **other: object) -> SceneState:
     fields = {"epoch": 0, "joints": HOME, "gripper_width": 0.0, "objects": (cube_pose(np.array(centre), 0.0),)}
     return SceneState(time_ns=time_ns, **{**fields, **other})  # type: ignore[arg-type]
+
+
+def measured(state: JointState) -> SceneState:
+    """The scene of an arm that has none."""
+    return SceneState(state.time_ns, 0, state.measured, state.gripper_width, ())
 
 
 def subscribed(publisher: Publisher) -> SimulatedCamera:
@@ -172,6 +180,30 @@ def test_a_driver_that_goes_away_is_told_in_one_line() -> None:
     assert "pictures sent" in out
     lines = [line for line in err.splitlines() if not line.startswith("pybullet build time")]
     assert len(lines) == 1 and f"the driver at {driver.state} has published no scene for 2 s" in lines[0]
+
+
+def test_an_arm_without_a_scene_is_drawn_as_it_is_measured(tmp_path: Path) -> None:
+    with DriverProcess(tmp_path, Options(start=HOME), "bare") as driver, driver.client() as client:
+        camera = SimulatedCamera(front_camera(64, 48), driver.state)
+        try:
+            camera.start()
+            first = camera.read(5.0)
+            state = client.state_near(first.time_ns)
+            np.testing.assert_array_equal(first.image, drawn(measured(state), camera.spec))
+            client.acquire("test", 10.0)
+            place = np.array(state.governed)
+            place[0] += 0.4
+            client.send_waypoints(
+                [Waypoint(time.monotonic_ns() + 1_000_000_000, tuple(place.tolist()), state.gripper_command)]
+            )
+            until(lambda: client.state(5.0).measured[0] > state.measured[0] + 0.39)
+            later = camera.read(5.0)
+            while later.time_ns < client.state(5.0).time_ns - 20_000_000:
+                later = camera.read(5.0)
+            np.testing.assert_array_equal(later.image, drawn(measured(client.state_near(later.time_ns)), camera.spec))
+            assert (later.image != first.image).any(axis=2).mean() > 0.01
+        finally:
+            camera.close()
 
 
 # ------------------------------------------------------------------ by itself

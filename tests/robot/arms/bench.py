@@ -27,8 +27,7 @@ PATIENCE_S = 60.0
 class Stand:
     """What stands for an arm: the words by which `worldarm driver` reaches it, and how its link is cut and mended.
 
-    `process` is the emulator, None for the simulated arm. `report` returns what it says at its end, where it says
-    anything.
+    `process` is the emulator, None for the simulated arm.
     """
 
     words: Sequence[str]
@@ -54,13 +53,19 @@ class Stand:
 @dataclass(frozen=True)
 class Bench:
     """One kind of arm: how to set it up, with the joints elsewhere where wanted; how far from its set-point it may lag
-    behind, in rad, moving at a quarter of its speed; and a posture outside its limits."""
+    behind, in rad, moving at a quarter of its speed; a posture outside its limits; and what to assert of one that was
+    parked, with its driver gone."""
 
     name: str
     set_up: Callable[[Path, Sequence[float] | None], Stand]
     lag: float
     outside: tuple[float, ...]
-    has_link: bool = True
+    assert_holding: Callable[[Stand], None] | None = None
+
+    @property
+    def has_link(self) -> bool:
+        """Whether there is a process to part it from."""
+        return self.assert_holding is not None
 
 
 class Driving:
@@ -143,9 +148,19 @@ def _so101(folder: Path, start: Sequence[float] | None, *options: str) -> Stand:
     return Stand(("--arm", "so101", "--address", path.group(1), "--calibration", str(calibration)), process)
 
 
+def _assert_torque_was_kept(stand: Stand) -> None:
+    assert "torque was dropped 0 times" in stand.end()
+
+
 def so101_with(*options: str) -> Bench:
     """An SO-101 whose emulator is given `options`."""
-    return Bench("so101", lambda folder, start: _so101(folder, start, *options), 0.08, (1.80, -0.6, 0.6, 1.0, 2.9))
+    return Bench(
+        "so101",
+        lambda folder, start: _so101(folder, start, *options),
+        0.08,
+        (1.80, -0.6, 0.6, 1.0, 2.9),
+        _assert_torque_was_kept,
+    )
 
 
 def _ur(folder: Path, start: Sequence[float] | None, *options: str) -> Stand:
@@ -166,14 +181,51 @@ _HOSTS = itertools.count(2)
 
 def ur_with(*options: str) -> Bench:
     """A UR5e whose emulator is given `options`."""
-    return Bench("ur", lambda folder, start: _ur(folder, start, *options), 0.08, (0.0, -1.57, 3.3, -1.57, -1.57, 0.0))
+    outside = (0.0, -1.57, 3.3, -1.57, -1.57, 0.0)
+    return Bench("ur", lambda folder, start: _ur(folder, start, *options), 0.08, outside, _assert_torque_was_kept)
 
 
-SIMULATED = Bench("sim", _simulated, 0.05, (), has_link=False)
+def start_franka(*options: str) -> tuple[subprocess.Popen[str], str]:
+    """Start a peer for the arm `franka` at a loopback address of its own; return its process and the address."""
+    # Its ports are fixed: what tells one from another is the address, of which every process has its own.
+    host = f"127.{64 + os.getpid() // 65536 % 128}.{os.getpid() // 256 % 256}.{os.getpid() % 255 + 1}"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.robot.arms.franka_peer", host, *options],
+        cwd=ROOT,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == f"arm at {host}\n"
+    return process, host
+
+
+def _franka(_: Path, start: Sequence[float] | None) -> Stand:
+    process, host = start_franka(*(() if start is None else ("--start", *map(str, start))))
+    return Stand(("--arm", "franka", "--address", host), process)
+
+
+def _assert_it_stands_still(stand: Stand) -> None:
+    """Look at a Franka arm twice, as another program would that connects to it."""
+    import franky
+
+    robot = franky.Robot(stand.words[-1], realtime_config=franky.RealtimeConfig.Ignore)
+    parked = robot.state
+    time.sleep(3.0)
+    later = robot.state
+    assert later.robot_mode == franky.RobotMode.Idle
+    assert later.time.to_msec() - parked.time.to_msec() > 1000
+    assert np.abs(later.q - parked.q).max() < 1e-3
+    assert np.abs(later.dq).max() < 1e-3
+
+
+SIMULATED = Bench("sim", _simulated, 0.05, ())
 SO101 = so101_with()
 LOSSY_SO101 = so101_with("--lost", "0.05", "--torn", "0.05")
+FRANKA = Bench("franka", _franka, 0.08, (0.0, -0.1, 0.0, -3.0, 0.0, 2.4, 0.785), _assert_it_stands_still)
 UR = ur_with()
-BENCHES = (SIMULATED, SO101, LOSSY_SO101, UR)
+BENCHES = (SIMULATED, SO101, LOSSY_SO101, UR, FRANKA)
 
 
 def sine(client: Client, joint: int, amplitude: float, period_s: float, seconds: float) -> list[tuple[float, float]]:

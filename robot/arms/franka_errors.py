@@ -1,0 +1,61 @@
+"""What a Franka arm refuses, and why, in plain words with what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import franky
+
+from robot.errors import ArmError
+
+FCI_WHEELS = "https://timschneider42.github.io/franky/getting-started/faq.html"
+
+MODES = {
+    "Other": "it is not ready to move: unlock its brakes and activate FCI in Desk",
+    "Guiding": "it is being guided by hand: let go of its guiding buttons",
+    "UserStopped": "its user stop is pressed: release it",
+    "Reflex": "it has stopped itself",
+    "AutomaticErrorRecovery": "it is still recovering from an error: wait until its light is blue or white",
+    "Move": "another program moves it: end that first",
+}
+"""What keeps the arm from taking set-points, by the name of its mode; in `Idle` nothing does."""
+
+
+@contextmanager
+def plain_words(host: str) -> Iterator[None]:
+    """Around calls of franky: what it raises becomes `ArmError`."""
+    try:
+        yield
+    except TimeoutError as error:
+        raise ArmError(
+            f"the arm at {host} does not answer: {error}; is it switched on, and this its address?"
+        ) from error
+    except franky.NetworkException as error:
+        raise ArmError(
+            f"the arm at {host} cannot be reached ({said(error)}): is it switched on, this its address, FCI activated "
+            "in Desk, and no other program connected to it?"
+        ) from error
+    except (franky.IncompatibleVersionException, franky.ProtocolException) as error:
+        raise ArmError(
+            f"the arm at {host} speaks another version of FCI ({said(error)}): install the wheel of franky-control for "
+            f"its server version, see {FCI_WHEELS}"
+        ) from error
+    except franky.RealtimeException as error:
+        raise ArmError(
+            f"this kernel has real-time scheduling and does not grant it ({said(error)}): raise the limit rtprio of "
+            "your user to 99"
+        ) from error
+    except (franky.CommandException, franky.ControlException, franky.ModelException) as error:
+        raise ArmError(f"the arm at {host} has stopped: {said(error)}") from error
+
+
+def said(error: Exception) -> str:
+    """Return what the library says in `error`, without its name."""
+    return str(error).removeprefix("libfranka: ").strip()
+
+
+def named(errors: franky.Errors) -> str:
+    """Return the names of `errors`, such as `joint reflex`."""
+    names = [name for name in dir(errors) if not name.startswith("_") and getattr(errors, name)]
+    return ", ".join(name.replace("_", " ") for name in names)

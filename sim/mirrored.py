@@ -1,0 +1,78 @@
+"""What the simulated camera mirrors: the scene that the driver of a simulated arm publishes or, where a driver has none
+because its arm is real, where that arm's joints are."""
+
+from __future__ import annotations
+
+import time
+
+from robot.errors import ConnectionLost
+from robot.messages import JointState, SceneState
+from robot.modes import Mode
+from robot.scene_client import SceneClient
+from robot.subscription import Subscription
+
+SCENE_S = 0.5
+"""How long a driver may publish states without a scene before it is taken to have none: a scene comes every fifth
+tick."""
+_LOOK_S = 0.1
+
+
+class Mirrored:
+    """Follows the driver that publishes at `state_address`. Raises `ConfigurationError` as `sockets.connect`."""
+
+    def __init__(self, state_address: str) -> None:
+        self._scenes: SceneClient | None = SceneClient(state_address)
+        self._states: Subscription[JointState] | None = Subscription(state_address, b"state", JointState)
+
+    def first(self, timeout_s: float) -> SceneState:
+        """Wait for a scene, or for a driver that has none. Raises `ConnectionLost` when neither came in `timeout_s`."""
+        deadline = time.monotonic() + timeout_s
+        silent_until = 0.0
+        while True:
+            try:
+                return self._of_scenes(min(_LOOK_S, timeout_s), 0)
+            except ConnectionLost:
+                now = time.monotonic()
+                if self._states is not None and self._states.drain():
+                    silent_until = silent_until or now + SCENE_S
+                    if now > silent_until:
+                        return self._of_states(_LOOK_S, 0)
+                if now > deadline:
+                    raise
+
+    def newer(self, timeout_s: float, after_ns: int) -> SceneState:
+        """Return the newest scene captured after the monotonic `after_ns`; without objects where the arm is real.
+
+        Raises `ConnectionLost` when none came in `timeout_s`.
+        """
+        return (self._of_states if self._scenes is None else self._of_scenes)(timeout_s, after_ns)
+
+    def close(self) -> None:
+        """Stop following."""
+        for followed in (self._scenes, self._states):
+            if followed is not None:
+                followed.close()
+        self._scenes = self._states = None
+
+    def _of_scenes(self, timeout_s: float, after_ns: int) -> SceneState:
+        assert self._scenes is not None
+        scene = self._scenes.latest(timeout_s, after_ns)
+        if self._states is not None:
+            self._states.close()
+            self._states = None
+        return scene
+
+    def _of_states(self, timeout_s: float, after_ns: int) -> SceneState:
+        assert self._states is not None
+        seen = self._states.history
+        # In a fault the state goes on while nothing is measured any more.
+        self._states.wait_for(
+            lambda: bool(seen) and seen[-1].time_ns > after_ns and seen[-1].mode != Mode.FAULT.value,
+            timeout_s,
+            "measured joints as new as asked for",
+        )
+        if self._scenes is not None:
+            self._scenes.close()
+            self._scenes = None
+        state = seen[-1]
+        return SceneState(state.time_ns, 0, state.measured, state.gripper_width, ())
