@@ -436,6 +436,8 @@ class Driver:
             self._engage_first()
             if not self._measured_still():
                 raise ArmError("the arm is in motion")
+            with arm_faults():  # where it stands: an arm that does not take this either has not been mended
+                self._arm.write(self._set_point.governed, self._set_point.gripper_width)
         except (ArmError, ConfigurationError) as error:
             self._modes.reason = str(error)
             raise Refused("fault", f"{error}; mend that, then reset again") from error
