@@ -136,6 +136,7 @@ class _Absence:
         self._since = 0.0
 
     def because(self, reason: str) -> None:
+        """Say that the camera is away for `reason`, where that is news."""
         if not self._reason:
             self._since = time.monotonic()
         if reason != self._reason:
@@ -143,6 +144,7 @@ class _Absence:
             print(f"camera {self._name} is away: {reason}; it is tried again until it is back", flush=True)
 
     def over(self) -> None:
+        """Say that it is back, where it was away."""
         if self._reason:
             self._reason = ""
             print(f"camera {self._name} is back after {time.monotonic() - self._since:.1f} s", flush=True)

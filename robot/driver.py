@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import zmq
@@ -21,12 +20,11 @@ from robot import sockets
 from robot.addresses import COMMAND, STATE
 from robot.arm import Arm, HasScene
 from robot.arm_faults import arm_faults, read
-from robot.black_box import Asked, Changed, Closed, Measured
+from robot.black_box import Changed, Closed, Measured
 from robot.clock import Pacer, PaceReport
 from robot.effort import EffortWatch
-from robot.errors import ArmError, ConfigurationError, Refused, WireError
-from robot.inbox import MAX_REQUEST_BYTES, Inbox, Request
-from robot.keys import Role
+from robot.errors import ArmError, ConfigurationError, Refused
+from robot.inbox import Inbox
 from robot.lease import LeaseDesk
 from robot.messages import (
     Accepted,
@@ -36,7 +34,6 @@ from robot.messages import (
     JointState,
     Lease,
     PlaceObjects,
-    Refusal,
     ReleaseLease,
     RenewLease,
     Reset,
@@ -44,20 +41,17 @@ from robot.messages import (
     SpecRequest,
     Stop,
     Waypoints,
-    decode,
     encode,
 )
 from robot.modes import Mode, ModeMachine
 from robot.publisher import Publisher
 from robot.recorded_servo import RecordedServo
+from robot.request_desk import MAX_REASON_LENGTH, Handlers, RequestDesk
 from robot.scene_desk import SceneDesk
 
 STATE_TOPIC = b"state"
 SCENE_TOPIC = b"scene"
 
-REQUESTS_A_TICK = 16
-REQUEST_SHARE = 0.25
-"""Share of a period after which no further request is taken up in this tick."""
 MAX_WAYPOINTS = 64
 """In one command; checking each takes some 15 µs of a tick, and 64 are seconds of motion."""
 SHUTDOWN_S = 2.0
@@ -65,13 +59,6 @@ STARTUP_S = 2.0
 """How long an arm that was just enabled is held to less than its full speed: whoever enabled it stands beside it."""
 STILL = 0.02
 """rad/s; an arm that measures slower than this on every joint stands still."""
-MAX_REASON_LENGTH = 200
-
-ROLES: dict[type[Any], Role] = {SpecRequest: Role.WATCH, Stop: Role.STOP}
-"""What a sender's key must be allowed, where there is a gate; to `command` for all other requests."""
-NOTED = frozenset(kind.__name__ for kind in (AcquireLease, ReleaseLease, Stop, Reset, PlaceObjects))
-"""Requests that the black box keeps when they are carried out: others come many times a second, or change nothing."""
-
 _PUBLISH_QUEUE = 250
 
 
@@ -100,10 +87,9 @@ class Driver:
         self._modes = ModeMachine()
         self._finishing = False
         self._mute = False
-        self._refusals_noted = 0
         self._tick = 0
         self._sent = 0
-        self._handlers: dict[type[Any], Callable[[Any], Body]] = {
+        handlers: Handlers = {
             SpecRequest: self._tell_spec,
             AcquireLease: self._acquire,
             RenewLease: self._renew,
@@ -117,15 +103,16 @@ class Driver:
         with ExitStack() as undone:
             undone.callback(self._servo.close)
             undone.callback(self._context.term)
-            self._gate = sockets.gate_for(self._context, state_address, command_address, curve=curve)
-            if self._gate is not None:
-                undone.callback(self._gate.close)
-            self._publisher = Publisher(state_address, _PUBLISH_QUEUE, self._context, self._gate)
+            gate = sockets.gate_for(self._context, state_address, command_address, curve=curve)
+            if gate is not None:
+                undone.callback(gate.close)
+            self._publisher = Publisher(state_address, _PUBLISH_QUEUE, self._context, gate)
             undone.callback(self._publisher.close)
-            self._inbox = Inbox(self._context, command_address, self._gate)
-            undone.callback(self._inbox.close)
+            inbox = Inbox(self._context, command_address, gate)
+            undone.callback(inbox.close)
             self._open = undone.pop_all()
-        self.state_endpoint, self.command_endpoint = self._publisher.endpoint, self._inbox.endpoint
+        self.state_endpoint, self.command_endpoint = self._publisher.endpoint, inbox.endpoint
+        self._requests = RequestDesk(inbox, gate, handlers, self._encode, self._servo.note, lambda: self._leases.holder)
 
     @property
     def fault(self) -> str:
@@ -197,13 +184,12 @@ class Driver:
 
     def _run_tick(self, period_s: float) -> None:
         self._read()
-        self._serve(time.monotonic_ns() + round(REQUEST_SHARE * period_s * 1e9))
+        self._requests.serve(period_s)
         self._watch(time.monotonic_ns())
         self._look()
         self._advance(time.monotonic_ns())
         self._publish()
         self._tick += 1
-        self._refusals_noted = 0
 
     def _until_rest(self, pacer: Pacer) -> Iterator[None]:
         """One turn a period until the arm is at rest, takes no more set-points, or has had its time."""
@@ -246,16 +232,6 @@ class Driver:
         overload = self._effort.see(reading)
         if overload and self._modes.mode is not Mode.STOPPED:
             self._halt(overload)
-
-    def _serve(self, until_ns: int) -> None:
-        for _ in range(REQUESTS_A_TICK):
-            request = self._inbox.receive()
-            if request is None:
-                return
-            body = self._handle(request)
-            self._inbox.answer(request, self._encode(body))
-            if time.monotonic_ns() >= until_ns:
-                return
 
     def _watch(self, now_ns: int) -> None:
         holder = self._leases.lapse(now_ns)
@@ -339,33 +315,6 @@ class Driver:
         return encode(body, self._sent, time.monotonic_ns())
 
     # ---------------------------------------------------------------- requests
-
-    def _handle(self, request: Request) -> Body:
-        answer, asked = self._answer(request)
-        refused = f"{answer.reason}: {answer.detail}"[:MAX_REASON_LENGTH] if isinstance(answer, Refusal) else ""
-        # One refusal a tick: a flood of nonsense shall not wash everything else out of the black box.
-        if (asked in NOTED and not refused) or (refused and not self._refusals_noted):
-            self._refusals_noted += bool(refused)
-            self._servo.note(Asked(time.monotonic_ns(), asked, self._leases.holder, refused))
-        return answer
-
-    def _answer(self, request: Request) -> tuple[Body, str]:
-        """Carry `request` out, and return the answer and the request's name, empty when it was none."""
-        name = ""
-        if request.payload is None:
-            return Refusal("malformed", f"a request is one frame of at most {MAX_REQUEST_BYTES} bytes"), name
-        try:
-            body = decode(request.payload).body
-            name = type(body).__name__
-            handler = self._handlers.get(type(body))
-            if handler is None:
-                return Refusal("malformed", f"{name} is not a request"), name
-            self._require_role(request.key, ROLES.get(type(body), Role.COMMAND))
-            return handler(body), name
-        except WireError as error:
-            return Refusal("malformed", str(error)[:MAX_REASON_LENGTH]), name
-        except Refused as error:
-            return Refusal(error.reason, error.detail), name
 
     def _tell_spec(self, _: SpecRequest) -> Body:
         return Spec(self._arm.spec, self.state_endpoint, self._scene is not None)
@@ -455,10 +404,6 @@ class Driver:
             self._fail(error)
             self._refuse_when_unable()
         return Done()
-
-    def _require_role(self, key: str, role: Role) -> None:
-        if self._gate is not None and not self._gate.allows(key, role):
-            raise Refused("not-allowed", f"your key may not {role.value} here; `worldarm keys allow` gives that role")
 
     def _refuse_when_unable(self) -> None:
         if self._modes.mode is Mode.FAULT:

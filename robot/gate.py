@@ -59,4 +59,5 @@ class _Provider:
         self._role = role
 
     def callback(self, _domain: str, key: bytes) -> bool:
+        """Return whether whoever has the public `key` (Z85) is let in."""
         return self._keyring.allows(key.decode("ascii"), self._role)

@@ -42,15 +42,18 @@ class _Port(sdk.PortHandler):
     """The SDK's port, with waits that fit the line."""
 
     def setupPort(self, cflag_baud: int) -> bool:  # noqa: N802 - the SDK's name
+        """Open the line, with reads that sleep for a millisecond at most; return whether it is open."""
         opened = bool(super().setupPort(cflag_baud))
         self.ser.timeout = 0.001
         self.ser.write_timeout = 0.1
         return opened
 
     def clearPort(self) -> None:  # noqa: N802
+        """Forget what came too late for the last request."""
         self.ser.reset_input_buffer()
 
     def setPacketTimeout(self, packet_length: int) -> None:  # noqa: N802
+        """Wait from now for as long as `packet_length` bytes and the servo's answer take, and no longer."""
         self.setPacketTimeoutMillis(self.tx_time_per_byte * packet_length + 1e3 * ANSWER_S)
 
 

@@ -1,0 +1,102 @@
+"""Takes requests up, a bounded number a tick, and turns each into an answer: a request, however broken and whoever sent
+it, costs an answer and never the loop."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from robot.black_box import Asked
+from robot.errors import Refused, WireError
+from robot.gate import Gate
+from robot.inbox import MAX_REQUEST_BYTES, Inbox, Request
+from robot.keys import Role
+from robot.messages import (
+    AcquireLease,
+    Body,
+    PlaceObjects,
+    Refusal,
+    ReleaseLease,
+    Reset,
+    SpecRequest,
+    Stop,
+    decode,
+)
+
+REQUESTS_A_TICK = 16
+REQUEST_SHARE = 0.25
+"""Share of a period after which no further request is taken up in this tick."""
+MAX_REASON_LENGTH = 200
+
+ROLES: dict[type[Any], Role] = {SpecRequest: Role.WATCH, Stop: Role.STOP}
+"""What a sender's key must be allowed, where there is a gate; to `command` for all other requests."""
+NOTED = frozenset(kind.__name__ for kind in (AcquireLease, ReleaseLease, Stop, Reset, PlaceObjects))
+"""Requests that the black box keeps when they are carried out: others come many times a second, or change nothing."""
+
+Handlers = Mapping[type[Any], Callable[[Any], Body]]
+
+
+class RequestDesk:
+    """Answers what comes into `inbox` by the `handlers` of each type of request, which may raise `Refused`, if `gate`
+    allows the sender to ask. Tells `note` of each request that is worth keeping, with the lease's `holder` then."""
+
+    def __init__(
+        self,
+        inbox: Inbox,
+        gate: Gate | None,
+        handlers: Handlers,
+        encode: Callable[[Body], bytes],
+        note: Callable[[Asked], None],
+        holder: Callable[[], str],
+    ) -> None:
+        self._inbox = inbox
+        self._gate = gate
+        self._handlers = handlers
+        self._encode = encode
+        self._note = note
+        self._holder = holder
+        self._refusal_noted = False
+
+    def serve(self, period_s: float) -> None:
+        """Answer what has come, without waiting, within a share of a period."""
+        until_ns = time.monotonic_ns() + round(REQUEST_SHARE * period_s * 1e9)
+        self._refusal_noted = False
+        for _ in range(REQUESTS_A_TICK):
+            request = self._inbox.receive()
+            if request is None:
+                return
+            self._inbox.answer(request, self._encode(self._handle(request)))
+            if time.monotonic_ns() >= until_ns:
+                return
+
+    def _handle(self, request: Request) -> Body:
+        answer, asked = self._answer(request)
+        refused = f"{answer.reason}: {answer.detail}"[:MAX_REASON_LENGTH] if isinstance(answer, Refusal) else ""
+        # One refusal a tick: a flood of nonsense shall not wash everything else out of the black box.
+        if (asked in NOTED and not refused) or (refused and not self._refusal_noted):
+            self._refusal_noted = self._refusal_noted or bool(refused)
+            self._note(Asked(time.monotonic_ns(), asked, self._holder(), refused))
+        return answer
+
+    def _answer(self, request: Request) -> tuple[Body, str]:
+        """Carry `request` out, and return the answer and the request's name, empty when it was none."""
+        name = ""
+        if request.payload is None:
+            return Refusal("malformed", f"a request is one frame of at most {MAX_REQUEST_BYTES} bytes"), name
+        try:
+            body = decode(request.payload).body
+            name = type(body).__name__
+            handler = self._handlers.get(type(body))
+            if handler is None:
+                return Refusal("malformed", f"{name} is not a request"), name
+            self._require_role(request.key, ROLES.get(type(body), Role.COMMAND))
+            return handler(body), name
+        except WireError as error:
+            return Refusal("malformed", str(error)[:MAX_REASON_LENGTH]), name
+        except Refused as error:
+            return Refusal(error.reason, error.detail), name
+
+    def _require_role(self, key: str, role: Role) -> None:
+        if self._gate is not None and not self._gate.allows(key, role):
+            raise Refused("not-allowed", f"your key may not {role.value} here; `worldarm keys allow` gives that role")
