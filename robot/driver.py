@@ -25,13 +25,13 @@ from robot.clock import Pacer, PaceReport
 from robot.effort import EffortWatch
 from robot.errors import ArmError, ConfigurationError, Refused
 from robot.inbox import Inbox
+from robot.joint_state import joint_state
 from robot.lease import LeaseDesk
 from robot.messages import (
     Accepted,
     AcquireLease,
     Body,
     Done,
-    JointState,
     Lease,
     PlaceObjects,
     ReleaseLease,
@@ -49,8 +49,7 @@ from robot.recorded_servo import RecordedServo
 from robot.request_desk import MAX_REASON_LENGTH, Handlers, RequestDesk
 from robot.scene_desk import SceneDesk
 
-STATE_TOPIC = b"state"
-SCENE_TOPIC = b"scene"
+STATE_TOPIC, SCENE_TOPIC = b"state", b"scene"
 
 MAX_WAYPOINTS = 64
 """In one command; checking each takes some 15 µs of a tick, and 64 are seconds of motion."""
@@ -85,10 +84,8 @@ class Driver:
         self._effort = EffortWatch(arm.spec)
         self._leases = LeaseDesk()
         self._modes = ModeMachine()
-        self._finishing = False
-        self._mute = False
-        self._tick = 0
-        self._sent = 0
+        self._finishing = self._mute = False
+        self._tick = self._sent = 0
         handlers: Handlers = {
             SpecRequest: self._tell_spec,
             AcquireLease: self._acquire,
@@ -264,30 +261,20 @@ class Driver:
             self._fail(error)
 
     def _publish(self) -> None:
-        reading, set_point, faulty = self._reading, self._set_point, self._modes.mode is Mode.FAULT
-        state = JointState(
-            # In a fault the measured values are the last ones known; the state itself is of now.
-            time_ns=time.monotonic_ns() if faulty else reading.time_ns,
-            tick=self._tick,
-            mode=self._modes.mode.value,
-            requested=tuple(set_point.requested.tolist()),
-            governed=tuple(set_point.governed.tolist()),
-            measured=reading.positions,
-            governed_velocity=tuple(set_point.velocity.tolist()),
-            measured_velocity=reading.velocities,
-            measured_effort=reading.efforts,
-            gripper_command=float(set_point.gripper_width),
-            gripper_width=reading.gripper_width,
-            clamps=set_point.clamps,
-            holder=self._leases.holder,
-            active_until_ns=self._servo.active_until_ns,
-            set_point_ns=self._set_point_ns,
-            reason=self._modes.reason,
+        faulty = self._modes.mode is Mode.FAULT
+        state = joint_state(
+            self._tick,
+            self._reading,
+            self._set_point,
+            self._set_point_ns,
+            self._servo.active_until_ns,
+            self._modes,
+            self._leases.holder,
         )
         self._publisher.send(STATE_TOPIC, self._encode(state))
         if self._scene is None or faulty:
             return
-        scene = self._scene.news(reading, self._tick)
+        scene = self._scene.news(self._reading, self._tick)
         if scene is not None:
             self._publisher.send(SCENE_TOPIC, self._encode(scene))
 

@@ -101,15 +101,18 @@ class Keyring:
     def allows(self, public: str, wanted: Role) -> bool:
         """Whether the owner of the key `public` may do what `wanted` stands for. On doubt not: a list that cannot be
         read allows nobody."""
-        return public in self.holders(wanted)
+        return any(other.public == public and includes(other.role, wanted) for other in self._readable())
 
     def holders(self, wanted: Role) -> frozenset[str]:
         """Return the public keys of all that may do what `wanted` stands for; none while the list cannot be read."""
+        return frozenset(other.public for other in self._readable() if includes(other.role, wanted))
+
+    def _readable(self) -> tuple[Other, ...]:
+        """Return the list; nobody while it cannot be read."""
         try:
-            others = self.others()
+            return self.others()
         except ConfigurationError:
-            return frozenset()
-        return frozenset(other.public for other in others if includes(other.role, wanted))
+            return ()
 
     def server_at(self, host: str) -> str | None:
         """Return the public key that whoever serves at `host` must have; None when none is on the list."""

@@ -164,11 +164,5 @@ def _hands_over(driver: RunningDriver, states: Subscription[JointState]) -> bool
         moved = max(float(np.abs(np.subtract(state.governed, before.measured)).max()) for state in list(states.history))
         lag = float(np.abs(np.subtract(before.governed, before.measured)).max())
         client.release()
-    patiently_rest(driver)
-    return moved <= lag + 1e-3
-
-
-def patiently_rest(driver: RunningDriver) -> None:
-    """Wait until the arm rests and the lease is free."""
-    with driver.client() as client:
         patiently(client)
+    return moved <= lag + 1e-3

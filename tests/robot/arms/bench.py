@@ -17,7 +17,10 @@ from pathlib import Path
 import numpy as np
 
 from robot.client import Client
+from robot.errors import Refused
+from robot.messages import Waypoint
 from tests.commands import ROOT, environment
+from tests.robot.driver_command import until
 
 ANY = "tcp://127.0.0.1:*"
 PATIENCE_S = 60.0
@@ -229,6 +232,19 @@ UR = ur_with()
 BENCHES = (SIMULATED, SO101, LOSSY_SO101, UR, FRANKA)
 
 
+def reset_until_mended(client: Client) -> None:
+    """Send resets until one starts the arm anew."""
+
+    def anew() -> bool:
+        try:
+            client.reset()
+        except Refused:
+            return False
+        return client.state(10.0).mode == "idle"
+
+    until(anew)
+
+
 def sine(client: Client, joint: int, amplitude: float, period_s: float, seconds: float) -> list[tuple[float, float]]:
     """Move one joint to and fro about where it is, for so long; return measured and governed positions on the way."""
     centre = np.array(client.state(10.0).governed)
@@ -236,8 +252,6 @@ def sine(client: Client, joint: int, amplitude: float, period_s: float, seconds:
     begin_ns = time.monotonic_ns() + 200_000_000
     step_ns = 50_000_000
     seen, sent = [], 0
-    from robot.messages import Waypoint
-
     while True:
         elapsed_ns = time.monotonic_ns() - begin_ns
         if elapsed_ns > seconds * 1e9:

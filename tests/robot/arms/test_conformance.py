@@ -15,7 +15,7 @@ from robot.arm import ArmSpec
 from robot.errors import Refused
 from robot.messages import JointState, Waypoint
 from robot.subscription import Subscription
-from tests.robot.arms.bench import BENCHES, Bench, Driving, Stand, driving, sine, standing
+from tests.robot.arms.bench import BENCHES, Bench, Driving, Stand, driving, reset_until_mended, sine, standing
 from tests.robot.driver_command import until
 
 pytestmark = pytest.mark.real_time
@@ -114,15 +114,7 @@ def test_it_survives_its_link_going_away_and_coming_back_without_a_jump(
         with pytest.raises(Refused):
             client.acquire("conformance", 1.0)
         stand.mend()
-
-        def anew() -> bool:
-            try:
-                client.reset()
-            except Refused:
-                return False
-            return client.state(10.0).mode == "idle"
-
-        until(anew)
+        reset_until_mended(client)
         states.drain()
         states.history.clear()
         before = client.state(10.0)

@@ -28,7 +28,7 @@ from robot.kinematics import Kinematics, Pose
 from robot.messages import JointState, Waypoint
 from robot.subscription import Subscription
 from sim.panda import panda_spec
-from tests.robot.arms.bench import FRANKA, driving, sine, standing, start_franka
+from tests.robot.arms.bench import FRANKA, driving, reset_until_mended, sine, standing, start_franka
 from tests.robot.driver_command import until
 
 SPEC, SIMULATED = franka_spec(), panda_spec()
@@ -184,15 +184,7 @@ def test_a_long_silence_is_a_fault_until_it_is_back_and_then_it_moves_on_without
         with pytest.raises(Refused, match="does not answer"):
             client.reset()
         stand.mend()
-
-        def anew() -> bool:
-            try:
-                client.reset()
-            except Refused:
-                return False
-            return client.state(10.0).mode == "idle"
-
-        until(anew)
+        reset_until_mended(client)
         state = client.state(10.0)
         assert state.measured == pytest.approx(SPEC.home, abs=0.01)
         assert state.governed == pytest.approx(state.measured, abs=0.01)
