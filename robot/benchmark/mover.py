@@ -28,6 +28,9 @@ def main(address: str, ttl_s: float) -> None:
         centre, width = list(state.governed), state.gripper_command
         spec = client.arm
         amplitude = SPEED_SHARE * spec.velocity[-1] * PERIOD_S / (2 * math.pi)
+        # Towards the middle of its range, or one interruption after the other would bring it to an end of that.
+        if centre[-1] > 0.5 * (spec.lower[-1] + spec.upper[-1]):
+            amplitude = -amplitude
         client.acquire("mover", ttl_s)
         begin_ns = time.monotonic_ns()
         while True:
@@ -36,7 +39,7 @@ def main(address: str, ttl_s: float) -> None:
             for number in range(1, 9):
                 time_ns = now_ns + round(number * AHEAD_S / 8 * 1e9)
                 place = list(centre)
-                place[-1] += amplitude * math.sin(2 * math.pi * (time_ns - begin_ns) * 1e-9 / PERIOD_S)
+                place[-1] += amplitude * (1.0 - math.cos(2 * math.pi * (time_ns - begin_ns) * 1e-9 / PERIOD_S))
                 waypoints.append(Waypoint(time_ns, tuple(place), width))
             try:
                 client.send_waypoints(waypoints, now_ns + 1_000_000_000)
