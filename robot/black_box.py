@@ -165,15 +165,16 @@ def newest_box() -> Path:
     return max(found)[1]
 
 
-def read_black_box(folder: Path) -> Iterator[Record]:
-    """Yield what is in the black box in `folder`, the oldest first; may be called while it is written.
+def read_black_box(folder: Path, last: int = SEGMENTS) -> Iterator[Record]:
+    """Yield what is in the black box in `folder`, or in the `last` of the segments that it is kept in, the oldest
+    first; may be called while it is written.
 
     Raises `DatasetError` when there is none, or none that this version reads.
     """
     if not is_ring(folder):
         raise DatasetError(f"there is no black box in {folder}: no driver has written one there")
     try:
-        for segment in read_ring(folder):
+        for segment in read_ring(folder, last):
             for encoded in segment:
                 record = _decoder.decode(encoded)
                 if isinstance(record, Opened) and record.version != SCHEMA_VERSION:

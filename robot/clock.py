@@ -45,6 +45,11 @@ class Pacer:
         self._on_time = 0
         self._skipped = 0
 
+    @property
+    def next_ns(self) -> int:
+        """The deadline that the next `wait` sleeps until, by `time.monotonic_ns`."""
+        return self._deadline_ns + self._period_ns
+
     def wait(self) -> None:
         """Sleep until the next deadline; return at once when it has passed."""
         self._deadline_ns += self._period_ns

@@ -1,8 +1,8 @@
 """The driver: one thread, one loop, that alone commands the arm.
 
-Each tick it reads the arm, answers a bounded number of requests without blocking, lets a lapsed lease ramp to
-rest, advances the trajectory through the governor, writes the arm and publishes what happened. A request, however
-broken, costs an answer and never the loop.
+Each tick it reads the arm, lets a lapsed lease ramp to rest, advances the trajectory through the governor, writes the
+arm and publishes what happened; then, and while it waits for the next, it answers a bounded number of requests. A
+request, however broken, costs an answer and never the loop.
 """
 
 from __future__ import annotations
@@ -152,8 +152,6 @@ class Driver:
                 ready()
             return self._loop(duration_s)
 
-    # ---------------------------------------------------------------- the loop
-
     def _loop(self, duration_s: float | None) -> PaceReport:
         period_s = 1.0 / self._arm.spec.rate_hz
         pacer = Pacer(period_s)
@@ -161,6 +159,7 @@ class Driver:
         try:
             while not self._finishing and (end_ns is None or time.monotonic_ns() < end_ns):
                 self._run_tick(period_s)
+                self._requests.serve_until(pacer.next_ns, period_s)
                 pacer.wait()
             self._finishing = True
             if self._modes.mode is not Mode.FAULT:
@@ -300,8 +299,6 @@ class Driver:
     def _encode(self, body: Body) -> bytes:
         self._sent += 1
         return encode(body, self._sent, time.monotonic_ns())
-
-    # ---------------------------------------------------------------- requests
 
     def _tell_spec(self, _: SpecRequest) -> Body:
         return Spec(self._arm.spec, self.state_endpoint, self._scene is not None)

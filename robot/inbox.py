@@ -6,6 +6,7 @@ come back unchanged before the answer, so a DEALER can number its requests and a
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 
 import zmq
@@ -67,6 +68,11 @@ class Inbox:
                 # The handshake's name for whoever sent it; ZeroMQ tells it with every frame but the return address.
                 return self._finish(str(frame.get("User-Id")) if self._guarded else "")
         return None
+
+    def wait(self, until_ns: int) -> bool:
+        """Wait, to the millisecond below `until_ns`, for something to receive; return whether there is something."""
+        remaining_ms = (until_ns - time.monotonic_ns()) // 1_000_000
+        return remaining_ms > 0 and self._socket.poll(remaining_ms) != 0
 
     def answer(self, request: Request, payload: bytes) -> None:
         """Send `payload` back; dropped when the peer has gone or does not read its answers."""

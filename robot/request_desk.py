@@ -1,5 +1,5 @@
-"""Takes requests up, a bounded number a tick, and turns each into an answer: a request, however broken and whoever sent
-it, costs an answer and never the loop."""
+"""Takes requests up, a bounded number from tick to tick, and turns each into an answer: a request, however broken and
+whoever sent it, costs an answer and never the loop."""
 
 from __future__ import annotations
 
@@ -25,8 +25,9 @@ from robot.messages import (
 )
 
 REQUESTS_A_TICK = 16
+"""From one tick to the next."""
 REQUEST_SHARE = 0.25
-"""Share of a period after which no further request is taken up in this tick."""
+"""Of each period, after which no further request is taken up in it."""
 MAX_REASON_LENGTH = 200
 
 ROLES: dict[type[Any], Role] = {SpecRequest: Role.WATCH, Stop: Role.STOP}
@@ -57,18 +58,35 @@ class RequestDesk:
         self._note = note
         self._holder = holder
         self._refusal_noted = False
+        self._left = self._left_ns = 0
 
     def serve(self, period_s: float) -> None:
-        """Answer what has come, without waiting, within a share of a period."""
-        until_ns = time.monotonic_ns() + round(REQUEST_SHARE * period_s * 1e9)
+        """Begin a period: answer what has come, without waiting, within the share of it that requests may have."""
+        self._left, self._left_ns = REQUESTS_A_TICK, round(REQUEST_SHARE * period_s * 1e9)
         self._refusal_noted = False
-        for _ in range(REQUESTS_A_TICK):
-            request = self._inbox.receive()
-            if request is None:
-                return
+        while self._has_time and self._take_up():
+            pass
+
+    def serve_until(self, deadline_ns: int, period_s: float) -> None:
+        """Answer what comes while the period lasts, within what is left of that share, and be back before its end at
+        `deadline_ns` by as long as a request may take: who asks shall not wait for a tick to hear."""
+        until_ns = deadline_ns - round(REQUEST_SHARE * period_s * 1e9)
+        while self._has_time and self._inbox.wait(until_ns):
+            self._take_up()
+
+    @property
+    def _has_time(self) -> bool:
+        return self._left > 0 and self._left_ns > 0
+
+    def _take_up(self) -> bool:
+        """Answer one request; return whether there was one. What came of none, a part of a long message, costs too."""
+        began_ns = time.monotonic_ns()
+        request = self._inbox.receive()
+        if request is not None:
             self._inbox.answer(request, self._encode(self._handle(request)))
-            if time.monotonic_ns() >= until_ns:
-                return
+        self._left -= 1
+        self._left_ns -= time.monotonic_ns() - began_ns
+        return request is not None
 
     def _handle(self, request: Request) -> Body:
         answer, asked = self._answer(request)

@@ -121,11 +121,11 @@ def is_ring(folder: Path) -> bool:
     return any(folder.glob(f"{_PREFIX}*{_SUFFIX}"))
 
 
-def read_ring(folder: Path) -> Iterator[list[bytes]]:
-    """Yield the records of every segment in `folder`, the oldest first; a segment's torn last record is left out. May
-    be called while the ring is written. Raises OSError."""
+def read_ring(folder: Path, last: int = SEGMENTS) -> Iterator[list[bytes]]:
+    """Yield the records of every segment in `folder`, the oldest first, or of the `last` ones; a segment's torn last
+    record is left out. May be called while the ring is written. Raises OSError."""
     segments = []
-    for path in folder.glob(f"{_PREFIX}*{_SUFFIX}"):
+    for path in sorted(folder.glob(f"{_PREFIX}*{_SUFFIX}"), key=_serial_of)[-last:]:
         content = path.read_bytes()
         serial = _serial(content)
         if serial is not None:
@@ -145,6 +145,11 @@ def _records(serial: int, content: bytes) -> Iterator[bytes]:
             return
         yield record
         at += length
+
+
+def _serial_of(path: Path) -> int:
+    with path.open("rb") as file:
+        return _serial(file.read(_HEADER.size)) or 0
 
 
 def _header(serial: int) -> bytes:

@@ -58,6 +58,15 @@ def test_two_writers_are_kept_apart(running: DriverProcess) -> None:
         until(lambda: now(two).holder == "teleop")
 
 
+def test_who_asks_need_not_wait_for_a_tick(running: DriverProcess) -> None:
+    with Raw(running.command) as peer, running.client() as watcher:
+        before = now(watcher).tick
+        for _ in range(200):
+            peer.answer(encode(SpecRequest(), 0, 0))
+        until(lambda: now(watcher).tick > before)
+        assert now(watcher).tick - before < 100
+
+
 def test_repeated_stale_late_and_impossible_commands_are_refused_and_nothing_moves(running: DriverProcess) -> None:
     with Raw(running.command) as peer, running.client() as watcher:
         lease = peer.answer(encode(AcquireLease("raw", 10.0), 0, 0))

@@ -58,6 +58,7 @@ def test_the_newest_records_come_back_whole_and_in_order(
     written = [record for part in parts for record in part]
     found = records(folder)
     assert found == written[len(written) - len(found) :]
+    assert list(read_ring(folder, last=1)) == list(read_ring(folder))[-1:]
     # At most one segment is being refilled, and each loses at most the room that a record did not fit into.
     room = (SEGMENTS - 1 - len(parts)) * (SIZE - 1500 - 100)
     newest, total = 0, 0
