@@ -9,12 +9,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from robot.client import Client
 from robot.errors import Refused
@@ -245,8 +246,10 @@ def reset_until_mended(client: Client) -> None:
     until(anew)
 
 
-def sine(client: Client, joint: int, amplitude: float, period_s: float, seconds: float) -> list[tuple[float, float]]:
-    """Move one joint to and fro about where it is, for so long; return measured and governed positions on the way."""
+def sine(client: Client, amplitudes: Mapping[int, float], period_s: float, seconds: float) -> NDArray[np.float64]:
+    """Move joints, by number, to and fro about where they are, for so long; return their measured and governed
+    positions on the way (N, 2, J)."""
+    joints = list(amplitudes)
     centre = np.array(client.state(10.0).governed)
     width = client.state(10.0).gripper_command
     begin_ns = time.monotonic_ns() + 200_000_000
@@ -255,15 +258,17 @@ def sine(client: Client, joint: int, amplitude: float, period_s: float, seconds:
     while True:
         elapsed_ns = time.monotonic_ns() - begin_ns
         if elapsed_ns > seconds * 1e9:
-            return seen
+            return np.array(seen)
         while sent * step_ns < elapsed_ns + 400_000_000 and sent * step_ns < seconds * 1e9:
             waypoints = []
             for number in range(sent, sent + 4):
                 place = centre.copy()
-                place[joint] += amplitude * np.sin(2 * np.pi * number * step_ns * 1e-9 / period_s)
+                place[joints] += np.array(list(amplitudes.values())) * np.sin(
+                    2 * np.pi * number * step_ns * 1e-9 / period_s
+                )
                 waypoints.append(Waypoint(begin_ns + number * step_ns, tuple(place.tolist()), width))
             client.send_waypoints(waypoints, time.monotonic_ns() + 5_000_000_000)
             sent += 4
         state = client.state(10.0)
-        seen.append((state.measured[joint], state.governed[joint]))
+        seen.append((np.array(state.measured)[joints], np.array(state.governed)[joints]))
         time.sleep(0.01)

@@ -189,7 +189,7 @@ def test_a_long_silence_is_a_fault_until_it_is_back_and_then_it_moves_on_without
         assert state.measured == pytest.approx(SPEC.home, abs=0.01)
         assert state.governed == pytest.approx(state.measured, abs=0.01)
         client.acquire("test", 5.0)
-        seen = np.array(sine(client, 6, 0.1, 2.0, 2.0))
+        seen = sine(client, {6: 0.1}, 2.0, 2.0)
         assert np.abs(seen[:, 0] - seen[:, 1]).max() < FRANKA.lag
         status, out, err = driver.end()
         assert (status, err) == (130, "worldarm: interrupted\n"), out + err

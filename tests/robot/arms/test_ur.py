@@ -221,7 +221,7 @@ def test_a_protective_stop_is_a_fault_until_it_is_unlocked_and_reset(tmp_path: P
         assert np.allclose(state.measured, client.state(10.0).measured, atol=1e-6)
         assert np.abs(np.subtract(stood, state.measured)).max() < 0.1
         client.acquire("test", 5.0)
-        seen = np.array(sine(client, 4, 0.1, 2.0, 1.5))
+        seen = sine(client, {4: 0.1}, 2.0, 1.5)
         assert np.ptp(seen[:, 0]) > 0.1 and np.abs(seen[:, 0] - seen[:, 1]).max() < 0.08
 
 
