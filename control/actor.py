@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from control.action_distribution import ActionDistribution
 from control.felt import Felt
-from control.perceptron import Perceptron
+from control.perceptron import HIDDEN, Perceptron
 
 LOG_SPREAD = (-3.0, 0.5)
 READING = (384, 256)
@@ -31,16 +31,17 @@ class Actor(nn.Module):
         components: int = 1,
         commands: Collection[int] = (),
         features: int = 0,
+        hidden: int = HIDDEN,
     ) -> None:
         """`commands` are the entries of proprio that it shall not see. State and goal are compared by so many
         `features` that one network reads out of either, so that where a thing is has to be learnt only once; 0
-        compares the latents themselves."""
+        compares the latents themselves. What decides has layers `hidden` wide."""
         super().__init__()
         self.felt = Felt(proprio, commands)
         self._shape = (components, 2 * action)
         chances = components if components > 1 else 0  # a single one is certain
         self.reader = _reader(latent, features) if features else None
-        self.body = Perceptron(2 * (features or latent) + self.felt.size, components * 2 * action + chances)
+        self.body = Perceptron(2 * (features or latent) + self.felt.size, components * 2 * action + chances, hidden)
         self.register_buffer("binary", torch.tensor([i in binary for i in range(action)]), persistent=False)
 
     def forward(self, latent: Tensor, proprio: Tensor, goal: Tensor) -> ActionDistribution:

@@ -33,7 +33,9 @@ METHODS: tuple[Method, ...] = get_args(Method)
 ACTION_WEIGHT = 0.02
 # How much the way counts beside its end: with the end alone, an arm that is nearly there puts arriving off.
 PATH_WEIGHT = 0.3
-GRIPPER_SEARCH = PlannerConfig(samples=32, horizon=16, iterations=1, proposals=0.75, familiarity=1.0, likeness=15.0)
+GRIPPER_SEARCH = PlannerConfig(
+    samples=24, horizon=16, iterations=1, proposals=0.75, familiarity=1.0, likeness=15.0, judged=4
+)
 """Where a gripper is among the actions the way is long and narrow: few futures, most of them the actor's, but far
 enough ahead to see a grasp through; and near to what play does, lest plans find what play never showed, such as an
 empty gripper closed at the goal. A critic that counts blocks does not mind centimetres where a thing is let go; the
@@ -197,7 +199,7 @@ class Agent:
                 config = msgspec.structs.replace(config, method="mppi")
         else:
             terms: list[tuple[float, Objective]] = [
-                (1.0, CriticCost(parts.critic, PATH_WEIGHT)),
+                (1.0, CriticCost(parts.critic, PATH_WEIGHT, config.judged)),
                 (ACTION_WEIGHT, ActionPenalty()),
             ]
             if self.method == "full" and config.familiarity > 0.0:

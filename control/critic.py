@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from control.felt import Felt
-from control.perceptron import Perceptron
+from control.perceptron import HIDDEN, Perceptron
 
 FIRST_VALUE = -0.6
 """Of the way from the worst value to 0, what everything is worth before anything is learnt. Far rather than near: a
@@ -26,12 +26,14 @@ distance that play never went is only ever unlearnt a block at a time."""
 class Critic(nn.Module):
     """Value of (latent, scaled proprio) for reaching a goal latent; the goal is a picture alone: it has no proprio."""
 
-    def __init__(self, latent: int, proprio: int, discount: float, commands: Collection[int] = ()) -> None:
-        """`commands` are the entries of proprio that it shall not see."""
+    def __init__(
+        self, latent: int, proprio: int, discount: float, commands: Collection[int] = (), hidden: int = HIDDEN
+    ) -> None:
+        """`commands` are the entries of proprio that it shall not see; its layers are `hidden` wide."""
         super().__init__()
         self.discount = discount
         self.felt = Felt(proprio, commands)
-        self.networks = nn.ModuleList(Perceptron(2 * latent + self.felt.size, 1) for _ in range(2))
+        self.networks = nn.ModuleList(Perceptron(2 * latent + self.felt.size, 1, hidden) for _ in range(2))
         for network in cast(Iterable[Perceptron], self.networks):
             network.begin_at(FIRST_VALUE / (1.0 - discount))
 

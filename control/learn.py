@@ -17,7 +17,7 @@ from control.doctor import HELD_OUT_SHARE, examine, require_enough
 from control.hindsight import HindsightSampler, Seen
 from control.trained import TrainedModel, load_trained, new_parts, save_trained
 from control.training import HeadTraining, train_actor, train_critic
-from perception.checkpoint import SCHEMA, Card, Gate, Provenance
+from perception.checkpoint import CARD_FILE, SCHEMA, Card, Gate, Provenance, load_card
 from perception.compiler import require_compiler
 from perception.curves import draw_curves
 from perception.distributed import Workers
@@ -46,6 +46,8 @@ from robot.proprio import COMMANDED
 from robot.recipe import RecordingRecipe, read_recipe
 
 LARGEST_SEED = 2**31 - 1
+MACHINE = frozenset(("processes", "device", "precision", "compiled"))
+"""Settings that say what computed a training, not what was to be learnt."""
 
 
 @dataclass(frozen=True)
@@ -161,7 +163,7 @@ def learn(
     if known is not None:
         _require_sizes(known, config)
     torch.manual_seed(seed)
-    parts = new_parts(config, heads.discount, heads.landmarks, heads.components, heads.features)
+    parts = new_parts(config, heads.discount, heads.landmarks, heads.components, heads.features, heads.hidden)
     histories: dict[str, History] = {}
     if known is None:
         histories["world model"] = train_world_model(
@@ -220,10 +222,22 @@ def learn(
         landmarks=heads.landmarks,
         components=heads.components,
         features=heads.features,
+        hidden=heads.hidden,
     )
     save_trained(output, TrainedModel(card, parts))
     draw_curves(histories, run / "curves.png")
     return tuple(gates)
+
+
+def was_learnt(folder: Path, learning: Learning, fingerprint: str) -> bool:
+    """Whether `folder` holds a checkpoint that was learnt so, whatever computed it, from the data set with this
+    `fingerprint`. Raises `CheckpointError` for a card that is not whole."""
+    if not (folder / CARD_FILE).exists():
+        return False
+    provenance = load_card(folder).provenance
+    settings = {name: value for name, value in provenance.settings.items() if name not in MACHINE}
+    wanted = {**learning.flat("sizes", "world_model", "predictor", "decoder", "heads"), **learning.chosen()}
+    return (provenance.dataset_fingerprint, provenance.seed, settings) == (fingerprint, learning.seed, wanted)
 
 
 def model_config(cache: FrameCache, recipe: RecordingRecipe, sizes: Sizes) -> WorldModelConfig:
@@ -265,6 +279,7 @@ def _refuse_senseless(learning: Learning) -> None:
         ("world-model.stride", world_model.stride),
         ("heads.reach", heads.reach),
         ("heads.components", heads.components),
+        ("heads.hidden", heads.hidden),
     ):
         if number < 1:
             raise ConfigurationError(f"--{option} is {number}; it must be at least 1")

@@ -44,15 +44,19 @@ class LatentDistance:
 
 @dataclass(frozen=True)
 class CriticCost:
-    """Minus the critic's value at the last step, plus `path` times the mean over earlier ones."""
+    """Minus the critic's value at the last step, plus `path` times the mean over earlier ones: over one in `every`,
+    counted back from the last, for values change little from one to the next."""
 
     critic: Critic
     path: float = 0.0
+    every: int = 1
 
     def __call__(self, rollout: Rollout, goal: Tensor) -> Tensor:
         """Return costs (S,)."""
-        cost = -self.critic.towards(goal)(rollout.latents.flatten(0, 1), rollout.proprio.flatten(0, 1))
-        return _last_and_path(cost.unflatten(0, rollout.latents.shape[:2]), self.path)
+        first = (rollout.latents.shape[1] - 1) % self.every
+        latents, proprio = rollout.latents[:, first :: self.every], rollout.proprio[:, first :: self.every]
+        cost = -self.critic.towards(goal)(latents.flatten(0, 1), proprio.flatten(0, 1))
+        return _last_and_path(cost.unflatten(0, latents.shape[:2]), self.path)
 
 
 @dataclass(frozen=True)

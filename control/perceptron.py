@@ -13,15 +13,15 @@ LAYERS = 3
 
 
 class Perceptron(nn.Module):
-    """(B, inputs) → (B, outputs) through layers of linear, LayerNorm and GELU."""
+    """(B, inputs) → (B, outputs) through layers of linear, LayerNorm and GELU, each `hidden` wide."""
 
-    def __init__(self, inputs: int, outputs: int) -> None:
+    def __init__(self, inputs: int, outputs: int, hidden: int = HIDDEN) -> None:
         super().__init__()
         layers: list[nn.Module] = []
         for _ in range(LAYERS):
-            layers += [nn.Linear(inputs, HIDDEN), nn.LayerNorm(HIDDEN), nn.GELU()]
-            inputs = HIDDEN
-        self.body = nn.Sequential(*layers, nn.Linear(HIDDEN, outputs))
+            layers += [nn.Linear(inputs, hidden), nn.LayerNorm(hidden), nn.GELU()]
+            inputs = hidden
+        self.body = nn.Sequential(*layers, nn.Linear(hidden, outputs))
 
     def begin_at(self, value: float) -> None:
         """Give all outputs about this `value`, before training."""
@@ -48,9 +48,11 @@ class Perceptron(nn.Module):
 
     def _leave(self, entered: Tensor, inputs: Tensor) -> Tensor:
         """Return the outputs for what the first linear layer made of `inputs`."""
-        last = self.body[-1]
+        _, *between, last = self.body
         assert isinstance(last, nn.Linear), "as it was made"
-        hidden = self.body[1:-1](entered)
+        hidden = entered
+        for layer in between:
+            hidden = layer(hidden)
         # While training in half precision the last layer is not: blocks to go would be told in steps of a tenth.
         with torch.autocast(inputs.device.type, enabled=False):
             return last(hidden.to(last.weight.dtype)).to(inputs.dtype)

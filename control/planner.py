@@ -24,8 +24,8 @@ class PlannerConfig(msgspec.Struct, frozen=True):
 
     `elites` is the share kept by CEM and `temperature` MPPI's; `spread` the first standard deviation and `floor` the
     smallest; `proposals` the share of samples that the actor draws; `familiarity` how much a plan costs that the actor
-    finds unlikely, and `likeness` how much one whose end does not look like the goal. What is binary in an action is
-    drawn by chance, never nearer to certain than `floor`.
+    finds unlikely, and `likeness` how much one whose end does not look like the goal. The critic judges one in `judged`
+    blocks of the way there. What is binary in an action is drawn by chance, never nearer to certain than `floor`.
     """
 
     method: Literal["cem", "mppi"] = "cem"
@@ -39,6 +39,7 @@ class PlannerConfig(msgspec.Struct, frozen=True):
     proposals: float = 0.5
     familiarity: float = 0.0
     likeness: float = 0.0
+    judged: int = 1
 
     def __post_init__(self) -> None:
         """Raise `ValueError` for a search that cannot be made."""
@@ -48,6 +49,8 @@ class PlannerConfig(msgspec.Struct, frozen=True):
             raise ValueError("the actor's share of the samples must leave some for the search itself")
         if not (0.0 < self.elites <= 1.0 and self.temperature > 0.0 and self.spread > 0.0 and self.floor > 0.0):
             raise ValueError("elites must lie in (0, 1]; temperature, spread and floor must be positive")
+        if self.judged < 1:
+            raise ValueError("the critic judges one in so many blocks: 1 or more")
         if min(self.familiarity, self.likeness) < 0.0:
             raise ValueError("familiarity and likeness must be 0 or more")
 

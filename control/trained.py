@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from control.actor import Actor
 from control.critic import Critic
 from control.landmarks import Landmarks
+from control.perceptron import HIDDEN
 from perception.checkpoint import PRETRAINED_FOLDER, Card, load, save
 from perception.decoder import Decoder
 from perception.world_model import WorldModel, WorldModelConfig
@@ -51,14 +52,22 @@ class TrainedModel:
 
 
 def new_parts(
-    config: WorldModelConfig, discount: float, landmarks: int = 0, components: int = 1, features: int = 0
+    config: WorldModelConfig,
+    discount: float,
+    landmarks: int = 0,
+    components: int = 1,
+    features: int = 0,
+    hidden: int = HIDDEN,
 ) -> Parts:
     """Return untrained parts of the right sizes, with room for so many `landmarks`; the actor has `components` and
-    compares by `features`."""
+    compares by `features`, and layers of critic and actor are `hidden` wide."""
     return Parts(
         model=WorldModel(config),
-        critic=Critic(config.latent, config.proprio, discount, config.commands),
-        actor=Actor(config.latent, config.proprio, config.action, config.binary, components, config.commands, features),
+        critic=Critic(config.latent, config.proprio, discount, config.commands, hidden),
+        actor=Actor(
+            *(config.latent, config.proprio, config.action, config.binary),
+            *(components, config.commands, features, hidden),
+        ),
         decoder=Decoder(config.height, config.width_px, config.latent),
         landmarks=Landmarks(landmarks, config.latent, config.proprio),
     )
@@ -76,7 +85,7 @@ def load_trained(folder: Path) -> TrainedModel:
     """Return the model in `folder`, ready for inference. Raises `CheckpointError` for anything but a whole one."""
     card, tensors = load(folder)
     try:
-        parts = new_parts(card.world_model, card.discount, card.landmarks, card.components, card.features)
+        parts = new_parts(card.world_model, card.discount, card.landmarks, card.components, card.features, card.hidden)
     except (ValueError, RuntimeError) as error:
         raise CheckpointError(f"the card in {folder} describes no model that can be: {error}") from error
     for prefix, part in parts.named().items():
@@ -94,8 +103,12 @@ def load_trained(folder: Path) -> TrainedModel:
 
 def quick_copy(parts: Parts, dtype: torch.dtype) -> Parts:
     """Return parts whose predictor, critic and actor compute in `dtype`, for imagining thousands of futures; encoder,
-    normaliser and decoder stay as they are."""
+    normaliser and decoder stay as they are. Their weights lie in memory as a product with few rows reads them."""
     model = copy.deepcopy(parts.model)
     model.predictor.to(dtype)
     critic, actor = copy.deepcopy(parts.critic).to(dtype), copy.deepcopy(parts.actor).to(dtype)
+    for part in (model.predictor, critic, actor):
+        for layer in part.modules():
+            if isinstance(layer, nn.Linear):
+                layer.weight.data = layer.weight.data.t().contiguous().t()
     return Parts(model, critic, actor, parts.decoder, parts.landmarks)

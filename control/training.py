@@ -11,6 +11,7 @@ from torch import Tensor
 from control.actor import Actor, ActorLoss
 from control.critic import Critic, CriticLoss
 from control.hindsight import GoalMix, HindsightSampler
+from control.perceptron import HIDDEN
 from perception.clips import generator
 from perception.distributed import Workers
 from perception.trainer import History, Schedule, train
@@ -23,7 +24,8 @@ class HeadTraining(msgspec.Struct, frozen=True):
     """Settings of critic and actor: `steps` of `batch` each, `weight_decay`, `noise` added to latents, hindsight goals
     up to `reach` blocks later, the critic's `discount` and `expectile`, the `temperature` of the actor's advantage
     weights (0: plain behaviour cloning), the actor's `components` and the `features` by which it compares (0: latents
-    themselves), and how many states are kept as `landmarks` for the agent's own sub-goals.
+    themselves), how wide the layers of both are (`hidden`), and how many states are kept as `landmarks` for the
+    agent's own sub-goals.
 
     Many small steps, fast and hardly held back: critic and actor are short of training rather than of data, and half
     the batch for twice the steps fits what they have not seen better. An action that wastes one block counts a
@@ -41,6 +43,7 @@ class HeadTraining(msgspec.Struct, frozen=True):
     temperature: float = 1.0
     components: int = 5
     features: int = 96
+    hidden: int = HIDDEN
     landmarks: int = 512
 
 

@@ -66,8 +66,8 @@ class Provenance(msgspec.Struct, frozen=True, omit_defaults=True):
 class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The JSON beside the weights. `block_change` is by how much one block changes the latents at most, nine times
     in ten, in held-out play (mean squared difference); a goal nearer than that counts as reached. `discount` is the
-    critic's, `components` the number of the actor's and `features` those it compares by, `landmarks` the number of the
-    states that are remembered."""
+    critic's, `components` the number of the actor's and `features` those it compares by, `hidden` how wide layers of
+    both are, `landmarks` the number of the states that are remembered."""
 
     schema: int
     recipe: RecordingRecipe
@@ -79,6 +79,7 @@ class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     landmarks: int = 0
     components: int = 1
     features: int = 0
+    hidden: int = 256
     weights_sha256: str = ""
     card_sha256: str = ""
 

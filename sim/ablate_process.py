@@ -12,11 +12,11 @@ import torch
 import tyro
 
 from control.agent import Method
-from control.learn import Learning, Sizes, learn
+from control.learn import Learning, Sizes, learn, was_learnt
 from control.seed import require_seed
 from control.trained import load_trained
 from control.training import HeadTraining
-from perception.distributed import Workers
+from perception.distributed import join
 from perception.figures import require_picture, save_figure
 from perception.jepa_loss import JepaWeights
 from perception.training import DecoderTraining, PredictorTraining, WorldModelTraining
@@ -76,6 +76,7 @@ def ablate(
     method: Annotated[Method, tyro.conf.arg(help="how the agent decides")] = "full",
     episodes: Annotated[int, tyro.conf.arg(help="held-out goals")] = 100,
     seed: Annotated[int, tyro.conf.arg(help="of trainings and goals")] = 0,
+    device: Annotated[Literal["cpu", "cuda"], tyro.conf.arg(help="where to train")] = "cpu",
     workers: Annotated[int, tyro.conf.arg(help="processes that share the goals out")] = 1,
     json: Annotated[Path | None, tyro.conf.arg(help="write every number to this file")] = None,
     plot: Annotated[Path, tyro.conf.arg(help="where the picture goes")] = Path("out/ablate.png"),
@@ -83,8 +84,9 @@ def ablate(
     """Train again without one part of the training at a time, and with fewer episodes, and measure each on the same
     held-out goals.
 
-    Every training takes the same steps. What is finished is kept: stopped at any time, the same command goes on. Prints
-    a table, a row a training, and draws a picture with the curve over data sizes.
+    Every training takes the same steps. What is finished is kept: stopped at any time, the same command goes on, and
+    checkpoints that were trained so on another machine are taken as they are. Prints a table, a row a training, and
+    draws a picture with the curve over data sizes.
     """
     if episodes < 1 or workers < 1:
         raise ConfigurationError("--episodes and --workers must be at least 1")
@@ -95,10 +97,11 @@ def ablate(
             require_writable(path)
     whole = Learning(world_model, predictor, decoder, heads, sizes, seed=seed)
     what = Measurement(task, "clean", "none", seed)
-    alone = Workers(0, 1, torch.device("cpu"))
+    alone = join(device)
     threads = torch.get_num_threads()
     summaries = []
     source = Dataset.open(dataset)
+    fingerprint = source.fingerprint()
     held, views = len(source), len(read_recipe(source.info).camera.views)
     if "cameras" in parts and views == 1:
         raise ConfigurationError(f"--parts cameras: {dataset} was seen by one camera; play with --camera tabletop-rig")
@@ -111,7 +114,8 @@ def ablate(
         print(f"ablate: {name}", flush=True)
         torch.set_num_threads(threads)
         checkpoint = run / name / "checkpoint"
-        learn(dataset, checkpoint, run / name, run / "cache", learning, alone)
+        if not was_learnt(checkpoint, learning, fingerprint):
+            learn(dataset, checkpoint, run / name, run / "cache", learning, alone)
         digest = load_trained(checkpoint).card.weights_sha256
         runs = measure_agent(checkpoint, method, what, range(episodes), workers, None)
         records = collect(runs, episodes, what, name)

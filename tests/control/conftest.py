@@ -12,20 +12,8 @@ from tests.commands import worldarm
 QUICK = (
     *("--world-model.steps", "12", "--world-model.batch", "4", "--predictor.steps", "4"),
     *("--decoder.steps", "3", "--decoder.batch", "4"),
-    *(
-        "--heads.steps",
-        "12",
-        "--heads.batch",
-        "16",
-        "--sizes.keypoints",
-        "4",
-        "--sizes.latent",
-        "16",
-        "--sizes.width",
-        "32",
-        "--sizes.blocks",
-        "1",
-    ),
+    *("--heads.steps", "12", "--heads.batch", "16", "--heads.hidden", "32"),
+    *("--sizes.keypoints", "4", "--sizes.latent", "16", "--sizes.width", "32", "--sizes.blocks", "1"),
 )
 
 

@@ -31,14 +31,14 @@ def test_action_penalty() -> None:
     torch.testing.assert_close(ActionPenalty()(hand_made(), GOAL), torch.tensor([4 / 6, 0.25 / 6]))
 
 
-@pytest.mark.parametrize("path", [0.0, 0.3])
-def test_critic_cost_is_minus_the_value_along_the_way(path: float) -> None:
+@pytest.mark.parametrize(("path", "every", "judged"), [(0.0, 1, [0, 1]), (0.3, 1, [0, 1]), (0.3, 2, [0]), (0.3, 3, [])])
+def test_critic_cost_is_minus_the_value_along_the_way(path: float, every: int, judged: list[int]) -> None:
     critic, rollout = parts().critic, hand_made()
     value = torch.stack(
         [critic(rollout.latents[:, step], rollout.proprio[:, step], GOAL.expand(2, -1)) for step in range(3)], dim=1
     )
-    expected = -value[:, 2] - path * value[:, :2].mean(1)
-    torch.testing.assert_close(CriticCost(critic, path)(rollout, GOAL), expected)
+    expected = -value[:, 2] - (path * value[:, judged].mean(1) if judged else 0.0)
+    torch.testing.assert_close(CriticCost(critic, path, every)(rollout, GOAL), expected)
 
 
 def test_unfamiliarity_is_the_mean_surprise_and_needs_to_be_told_of_it() -> None:

@@ -44,6 +44,7 @@ def test_a_data_set_becomes_a_checkpoint_with_its_curves(trained_run: Run) -> No
     assert {"sizes.latent": 16, "processes": 1, "device": "cpu"}.items() <= provenance.settings.items()
     assert provenance.settings["precision"] in ("bf16", "float32") and len(provenance.series) == 64
     assert loaded.card.recipe.camera.width == 32 and loaded.card.world_model.latent == 16
+    assert loaded.card.hidden == 32
     assert loaded.card.world_model.commands == (4, 5, 6)  # the set-points
     assert len(loaded.card.gates) == 6 and loaded.card.block_change > 0
     curves = cv2.imread(str(trained_run.folder / "curves.png"))
@@ -257,6 +258,7 @@ def test_ctrl_c_ends_it_in_order_and_it_goes_on_to_the_same_weights(trained_run:
         ("--heads.batch", "0", "--heads.batch is 0; it must be at least 1"),
         ("--decoder.learning-rate", "-1", "must be above 0"),
         ("--world-model.clip", "1", "a frame before and after"),
+        ("--heads.hidden", "0", "--heads.hidden is 0; it must be at least 1"),
         ("--heads.discount", "1.0", "between 0 and 1"),
         ("--heads.expectile", "0.0", "between 0 and 1"),
         ("--sizes.latent", "0", "no world model has these sizes"),
