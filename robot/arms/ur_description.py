@@ -2,9 +2,9 @@
 
 Kinematics are the maker's Denavit-Hartenberg parameters
 (https://www.universal-robots.com/articles/ur/application-installation/dh-parameters-for-calculations-of-kinematics-and-dynamics/),
-speeds and torques those of its data sheets and of
-https://www.universal-robots.com/articles/ur/robot-care-maintenance/max-joint-torques-cb3-and-e-series/. An arm leaves
-the factory calibrated, and so differs from these by a millimetre or so.
+speeds, torques and how far limbs lie beside that plane those of its own ROS descriptions
+(https://github.com/UniversalRobots/Universal_Robots_ROS2_Description, config/). An arm leaves the factory calibrated,
+and so differs from these by a millimetre or so.
 
 The base frame has x to the front: at zero the arm lies stretched out along it. That is the maker's base frame, whose x
 points to the back, turned by half a turn about z; what the pendant shows as (x, y, z) is (−x, −y, z) here.
@@ -91,10 +91,10 @@ MODELS = {
         (0.0, -0.4784, -0.36, 0.0, 0.0, 0.0),
         (0.1807, 0.0, 0.0, 0.17415, 0.11985, 0.11655),
         (_SLOW,) * 2 + (_MIDDLE,) * 4,
-        (330.0, 330.0, 150.0, 56.0, 56.0, 56.0),
+        (330.0, 330.0, 150.0, 54.0, 54.0, 54.0),
         0.90,
         0.176,
-        0.039,
+        0.040,
         (0.095, 0.075, 0.055),
     ),
 }
