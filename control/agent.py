@@ -18,6 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from control.arrival import SETTLED, difference
 from control.course import Course, Leg
 from control.landmarks import Graph
 from control.objective import ActionPenalty, CriticCost, LatentDistance, Objective, Unfamiliarity, WeightedSum
@@ -40,6 +41,13 @@ GRIPPER_SEARCH = PlannerConfig(
 enough ahead to see a grasp through; and near to what play does, lest plans find what play never showed, such as an
 empty gripper closed at the goal. A critic that counts blocks does not mind centimetres where a thing is let go; the
 latents do."""
+APPROACH_SEARCH = PlannerConfig(samples=96, horizon=2, iterations=4, spread=0.25, floor=0.01)
+"""The last centimetres: a critic that counts blocks cannot tell them apart, and of few futures that are sixteen blocks
+long none ends just there. Short ones that are refined do, and latents tell how near."""
+NEAR = 0.5
+"""Of what one block changes: a picture that differs less from the goal begins the approach."""
+DOUBTING = 4
+"""Pictures without progress before an agent with a gripper is content with a goal that may not quite be reached."""
 Subgoals = Literal["none", "auto"]
 SUBGOAL_PATIENCE = 30
 """Blocks after which a sub-goal that is not reached is given up for the next."""
@@ -88,6 +96,9 @@ class Agent:
         self._action = trained.card.world_model.action
         self._seed = seed
         self._planner = self._make_planner(config or default_search(trained, method))
+        # Without a gripper critic and actor come as near by themselves.
+        approaches = method == "full" and bool(trained.card.world_model.binary)
+        self._approach = self._make_approach() if approaches else None
         self._rng = np.random.default_rng(seed)
         self._course: Course | None = None
         if subgoals == "auto" and len(self._parts.landmarks.latent) == 0:
@@ -119,8 +130,9 @@ class Agent:
         self._before = None
         # Another goal, other random actions, lest a single lucky walk decide a whole benchmark.
         self._rng = np.random.default_rng([self._seed, zlib.crc32(pictures[-1].tobytes())])
-        if self._planner is not None:
-            self._planner.reset()
+        for planner in (self._planner, self._approach):
+            if planner is not None:
+                planner.reset()
 
     @torch.inference_mode()
     def decide(self, picture: NDArray[np.uint8], state: Vector, committed: Vector) -> Decision:
@@ -141,7 +153,8 @@ class Agent:
         running = torch.from_numpy(committed[None].astype(np.float32))
         expected, proprio = model.predictor(latent, proprio, running, self._before)
         self._before = latent
-        action, cost, imagined = self._choose(expected, proprio, goal)
+        near = float(difference(latent[0], goal)) <= NEAR * self.trained.card.block_change
+        action, cost, imagined = self._choose(expected, proprio, goal, near)
         if reached:
             action = np.zeros(self._action)
         seconds = time.perf_counter() - began
@@ -169,9 +182,10 @@ class Agent:
         return self._course.see(latent)
 
     def _new_course(self, goals: Sequence[Tensor]) -> Course:
-        return Course(goals, self.trained.card.block_change, SUBGOAL_PATIENCE)
+        doubting = SETTLED if self._approach is None else DOUBTING
+        return Course(goals, self.trained.card.block_change, SUBGOAL_PATIENCE, doubting)
 
-    def _choose(self, latent: Tensor, proprio: Tensor, goal: Tensor) -> tuple[Vector, float, Tensor | None]:
+    def _choose(self, latent: Tensor, proprio: Tensor, goal: Tensor, near: bool) -> tuple[Vector, float, Tensor | None]:
         if self.method == "hold":
             return np.zeros(self._action), 0.0, None
         if self.method == "random":
@@ -182,8 +196,14 @@ class Agent:
             return action[0].double().numpy(), 0.0, imagined[0]
         assert self._planner is not None, "every other method plans"
         before = None if self._before is None else self._before[0]
-        plan = self._planner.plan(latent[0], proprio[0], goal, before)
+        planner = self._planner if self._approach is None or not near else self._approach
+        plan = planner.plan(latent[0], proprio[0], goal, before)
         return plan.actions[0].double().numpy(), plan.cost, plan.latents[-1]
+
+    def _make_approach(self) -> Planner:
+        """Return what plans where the goal is near."""
+        parts = quick_copy(self._parts, compute_dtype("auto", torch.device("cpu")))
+        return Planner(parts.model, LatentDistance(path=1.0), APPROACH_SEARCH, None, self._seed)
 
     def _make_planner(self, config: PlannerConfig) -> Planner | None:
         if self.method in ("hold", "random", "actor-only"):

@@ -16,6 +16,9 @@ PROGRESS = 0.7
 """A picture that differs from the goal by less than this share of the best one before it shows an arm on its way."""
 SETTLED = 2
 """Pictures in a row that show no progress before the goal counts as reached."""
+SURE = 0.06
+"""A picture that differs from the goal by less than this share of what one block changes leaves no doubt: what moves
+the arm by two centimetres changes more."""
 
 
 @torch.inference_mode()
@@ -37,10 +40,12 @@ class Arrival:
 
     The goal is reached when the world differs from it by no more than `one_block` changes, and `SETTLED` pictures
     in a row have shown no progress; so an arm that is still on its way there is not taken for one that has arrived.
+    While there is doubt it takes `doubting` pictures instead.
     """
 
-    def __init__(self, one_block: float) -> None:
+    def __init__(self, one_block: float, doubting: int = SETTLED) -> None:
         self._one_block = one_block
+        self._doubting = doubting
         self.forget()
 
     def forget(self) -> None:
@@ -56,4 +61,4 @@ class Arrival:
         progress = difference < PROGRESS * self._best
         self._best = min(self._best, difference)
         self._settled = 0 if progress else self._settled + 1
-        return self._settled >= SETTLED
+        return self._settled >= (SETTLED if difference <= SURE * self._one_block else self._doubting)

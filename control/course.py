@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from control.arrival import Arrival, difference
+from control.arrival import SETTLED, Arrival, difference
 
 
 @dataclass(frozen=True)
@@ -26,14 +26,15 @@ class Course:
     for the next. The goal itself is never given up, and must be reached to stay.
     """
 
-    def __init__(self, goals: Sequence[Tensor], one_block: float, patience: int) -> None:
-        """Raise `ValueError` when there is no goal."""
+    def __init__(self, goals: Sequence[Tensor], one_block: float, patience: int, doubting: int = SETTLED) -> None:
+        """`doubting` is how many pictures must show no progress before a goal that may not quite be reached counts.
+        Raise `ValueError` when there is no goal."""
         if not goals:
             raise ValueError("a course needs a goal at its end")
         self.goals = tuple(goals)
         self._one_block = one_block
         self._patience = patience
-        self._arrival = Arrival(one_block)
+        self._arrival = Arrival(one_block, doubting)
         self._spent = 0
         self._legs: list[Leg] = []
 

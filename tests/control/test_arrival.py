@@ -6,12 +6,12 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from control.arrival import PROGRESS, SETTLED, Arrival, block_change
+from control.arrival import PROGRESS, SETTLED, SURE, Arrival, block_change
 
 
-def seen(*differences: float, one_block: float = 1.0) -> list[bool]:
+def seen(*differences: float, one_block: float = 1.0, doubting: int = SETTLED) -> list[bool]:
     """What is said at each of these pictures."""
-    arrival = Arrival(one_block)
+    arrival = Arrival(one_block, doubting)
     return [arrival.see(difference) for difference in differences]
 
 
@@ -39,6 +39,13 @@ def test_an_arm_on_its_way_is_not_taken_for_one_that_has_arrived() -> None:
     coming = [0.9 * (0.9 * PROGRESS) ** step for step in range(20)]
     assert not any(seen(*coming))
     assert seen(*coming, coming[-1], coming[-1])[-1]
+
+
+def test_where_there_is_doubt_it_takes_longer() -> None:
+    doubtful, sure = 1.01 * SURE, 0.99 * SURE
+    assert seen(*[doubtful] * 7, doubting=5) == [False] * 5 + [True] * 2
+    assert seen(*[sure] * 4, doubting=5) == [False, False, True, True]
+    assert seen(*[doubtful] * 4, sure, doubting=5) == [False] * 4 + [True]
 
 
 def test_one_picture_farther_off_and_it_begins_anew() -> None:
