@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from robot.addresses import COMMAND, STATE
 from robot.arm import Arm, ArmOptions
 from robot.driver import SHUTDOWN_S, Driver
 from robot.errors import ArmError, ConfigurationError
+from robot.scheduling import ask_for_short_slices, go_first
 from robot.surroundings import Corners, placed
 
 
@@ -62,7 +62,9 @@ def driver(
     if duration_s is not None and not 0 < duration_s < float("inf"):
         raise ConfigurationError(f"--duration-s must be more than 0, not {duration_s:g}")
     if realtime:
-        _go_first()
+        go_first()
+    else:
+        ask_for_short_slices()
     made: Arm = registry.load(registry.ARMS, arm)(ArmOptions(address, calibration))
     made.spec = placed(made.spec, table_height, workspace, keep_out)
     engine = Driver(made, state_address, command_address, black_box, curve)
@@ -95,17 +97,6 @@ def _ending(engine: Driver) -> str:
     if engine.at_rest:
         return "at rest and parked"
     return f"parked, but the arm was still moving {SHUTDOWN_S:g} s after it was told to rest"
-
-
-def _go_first() -> None:
-    """Ask the kernel for the lowest real-time priority, which is above every ordinary process."""
-    try:
-        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
-    except (AttributeError, OSError) as error:
-        raise ConfigurationError(
-            f"this system does not grant real-time scheduling ({error}); raise the limit rtprio of your user, "
-            "or leave out --realtime"
-        ) from error
 
 
 @contextmanager

@@ -1,7 +1,10 @@
 """The driver's command: what it says, how it ends, and what it refuses to begin with."""
 
+import ctypes
 import os
+import platform
 import signal
+import sys
 import time
 from pathlib import Path
 
@@ -100,3 +103,16 @@ def test_real_time_scheduling_is_given_or_its_absence_told(tmp_path: Path) -> No
             status, _, err = process.wait()
             assert (status, err.count("\n")) == (1, 1)
             assert "rtprio" in err
+
+
+@pytest.mark.skipif(
+    sys.platform != "linux" or tuple(map(int, platform.release().split(".")[:2])) < (6, 12),
+    reason="this kernel knows no slices of one's own",
+)
+def test_the_loop_asks_for_short_slices_of_the_processor(tmp_path: Path) -> None:
+    with DriverProcess(tmp_path) as process:
+        assert process.first_line
+        told = (ctypes.c_uint64 * 6)()  # struct sched_attr, whose fourth word is the slice
+        getattr_number = {"x86_64": 315, "aarch64": 275}[platform.machine()]
+        assert ctypes.CDLL(None).syscall(getattr_number, process.process.pid, told, ctypes.sizeof(told), 0) == 0
+        assert told[3] == 100_000
