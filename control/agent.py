@@ -10,9 +10,8 @@ import time
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
 
-import msgspec
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -21,44 +20,19 @@ from torch import Tensor
 from control.arrival import SETTLED, difference
 from control.course import Course, Leg
 from control.landmarks import Graph
-from control.objective import ActionPenalty, CriticCost, LatentDistance, Objective, Unfamiliarity, WeightedSum
-from control.planner import Planner, PlannerConfig
-from control.trained import TrainedModel, quick_copy
-from perception.training import compute_dtype
+from control.planner import PlannerConfig
+from control.stages import Method, stages
+from control.trained import TrainedModel
 from robot.arm import Vector
 from robot.errors import CheckpointError, GoalError
 
-Method = Literal["full", "critic-only", "actor-only", "latent-distance", "latent-distance-mppi", "hold", "random"]
-METHODS: tuple[Method, ...] = get_args(Method)
-
-ACTION_WEIGHT = 0.02
-# How much the way counts beside its end: with the end alone, an arm that is nearly there puts arriving off.
-PATH_WEIGHT = 0.3
-GRIPPER_SEARCH = PlannerConfig(
-    samples=24, horizon=16, iterations=1, proposals=0.75, familiarity=1.0, likeness=15.0, judged=4
-)
-"""Where a gripper is among the actions the way is long and narrow: few futures, most of them the actor's, but far
-enough ahead to see a grasp through; and near to what play does, lest plans find what play never showed, such as an
-empty gripper closed at the goal. A critic that counts blocks does not mind centimetres where a thing is let go; the
-latents do."""
-APPROACH_SEARCH = PlannerConfig(samples=96, horizon=2, iterations=4, spread=0.25, floor=0.01)
-"""The last centimetres: a critic that counts blocks cannot tell them apart, and of few futures that are sixteen blocks
-long none ends just there. Short ones that are refined do, and latents tell how near."""
-NEAR = 0.5
-"""Of what one block changes: a picture that differs less from the goal begins the approach."""
 DOUBTING = 4
-"""Pictures without progress before an agent with a gripper is content with a goal that may not quite be reached."""
+"""Pictures without progress before an agent that approaches is content with a goal that may not quite be reached."""
 Subgoals = Literal["none", "auto"]
 SUBGOAL_PATIENCE = 30
 """Blocks after which a sub-goal that is not reached is given up for the next."""
 GRAPH_REACH = 12.0
 """Blocks beyond which the critic is not asked how far something is, but a way of sub-goals is searched."""
-
-
-def default_search(trained: TrainedModel, method: Method = "full") -> PlannerConfig:
-    """Return how to search with a model unless told otherwise."""
-    # Without proposals of the actor's there is nothing worth following far, and refining is what helps.
-    return GRIPPER_SEARCH if method == "full" and trained.card.world_model.binary else PlannerConfig()
 
 
 @dataclass(frozen=True)
@@ -95,10 +69,7 @@ class Agent:
         self._parts = trained.parts
         self._action = trained.card.world_model.action
         self._seed = seed
-        self._planner = self._make_planner(config or default_search(trained, method))
-        # Without a gripper critic and actor come as near by themselves.
-        approaches = method == "full" and bool(trained.card.world_model.binary)
-        self._approach = self._make_approach() if approaches else None
+        self._stages = stages(trained, method, config, seed)
         self._rng = np.random.default_rng(seed)
         self._course: Course | None = None
         if subgoals == "auto" and len(self._parts.landmarks.latent) == 0:
@@ -130,9 +101,8 @@ class Agent:
         self._before = None
         # Another goal, other random actions, lest a single lucky walk decide a whole benchmark.
         self._rng = np.random.default_rng([self._seed, zlib.crc32(pictures[-1].tobytes())])
-        for planner in (self._planner, self._approach):
-            if planner is not None:
-                planner.reset()
+        for stage in self._stages:
+            stage.planner.reset()
 
     @torch.inference_mode()
     def decide(self, picture: NDArray[np.uint8], state: Vector, committed: Vector) -> Decision:
@@ -153,8 +123,8 @@ class Agent:
         running = torch.from_numpy(committed[None].astype(np.float32))
         expected, proprio = model.predictor(latent, proprio, running, self._before)
         self._before = latent
-        near = float(difference(latent[0], goal)) <= NEAR * self.trained.card.block_change
-        action, cost, imagined = self._choose(expected, proprio, goal, near)
+        differs = float(difference(latent[0], goal)) / self.trained.card.block_change
+        action, cost, imagined = self._choose(expected, proprio, goal, differs)
         if reached:
             action = np.zeros(self._action)
         seconds = time.perf_counter() - began
@@ -182,10 +152,12 @@ class Agent:
         return self._course.see(latent)
 
     def _new_course(self, goals: Sequence[Tensor]) -> Course:
-        doubting = SETTLED if self._approach is None else DOUBTING
+        doubting = DOUBTING if len(self._stages) > 1 else SETTLED
         return Course(goals, self.trained.card.block_change, SUBGOAL_PATIENCE, doubting)
 
-    def _choose(self, latent: Tensor, proprio: Tensor, goal: Tensor, near: bool) -> tuple[Vector, float, Tensor | None]:
+    def _choose(
+        self, latent: Tensor, proprio: Tensor, goal: Tensor, differs: float
+    ) -> tuple[Vector, float, Tensor | None]:
         if self.method == "hold":
             return np.zeros(self._action), 0.0, None
         if self.method == "random":
@@ -194,37 +166,7 @@ class Agent:
             action = self._parts.actor(latent, proprio, goal[None]).mode()
             imagined, _ = self._parts.model.predictor(latent, proprio, action, self._before)
             return action[0].double().numpy(), 0.0, imagined[0]
-        assert self._planner is not None, "every other method plans"
         before = None if self._before is None else self._before[0]
-        planner = self._planner if self._approach is None or not near else self._approach
+        planner = next(stage.planner for stage in self._stages if differs <= stage.below)
         plan = planner.plan(latent[0], proprio[0], goal, before)
         return plan.actions[0].double().numpy(), plan.cost, plan.latents[-1]
-
-    def _make_approach(self) -> Planner:
-        """Return what plans where the goal is near."""
-        parts = quick_copy(self._parts, compute_dtype("auto", torch.device("cpu")))
-        return Planner(parts.model, LatentDistance(path=1.0), APPROACH_SEARCH, None, self._seed)
-
-    def _make_planner(self, config: PlannerConfig) -> Planner | None:
-        if self.method in ("hold", "random", "actor-only"):
-            return None
-        # Thousands of imagined steps a decision: where bf16 is native it takes half the time or less.
-        parts = quick_copy(self._parts, compute_dtype("auto", torch.device("cpu")))
-        if self.method != "full":
-            config = msgspec.structs.replace(config, proposals=0.0)
-        objective: Objective
-        if self.method in ("latent-distance", "latent-distance-mppi"):
-            objective = LatentDistance(path=1.0)
-            if self.method == "latent-distance-mppi":
-                config = msgspec.structs.replace(config, method="mppi")
-        else:
-            terms: list[tuple[float, Objective]] = [
-                (1.0, CriticCost(parts.critic, PATH_WEIGHT, config.judged)),
-                (ACTION_WEIGHT, ActionPenalty()),
-            ]
-            if self.method == "full" and config.familiarity > 0.0:
-                terms.append((config.familiarity, Unfamiliarity()))
-            if config.likeness > 0.0:
-                terms.append((config.likeness, LatentDistance()))
-            objective = WeightedSum(terms)
-        return Planner(parts.model, objective, config, parts.actor if self.method == "full" else None, self._seed)

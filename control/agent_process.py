@@ -11,10 +11,11 @@ import numpy as np
 import torch
 import tyro
 
-from control.agent import Agent, Method, Subgoals
+from control.agent import Agent, Subgoals
 from control.contact_strip import draw_strip
 from control.seed import require_seed
 from control.session import Outcome, Session, Step
+from control.stages import Method
 from control.thoughts import ThoughtPublisher
 from control.trained import PRETRAINED, load_trained
 from perception.checkpoint import load_card

@@ -21,8 +21,9 @@ from numpy.typing import NDArray
 from torch.utils.flop_counter import FlopCounterMode
 from tqdm import tqdm
 
-from control.agent import Agent, default_search
+from control.agent import Agent
 from control.planner import PlannerConfig
+from control.stages import default_search
 from control.trained import PRETRAINED, load_trained
 from perception.figures import require_picture, save_figure
 from perception.training import compute_dtype

@@ -18,9 +18,11 @@ from robot.messages import (
     PlaceObjects,
     Refusal,
     ReleaseLease,
+    RenewLease,
     Reset,
     SpecRequest,
     Stop,
+    Waypoints,
     decode,
 )
 
@@ -34,6 +36,9 @@ ROLES: dict[type[Any], Role] = {SpecRequest: Role.WATCH, Stop: Role.STOP}
 """What a sender's key must be allowed, where there is a gate; to `command` for all other requests."""
 NOTED = frozenset(kind.__name__ for kind in (AcquireLease, ReleaseLease, Stop, Reset, PlaceObjects))
 """Requests that the black box keeps when they are carried out: others come many times a second, or change nothing."""
+
+QUICK = (SpecRequest, RenewLease, Waypoints)
+"""What is answered between ticks: what is often asked and changes no mode."""
 
 Handlers = Mapping[type[Any], Callable[[Any], Body]]
 
@@ -59,6 +64,7 @@ class RequestDesk:
         self._holder = holder
         self._refusal_noted = False
         self._left = self._left_ns = 0
+        self._waiting: tuple[Request, Body | WireError] | None = None
 
     def serve(self, period_s: float) -> None:
         """Begin a period: answer what has come, without waiting, within the share of it that requests may have."""
@@ -68,28 +74,49 @@ class RequestDesk:
             pass
 
     def serve_until(self, deadline_ns: int, period_s: float) -> None:
-        """Answer what comes while the period lasts, within what is left of that share, and be back before its end at
-        `deadline_ns` by as long as a request may take: who asks shall not wait for a tick to hear."""
+        """Answer what is `QUICK` and comes while the period lasts, within what is left of that share, and be back
+        before its end at `deadline_ns` by as long as a request may take: who asks shall not wait for a tick to hear.
+
+        Anything else waits for the tick, whose state then tells of it, and so does what came after it.
+        """
         until_ns = deadline_ns - round(REQUEST_SHARE * period_s * 1e9)
-        while self._has_time and self._inbox.wait(until_ns):
-            self._take_up()
+        while self._has_time and self._waiting is None and self._inbox.wait(until_ns):
+            self._take_up(quick=True)
 
     @property
     def _has_time(self) -> bool:
         return self._left > 0 and self._left_ns > 0
 
-    def _take_up(self) -> bool:
-        """Answer one request; return whether there was one. What came of none, a part of a long message, costs too."""
+    def _take_up(self, quick: bool = False) -> bool:
+        """Answer one request, or, when only `quick` ones are wanted and it is none, let it wait; return whether there
+        was one. What came of none, a part of a long message, costs too."""
         began_ns = time.monotonic_ns()
-        request = self._inbox.receive()
-        if request is not None:
-            self._inbox.answer(request, self._encode(self._handle(request)))
+        taken = self._waiting if self._waiting is not None else self._receive()
+        self._waiting = None
+        if taken is not None:
+            request, body = taken
+            if quick and not isinstance(body, QUICK):
+                self._waiting = taken
+            else:
+                self._inbox.answer(request, self._encode(self._handle(request, body)))
         self._left -= 1
         self._left_ns -= time.monotonic_ns() - began_ns
-        return request is not None
+        return taken is not None
 
-    def _handle(self, request: Request) -> Body:
-        answer, asked = self._answer(request)
+    def _receive(self) -> tuple[Request, Body | WireError] | None:
+        """Return the next request with what it says, or why that cannot be told."""
+        request = self._inbox.receive()
+        if request is None:
+            return None
+        if request.payload is None:
+            return request, WireError(f"a request is one frame of at most {MAX_REQUEST_BYTES} bytes")
+        try:
+            return request, decode(request.payload).body
+        except WireError as error:
+            return request, error
+
+    def _handle(self, request: Request, body: Body | WireError) -> Body:
+        answer, asked = self._answer(request, body)
         refused = f"{answer.reason}: {answer.detail}"[:MAX_REASON_LENGTH] if isinstance(answer, Refusal) else ""
         # One refusal a tick: a flood of nonsense shall not wash everything else out of the black box.
         if (asked in NOTED and not refused) or (refused and not self._refusal_noted):
@@ -97,21 +124,17 @@ class RequestDesk:
             self._note(Asked(time.monotonic_ns(), asked, self._holder(), refused))
         return answer
 
-    def _answer(self, request: Request) -> tuple[Body, str]:
-        """Carry `request` out, and return the answer and the request's name, empty when it was none."""
-        name = ""
-        if request.payload is None:
-            return Refusal("malformed", f"a request is one frame of at most {MAX_REQUEST_BYTES} bytes"), name
+    def _answer(self, request: Request, body: Body | WireError) -> tuple[Body, str]:
+        """Carry out what `request` says, and return the answer and the request's name, empty when it was none."""
+        if isinstance(body, WireError):
+            return Refusal("malformed", str(body)[:MAX_REASON_LENGTH]), ""
+        name = type(body).__name__
+        handler = self._handlers.get(type(body))
+        if handler is None:
+            return Refusal("malformed", f"{name} is not a request"), name
         try:
-            body = decode(request.payload).body
-            name = type(body).__name__
-            handler = self._handlers.get(type(body))
-            if handler is None:
-                return Refusal("malformed", f"{name} is not a request"), name
             self._require_role(request.key, ROLES.get(type(body), Role.COMMAND))
             return handler(body), name
-        except WireError as error:
-            return Refusal("malformed", str(error)[:MAX_REASON_LENGTH]), name
         except Refused as error:
             return Refusal(error.reason, error.detail), name
 

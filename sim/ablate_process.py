@@ -11,9 +11,9 @@ import msgspec
 import torch
 import tyro
 
-from control.agent import Method
 from control.learn import Learning, Sizes, learn, was_learnt
 from control.seed import require_seed
+from control.stages import Method
 from control.trained import load_trained
 from control.training import HeadTraining
 from perception.distributed import join

@@ -8,8 +8,9 @@ from typing import Annotated
 import torch
 import tyro
 
-from control.agent import Agent, Method
+from control.agent import Agent
 from control.seed import require_seed
+from control.stages import Method
 from control.trained import TrainedModel, load_trained
 from perception.figures import require_picture
 from robot.errors import ConfigurationError

@@ -11,11 +11,12 @@ import numpy as np
 import torch
 import tyro
 
-from control.agent import METHODS, Agent
+from control.agent import Agent
 from control.check_process import require_recipe
 from control.clone import Clone, CloneAgent, CloneTraining, steps_within, train_clone
 from control.doctor import HELD_OUT_SHARE
 from control.seed import require_seed
+from control.stages import METHODS
 from control.trained import TrainedModel, load_trained
 from perception.compiler import require_compiler
 from perception.figures import require_picture

@@ -11,7 +11,8 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from control.agent import Agent, Method
+from control.agent import Agent
+from control.stages import Method
 from control.trained import load_trained
 from sim.episode import Decider, EpisodeRecord, run_episode
 from sim.goal import Level, Subgoals, Task

@@ -13,7 +13,8 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from control.agent import Agent, default_search
+from control.agent import Agent
+from control.stages import default_search
 from control.trained import load_trained
 from robot.action import ToolTarget
 from robot.arm import ObjectPose, Vector

@@ -18,4 +18,5 @@ def wilson(successes: int, trials: int) -> tuple[float, float]:
     scale = 1 + Z95**2 / trials
     centre = (share + Z95**2 / (2 * trials)) / scale
     half = Z95 / scale * math.sqrt(share * (1 - share) / trials + Z95**2 / (4 * trials**2))
-    return max(0.0, centre - half), min(1.0, centre + half)
+    # Exact at the ends, where rounding would leave the share outside.
+    return 0.0 if successes == 0 else centre - half, 1.0 if successes == trials else centre + half

@@ -12,8 +12,9 @@ import msgspec
 import numpy as np
 import torch
 
-from control.agent import Agent, Method
+from control.agent import Agent
 from control.session import Session
+from control.stages import Method
 from control.trained import TrainedModel, load_trained, new_parts, save_trained
 from perception.checkpoint import SCHEMA, Card, Provenance
 from perception.frame_subscriber import FrameSubscriber

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 import torch
 
-from control.agent import METHODS, Agent, Decision, Method
+from control.agent import Agent, Decision
 from control.course import Leg
 from control.landmarks import Landmarks
+from control.stages import METHODS, Method
 from control.trained import TrainedModel
 from robot.errors import CheckpointError, GoalError
 from tests.tiny import CONFIG, OF_TWO, picture, trained

@@ -6,7 +6,7 @@ from pathlib import Path
 import cv2
 import pytest
 
-from control.agent import METHODS
+from control.stages import METHODS
 from tests.commands import worldarm
 from tests.control.conftest import Run
 from worldarm import main

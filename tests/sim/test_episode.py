@@ -6,7 +6,8 @@ import msgspec
 import numpy as np
 import pytest
 
-from control.agent import Agent, Decision, Method
+from control.agent import Agent, Decision
+from control.stages import Method
 from control.trained import TrainedModel
 from robot.action import PLANAR_PUSH
 from sim.episode import EpisodeRecord, run_episode
