@@ -180,16 +180,20 @@ def read_rows(path: Path, info: DatasetInfo) -> list[Episode]:
 def read_row_statistics(path: Path, info: DatasetInfo) -> list[Statistics]:
     """The statistics kept in one file of `meta/episodes`, one entry a row; a feature without them is left out."""
     try:
-        rows = pq.read_table(path).to_pylist()
+        return row_statistics(pq.read_table(path), info)
     except (OSError, pa.ArrowException) as error:
         raise DatasetError(f"{path} is not a readable list of episodes: {error!r}") from error
+
+
+def row_statistics(rows: pa.Table, info: DatasetInfo) -> list[Statistics]:
+    """The statistics that these rows of `meta/episodes` keep; see `read_row_statistics`."""
     return [
         {
             name: {key: np.asarray(row[f"stats/{name}/{key}"]) for key in KEYS if f"stats/{name}/{key}" in row}
             for name in info.user_features
             if f"stats/{name}/count" in row
         }
-        for row in rows
+        for row in rows.to_pylist()
     ]
 
 
