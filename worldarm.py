@@ -61,6 +61,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "dataset merge": ("robot.dataset.edit_command:merge", "join data sets into a new one"),
     "dataset split": ("robot.dataset.edit_command:split", "copy parts of a data set into new ones"),
     "dataset delete": ("robot.dataset.edit_command:delete", "take episodes out of a data set"),
+    "dataset show": ("robot.dataset.show_command:show", "make a film of an episode, with its state and action"),
+    "dataset quality": ("robot.dataset.quality_command:quality", "measure how good a recording is, episode by episode"),
 }
 
 INTERRUPTED = 130
