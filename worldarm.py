@@ -62,6 +62,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "dataset split": ("robot.dataset.edit_command:split", "copy parts of a data set into new ones"),
     "dataset delete": ("robot.dataset.edit_command:delete", "take episodes out of a data set"),
     "dataset show": ("robot.dataset.show_command:show", "make a film of an episode, with its state and action"),
+    "dataset gallery": ("robot.dataset.show_command:gallery", "make a page with pictures of every episode"),
     "dataset quality": ("robot.dataset.quality_command:quality", "measure how good a recording is, episode by episode"),
 }
 

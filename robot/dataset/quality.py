@@ -117,6 +117,22 @@ def measure_quality(dataset: Dataset) -> SetQuality:
     return _whole(dataset, episodes)
 
 
+def in_words(one: EpisodeQuality) -> str:
+    """What is to be said of one episode, in a line; empty when all is well."""
+    words = list(one.marks)
+    if one.drops:
+        words.append(f"{one.drops} dropped")
+    if one.repeats:
+        words.append(f"{one.repeats} repeated")
+    if one.clamped_frames:
+        words.append(f"{one.clamped_frames} clamped ({', '.join(one.clamped)})")
+    if one.idle_s is not None and one.idle_s > 0:
+        words.append(f"idle {one.idle_s:.1f} s")
+    if one.same_start_as is not None:
+        words.append(f"starts as episode {one.same_start_as}")
+    return ", ".join(words)
+
+
 def state_feature(features: Mapping[str, Feature]) -> str | None:
     """The column that says how the arm stands; None when there is none."""
     usual = [name for name in ("observation.state", MEASURED) if name in features]

@@ -8,7 +8,7 @@ from typing import Annotated
 import msgspec
 import tyro
 
-from robot.dataset.quality import EpisodeQuality, SetQuality, measure_quality
+from robot.dataset.quality import SetQuality, in_words, measure_quality
 from robot.dataset.reader import Dataset
 from robot.dataset.workspace import covered, draw_workspace
 from robot.errors import ConfigurationError
@@ -54,22 +54,6 @@ def quality(
         document = {**msgspec.to_builtins(found), "workspace": msgspec.to_builtins(coverage[0] if coverage else None)}
         write_json(json, document)
         print(f"everything that is known: {json}")
-
-
-def in_words(one: EpisodeQuality) -> str:
-    """What is to be said of one episode, in a line; empty when all is well."""
-    words = list(one.marks)
-    if one.drops:
-        words.append(f"{one.drops} dropped")
-    if one.repeats:
-        words.append(f"{one.repeats} repeated")
-    if one.clamped_frames:
-        words.append(f"{one.clamped_frames} clamped ({', '.join(one.clamped)})")
-    if one.idle_s is not None and one.idle_s > 0:
-        words.append(f"idle {one.idle_s:.1f} s")
-    if one.same_start_as is not None:
-        words.append(f"starts as episode {one.same_start_as}")
-    return ", ".join(words)
 
 
 def _print(directory: Path, found: SetQuality) -> None:

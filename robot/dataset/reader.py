@@ -105,6 +105,15 @@ class Dataset:
             for name in names
         }
 
+    def pictures(self, index: int, name: str, numbers: Sequence[int]) -> npt.NDArray[np.uint8]:
+        """Some frames of one episode's pictures, (len(numbers), H, W, 3) uint8 RGB; of stored images, only they are
+        decoded. Raises as `episode` does."""
+        if name not in self.features or self.features[name].dtype != "image":
+            return np.asarray(self.episode(index, [name])[name][list(numbers)])
+        self.episode(index, ["frame_index"])  # tells of an absent episode
+        column = self._frames(self.episodes[index], [name])[name].take(list(numbers))
+        return np.asarray(column_array(name, self.features[name], column))
+
     def fingerprint(self) -> str:
         """A hash of what the episodes hold: their order, lengths, tasks and extras, and the bytes of their files.
 
