@@ -1,7 +1,7 @@
 """A process stopped at its k-th system call that writes: killed there, or told there that the disk is full.
 
-The process is traced (ptrace), so what it does is what it does by itself, libraries and all. Counted are the calls of
-its main thread that change files: making, writing, syncing, cutting, linking, renaming and removing them.
+The process is traced (ptrace, seccomp), so what it does is what it does by itself, libraries, threads and all. Counted
+are the calls that change files: making, writing, syncing, cutting, linking, renaming and removing them.
 """
 
 from __future__ import annotations
@@ -11,14 +11,20 @@ import errno
 import os
 import platform
 import signal
+import struct
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 TRACEABLE = sys.platform == "linux" and platform.machine() == "x86_64"
 
-_TRACEME, _CONT, _GETREGS, _SETREGS, _SYSCALL, _SETOPTIONS = 0, 7, 12, 13, 24, 0x4200
-_SYSGOOD, _EXITKILL = 0x1, 0x100000
+_TRACEME, _CONT, _GETREGS, _SETREGS, _SETOPTIONS = 0, 7, 12, 13, 0x4200
+_TRACECLONE, _TRACESECCOMP, _EXITKILL = 0x8, 0x80, 0x100000
+_EVENT_SECCOMP = 7
+_WALL = 0x40000000
+_SET_NO_NEW_PRIVS, _SET_SECCOMP, _FILTER = 38, 22, 2
+_ALLOW, _TRACE = 0x7FFF0000, 0x7FF00000
 _WRITES_TO = {1: "write", 18: "pwrite64", 20: "writev", 74: "fsync", 75: "fdatasync", 77: "ftruncate", 285: "fallocate",
               296: "pwritev"}  # fmt: skip
 _COPIES_TO = {40: "sendfile", 326: "copy_file_range"}
@@ -26,6 +32,7 @@ _CHANGES = {76: "truncate", 82: "rename", 83: "mkdir", 84: "rmdir", 85: "creat",
             88: "symlink", 258: "mkdirat", 263: "unlinkat", 264: "renameat", 265: "linkat", 266: "symlinkat",
             316: "renameat2"}  # fmt: skip
 _OPENS = {2: "open", 257: "openat"}
+_NEED_NO_ROOM = ("unlink", "unlinkat", "rmdir", "ftruncate")
 _NO_SUCH_CALL = 2**64 - 1
 
 
@@ -61,50 +68,48 @@ def run_to_call(work: Callable[[], None], stop_at: int | None, full_disk: bool =
         try:
             _ptrace(_TRACEME, 0, 0)
             os.kill(os.getpid(), signal.SIGSTOP)
+            _stop_at_calls([*_WRITES_TO, *_COPIES_TO, *_CHANGES, *_OPENS])
             work()
             status = 0
         finally:
             os._exit(status)
     os.waitpid(child, 0)
-    _ptrace(_SETOPTIONS, child, _SYSGOOD | _EXITKILL)
+    _ptrace(_SETOPTIONS, child, _TRACESECCOMP | _TRACECLONE | _EXITKILL)
     calls: list[str] = []
-    entering, deliver = True, 0
+    thread, deliver = child, 0
     while True:
-        _ptrace(_SYSCALL, child, deliver)
-        _, state = os.waitpid(child, 0)
-        if os.WIFSIGNALED(state):
-            return Run(tuple(calls), None)
-        if os.WIFEXITED(state):
-            return Run(tuple(calls), os.WEXITSTATUS(state))
-        deliver = os.WSTOPSIG(state)
-        if deliver != signal.SIGTRAP | 0x80:
-            continue
-        deliver = 0
-        if entering:
-            registers = _registers(child)
-            name = _writing(child, registers)
-            if name is not None:
-                calls.append(name)
-                if len(calls) == stop_at:
-                    if not full_disk:
-                        os.kill(child, signal.SIGKILL)  # before the call is carried out
-                        os.waitpid(child, 0)
-                        return Run(tuple(calls), None)
-                    if name not in ("unlink", "unlinkat", "rmdir", "ftruncate"):  # which need no room
-                        _fail(child, registers)
-                        continue  # its exit has been seen
-        entering = not entering
+        with suppress(ProcessLookupError):  # killed below, and gone already
+            _ptrace(_CONT, thread, deliver)
+        thread, state = os.waitpid(-1, _WALL)
+        while not os.WIFSTOPPED(state):
+            if thread == child:
+                return Run(tuple(calls), os.WEXITSTATUS(state) if os.WIFEXITED(state) else None)
+            thread, state = os.waitpid(-1, _WALL)
+        event, deliver = state >> 16, os.WSTOPSIG(state)
+        if event or deliver == signal.SIGSTOP:  # a new thread begins with a stop that is not for it
+            deliver = 0
+        if event == _EVENT_SECCOMP and (name := _writing(child, registers := _registers(thread))) is not None:
+            calls.append(name)
+            if len(calls) == stop_at and not full_disk:
+                os.kill(child, signal.SIGKILL)  # before the call is carried out
+            elif len(calls) == stop_at and name not in _NEED_NO_ROOM:
+                registers.orig_rax, registers.rax = _NO_SUCH_CALL, 2**64 - errno.ENOSPC
+                _ptrace_to(_SETREGS, thread, registers)
 
 
-def _fail(child: int, registers: _Registers) -> None:
-    """Let the call that `child` is about to make fail for want of space."""
-    registers.orig_rax = _NO_SUCH_CALL
-    _ptrace_to(_SETREGS, child, registers)
-    _ptrace(_SYSCALL, child, 0)
-    os.waitpid(child, 0)
-    registers = _registers(child)
-    registers.rax = 2**64 - errno.ENOSPC
-    _ptrace_to(_SETREGS, child, registers)
+def _stop_at_calls(numbers: list[int]) -> None:
+    """Let the tracer of this process and of its threads see these system calls, and no others (seccomp)."""
+    load, equal, answer = 0x20, 0x15, 0x06
+    program = [(load, 0, 0, 0)]  # the call's number
+    program += [(equal, len(numbers) - place, 0, number) for place, number in enumerate(numbers)]
+    program += [(answer, 0, 0, _ALLOW), (answer, 0, 0, _TRACE)]
+    filters = b"".join(struct.pack("HBBI", *instruction) for instruction in program)
+    array = ctypes.create_string_buffer(filters, len(filters))
+    head = struct.pack("HxxxxxxP", len(program), ctypes.addressof(array))
+    prctl = ctypes.CDLL(None, use_errno=True).prctl
+    for arguments in ((_SET_NO_NEW_PRIVS, 1, 0, 0, 0), (_SET_SECCOMP, _FILTER, ctypes.c_char_p(head), 0, 0)):
+        if prctl(*arguments):
+            raise OSError(ctypes.get_errno(), "prctl")
 
 
 def _writing(child: int, registers: _Registers) -> str | None:
