@@ -153,8 +153,10 @@ def _transfer_video(folder: Path, info: DatasetInfo, one: Placed, key: str, span
 def _transfer_data(folder: Path, info: DatasetInfo, one: Placed, tasks: Mapping[str, int], linked: bool) -> None:
     source = one.source.root / one.source.info.data_file(one.old.data_chunk, one.old.data_file)
     target = folder / info.data_file(one.new.data_chunk, one.new.data_file)
-    names = [name for name, feature in one.source.info.features.items() if feature.dtype != "video"]
+    names = [name for name, feature in info.features.items() if feature.dtype != "video"]
     table = read_frames(source, 0, one.old.length, names, verify=True)
+    if (there := pq.read_metadata(source).num_rows) != one.old.length:
+        raise DatasetError(f"{source} has {there} frames, and its episode {one.old.length}: check the data set")
     before = {name: column_array(name, info.features[name], table[name]) for name in NUMBERS}
     after = {
         "episode_index": np.full(one.new.length, one.new.index, dtype=np.int64),

@@ -85,7 +85,7 @@ def clear_beside(final: Path) -> bool:
     Raises DatasetError when a process is at work there, OSError when it cannot be removed.
     """
     folder = beside(final)
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         return False
     lock = lock_folder(folder)
     try:

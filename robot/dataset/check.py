@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,7 +69,7 @@ def check(root: Path) -> Report:
     """
     root = Path(root)
     found = examine(root)
-    problems = [f"{beside(root)}: left behind by a command that was cut off"] if beside(root).is_dir() else []
+    problems = [f"{beside(root)}: left behind by a command that was cut off"] if os.path.isdir(beside(root)) else []
     problems += [f"{_short(root, path)}: left behind by a writer that was cut off" for path in found.leftovers]
     problems += [f"{_short(root, path)}: {why}" for path, why in found.broken_rows]
     problems += [f"episode {episode.index}: {why}" for episode, why in found.damaged]

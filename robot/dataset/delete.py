@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -44,6 +46,7 @@ def delete(root: Path, numbers: Sequence[int]) -> DatasetInfo:
             done = assemble(folder, info, tasks_of(placed), bar, linked=True)
             for path in _others(dataset):
                 transfer(path, folder / path.relative_to(root), linked=True)
+            _keep_modes(root, folder)
     return done
 
 
@@ -57,6 +60,14 @@ def require_episodes(dataset: Dataset, numbers: Iterable[int]) -> set[int]:
             f"{dataset.root} has the episodes 0 to {len(dataset) - 1}; {', '.join(map(str, absent))} is not among them"
         )
     return wanted
+
+
+def _keep_modes(old: Path, new: Path) -> None:
+    """Let who might use the folders of the old set use those of the new one."""
+    for place, _, _ in os.walk(new):
+        before = old / Path(place).relative_to(new)
+        if before.is_dir():
+            shutil.copymode(before, place)
 
 
 def _others(dataset: Dataset) -> list[Path]:

@@ -75,7 +75,9 @@ def require_alike(first: Dataset, other: Dataset) -> None:
 
 
 def _differ(first: Dataset, other: Dataset, what: str, here: str, there: str) -> DatasetError:
-    return DatasetError(f"{first.root} and {other.root} cannot be one data set, {what}: {here} there and {there} here")
+    return DatasetError(
+        f"{first.root} and {other.root} cannot be one data set: {what} of the one {here}, of the other {there}"
+    )
 
 
 def _merged_info(sets: Sequence[Dataset]) -> DatasetInfo:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -184,3 +185,12 @@ def test_videos_are_not_written_again(tmp_path: Path) -> None:
     inode = video.stat().st_ino
     delete(root, [0])
     assert video.stat().st_ino == inode
+
+
+def test_who_might_use_the_folders_still_may(tmp_path: Path) -> None:
+    root = write(tmp_path / "set", 3)
+    root.chmod(0o2775)
+    (root / "data/chunk-000").chmod(0o770)
+    delete(root, [0])
+    assert stat.S_IMODE(root.stat().st_mode) == 0o2775
+    assert stat.S_IMODE((root / "data/chunk-000").stat().st_mode) == 0o770

@@ -37,7 +37,8 @@ pytestmark = [
 ]
 EVERY = os.environ.get("WORLDARM_EVERY_CALL") == "1"
 FEW = 2
-COMMITS = ("rename", "renameat2")  # the calls before and after which are tried too
+COMMITS = ("rename", "renameat2")
+RENAMES = 5  # of which the calls right after them are tried too: as many as there are to an episode
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +91,7 @@ def stops(calls: list[str], seed: int) -> list[int]:
     if EVERY:
         return list(range(1, len(calls) + 1))
     commits = [number for number, name in enumerate(calls, start=1) if name in COMMITS]
-    near = {min(max(number + by, 1), len(calls)) for number in commits[-1:] for by in (0, 1)}
+    near = {min(number + 1, len(calls)) for number in commits[-RENAMES:]}
     chosen = np.random.default_rng(seed).choice(len(calls), min(FEW, len(calls)), replace=False) + 1
     return sorted(near | set(chosen.tolist()))
 

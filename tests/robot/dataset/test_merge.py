@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,7 +23,7 @@ from robot.dataset import Dataset, DatasetWriter, Feature
 from robot.dataset.check import check
 from robot.dataset.merge import merge
 from robot.errors import DatasetError, RecordingError
-from tests.commands import on_a_full_disk, worldarm
+from tests.commands import ROOT, environment, on_a_full_disk, worldarm
 from tests.robot.dataset.edits import assert_frames, fill, tree
 from tests.robot.dataset.samples import CAMERA, FPS, columns, features, write
 from tests.robot.dataset.test_reader import DATA, several_to_a_file
@@ -110,21 +116,28 @@ def another(
 
 
 OTHERS: dict[str, tuple[Callable[[Path], object], str]] = {
-    "arm": (lambda root: another(root, robot="so101"), "arm: panda there and so101 here"),
-    "rate": (lambda root: another(root, fps=9), "frames a second: 8 there and 9 here"),
-    "video": (lambda root: write(root, 1, "video"), f"feature '{CAMERA}': image .* there and video .* here"),
-    "one more": (lambda root: another(root, force=Feature("float32")), "feature 'force': absent there and float32"),
+    "arm": (lambda root: another(root, robot="so101"), "arm of the one panda, of the other so101"),
+    "rate": (lambda root: another(root, fps=9), "frames a second of the one 8, of the other 9"),
+    "video": (lambda root: write(root, 1, "video"), f"feature '{CAMERA}' of the one image .*, of the other video"),
+    "one more": (
+        lambda root: another(root, force=Feature("float32")),
+        "feature 'force' of the one absent, of the other float32",
+    ),
     "names": (
         lambda root: another(root, **{"observation.state": replace(features()["observation.state"], names=None)}),
-        "named x, y, z there",
+        "named x, y, z, of the other",
     ),
-    "extras": (lambda root: another(root, extra={"who": "me"}), "extras of the episodes: .*seed.* there and .*who"),
+    "extras": (
+        lambda root: another(root, extra={"who": "me"}),
+        "extras of the episodes of the one .*seed.*, of the other .*who",
+    ),
     "recipe": (lambda root: change_info(write(root, 1), worldarm={"recording": {"arm": "x"}}), "in another way"),
     "empty": (lambda root: DatasetWriter.create(root, FPS, features(), "panda").close(), "without an episode"),
     "absent": (lambda root: None, "does not exist"),
     "no set": (lambda root: root.mkdir(), "is not a data set"),
     "other program": (lambda root: several_to_a_file(root, True), "several episodes to a file"),
     "torn": (lambda root: truncate(write(root, 2) / DATA.format(1)), "cannot be read"),
+    "too long": (lambda root: lengthen(write(root, 2) / DATA.format(1)), "6 frames, and its episode 5"),
     "missing": (lambda root: (write(root, 2) / DATA.format(0)).unlink(), "check the data set"),
 }
 
@@ -132,6 +145,11 @@ OTHERS: dict[str, tuple[Callable[[Path], object], str]] = {
 def truncate(path: Path) -> None:
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) * 2 // 3])
+
+
+def lengthen(path: Path) -> None:
+    table = pq.read_table(path)
+    pq.write_table(pa.concat_tables([table, table.slice(0, 1)]), path)
 
 
 @pytest.mark.parametrize("name", OTHERS)
@@ -206,3 +224,20 @@ def test_what_a_killed_merge_left_is_cleared_away_by_the_next(tmp_path: Path) ->
     merge(tmp_path / "both", [first])
     assert sorted(path.name for path in tmp_path.iterdir()) == ["both", "first"]
     assert check(tmp_path / "both").problems == ()
+
+
+@pytest.mark.parametrize(("how", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupted_merge_leaves_nothing_behind(tmp_path: Path, how: signal.Signals, status: int) -> None:
+    first = tmp_path / "first"
+    with DatasetWriter.create(first, FPS, {"x": Feature("float32")}, None, durable=False) as writer:
+        for _ in range(150):
+            writer.save_episode({"x": np.zeros(5, np.float32)}, "wait")
+    command = [sys.executable, "-m", "worldarm", "dataset", "merge", str(tmp_path / "both"), str(first)]
+    with subprocess.Popen(command, cwd=ROOT, env=environment(), stderr=subprocess.PIPE, text=True) as process:
+        while not (tmp_path / ".both.tmp/data").exists():
+            assert process.poll() is None
+            time.sleep(0.01)
+        process.send_signal(how)
+        assert process.wait(60) == status
+    assert [path.name for path in tmp_path.iterdir()] == ["first"]
+    assert check(first).problems == ()
