@@ -46,8 +46,7 @@ def write_film(dataset: Dataset, index: int, path: Path) -> None:
 
     Raises DatasetError when the episode is absent or damaged; RecordingError when the file cannot be written.
     """
-    columns = dataset.episode(index)
-    frames = compose(dataset, index, columns)
+    frames = compose(dataset, index)
     first = next(frames)
     os.environ.setdefault("SVT_LOG", "1")  # the encoder otherwise prints its settings for every film
     with whole(path) as beside, av.open(str(beside), "w", format="mp4") as container:
@@ -66,10 +65,15 @@ def write_film(dataset: Dataset, index: int, path: Path) -> None:
         container.mux(stream.encode(None))
 
 
-def compose(dataset: Dataset, index: int, columns: Columns) -> Iterator[Image]:
-    """The film's frames, (H, W, 3) uint8 RGB of even size, one a frame of the episode, whose columns are `columns`."""
+def compose(dataset: Dataset, index: int) -> Iterator[Image]:
+    """The film's frames, (H, W, 3) uint8 RGB of even size, one a frame of the episode.
+
+    Raises DatasetError when the episode is absent or damaged.
+    """
     cameras = [name for name, feature in dataset.features.items() if feature.is_picture]
     curves = curve_features(dataset.features)
+    columns = dataset.episode(index, curves)
+    pictures = {name: dataset.frames(index, name) for name in cameras}
     panels = _panels(dataset.features, cameras)
     width = max(NARROWEST, sum(size[0] for size in panels.values()) + GAP * (len(panels) + 1))
     height = TITLE + (max((size[1] for size in panels.values()), default=0)) + PLOT * len(curves) + FOOT
@@ -77,16 +81,15 @@ def compose(dataset: Dataset, index: int, columns: Columns) -> Iterator[Image]:
     lefts = _lefts(panels)
     full, faint, across = _pages(dataset, index, columns, curves, lefts, (width, height))
     below = height - PLOT * len(curves) - FOOT
-    for number, x in enumerate(across):
+    for x in across:
         canvas = faint.copy()
         canvas[below:, :x] = full[below:, :x]
         if curves:
             canvas[below : height - FOOT, x : x + 2] = CURSOR
         for name, size in panels.items():
-            picture = cv2.resize(
-                columns[name][number], size, interpolation=_interpolation(dataset.features[name], size)
-            )
-            canvas[TITLE : TITLE + size[1], lefts[name] : lefts[name] + size[0]] = picture
+            how = _interpolation(dataset.features[name], size)
+            panel = canvas[TITLE : TITLE + size[1], lefts[name] : lefts[name] + size[0]]
+            panel[:] = cv2.resize(next(pictures[name]), size, interpolation=how)
         yield canvas
 
 

@@ -56,11 +56,16 @@ def page(dataset: Dataset, quality: SetQuality) -> Iterator[str]:
 def strip(dataset: Dataset, index: int, camera: str) -> npt.NDArray[np.uint8]:
     """Pictures of one camera at even distances through an episode, side by side: (`HEIGHT`, W, 3) uint8 RGB."""
     length = dataset.episodes[index].length
-    numbers = np.unique(np.linspace(0, length - 1, STRIP).round().astype(int)).tolist()
-    pictures = dataset.pictures(index, camera, numbers)
-    width = max(1, round(pictures.shape[2] * HEIGHT / pictures.shape[1]))
-    how = cv2.INTER_AREA if pictures.shape[1] > HEIGHT else cv2.INTER_NEAREST
-    return np.hstack([cv2.resize(picture, (width, HEIGHT), interpolation=how) for picture in pictures]).astype(np.uint8)
+    wanted = set(np.linspace(0, length - 1, STRIP).round().astype(int).tolist())
+    high, wide, _ = dataset.features[camera].shape
+    size = (max(1, round(wide * HEIGHT / high)), HEIGHT)
+    how = cv2.INTER_AREA if high > HEIGHT else cv2.INTER_NEAREST
+    shown = [
+        cv2.resize(picture, size, interpolation=how)
+        for number, picture in enumerate(dataset.frames(index, camera))
+        if number in wanted
+    ]
+    return np.hstack(shown).astype(np.uint8)
 
 
 def _summary(dataset: Dataset, quality: SetQuality) -> str:

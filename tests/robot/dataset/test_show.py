@@ -38,7 +38,7 @@ def test_a_film_is_written_and_named(tmp_path: Path, picture: str) -> None:
 
 def test_curves_run_along(tmp_path: Path) -> None:
     dataset = Dataset.open(write(tmp_path / "set", 1))
-    pages = [frame[-2 * PLOT :].astype(int) for frame in compose(dataset, 0, dataset.episode(0))]
+    pages = [frame[-2 * PLOT :].astype(int) for frame in compose(dataset, 0)]
     cursors = [int(np.flatnonzero((page == CURSOR).all(axis=2).sum(axis=0) > PLOT)[0]) for page in pages]
     assert cursors == sorted(set(cursors))
     assert (pages[-1][:, : cursors[0]] == pages[0][:, : cursors[0]]).all()
@@ -62,7 +62,7 @@ def test_several_cameras_stand_side_by_side_and_none_is_no_hindrance(tmp_path: P
             }
             writer.save_episode({"action": np.zeros((3, 12), np.float32), **pictures}, "a $5 task, „größer“ & <b>")
         dataset = Dataset.open(tmp_path / name)
-        frames = list(compose(dataset, 0, dataset.episode(0)))
+        frames = list(compose(dataset, 0))
         assert len(frames) == 3
         height, width, _ = frames[0].shape
         assert height % 2 == width % 2 == 0 and width <= 1920
