@@ -58,6 +58,12 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "dataset info": ("robot.dataset.command:info", "show what a data set holds"),
     "dataset check": ("robot.dataset.command:check", "tell whether a data set is whole"),
     "dataset repair": ("robot.dataset.command:repair", "mend a data set that a crash left half-written"),
+    "dataset merge": ("robot.dataset.edit_command:merge", "join data sets into a new one"),
+    "dataset split": ("robot.dataset.edit_command:split", "copy parts of a data set into new ones"),
+    "dataset delete": ("robot.dataset.edit_command:delete", "take episodes out of a data set"),
+    "dataset show": ("robot.dataset.show_command:show", "make a film of an episode, with its state and action"),
+    "dataset gallery": ("robot.dataset.show_command:gallery", "make a page with pictures of every episode"),
+    "dataset quality": ("robot.dataset.quality_command:quality", "measure how good a recording is, episode by episode"),
 }
 
 INTERRUPTED = 130

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from robot.dataset.beside import beside
 from robot.dataset.files import leftovers
 from robot.dataset.reader import column_array, decode_video, read_frames
 from robot.dataset.schema import DatasetInfo, read_info
@@ -67,7 +69,8 @@ def check(root: Path) -> Report:
     """
     root = Path(root)
     found = examine(root)
-    problems = [f"{_short(root, path)}: left behind by a writer that was cut off" for path in found.leftovers]
+    problems = [f"{beside(root)}: left behind by a command that was cut off"] if os.path.isdir(beside(root)) else []
+    problems += [f"{_short(root, path)}: left behind by a writer that was cut off" for path in found.leftovers]
     problems += [f"{_short(root, path)}: {why}" for path, why in found.broken_rows]
     problems += [f"episode {episode.index}: {why}" for episode, why in found.damaged]
     problems += [f"{_short(root, path)}: belongs to no episode" for path in found.orphans]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from robot.errors import DatasetError
@@ -30,7 +31,7 @@ class Staging:
         """Write `data` beside `relative`. Raises OSError (disk full, read-only)."""
         final = self._root / relative
         if not final.parent.is_dir():
-            self._make_folder(final.parent)
+            make_durable_folder(final.parent, self._durable)
         staged = final.with_name(final.name + SUFFIX)
         self._waiting[relative] = staged
         with open(staged, "wb") as file:
@@ -54,13 +55,14 @@ class Staging:
             staged.unlink(missing_ok=True)
         self._waiting.clear()
 
-    def _make_folder(self, folder: Path) -> None:
-        missing = [folder, *folder.parents]
-        missing = [path for path in missing if not path.is_dir()]
-        folder.mkdir(parents=True, exist_ok=True)
-        if self._durable:
-            for path in missing:
-                sync(path.parent)
+
+def make_durable_folder(folder: Path, durable: bool = True) -> None:
+    """Make `folder` and its parents where absent; with `durable`, they reach the disk. Raises OSError."""
+    missing = [path for path in (folder, *folder.parents) if not path.is_dir()]
+    folder.mkdir(parents=True, exist_ok=True)
+    if durable:
+        for path in missing:
+            sync(path.parent)
 
 
 def replace_file(root: Path, relative: str, data: bytes, durable: bool = True) -> None:
@@ -73,16 +75,19 @@ def replace_file(root: Path, relative: str, data: bytes, durable: bool = True) -
         staging.discard()
 
 
-def lock_folder(root: Path) -> int:
+def lock_folder(root: Path, shared: bool = False) -> int:
     """Lock a data set against other writers; returns a descriptor that holds the lock until it is closed.
 
+    shared: only read, beside others that do, while nobody writes.
     The kernel drops the lock when the process ends, however it ends. Raises DatasetError when another holds it, or
     when the file system does not lock folders, as network file systems may not.
     """
     try:
         descriptor = os.open(root, os.O_RDONLY)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+            if not os.path.samestat(os.fstat(descriptor), os.stat(root)):
+                raise DatasetError(f"the data set {root} was replaced by another process just now: try again")
         except BaseException:
             os.close(descriptor)
             raise
@@ -94,6 +99,16 @@ def lock_folder(root: Path) -> int:
             "a file system that locks folders, as local disks do and network file systems may not"
         ) from error
     return descriptor
+
+
+@contextmanager
+def locked(root: Path, shared: bool = False) -> Iterator[None]:
+    """A context in which the data set is locked; see `lock_folder`."""
+    descriptor = lock_folder(root, shared)
+    try:
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def leftovers(root: Path) -> Iterator[Path]:

@@ -92,18 +92,40 @@ class Dataset:
         Numbers: (T, n), or (T,) for a feature of shape (1,). Pictures: (T, H, W, 3) uint8 RGB.
         Raises DatasetError when the episode or a column is absent, or a file is missing or broken.
         """
-        if not 0 <= index < len(self.episodes):
-            raise DatasetError(f"{self.root} has the episodes 0 to {len(self.episodes) - 1}; {index} is not among them")
+        episode = self._require(index)
         names = list(self.features) if features is None else list(features)
         if missing := [name for name in names if name not in self.features]:
             raise DatasetError(f"{self.root} has no column {', '.join(missing)}; it has {', '.join(self.features)}")
-        episode = self.episodes[index]
         stored = [name for name in names if self.features[name].dtype != "video"]
         table = self._frames(episode, stored)
         return {
             name: column_array(name, self.features[name], table[name]) if name in stored else self._video(name, episode)
             for name in names
         }
+
+    def frames(self, index: int, name: str) -> Iterator[npt.NDArray[np.uint8]]:
+        """The pictures of one episode one after another, (H, W, 3) uint8 RGB each, decoded only when it is their turn.
+
+        Raises DatasetError, at the first picture that cannot be had, as `episode` does.
+        """
+        if not self.features[name].is_picture:
+            raise DatasetError(f"the column {name!r} of {self.root} holds no pictures")
+        if self.features[name].dtype == "image":
+            column = self._frames(self._require(index), [name])[name]
+            for number in range(len(column)):
+                yield column_array(name, self.features[name], column.slice(number, 1))[0]
+            return
+        episode = self._require(index)
+        span = episode.videos[name]
+        path = self.root / self.info.video_file(name, span.chunk, span.file)
+        expected = 0
+        for number, frame in video_frames(path, span, episode.length, self.info.fps):
+            if number != expected:
+                break
+            yield frame
+            expected += 1
+        if expected != episode.length:
+            raise _too_few(path, expected, episode.length)
 
     def fingerprint(self) -> str:
         """A hash of what the episodes hold: their order, lengths, tasks and extras, and the bytes of their files.
@@ -129,6 +151,11 @@ class Dataset:
             for key, span in episode.videos.items():
                 relative[self.info.video_file(key, span.chunk, span.file)] = None
         yield from (self.root / path for path in relative)
+
+    def _require(self, index: int) -> Episode:
+        if not 0 <= index < len(self.episodes):
+            raise DatasetError(f"{self.root} has the episodes 0 to {len(self.episodes) - 1}; {index} is not among them")
+        return self.episodes[index]
 
     def _frames(self, episode: Episode, names: Sequence[str]) -> pa.Table:
         path = self.root / self.info.data_file(episode.data_chunk, episode.data_file)
@@ -170,7 +197,17 @@ def read_frames(path: Path, start: int, length: int, names: Sequence[str], verif
 
 def decode_video(path: Path, span: VideoSpan, length: int, fps: int) -> npt.NDArray[np.uint8]:
     """The `length` frames of a span of a video file, (T, H, W, 3) uint8 RGB. Raises DatasetError."""
-    frames: dict[int, npt.NDArray[np.uint8]] = {}
+    frames = dict(video_frames(path, span, length, fps))
+    if len(frames) != length:
+        raise _too_few(path, len(frames), length)
+    return np.stack([frames[number] for number in range(length)])
+
+
+def video_frames(path: Path, span: VideoSpan, length: int, fps: int) -> Iterator[tuple[int, npt.NDArray[np.uint8]]]:
+    """Those of the `length` frames of a span of a video file that are there, each with its number from 0.
+
+    Raises DatasetError when the file is missing or cannot be decoded.
+    """
     try:
         with av.open(str(path)) as container:
             stream = container.streams.video[0]
@@ -184,14 +221,15 @@ def decode_video(path: Path, span: VideoSpan, length: int, fps: int) -> npt.NDAr
                 if number >= length:
                     break
                 if number >= 0:
-                    frames[number] = frame.to_ndarray(format="rgb24")
+                    yield number, frame.to_ndarray(format="rgb24")
     except FileNotFoundError:
         raise DatasetError(f"the video {path} is missing: check the data set") from None
     except (av.error.FFmpegError, IndexError) as error:
         raise DatasetError(f"the video {path} cannot be decoded: {error}") from error
-    if len(frames) != length:
-        raise DatasetError(f"the video {path} has {len(frames)} of the {length} frames of its episode")
-    return np.stack([frames[number] for number in range(length)])
+
+
+def _too_few(path: Path, there: int, length: int) -> DatasetError:
+    return DatasetError(f"the video {path} has {there} of the {length} frames of its episode")
 
 
 def column_array(name: str, feature: Feature, column: pa.ChunkedArray) -> npt.NDArray[Any]:

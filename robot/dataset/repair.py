@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from robot.dataset.beside import beside, clear_beside
 from robot.dataset.check import Examination, Report, examine, same_statistics
 from robot.dataset.files import lock_folder, replace_file
 from robot.dataset.schema import INFO_PATH, STATS_PATH, TASKS_PATH, DatasetInfo, read_info
@@ -56,7 +57,8 @@ def _mend(root: Path, found: Examination) -> Report:
             "mend it with the program that wrote it"
         )
     _refuse_when_all_is_lost(root, found)
-    done = _move(root, found.leftovers, "left behind by a writer that was cut off")
+    done = _clear_beside(root)
+    done += _move(root, found.leftovers, "left behind by a writer that was cut off")
     for path, why in found.broken_rows:
         done += _move(root, [path], why)
     for episode, why in found.damaged:
@@ -103,6 +105,11 @@ def _episode_files(root: Path, info: DatasetInfo, episode: Episode) -> list[Path
     videos = [root / info.video_file(key, span.chunk, span.file) for key, span in episode.videos.items()]
     # The row first: without it, the others are no longer part of the set.
     return [root / episode.row_path, root / info.data_file(episode.data_chunk, episode.data_file), *videos]
+
+
+def _clear_beside(root: Path) -> list[str]:
+    # Episodes in it are the set's own, or were deleted by a command that had come to its end but for this.
+    return [f"{beside(root)} removed: left behind by a command that was cut off"] if clear_beside(root) else []
 
 
 def _move(root: Path, paths: Iterable[Path], why: str) -> list[str]:

@@ -180,6 +180,22 @@ def validate_feature(name: str, feature: Feature) -> None:
         raise DatasetError(f"the feature {name!r} has the type {feature.dtype!r}; the writer knows {known}")
 
 
+def same_kind(first: Feature, second: Feature) -> bool:
+    """Whether columns of the two hold the same: type, shape and, of numbers, their names."""
+    names_matter = not first.is_picture
+    return (first.dtype, first.shape) == (second.dtype, second.shape) and (
+        not names_matter or first.names == second.names
+    )
+
+
+def describe_feature(feature: Feature | None) -> str:
+    """A feature in a few words, for messages; None is one that is not there."""
+    if feature is None:
+        return "absent"
+    names = "" if feature.names is None or feature.is_picture else f" named {', '.join(feature.names)}"
+    return f"{feature.dtype} {feature.shape}{names}"
+
+
 def read_info(root: Path) -> DatasetInfo:
     """`meta/info.json` of the set under `root`. Raises DatasetError when it is absent, broken or not v3.0."""
     path = root / INFO_PATH

@@ -18,11 +18,18 @@ from robot.dataset.schema import EPISODES_PATH, TASKS_PATH, DatasetInfo, Feature
 from robot.dataset.statistics import KEYS, Statistics, merge
 from robot.errors import DatasetError
 
-Extra = Mapping[str, bool | int | float | str]
+ExtraValue = bool | int | float | str | tuple[str, ...]
+Extra = Mapping[str, ExtraValue]
 EXTRA_PREFIX = "extra/"
 _IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 _SCALARS = {"float32": pa.float32(), "int64": pa.int64(), "bool": pa.bool_()}
-_EXTRA_TYPES = {bool: pa.bool_(), int: pa.int64(), float: pa.float64(), str: pa.string()}
+_EXTRA_TYPES = {
+    bool: pa.bool_(),
+    int: pa.int64(),
+    float: pa.float64(),
+    str: pa.string(),
+    tuple: pa.list_(pa.string()),
+}
 _FLOATS = pa.list_(pa.float64())
 _COUNT = pa.list_(pa.int64())
 _CHANNELS = pa.list_(pa.list_(pa.list_(pa.float64())))
@@ -180,16 +187,20 @@ def read_rows(path: Path, info: DatasetInfo) -> list[Episode]:
 def read_row_statistics(path: Path, info: DatasetInfo) -> list[Statistics]:
     """The statistics kept in one file of `meta/episodes`, one entry a row; a feature without them is left out."""
     try:
-        rows = pq.read_table(path).to_pylist()
+        return row_statistics(pq.read_table(path), info)
     except (OSError, pa.ArrowException) as error:
         raise DatasetError(f"{path} is not a readable list of episodes: {error!r}") from error
+
+
+def row_statistics(rows: pa.Table, info: DatasetInfo) -> list[Statistics]:
+    """The statistics that these rows of `meta/episodes` keep; see `read_row_statistics`."""
     return [
         {
             name: {key: np.asarray(row[f"stats/{name}/{key}"]) for key in KEYS if f"stats/{name}/{key}" in row}
             for name in info.user_features
             if f"stats/{name}/count" in row
         }
-        for row in rows
+        for row in rows.to_pylist()
     ]
 
 
@@ -227,13 +238,18 @@ def read_tasks(root: Path) -> list[str]:
 
 
 def check_extra(extra: Mapping[str, object]) -> Extra:
-    """`extra` as it is stored. Raises DatasetError for a value that is not a bool, int, float or str."""
-    checked: dict[str, bool | int | float | str] = {}
+    """`extra` as it is stored. Raises DatasetError for a value that is no bool, int, float, str or list of str."""
+    checked: dict[str, ExtraValue] = {}
     for name, value in extra.items():
         plain = value.item() if isinstance(value, np.generic) else value
-        if not isinstance(plain, (bool, int, float, str)):
-            raise DatasetError(f"the extra {name!r} must be a bool, int, float or str; it is {type(value).__name__}")
-        checked[name] = plain
+        if isinstance(plain, (list, tuple)) and all(isinstance(word, str) for word in plain):
+            checked[name] = tuple(plain)
+        elif isinstance(plain, (bool, int, float, str)):
+            checked[name] = plain
+        else:
+            raise DatasetError(
+                f"the extra {name!r} must be a bool, int, float, str or list of str; it is {type(value).__name__}"
+            )
     return checked
 
 
@@ -256,7 +272,11 @@ def _episode(row: Mapping[str, Any], video_keys: Sequence[str], chunk: int, numb
             )
             for key in video_keys
         },
-        extra={name.removeprefix(EXTRA_PREFIX): value for name, value in row.items() if name.startswith(EXTRA_PREFIX)},
+        extra={
+            name.removeprefix(EXTRA_PREFIX): tuple(value) if isinstance(value, list) else value
+            for name, value in row.items()
+            if name.startswith(EXTRA_PREFIX)
+        },
     )
 
 

@@ -14,21 +14,22 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
-import pyarrow.parquet as pq
 
 from robot.dataset import statistics
 from robot.dataset.encode import EncodedEpisode, encode_episode
 from robot.dataset.files import SUFFIX, Staging, lock_folder, replace_file
+from robot.dataset.own import require_own_rows
 from robot.dataset.schema import (
     INFO_PATH,
     STATS_PATH,
     TASKS_PATH,
     DatasetInfo,
     Feature,
+    describe_feature,
     new_info,
     read_info,
+    same_kind,
     validate_feature,
 )
 from robot.dataset.tables import (
@@ -325,39 +326,14 @@ def _refuse_others(root: Path, info: DatasetInfo, fps: int | None, features: Map
         return
     for name in sorted(features.keys() | info.user_features.keys()):
         here, wanted = info.user_features.get(name), features.get(name)
-        if here is None or wanted is None or _kind(here) != _kind(wanted):
+        if here is None or wanted is None or not same_kind(here, wanted):
             raise DatasetError(
-                f"{root} has other features, choose another folder: {name!r} is {_describe(here)} there "
-                f"and {_describe(wanted)} here"
+                f"{root} has other features, choose another folder: {name!r} is {describe_feature(here)} there "
+                f"and {describe_feature(wanted)} here"
             )
-
-
-def _kind(feature: Feature) -> tuple[Any, ...]:
-    return feature.dtype, feature.shape, None if feature.is_picture else feature.names
-
-
-def _describe(feature: Feature | None) -> str:
-    if feature is None:
-        return "absent"
-    names = "" if feature.names is None or feature.is_picture else f" named {', '.join(feature.names)}"
-    return f"{feature.dtype} {feature.shape}{names}"
 
 
 def _refuse_gaps(root: Path, info: DatasetInfo, episodes: Sequence[Episode]) -> None:
     if [episode.index for episode in episodes] != list(range(len(episodes))) or len(episodes) < info.total_episodes:
         raise DatasetError(f"episodes are missing from {root}: run `worldarm dataset repair {root}` first")
-    if not episodes:
-        return
-    last = episodes[-1]
-    probe = row_table(info, last, _no_statistics(info))
-    with pq.ParquetFile(root / last.row_path) as file:
-        there = set(file.schema_arrow.names)
-    if there != set(probe.column_names):
-        raise DatasetError(f"{root} was written by another program, and worldarm appends only to its own data sets")
-
-
-def _no_statistics(info: DatasetInfo) -> statistics.Statistics:
-    vectors = {name: np.zeros((1, *f.shape)) for name, f in info.user_features.items() if not f.is_picture}
-    pictures = {name: np.zeros((1, 1, 1, 3), np.uint8) for name, f in info.user_features.items() if f.is_picture}
-    found = statistics.vector_statistics(vectors)
-    return {**found, **{name: statistics.picture_statistics(frames) for name, frames in pictures.items()}}
+    require_own_rows(root, info, episodes)

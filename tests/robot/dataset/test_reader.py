@@ -198,3 +198,23 @@ def test_the_fingerprint_tells_contents_apart_and_not_places(tmp_path: Path) -> 
     data[len(data) // 2] ^= 1
     (root / DATA.format(1)).write_bytes(data)
     assert Dataset.open(root).fingerprint() != fingerprint
+
+
+@pytest.mark.parametrize("picture", ["image", "video"])
+def test_pictures_one_after_another_are_those_of_the_episode(tmp_path: Path, picture: str) -> None:
+    dataset = Dataset.open(write(tmp_path / "set", 2, picture))
+    np.testing.assert_array_equal(np.stack(list(dataset.frames(1, CAMERA))), dataset.episode(1)[CAMERA])
+    with pytest.raises(DatasetError, match="2 is not among them"):
+        next(dataset.frames(2, CAMERA))
+    with pytest.raises(DatasetError, match="holds no pictures"):
+        next(dataset.frames(0, "action"))
+    for path in dataset.files():
+        path.unlink()
+    with pytest.raises(DatasetError, match="is missing"):
+        next(dataset.frames(1, CAMERA))
+
+
+def test_several_episodes_to_a_file_one_picture_after_another(tmp_path: Path) -> None:
+    dataset = Dataset.open(several_to_a_file(tmp_path / "set", True))
+    for index in range(3):
+        np.testing.assert_array_equal(np.stack(list(dataset.frames(index, CAMERA))), dataset.episode(index)[CAMERA])

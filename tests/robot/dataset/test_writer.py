@@ -198,7 +198,7 @@ def test_an_episode_that_does_not_fit_is_refused_and_the_writer_goes_on(tmp_path
             ({"action": np.zeros((5, 3), np.float32)}, {"seed": 1}, "shape"),
             ({}, {"seed": 1.5}, "extras"),
             ({}, {}, "extras"),
-            ({}, {"seed": [1]}, "bool, int, float or str"),
+            ({}, {"seed": [1]}, "bool, int, float, str or list of str"),
         ):
             with pytest.raises(DatasetError, match=words):
                 writer.save_episode({**columns(1), **wrong}, "does not fit", extra)

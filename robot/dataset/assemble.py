@@ -1,0 +1,242 @@
+"""Making a data set out of episodes of others, in a folder that nobody reads yet: what joining and splitting share.
+
+Videos and whole files are copied or linked as they are, so frames stay the same to the last bit; only the numbers that
+say where an episode and its task stand in the set are written anew, into its data and its row.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import av
+import av.error
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from robot.dataset import statistics
+from robot.dataset.files import make_durable_folder
+from robot.dataset.reader import Dataset, column_array, read_frames
+from robot.dataset.schema import INFO_PATH, STATS_PATH, TASKS_PATH, DatasetInfo
+from robot.dataset.tables import Episode, VideoSpan, renumbered, row_statistics, tasks_table, to_parquet
+from robot.errors import DatasetError, RecordingError
+from robot.output import sync
+
+NUMBERS = ("episode_index", "index", "task_index")
+
+
+@dataclass(frozen=True)
+class Placed:
+    """One episode of the set that is made: its `source`, its row there (`old`) and here (`new`)."""
+
+    source: Dataset
+    old: Episode
+    new: Episode
+
+
+def place_anew(info: DatasetInfo, chosen: Iterable[tuple[Dataset, Episode]]) -> list[Placed]:
+    """Number the chosen episodes from 0, in this order, each with files of that number."""
+    placed: list[Placed] = []
+    begin = 0
+    for number, (source, old) in enumerate(chosen):
+        chunk, file = divmod(number, info.chunks_size)
+        videos = {key: replace(span, chunk=chunk, file=file) for key, span in old.videos.items()}
+        new = replace(
+            old,
+            index=number,
+            from_index=begin,
+            data_chunk=chunk,
+            data_file=file,
+            row_chunk=chunk,
+            row_file=file,
+            videos=videos,
+        )
+        placed.append(Placed(source, old, new))
+        begin += old.length
+    return placed
+
+
+def place_in_order(source: Dataset, kept: Iterable[Episode]) -> list[Placed]:
+    """Number the kept episodes of a set from 0; their files keep their names."""
+    placed: list[Placed] = []
+    begin = 0
+    for number, old in enumerate(kept):
+        placed.append(Placed(source, old, replace(old, index=number, from_index=begin)))
+        begin += old.length
+    return placed
+
+
+def tasks_of(placed: Iterable[Placed]) -> list[str]:
+    """The tasks of these episodes, each once, in the order of their sets, so that none is left that nobody did."""
+    known: dict[str, None] = {}
+    used: set[str] = set()
+    for one in placed:
+        known.update(dict.fromkeys(one.source.tasks))
+        used.update(one.old.tasks)
+    return [task for task in known if task in used]
+
+
+def require_space(folder: Path, placed: Iterable[Placed]) -> None:
+    """Raise RecordingError when the disk under `folder` has not room for a copy of the episodes' files."""
+    needed = 0
+    for one in placed:
+        for path in _files(one.source.root, one.source.info, one.old):
+            try:
+                needed += path.stat().st_size
+            except OSError as error:
+                raise DatasetError(f"{path} cannot be read ({error.strerror}): check the data set") from error
+    there = next(path for path in (folder.resolve(), *folder.resolve().parents) if path.is_dir())
+    free = shutil.disk_usage(there).free
+    if free < needed:
+        raise RecordingError(f"{folder} needs {needed / 1e6:.0f} MB, and {free / 1e6:.0f} MB are free there")
+
+
+def assemble(
+    folder: Path, info: DatasetInfo, tasks: Sequence[str], placed: Iterable[Placed], *, linked: bool = False
+) -> DatasetInfo:
+    """Write the placed episodes as a whole set into the empty `folder`, durably; returns its info with the totals.
+
+    tasks: those of the set, by their new index.
+    linked: files that need no change are linked from their source, where the file system links, and not copied.
+    Raises DatasetError when an episode's files are missing, damaged or not as its row says; OSError when the folder
+    cannot be written.
+    """
+    numbers = {task: number for number, task in enumerate(tasks)}
+    totals: statistics.Statistics = {}
+    columns: pa.Schema | None = None
+    episodes = frames = 0
+    for one in placed:
+        for key, span in one.new.videos.items():
+            _transfer_video(folder, info, one, key, span, linked)
+        _transfer_data(folder, info, one, numbers, linked)
+        row = _row(one, columns)
+        columns = columns or row.schema
+        _write(folder / one.new.row_path, to_parquet(row, lean=True))
+        totals = statistics.merge(totals, row_statistics(row, info)[0])
+        episodes, frames = episodes + 1, frames + one.new.length
+    done = info.with_totals(episodes, frames, len(tasks))
+    _write(folder / TASKS_PATH, to_parquet(tasks_table(tasks)))
+    _write(folder / STATS_PATH, statistics.to_json(totals))
+    _write(folder / INFO_PATH, done.to_json())
+    return done
+
+
+def transfer(source: Path, target: Path, linked: bool) -> None:
+    """Copy a file durably, or link it where that is wanted and the file system can. Raises OSError."""
+    make_durable_folder(target.parent, durable=False)  # the folders are made durable together, in the end
+    if linked:
+        try:
+            os.link(source, target)
+            sync(target)  # whoever wrote it may not have waited for the disk
+            return
+        except OSError:
+            if target.exists() or not source.exists():
+                raise
+    shutil.copyfile(source, target)
+    sync(target)
+
+
+def _transfer_video(folder: Path, info: DatasetInfo, one: Placed, key: str, span: VideoSpan, linked: bool) -> None:
+    old = one.old.videos[key]
+    source = one.source.root / one.source.info.video_file(key, old.chunk, old.file)
+    if not linked:
+        _require_whole_video(source, one.old.length)
+    _found(source)
+    transfer(source, folder / info.video_file(key, span.chunk, span.file), linked)
+
+
+def _transfer_data(folder: Path, info: DatasetInfo, one: Placed, tasks: Mapping[str, int], linked: bool) -> None:
+    source = one.source.root / one.source.info.data_file(one.old.data_chunk, one.old.data_file)
+    target = folder / info.data_file(one.new.data_chunk, one.new.data_file)
+    names = [name for name, feature in info.features.items() if feature.dtype != "video"]
+    table = read_frames(source, 0, one.old.length, names, verify=True)
+    if (there := pq.read_metadata(source).num_rows) != one.old.length:
+        raise DatasetError(f"{source} has {there} frames, and its episode {one.old.length}: check the data set")
+    before = {name: column_array(name, info.features[name], table[name]) for name in NUMBERS}
+    after = {
+        "episode_index": np.full(one.new.length, one.new.index, dtype=np.int64),
+        "index": one.new.from_index + np.arange(one.new.length, dtype=np.int64),
+        "task_index": _task_numbers(source, one, before["task_index"], tasks),
+    }
+    if (before["episode_index"] != one.old.index).any():
+        raise DatasetError(f"{source} holds other frames than those of episode {one.old.index}: check the data set")
+    if all((before[name] == after[name]).all() for name in NUMBERS):
+        transfer(source, target, linked)
+    else:
+        _write(target, to_parquet(renumbered(table, after)))
+
+
+def _task_numbers(
+    source: Path, one: Placed, before: npt.NDArray[np.int64], tasks: Mapping[str, int]
+) -> npt.NDArray[np.int64]:
+    """The tasks' indices in the new set, (T,) int64, of those in the old one."""
+    new = np.empty(len(before), dtype=np.int64)
+    for number in np.unique(before):
+        task = one.source.tasks[number] if 0 <= number < len(one.source.tasks) else ""
+        if task not in tasks:
+            raise DatasetError(f"{source} has frames of the task {number}, which its row does not name: repair the set")
+        new[before == number] = tasks[task]
+    return new
+
+
+def _row(one: Placed, columns: pa.Schema | None) -> pa.Table:
+    """The episode's row with its new numbers, its columns in the order of those written before."""
+    path = one.source.root / one.old.row_path
+    try:
+        row = pq.read_table(path)
+    except (OSError, pa.ArrowException) as error:
+        raise DatasetError(f"{path} is not a readable list of episodes: {error!r}") from error
+    new = one.new
+    numbers = {
+        "episode_index": new.index,
+        "dataset_from_index": new.from_index,
+        "dataset_to_index": new.to_index,
+        "data/chunk_index": new.data_chunk,
+        "data/file_index": new.data_file,
+        "meta/episodes/chunk_index": new.row_chunk,
+        "meta/episodes/file_index": new.row_file,
+    }
+    for key, span in new.videos.items():
+        numbers |= {f"videos/{key}/chunk_index": span.chunk, f"videos/{key}/file_index": span.file}
+    row = renumbered(row, {name: np.array([value], dtype=np.int64) for name, value in numbers.items()})
+    if columns is None:
+        return row
+    if set(row.column_names) != set(columns.names) or any(row.schema.field(f.name).type != f.type for f in columns):
+        raise DatasetError(f"the row {path} has other columns than the episodes before it: the extras must be the same")
+    return row.select(columns.names)
+
+
+def _require_whole_video(path: Path, length: int) -> None:
+    """Raise DatasetError unless the video has as many frames as its episode; nothing is decoded."""
+    try:
+        with av.open(str(path)) as container:
+            count = sum(packet.size > 0 for packet in container.demux(container.streams.video[0]))
+    except FileNotFoundError:
+        raise DatasetError(f"the video {path} is missing: check the data set") from None
+    except (av.error.FFmpegError, IndexError) as error:
+        raise DatasetError(f"the video {path} cannot be read: {error}") from error
+    if count != length:
+        raise DatasetError(f"the video {path} has {count} frames, and its episode {length}: check the data set")
+
+
+def _found(path: Path) -> None:
+    if not path.is_file():
+        raise DatasetError(f"the file {path} is missing: check the data set")
+
+
+def _files(root: Path, info: DatasetInfo, episode: Episode) -> list[Path]:
+    videos = [root / info.video_file(key, span.chunk, span.file) for key, span in episode.videos.items()]
+    return [root / info.data_file(episode.data_chunk, episode.data_file), root / episode.row_path, *videos]
+
+
+def _write(path: Path, data: bytes) -> None:
+    make_durable_folder(path.parent, durable=False)
+    with open(path, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
