@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from perception.frame_cache import MEANT
 from robot.camera_spec import CameraSpec
+from robot.dataset.recorded import GOVERNED, MEASURED, REQUESTED
 from robot.dataset.schema import Feature
 from sim.block_runner import BlockRunner
 from sim.lockstep import LockStep
@@ -28,9 +29,9 @@ def play_features(playground: Playground, camera: CameraSpec, video: bool) -> di
         ),
         "action": Feature("float32", (playground.convention.size,), playground.convention.axes),
         MEANT: Feature("float32", (playground.convention.size,), playground.convention.axes),
-        "setpoint.requested": Feature("float32", (JOINTS,), joints),
-        "setpoint.governed": Feature("float32", (JOINTS,), joints),
-        "joints.measured": Feature("float32", (JOINTS,), joints),
+        REQUESTED: Feature("float32", (JOINTS,), joints),
+        GOVERNED: Feature("float32", (JOINTS,), joints),
+        MEASURED: Feature("float32", (JOINTS,), joints),
         "capture_time_ns": Feature("int64"),
         **{key: Feature("float32", (7,), ("x", "y", "z", "qx", "qy", "qz", "qw")) for key in _truth_keys(playground)},
     }
@@ -67,9 +68,9 @@ def play_episode(
                 f"observation.images.{camera.name}": seen.image,
                 "action": runner.committed if block < blocks else np.zeros(convention.size),
                 MEANT: meant if block < blocks else np.zeros(convention.size),
-                "setpoint.requested": seen.requested,
-                "setpoint.governed": seen.governed,
-                "joints.measured": seen.measured,
+                REQUESTED: seen.requested,
+                GOVERNED: seen.governed,
+                MEASURED: seen.measured,
                 "capture_time_ns": seen.time_ns,
                 **{key: np.array([*item.position, *item.orientation]) for key, item in zip(keys, objects, strict=True)},
             }
