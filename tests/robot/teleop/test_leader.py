@@ -1,0 +1,236 @@
+"""An arm that another one leads: it follows once both agree, at its own pace, and holds when the leader is silent."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from robot.arms.so101 import So101
+from robot.emulators.so101 import So101Emulator, calibration_file, open_line, usual_calibration
+from robot.errors import ArmError
+from robot.messages import JointState
+from robot.subscription import Subscription
+from tests.commands import ROOT, environment, running, worldarm
+from tests.robot.arms.bench import ANY
+from tests.robot.driver_checks import HOME, SPEC, assert_no_jump, away, move, now, steady
+from tests.robot.driver_command import DriverProcess, until
+from tests.robot.kinematic_arm import Options
+from tests.robot.teleop.person import Person
+
+pytestmark = pytest.mark.real_time
+
+JOINTS = ("shoulder_pan", "shoulder_lift", "elbow_flex", "wrist_flex", "wrist_roll")
+
+
+@pytest.fixture
+def leader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DriverProcess]:
+    with DriverProcess(tmp_path_factory.mktemp("leader")) as process:
+        yield process
+
+
+@pytest.fixture
+def follower(tmp_path: Path) -> Iterator[DriverProcess]:
+    with DriverProcess(tmp_path) as process:
+        yield process
+
+
+def following(follower: DriverProcess, leader: str, *words: str) -> Person:
+    command = ("teleop", "--device", "leader", "--leader", leader, "--command-address", follower.command)
+    return Person(*command, *words)
+
+
+def test_it_follows_what_agrees_within_its_limits_and_never_jumps(
+    leader: DriverProcess, follower: DriverProcess
+) -> None:
+    with (
+        leader.client() as lead,
+        follower.client() as follow,
+        Subscription(follower.state, b"state", JointState, 50_000) as states,
+        following(follower, leader.command) as person,
+    ):
+        person.sees("lease mine")
+        lead.acquire("a hand", 10.0)
+        # A fifth of a second for what the follower may take a second for.
+        move(lead, away(6, 0.5, 0.3, 0.03))
+        until(lambda: abs(now(follow).governed[6] - HOME[6] - 0.5) < 0.01)
+        until(lambda: abs(now(follow).gripper_command - 0.03) < 0.001)
+        states.drain()
+        seen = list(states.history)
+        assert_no_jump(seen)
+        fastest = max(abs(state.governed_velocity[6]) for state in seen)
+        assert 0.1 < fastest < 2.0 * 0.3 * SPEC.velocity[6]
+        # Stopped, it holds, and after a reset follows only what agrees with it.
+        person.type(" ")
+        person.sees("press reset to go on")
+        move(lead, away(6, -0.5, 1.0, 0.03))
+        held = steady(follow).governed
+        person.type("r")
+        person.sees("apart: panda_joint7 by")
+        assert np.abs(np.subtract(now(follow).governed, held)).max() < 1e-3
+        move(lead, away(6, held[6] - HOME[6], 1.0, 0.03))
+        until(lambda: abs(now(lead).measured[6] - held[6]) < 0.01)
+        move(lead, away(6, held[6] - HOME[6] - 0.2, 2.0, 0.03))
+        until(lambda: abs(now(follow).governed[6] - held[6] + 0.2) < 0.01)
+
+
+def test_apart_it_waits_or_goes_there_slowly_when_told_to(
+    tmp_path_factory: pytest.TempPathFactory, follower: DriverProcess
+) -> None:
+    folder = tmp_path_factory.mktemp("apart")
+    apart = (0.3, *HOME[1:])
+    with DriverProcess(folder, Options(start=apart)) as leader, follower.client() as follow:
+        with following(follower, leader.command) as person:
+            person.sees("apart: panda_joint1 by 17°; bring the leader to the arm")
+            time.sleep(0.5)
+            assert not any(now(follow).governed_velocity)
+            person.type("x")
+            assert person.end() == 0 and person.restored()
+        with Subscription(follower.state, b"state", JointState, 50_000) as states:
+            with following(follower, leader.command, "--align") as person:
+                person.sees("aligning: panda_joint1 by")
+                until(lambda: now(follow).governed[0] > 0.295)
+            states.drain()
+            slow = [state for state in states.history if state.governed[0] < 0.18]
+            assert np.median([state.governed_velocity[0] for state in slow]) < 0.06 * SPEC.velocity[0]
+
+
+def test_a_leader_that_falls_silent_lets_the_arm_hold_and_leads_again_when_it_is_back(
+    leader: DriverProcess, follower: DriverProcess
+) -> None:
+    with leader.client() as lead, follower.client() as follow, following(follower, leader.command) as person:
+        person.sees("lease mine")
+        lead.acquire("a hand", 10.0)
+        until(lambda: now(follow).holder == "teleop leader")
+        leader.process.send_signal(signal.SIGSTOP)
+        person.sees("the leader is silent; the arm holds")
+        until(lambda: now(follow).holder == "" and now(follow).mode == "holding")
+        leader.process.send_signal(signal.SIGCONT)
+        person.sees("the leader is back")
+        until(lambda: now(follow).holder == "teleop leader")
+        leader.kill()
+        until(lambda: now(follow).mode == "holding" and not any(now(follow).governed_velocity))
+
+
+def test_without_a_terminal_it_says_what_happens_line_by_line(leader: DriverProcess, follower: DriverProcess) -> None:
+    words = ("teleop", "--device", "leader", "--leader", leader.command, "--command-address", follower.command)
+    with follower.client() as follow, running(*words) as process:
+        assert process.first_line.startswith("teleop: leader for panda")
+        until(lambda: now(follow).holder == "teleop leader")
+        status, out, err = process.end(signal.SIGINT)
+        assert (status, err.count("\n")) == (130, 1) and "lease mine" in out
+        until(lambda: now(follow).holder == "")
+
+
+def test_what_cannot_lead_is_refused_before_anything_moves(follower: DriverProcess, tmp_path: Path) -> None:
+    for leader, words in ((follower.command, "cannot lead itself"), ("tcp://127.0.0.1:9", "no driver answered")):
+        with following(follower, leader) as person:
+            assert person.end() == 1
+            person.sees(words)
+    with Person("teleop", "--device", "leader", "--command-address", follower.command) as person:
+        assert person.end() == 1
+        person.sees("--leader")
+    with follower.client() as follow:
+        assert now(follow).mode == "idle"
+
+
+# ---------------------------------------------------------------- an SO-101 that is moved by hand
+
+
+@contextmanager
+def limp_arm(folder: Path, *words: str) -> Iterator[tuple[So101Emulator, "subprocess.Popen[str]"]]:
+    """An SO-101 whose servos nobody has switched on, in this process so that a hand can move it, and its driver."""
+    calibration = usual_calibration()
+    file = folder / "calibration.json"
+    file.write_bytes(calibration_file(calibration))
+    emulator = So101Emulator(calibration, (0.0, -0.6, 0.6, 1.0, 0.0, 0.0))
+    own, other, path = open_line()
+    done = threading.Event()
+
+    def serve() -> None:
+        while not done.is_set():
+            emulator.serve(own, 0.1)
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    process = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "worldarm", "driver", "--arm", "so101", "--address", path, "--calibration"),
+            *(str(file), "--state-address", ANY, "--command-address", ANY, *words),
+        ],
+        cwd=ROOT,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield emulator, process
+    finally:
+        process.kill()
+        process.communicate()
+        done.set()
+        thread.join()
+        os.close(own)
+        os.close(other)
+
+
+def test_a_limp_so101_leads_and_is_never_written_to(tmp_path: Path, follower: DriverProcess) -> None:
+    file = tmp_path / "map.json"
+    file.write_text(
+        json.dumps(
+            {
+                "joints": {"panda_joint1": {"from": "shoulder_pan", "sign": -1}},
+                "gripper": {"scale": 1.14},
+            }
+        )
+    )
+    with limp_arm(tmp_path, "--read-only") as (emulator, process), follower.client() as follow:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        assert line.startswith("driver: read-only arm so101, command tcp://127.0.0.1:"), line + process.stderr.read()  # type: ignore[union-attr]
+        command = line.split("command ")[1].split(",")[0]
+        before = {number: bytes(servo.table[:56]) for number, servo in emulator.servos.items()}
+        with following(follower, command, "--joint-map", str(file), "--align") as person:
+            person.sees("lease mine")
+            pan = emulator.servos[usual_calibration()["shoulder_pan"].id]
+            for _ in range(40):
+                pan.position += 4096 / (2 * np.pi) * 0.01
+                time.sleep(0.05)
+            until(lambda: abs(now(follow).governed[0] + 0.4) < 0.02)
+            person.type("x")
+            assert person.end() == 0
+        assert {number: bytes(servo.table[:56]) for number, servo in emulator.servos.items()} == before
+        refused = Person("teleop", "--command-address", command)
+        with refused:
+            assert refused.end() == 1
+            refused.sees("only reads its arm")
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=30)
+        assert process.returncode == 130 and "left as it is" in out
+
+
+def test_an_so101_that_its_motors_hold_is_not_let_fall(tmp_path: Path) -> None:
+    calibration = usual_calibration()
+    with limp_arm(tmp_path) as (emulator, process):
+        assert process.stdout is not None and "arm so101" in process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=30)
+        assert all(servo.table[40] for servo in emulator.servos.values())
+        path = process.args[6]  # type: ignore[index]
+        with pytest.raises(ArmError, match="cut its power"):
+            So101(path, calibration).start_reading()
+        assert all(servo.table[40] and not servo.torque_dropped for servo in emulator.servos.values())
+
+
+def test_an_arm_that_cannot_be_read_without_being_enabled_is_told_so() -> None:
+    result = worldarm("driver", "--arm", "sim", "--read-only")
+    assert result.returncode == 1 and "leave --read-only out" in result.stderr
