@@ -15,15 +15,20 @@ from robot.errors import ConfigurationError
 from robot.messages import JointState
 from robot.subscription import Subscription
 from robot.teleop.console import PlainConsole, TerminalConsole
+from robot.teleop.gamepad import Gamepad
 from robot.teleop.joint_map import read_joint_map
 from robot.teleop.keyboard import HOLD_S, Keyboard
 from robot.teleop.leader import TOLERANCE, Leader
 from robot.teleop.limits import Dial, Limits
+from robot.teleop.pygame_pad import PygamePad
 from robot.teleop.session import Console, Teleoperation
 from robot.teleop.terminal import Terminal
 from robot.teleop.wish import Device
 
-DeviceName = Literal["keyboard", "leader"]
+PATIENCE_S = 2.0
+"""How long the driver may take to answer; the arm that is waited for holds long before."""
+
+DeviceName = Literal["keyboard", "gamepad", "leader"]
 
 
 def teleop(
@@ -60,12 +65,14 @@ def teleop(
     if (leader is not None) != (device == "leader"):
         raise ConfigurationError("--device leader needs --leader ADDRESS, and the other devices none")
     with ExitStack() as parts:
-        client = parts.enter_context(Client(command_address))
+        client = parts.enter_context(Client(command_address, PATIENCE_S))
         terminal = parts.enter_context(Terminal()) if device == "keyboard" or sys.stdin.isatty() else None
         keyboard = Keyboard(terminal, dial, hold_s) if terminal is not None else None
         held: Device
         if leader is not None:
             held = _leader(parts, client, leader, joint_map, dial, tolerance, align)
+        elif device == "gamepad":
+            held = Gamepad(PygamePad(), dial)
         else:
             assert keyboard is not None
             held = keyboard
