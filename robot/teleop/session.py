@@ -155,6 +155,8 @@ class Teleoperation:
                 self._go_home(controls, state)
                 wish = STILL
             self._move(now_ns, state, wish)
+        elif Press.HOME in presses:
+            self._console.tell("home: the lease is not yours; press reset to take it")
         return True
 
     def _listen(self, states: Subscription[JointState], now_ns: int) -> JointState:

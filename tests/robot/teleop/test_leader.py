@@ -1,30 +1,22 @@
 """An arm that another one leads: it follows once both agree, at its own pace, and holds when the leader is silent."""
 
 import json
-import os
 import signal
-import subprocess
-import sys
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from robot.arms.feetech_bus import TORQUE
-from robot.arms.so101 import So101
-from robot.emulators.so101 import So101Emulator, calibration_file, open_line, usual_calibration
-from robot.errors import ArmError
+from robot.emulators.so101 import usual_calibration
 from robot.messages import JointState
 from robot.subscription import Subscription
-from tests.commands import ROOT, environment, running, worldarm
-from tests.robot.arms.bench import ANY
+from tests.commands import running
 from tests.robot.driver_checks import HOME, SPEC, assert_no_jump, away, move, now, steady
 from tests.robot.driver_command import DriverProcess, until
 from tests.robot.kinematic_arm import Options
+from tests.robot.limp_arm import limp_arm, reading
 from tests.robot.teleop.person import Person
 
 pytestmark = pytest.mark.real_time
@@ -146,54 +138,6 @@ def test_what_cannot_lead_is_refused_before_anything_moves(follower: DriverProce
         assert now(follow).mode == "idle"
 
 
-# ---------------------------------------------------------------- an SO-101 that is moved by hand
-
-
-@contextmanager
-def servos() -> Iterator[tuple[So101Emulator, str]]:
-    """An SO-101 whose servos nobody has switched on, in this process so that a hand can move it; and its port."""
-    emulator = So101Emulator(usual_calibration(), (0.0, -0.6, 0.6, 1.0, 0.0, 0.0))
-    own, other, path = open_line()
-    done = threading.Event()
-
-    def serve() -> None:
-        while not done.is_set():
-            emulator.serve(own, 0.1)
-
-    thread = threading.Thread(target=serve, daemon=True)
-    thread.start()
-    try:
-        yield emulator, path
-    finally:
-        done.set()
-        thread.join()
-        os.close(own)
-        os.close(other)
-
-
-@contextmanager
-def reading(path: str, folder: Path) -> Iterator["subprocess.Popen[str]"]:
-    """A driver that reads the SO-101 on the port `path` and no more."""
-    file = folder / "calibration.json"
-    file.write_bytes(calibration_file(usual_calibration()))
-    process = subprocess.Popen(
-        [
-            *(sys.executable, "-m", "worldarm", "driver", "--arm", "so101", "--address", path, "--calibration"),
-            *(str(file), "--state-address", ANY, "--command-address", ANY, "--read-only"),
-        ],
-        cwd=ROOT,
-        env=environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.communicate()
-
-
 def test_a_limp_so101_leads_and_is_never_written_to(tmp_path: Path, follower: DriverProcess) -> None:
     file = tmp_path / "map.json"
     file.write_text(
@@ -204,22 +148,22 @@ def test_a_limp_so101_leads_and_is_never_written_to(tmp_path: Path, follower: Dr
             }
         )
     )
-    with servos() as (emulator, path), reading(path, tmp_path) as process, follower.client() as follow:
+    with limp_arm() as arm, reading(arm.path, tmp_path) as process, follower.client() as follow:
         assert process.stdout is not None
         line = process.stdout.readline()
         assert line.startswith("driver: read-only arm so101, command tcp://127.0.0.1:"), line + process.stderr.read()  # type: ignore[union-attr]
         command = line.split("command ")[1].split(",")[0]
-        before = {number: bytes(servo.table[:56]) for number, servo in emulator.servos.items()}
+        before = {number: bytes(servo.table[:56]) for number, servo in arm.servos.items()}
         with following(follower, command, "--joint-map", str(file), "--align") as person:
             person.sees("lease mine")
-            pan = emulator.servos[usual_calibration()["shoulder_pan"].id]
+            pan = arm.servos[usual_calibration()["shoulder_pan"].id]
             for _ in range(40):
                 pan.position += 4096 / (2 * np.pi) * 0.01
                 time.sleep(0.05)
             until(lambda: abs(now(follow).governed[0] + 0.4) < 0.02)
             person.type("x")
             assert person.end() == 0
-        assert {number: bytes(servo.table[:56]) for number, servo in emulator.servos.items()} == before
+        assert {number: bytes(servo.table[:56]) for number, servo in arm.servos.items()} == before
         refused = Person("teleop", "--command-address", command)
         with refused:
             assert refused.end() == 1
@@ -227,19 +171,3 @@ def test_a_limp_so101_leads_and_is_never_written_to(tmp_path: Path, follower: Dr
         process.send_signal(signal.SIGINT)
         out, _ = process.communicate(timeout=30)
         assert process.returncode == 130 and "left as it is" in out
-
-
-def test_an_so101_that_its_motors_hold_is_not_let_fall() -> None:
-    with servos() as (emulator, path):
-        for servo in emulator.servos.values():
-            servo.table[TORQUE] = 1
-        arm = So101(path, usual_calibration())
-        with pytest.raises(ArmError, match="cut its power"):
-            arm.start_reading()
-        arm.close()
-        assert all(servo.table[TORQUE] and not servo.torque_dropped for servo in emulator.servos.values())
-
-
-def test_an_arm_that_cannot_be_read_without_being_enabled_is_told_so() -> None:
-    result = worldarm("driver", "--arm", "sim", "--read-only")
-    assert result.returncode == 1 and "leave --read-only out" in result.stderr
