@@ -122,7 +122,8 @@ class Teleoperation:
                     pacer.wait()
                     now_ns = time.monotonic_ns()
                     if now_ns - before_ns > _SLEPT_NS:
-                        self._interrupt("")
+                        slept_s = (now_ns - before_ns) * 1e-9
+                        self._interrupt(f"held up for {slept_s:.1f} s, the arm holds: let go, then go on")
                     before_ns = now_ns
                     turns += 1
                     if now_ns - since_ns >= 1e9:
@@ -141,11 +142,11 @@ class Teleoperation:
         controls = self._device.poll(now_ns, state)
         presses = (*self._console.presses(now_ns), *controls.presses)
         if Press.STOP in presses:
-            self._stop(state)
+            self._stop()
         if Press.QUIT in presses:
             return False
         if Press.RESET in presses and Press.STOP not in presses:
-            self._reset(state)
+            self._reset()
         self._dial.turn(presses.count(Press.FASTER) - presses.count(Press.SLOWER))
         self._note = controls.note
         self._watch(now_ns, state, controls)
@@ -290,7 +291,7 @@ class Teleoperation:
 
     # ---------------------------------------------------------------- what is pressed
 
-    def _stop(self, state: JointState) -> None:
+    def _stop(self) -> None:
         self._interrupt("")
         self._mine = self._wanted = False
         try:
@@ -299,7 +300,7 @@ class Teleoperation:
         except Refused as refusal:
             self._console.tell(f"the stop was refused: {refusal.detail}")
 
-    def _reset(self, state: JointState) -> None:
+    def _reset(self) -> None:
         """Leave the stopped mode or a fault, if the arm is in one, and take the lease."""
         try:
             if not self._mine:
