@@ -58,13 +58,17 @@ class Person:
         os.write(self.own, keys.encode())
 
     def hold(self, key: str, seconds: float) -> None:
-        """Hold a key, as a terminal tells of it."""
-        self.hold_until(key, lambda: False, seconds)
+        """Hold a key for so long, as a terminal tells of it."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            self.type(key)
+            time.sleep(REPEAT_S)
 
     def hold_until(self, key: str, condition: Callable[[], bool], patience_s: float = 30.0) -> None:
-        """Hold a key until `condition()` or the time is over."""
+        """Hold a key until `condition()` comes true; fail when it does not."""
         deadline = time.monotonic() + patience_s
-        while not condition() and time.monotonic() < deadline:
+        while not condition():
+            assert time.monotonic() < deadline, f"holding {key!r} did not do it: {self.line}"
             self.type(key)
             time.sleep(REPEAT_S)
 

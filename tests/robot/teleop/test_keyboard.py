@@ -128,6 +128,7 @@ def test_stop_reset_and_go_on(running: DriverProcess, key: str) -> None:
         assert np.abs(tool(now(client)) - before).max() < 1e-6
         someone.type("r")
         someone.sees("the arm is yours")
+        time.sleep(0.5)  # a key that was held all the while would move nothing
         someone.hold_until("d", lambda: tool(now(client))[1] < before[1] - 0.01)
         someone.type("h")
         someone.sees("at home")
