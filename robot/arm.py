@@ -122,6 +122,23 @@ class Arm(Protocol):
 
 
 @runtime_checkable
+class Readable(Protocol):
+    """An arm that can be read without being enabled, so that a person can move it by hand, as a leader."""
+
+    spec: ArmSpec
+
+    def start_reading(self) -> None:
+        """Open the link and enable nothing: the arm is left as it is. Raises `ArmError`, also where it would not give
+        way to a hand."""
+
+    def read(self) -> Reading:
+        """Return the newest measurement. Raises `ArmError` when the link is lost."""
+
+    def close(self) -> None:
+        """Release the link; the arm is left as it is."""
+
+
+@runtime_checkable
 class HasScene(Protocol):
     """A simulated arm also owns the objects around it; a real one does not have these calls."""
 

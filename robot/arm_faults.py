@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from robot.arm import Arm, Reading
+from robot.arm import Arm, Readable, Reading
 from robot.errors import ArmError, WorldarmError
 
 SILENCE_S = 0.25
@@ -25,7 +25,7 @@ def arm_faults(but: type[WorldarmError] = ArmError) -> Iterator[None]:
         raise ArmError(f"{type(error).__name__}: {error}" if str(error) else type(error).__name__) from error
 
 
-def read(arm: Arm) -> Reading:
+def read(arm: Arm | Readable) -> Reading:
     """Return the arm's newest measurement, of as many joints as it has and of finite numbers.
 
     Raises `ArmError` when it gives none such, or none since `SILENCE_S` ago.

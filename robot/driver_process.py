@@ -11,9 +11,10 @@ from types import FrameType
 
 from robot import registry
 from robot.addresses import COMMAND, STATE
-from robot.arm import Arm, ArmOptions
+from robot.arm import Arm, ArmOptions, Readable
 from robot.driver import SHUTDOWN_S, Driver
 from robot.errors import ArmError, ConfigurationError
+from robot.read_only_driver import ReadOnlyDriver
 from robot.scheduling import ask_for_short_slices, go_first
 from robot.surroundings import Corners, placed
 
@@ -31,6 +32,7 @@ def driver(
     realtime: bool = False,
     black_box: Path | None = None,
     curve: bool = False,
+    read_only: bool = False,
 ) -> None:
     """Run one arm, simulated or real, for whoever has the lease.
 
@@ -49,6 +51,8 @@ def driver(
         black_box: folder for the last minutes of all that is asked and done, which survive a crash (`worldarm log`); by
             default one of worldarm's own under ~/.local/state.
         curve: ask for keys on this machine too; whoever comes from another needs one anyway (`worldarm keys`).
+        read_only: publish where an arm is that is moved by hand, as a leader, and never move it; for arms that can be
+            read without being enabled.
         realtime: run before every ordinary process (SCHED_FIFO), so that a busy machine does not make the loop late.
 
     Raises:
@@ -67,13 +71,17 @@ def driver(
         ask_for_short_slices()
     made: Arm = registry.load(registry.ARMS, arm)(ArmOptions(address, calibration))
     made.spec = placed(made.spec, table_height, workspace, keep_out)
-    engine = Driver(made, state_address, command_address, black_box, curve)
+    engine: Driver | ReadOnlyDriver
+    if read_only:
+        engine = _reader(arm, made, state_address, command_address, black_box, curve)
+    else:
+        engine = Driver(made, state_address, command_address, black_box, curve)
 
     def ready() -> None:
         _quieten_collector()
         print(
-            f"driver: arm {arm}, command {engine.command_endpoint}, state {engine.state_endpoint}; "
-            "reach it with --command-address, stop it with Ctrl-C",
+            f"driver: {'read-only ' * read_only}arm {arm}, command {engine.command_endpoint}, "
+            f"state {engine.state_endpoint}; reach it with --command-address, stop it with Ctrl-C",
             flush=True,
         )
 
@@ -90,10 +98,26 @@ def driver(
         raise ArmError(f"the arm ended in a fault: {engine.fault}")
 
 
-def _ending(engine: Driver) -> str:
+def _reader(
+    name: str, made: object, state_address: str, command_address: str, black_box: Path | None, curve: bool
+) -> ReadOnlyDriver:
+    """Return the driver that reads an arm and no more."""
+    if black_box is not None:
+        raise ConfigurationError("a driver that only reads keeps no black box: leave --black-box out")
+    if not isinstance(made, Readable):
+        raise ConfigurationError(
+            f"the arm '{name}' cannot be read without being enabled: leave --read-only out, and nobody moves it unless "
+            "someone takes the lease"
+        )
+    return ReadOnlyDriver(made, state_address, command_address, curve)
+
+
+def _ending(engine: Driver | ReadOnlyDriver) -> str:
     """How the arm was left, in words."""
     if engine.fault:
         return "ended in a fault"
+    if isinstance(engine, ReadOnlyDriver):
+        return "left as it is"
     if engine.at_rest:
         return "at rest and parked"
     return f"parked, but the arm was still moving {SHUTDOWN_S:g} s after it was told to rest"

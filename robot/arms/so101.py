@@ -124,33 +124,35 @@ class So101:
 
         Raises `ArmError` when a servo is missing, has another offset than the file says, or too little voltage.
         """
-        self._bus = FeetechBus(self._port, [self._calibration[name].id for name in MOTORS])
-        for name in MOTORS:
-            calibrated = self._calibration[name]
-            offset = signed(self._bus.read(calibrated.id, HOMING_OFFSET, 2), 11)
-            if offset != calibrated.homing_offset:
-                raise ArmError(
-                    f"{name} (servo {calibrated.id}) has the homing offset {offset}, the calibration file says "
-                    f"{calibrated.homing_offset}: this file is another arm's, or older than the last calibration"
-                )
-            mode = self._bus.read(calibrated.id, OPERATING_MODE, 1)
-            if mode != POSITION_MODE:
-                raise ArmError(
-                    f"{name} (servo {calibrated.id}) is in mode {mode}, not in position mode; calibrate it anew"
-                )
-        servos = self._first(self._bus)
+        bus = self._found()
+        servos = self._first(bus)
         for name in MOTORS:
             calibrated, servo = self._calibration[name], servos[self._calibration[name].id]
             if servo.volts < _LOWEST_VOLTS:
                 raise ArmError(
                     f"{name} (servo {calibrated.id}) has {servo.volts:.1f} V: is the power supply plugged in?"
                 )
-            self._bus.write(calibrated.id, ACCELERATION, 1, FASTEST)
-            self._bus.write(calibrated.id, GOAL_SPEED, 2, 0)
+            bus.write(calibrated.id, ACCELERATION, 1, FASTEST)
+            bus.write(calibrated.id, GOAL_SPEED, 2, 0)
         # Goals first, torque after: a servo that is switched on jumps to whatever goal it still has.
-        self._bus.move({calibrated.id: self._held(servos[calibrated.id]) for calibrated in self._calibration.values()})
+        bus.move({calibrated.id: self._held(servos[calibrated.id]) for calibrated in self._calibration.values()})
         for name in MOTORS:
-            self._bus.write(self._calibration[name].id, TORQUE, 1, 1)
+            bus.write(self._calibration[name].id, TORQUE, 1, 1)
+
+    def start_reading(self) -> None:
+        """Open the line and see that the arm is the calibrated one; nothing is written to a servo.
+
+        Torque is never switched off here: an arm that its motors hold up would fall. So a leader has to be limp
+        already, as its servos are when their power comes on. Raises `ArmError` when one of them holds, and as `start`.
+        """
+        bus = self._found()
+        holding = [name for name in MOTORS if bus.read(self._calibration[name].id, TORQUE, 1)]
+        if holding:
+            raise ArmError(
+                f"the motors hold the arm ({', '.join(holding)}): take it in your hand, cut its power and switch it on "
+                "again; then it gives way and can lead"
+            )
+        self._first(bus)
 
     def read(self) -> Reading:
         """Return the newest measurement: the last one again where an answer was lost on the way. Raises `ArmError` when
@@ -181,6 +183,25 @@ class So101:
         if self._bus is not None:
             bus, self._bus = self._bus, None
             bus.close()
+
+    def _found(self) -> FeetechBus:
+        """Open the line, and see that every servo is there and is the one that was calibrated."""
+        bus = FeetechBus(self._port, [self._calibration[name].id for name in MOTORS])
+        self._bus = bus
+        for name in MOTORS:
+            calibrated = self._calibration[name]
+            offset = signed(bus.read(calibrated.id, HOMING_OFFSET, 2), 11)
+            if offset != calibrated.homing_offset:
+                raise ArmError(
+                    f"{name} (servo {calibrated.id}) has the homing offset {offset}, the calibration file says "
+                    f"{calibrated.homing_offset}: this file is another arm's, or older than the last calibration"
+                )
+            mode = bus.read(calibrated.id, OPERATING_MODE, 1)
+            if mode != POSITION_MODE:
+                raise ArmError(
+                    f"{name} (servo {calibrated.id}) is in mode {mode}, not in position mode; calibrate it anew"
+                )
+        return bus
 
     def _open(self) -> FeetechBus:
         if self._bus is None:

@@ -1,0 +1,109 @@
+"""The command `worldarm teleop`: a person moves the arm, by keyboard, gamepad or a leader arm."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from robot.addresses import COMMAND
+from robot.client import Client
+from robot.errors import ConfigurationError
+from robot.messages import JointState
+from robot.subscription import Subscription
+from robot.teleop.console import PlainConsole, TerminalConsole
+from robot.teleop.gamepad import Gamepad
+from robot.teleop.joint_map import read_joint_map
+from robot.teleop.keyboard import HOLD_S, Keyboard
+from robot.teleop.leader import TOLERANCE, Leader
+from robot.teleop.limits import Dial, Limits
+from robot.teleop.pygame_pad import PygamePad
+from robot.teleop.session import Console, Teleoperation
+from robot.teleop.terminal import Terminal
+from robot.teleop.wish import Device
+
+PATIENCE_S = 2.0
+"""How long the driver may take to answer; the arm that is waited for holds long before."""
+
+DeviceName = Literal["keyboard", "gamepad", "leader"]
+
+
+def teleop(
+    device: Annotated[DeviceName, tyro.conf.arg(help="what the person holds")] = "keyboard",
+    command_address: Annotated[str, tyro.conf.arg(help="where the driver takes commands")] = COMMAND,
+    speed: Annotated[float, tyro.conf.arg(help="share of the most to begin with; + and - change it")] = 0.25,
+    max_speed: Annotated[float, tyro.conf.arg(help="the most that the tool ever moves, m/s")] = 0.15,
+    max_turn: Annotated[float, tyro.conf.arg(help="the most that the tool ever turns, rad/s")] = 0.8,
+    max_gripper: Annotated[float, tyro.conf.arg(help="how fast the gripper opens and closes, m/s")] = 0.08,
+    max_joints: Annotated[float, tyro.conf.arg(help="the most of each joint's velocity limit that is used")] = 0.3,
+    home_speed: Annotated[float, tyro.conf.arg(help="share of each joint's velocity limit on the way home")] = 0.1,
+    rate_hz: Annotated[float, tyro.conf.arg(help="how often a second waypoints are sent")] = 50.0,
+    hold_s: Annotated[
+        float, tyro.conf.arg(help="keyboard: how long a key counts as held, since terminals tell of no release")
+    ] = HOLD_S,
+    leader: Annotated[
+        str | None, tyro.conf.arg(help="leader: where the driver of the arm that leads takes commands")
+    ] = None,
+    joint_map: Annotated[
+        Path | None, tyro.conf.arg(help="leader: file of which joint moves which; by name when not given")
+    ] = None,
+    align: Annotated[
+        bool, tyro.conf.arg(help="leader: go slowly to where it is at first; else bring the leader to the arm")
+    ] = False,
+    tolerance: Annotated[
+        float, tyro.conf.arg(help="leader: how far apart, rad in each joint, both may be to begin")
+    ] = TOLERANCE,
+) -> None:
+    """Move the arm by hand, simulated or real, slowly at first; what is not held does not move.
+
+    Needs a driver that runs. SPACE stops the arm at once; Ctrl-C ends, and the arm holds.
+    """
+    dial = Dial(Limits(max_speed, max_turn, max_gripper, max_joints), speed)
+    if (leader is not None) != (device == "leader"):
+        raise ConfigurationError("--device leader needs --leader ADDRESS, and the other devices none")
+    with ExitStack() as parts:
+        client = parts.enter_context(Client(command_address, PATIENCE_S))
+        terminal = parts.enter_context(Terminal()) if device == "keyboard" or sys.stdin.isatty() else None
+        keyboard = Keyboard(terminal, dial, hold_s) if terminal is not None else None
+        held: Device
+        if leader is not None:
+            held = _leader(parts, client, leader, joint_map, dial, tolerance, align)
+        elif device == "gamepad":
+            held = Gamepad(PygamePad(), dial)
+        else:
+            assert keyboard is not None
+            held = keyboard
+        parts.callback(held.close)
+        console: Console = PlainConsole()
+        if terminal is not None and keyboard is not None:
+            console = TerminalConsole(terminal, None if held is keyboard else keyboard)
+        session = Teleoperation(client, held, console, dial, rate_hz, home_speed)
+        console.tell(f"teleop: {device} for {client.arm.name} at {command_address}; Ctrl-C ends, and the arm holds")
+        for line in held.help:
+            console.tell(line)
+        if held is not keyboard and keyboard is not None:
+            console.tell("here: SPACE or ESC stop   r reset   h home   +/- faster, slower   x quit")
+        report = session.run()
+    print(f"teleop: ended, the arm holds; loop: {report}", flush=True)
+
+
+def _leader(
+    parts: ExitStack,
+    client: Client,
+    address: str,
+    joint_map: Path | None,
+    dial: Dial,
+    tolerance: float,
+    align: bool,
+) -> Leader:
+    """Return the arm at `address` as the leader of the one behind `client`; `parts` closes what it opens."""
+    with Client(address) as other:
+        if other.state_address == client.state_address:
+            raise ConfigurationError(f"the arm at {address} cannot lead itself: --leader is another driver's address")
+        carried = read_joint_map(joint_map, other.arm, client.arm)
+        states = parts.enter_context(Subscription(other.state_address, b"state", JointState, 8))
+        states.wait(2.0)
+    return Leader(states, carried, client.arm, dial, tolerance, align)

@@ -1,0 +1,77 @@
+"""How fast a person may move the arm, and the dial that chooses how much of it is used; slow at first."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from robot.errors import ConfigurationError
+
+SLOWEST = 0.05
+_NOTCH = math.sqrt(2.0)
+MOST_M_S = 1.0
+MOST_RAD_S = 3.0
+MOST_GRIPPER_M_S = 0.2
+"""What the driver's trajectory does with a gripper."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The most that is ever asked of the arm: the tool's speed `linear` m/s and `yaw` rad/s, the gripper's `gripper`
+    m/s, and `joints`, a share of each joint's velocity limit.
+
+    Raises `ConfigurationError` for one that is not positive or beyond reason.
+    """
+
+    linear: float = 0.15
+    yaw: float = 0.8
+    gripper: float = 0.08
+    joints: float = 0.3
+
+    def __post_init__(self) -> None:
+        most = (
+            ("max-speed", self.linear, MOST_M_S, "m/s"),
+            ("max-turn", self.yaw, MOST_RAD_S, "rad/s"),
+            ("max-gripper", self.gripper, MOST_GRIPPER_M_S, "m/s"),
+            ("max-joints", self.joints, 1.0, "of each joint's velocity limit"),
+        )
+        for option, value, bound, unit in most:
+            if not 0.0 < value <= bound:  # what is not a number is not either
+                raise ConfigurationError(f"--{option} must be above 0 and at most {bound:g} {unit}, not {value:g}")
+
+
+class Dial:
+    """The share of `limits` that is in use, turned by notches; starts at `share`.
+
+    Raises `ConfigurationError` for a share that is not from 0.05 to 1.
+    """
+
+    def __init__(self, limits: Limits, share: float) -> None:
+        if not SLOWEST <= share <= 1.0:
+            raise ConfigurationError(f"--speed must be from {SLOWEST:g} to 1, not {share:g}")
+        self.limits = limits
+        self.share = share
+
+    @property
+    def linear(self) -> float:
+        """The tool's speed at full deflection, m/s."""
+        return self.share * self.limits.linear
+
+    @property
+    def yaw(self) -> float:
+        """How fast the tool turns at full deflection, rad/s."""
+        return self.share * self.limits.yaw
+
+    @property
+    def gripper(self) -> float:
+        """How fast the gripper opens at full deflection, m/s. The dial does not slow it: it has no way to go far."""
+        return self.limits.gripper
+
+    @property
+    def joints(self) -> float:
+        """The share of each joint's velocity limit that a leader may ask for."""
+        return self.limits.joints
+
+    def turn(self, notches: int) -> None:
+        """Go `notches` faster, or slower where negative; two notches double the speed."""
+        self.share = min(1.0, max(SLOWEST, self.share * _NOTCH**notches))

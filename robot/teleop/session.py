@@ -1,0 +1,355 @@
+"""A person moves the arm: wishes come in from a device, waypoints go out at a fixed rate, under a lease that lives only
+as long as there is someone at the device.
+
+What is not held does not move. Whatever interrupts the arm (a stop, another's lease, a device that was away, a process
+that slept) ends with the arm at rest, and it moves again only after the person has let go.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from robot.client import Client
+from robot.clock import Pacer, PaceReport
+from robot.errors import ConfigurationError, ConnectionLost, Refused
+from robot.messages import JointState
+from robot.straight_move import ARRIVED, require_clear
+from robot.subscription import Subscription
+from robot.teleop.limits import Dial
+from robot.teleop.steering import Steering
+from robot.teleop.stream import Stream
+from robot.teleop.wish import STILL, Controls, Device, JointTarget, Press, Velocity, Wish
+
+LEASE_S = 1.0
+_RENEW_NS = round(0.25e9 * LEASE_S)
+_SILENT_S = 2.0
+"""How long the arm's states may stay away before that ends the session."""
+_FIRST_STATE_S = 2.0
+_STALE_NS = 300_000_000
+"""A state older than this is nothing to steer by."""
+_SLEPT_NS = 400_000_000
+"""A turn that comes this much after the one before it was no turn of a person who watches."""
+_RETRY_NS = 500_000_000
+_STILL = 1e-3
+# What the governor says of places; the rest of its reasons are of steps, and pass.
+_IN_THE_WAY = frozenset({"position", "workspace", "table", "self-collision", "keep-out"})
+
+
+@dataclass(frozen=True)
+class View:
+    """What there is to show at one moment.
+
+    `mode` is the driver's and `reason` its own; `lease` says who has it; `tool` (3,) m and `speed` m/s are the tool's
+    as commanded; `share` is the dial's; `slowed` and `clamps` are what slowed the motion here and in the governor;
+    `rate_hz` how many turns a second there are, `age_s` how old the newest state is; `note` what to know or do.
+    """
+
+    mode: str
+    reason: str
+    lease: str
+    tool: tuple[float, float, float]
+    speed: float
+    share: float
+    gripper_width: float
+    slowed: tuple[str, ...]
+    clamps: tuple[str, ...]
+    rate_hz: float
+    age_s: float
+    note: str
+
+
+class Console(Protocol):
+    """Where a session tells the person what happens, and hears keys that every device has."""
+
+    def presses(self, now_ns: int) -> tuple[Press, ...]:
+        """Return what was pressed there since the last call, without waiting."""
+
+    def tell(self, line: str) -> None:
+        """Say something that happened."""
+
+    def show(self, view: View) -> None:
+        """Show how things are; called every turn, and must not wait."""
+
+
+class Teleoperation:
+    """Lets the person at `device` move the arm behind `client`, `rate_hz` times a second; owns none of them.
+
+    `home_speed` is the share of each joint's velocity limit with which the arm goes home. Raises `ConfigurationError`
+    for a rate that is none or a speed that is none.
+    """
+
+    def __init__(
+        self, client: Client, device: Device, console: Console, dial: Dial, rate_hz: float, home_speed: float
+    ) -> None:
+        if not 10.0 <= rate_hz <= 200.0:
+            raise ConfigurationError(f"--rate-hz must be from 10 to 200, not {rate_hz:g}")
+        if not 0.0 < home_speed <= 1.0:
+            raise ConfigurationError(f"--home-speed must be above 0 and at most 1, not {home_speed:g}")
+        self._client, self._device, self._console, self._dial = client, device, console, dial
+        self._period_s = 1.0 / rate_hz
+        self._home_speed = home_speed
+        self._steering = Steering(client.arm, dial.limits)
+        self._stream = Stream(client)
+        self._holder = f"teleop {device.name}"
+        self._mine = False
+        self._wanted = True  # the lease, as soon as it can be had
+        self._taken_ns = self._renewed_ns = self._tried_ns = 0
+        self._homing = False
+        self._away = ""
+        self._note = ""
+        self._slowed: tuple[str, ...] = ()
+        self._clamps: tuple[str, ...] = ()
+
+    def run(self) -> PaceReport:
+        """Go on until the person quits; return how well the rate was kept. On the way out the lease is given back.
+
+        Raises `Refused` when another has the lease at the beginning, or the arm is stopped then; `ConnectionLost` when
+        the driver stops answering or publishing, or the device is gone for good.
+        """
+        with Subscription(self._client.state_address, b"state", JointState, 64, self._client.clock) as states:
+            states.wait(_FIRST_STATE_S)
+            if not self._device.poll(time.monotonic_ns(), states.history[-1]).away:
+                self._take()
+            pacer = Pacer(self._period_s)
+            turns, since_ns, rate_hz = 0, time.monotonic_ns(), 0.0
+            before_ns = since_ns
+            try:
+                while True:
+                    pacer.wait()
+                    now_ns = time.monotonic_ns()
+                    if now_ns - before_ns > _SLEPT_NS:
+                        slept_s = (now_ns - before_ns) * 1e-9
+                        self._interrupt(f"held up for {slept_s:.1f} s, the arm holds: let go, then go on")
+                    before_ns = now_ns
+                    turns += 1
+                    if now_ns - since_ns >= 1e9:
+                        turns, since_ns, rate_hz = 0, now_ns, turns / ((now_ns - since_ns) * 1e-9)
+                    state = self._listen(states, now_ns)
+                    if not self._turn(now_ns, state):
+                        return pacer.report()
+                    self._console.show(self._view(state, rate_hz))
+            finally:
+                self._client.give_back()
+
+    # ---------------------------------------------------------------- one turn
+
+    def _turn(self, now_ns: int, state: JointState) -> bool:
+        """Hear the person and move the arm once; return whether to go on."""
+        controls = self._device.poll(now_ns, state)
+        presses = (*self._console.presses(now_ns), *controls.presses)
+        if Press.STOP in presses:
+            self._stop()
+        if Press.QUIT in presses:
+            return False
+        if Press.RESET in presses and Press.STOP not in presses:
+            self._reset()
+        self._dial.turn(presses.count(Press.FASTER) - presses.count(Press.SLOWER))
+        self._note = controls.note
+        self._watch(now_ns, state, controls)
+        if self._mine:
+            wish = self._wish(controls, state)
+            if Press.HOME in presses:  # what was held until now does not interrupt it at once
+                self._go_home(controls, state)
+                wish = STILL
+            self._move(now_ns, state, wish)
+        elif Press.HOME in presses:
+            self._console.tell("home: the lease is not yours; press reset to take it")
+        return True
+
+    def _listen(self, states: Subscription[JointState], now_ns: int) -> JointState:
+        """Take in what the driver published; return its newest state. Raises `ConnectionLost` after a long silence."""
+        before = states.history[-1]
+        states.drain()
+        newest = states.history[-1]
+        if now_ns - newest.time_ns > _SILENT_S * 1e9:
+            raise ConnectionLost(
+                f"the driver at {self._client.command_address} has been silent for {_SILENT_S:g} s; is it running?"
+            )
+        fresh = [state for state in states.history if state.time_ns > before.time_ns]
+        if fresh:
+            self._clamps = tuple(dict.fromkeys(clamp for state in fresh for clamp in state.clamps))
+        return newest
+
+    def _wish(self, controls: Controls, state: JointState) -> Wish:
+        """Return what is to move now: home, when on the way there, and else what the device says."""
+        wish = controls.wish if controls.may_move else STILL
+        if not self._homing:
+            return wish
+        goal = self._client.arm.home
+        if not controls.may_move or (isinstance(wish, Velocity) and not wish.is_zero):
+            self._interrupt("on the way home: interrupted, the arm holds")
+            return STILL
+        if float(np.abs(np.subtract(state.measured, goal)).max()) < ARRIVED and not any(state.governed_velocity):
+            self._interrupt("at home")
+            return STILL
+        return JointTarget(goal, state.gripper_command, self._home_speed)
+
+    def _move(self, now_ns: int, state: JointState, wish: Wish) -> None:
+        """Send the next waypoints for `wish`, or keep the lease where nothing is to move."""
+        self._slowed = ()
+        ready = now_ns - state.time_ns < _STALE_NS and state.time_ns > self._taken_ns
+        if not ready or (not self._stream.running and max(map(abs, state.governed_velocity)) > _STILL):
+            # No state to steer by yet, or the arm still ramps to rest from whatever was before.
+            self._stream.drop()
+            self._slowed = () if ready else ("waiting for the arm's state",)
+            self._renew(now_ns)
+            return
+        if isinstance(wish, Velocity) and wish.is_zero and self._stream.at_rest(state):
+            self._stream.drop()
+            self._steering.begin()
+            self._renew(now_ns)
+            return
+        blocked = self._stream.running and not _IN_THE_WAY.isdisjoint(state.clamps)
+        seconds = self._stream.catch_up(now_ns, state, blocked)
+        head, width = self._stream.head, self._stream.gripper_width
+        most = self._dial.limits.gripper * seconds
+        if isinstance(wish, Velocity):
+            velocity, slowed = self._steering.velocity(head, wish, seconds)
+            opened = wish.gripper * seconds
+        else:
+            velocity, slowed = self._steering.towards(head, wish, seconds)
+            opened = wish.gripper_width - width
+        if np.isfinite(opened):
+            width += min(max(opened, -most), most)
+        try:
+            refused = self._stream.go(velocity, seconds, width)
+        except Refused as refusal:
+            self._lose(refusal)
+            return
+        self._slowed = (*slowed, refused) if refused else slowed
+        if refused:
+            self._renew(now_ns)
+        else:
+            self._renewed_ns = now_ns
+
+    # ---------------------------------------------------------------- the lease
+
+    def _take(self) -> None:
+        lease = self._client.acquire(self._holder, LEASE_S)
+        # The driver takes over where the arm stands now: what it published before may not be true any more.
+        self._taken_ns = self._renewed_ns = time.monotonic_ns()
+        self._mine, self._wanted = bool(lease.token), True
+        self._interrupt("")
+
+    def _watch(self, now_ns: int, state: JointState, controls: Controls) -> None:
+        """Give the lease back while there is nobody at the device, and take it again when there is."""
+        if controls.away != self._away:
+            self._away = controls.away
+            self._console.tell(
+                f"{controls.away}; the arm holds" if controls.away else f"the {self._device.name} is back"
+            )
+            if controls.away:
+                self._client.give_back()
+                self._interrupt("")
+                self._mine = False
+        if self._mine and state.time_ns > self._taken_ns and state.holder != self._holder:
+            self._lost(state)
+        if self._mine or self._away or not self._wanted or now_ns - self._tried_ns < _RETRY_NS:
+            return
+        self._tried_ns = now_ns
+        try:
+            self._take()
+        except Refused as refusal:
+            self._wanted = False
+            self._console.tell(f"{refusal.detail}; press reset to try again")
+
+    def _renew(self, now_ns: int) -> None:
+        if now_ns - self._renewed_ns < _RENEW_NS:
+            return
+        try:
+            self._client.renew()
+            self._renewed_ns = now_ns
+        except Refused as refusal:
+            self._lose(refusal)
+
+    def _lose(self, refusal: Refused) -> None:
+        """The driver no longer takes what we send; its next state says why."""
+        self._mine = False
+        self._interrupt("")
+        # Nobody else has it: this process slept too long, or was held up.
+        self._wanted = refusal.reason == "not-holder" and "has it" not in refusal.detail
+        if self._wanted:
+            self._console.tell(f"the lease lapsed, since nothing was sent for {LEASE_S:g} s; taking it again")
+        else:
+            self._console.tell(f"the lease was lost: {refusal.detail}; press reset to take it")
+
+    def _lost(self, state: JointState) -> None:
+        self._mine = False
+        self._interrupt("")
+        if state.mode in ("stopped", "fault"):
+            self._wanted = False
+            self._console.tell(f"{state.mode}: {state.reason}; press reset to go on")
+        elif state.holder:
+            self._wanted = False
+            self._console.tell(f"{state.holder} has the lease now; press reset to take it when it is free")
+        else:
+            self._console.tell(f"the lease was lost: {state.reason or 'it lapsed'}; taking it again")
+
+    # ---------------------------------------------------------------- what is pressed
+
+    def _stop(self) -> None:
+        self._interrupt("")
+        self._mine = self._wanted = False
+        try:
+            self._client.stop(f"stopped at the {self._device.name}")
+            self._console.tell("stopped; press reset to go on")
+        except Refused as refusal:
+            self._console.tell(f"the stop was refused: {refusal.detail}")
+
+    def _reset(self) -> None:
+        """Leave the stopped mode or a fault, if the arm is in one, and take the lease."""
+        try:
+            if not self._mine:
+                self._client.reset()
+                if not self._away:
+                    self._take()
+            self._console.tell(f"reset: {'the arm is yours' if self._mine else 'done'}")
+        except Refused as refusal:
+            self._console.tell(refusal.detail)
+
+    def _go_home(self, controls: Controls, state: JointState) -> None:
+        if not controls.may_move:
+            self._console.tell("home: hold the dead-man's button for it")
+            return
+        start, goal = np.array(state.governed), np.array(self._client.arm.home)
+        try:
+            require_clear(self._client.arm, start, goal, "its home")
+        except ConfigurationError as error:
+            self._console.tell(str(error))
+            return
+        self._interrupt("")
+        self._homing = True
+        self._console.tell("going home; stop, or any motion, ends it")
+
+    def _interrupt(self, told: str) -> None:
+        """Let nothing that is held move the arm before it has been let go."""
+        self._homing = False
+        self._device.let_go()
+        if not self._mine:
+            self._stream.drop()
+        if told:
+            self._console.tell(told)
+
+    def _view(self, state: JointState, rate_hz: float) -> View:
+        arm_s = 0.01
+        joints = np.asarray(state.governed)
+        tool = self._steering.position(joints)
+        before = self._steering.position(joints - arm_s * np.asarray(state.governed_velocity))
+        return View(
+            mode=state.mode,
+            reason=state.reason,
+            lease="mine" if self._mine else state.holder or "free",
+            tool=(float(tool[0]), float(tool[1]), float(tool[2])),
+            speed=float(np.linalg.norm(tool - before)) / arm_s,
+            share=self._dial.share,
+            gripper_width=state.gripper_width,
+            slowed=self._slowed,
+            clamps=self._clamps,
+            rate_hz=rate_hz,
+            age_s=max(0.0, (time.monotonic_ns() - state.time_ns) * 1e-9),
+            note="going home" if self._homing else self._away or self._note,
+        )
