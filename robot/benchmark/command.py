@@ -42,6 +42,7 @@ def benchmark_driver(
     arm: Annotated[str, tyro.conf.arg(help="the arm, as for `worldarm driver`")] = "sim",
     address: Annotated[str | None, tyro.conf.arg(help="where it is, likewise")] = None,
     calibration: Annotated[Path | None, tyro.conf.arg(help="its calibration, likewise")] = None,
+    realtime: Annotated[bool, tyro.conf.arg(help="run the driver before every ordinary process, likewise")] = False,
     lapses: Annotated[int, tyro.conf.arg(help="how many clients to interrupt")] = 1000,
     restarts: Annotated[int, tyro.conf.arg(help="how many times to kill the driver")] = 200,
     decoded: Annotated[int, tyro.conf.arg(help="malformed messages for the decoder")] = 1_000_000,
@@ -72,6 +73,7 @@ def benchmark_driver(
     words = ["--arm", arm]
     words += ["--address", address] if address is not None else []
     words += ["--calibration", str(calibration)] if calibration is not None else []
+    words += ["--realtime"] if realtime else []
     beside = [] if goal is None else [[goal if word == "GOAL" else word for word in each] for each in CAMERA_AND_AGENT]
     measures: dict[Part, Callable[[Path], msgspec.Struct]] = {
         "lapses": lambda folder: measure_lapses(words, lapses, folder),
