@@ -17,11 +17,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from control.arrival import SETTLED, difference
+from control.arrival import SETTLED
 from control.course import Course, Leg
 from control.landmarks import Graph
-from control.planner import PlannerConfig
-from control.stages import Method, stages
+from control.planner import Planner, PlannerConfig
+from control.stages import Method, Stage, stages
 from control.trained import TrainedModel
 from robot.arm import Vector
 from robot.errors import CheckpointError, GoalError
@@ -70,6 +70,7 @@ class Agent:
         self._action = trained.card.world_model.action
         self._seed = seed
         self._stages = stages(trained, method, config, seed)
+        self._stage: Stage | None = None
         self._rng = np.random.default_rng(seed)
         self._course: Course | None = None
         if subgoals == "auto" and len(self._parts.landmarks.latent) == 0:
@@ -123,8 +124,7 @@ class Agent:
         running = torch.from_numpy(committed[None].astype(np.float32))
         expected, proprio = model.predictor(latent, proprio, running, self._before)
         self._before = latent
-        differs = float(difference(latent[0], goal)) / self.trained.card.block_change
-        action, cost, imagined = self._choose(expected, proprio, goal, differs)
+        action, cost, imagined = self._choose(expected, proprio, goal)
         if reached:
             action = np.zeros(self._action)
         seconds = time.perf_counter() - began
@@ -155,9 +155,17 @@ class Agent:
         doubting = DOUBTING if len(self._stages) > 1 else SETTLED
         return Course(goals, self.trained.card.block_change, SUBGOAL_PATIENCE, doubting)
 
-    def _choose(
-        self, latent: Tensor, proprio: Tensor, goal: Tensor, differs: float
-    ) -> tuple[Vector, float, Tensor | None]:
+    def _planner(self) -> Planner:
+        """Return what plans where the goal is as near as it is now."""
+        assert self._course is not None, "decide() has looked"
+        differs = self._course.differs / self.trained.card.block_change
+        stage = next(stage for stage in self._stages if differs <= stage.below)
+        if stage is not self._stage:
+            stage.planner.forget()  # what it planned when the world was another
+            self._stage = stage
+        return stage.planner
+
+    def _choose(self, latent: Tensor, proprio: Tensor, goal: Tensor) -> tuple[Vector, float, Tensor | None]:
         if self.method == "hold":
             return np.zeros(self._action), 0.0, None
         if self.method == "random":
@@ -167,6 +175,5 @@ class Agent:
             imagined, _ = self._parts.model.predictor(latent, proprio, action, self._before)
             return action[0].double().numpy(), 0.0, imagined[0]
         before = None if self._before is None else self._before[0]
-        planner = next(stage.planner for stage in self._stages if differs <= stage.below)
-        plan = planner.plan(latent[0], proprio[0], goal, before)
+        plan = self._planner().plan(latent[0], proprio[0], goal, before)
         return plan.actions[0].double().numpy(), plan.cost, plan.latents[-1]

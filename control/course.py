@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -23,7 +24,8 @@ class Course:
 
     A sub-goal is behind the agent as soon as one picture looks like it, by the same measure as a goal that is reached,
     and it never counts again, however the world looks then. One that is not reached in `patience` blocks is given up
-    for the next. The goal itself is never given up, and must be reached to stay.
+    for the next. The goal itself is never given up, and must be reached to stay. `differs` tells by how much the newest
+    picture differs from what counts now.
     """
 
     def __init__(self, goals: Sequence[Tensor], one_block: float, patience: int, doubting: int = SETTLED) -> None:
@@ -37,6 +39,7 @@ class Course:
         self._arrival = Arrival(one_block, doubting)
         self._spent = 0
         self._legs: list[Leg] = []
+        self.differs = math.inf
 
     @property
     def goal(self) -> Tensor:
@@ -60,10 +63,12 @@ class Course:
         """
         if self.ahead:
             self._spent += 1
+        self.differs = float(difference(latent, self.goal))
         while self.ahead:
-            reached = float(difference(latent, self.goal)) <= self._one_block
+            reached = self.differs <= self._one_block
             if not reached and self._spent < self._patience:
                 return False
             self._legs.append(Leg(self._spent, reached))
             self._spent = 0
-        return self._arrival.see(float(difference(latent, self.goal)))
+            self.differs = float(difference(latent, self.goal))
+        return self._arrival.see(self.differs)

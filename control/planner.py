@@ -81,9 +81,13 @@ class Planner:
         self._binary = torch.tensor([i in model.config.binary for i in range(size)])
         self._any_binary = bool(self._binary.any())
 
+    def forget(self) -> None:
+        """Begin the next plan from nothing."""
+        self._last = None
+
     def reset(self) -> None:
         """Forget the last plan, and draw from the beginning: what follows does not depend on what was."""
-        self._last = None
+        self.forget()
         self._rng.manual_seed(self._seed)
 
     @torch.inference_mode()

@@ -14,17 +14,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import zmq
 
-from robot import sockets
 from robot.addresses import COMMAND, STATE
 from robot.arm import Arm, HasScene
 from robot.arm_faults import arm_faults, read
 from robot.black_box import Changed, Closed, Measured
 from robot.clock import Pacer, PaceReport
+from robot.counter import Counter
 from robot.effort import EffortWatch
 from robot.errors import ArmError, ConfigurationError, Refused
-from robot.inbox import Inbox
 from robot.joint_state import joint_state
 from robot.lease import LeaseDesk
 from robot.messages import (
@@ -41,12 +39,10 @@ from robot.messages import (
     SpecRequest,
     Stop,
     Waypoints,
-    encode,
 )
 from robot.modes import Mode, ModeMachine
-from robot.publisher import Publisher
 from robot.recorded_servo import RecordedServo
-from robot.request_desk import MAX_REASON_LENGTH, Handlers, RequestDesk
+from robot.request_desk import MAX_REASON_LENGTH, Handlers
 from robot.scene_desk import SceneDesk
 
 STATE_TOPIC, SCENE_TOPIC = b"state", b"scene"
@@ -58,7 +54,6 @@ STARTUP_S = 2.0
 """How long an arm that was just enabled is held to less than its full speed: whoever enabled it stands beside it."""
 STILL = 0.02
 """rad/s; an arm that measures slower than this on every joint stands still."""
-_PUBLISH_QUEUE = 250
 
 
 class Driver:
@@ -85,7 +80,7 @@ class Driver:
         self._leases = LeaseDesk()
         self._modes = ModeMachine()
         self._finishing = self._mute = False
-        self._tick = self._sent = 0
+        self._tick = 0
         handlers: Handlers = {
             SpecRequest: self._tell_spec,
             AcquireLease: self._acquire,
@@ -96,20 +91,15 @@ class Driver:
             Reset: self._reset,
             PlaceObjects: self._place,
         }
-        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         with ExitStack() as undone:
             undone.callback(self._servo.close)
-            undone.callback(self._context.term)
-            gate = sockets.gate_for(self._context, state_address, command_address, curve=curve)
-            if gate is not None:
-                undone.callback(gate.close)
-            self._publisher = Publisher(state_address, _PUBLISH_QUEUE, self._context, gate)
-            undone.callback(self._publisher.close)
-            inbox = Inbox(self._context, command_address, gate)
-            undone.callback(inbox.close)
+            self._counter = Counter(
+                *(state_address, command_address, curve),
+                *(handlers, self._servo.note, lambda: self._leases.holder),
+            )
+            undone.callback(self._counter.close)
             self._open = undone.pop_all()
-        self.state_endpoint, self.command_endpoint = self._publisher.endpoint, inbox.endpoint
-        self._requests = RequestDesk(inbox, gate, handlers, self._encode, self._servo.note, lambda: self._leases.holder)
+        self.state_endpoint, self.command_endpoint = self._counter.state_endpoint, self._counter.command_endpoint
 
     @property
     def fault(self) -> str:
@@ -159,7 +149,7 @@ class Driver:
         try:
             while not self._finishing and (end_ns is None or time.monotonic_ns() < end_ns):
                 self._run_tick(period_s)
-                self._requests.serve_until(pacer.next_ns, period_s)
+                self._counter.requests.serve_until(pacer.next_ns, period_s)
                 pacer.wait()
             self._finishing = True
             if self._modes.mode is not Mode.FAULT:
@@ -180,7 +170,7 @@ class Driver:
 
     def _run_tick(self, period_s: float) -> None:
         self._read()
-        self._requests.serve(period_s)
+        self._counter.requests.serve(period_s)
         self._watch(time.monotonic_ns())
         self._look()
         self._advance(time.monotonic_ns())
@@ -270,12 +260,12 @@ class Driver:
             self._modes,
             self._leases.holder,
         )
-        self._publisher.send(STATE_TOPIC, self._encode(state))
+        self._counter.publish(STATE_TOPIC, state)
         if self._scene is None or faulty:
             return
         scene = self._scene.news(self._reading, self._tick)
         if scene is not None:
-            self._publisher.send(SCENE_TOPIC, self._encode(scene))
+            self._counter.publish(SCENE_TOPIC, scene)
 
     def _halt(self, reason: str) -> None:
         """Drop everything, ramp to rest, and stay stopped."""
@@ -295,10 +285,6 @@ class Driver:
     def _change(self, mode: Mode, reason: str) -> None:
         self._modes.to(mode, reason)
         self._servo.note(Changed(time.monotonic_ns(), mode.value, reason[:MAX_REASON_LENGTH], self._leases.holder))
-
-    def _encode(self, body: Body) -> bytes:
-        self._sent += 1
-        return encode(body, self._sent, time.monotonic_ns())
 
     def _tell_spec(self, _: SpecRequest) -> Body:
         return Spec(self._arm.spec, self.state_endpoint, self._scene is not None)

@@ -9,16 +9,13 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 
-import zmq
-
-from robot import sockets
 from robot.addresses import COMMAND, STATE
 from robot.arm import Readable
 from robot.arm_faults import arm_faults, read
 from robot.clock import Pacer, PaceReport
+from robot.counter import Counter
 from robot.driver import STATE_TOPIC
 from robot.errors import ArmError, Refused
-from robot.inbox import Inbox
 from robot.messages import (
     AcquireLease,
     Body,
@@ -32,13 +29,10 @@ from robot.messages import (
     SpecRequest,
     Stop,
     Waypoints,
-    encode,
 )
 from robot.modes import Mode, ModeMachine
-from robot.publisher import Publisher
-from robot.request_desk import Handlers, RequestDesk
+from robot.request_desk import Handlers
 
-_PUBLISH_QUEUE = 250
 READ_ONLY = "read only: a person moves this arm"
 
 
@@ -56,26 +50,15 @@ class ReadOnlyDriver:
         self._modes = ModeMachine()
         self._modes.reason = READ_ONLY
         self._finishing = False
-        self._tick = self._sent = 0
+        self._tick = 0
         handlers: Handlers = {
             SpecRequest: lambda _: Spec(self._arm.spec, self.state_endpoint, False),
             Stop: lambda _: Done(),  # nothing here moves it
             Reset: self._reset,
             **dict.fromkeys((AcquireLease, RenewLease, ReleaseLease, Waypoints, PlaceObjects), self._refuse),
         }
-        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        with ExitStack() as undone:
-            undone.callback(self._context.term)
-            gate = sockets.gate_for(self._context, state_address, command_address, curve=curve)
-            if gate is not None:
-                undone.callback(gate.close)
-            self._publisher = Publisher(state_address, _PUBLISH_QUEUE, self._context, gate)
-            undone.callback(self._publisher.close)
-            inbox = Inbox(self._context, command_address, gate)
-            undone.callback(inbox.close)
-            self._open = undone.pop_all()
-        self.state_endpoint, self.command_endpoint = self._publisher.endpoint, inbox.endpoint
-        self._requests = RequestDesk(inbox, gate, handlers, self._encode, lambda _: None, lambda: "")
+        self._counter = Counter(state_address, command_address, curve, handlers, lambda _: None, lambda: "")
+        self.state_endpoint, self.command_endpoint = self._counter.state_endpoint, self._counter.command_endpoint
 
     @property
     def fault(self) -> str:
@@ -90,7 +73,8 @@ class ReadOnlyDriver:
         """Run until `finish` or for `duration_s`; return the loop's timing. `ready` is called once, when the arm is
         there. Raises `ArmError` when it is not; one that fails later leaves the loop running in the mode fault, until a
         reset opens its link anew."""
-        with self._open as way_out:
+        with ExitStack() as way_out:
+            way_out.callback(self._counter.close)
             way_out.callback(self._close)
             self._start()
             if ready is not None:
@@ -100,10 +84,10 @@ class ReadOnlyDriver:
             end_ns = None if duration_s is None else time.monotonic_ns() + round(duration_s * 1e9)
             while not self._finishing and (end_ns is None or time.monotonic_ns() < end_ns):
                 self._look()
-                self._requests.serve(period_s)
-                self._publisher.send(STATE_TOPIC, self._encode(self._state()))
+                self._counter.requests.serve(period_s)
+                self._counter.publish(STATE_TOPIC, self._state())
                 self._tick += 1
-                self._requests.serve_until(pacer.next_ns, period_s)
+                self._counter.requests.serve_until(pacer.next_ns, period_s)
                 pacer.wait()
             return pacer.report()
 
@@ -160,7 +144,3 @@ class ReadOnlyDriver:
         # What is left of a link that failed may well fail here too, and there is nothing to be brought to rest.
         with suppress(ArmError), arm_faults():
             self._arm.close()
-
-    def _encode(self, body: Body) -> bytes:
-        self._sent += 1
-        return encode(body, self._sent, time.monotonic_ns())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -13,8 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from robot.emulators.so101 import EmulatedServo, So101Emulator, calibration_file, open_line, usual_calibration
-from tests.commands import ROOT, environment
-from tests.robot.arms.bench import ANY
+from tests.robot.arms.bench import driver_process
 
 
 @dataclass
@@ -57,19 +55,5 @@ def reading(path: str, folder: Path) -> Iterator[subprocess.Popen[str]]:
     """A driver that reads the arm on the port `path` and no more."""
     file = folder / "calibration.json"
     file.write_bytes(calibration_file(usual_calibration()))
-    process = subprocess.Popen(
-        [
-            *(sys.executable, "-m", "worldarm", "driver", "--arm", "so101", "--address", path, "--calibration"),
-            *(str(file), "--state-address", ANY, "--command-address", ANY, "--read-only"),
-        ],
-        cwd=ROOT,
-        env=environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
+    with driver_process("--arm", "so101", "--address", path, "--calibration", str(file), "--read-only") as process:
         yield process
-    finally:
-        process.kill()
-        process.communicate()

@@ -94,11 +94,15 @@ class Driving:
 @contextmanager
 def driving(stand: Stand, folder: Path) -> Iterator[Driving]:
     """Start the driver; it is gone in the end."""
+    with driver_process("--black-box", str(folder / "black-box"), *stand.words) as process:
+        yield Driving(process)
+
+
+@contextmanager
+def driver_process(*words: str) -> Iterator[subprocess.Popen[str]]:
+    """A process that `worldarm driver WORDS` starts; it is gone in the end."""
     process = subprocess.Popen(
-        [
-            *(sys.executable, "-m", "worldarm", "driver", "--state-address", ANY, "--command-address", ANY),
-            *("--black-box", str(folder / "black-box"), *stand.words),
-        ],
+        [sys.executable, "-m", "worldarm", "driver", "--state-address", ANY, "--command-address", ANY, *words],
         cwd=ROOT,
         env=environment(),
         stdout=subprocess.PIPE,
@@ -106,7 +110,7 @@ def driving(stand: Stand, folder: Path) -> Iterator[Driving]:
         text=True,
     )
     try:
-        yield Driving(process)
+        yield process
     finally:
         process.kill()
         process.communicate()
