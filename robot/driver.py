@@ -20,7 +20,6 @@ from robot.arm import Arm, HasScene
 from robot.arm_faults import arm_faults, read
 from robot.black_box import Changed, Closed, Measured
 from robot.clock import Pacer, PaceReport
-from robot.counter import Counter
 from robot.effort import EffortWatch
 from robot.errors import ArmError, ConfigurationError, Refused
 from robot.joint_state import joint_state
@@ -44,6 +43,7 @@ from robot.modes import Mode, ModeMachine
 from robot.recorded_servo import RecordedServo
 from robot.request_desk import MAX_REASON_LENGTH, Handlers
 from robot.scene_desk import SceneDesk
+from robot.server import Server
 
 STATE_TOPIC, SCENE_TOPIC = b"state", b"scene"
 
@@ -93,13 +93,13 @@ class Driver:
         }
         with ExitStack() as undone:
             undone.callback(self._servo.close)
-            self._counter = Counter(
+            self._server = Server(
                 *(state_address, command_address, curve),
                 *(handlers, self._servo.note, lambda: self._leases.holder),
             )
-            undone.callback(self._counter.close)
+            undone.callback(self._server.close)
             self._open = undone.pop_all()
-        self.state_endpoint, self.command_endpoint = self._counter.state_endpoint, self._counter.command_endpoint
+        self.state_endpoint, self.command_endpoint = self._server.state_endpoint, self._server.command_endpoint
 
     @property
     def fault(self) -> str:
@@ -149,7 +149,7 @@ class Driver:
         try:
             while not self._finishing and (end_ns is None or time.monotonic_ns() < end_ns):
                 self._run_tick(period_s)
-                self._counter.requests.serve_until(pacer.next_ns, period_s)
+                self._server.requests.serve_until(pacer.next_ns, period_s)
                 pacer.wait()
             self._finishing = True
             if self._modes.mode is not Mode.FAULT:
@@ -170,7 +170,7 @@ class Driver:
 
     def _run_tick(self, period_s: float) -> None:
         self._read()
-        self._counter.requests.serve(period_s)
+        self._server.requests.serve(period_s)
         self._watch(time.monotonic_ns())
         self._look()
         self._advance(time.monotonic_ns())
@@ -260,12 +260,12 @@ class Driver:
             self._modes,
             self._leases.holder,
         )
-        self._counter.publish(STATE_TOPIC, state)
+        self._server.publish(STATE_TOPIC, state)
         if self._scene is None or faulty:
             return
         scene = self._scene.news(self._reading, self._tick)
         if scene is not None:
-            self._counter.publish(SCENE_TOPIC, scene)
+            self._server.publish(SCENE_TOPIC, scene)
 
     def _halt(self, reason: str) -> None:
         """Drop everything, ramp to rest, and stay stopped."""

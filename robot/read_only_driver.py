@@ -13,7 +13,6 @@ from robot.addresses import COMMAND, STATE
 from robot.arm import Readable
 from robot.arm_faults import arm_faults, read
 from robot.clock import Pacer, PaceReport
-from robot.counter import Counter
 from robot.driver import STATE_TOPIC
 from robot.errors import ArmError, Refused
 from robot.messages import (
@@ -32,6 +31,7 @@ from robot.messages import (
 )
 from robot.modes import Mode, ModeMachine
 from robot.request_desk import Handlers
+from robot.server import Server
 
 READ_ONLY = "read only: a person moves this arm"
 
@@ -57,8 +57,8 @@ class ReadOnlyDriver:
             Reset: self._reset,
             **dict.fromkeys((AcquireLease, RenewLease, ReleaseLease, Waypoints, PlaceObjects), self._refuse),
         }
-        self._counter = Counter(state_address, command_address, curve, handlers, lambda _: None, lambda: "")
-        self.state_endpoint, self.command_endpoint = self._counter.state_endpoint, self._counter.command_endpoint
+        self._server = Server(state_address, command_address, curve, handlers, lambda _: None, lambda: "")
+        self.state_endpoint, self.command_endpoint = self._server.state_endpoint, self._server.command_endpoint
 
     @property
     def fault(self) -> str:
@@ -74,7 +74,7 @@ class ReadOnlyDriver:
         there. Raises `ArmError` when it is not; one that fails later leaves the loop running in the mode fault, until a
         reset opens its link anew."""
         with ExitStack() as way_out:
-            way_out.callback(self._counter.close)
+            way_out.callback(self._server.close)
             way_out.callback(self._close)
             self._start()
             if ready is not None:
@@ -84,10 +84,10 @@ class ReadOnlyDriver:
             end_ns = None if duration_s is None else time.monotonic_ns() + round(duration_s * 1e9)
             while not self._finishing and (end_ns is None or time.monotonic_ns() < end_ns):
                 self._look()
-                self._counter.requests.serve(period_s)
-                self._counter.publish(STATE_TOPIC, self._state())
+                self._server.requests.serve(period_s)
+                self._server.publish(STATE_TOPIC, self._state())
                 self._tick += 1
-                self._counter.requests.serve_until(pacer.next_ns, period_s)
+                self._server.requests.serve_until(pacer.next_ns, period_s)
                 pacer.wait()
             return pacer.report()
 

@@ -29,8 +29,8 @@ class _Attributes(ctypes.Structure):
     ]
 
 
-def ask_for_short_slices() -> bool:
-    """Ask for `SLICE_NS` of the processor at a time, and return whether the kernel agreed.
+def ask_for_short_slices() -> None:
+    """Ask for `SLICE_NS` of the processor at a time, where the kernel knows such a wish.
 
     From 6.12 on Linux lets who asks for less than another interrupt it at once, where others wait for up to 3 ms for
     it to have had its share (the EEVDF scheduler); earlier ones agree and do nothing. It takes no privilege, and gives
@@ -38,11 +38,11 @@ def ask_for_short_slices() -> bool:
     """
     number = _SCHED_SETATTR.get(platform.machine()) if sys.platform == "linux" else None
     if number is None:
-        return False
+        return
     asked = _Attributes(
         size=ctypes.sizeof(_Attributes), nice=os.getpriority(os.PRIO_PROCESS, 0), runtime=SLICE_NS
     )  # a policy of 0, the ordinary one
-    return ctypes.CDLL(None).syscall(number, 0, ctypes.byref(asked), 0) == 0
+    ctypes.CDLL(None).syscall(number, 0, ctypes.byref(asked), 0)
 
 
 def go_first() -> None:

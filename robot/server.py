@@ -18,7 +18,7 @@ from robot.request_desk import Handlers, RequestDesk
 _PUBLISH_QUEUE = 250
 
 
-class Counter:
+class Server:
     """Both sockets, bound. `state_endpoint` and `command_endpoint` are the addresses really bound, `requests` answers
     by `handlers`, telling `note` what is worth keeping and whose lease it was then, by `holder`.
 
