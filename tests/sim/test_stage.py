@@ -19,6 +19,7 @@ from sim.push_play import cube_pose
 from sim.scene import present
 from sim.stage import set_stage
 from tests.robot.driver_checks import now, steady
+from tests.robot.driver_command import until
 from tests.sim.processes import PATIENCE_S, SimulatedDriver, simulated_driver
 
 KINEMATICS = Kinematics(panda_spec())
@@ -69,6 +70,8 @@ def test_tool_and_cube_are_where_told_and_the_arm_is_free(
 def test_it_does_not_take_the_arm_from_another(driver: SimulatedDriver) -> None:
     with driver.client() as other:
         other.acquire("teleop", 10.0)
+        # From the tick that took over where the arm stands.
+        until(lambda: now(other).holder == "teleop")
         before = now(other)
         with pytest.raises(Refused, match="teleop has the lease"):
             set_stage(driver.command, PLANAR_PUSH, start((0.50, 0.0, 0.045)))
