@@ -64,7 +64,7 @@ def measure_lapses(words: Sequence[str], times: int, folder: Path) -> Lapses:
             finally:
                 mover.kill()
                 mover.communicate(timeout=PATIENCE_S)
-            states.drain()
+            states.wait_for(lambda: _at_rest(states), PATIENCE_S, "state of an arm at rest")
             took_s, kept = _judge(client.arm, list(states.history), answered_ns + round(TTL_S * 1e9))
             in_time += took_s <= PROMISED_S
             longest_s = max(longest_s, took_s)
@@ -109,6 +109,11 @@ def _interrupted(
 
 def _in_motion(spec: ArmSpec, state: JointState) -> bool:
     return abs(state.governed_velocity[-1]) > MOVING * spec.velocity[-1]
+
+
+def _at_rest(states: Subscription[JointState]) -> bool:
+    # Waited for here too: that another subscription has had the last state of the ramp does not say that this one has.
+    return bool(states.history) and not states.history[-1].holder and not any(states.history[-1].governed_velocity)
 
 
 def _refused(mover: subprocess.Popen[str]) -> bool:
