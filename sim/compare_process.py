@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +11,6 @@ import numpy as np
 import torch
 import tyro
 
-from control.agent import Agent
 from control.check_process import require_recipe
 from control.clone import Clone, CloneAgent, CloneTraining, steps_within, train_clone
 from control.doctor import HELD_OUT_SHARE
@@ -27,12 +26,12 @@ from perception.training import compute_dtype
 from robot.dataset.reader import Dataset
 from robot.errors import CheckpointError, ConfigurationError, DatasetError
 from robot.output import make_folder, require_writable, write_json
-from robot.recipe import read_recipe
-from sim.episode import Decider
+from robot.recipe import RecordingRecipe, read_recipe
+from sim.episode import EpisodeRecord
 from sim.goal import Level, Task
-from sim.measure import Measurement, collect, measure
+from sim.measure import Measurement, collect, measure, measure_agent
 from sim.panda import panda_spec
-from sim.playground import playground_of, pretrained_for
+from sim.playground import Playground, playground_of, pretrained_for
 from sim.summary import draw_summaries, summarise, table
 from sim.view import camera_named
 
@@ -55,6 +54,9 @@ def compare(
     clone_steps: Annotated[
         int | None, tyro.conf.arg(help="steps of behaviour cloning; None for as long as the checkpoint trained")
     ] = None,
+    workers: Annotated[
+        int, tyro.conf.arg(help="processes that share the goals out; decisions take longer where cores are short")
+    ] = 1,
     json: Annotated[Path | None, tyro.conf.arg(help="write every number to this file")] = None,
     plot: Annotated[Path, tyro.conf.arg(help="where the picture goes")] = Path("out/compare.png"),
 ) -> None:
@@ -66,11 +68,12 @@ def compare(
     long as the checkpoint says that its own training took, compiled where that was; hold and random. Prints a table and
     draws a picture.
     """
-    if episodes < 1 or (clone_steps is not None and clone_steps < 1):
-        raise ConfigurationError("--episodes and --clone-steps must be at least 1")
+    if episodes < 1 or workers < 1 or (clone_steps is not None and clone_steps < 1):
+        raise ConfigurationError("--episodes, --workers and --clone-steps must be at least 1")
     require_seed(seed)
     require_picture(plot, "--plot")
-    trained = load_trained(checkpoint or pretrained_for(task))
+    checkpoint = checkpoint or pretrained_for(task)
+    trained = load_trained(checkpoint)
     for path in (json, plot):
         if path is not None:
             require_writable(path)
@@ -80,24 +83,34 @@ def compare(
     trained.card.require(panda_spec().name, camera_named(known.name, known.width, known.height))
     clone = _cloned(trained, dataset, run, clone_steps, seed)
     torch.set_num_threads(1)
-    world = playground.world(recipe.camera, level)
-    deciders: list[Decider] = [*(Agent(trained, name, seed) for name in METHODS[:-2]), CloneAgent(clone)]
-    deciders += [Agent(trained, name, seed) for name in METHODS[-2:]]
     what = Measurement(task, level, "none", seed)
     summaries = []
-    try:
-        for decider in deciders:
-            runs = measure(world, playground, what, decider, range(episodes))
-            records = collect(runs, episodes, what, decider.method)
-            summaries.append(summarise(what, decider.method, False, trained.card.weights_sha256, records))
-    finally:
-        world.close()
+    # Each runs when its turn comes: what plans or acts first, and what knows nothing last.
+    agents = [(name, measure_agent(checkpoint, name, what, range(episodes), workers, None)) for name in METHODS]
+    cloned = CloneAgent(clone)
+    for name, runs in [
+        *agents[:-2],
+        (cloned.method, _measure_clone(playground, recipe, what, cloned, range(episodes))),
+        *agents[-2:],
+    ]:
+        records = collect(runs, episodes, what, name)
+        summaries.append(summarise(what, name, False, trained.card.weights_sha256, records))
     print(f"{table(summaries)}\n")
     if json is not None:
         write_json(json, summaries)
         print(f"numbers: {json}")
     draw_summaries(summaries, plot)
     print(f"plot: {plot}")
+
+
+def _measure_clone(
+    playground: Playground, recipe: RecordingRecipe, what: Measurement, clone: CloneAgent, numbers: range
+) -> Iterator[EpisodeRecord]:
+    world = playground.world(recipe.camera, what.level)
+    try:
+        yield from measure(world, playground, what, clone, numbers)
+    finally:
+        world.close()
 
 
 def _cloned(trained: TrainedModel, dataset: Path, run: Path, steps: int | None, seed: int) -> Clone:

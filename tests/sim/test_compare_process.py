@@ -40,5 +40,5 @@ def test_data_that_the_model_did_not_learn_from_are_refused(
     # The shipped model learnt from other play, seen in other pictures.
     assert main(["benchmark", "compare", "--dataset", str(trained_run.dataset), "--run", str(tmp_path / "run")]) == 1
     assert "64×64" in capsys.readouterr().err
-    assert main(["benchmark", "compare", "--episodes", "0"]) == 1
-    assert "--episodes" in capsys.readouterr().err
+    assert main(["benchmark", "compare", "--workers", "0"]) == 1
+    assert "--workers" in capsys.readouterr().err
