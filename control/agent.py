@@ -26,7 +26,7 @@ from control.trained import TrainedModel
 from robot.arm import Vector
 from robot.errors import CheckpointError, GoalError
 
-DOUBTING = 4
+DOUBTING = 6
 """Pictures without progress before an agent that approaches is content with a goal that may not quite be reached."""
 Subgoals = Literal["none", "auto"]
 SUBGOAL_PATIENCE = 30
@@ -119,7 +119,6 @@ class Agent:
         proprio = model.normaliser(torch.from_numpy(state[None].astype(np.float32)))
         reached = self._look(latent[0], proprio[0])
         goal = self._course.goal
-        distance = float(self._parts.critic.distance(latent, proprio, goal[None]))
         # Where the arm and the world will be when this decision begins to act.
         running = torch.from_numpy(committed[None].astype(np.float32))
         expected, proprio = model.predictor(latent, proprio, running, self._before)
@@ -128,7 +127,7 @@ class Agent:
         if reached:
             action = np.zeros(self._action)
         seconds = time.perf_counter() - began
-        return Decision(action, distance, reached, cost, imagined, seconds, self._course.ahead)
+        return Decision(action, self._course.distance, reached, cost, imagined, seconds, self._course.ahead)
 
     @property
     def legs(self) -> tuple[Leg, ...]:
@@ -149,7 +148,9 @@ class Agent:
             goals = self._course.goals
             self._course = self._new_course([*self._graph.path(latent, proprio, goals[0]), *goals])
             self._searched = True
-        return self._course.see(latent)
+        return self._course.see(
+            latent, lambda goal: float(self._parts.critic.distance(latent[None], proprio[None], goal[None]))
+        )
 
     def _new_course(self, goals: Sequence[Tensor]) -> Course:
         doubting = DOUBTING if len(self._stages) > 1 else SETTLED

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -25,7 +25,7 @@ class Course:
     A sub-goal is behind the agent as soon as one picture looks like it, by the same measure as a goal that is reached,
     and it never counts again, however the world looks then. One that is not reached in `patience` blocks is given up
     for the next. The goal itself is never given up, and must be reached to stay. `differs` tells by how much the newest
-    picture differs from what counts now.
+    picture differs from what counts now, `distance` how many blocks away that is.
     """
 
     def __init__(self, goals: Sequence[Tensor], one_block: float, patience: int, doubting: int = SETTLED) -> None:
@@ -39,7 +39,7 @@ class Course:
         self._arrival = Arrival(one_block, doubting)
         self._spent = 0
         self._legs: list[Leg] = []
-        self.differs = math.inf
+        self.differs = self.distance = math.inf
 
     @property
     def goal(self) -> Tensor:
@@ -56,19 +56,18 @@ class Course:
         """How many sub-goals there still are before the goal."""
         return len(self.goals) - 1 - len(self._legs)
 
-    def see(self, latent: Tensor) -> bool:
-        """Take in the latent (D,) of the newest picture; return whether the last goal is reached.
+    def see(self, latent: Tensor, blocks_to: Callable[[Tensor], float]) -> bool:
+        """Take in the latent (D,) of the newest picture, and what tells how many blocks away a goal (D,) is from there;
+        return whether the last goal is reached.
 
         When it looks like the sub-goal, `goal` is the next one; when it looks like that too, the one after, and so on.
         """
         if self.ahead:
             self._spent += 1
         self.differs = float(difference(latent, self.goal))
-        while self.ahead:
-            reached = self.differs <= self._one_block
-            if not reached and self._spent < self._patience:
-                return False
+        while self.ahead and ((reached := self.differs <= self._one_block) or self._spent >= self._patience):
             self._legs.append(Leg(self._spent, reached))
             self._spent = 0
             self.differs = float(difference(latent, self.goal))
-        return self._arrival.see(self.differs)
+        self.distance = blocks_to(self.goal)
+        return not self.ahead and self._arrival.see(self.differs, self.distance)

@@ -32,6 +32,7 @@ from sim.panda import panda_spec
 from sim.view import front_camera
 from tests.commands import Running, running
 from tests.sim.processes import SimulatedDriver, simulated_driver
+from tests.tiny import critic_says
 
 ANY_PORT = "tcp://127.0.0.1:*"
 NEVER, AT_ONCE = -1.0, 1e9
@@ -50,7 +51,7 @@ def checkpoint(folder: Path, made: Card | None = None) -> Path:
     """Write an untrained checkpoint."""
     made = made or card()
     torch.manual_seed(0)
-    save_trained(folder, TrainedModel(made, new_parts(made.world_model, made.discount)))
+    save_trained(folder, TrainedModel(made, critic_says(new_parts(made.world_model, made.discount))))
     return folder
 
 

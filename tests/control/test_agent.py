@@ -13,16 +13,16 @@ from control.landmarks import Landmarks
 from control.stages import METHODS, Method
 from control.trained import TrainedModel
 from robot.errors import CheckpointError, GoalError
-from tests.tiny import CONFIG, OF_TWO, picture, trained
+from tests.tiny import CONFIG, OF_TWO, critic_says, picture, trained
 
 STATE = np.zeros(CONFIG.proprio)
 STILL = np.zeros(CONFIG.action)
 
 
 def with_reach(one_block: float) -> TrainedModel:
-    """A model in whose play one block changed the latents by that much."""
+    """A model in whose play one block changed the latents by that much, and whose critic finds every goal near."""
     made = trained()
-    return TrainedModel(msgspec.structs.replace(made.card, block_change=one_block), made.parts)
+    return TrainedModel(msgspec.structs.replace(made.card, block_change=one_block), critic_says(made.parts))
 
 
 def decisions(method: Method, seed: int = 0, model: TrainedModel | None = None, count: int = 3) -> list[Decision]:
@@ -103,6 +103,14 @@ def test_reached_needs_to_be_seen_three_times_and_stops_the_arm() -> None:
     made = [agent.decide(picture(2), STATE, STILL) for _ in range(4)]
     assert [decision.reached for decision in made] == [False] * 2 + [True] * 2
     assert [bool(decision.action.any()) for decision in made] == [True] * 2 + [False] * 2
+
+
+def test_what_the_critic_finds_far_is_not_reached() -> None:
+    made = with_reach(1e9)
+    critic_says(made.parts, -10.0)
+    agent = Agent(made, "full")
+    agent.set_goal(picture(1))
+    assert not any(agent.decide(picture(1), STATE, STILL).reached for _ in range(20))
 
 
 def test_what_differs_by_more_than_a_block_from_the_goal_is_not_reached() -> None:

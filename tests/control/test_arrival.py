@@ -6,13 +6,13 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from control.arrival import PROGRESS, SETTLED, SURE, Arrival, block_change
+from control.arrival import NEAR, PROGRESS, SETTLED, SURE, Arrival, block_change
 
 
-def seen(*differences: float, one_block: float = 1.0, doubting: int = SETTLED) -> list[bool]:
+def seen(*differences: float, one_block: float = 1.0, doubting: int = SETTLED, blocks: float = 0.0) -> list[bool]:
     """What is said at each of these pictures."""
     arrival = Arrival(one_block, doubting)
-    return [arrival.see(difference) for difference in differences]
+    return [arrival.see(difference, blocks) for difference in differences]
 
 
 def test_a_block_changes_what_nine_in_ten_neighbours_differ_by_at_most() -> None:
@@ -33,6 +33,12 @@ def test_a_world_that_stays_as_near_as_a_block_is_there_at_the_third_picture() -
 def test_one_that_stays_a_little_farther_off_never_is() -> None:
     assert not any(seen(*[1.01] * 50))
     assert not any(seen(*[float("nan")] * 50, one_block=1e9))
+
+
+def test_what_looks_alike_is_not_reached_while_the_critic_says_that_it_is_far() -> None:
+    assert not any(seen(*[0.0] * 50, blocks=1.01 * NEAR))
+    assert not any(seen(*[0.0] * 50, blocks=float("nan")))
+    assert seen(0.0, 0.0, 0.0, blocks=NEAR) == [False, False, True]
 
 
 def test_an_arm_on_its_way_is_not_taken_for_one_that_has_arrived() -> None:
@@ -66,6 +72,6 @@ def test_it_is_said_only_near_the_goal_and_not_before_three_pictures(before: lis
 
 def test_what_was_seen_of_another_goal_is_forgotten() -> None:
     arrival = Arrival(1.0)
-    assert [arrival.see(0.5) for _ in range(3)][-1]
+    assert [arrival.see(0.5, 0.0) for _ in range(3)][-1]
     arrival.forget()
-    assert [arrival.see(0.5) for _ in range(3)] == [False, False, True]
+    assert [arrival.see(0.5, 0.0) for _ in range(3)] == [False, False, True]

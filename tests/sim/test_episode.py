@@ -17,7 +17,7 @@ from sim.lockstep import LockStep
 from sim.playground import PUSH
 from sim.push_goals import BUDGET_BLOCKS
 from sim.tasks import make_goal
-from tests.tiny import trained
+from tests.tiny import critic_says, trained
 
 NEVER, AT_ONCE = -1.0, 1e9
 
@@ -31,7 +31,7 @@ def agent(method: Method, block_change: float = NEVER, seed: int = 0) -> Agent:
     """An agent of an untrained model that is content when the latents differ by `block_change`."""
     made = trained()
     card = msgspec.structs.replace(made.card, block_change=block_change)
-    return Agent(TrainedModel(card, made.parts), method, seed)
+    return Agent(TrainedModel(card, critic_says(made.parts)), method, seed)
 
 
 class Sweeper(Agent):

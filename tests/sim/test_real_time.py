@@ -19,6 +19,7 @@ from sim.real_time import RealTime
 from sim.tasks import make_goal
 from tests.sim.children import assert_gone, of_kind
 from tests.sim.untrained import NEVER, untrained_card
+from tests.tiny import critic_says
 
 pytestmark = pytest.mark.real_time
 
@@ -34,7 +35,7 @@ def agent(block_change: float = NEVER) -> Agent:
     """One that holds, and says done at once when `block_change` is large."""
     card = untrained_card(block_change)
     torch.manual_seed(0)
-    parts = new_parts(card.world_model, card.discount)
+    parts = critic_says(new_parts(card.world_model, card.discount))
     for part in parts.named().values():
         part.eval().requires_grad_(False)
     return Agent(TrainedModel(card, parts), "hold")

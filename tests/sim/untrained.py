@@ -25,5 +25,5 @@ def untrained_checkpoint(folder: Path, block_change: float = NEVER) -> Path:
     """Write it to `folder`."""
     card = untrained_card(block_change)
     torch.manual_seed(0)
-    save_trained(folder, TrainedModel(card, new_parts(card.world_model, card.discount)))
+    save_trained(folder, TrainedModel(card, tiny.critic_says(new_parts(card.world_model, card.discount))))
     return folder
