@@ -9,6 +9,7 @@ pixel saw stays black.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import cv2
 import numpy as np
@@ -120,7 +121,7 @@ def lens_of(spec: CameraSpec, calibration: Calibration) -> Lens:
     )
 
 
-def _resized(picture: NDArray[np.uint8], wanted: tuple[int, int]) -> NDArray[np.uint8]:
+def _resized(picture: NDArray[Any], wanted: tuple[int, int]) -> NDArray[np.uint8]:
     """A picture of the shape of `wanted` (width, height) in that size."""
     native = picture.shape[1::-1]
     if native == wanted:
