@@ -36,6 +36,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "home": ("robot.operator_command:home", "move the arm slowly to where it starts best"),
     "teleop": ("robot.teleop.command:teleop", "move the arm by hand: keyboard, gamepad or a leader arm"),
     "record": ("sim.record_process:record", "record episodes of whatever moves the arm into a data set"),
+    "replay": ("robot.dataset.replay_command:replay", "have the arm do again what an episode of a data set did"),
+    "snap": ("perception.snap_command:snap", "take one picture from a camera, such as a goal"),
     "latency": ("robot.latency_command:latency", "show how long a decision takes from light to motion, live"),
     "run": ("control.agent_process:run", "move the arm until the world looks like a picture"),
     "train": ("control.train_process:train", "learn a world model, critic and actor from a data set"),
