@@ -21,6 +21,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "robot.benchmark.command:benchmark_driver",
         "measure what the driver promises: lapses, crashes, nonsense, strangers, lateness",
     ),
+    "benchmark record": (
+        "perception.recording.benchmark_command:benchmark_record",
+        "measure what a recording promises: no picture lost, saved at once, whole after a kill",
+    ),
     "benchmark scaling": (
         "control.scaling_benchmark:benchmark_scaling",
         "measure how much faster several processes train together",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from queue import SimpleQueue
@@ -15,7 +16,7 @@ from perception.recording.recorder import Recorder
 from perception.recording.saver import Saved
 from perception.recording.session import HandsFree, RecordingSession
 from perception.recording.sources import camera_addresses
-from robot.action import CONVENTIONS
+from robot.action import CONVENTIONS, ActionConvention
 from robot.addresses import COMMAND
 from robot.client import Client
 from robot.errors import ConfigurationError
@@ -56,11 +57,9 @@ def record(
     convention = CONVENTIONS[actions]
     with Client(command_address, 2.0) as client:
         has_scene = client.has_scene
-    rearrange = None
+    rearrange: Callable[[], str] | None = None
     if has_scene:
-        from sim.rearrange import Rearrangement  # brings PyBullet in, which no real arm needs
-
-        rearrange = Rearrangement(command_address, convention, seed)
+        rearrange = _Rearranged(command_address, convention, seed)
     saved: SimpleQueue[Saved] = SimpleQueue()
     with ExitStack() as parts:
         terminal = None
@@ -82,3 +81,18 @@ def record(
             terminal.say(opening)
         kept = RecordingSession(recorder, saved, terminal, plan).run()
     print(f"record: {kept} episodes kept in {dataset}", flush=True)
+
+
+class _Rearranged:
+    """Resets the simulated scene, and only then brings in what that takes: seconds, and nothing a real arm needs."""
+
+    def __init__(self, command_address: str, action: ActionConvention, seed: int | None) -> None:
+        self._wanted = (command_address, action, seed)
+        self._made: Callable[[], str] | None = None
+
+    def __call__(self) -> str:
+        if self._made is None:
+            from sim.rearrange import Rearrangement
+
+            self._made = Rearrangement(*self._wanted)
+        return self._made()
