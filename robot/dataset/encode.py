@@ -110,6 +110,7 @@ class VideoEncoder:
         os.environ.setdefault("SVT_LOG", "1")  # the encoder otherwise prints its settings for every video
         self._time_base = Fraction(1, fps)
         self._count = 0
+        self._closed = False
         self._target = io.BytesIO()
         self._container = av.open(self._target, mode="w", format="mp4")
         self._stream = self._container.add_stream("libsvtav1", rate=fps, options=_VIDEO_OPTIONS)
@@ -125,13 +126,16 @@ class VideoEncoder:
 
     def finish(self) -> bytes:
         """The whole file, of all frames taken."""
-        self._container.mux(self._stream.encode(None))
-        self._container.close()
+        self.close()
         return self._target.getvalue()
 
     def close(self) -> None:
-        """Let go of the encoder, finished or not."""
-        self._container.close()
+        """Let go of the encoder, finished or not; again it does nothing."""
+        if not self._closed:
+            self._closed = True
+            if self._count:  # the encoder complains of one that is given up in the midst
+                self._container.mux(self._stream.encode(None))
+            self._container.close()
 
 
 def checked_vectors(
