@@ -17,7 +17,8 @@ from perception.recording.open_set import Images, open_set, recorded_by, require
 from perception.recording.pairing import first_row
 from perception.recording.room import Room
 from perception.recording.saver import Broken, News, Saved, Saver, Unsaved
-from perception.recording.sources import CameraAddress, Health, Sources
+from perception.recording.scene_reset import SceneReset
+from perception.recording.sources import CameraAddress, Health, Sources, require_fresh
 from perception.recording.status import Phase, RecorderStatus
 from perception.recording.take import TIME_IS_UP, Row, Take
 from robot.action import PLANAR_PUSH, ActionConvention
@@ -25,13 +26,7 @@ from robot.addresses import COMMAND
 from robot.camera_spec import CameraSpec
 from robot.clock import Pacer
 from robot.dataset.recorded import DRIVER_RESTARTED
-from robot.errors import (
-    CameraError,
-    ConfigurationError,
-    ConnectionLost,
-    RecordingError,
-    WorldarmError,
-)
+from robot.errors import ConfigurationError, RecordingError, WorldarmError
 from robot.kinematics import Kinematics
 
 LAG_NS = 150_000_000
@@ -92,14 +87,13 @@ class Recorder:
             raise
         self.dataset, self.fps = dataset, fps
         self._most_rows = round(longest_s * fps)
-        self._rearrange = rearrange
         self._on_saved = on_saved
         self._episodes = writer.info.total_episodes
         self._lock = threading.RLock()
+        self._reset = SceneReset(rearrange, self._tell)
         self._running: list[_Running] = []
         self._current: _Running | None = None
         self._unsaved = 0
-        self._resetting = False
         self._restarted = False
         self._takes = self._kept = self._saving = 0
         self._saved_s: float | None = None
@@ -130,13 +124,13 @@ class Recorder:
             self._require_going()
             if self._unsaved:
                 raise ConfigurationError("an episode is not saved yet: make room and keep it again, or discard it")
-            if self._resetting:
+            if self._reset.running:
                 raise ConfigurationError("the scene is being reset: wait a moment")
             self._restarted = False
             if self._current is not None:
                 raise ConfigurationError("an episode is under way: keep or discard it first")
             now_ns = time.monotonic_ns()
-            self._require_sources()
+            require_fresh(self._health)
             if (free := self._room.free_bytes()) < LEAST_FREE_BYTES:
                 raise RecordingError(f"{free / 1e6:.0f} MB are free for {self.dataset}: make room before going on")
             pictures = [[frame.time_ns for frame in frames][-_LAST_PICTURES:] for frames in self._sources_frames]
@@ -201,14 +195,7 @@ class Recorder:
         with self._lock:
             if self._current is not None:
                 raise ConfigurationError("an episode is under way: keep or discard it before the scene is reset")
-            if self._resetting:
-                raise ConfigurationError("the scene is being reset")
-            if self._rearrange is None:
-                self._note = "put the things somewhere new, then start"
-                return
-            self._resetting = True
-            self._note = "arranging the scene anew"
-        threading.Thread(target=self._reset, args=(self._rearrange,), name="reset", daemon=True).start()
+            self._reset.begin()
 
     def status(self) -> RecorderStatus:
         """Return how things stand."""
@@ -223,10 +210,7 @@ class Recorder:
                 frames=0 if take is None else take.rows,
                 marks=() if take is None else tuple(take.marks),
                 rates_hz={name: health.rate_hz for name, health in self._health.items()},
-                ages_s={
-                    name: None if health.age_s == float("inf") else health.age_s
-                    for name, health in self._health.items()
-                },
+                ages_s={name: health.age_s if health.there else None for name, health in self._health.items()},
                 holder=self._holder,
                 kept=self._kept,
                 saving=self._saving,
@@ -312,7 +296,7 @@ class Recorder:
         return True
 
     def _look(self, now_ns: int) -> None:
-        self._health = {"driver": self._sources.driver_health(now_ns), **self._sources.camera_health(now_ns)}
+        self._health = self._sources.health(now_ns)
         self._holder = self._sources.states[-1].holder if self._sources.states else ""
         self._sources_frames = tuple(tuple(frames) for frames in self._sources.frames)
 
@@ -375,14 +359,7 @@ class Recorder:
             self._current = None
         self._note = f"the episode is lost: {news.why}"
 
-    def _reset(self, rearrange: Callable[[], str]) -> None:
-        try:
-            note = rearrange()
-        except WorldarmError as error:
-            note = f"the scene was not reset: {error}"
-        finally:
-            with self._lock:
-                self._resetting = False
+    def _tell(self, note: str) -> None:
         with self._lock:
             self._note = note
 
@@ -395,7 +372,7 @@ class Recorder:
             return Phase.ENDED if self._current.take.over else Phase.RECORDING
         if self._unsaved:
             return Phase.UNSAVED
-        if self._resetting:
+        if self._reset.running:
             return Phase.RESETTING
         return Phase.READY if all(health.fresh for health in self._health.values()) else Phase.WAITING
 
@@ -409,13 +386,3 @@ class Recorder:
         if self._current is None:
             raise ConfigurationError(f"there is no episode to {what}: start one")
         return self._current
-
-    def _require_sources(self) -> None:
-        driver = self._health["driver"]
-        if not driver.fresh:
-            raise ConnectionLost(
-                f"the driver at {self._sources.command_address} is silent for {driver.age_s:.1f} s; is it running?"
-            )
-        for name, health in self._health.items():
-            if not health.fresh:
-                raise CameraError(f"the camera {name} has been silent for {health.age_s:.1f} s; see what it says")

@@ -17,6 +17,7 @@ from robot.teleop.keys import KeyDecoder
 from robot.teleop.terminal import Terminal
 
 HELP = "s start   k keep   d discard   r re-record   n reset the scene   t say the task anew   x end"
+_LEAVES, _ERASES = (b"\x1b", b"\x04"), (b"\x7f", b"\x08")
 _TURN_S = 0.05
 _SHOWN_EVERY_S = 0.1
 _SAVE_PATIENCE_S = 60.0
@@ -119,38 +120,38 @@ class RecordingSession:
         """Do what was typed; return whether to go on."""
         if self._terminal is None:
             return True
-        data = self._terminal.read()
-        if self._typed is not None:
-            self._type(data)
-            return True
-        for key in self._decoder.feed(data, time.monotonic_ns()):
-            if key in ("x", "\x04"):
+        # One at a time: what follows a key may be words, and what follows words a key. Nothing more ends a sequence.
+        for data in (b"", *(bytes([byte]) for byte in self._terminal.read())):
+            if self._typed is not None:
+                self._type(data, self._typed)
+            elif not all(map(self._press, self._decoder.feed(data, time.monotonic_ns()))):
                 return False
-            if key == "t":
-                self._typed = bytearray()
-                self._say("type the task and ENTER; ESC leaves it as it is")
-            elif key in self._actions:
-                self._try(self._actions[key])
-                if self._plan is not None and key in "kd":
-                    self._reset()
         return True
 
-    def _type(self, data: bytes) -> None:
-        assert self._typed is not None
-        for byte in data:
-            if byte in b"\r\n":
-                words = self._typed.decode(errors="replace")
-                self._typed = None
-                self._try(partial(self._recorder.set_task, words))
-                return
-            if byte in (0x1B, 0x03):
-                self._typed = None
-                return
-            if byte in (0x7F, 0x08):
-                text = self._typed.decode(errors="ignore")[:-1]
-                self._typed[:] = text.encode()
-            else:
-                self._typed.append(byte)
+    def _press(self, key: str) -> bool:
+        """Do what a key stands for; return whether to go on."""
+        if key in ("x", "\x04"):
+            return False
+        if key == "t":
+            self._typed = bytearray()
+            self._say("type the task and ENTER; ESC leaves it as it is")
+        elif key in self._actions:
+            self._try(self._actions[key])
+            if self._plan is not None and key in "kd":
+                self._reset()
+        return True
+
+    def _type(self, byte: bytes, typed: bytearray) -> None:
+        """Take the next byte of the words that are typed."""
+        if byte in (b"\r", b"\n"):
+            self._typed = None
+            self._try(partial(self._recorder.set_task, typed.decode(errors="replace")))
+        elif byte in _LEAVES:
+            self._typed = None
+        elif byte in _ERASES:
+            typed[:] = typed.decode(errors="ignore")[:-1].encode()
+        else:
+            typed += byte
 
     def _try(self, action: Callable[[], None]) -> None:
         """Do what the person asks for; what cannot be is said, and nothing is lost."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
@@ -18,6 +18,8 @@ from robot.messages import Frame, JointState, Spec
 from robot.sockets import parse
 from robot.subscription import Subscription
 
+DRIVER = "driver"
+"""What the driver is called beside cameras; none of them may."""
 STATES, PICTURES = 1024, 48
 FRESH_NS = 500_000_000
 """What is older than this is not there any more."""
@@ -61,8 +63,13 @@ class Health:
     age_s: float
 
     @property
+    def there(self) -> bool:
+        """Whether anything came of it."""
+        return self.age_s < float("inf")
+
+    @property
     def fresh(self) -> bool:
-        """Whether it is there."""
+        """Whether it goes on."""
         return self.age_s * 1e9 <= FRESH_NS
 
 
@@ -136,19 +143,27 @@ class Sources:
                 f"the driver at {self.command_address} now runs the arm {there.name!r}, and not {here.name!r}"
             )
 
-    def driver_health(self, now_ns: int) -> Health:
-        """Return how the driver is doing."""
-        return _health(self._states.history, now_ns)
-
-    def camera_health(self, now_ns: int) -> dict[str, Health]:
-        """Return how each camera is doing, by name."""
+    def health(self, now_ns: int) -> dict[str, Health]:
+        """Return how the driver, under `DRIVER`, and each camera by its name are doing."""
+        cameras = zip(self.cameras, self._cameras, strict=True)
         return {
-            spec.name: _health(camera.history, now_ns) for spec, camera in zip(self.cameras, self._cameras, strict=True)
+            DRIVER: _health(self._states.history, now_ns),
+            **{spec.name: _health(camera.history, now_ns) for spec, camera in cameras},
         }
 
     def close(self) -> None:
         """Stop following."""
         self._opened.close()
+
+
+def require_fresh(health: Mapping[str, Health]) -> None:
+    """Raise `ConnectionLost` when the "driver" is away, `CameraError` when one of the others, the cameras, is."""
+    for name, each in health.items():
+        since = f"has been silent for {each.age_s:.1f} s" if each.there else "has not said anything yet"
+        if not each.fresh and name == DRIVER:
+            raise ConnectionLost(f"the driver {since}; is it running?")
+        if not each.fresh:
+            raise CameraError(f"the camera {name} {since}; see what its process says")
 
 
 def _first(wanted: CameraAddress, camera: Subscription[Frame]) -> CameraSpec:
@@ -166,7 +181,7 @@ def _first(wanted: CameraAddress, camera: Subscription[Frame]) -> CameraSpec:
             f"the camera at {wanted.address} calls itself {spec.name!r}, and not {wanted.name!r}: start it with "
             f"--name {wanted.name}, or leave the name out here"
         )
-    if not spec.name or "/" in spec.name or "." in spec.name:
+    if not spec.name or "/" in spec.name or "." in spec.name or spec.name == DRIVER:
         raise CameraError(f"the camera at {wanted.address} calls itself {spec.name!r}; no data set takes such a name")
     return spec
 

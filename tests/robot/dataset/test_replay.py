@@ -49,7 +49,7 @@ def test_on_ctrl_c_the_arm_holds(running: DriverProcess, tmp_path: Path) -> None
     with running_replay(running, root) as process, running.client() as client:
         until(lambda: client.state(5.0).holder == "replay" and np.abs(client.state(5.0).governed_velocity).max() > 0.01)
         status, _, error = process.end(signal.SIGINT)
-        assert (status, error.rpartition("\r")[2].strip()) == (130, "worldarm: interrupted")
+        assert status == 130 and error.endswith("worldarm: interrupted\n") and "Traceback" not in error
         until(lambda: not client.state(5.0).holder and not any(client.state(5.0).governed_velocity))
 
 
