@@ -11,90 +11,15 @@ from perception.frame_cache import open_cache
 from perception.framing import Framing
 from perception.goal_source import read_goal
 from perception.recorded_blocks import read_blocks
-from perception.recording.open_set import open_set, recorded_by
+from perception.recording.open_set import recorded_by
 from robot.action import PLANAR_PUSH, TABLETOP, ActionConvention
 from robot.camera_spec import CameraSpec, reframed
 from robot.dataset import Dataset
 from robot.dataset.merge import merge
-from robot.dataset.recorded import (
-    CLAMPS,
-    GOVERNED,
-    MARKS,
-    MEASURED,
-    REQUESTED,
-    STATE_NS,
-    TOOL_GOVERNED,
-    TOOL_MEASURED,
-    age_feature,
-    capture_feature,
-)
 from robot.errors import DatasetError
-from robot.kinematics import Pose
 from robot.proprio import GRASPING_STATE_NAMES
-from robot.quaternion import quaternion_of
 from robot.recipe import read_recipe
-from tests.robot.panda import panda_spec
-
-FPS = 30
-CAMERA = CameraSpec("front", 32, 24, (30.0, 30.0), (16.0, 12.0))
-WRIST = CameraSpec("wrist", 32, 24, (30.0, 30.0), (16.0, 12.0))
-ARM = panda_spec()
-
-
-def path(convention: ActionConvention, seconds: np.ndarray, speed: float) -> list[Pose]:
-    """A tool that goes along +y, or that and up while it turns, from the middle of the convention's bounds."""
-    middle = np.mean([convention.bounds.lower, convention.bounds.upper], axis=0) + [0.0, -0.1, 0.0]
-    lifts = 0.02 if "z" in convention.axes else 0.0
-    turns = 0.3 if "yaw" in convention.axes else 0.0
-    return [
-        convention.pose(convention.start(middle + [0.0, speed * t, lifts * t]).__class__(
-            middle + [0.0, speed * t, lifts * t], turns * t, 0.0)) for t in seconds
-    ]  # fmt: skip
-
-
-def written(
-    root: Path,
-    convention: ActionConvention = PLANAR_PUSH,
-    seconds: float = 4.0,
-    speed: float = 0.05,
-    lost: range = range(0),
-    above_m: float = 0.0,
-    gripper: np.ndarray | None = None,
-    episodes: int = 1,
-) -> Dataset:
-    """A recording of that; pictures are all of one grey, the number of their row, and taken 10 ms before it."""
-    rows = round(seconds * FPS)
-    times_ns = 10**15 + np.round(np.arange(rows) * 1e9 / FPS).astype(np.int64)
-    captured = times_ns - 10_000_000
-    for row in lost:
-        captured[row] = captured[row - 1]
-    poses = path(convention, (times_ns - times_ns[0]) * 1e-9, speed)
-    tool = np.array([[*pose.position, *quaternion_of(pose.rotation)] for pose in poses], np.float32)
-    tool[:, 2] += above_m
-    joints = np.tile(np.array(ARM.home, np.float32), (rows, 1))
-    widths = np.zeros(rows, np.float32) if gripper is None else gripper.astype(np.float32)
-    pictures = np.tile(np.arange(rows, dtype=np.uint8)[:, None, None, None], (1, 24, 32, 3))
-    times = {}
-    for camera in (CAMERA, WRIST):
-        times |= {capture_feature(camera.name): captured, age_feature(camera.name): times_ns - captured}
-        times[f"observation.images.{camera.name}"] = pictures
-    with open_set(root, FPS, "png", ARM, recorded_by(ARM, (CAMERA, WRIST), convention)) as writer:
-        for _ in range(episodes):
-            writer.save_episode(
-                {
-                    "observation.state": np.column_stack([joints, widths]),
-                    "action": np.column_stack([joints, widths]),
-                    **dict.fromkeys((MEASURED, REQUESTED, GOVERNED), joints),
-                    CLAMPS: np.zeros((rows, len(writer.info.features[CLAMPS].names or ())), bool),
-                    TOOL_MEASURED: tool,
-                    TOOL_GOVERNED: tool,
-                    STATE_NS: times_ns,
-                    **times,
-                },
-                "move",
-                {MARKS: ()},
-            )
-    return Dataset.open(root)
+from tests.perception.recording.known import ARM, CAMERA, FPS, WRIST, path, written
 
 
 def blocks_of(dataset: Dataset, convention: ActionConvention, camera: CameraSpec = CAMERA):  # type: ignore[no-untyped-def]
@@ -154,7 +79,7 @@ def test_what_no_action_tells_of_is_left_out(tmp_path: Path) -> None:
 
 
 def test_pictures_are_framed_as_a_camera_of_that_size_would_have_sent_them(tmp_path: Path) -> None:
-    dataset = written(tmp_path / "set", episodes=2)
+    dataset = written(tmp_path / "set", sways=(0.0, 0.0))
     cache = open_cache(dataset, "front", tmp_path / "cache")
     assert cache.images.shape == (56, 64, 64, 3) and cache.lengths.tolist() == [28, 28]  # type: ignore[attr-defined]
     rows = blocks_of(dataset, PLANAR_PUSH).stretches[0].rows
