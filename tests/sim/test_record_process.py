@@ -18,6 +18,7 @@ from robot.scene_client import SceneClient
 from sim.rearrange import Rearrangement
 from tests.commands import running, worldarm
 from tests.perception.recording.lens import Lens
+from tests.robot.driver_command import until
 from tests.robot.teleop.person import Person
 from tests.sim.processes import SimulatedDriver, simulated_driver
 from worldarm import main
@@ -114,7 +115,7 @@ def test_the_scene_is_not_reset_while_somebody_has_the_arm(driver: SimulatedDriv
         person.sees("ready episode 0")
         client.acquire("somebody", 10.0)
         person.type("n")
-        person.sees("the scene was not reset")
+        until(lambda: client.renew() and "the scene was not reset" in person.screen)
         assert "somebody" in person.screen and "then reset the scene" in person.screen
         client.release()
         assert person.end(signal.SIGINT) == 130
