@@ -19,7 +19,7 @@ from perception.recording.sources import camera_addresses
 from robot.action import CONVENTIONS, ActionConvention
 from robot.addresses import COMMAND
 from robot.client import Client
-from robot.errors import ConfigurationError
+from robot.errors import ConfigurationError, Refused
 from robot.teleop.terminal import Terminal
 
 ActionsName = Literal["push", "tabletop"]
@@ -91,6 +91,10 @@ class _Rearranged:
         self._made: Callable[[], str] | None = None
 
     def __call__(self) -> str:
+        with Client(self._wanted[0], 2.0) as client:
+            holder = client.state().holder
+        if holder:
+            raise Refused("held", f"{holder} has the arm; end what moves it, then reset the scene")
         if self._made is None:
             from sim.rearrange import Rearrangement
 
