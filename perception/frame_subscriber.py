@@ -87,7 +87,7 @@ class FrameSubscriber:
                 self._subscription.wait(_NEXT_IN_QUEUE_S)
             except ConnectionLost:
                 break  # nothing behind it: this one is the newest there is
-        return _decoded(history[-1])
+        return decoded(history[-1])
 
     def _newest_ns(self) -> int:
         history = self._subscription.history
@@ -106,7 +106,7 @@ class FrameSubscriber:
         )
 
 
-def _decoded(frame: Frame) -> ReceivedFrame:
+def decoded(frame: Frame) -> ReceivedFrame:
     """Return the picture in `frame`. Raises `CameraError` when its bytes are not a picture of the camera's size."""
     camera = frame.camera
     shape = (camera.height, camera.width, 3)

@@ -1,0 +1,92 @@
+"""Recordings whose motion is known, written without a recorder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from perception.recording.open_set import open_set, recorded_by
+from robot.action import PLANAR_PUSH, ActionConvention, ToolTarget
+from robot.camera_spec import CameraSpec
+from robot.dataset import Dataset
+from robot.dataset.recorded import (
+    CLAMPS,
+    GOVERNED,
+    MARKS,
+    MEASURED,
+    REQUESTED,
+    STATE_NS,
+    TOOL_GOVERNED,
+    TOOL_MEASURED,
+    age_feature,
+    capture_feature,
+)
+from robot.kinematics import Pose
+from robot.quaternion import quaternion_of
+from tests.robot.panda import panda_spec
+
+FPS = 30
+CAMERA = CameraSpec("front", 32, 24, (30.0, 30.0), (16.0, 12.0))
+WRIST = CameraSpec("wrist", 32, 24, (30.0, 30.0), (16.0, 12.0))
+ARM = panda_spec()
+
+
+def path(convention: ActionConvention, seconds: np.ndarray, speed: float, sway: float = 0.0) -> list[Pose]:
+    """A tool that goes along +y, or that and up while it turns, from the middle of the convention's bounds; to and fro
+    along x too, `sway` times a second."""
+    middle = np.mean([convention.bounds.lower, convention.bounds.upper], axis=0) + [0.0, -0.1, 0.0]
+    lifts = 0.02 if "z" in convention.axes else 0.0
+    turns = 0.3 if "yaw" in convention.axes else 0.0
+    return [
+        convention.pose(
+            ToolTarget(middle + [0.03 * np.sin(2 * np.pi * sway * t), speed * t, lifts * t], turns * t, 0.0)
+        )
+        for t in seconds
+    ]
+
+
+def written(
+    root: Path,
+    convention: ActionConvention = PLANAR_PUSH,
+    seconds: float = 4.0,
+    speed: float = 0.05,
+    lost: range = range(0),
+    above_m: float = 0.0,
+    gripper: np.ndarray | None = None,
+    sways: tuple[float, ...] = (0.0,),
+) -> Dataset:
+    """A recording of that, an episode for each of `sways`; pictures are all of one grey, the number of their row, and
+    taken 10 ms before it."""
+    rows = round(seconds * FPS)
+    times_ns = 10**15 + np.round(np.arange(rows) * 1e9 / FPS).astype(np.int64)
+    captured = times_ns - 10_000_000
+    for row in lost:
+        captured[row] = captured[row - 1]
+    joints = np.tile(np.array(ARM.home, np.float32), (rows, 1))
+    widths = np.zeros(rows, np.float32) if gripper is None else gripper.astype(np.float32)
+    pictures = np.tile(np.arange(rows, dtype=np.uint8)[:, None, None, None], (1, 24, 32, 3))
+    times = {}
+    for camera in (CAMERA, WRIST):
+        times |= {capture_feature(camera.name): captured, age_feature(camera.name): times_ns - captured}
+        times[f"observation.images.{camera.name}"] = pictures
+    with open_set(root, FPS, "png", ARM, recorded_by(ARM, (CAMERA, WRIST), convention)) as writer:
+        for sway in sways:
+            poses = path(convention, (times_ns - times_ns[0]) * 1e-9, speed, sway)
+            tool = np.array([[*pose.position, *quaternion_of(pose.rotation)] for pose in poses], np.float32)
+            tool[:, 2] += above_m
+            writer.save_episode(
+                {
+                    "observation.state": np.column_stack([joints, widths]),
+                    "action": np.column_stack([joints, widths]),
+                    **dict.fromkeys((MEASURED, REQUESTED, GOVERNED), joints),
+                    CLAMPS: np.zeros((rows, len(writer.info.features[CLAMPS].names or ())), bool),
+                    TOOL_MEASURED: tool,
+                    TOOL_GOVERNED: tool,
+                    STATE_NS: times_ns,
+                    **times,
+                },
+                "move",
+                {MARKS: ()},
+            )
+    return Dataset.open(root)
