@@ -34,7 +34,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "stop": ("robot.operator_command:stop", "bring the arm to rest at once, until a reset"),
     "reset": ("robot.operator_command:reset", "let a stopped arm be moved again"),
     "home": ("robot.operator_command:home", "move the arm slowly to where it starts best"),
-    "teleop": ("robot.teleop.command:teleop", "move the arm by hand: keyboard, gamepad or a leader arm"),
+    "teleop": ("robot.teleop.command:teleop", "move the arm by hand: keyboard, gamepad, a leader arm or a page"),
     "latency": ("robot.latency_command:latency", "show how long a decision takes from light to motion, live"),
     "run": ("control.agent_process:run", "move the arm until the world looks like a picture"),
     "train": ("control.train_process:train", "learn a world model, critic and actor from a data set"),

@@ -1,4 +1,4 @@
-"""The command `worldarm teleop`: a person moves the arm, by keyboard, gamepad or a leader arm."""
+"""The command `worldarm teleop`: a person moves the arm, by keyboard, gamepad, a leader arm or a page in a browser."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from robot.addresses import COMMAND
+from robot.addresses import COMMAND, FRAMES
 from robot.client import Client
 from robot.errors import ConfigurationError
 from robot.messages import JointState
@@ -20,15 +20,18 @@ from robot.teleop.joint_map import read_joint_map
 from robot.teleop.keyboard import HOLD_S, Keyboard
 from robot.teleop.leader import TOLERANCE, Leader
 from robot.teleop.limits import Dial, Limits
+from robot.teleop.pages import Pages
 from robot.teleop.pygame_pad import PygamePad
 from robot.teleop.session import Console, Teleoperation
 from robot.teleop.terminal import Terminal
+from robot.teleop.web import Web
 from robot.teleop.wish import Device
+from robot.web.address import HOST, PORT
 
 PATIENCE_S = 2.0
 """How long the driver may take to answer; the arm that is waited for holds long before."""
 
-DeviceName = Literal["keyboard", "gamepad", "leader"]
+DeviceName = Literal["keyboard", "gamepad", "leader", "web"]
 
 
 def teleop(
@@ -56,14 +59,22 @@ def teleop(
     tolerance: Annotated[
         float, tyro.conf.arg(help="leader: how far apart, rad in each joint, both may be to begin")
     ] = TOLERANCE,
+    camera: Annotated[
+        tuple[str, ...], tyro.conf.arg(help="web: where cameras publish the pictures that the page shows")
+    ] = (FRAMES,),
+    host: Annotated[
+        str, tyro.conf.arg(help="web: the address to serve the page at; away from 127.0.0.1 it takes a token")
+    ] = HOST,
+    port: Annotated[int, tyro.conf.arg(help="web: the port of the page; 0 has one chosen")] = PORT,
 ) -> None:
     """Move the arm by hand, simulated or real, slowly at first; what is not held does not move.
 
-    Needs a driver that runs. SPACE stops the arm at once; Ctrl-C ends, and the arm holds.
+    Needs a driver that runs. SPACE stops the arm at once, as STOP does on a page; Ctrl-C ends, and the arm holds.
     """
     dial = Dial(Limits(max_speed, max_turn, max_gripper, max_joints), speed)
     if (leader is not None) != (device == "leader"):
         raise ConfigurationError("--device leader needs --leader ADDRESS, and the other devices none")
+    pages = Pages()
     with ExitStack() as parts:
         client = parts.enter_context(Client(command_address, PATIENCE_S))
         terminal = parts.enter_context(Terminal()) if device == "keyboard" or sys.stdin.isatty() else None
@@ -73,6 +84,8 @@ def teleop(
             held = _leader(parts, client, leader, joint_map, dial, tolerance, align)
         elif device == "gamepad":
             held = Gamepad(PygamePad(), dial)
+        elif device == "web":
+            held = Web(pages, client.arm, dial)
         else:
             assert keyboard is not None
             held = keyboard
@@ -80,6 +93,8 @@ def teleop(
         console: Console = PlainConsole()
         if terminal is not None and keyboard is not None:
             console = TerminalConsole(terminal, None if held is keyboard else keyboard)
+        if device == "web":
+            console = _page(parts, client, host, port, camera, pages, dial, console)
         session = Teleoperation(client, held, console, dial, rate_hz, home_speed)
         console.tell(f"teleop: {device} for {client.arm.name} at {command_address}; Ctrl-C ends, and the arm holds")
         for line in held.help:
@@ -88,6 +103,32 @@ def teleop(
             console.tell("here: SPACE or ESC stop   r reset   h home   +/- faster, slower   x quit")
         report = session.run()
     print(f"teleop: ended, the arm holds; loop: {report}", flush=True)
+
+
+def _page(
+    parts: ExitStack,
+    client: Client,
+    host: str,
+    port: int,
+    cameras: tuple[str, ...],
+    pages: Pages,
+    dial: Dial,
+    other: Console,
+) -> Console:
+    """Serve the page, and return it as a console beside the `other` one; `parts` closes what it opens."""
+    try:
+        from robot.teleop.web_page import WebPage
+        from robot.web.server import PageServer
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(
+            f"--device web needs the Python package '{error.name}': pip install 'worldarm[web]'"
+        ) from error
+    server = parts.enter_context(PageServer(host, port, f"worldarm · {client.arm.name}"))
+    page = parts.enter_context(WebPage(server, client, cameras, pages, dial, other))
+    other.tell(f"page: {server.url}")
+    if server.open_to_others:
+        other.tell("anyone who has this address can move the arm, and the way there is not encrypted")
+    return page
 
 
 def _leader(
