@@ -35,6 +35,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "reset": ("robot.operator_command:reset", "let a stopped arm be moved again"),
     "home": ("robot.operator_command:home", "move the arm slowly to where it starts best"),
     "teleop": ("robot.teleop.command:teleop", "move the arm by hand: keyboard, gamepad, a leader arm or a page"),
+    "view": ("robot.web.view_command:view", "watch arm, cameras and agent on a page in a browser"),
     "latency": ("robot.latency_command:latency", "show how long a decision takes from light to motion, live"),
     "run": ("control.agent_process:run", "move the arm until the world looks like a picture"),
     "train": ("control.train_process:train", "learn a world model, critic and actor from a data set"),

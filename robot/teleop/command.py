@@ -20,7 +20,7 @@ from robot.teleop.joint_map import read_joint_map
 from robot.teleop.keyboard import HOLD_S, Keyboard
 from robot.teleop.leader import TOLERANCE, Leader
 from robot.teleop.limits import Dial, Limits
-from robot.teleop.pages import Pages
+from robot.teleop.pages import SILENT_S, Pages
 from robot.teleop.pygame_pad import PygamePad
 from robot.teleop.session import Console, Teleoperation
 from robot.teleop.terminal import Terminal
@@ -66,6 +66,9 @@ def teleop(
         str, tyro.conf.arg(help="web: the address to serve the page at; away from 127.0.0.1 it takes a token")
     ] = HOST,
     port: Annotated[int, tyro.conf.arg(help="web: the port of the page; 0 has one chosen")] = PORT,
+    silent_s: Annotated[
+        float, tyro.conf.arg(help="web: a page that has not answered for so long is gone, and the arm holds")
+    ] = SILENT_S,
 ) -> None:
     """Move the arm by hand, simulated or real, slowly at first; what is not held does not move.
 
@@ -74,7 +77,7 @@ def teleop(
     dial = Dial(Limits(max_speed, max_turn, max_gripper, max_joints), speed)
     if (leader is not None) != (device == "leader"):
         raise ConfigurationError("--device leader needs --leader ADDRESS, and the other devices none")
-    pages = Pages()
+    pages = Pages(silent_s)
     with ExitStack() as parts:
         client = parts.enter_context(Client(command_address, PATIENCE_S))
         terminal = parts.enter_context(Terminal()) if device == "keyboard" or sys.stdin.isatty() else None

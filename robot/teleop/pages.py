@@ -11,11 +11,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from robot.errors import ConfigurationError
 from robot.quaternion import Quaternion
 from robot.teleop.wish import Press
 
-SILENT_NS = 700_000_000
+SILENT_S = 0.7
 """A page that has not answered for so long is gone: closed, asleep, or the network is."""
+SILENT_RANGE_S = (0.3, 5.0)
 HELD_NS = 250_000_000
 """A button or key counts as held for so long after each time that it was heard of."""
 AXES = 5
@@ -53,10 +55,16 @@ class Held:
 class Pages:
     """Keeps who is there and what they hold. Safe to use from several threads.
 
-    The page that is opened while no other drives, does; another has to ask, and gets it once nobody does.
+    The page that is opened while no other drives, does; another has to ask, and gets it once nobody does. One that has
+    not answered for `silent_s` drives no longer. Raises `ConfigurationError` for a time that is not from 0.3 to 5 s.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, silent_s: float = SILENT_S) -> None:
+        lowest, highest = SILENT_RANGE_S
+        if not lowest <= silent_s <= highest:
+            raise ConfigurationError(f"--silent-s must be from {lowest:g} to {highest:g}, not {silent_s:g}")
+        self.silent_s = silent_s
+        self._silent_ns = round(silent_s * 1e9)
         self._lock = threading.Lock()
         self._pages: dict[int, _Page] = {}
         self._driver: int | None = None
@@ -90,7 +98,7 @@ class Pages:
             if page not in self._pages:
                 return "this page was closed"
             other = self._pages.get(self._driver) if self._driver is not None and self._driver != page else None
-            if other is not None and now_ns - other.heard_ns <= SILENT_NS:
+            if other is not None and now_ns - other.heard_ns <= self._silent_ns:
                 return f"page {self._driver} drives: let go of the arm there first"
             if other is not None:
                 other.handle, other.held = None, {}
@@ -153,7 +161,7 @@ class Pages:
             page = self._pages.get(self._driver) if self._driver is not None else None
             if page is None:
                 return Held(self._nobody(), None, self._grab, (0,) * AXES, presses)
-            if now_ns - page.heard_ns > SILENT_NS:
+            if now_ns - page.heard_ns > self._silent_ns:
                 return Held(f"page {self._driver} does not answer", None, self._grab, (0,) * AXES, presses)
             page.held = {axis: each for axis, each in page.held.items() if now_ns - each[1] < HELD_NS}
             ways = [0] * AXES

@@ -51,15 +51,20 @@ class Controls:
         self._speed = speed
         self._at: Vector | None = None
         gui, number = page.gui, page.client_id
-        gui.add_html(STYLE, order=0)
         self._stop = gui.add_button(STOP, color="red", order=1, hint="whoever moves the arm: it comes to rest")
         self._drive = gui.add_button(DRIVE, color="blue", order=2, visible=False)
-        self._said = gui.add_markdown("", order=3)
+        self._said = gui.add_html(STYLE, order=3)
+        self._slider = gui.add_slider(
+            "speed %",
+            min=round(100 * SLOWEST),
+            max=100,
+            step=5,
+            initial_value=round(100 * share),
+            order=9,
+            visible=False,
+        )
         self._driving = gui.add_folder("Move", order=10, visible=False)
         with self._driving:
-            self._slider = gui.add_slider(
-                "speed %", min=round(100 * SLOWEST), max=100, step=5, initial_value=round(100 * share)
-            )
             for label, key, axis, way in MOTIONS:
                 button = gui.add_button(f"{label} ({key})", color="teal")
                 self._moves(button, axis, way)
@@ -98,14 +103,17 @@ class Controls:
         in the person's hand."""
         number, driver = self._page.client_id, self._pages.driver
         mine = driver == number
-        for part, visible in ((self._drive, not mine), (self._driving, mine), (self._ways, mine), (self._handle, mine)):
-            if part.visible != visible:
-                part.visible = visible
+        if self._drive.visible == mine:
+            self._drive.visible = not mine
+        for part in (self._slider, self._driving, self._ways, self._handle):
+            if part.visible != mine:
+                part.visible = mine
         said = (
             f"You drive, as page {number}."
             if mine
             else f"You watch, as page {number}; " + ("nobody drives." if driver is None else f"page {driver} drives.")
         )
+        said = f'{STYLE}<div class="worldarm">{said}</div>'
         if self._said.content != said:
             self._said.content = said
         if mine and round(100 * share) != self._slider.value:

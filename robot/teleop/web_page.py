@@ -20,7 +20,7 @@ from robot.teleop.session import Console, View
 from robot.teleop.web_controls import Controls
 from robot.teleop.wish import Press
 from robot.web.heartbeat import watch
-from robot.web.live import PAINTED_EVERY_S, Live, mode_of
+from robot.web.live import PAINTED_EVERY_S, Live, mode_of, strong
 from robot.web.server import PageServer
 
 _NEWS_S = 8.0
@@ -75,7 +75,7 @@ class WebPage:
         self._pages.opened(page.client_id, time.monotonic_ns())
         with self._lock:
             self._controls[page.client_id] = controls
-        watch(self._server, page, lambda now_ns: self._pages.heard(page.client_id, now_ns))
+        watch(self._server, page, self._pages.silent_s, lambda now_ns: self._pages.heard(page.client_id, now_ns))
 
     async def _closed(self, page: viser.ClientHandle) -> None:
         self._pages.closed(page.client_id)
@@ -107,7 +107,7 @@ class WebPage:
             f"{1e3 * view.gripper_width:.0f} mm · {view.rate_hz:.0f} commands/s",
         ]
         if view.note:
-            lines.append(f"**{view.note}**")
+            lines.append(strong(view.note))
         if view.slowed:
             lines.append(f"slowed: {', '.join(view.slowed)}")
         if view.clamps:

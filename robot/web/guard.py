@@ -21,7 +21,7 @@ _HERE = frozenset({"127.0.0.1", "localhost", "::1"})
 
 @dataclass(frozen=True)
 class Guard:
-    """Lets in who names this machine; and who has the `token`, where it is not empty. `cookie` keeps it in a browser."""
+    """Lets in who names this machine; and who has the `token`, where there is one, kept in a browser as `cookie`."""
 
     token: str = ""
     cookie: str = "worldarm"

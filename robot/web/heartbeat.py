@@ -13,18 +13,19 @@ from collections.abc import Callable
 import viser
 
 ASKED_EVERY_S = 0.1
-PATIENCE_S = 1.0
-"""An answer that comes later than this tells of a page that was there, and may not be any more."""
 
 
-def watch(server: viser.ViserServer, page: viser.ClientHandle, heard: Callable[[int], None]) -> threading.Thread:
+def watch(
+    server: viser.ViserServer, page: viser.ClientHandle, patience_s: float, heard: Callable[[int], None]
+) -> threading.Thread:
     """Call `heard` with the monotonic time (ns) of each answer of `page`'s until it is closed, in a thread of its own,
-    which is returned."""
+    which is returned. An answer that takes longer than `patience_s` tells of a page that was there, and may not be any
+    more: it does not count."""
 
     def ask() -> None:
         while page.client_id in server.get_clients():
             try:
-                page.local_storage.get_item("worldarm", timeout=PATIENCE_S)
+                page.local_storage.get_item("worldarm", timeout=patience_s)
             except TimeoutError:
                 continue
             except RuntimeError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from html import escape
 
 import cv2
 import numpy as np
@@ -19,17 +20,24 @@ from robot.web.feed import Feed
 from robot.web.scene import ArmScene
 
 PAINTED_EVERY_S = 1.0 / 20.0
-_TOLD_EVERY_S = 0.25
+_TOLD_EVERY_S = 0.4
 _WIDE = 320
 """Pictures narrower than this are shown with square-edged pixels, as the model sees them."""
 _SILENT_S = 1.0
+
+_STYLE = """<style>
+.worldarm { padding: 0.2em 0.8em 0.6em; font-size: 0.9em; line-height: 1.5; font-variant-numeric: tabular-nums; }
+.worldarm table { width: 100%; margin-top: 0.4em; }
+.worldarm th, .worldarm td { text-align: right; font-weight: normal; }
+.worldarm td:first-child { text-align: left; }
+</style>"""
 
 Image = NDArray[np.uint8]
 
 
 class Live:
-    """Fills `server`'s page with the arm of `spec`, whose states are published at `state_address`, and with the pictures
-    published at `cameras`. For one thread, which calls `paint`. What nobody looks at is not painted, and what comes
+    """Fills `server`'s page with the arm of `spec`, whose states come from `state_address`, and with the pictures from
+    `cameras`. For one thread, which calls `paint`. What nobody looks at is not painted, and what comes
     faster than it can be shown is dropped. Raises `ConfigurationError` as `Subscription`."""
 
     def __init__(
@@ -56,7 +64,7 @@ class Live:
         self._trouble = ""
         self.scene = ArmScene(server, spec)
         server.gui.configure_theme(control_width="large", show_logo=False, show_share_button=False)
-        self._status = server.gui.add_markdown("waiting for the arm's state", order=20)
+        self._status = server.gui.add_html(_styled("waiting for the arm's state"), order=20)
         self._pictures = [
             server.gui.add_image(placeholder(), label=f"camera at {address}", order=40 + number, jpeg_quality=85)
             for number, address in enumerate(cameras)
@@ -104,24 +112,31 @@ class Live:
     def _words(self, state: JointState | None, lines: Sequence[str]) -> str:
         words = [*lines]
         if self._trouble:
-            words.append(f"**{self._trouble}**")
+            words.append(strong(self._trouble))
         elif state is None or self.states.age_s > _SILENT_S:
-            words.append(f"**the driver is silent**: no state from {self.states.address}")
-        rows = ["| | rate | age |", "|:--|--:|--:|", _row("arm", self.states)]
+            words.append(f"{strong('the driver is silent')}: no state from {escape(self.states.address)}")
+        rows = [_row("arm", self.states)]
         for number, camera in enumerate(self.cameras):
             name = camera.newest.camera.name if camera.newest is not None else camera.address
             rows.append(_row(f"camera {name}", camera))
             if self._wrong[number]:
-                words.append(f"**{self._wrong[number]}**")
+                words.append(strong(self._wrong[number]))
         if self.scene.lacking:
-            rows.append(f"\ndrawn by the capsules that are guarded: {self.scene.lacking}")
-        return "  \n".join(words) + "\n\n" + "\n".join(rows)
+            words.append(f"drawn by the capsules that are guarded: {escape(self.scene.lacking)}")
+        return _styled(
+            "<br>".join(words) + f"<table><tr><th></th><th>rate</th><th>age</th></tr>{''.join(rows)}</table>"
+        )
 
 
 def mode_of(state: JointState) -> str:
-    """Return the driver's mode and who has the lease, in Markdown."""
-    why = f" ({state.reason})" if state.reason and state.mode != "active" else ""
-    return f"**{state.mode}**{why} · lease: **{state.holder or 'free'}**"
+    """Return the driver's mode and who has the lease, as HTML."""
+    why = f" ({escape(state.reason)})" if state.reason and state.mode != "active" else ""
+    return f"{strong(state.mode)}{why} · lease: {strong(state.holder or 'free')}"
+
+
+def strong(words: str) -> str:
+    """Return `words`, which others may have chosen, as HTML that stands out."""
+    return f"<b>{escape(words)}</b>"
 
 
 def enlarged(picture: Image) -> Image:
@@ -140,4 +155,8 @@ def placeholder() -> Image:
 
 def _row(name: str, feed: Feed[JointState] | Feed[Frame]) -> str:
     age = "–" if feed.newest is None else f"{1e3 * feed.age_s:.0f} ms" if feed.age_s < 10 else f"{feed.age_s:.0f} s"
-    return f"| {name} | {feed.rate_hz:.0f} Hz | {age} |"
+    return f"<tr><td>{escape(name)}</td><td>{feed.rate_hz:.0f} Hz</td><td>{age}</td></tr>"
+
+
+def _styled(content: str) -> str:
+    return f'<div class="worldarm">{_STYLE}{content}</div>'

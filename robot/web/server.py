@@ -1,4 +1,4 @@
-"""The page's server: viser's, at an address that is ours alone, behind a guard that is tried before anyone is let in."""
+"""The page's server: viser's, at an address that is ours alone, behind a guard that is tried before anyone comes in."""
 
 from __future__ import annotations
 
