@@ -29,15 +29,15 @@ class Guard:
     def refusal(self, request: Request) -> Response | None:
         """Return what to answer in place of what was asked for, None where it may be had."""
         host = request.headers.get("Host", "")
-        if not self.token and urlsplit(f"//{host}").hostname not in _HERE:
+        if not self.token and _name(host) not in _HERE:
             return _answer(http.HTTPStatus.FORBIDDEN, "this page is at 127.0.0.1 or localhost alone")
         origin = request.headers.get("Origin")
-        if _upgrades(request) and origin is not None and urlsplit(origin).netloc != host:
+        if _upgrades(request) and origin is not None and origin.partition("://")[2] != host:
             return _answer(http.HTTPStatus.FORBIDDEN, "another site's page may not connect here")
         if not self.token or self._same(self._kept(request)):
             return None
-        asked = urlsplit(request.path)
-        if not _upgrades(request) and self._same(parse_qs(asked.query).get("token", [""])[0]):
+        given = parse_qs(request.path.partition("?")[2]).get("token", [""])[0]
+        if not _upgrades(request) and self._same(given):
             # Out of the address, so that it is in no bookmark or history that others see.
             answer = _answer(http.HTTPStatus.SEE_OTHER, "")
             answer.headers["Location"] = "/"
@@ -61,6 +61,14 @@ def unframed(response: Response) -> Response:
     response.headers["Content-Security-Policy"] = "frame-ancestors 'none'"
     response.headers["X-Frame-Options"] = "DENY"
     return response
+
+
+def _name(host: str) -> str | None:
+    """Return the name in a `Host`, without its port; None where it makes no sense."""
+    try:
+        return None if "@" in host else urlsplit(f"//{host}").hostname
+    except ValueError:
+        return None
 
 
 def _upgrades(request: Request) -> bool:

@@ -24,6 +24,7 @@ _TOLD_EVERY_S = 0.4
 _WIDE = 320
 """Pictures narrower than this are shown with square-edged pixels, as the model sees them."""
 _SILENT_S = 1.0
+_PANEL_PX = 260
 
 _STYLE = """<style>
 .worldarm { padding: 0.2em 0.8em 0.6em; font-size: 0.9em; line-height: 1.5; font-variant-numeric: tabular-nums; }
@@ -65,10 +66,16 @@ class Live:
         self.scene = ArmScene(server, spec)
         server.gui.configure_theme(control_width="large", show_logo=False, show_share_button=False)
         self._status = server.gui.add_html(_styled("waiting for the arm's state"), order=20)
-        self._pictures = [
-            server.gui.add_image(placeholder(), label=f"camera at {address}", order=40 + number, jpeg_quality=85)
-            for number, address in enumerate(cameras)
-        ]
+        self._pictures = []
+        if cameras:
+            panel = server.gui.add_panel()
+            with panel.add_tab("Cameras"):
+                self._pictures = [
+                    server.gui.add_image(placeholder(), label=f"camera at {address}", jpeg_quality=85)
+                    for address in cameras
+                ]
+            panel.dock_left()
+            panel.set_width(_PANEL_PX)
 
     def paint(self, lines: Sequence[str] = ()) -> JointState | None:
         """Take in what has come and show it, with `lines` of status above; return the newest state of the arm."""

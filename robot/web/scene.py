@@ -34,6 +34,7 @@ class ArmScene:
         # Plain light: shadows and reflections are what a tablet without a strong GPU would be slow with.
         scene.configure_environment_map(None)
         scene.configure_default_lights(cast_shadow=False)
+        scene.add_light_ambient("/light", intensity=1.2)
         server.initial_camera.position = POSITION
         server.initial_camera.look_at = LOOK_AT
         scene.add_grid(
