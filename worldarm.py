@@ -21,6 +21,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "robot.benchmark.command:benchmark_driver",
         "measure what the driver promises: lapses, crashes, nonsense, strangers, lateness",
     ),
+    "benchmark record": (
+        "perception.recording.benchmark_command:benchmark_record",
+        "measure what a recording promises: no picture lost, saved at once, whole after a kill",
+    ),
     "benchmark scaling": (
         "control.scaling_benchmark:benchmark_scaling",
         "measure how much faster several processes train together",
@@ -34,8 +38,11 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "stop": ("robot.operator_command:stop", "bring the arm to rest at once, until a reset"),
     "reset": ("robot.operator_command:reset", "let a stopped arm be moved again"),
     "home": ("robot.operator_command:home", "move the arm slowly to where it starts best"),
-    "teleop": ("robot.teleop.command:teleop", "move the arm by hand: keyboard, gamepad, a leader arm or a page"),
+    "teleop": ("sim.teleop_process:teleop", "move the arm by hand: keyboard, gamepad, a leader arm or a page"),
     "view": ("robot.web.view_command:view", "watch arm, cameras and agent on a page in a browser"),
+    "record": ("sim.record_process:record", "record episodes of whatever moves the arm into a data set"),
+    "replay": ("robot.dataset.replay_command:replay", "have the arm do again what an episode of a data set did"),
+    "snap": ("perception.snap_command:snap", "take one picture from a camera, such as a goal"),
     "latency": ("robot.latency_command:latency", "show how long a decision takes from light to motion, live"),
     "run": ("control.agent_process:run", "move the arm until the world looks like a picture"),
     "train": ("control.train_process:train", "learn a world model, critic and actor from a data set"),

@@ -11,17 +11,21 @@ import hashlib
 import json
 import os
 import shutil
+import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from perception.recorded_blocks import read_blocks
 from robot.dataset.reader import Dataset
 from robot.errors import DatasetError
 from robot.output import sync
+from robot.recipe import PICTURE, RecordedBy, read_recorded
 
 STATE = "observation.state"
 ACTION = "action"
@@ -97,9 +101,14 @@ def open_cache(dataset: Dataset, camera: str, folder: Path) -> FrameCache:
         if key not in dataset.info.features:
             raise DatasetError(f"{dataset.root} has no {what} (feature {key!r}); it holds {_names(dataset)}")
     fingerprint = dataset.fingerprint()
-    place = folder / f"{camera}-{fingerprint[:16]}"
+    recorded = read_recorded(dataset.info)
+    # What a recording's blocks are depends on what it says of itself too.
+    suffix = "" if recorded is None else f"-{hashlib.sha256(msgspec.json.encode(recorded)).hexdigest()[:8]}"
+    place = folder / f"{camera}-{fingerprint[:16]}{suffix}"
     if not place.exists():
-        _build(dataset, image_key, place)
+        _build(
+            dataset, _Played(dataset, image_key) if recorded is None else _Recorded(dataset, recorded, camera), place
+        )
     states, actions = np.load(place / "states.npy"), np.load(place / "actions.npy")
     meta = json.loads((place / "cache.json").read_text())
     meant, truth = place / "meant.npy", place / "truth.npy"
@@ -125,13 +134,64 @@ def _series(dataset: Dataset, states: NDArray[np.float32], actions: NDArray[np.f
     return hashlib.sha256(states.tobytes() + actions.tobytes()).hexdigest()
 
 
-def _build(dataset: Dataset, image_key: str, place: Path) -> None:
+class _Episodes(Protocol):
+    """Episodes whose frames are to be decoded: their `lengths`, and the `size` (H, W) of their pictures."""
+
+    lengths: list[int]
+    size: tuple[int, int]
+
+    def columns(self, index: int) -> dict[str, NDArray[Any]]:
+        """Return the pictures of one under `IMAGE_PREFIX`, its `STATE` and `ACTION`, and what else is known of it."""
+
+
+class _Played:
+    """Those of a data set that holds a row a block."""
+
+    def __init__(self, dataset: Dataset, image_key: str) -> None:
+        self._dataset, self._image_key = dataset, image_key
+        self.lengths = [episode.length for episode in dataset.episodes]
+        height, width = dataset.info.features[image_key].shape[:2]
+        self.size = height, width
+        self._truth = sorted(key for key in dataset.info.features if key.startswith(TRUTH_PREFIX))
+        self._told = [MEANT] if MEANT in dataset.info.features else []
+
+    def columns(self, index: int) -> dict[str, NDArray[Any]]:
+        columns = self._dataset.episode(index, [self._image_key, STATE, ACTION, *self._told, *self._truth])
+        # The format reads a column of one number a frame as scalars.
+        found = {key: columns[key].reshape(len(columns[key]), -1) for key in (STATE, ACTION)}
+        found[IMAGE_PREFIX] = columns[self._image_key]
+        if self._told:
+            found[MEANT] = columns[MEANT]
+        if self._truth:
+            found[TRUTH_PREFIX] = np.stack([columns[key][:, :3] for key in self._truth], axis=1)
+        return found
+
+
+class _Recorded:
+    """Those of a data set that was recorded at a rate of its own: each a stretch of blocks."""
+
+    def __init__(self, dataset: Dataset, recorded: RecordedBy, camera: str) -> None:
+        self._dataset = dataset
+        self._camera = next(each for each in recorded.cameras if each.name == camera)
+        self._blocks = read_blocks(dataset, recorded, self._camera)
+        if self._blocks.left_out:
+            tqdm.write(self._blocks.left_out, file=sys.stderr)
+        self.lengths = [len(stretch.rows) for stretch in self._blocks.stretches]
+        self.size = PICTURE[1] * len(self._camera.views), PICTURE[0]
+
+    def columns(self, index: int) -> dict[str, NDArray[Any]]:
+        stretch = self._blocks.stretches[index]
+        pictures = np.stack(list(self._blocks.pictures(self._dataset, self._camera, stretch)))
+        return {IMAGE_PREFIX: pictures, STATE: stretch.states, ACTION: stretch.actions}
+
+
+def _build(dataset: Dataset, episodes: _Episodes, place: Path) -> None:
     """Decode everything beside `place`, and put it there at once."""
     building = place.with_name(place.name + ".tmp")
     try:
         shutil.rmtree(building, ignore_errors=True)
         building.mkdir(parents=True)
-        _decode(dataset, image_key, building)
+        _decode(dataset, episodes, building)
         building.rename(place)
     except OSError as error:
         shutil.rmtree(building, ignore_errors=True)
@@ -141,49 +201,37 @@ def _build(dataset: Dataset, image_key: str, place: Path) -> None:
         ) from error
 
 
-def _decode(dataset: Dataset, image_key: str, building: Path) -> None:
+def _decode(dataset: Dataset, episodes: _Episodes, building: Path) -> None:
     """Fill the folder `building` and see that all of it is on the disk. Raises OSError."""
-    lengths = [episode.length for episode in dataset.episodes]
+    lengths = episodes.lengths
     total = sum(lengths)
     if total == 0:
         raise DatasetError(f"{dataset.root} holds no frames")
-    height, width = dataset.info.features[image_key].shape[:2]
     images = np.lib.format.open_memmap(
-        building / "images.npy", mode="w+", dtype=np.uint8, shape=(total, height, width, 3)
+        building / "images.npy", mode="w+", dtype=np.uint8, shape=(total, *episodes.size, 3)
     )
     _reserve(building / "images.npy")
-    states, actions, meant, truths = [], [], [], []
+    numbers: dict[str, list[NDArray[Any]]] = {STATE: [], ACTION: [], MEANT: [], TRUTH_PREFIX: []}
     first = 0
-    privileged = sorted(key for key in dataset.info.features if key.startswith(TRUTH_PREFIX))
-    told = [MEANT] if MEANT in dataset.info.features else []
-    keys = [image_key, STATE, ACTION, *told, *privileged]
     for index, length in enumerate(tqdm(lengths, desc="decoding frames", unit="episode", leave=False)):
-        columns = dataset.episode(index, keys)
-        images[first : first + length] = columns[image_key]
-        # The format reads a column of one number a frame as scalars.
-        states.append(columns[STATE].reshape(length, -1))
-        actions.append(columns[ACTION].reshape(length, -1))
-        if told:
-            meant.append(columns[MEANT].reshape(length, -1))
-        if privileged:
-            truths.append(np.stack([columns[key][:, :3] for key in privileged], axis=1))
+        columns = episodes.columns(index)
+        images[first : first + length] = columns[IMAGE_PREFIX]
+        for key, parts in numbers.items():
+            if key in columns:
+                parts.append(columns[key])
         first += length
     images.flush()
-    columns_by_file = {
-        "states": (STATE, states),
-        "actions": (ACTION, actions),
-        "meant": (MEANT, meant),
-        "truth": (f"{TRUTH_PREFIX}*", truths),
-    }
-    for name, (key, parts) in columns_by_file.items():
+    names = {STATE: "states", ACTION: "actions", MEANT: "meant", TRUTH_PREFIX: "truth"}
+    for key, parts in numbers.items():
         if not parts:
             continue
         values = np.concatenate(parts).astype(np.float32)
         if not np.isfinite(values).all():
-            raise DatasetError(f"{dataset.root} has numbers in {key!r} that are not finite: check the data set")
-        if name == "truth":
+            called = f"{TRUTH_PREFIX}*" if key == TRUTH_PREFIX else key
+            raise DatasetError(f"{dataset.root} has numbers in {called!r} that are not finite: check the data set")
+        if key == TRUTH_PREFIX:
             values[values[..., 2] < ABSENT_BELOW_M] = np.nan
-        np.save(building / f"{name}.npy", values)
+        np.save(building / f"{names[key]}.npy", values)
     starts = np.concatenate([[0], np.cumsum(lengths)[:-1]])
     (building / "cache.json").write_text(json.dumps({"starts": starts.tolist(), "lengths": lengths}))
     for path in building.iterdir():  # or a power cut could leave the whole folder's name on half its contents

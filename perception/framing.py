@@ -9,7 +9,7 @@ pixel saw stays black.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -17,29 +17,11 @@ from numpy.typing import NDArray
 
 from perception.calibration import Calibration, Lens
 from perception.camera import Image
-from robot.camera_spec import CameraSpec
+from robot.camera_spec import CameraSpec, Crop, centre_crop
 from robot.errors import CalibrationError
 
 GUESSED_FIELD_OF_VIEW = 60.0
 """Degrees across the sensor's picture that an uncalibrated camera is taken to see: a usual webcam's."""
-
-
-@dataclass(frozen=True)
-class Crop:
-    """The part of a picture that is kept: `width` x `height` pixels from (`left`, `top`)."""
-
-    left: int
-    top: int
-    width: int
-    height: int
-
-
-def centre_crop(native: tuple[int, int], wanted: tuple[int, int]) -> Crop:
-    """Return the largest middle part of a picture `native` (width, height) that has the shape of `wanted`."""
-    scale = min(native[0] / wanted[0], native[1] / wanted[1])
-    width = max(1, min(native[0], round(scale * wanted[0])))
-    height = max(1, min(native[1], round(scale * wanted[1])))
-    return Crop((native[0] - width) // 2, (native[1] - height) // 2, width, height)
 
 
 class Framing:
@@ -84,10 +66,19 @@ class Framing:
             kept = cv2.remap(picture, *self._maps, cv2.INTER_LINEAR)
         else:
             kept = picture[crop.top : crop.top + crop.height, crop.left : crop.left + crop.width]
-        if (crop.width, crop.height) != self._wanted:
-            shrinks = crop.width >= self._wanted[0]
-            kept = cv2.resize(kept, self._wanted, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
-        return np.asarray(cv2.cvtColor(kept, cv2.COLOR_BGR2RGB), np.uint8)
+        return np.asarray(cv2.cvtColor(_resized(kept, self._wanted), cv2.COLOR_BGR2RGB), np.uint8)
+
+
+def reframe(picture: Image, camera: CameraSpec, wanted: tuple[int, int]) -> Image:
+    """Return `picture`, (H, W, 3) uint8 RGB of `camera`, as the camera's process would have published it had it been
+    asked for pictures of `wanted` (width, height); of a rig, for each view's."""
+    native = (camera.width, camera.height // len(camera.views))
+    if native == wanted:
+        return picture
+    crop = centre_crop(native, wanted)
+    views = np.split(picture, len(camera.views))
+    kept = [view[crop.top : crop.top + crop.height, crop.left : crop.left + crop.width] for view in views]
+    return np.concatenate([_resized(view, wanted) for view in kept])
 
 
 def specification(name: str, wanted: tuple[int, int], calibration: Calibration) -> CameraSpec:
@@ -128,6 +119,16 @@ def lens_of(spec: CameraSpec, calibration: Calibration) -> Lens:
         f"camera {spec.name} sends pictures of {size[0]}x{size[1]}, the calibration is of {lens.width}x{lens.height}: "
         "start `worldarm camera` with this file as --calibration, or at that size"
     )
+
+
+def _resized(picture: NDArray[Any], wanted: tuple[int, int]) -> NDArray[np.uint8]:
+    """A picture of the shape of `wanted` (width, height) in that size."""
+    native = picture.shape[1::-1]
+    if native == wanted:
+        return picture
+    shrinks = native[0] >= wanted[0]
+    resized = cv2.resize(picture, wanted, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+    return np.asarray(resized, np.uint8)
 
 
 def _guessed(name: str, native: tuple[int, int], wanted: tuple[int, int], crop: Crop) -> CameraSpec:

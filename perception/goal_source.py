@@ -9,10 +9,12 @@ import numpy as np
 
 from perception.camera import Image
 from perception.frame_cache import IMAGE_PREFIX
+from perception.framing import reframe
 from perception.goal import load_goal
 from robot.camera_spec import CameraSpec
 from robot.dataset.reader import Dataset
 from robot.errors import GoalError
+from robot.recipe import PICTURE, read_recorded
 
 _FRAME = re.compile(r"(?P<folder>.+):(?P<episode>-?\d+):(?P<frame>-?\d+)")
 
@@ -34,6 +36,9 @@ def read_goal(source: str, camera: CameraSpec) -> Image:
     frames = dataset.episode(episode, [key])[key]
     frame = _place(int(found["frame"]), len(frames), f"episode {episode} of {dataset.root} has", "frames")
     image = np.asarray(frames[frame], np.uint8)
+    recorded = read_recorded(dataset.info)
+    if recorded is not None:
+        image = reframe(image, next(each for each in recorded.cameras if each.name == camera.name), PICTURE)
     if image.shape != (camera.height, camera.width, 3):
         raise GoalError(
             f"the pictures of {dataset.root} are {image.shape[1]}x{image.shape[0]}; the model sees camera "

@@ -6,7 +6,9 @@ under the convention it was trained with.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import msgspec
 import numpy as np
@@ -154,3 +156,6 @@ TABLETOP = ActionConvention(
     turn_bounds=(-1.2, 1.2),
     opening_m=0.08,
 )
+
+CONVENTIONS: Mapping[str, ActionConvention] = MappingProxyType({"push": PLANAR_PUSH, "tabletop": TABLETOP})
+"""Those that come with worldarm, by name."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import msgspec
 
 from robot.errors import ConfigurationError
@@ -49,3 +51,40 @@ def rig(name: str, cameras: tuple[CameraSpec, ...]) -> CameraSpec:
     if any((camera.width, camera.height) != (first.width, first.height) for camera in cameras):
         raise ConfigurationError(f"the cameras of the rig {name!r} must all have pictures of one size")
     return msgspec.structs.replace(first, name=name, height=first.height * len(cameras), below=cameras[1:])
+
+
+@dataclass(frozen=True)
+class Crop:
+    """The part of a picture that is kept: `width` x `height` pixels from (`left`, `top`)."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+
+
+def centre_crop(native: tuple[int, int], wanted: tuple[int, int]) -> Crop:
+    """Return the largest middle part of a picture `native` (width, height) that has the shape of `wanted`."""
+    scale = min(native[0] / wanted[0], native[1] / wanted[1])
+    width = max(1, min(native[0], round(scale * wanted[0])))
+    height = max(1, min(native[1], round(scale * wanted[1])))
+    return Crop((native[0] - width) // 2, (native[1] - height) // 2, width, height)
+
+
+def reframed(camera: CameraSpec, wanted: tuple[int, int]) -> CameraSpec:
+    """Return what takes the pictures of `camera` once the middle of each view is cut and resized to `wanted` (width,
+    height)."""
+    views = []
+    for view in camera.views:
+        crop = centre_crop((view.width, view.height), wanted)
+        along = (wanted[0] / crop.width, wanted[1] / crop.height)
+        views.append(
+            msgspec.structs.replace(
+                view,
+                width=wanted[0],
+                height=wanted[1],
+                focal=(view.focal[0] * along[0], view.focal[1] * along[1]),
+                centre=((view.centre[0] - crop.left) * along[0], (view.centre[1] - crop.top) * along[1]),
+            )
+        )
+    return rig(camera.name, tuple(views)) if camera.below else views[0]

@@ -33,6 +33,8 @@ WHAT_TOUCHES = {
     "table": "the arm touches the table",
     "keep-out": "the arm is in a box that it is to keep out of",
 }
+REASONS = ("not-finite", "velocity", "acceleration", "jerk", "position", "workspace", *WHAT_TOUCHES)
+"""All that may be wrong with a request, as `Governor.admit` and the published states name it."""
 
 
 class GovernorState(msgspec.Struct, frozen=True):

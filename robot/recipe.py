@@ -8,11 +8,14 @@ from __future__ import annotations
 import msgspec
 
 from robot.action import ActionConvention
-from robot.camera_spec import CameraSpec
+from robot.camera_spec import CameraSpec, reframed
 from robot.dataset.schema import DatasetInfo
 from robot.errors import DatasetError
 
 KEY = "recording"
+RECORDED_KEY = "recorded"
+PICTURE = (64, 64)
+"""Width and height to which recorded pictures are cut and resized for a model."""
 
 
 class RecordingRecipe(msgspec.Struct, frozen=True):
@@ -28,8 +31,49 @@ class RecordingRecipe(msgspec.Struct, frozen=True):
         return {KEY: msgspec.to_builtins(self)}
 
 
+class RecordedBy(msgspec.Struct, frozen=True):
+    """How a set was recorded from processes, at its own rate and size: the `arm` whose models fit, and the `cameras`,
+    the first of which a model sees through. A model learns from it block by block, with actions in `action`'s terms and
+    a state of `state_names`."""
+
+    arm: str
+    cameras: tuple[CameraSpec, ...]
+    action: ActionConvention
+    state_names: tuple[str, ...]
+
+    def to_metadata(self) -> dict[str, object]:
+        """Return what to hand to the data set's writer."""
+        return {RECORDED_KEY: msgspec.to_builtins(self)}
+
+    def recipe(self) -> RecordingRecipe:
+        """Return how the blocks that a model learns from were as good as recorded."""
+        return RecordingRecipe(self.arm, reframed(self.cameras[0], PICTURE), self.action, self.state_names)
+
+
+def read_recorded(info: DatasetInfo) -> RecordedBy | None:
+    """Return how a set was recorded from processes; None for one that holds blocks. Raises `DatasetError` when what it
+    says of that is not valid, or not what its columns are."""
+    if RECORDED_KEY not in info.metadata:
+        return None
+    try:
+        recorded = msgspec.convert(info.metadata[RECORDED_KEY], RecordedBy)
+    except msgspec.ValidationError as error:
+        raise DatasetError(
+            f"the data set's worldarm.{RECORDED_KEY} entry in meta/info.json is not valid: {error}"
+        ) from error
+    if not recorded.cameras:
+        raise DatasetError(f"the data set's worldarm.{RECORDED_KEY} entry in meta/info.json names no camera")
+    for camera in recorded.cameras:
+        _require_shape(info, RECORDED_KEY, f"observation.images.{camera.name}", (camera.height, camera.width, 3))
+    return recorded
+
+
 def read_recipe(info: DatasetInfo) -> RecordingRecipe:
-    """Return how a data set was recorded. Raises `DatasetError` when it does not say, or not what its columns are."""
+    """Return how a data set was recorded, as a model must know it. Raises `DatasetError` when it does not say, or not
+    what its columns are."""
+    recorded = read_recorded(info)
+    if recorded is not None:
+        return recorded.recipe()
     try:
         recipe = msgspec.convert(info.metadata[KEY], RecordingRecipe)
     except KeyError:
@@ -45,10 +89,15 @@ def read_recipe(info: DatasetInfo) -> RecordingRecipe:
         ("observation.state", (len(recipe.state_names),)),
         (f"observation.images.{camera.name}", (camera.height, camera.width, 3)),
     ):
-        feature = info.features.get(name)
-        if feature is not None and feature.shape != shape:
-            raise DatasetError(
-                f"the data set's column {name!r} is of shape {feature.shape}, and its worldarm.{KEY} entry in "
-                f"meta/info.json speaks of {shape}: one of them was changed"
-            )
+        _require_shape(info, KEY, name, shape)
     return recipe
+
+
+def _require_shape(info: DatasetInfo, key: str, name: str, shape: tuple[int, ...]) -> None:
+    """Raise `DatasetError` when the column `name` is there and not of the `shape` that the entry `key` speaks of."""
+    feature = info.features.get(name)
+    if feature is not None and feature.shape != shape:
+        raise DatasetError(
+            f"the data set's column {name!r} is of shape {feature.shape}, and its worldarm.{key} entry in "
+            f"meta/info.json speaks of {shape}: one of them was changed"
+        )

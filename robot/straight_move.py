@@ -18,6 +18,8 @@ from robot.messages import Waypoint
 LEASE_S = 1.0
 ARRIVED = 0.02
 """rad from the goal that counts as there."""
+_STILL = 1e-4
+"""rad/s below which nothing moves but the last digits."""
 _LOOKS = 50
 _LEAD_S = 0.2
 _GRACE_S = 2.0
@@ -60,7 +62,7 @@ def move_straight(
             left = float(np.abs(np.array(state.measured) - goal).max())
             if on_wait is not None:
                 on_wait(1.0 - min(1.0, left / far) if far > 0 else 1.0)
-            if left < ARRIVED and not any(state.governed_velocity):
+            if left < ARRIVED and max(map(abs, state.governed_velocity)) < _STILL:
                 return far
     finally:
         client.give_back()
@@ -73,17 +75,25 @@ def move_straight(
 def require_clear(spec: ArmSpec, start: Vector, end: Vector, called: str) -> None:
     """Raise `ConfigurationError` when the straight way between joints `start` and `end` (n,) rad, which is `called` so,
     leads out of the workspace or through something."""
-    kinematics = Kinematics(spec)
-    guards = clearances(spec, kinematics)
-    lower, upper = workspace(spec)
+    places = Places(spec)
     for share in np.linspace(0.0, 1.0, _LOOKS)[1:]:
-        joints = (1.0 - share) * start + share * end
-        tool = kinematics.position(joints)
-        if (tool < lower).any() or (tool > upper).any():
-            what = f"the tool leaves its workspace at ({tool[0]:.2f}, {tool[1]:.2f}, {tool[2]:.2f}) m"
-        else:
-            what = next((WHAT_TOUCHES[guard.reason] for guard in guards if guard.room(joints) < 0.0), "")
-        if what:
+        if what := places.forbidden((1.0 - share) * start + share * end):
             raise ConfigurationError(
                 f"on the straight way to {called}, {100 * share:.0f} % along, {what}; bring the arm nearer by hand"
             )
+
+
+class Places:
+    """Where an arm may be, as its governor sees it."""
+
+    def __init__(self, spec: ArmSpec) -> None:
+        self.kinematics = Kinematics(spec)
+        self._guards = clearances(spec, self.kinematics)
+        self._lower, self._upper = workspace(spec)
+
+    def forbidden(self, joints: Vector) -> str:
+        """Return what is wrong with the arm's being at `joints` (n,) rad, in words; empty when nothing is."""
+        tool = self.kinematics.position(joints)
+        if (tool < self._lower).any() or (tool > self._upper).any():
+            return f"the tool leaves its workspace at ({tool[0]:.2f}, {tool[1]:.2f}, {tool[2]:.2f}) m"
+        return next((WHAT_TOUCHES[guard.reason] for guard in self._guards if guard.room(joints) < 0.0), "")

@@ -56,11 +56,8 @@ def encode_episode(
         raise DatasetError("an episode needs at least one frame")
     if uneven := {name: count for name, count in lengths.items() if count != length}:
         raise DatasetError(f"the columns differ in length: {uneven}, others {length}")
-    vectors = {
-        name: _checked_vector(name, feature, columns[name])
-        for name, feature in wanted.items()
-        if not feature.is_picture
-    }
+    numbers = {name: columns[name] for name, feature in wanted.items() if not feature.is_picture}
+    vectors = checked_vectors(wanted, numbers)
     statistics = vector_statistics(vectors)
     images: dict[str, tuple[bytes, ...]] = {}
     videos: dict[str, bytes] = {}
@@ -93,22 +90,55 @@ def decode_picture(data: bytes) -> npt.NDArray[np.uint8]:
 
 
 def encode_video(frames: npt.NDArray[np.uint8], fps: int) -> bytes:
-    """An MP4 file (AV1, constant frame rate, every second frame a key frame) of frames (T, H, W, 3) uint8 RGB.
+    """An MP4 file (AV1, constant frame rate, every second frame a key frame) of frames (T, H, W, 3) uint8 RGB."""
+    encoder = VideoEncoder(frames.shape[1], frames.shape[2], fps)
+    try:
+        for frame in frames:
+            encoder.add(frame)
+        return encoder.finish()
+    finally:
+        encoder.close()
+
+
+class VideoEncoder:
+    """Encodes an MP4 file (AV1, constant frame rate, every second frame a key frame) of pictures as they come.
 
     One encoder thread and the quickest preset: episodes are short, and the machine also drives an arm.
     """
-    os.environ.setdefault("SVT_LOG", "1")  # the encoder otherwise prints its settings for every video
-    target = io.BytesIO()
-    with av.open(target, mode="w", format="mp4") as container:
-        stream = container.add_stream("libsvtav1", rate=fps, options=_VIDEO_OPTIONS)
-        stream.height, stream.width, stream.pix_fmt = frames.shape[1], frames.shape[2], "yuv420p"
-        stream.time_base = Fraction(1, fps)
-        for number, pixels in enumerate(frames):
-            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24")
-            frame.pts, frame.time_base = number, Fraction(1, fps)
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode(None))
-    return target.getvalue()
+
+    def __init__(self, height: int, width: int, fps: int) -> None:
+        os.environ.setdefault("SVT_LOG", "1")  # the encoder otherwise prints its settings for every video
+        self._time_base = Fraction(1, fps)
+        self._count = 0
+        self._target = io.BytesIO()
+        self._container = av.open(self._target, mode="w", format="mp4")
+        self._stream = self._container.add_stream("libsvtav1", rate=fps, options=_VIDEO_OPTIONS)
+        self._stream.height, self._stream.width, self._stream.pix_fmt = height, width, "yuv420p"
+        self._stream.time_base = self._time_base
+
+    def add(self, pixels: npt.NDArray[np.uint8]) -> None:
+        """Take the next frame, (H, W, 3) uint8 RGB."""
+        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24")
+        frame.pts, frame.time_base = self._count, self._time_base
+        self._container.mux(self._stream.encode(frame))
+        self._count += 1
+
+    def finish(self) -> bytes:
+        """The whole file, of all frames taken."""
+        self._container.mux(self._stream.encode(None))
+        self._container.close()
+        return self._target.getvalue()
+
+    def close(self) -> None:
+        """Let go of the encoder, finished or not."""
+        self._container.close()
+
+
+def checked_vectors(
+    features: Mapping[str, Feature], columns: Mapping[str, npt.NDArray[np.generic]]
+) -> dict[str, npt.NDArray[np.generic]]:
+    """These number columns of an episode as they are stored; see `encode_episode`. Raises DatasetError."""
+    return {name: _checked_vector(name, features[name], values) for name, values in columns.items()}
 
 
 def _checked_vector(name: str, feature: Feature, values: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:

@@ -18,7 +18,7 @@ from robot.dataset.reader import Dataset
 from robot.dataset.schema import DatasetInfo, describe_feature, read_info, same_kind
 from robot.errors import DatasetError
 
-RECIPE = "recording"  # `robot.recipe` keeps there which camera and which convention of actions a set is of
+RECIPES = ("recording", "recorded")  # `robot.recipe` keeps there which camera and convention of actions a set is of
 
 
 def merge(output: Path, inputs: Sequence[Path]) -> DatasetInfo:
@@ -64,11 +64,12 @@ def require_alike(first: Dataset, other: Dataset) -> None:
         one, two = here.user_features.get(name), there.user_features.get(name)
         if one is None or two is None or not same_kind(one, two) or one.info != two.info:
             raise _differ(first, other, f"feature {name!r}", describe_feature(one), describe_feature(two))
-    if here.metadata.get(RECIPE) != there.metadata.get(RECIPE):
-        raise DatasetError(
-            f"{other.root} was recorded in another way than {first.root} (worldarm.{RECIPE} in meta/info.json: camera, "
-            "convention of actions): a model cannot learn from both as from one"
-        )
+    for key in RECIPES:
+        if here.metadata.get(key) != there.metadata.get(key):
+            raise DatasetError(
+                f"{other.root} was recorded in another way than {first.root} (worldarm.{key} in meta/info.json: "
+                "camera, convention of actions): a model cannot learn from both as from one"
+            )
     one_extra, two_extra = ({k: type(v).__name__ for k, v in s.episodes[0].extra.items()} for s in (first, other))
     if one_extra != two_extra:
         raise _differ(first, other, "extras of the episodes", str(one_extra), str(two_extra))

@@ -8,6 +8,9 @@ Per frame, as features of the data set, each of which may be absent:
 - `setpoint.clamps` bool (r,): which of r reasons the governor had to change it; the reasons are the feature's names.
 - `capture_ns.CAMERA` int64 (1,): when the picture was taken, by the monotonic clock of one machine, ns.
 - `age_ns.CAMERA` int64 (1,): how old the picture was when it was paired with the state, ns.
+- `state_ns` int64 (1,): when the state was measured, by the same clock as the pictures, ns.
+- `tool.measured`, `tool.governed` float32 (7,): where the measured joints, and the governed ones, put the tool: x, y, z
+  in m in the arm's base frame, then the unit quaternion x, y, z, w.
 
 Per episode, among its extras: `marks`, the reasons for which the recorder doubts it, such as "frame late".
 
@@ -25,9 +28,19 @@ MEASURED = "joints.measured"
 REQUESTED = "setpoint.requested"
 GOVERNED = "setpoint.governed"
 CLAMPS = "setpoint.clamps"
+STATE_NS = "state_ns"
+TOOL_MEASURED = "tool.measured"
+TOOL_GOVERNED = "tool.governed"
+POSE_NAMES = ("x", "y", "z", "qx", "qy", "qz", "qw")
 MARKS = "marks"
 FRAME_MISSING = "frame missing"
 FRAME_LATE = "frame late"
+STATE_LATE = "state late"
+STATE_SILENT = "driver silent"
+DRIVER_RESTARTED = "driver restarted"
+CAMERA_SILENT = "camera silent"
+CAMERA_CHANGED = "camera changed"
+TOO_LONG = "too long"
 _CAPTURE = "capture_ns."
 _AGE = "age_ns."
 _PICTURES = "observation.images."
@@ -53,6 +66,12 @@ def recorded_features(cameras: Sequence[str], joints: Sequence[str], clamps: Seq
         **{capture_feature(camera): Feature("int64") for camera in cameras},
         **{age_feature(camera): Feature("int64") for camera in cameras},
     }
+
+
+def tool_features() -> dict[str, Feature]:
+    """The features that tell where the tool was, and when."""
+    pose = Feature("float32", (len(POSE_NAMES),), POSE_NAMES)
+    return {TOOL_MEASURED: pose, TOOL_GOVERNED: pose, STATE_NS: Feature("int64")}
 
 
 def capture_features(features: Mapping[str, Feature]) -> dict[str, str]:

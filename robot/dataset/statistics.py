@@ -66,6 +66,29 @@ def picture_statistics(frames: npt.NDArray[np.uint8]) -> FeatureStatistics:
     return merged
 
 
+class PictureSample:
+    """Those of an episode's pictures, smaller, that its statistics are taken from, however long it becomes."""
+
+    def __init__(self) -> None:
+        self._kept: list[npt.NDArray[np.uint8]] = []
+        self._stride = 1
+        self._seen = 0
+
+    def add(self, frame: npt.NDArray[np.uint8]) -> None:
+        """Look at the next picture, (H, W, 3) uint8."""
+        if self._seen % self._stride == 0:
+            step = max(1, -(-max(frame.shape[:2]) // _MOST_PIXELS))
+            self._kept.append(frame[::step, ::step].copy())
+        self._seen += 1
+        if len(self._kept) == 2 * _MOST_FRAMES:  # of a longer episode, every other one tells as much
+            del self._kept[1::2]
+            self._stride *= 2
+
+    def statistics(self) -> FeatureStatistics:
+        """Statistics of what was seen, one picture at least; see `picture_statistics`."""
+        return picture_statistics(np.stack(self._kept))
+
+
 def merge(first: Statistics, second: Statistics) -> Statistics:
     """Statistics of both together; a feature that only one has is taken as it is."""
     merged = {**first, **second}

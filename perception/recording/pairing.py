@@ -1,0 +1,57 @@
+"""Which message belongs to a moment: the newest that was true by then, whenever it came.
+
+Rows are put together a little after their moment, when everything that belongs to it has come. So what is paired
+follows from the times at which pictures were taken and states measured, and not from how busy the machine was.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TypeVar
+
+import numpy as np
+
+from robot.messages import Published
+
+P = TypeVar("P", bound=Published)
+
+SAME_PACE = 0.1
+"""Cameras whose rate is within this share of the recording's keep their place in its periods."""
+
+
+def newest_by(messages: Sequence[P], time_ns: int) -> P | None:
+    """Return the last of `messages` in order of arrival that is of `time_ns` or earlier; None when there is none."""
+    for message in reversed(messages):
+        if message.time_ns <= time_ns:
+            return message
+    return None
+
+
+def period_of(times_ns: Sequence[int]) -> float | None:
+    """Return the usual distance of times (ns) from one another, the median; None of fewer than three."""
+    if len(times_ns) < 3:
+        return None
+    return float(np.median(np.diff(np.asarray(times_ns, np.int64))))
+
+
+def first_row(now_ns: int, period_ns: float, cameras: Sequence[Sequence[int]]) -> int:
+    """Return when the first row of an episode that begins at `now_ns` is to be: within a period from then, as far as
+    can be from the moments at which `cameras` take their pictures, each the times (ns) of its last few.
+
+    A row that fell on such a moment would find the new picture now and the old one then, as chance has it.
+    """
+    phases = []
+    for times_ns in cameras:
+        period = period_of(times_ns)
+        if period is None or abs(period - period_ns) > SAME_PACE * period_ns:
+            continue
+        turns = 2 * math.pi * ((np.asarray(times_ns, np.int64) - now_ns) % period_ns) / period_ns
+        mean = math.atan2(float(np.sin(turns).mean()), float(np.cos(turns).mean()))
+        phases.append((mean / (2 * math.pi)) % 1.0)
+    if not phases:
+        return now_ns
+    phases.sort()
+    gaps = [(after - before, before) for before, after in zip(phases, [*phases[1:], phases[0] + 1.0], strict=True)]
+    width, begin = max(gaps)
+    return now_ns + round(((begin + width / 2) % 1.0) * period_ns)

@@ -1,0 +1,421 @@
+"""Records episodes of whatever moves the arm, at a fixed rate, for whoever presses the buttons: a terminal or a page.
+
+It only listens, so it works beside an agent, a teleoperation or another arm that leads; what it writes is what the
+governor let through and what was measured, paired with the pictures by the times at which they were taken.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+from perception.recording.open_set import Images, open_set, recorded_by, require_task
+from perception.recording.pairing import first_row
+from perception.recording.room import Room
+from perception.recording.saver import Broken, News, Saved, Saver, Unsaved
+from perception.recording.sources import CameraAddress, Health, Sources
+from perception.recording.status import Phase, RecorderStatus
+from perception.recording.take import TIME_IS_UP, Row, Take
+from robot.action import PLANAR_PUSH, ActionConvention
+from robot.addresses import COMMAND
+from robot.camera_spec import CameraSpec
+from robot.clock import Pacer
+from robot.dataset.recorded import DRIVER_RESTARTED
+from robot.errors import (
+    CameraError,
+    ConfigurationError,
+    ConnectionLost,
+    RecordingError,
+    WorldarmError,
+)
+from robot.kinematics import Kinematics
+
+LAG_NS = 150_000_000
+"""How long after its moment a row is put together: longer than a picture is usually on its way."""
+LEAST_FREE_BYTES = 64 * 1024 * 1024
+"""With less room on the disk no episode is begun."""
+_LAST_PICTURES = 10
+_PATIENCE_S = 60.0
+
+
+@dataclass
+class _Running:
+    """A take under way: its number, whether and when (monotonic s) it was asked to be kept, and as what."""
+
+    number: int
+    take: Take
+    kept: bool = False
+    asked: float = 0.0
+    task: str = ""
+
+
+class Recorder:
+    """Records into the data set `dataset` from the driver at `command_address` and from `cameras`, `fps` rows a second,
+    with pictures as `images`; its methods may be called from any thread. A context manager, or call `close`.
+
+    `action` is what a block of the arm's motion means to a model that learns from the set. An episode ends by itself
+    after `longest_s`. `rearrange` puts the objects of a simulated arm somewhere new and says what it did; without it,
+    a person has to. `on_saved` hears of each episode that is on the disk, in a thread of the recorder's.
+
+    Raises `ConfigurationError` for what cannot be, `ConnectionLost` without a driver, `CameraError` without a camera,
+    `DatasetError` for a set of another kind, and `RecordingError` for a folder that cannot be written.
+    """
+
+    def __init__(
+        self,
+        dataset: Path,
+        task: str,
+        command_address: str = COMMAND,
+        cameras: Sequence[CameraAddress] = (CameraAddress(),),
+        fps: int = 30,
+        images: Images = "video",
+        action: ActionConvention = PLANAR_PUSH,
+        longest_s: float = 300.0,
+        rearrange: Callable[[], str] | None = None,
+        on_saved: Callable[[Saved], None] | None = None,
+    ) -> None:
+        if not 1.0 <= longest_s <= 3600.0:
+            raise ConfigurationError(f"an episode may take from 1 to 3600 s at most, not {longest_s:g}")
+        self._task = require_task(task)
+        self._sources = Sources(command_address, cameras)
+        try:
+            arm = self._sources.spec.arm
+            self._kinematics = Kinematics(arm)
+            recorded = recorded_by(arm, self._sources.cameras, action)
+            writer = open_set(dataset, fps, images, arm, recorded)
+        except BaseException:
+            self._sources.close()
+            raise
+        self.dataset, self.fps = dataset, fps
+        self._most_rows = round(longest_s * fps)
+        self._rearrange = rearrange
+        self._on_saved = on_saved
+        self._episodes = writer.info.total_episodes
+        self._lock = threading.RLock()
+        self._running: list[_Running] = []
+        self._current: _Running | None = None
+        self._unsaved = 0
+        self._resetting = False
+        self._restarted = False
+        self._takes = self._kept = self._saving = 0
+        self._saved_s: float | None = None
+        self._failure: WorldarmError | None = None
+        self._note = f"{self._episodes} episodes so far" if self._episodes else ""
+        self._health: dict[str, Health] = {}
+        self._holder = ""
+        self._room = Room(dataset)
+        self._closing = threading.Event()
+        self._look(time.monotonic_ns())
+        self._saver = Saver(writer, dataset, self._hear)
+        self._thread = threading.Thread(target=self._work, name="recorder", daemon=True)
+        self._thread.start()
+
+    # ---------------------------------------------------------------- what a person does
+
+    def start(self, seconds: float | None = None) -> None:
+        """Begin an episode, which ends by itself after so many `seconds`, where they are given.
+
+        Raises `ConfigurationError` when that cannot be now, `ConnectionLost` and `CameraError` when the driver or a
+        camera is away, and `RecordingError` when the disk is full or the recorder has failed.
+        """
+        with self._lock:
+            restarted = self._restarted
+        if restarted:
+            self._sources.require_same_arm()
+        with self._lock:
+            self._require_going()
+            if self._unsaved:
+                raise ConfigurationError("an episode is not saved yet: make room and keep it again, or discard it")
+            if self._resetting:
+                raise ConfigurationError("the scene is being reset: wait a moment")
+            self._restarted = False
+            if self._current is not None:
+                raise ConfigurationError("an episode is under way: keep or discard it first")
+            now_ns = time.monotonic_ns()
+            self._require_sources()
+            if (free := self._room.free_bytes()) < LEAST_FREE_BYTES:
+                raise RecordingError(f"{free / 1e6:.0f} MB are free for {self.dataset}: make room before going on")
+            pictures = [[frame.time_ns for frame in frames][-_LAST_PICTURES:] for frames in self._sources_frames]
+            begins_ns = first_row(now_ns, 1e9 / self.fps, pictures)
+            planned = None if seconds is None else max(1, round(seconds * self.fps))
+            rows = self._most_rows if planned is None else planned
+            cameras = self._sources.cameras
+            take = Take(begins_ns, self.fps, cameras, self._kinematics, rows, planned is not None)
+            self._current = _Running(self._takes, take)
+            self._takes += 1
+            self._running.append(self._current)
+            self._note = ""
+
+    def keep(self) -> None:
+        """End the episode, where it has not ended by itself, and save it; the next may begin at once. Tries once more
+        to save what could not be. Raises `ConfigurationError` when there is nothing to keep, `RecordingError` when the
+        recorder has failed."""
+        with self._lock:
+            self._require_going()
+            if self._unsaved:
+                self._unsaved = 0
+                self._saver.retry()
+                if self._current is None:
+                    self._note = "saving once more"
+                    return
+            running = self._require_current("keep")
+            running.kept, running.asked, running.task = True, time.monotonic(), self._task
+            self._current = None
+            self._saving += 1
+            self._note = ""
+            if running.take.over:
+                self._finish(running)
+            else:
+                running.take.ends_ns = time.monotonic_ns()
+
+    def discard(self) -> None:
+        """Forget the episode, or else what could not be saved. Raises `ConfigurationError` when there is neither."""
+        with self._lock:
+            if self._current is None and self._unsaved:
+                self._saving -= self._unsaved
+                self._unsaved = 0
+                self._saver.drop_unsaved()
+            else:
+                self._drop(self._require_current("discard"))
+            self._note = "discarded"
+
+    def re_record(self) -> None:
+        """Forget the episode and begin it anew. Raises as `discard` and `start`."""
+        self.discard()
+        self.start()
+
+    def set_task(self, task: str) -> None:
+        """Say what is done from now on, also in the episode under way. Raises `ConfigurationError` for words that no
+        data set should be asked to keep."""
+        wanted = require_task(task)
+        with self._lock:
+            self._task = wanted
+
+    def reset(self) -> None:
+        """Have the objects put somewhere new: the simulated ones by itself, which takes seconds in which no episode can
+        begin; real ones by the person, as the note then says. Raises `ConfigurationError` while one is recorded."""
+        with self._lock:
+            if self._current is not None:
+                raise ConfigurationError("an episode is under way: keep or discard it before the scene is reset")
+            if self._resetting:
+                raise ConfigurationError("the scene is being reset")
+            if self._rearrange is None:
+                self._note = "put the things somewhere new, then start"
+                return
+            self._resetting = True
+            self._note = "arranging the scene anew"
+        threading.Thread(target=self._reset, args=(self._rearrange,), name="reset", daemon=True).start()
+
+    def status(self) -> RecorderStatus:
+        """Return how things stand."""
+        with self._lock:
+            running = self._current
+            take = None if running is None else running.take
+            return RecorderStatus(
+                phase=self._phase(),
+                task=self._task,
+                episode=self._episodes + self._kept + self._saving,
+                seconds=0.0 if take is None else take.rows / self.fps,
+                frames=0 if take is None else take.rows,
+                marks=() if take is None else tuple(take.marks),
+                rates_hz={name: health.rate_hz for name, health in self._health.items()},
+                ages_s={
+                    name: None if health.age_s == float("inf") else health.age_s
+                    for name, health in self._health.items()
+                },
+                holder=self._holder,
+                kept=self._kept,
+                saving=self._saving,
+                saved_s=self._saved_s,
+                behind=self._saver.behind,
+                spilled=self._saver.on_disk,
+                free_bytes=self._room.free_bytes(),
+                note=self._note,
+            )
+
+    @property
+    def arm(self) -> str:
+        """The arm's name."""
+        return self._sources.spec.arm.name
+
+    @property
+    def cameras(self) -> dict[str, CameraSpec]:
+        """The cameras by name, as they said of themselves."""
+        return {camera.name: camera for camera in self._sources.cameras}
+
+    def close(self) -> None:
+        """Save what was kept, forget an episode that is under way, and stop listening. Raises `RecordingError` when
+        something that was kept could not be saved."""
+        self._closing.set()
+        self._thread.join(_PATIENCE_S)
+        try:
+            self._saver.close(_PATIENCE_S)
+        finally:
+            self._sources.close()
+        if self._unsaved:
+            raise RecordingError(f"an episode that was kept is lost: {self._note}")
+
+    def __enter__(self) -> Recorder:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # ---------------------------------------------------------------- the loop
+
+    def _work(self) -> None:
+        pacer = Pacer(1.0 / self.fps)
+        while True:
+            pacer.wait()
+            try:
+                if not self._turn(time.monotonic_ns()):
+                    return
+            except WorldarmError as error:
+                with self._lock:
+                    self._fail(error)
+                return
+
+    def _turn(self, now_ns: int) -> bool:
+        """Take in what came and put due rows together; return whether to go on."""
+        restarted = self._sources.drain()
+        with self._lock:
+            self._look(now_ns)
+            self._restarted = self._restarted or restarted
+            if self._closing.is_set() and self._current is not None:
+                self._drop(self._current)
+            for running in tuple(self._running):
+                take = running.take
+                if restarted and not take.ended:
+                    take.end(DRIVER_RESTARTED)
+                while not take.ended and take.next_ns + LAG_NS <= now_ns:
+                    row = take.put_together(self._sources.states, self._sources.frames)
+                    if row is not None and not self._pass_on(running, row):
+                        break
+                if running in self._running and take.ended:
+                    self._ended(running)
+            return not self._closing.is_set() or bool(self._running)
+
+    def _pass_on(self, running: _Running, row: Row) -> bool:
+        """Hand the pictures of a row to be encoded; return whether there was room for them."""
+        try:
+            self._saver.add(running.number, row.frames)
+        except RecordingError as error:
+            self._saver.drop(running.number)
+            self._broken(Broken(running.number, str(error)))
+            return False
+        return True
+
+    def _look(self, now_ns: int) -> None:
+        self._health = {"driver": self._sources.driver_health(now_ns), **self._sources.camera_health(now_ns)}
+        self._holder = self._sources.states[-1].holder if self._sources.states else ""
+        self._sources_frames = tuple(tuple(frames) for frames in self._sources.frames)
+
+    def _ended(self, running: _Running) -> None:
+        """A take has all its rows."""
+        if running.kept:
+            self._finish(running)
+        elif not self._note and running.take.over != TIME_IS_UP:
+            self._note = f"the episode ended by itself, {running.take.over}: keep or discard it"
+
+    def _finish(self, running: _Running) -> None:
+        self._running.remove(running)
+        take = running.take
+        if take.rows == 0:
+            self._saving -= 1
+            self._note = f"nothing was recorded{f', {take.over}' if take.over else ''}"
+            self._saver.drop(running.number)
+            return
+        self._saver.finish(running.number, take.columns(), running.task, tuple(take.marks), running.asked)
+
+    def _drop(self, running: _Running) -> None:
+        self._running.remove(running)
+        self._saver.drop(running.number)
+        self._current = None
+
+    def _fail(self, error: WorldarmError) -> None:
+        """The recorder cannot go on; what was kept is saved as far as it goes."""
+        self._failure = error
+        self._note = str(error)
+        for running in tuple(self._running):
+            if running.kept:
+                self._finish(running)
+            else:
+                self._drop(running)
+
+    def _hear(self, news: News) -> None:
+        """What became of a take, from the saver's thread."""
+        with self._lock:
+            if isinstance(news, Saved):
+                self._saving -= 1
+                self._kept += 1
+                self._saved_s = news.after_s
+                if news.warning:
+                    self._note = news.warning
+            elif isinstance(news, Unsaved):
+                self._unsaved += 1
+                self._note = news.why
+            elif isinstance(news, Broken):
+                self._broken(news)
+        if isinstance(news, Saved) and self._on_saved is not None:
+            self._on_saved(news)
+
+    def _broken(self, news: Broken) -> None:
+        running = next((each for each in self._running if each.number == news.take), None)
+        if running is not None:
+            self._running.remove(running)
+        if running is None or running.kept:
+            self._saving -= 1
+        else:
+            self._current = None
+        self._note = f"the episode is lost: {news.why}"
+
+    def _reset(self, rearrange: Callable[[], str]) -> None:
+        try:
+            note = rearrange()
+        except WorldarmError as error:
+            note = f"the scene was not reset: {error}"
+        finally:
+            with self._lock:
+                self._resetting = False
+        with self._lock:
+            self._note = note
+
+    # ---------------------------------------------------------------- whether it can be done
+
+    def _phase(self) -> Phase:
+        if self._failure is not None or not self._thread.is_alive() or not self._saver.alive:
+            return Phase.FAILED
+        if self._current is not None:
+            return Phase.ENDED if self._current.take.over else Phase.RECORDING
+        if self._unsaved:
+            return Phase.UNSAVED
+        if self._resetting:
+            return Phase.RESETTING
+        return Phase.READY if all(health.fresh for health in self._health.values()) else Phase.WAITING
+
+    def _require_going(self) -> None:
+        if self._failure is not None:
+            raise RecordingError(f"the recorder stopped: {self._failure}")
+        if not self._thread.is_alive() or not self._saver.alive:
+            raise RecordingError("the recorder has ended; start it anew")
+
+    def _require_current(self, what: str) -> _Running:
+        if self._current is None:
+            raise ConfigurationError(f"there is no episode to {what}: start one")
+        return self._current
+
+    def _require_sources(self) -> None:
+        driver = self._health["driver"]
+        if not driver.fresh:
+            raise ConnectionLost(
+                f"the driver at {self._sources.command_address} is silent for {driver.age_s:.1f} s; is it running?"
+            )
+        for name, health in self._health.items():
+            if not health.fresh:
+                raise CameraError(f"the camera {name} has been silent for {health.age_s:.1f} s; see what it says")

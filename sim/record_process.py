@@ -1,0 +1,98 @@
+"""`worldarm record`: episodes of whatever moves the arm, into a data set; a simulated scene is reset by itself."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Annotated, Literal
+
+import tyro
+
+from perception.recording.open_set import Images
+from perception.recording.recorder import Recorder
+from perception.recording.saver import Saved
+from perception.recording.session import HandsFree, RecordingSession
+from perception.recording.sources import camera_addresses
+from robot.action import CONVENTIONS, ActionConvention
+from robot.addresses import COMMAND
+from robot.client import Client
+from robot.errors import ConfigurationError
+from robot.teleop.terminal import Terminal
+
+ActionsName = Literal["push", "tabletop"]
+
+
+def record(
+    dataset: Annotated[Path, tyro.conf.arg(help="folder of the data set; one that is there is gone on with")],
+    task: Annotated[str, tyro.conf.arg(help="what is done in the episodes, in words")],
+    camera: Annotated[
+        tuple[str, ...],
+        tyro.conf.arg(help="where cameras publish: ADDRESS or NAME=ADDRESS each; a model sees through the first"),
+    ] = (),
+    command_address: Annotated[str, tyro.conf.arg(help="where the driver takes commands")] = COMMAND,
+    fps: Annotated[int, tyro.conf.arg(help="rows a second")] = 30,
+    images: Annotated[Images, tyro.conf.arg(help="video: small, AV1; png: exact")] = "video",
+    actions: Annotated[
+        ActionsName,
+        tyro.conf.arg(
+            help="what a model will do: push, with a closed gripper in a plane; tabletop, grasp things, in space"
+        ),
+    ] = "tabletop",
+    episodes: Annotated[int | None, tyro.conf.arg(help="record so many without keys, and end")] = None,
+    episode_s: Annotated[float, tyro.conf.arg(help="seconds of an episode then")] = 10.0,
+    reset_s: Annotated[float, tyro.conf.arg(help="seconds between two, to reset the scene; 0: leave it")] = 5.0,
+    longest_s: Annotated[float, tyro.conf.arg(help="an episode ends by itself after so many seconds")] = 300.0,
+    seed: Annotated[int | None, tyro.conf.arg(help="of where a reset puts simulated objects; None: any")] = None,
+) -> None:
+    """Record episodes of whatever moves the arm: an agent, a teleoperation, a leader.
+
+    Needs a driver and a camera that run. It listens only, but for a reset of a simulated scene, which needs the arm to
+    be free. Ctrl-C ends: what was kept is saved, an episode that is under way is forgotten.
+    """
+    plan = None if episodes is None else HandsFree(episodes, episode_s, reset_s)
+    addresses = camera_addresses(camera)
+    convention = CONVENTIONS[actions]
+    with Client(command_address, 2.0) as client:
+        has_scene = client.has_scene
+    rearrange: Callable[[], str] | None = None
+    if has_scene:
+        rearrange = _Rearranged(command_address, convention, seed)
+    saved: SimpleQueue[Saved] = SimpleQueue()
+    with ExitStack() as parts:
+        terminal = None
+        if plan is None or sys.stdin.isatty():
+            try:
+                terminal = parts.enter_context(Terminal())
+            except ConfigurationError as error:
+                raise ConfigurationError(f"{error}; or say --episodes N, and no keys are needed") from error
+        recorder = parts.enter_context(
+            Recorder(
+                dataset, task, command_address, addresses, fps, images, convention, longest_s, rearrange, saved.put
+            )
+        )
+        seen = ", ".join(f"{name} {camera.width}x{camera.height}" for name, camera in recorder.cameras.items())
+        opening = f"record: {recorder.arm} seen by {seen} into {dataset}, {fps} rows a second as {images}"
+        if terminal is None:
+            print(opening, flush=True)
+        else:
+            terminal.say(opening)
+        kept = RecordingSession(recorder, saved, terminal, plan).run()
+    print(f"record: {kept} episodes kept in {dataset}", flush=True)
+
+
+class _Rearranged:
+    """Resets the simulated scene, and only then brings in what that takes: seconds, and nothing a real arm needs."""
+
+    def __init__(self, command_address: str, action: ActionConvention, seed: int | None) -> None:
+        self._wanted = (command_address, action, seed)
+        self._made: Callable[[], str] | None = None
+
+    def __call__(self) -> str:
+        if self._made is None:
+            from sim.rearrange import Rearrangement
+
+            self._made = Rearrangement(*self._wanted)
+        return self._made()
