@@ -16,8 +16,10 @@ from robot.kinematics import Kinematics
 from robot.messages import JointState
 from robot.teleop.limits import Dial
 from robot.teleop.pages import Pages
+from robot.teleop.recording import Recording
 from robot.teleop.session import Console, View
 from robot.teleop.web_controls import Controls
+from robot.teleop.web_recording import RecordingControls
 from robot.teleop.wish import Press
 from robot.web.heartbeat import watch
 from robot.web.live import PAINTED_EVERY_S, Live, mode_of, strong
@@ -29,17 +31,27 @@ _NEWS_S = 8.0
 class WebPage:
     """Serves the pages of one teleoperation over `server`, until closed, and is its console, beside the `other` one.
 
-    `pages` is told of what is held there. It paints in a thread of its own; what goes wrong there is raised by `show`.
+    `pages` is told of what is held there, `recording` of what is to be recorded, where there is one. It paints in a
+    thread of its own; what goes wrong there is raised by `show`.
     """
 
     def __init__(
-        self, server: PageServer, client: Client, cameras: tuple[str, ...], pages: Pages, dial: Dial, other: Console
+        self,
+        server: PageServer,
+        client: Client,
+        cameras: tuple[str, ...],
+        pages: Pages,
+        dial: Dial,
+        other: Console,
+        recording: Recording | None = None,
     ) -> None:
         self._server = server.viser
         self._pages, self._dial, self._other = pages, dial, other
         self._live = Live(self._server, client.arm, client.state_address, cameras, client.clock)
         self._kinematics = Kinematics(client.arm)
+        self._recording = recording
         self._controls: dict[int, Controls] = {}
+        self._recorders: dict[int, RecordingControls] = {}
         self._lock = threading.Lock()
         self._view: View | None = None
         self._failed: BaseException | None = None
@@ -73,14 +85,24 @@ class WebPage:
     def _opened(self, page: viser.ClientHandle) -> None:
         controls = Controls(page, self._pages, self._dial.share, self._dial.set)
         self._pages.opened(page.client_id, time.monotonic_ns())
+        recorder = None
+        if self._recording is not None:
+            recorder = RecordingControls(page, self._recording, self._pages, self._is_free)
         with self._lock:
             self._controls[page.client_id] = controls
+            if recorder is not None:
+                self._recorders[page.client_id] = recorder
         watch(self._server, page, self._pages.silent_s, lambda now_ns: self._pages.heard(page.client_id, now_ns))
 
     async def _closed(self, page: viser.ClientHandle) -> None:
         self._pages.closed(page.client_id)
         with self._lock:
             self._controls.pop(page.client_id, None)
+            self._recorders.pop(page.client_id, None)
+
+    def _is_free(self) -> bool:
+        newest = self._live.states.newest
+        return newest is not None and not newest.holder
 
     def _paint(self) -> None:
         # A page may close while it is painted; that it gets nothing more is as it should be.
@@ -90,9 +112,13 @@ class WebPage:
                 state = self._live.paint(self._lines())
                 tool = None if state is None else self._kinematics.position(_governed(state))
                 with self._lock:
-                    controls = list(self._controls.values())
+                    controls, recorders = list(self._controls.values()), list(self._recorders.values())
                 for each in controls:
                     each.show(tool, self._dial.share)
+                if self._recording is not None and recorders:
+                    status = self._recording.status()
+                    for recorder in recorders:
+                        recorder.show(status)
         except BaseException as error:  # noqa: BLE001 - raised in the session's thread
             self._failed = error
 

@@ -51,9 +51,13 @@ def url(running: DriverProcess, served: str) -> str:
     return served
 
 
-def driving(url: str) -> Page:
+def driving(url: str, driver: DriverProcess) -> Page:
+    """A new page that drives and has the lease, whatever has been before."""
     page = Page(url)
     until(lambda: "You drive" in page.text)
+    page.press("Reset")
+    with driver.client() as client:
+        until(lambda: now(client).holder == "teleop web")
     return page
 
 
@@ -61,8 +65,7 @@ def test_the_arm_follows_the_handle_while_it_is_held_and_rests_once_it_is_let_go
     running: DriverProcess, url: str
 ) -> None:
     with running.client() as client, Subscription(running.state, b"state", JointState, 50_000) as states:
-        with driving(url) as page:
-            until(lambda: now(client).holder == "teleop web")
+        with driving(url, running) as page:
             begin = tool(steady(client))
             x, y, z = page.grab()
             assert np.abs(begin - (x, y, z)).max() < 2e-3
@@ -82,8 +85,7 @@ def test_the_arm_follows_the_handle_while_it_is_held_and_rests_once_it_is_let_go
 
 
 def test_the_handle_turns_the_tool_too(running: DriverProcess, url: str) -> None:
-    with running.client() as client, driving(url) as page:
-        until(lambda: now(client).holder == "teleop web")
+    with running.client() as client, driving(url, running) as page:
         begin = KINEMATICS.forward(np.array(steady(client).governed))
         x, y, z = page.grab()
         half = 0.15
@@ -98,8 +100,7 @@ def test_the_handle_turns_the_tool_too(running: DriverProcess, url: str) -> None
 
 
 def test_buttons_and_keys_move_it_while_they_are_held(running: DriverProcess, url: str) -> None:
-    with running.client() as client, driving(url) as page:
-        until(lambda: now(client).holder == "teleop web")
+    with running.client() as client, driving(url, running) as page:
         begin = tool(steady(client))
         page.hold("Up (U)", 0.6)
         moved = tool(steady(client)) - begin
@@ -113,10 +114,9 @@ def test_buttons_and_keys_move_it_while_they_are_held(running: DriverProcess, ur
 
 
 def test_stop_works_from_every_page_and_only_who_drives_goes_on(running: DriverProcess, url: str) -> None:
-    with running.client() as client, driving(url) as first, Page(url) as second:
+    with running.client() as client, driving(url, running) as first, Page(url) as second:
         until(lambda: "You watch" in second.text and re.search(r"page \d+ drives", second.text))
         assert not second.shows("speed")
-        until(lambda: now(client).holder == "teleop web")
         x, y, z = first.grab()
         first.drag(x, y, z + 0.25)
         until(lambda: tool(now(client))[2] > z + 0.02)
@@ -152,9 +152,8 @@ def test_a_page_that_is_gone_holds_nothing(running: DriverProcess, url: str, how
     with (
         running.client() as client,
         Subscription(running.state, b"state", JointState, 50_000) as states,
-        driving(url) as page,
+        driving(url, running) as page,
     ):
-        until(lambda: now(client).holder == "teleop web")
         steady(client)
         x, y, z = page.grab()
         page.drag(x, y, z + 0.3)
@@ -184,15 +183,14 @@ def test_the_page_shows_cameras_and_says_who_has_the_lease(running: DriverProces
     with (
         command("camera", "--source", str(picture), *cameras) as camera,
         teleop(running, "--camera", camera.endpoint) as (_, url),
-        driving(url) as page,
+        driving(url, running) as page,
     ):
         until(lambda: "camera &lt;desk&gt;" in page.text and "lease: <b>teleop web</b>" in page.text)
         until(lambda: any(part.get("label") == "<desk>" for part in list(page.parts.values())))
 
 
 def test_sigint_ends_it_and_the_arm_holds(running: DriverProcess) -> None:
-    with running.client() as client, teleop(running) as (process, url), driving(url) as page:
-        until(lambda: now(client).holder == "teleop web")
+    with running.client() as client, teleop(running) as (process, url), driving(url, running) as page:
         x, y, z = page.grab()
         page.drag(x, y, z + 0.3)
         until(lambda: tool(now(client))[2] > z + 0.01)
