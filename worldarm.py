@@ -25,6 +25,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "perception.recording.benchmark_command:benchmark_record",
         "measure what a recording promises: no picture lost, saved at once, whole after a kill",
     ),
+    "benchmark teleop": (
+        "robot.benchmark.teleop:benchmark_teleop",
+        "measure how long a drag on the page takes to move the arm",
+    ),
     "benchmark scaling": (
         "control.scaling_benchmark:benchmark_scaling",
         "measure how much faster several processes train together",
