@@ -138,9 +138,9 @@ class Pages:
                 self._pages[page].held[axis] = (way, now_ns)
 
     def press(self, page: int, press: Press) -> None:
-        """Something was asked for once: a stop by whoever watches, anything else by who drives."""
+        """Something was asked for once: a stop by whoever it may be, anything else by who drives."""
         with self._lock:
-            if page in self._pages and (press is Press.STOP or self._drives(page)):
+            if press is Press.STOP or self._drives(page):
                 self._presses.append(press)
 
     @property
