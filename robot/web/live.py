@@ -18,13 +18,15 @@ from robot.messages import Frame, JointState
 from robot.picture import picture_of
 from robot.web.feed import Feed
 from robot.web.scene import ArmScene
+from robot.web.viewpoint import LOOK_AT, POSITION
 
 PAINTED_EVERY_S = 1.0 / 20.0
 _TOLD_EVERY_S = 0.4
 _WIDE = 320
 """Pictures narrower than this are shown with square-edged pixels, as the model sees them."""
 _SILENT_S = 1.0
-_PANEL_PX = 260
+_PANEL_PX = 220
+_NARROW_PX = 1000
 
 _STYLE = """<style>
 .worldarm { padding: 0.2em 0.8em 0.6em; font-size: 0.9em; line-height: 1.5; font-variant-numeric: tabular-nums; }
@@ -64,7 +66,8 @@ class Live:
         self._told = 0.0
         self._trouble = ""
         self.scene = ArmScene(server, spec)
-        server.gui.configure_theme(control_width="large", show_logo=False, show_share_button=False)
+        server.gui.configure_theme(control_width="medium", show_logo=False, show_share_button=False)
+        server.on_client_connect(_fit)
         self._status = server.gui.add_html(_styled("waiting for the arm's state"), order=20)
         self._pictures = []
         if cameras:
@@ -74,8 +77,7 @@ class Live:
                     server.gui.add_image(placeholder(), label=f"camera at {address}", jpeg_quality=85)
                     for address in cameras
                 ]
-            panel.dock_left()
-            panel.set_width(_PANEL_PX)
+            panel.float(x=10, y=10, width=_PANEL_PX)
 
     def paint(self, lines: Sequence[str] = ()) -> JointState | None:
         """Take in what has come and show it, with `lines` of status above; return the newest state of the arm."""
@@ -133,6 +135,17 @@ class Live:
         return _styled(
             "<br>".join(words) + f"<table><tr><th></th><th>rate</th><th>age</th></tr>{''.join(rows)}</table>"
         )
+
+
+def _fit(page: viser.ClientHandle) -> None:
+    """Leave room for the arm on a tablet: narrower controls, and a view from further away where it stands upright."""
+    width, height = page.camera.image_width, page.camera.image_height
+    if width < _NARROW_PX:
+        page.gui.configure_theme(control_width="small", show_logo=False, show_share_button=False)
+    if height > width:
+        back = np.subtract(POSITION, LOOK_AT) * (height / width)
+        page.camera.position = np.add(LOOK_AT, back)
+        page.camera.look_at = np.asarray(LOOK_AT)
 
 
 def mode_of(state: JointState) -> str:

@@ -57,7 +57,7 @@ def test_drag_stop_and_a_browser_that_is_killed(running: DriverProcess, tmp_path
             x, y = take_hold(page, client, Kinematics(SPEC))
             page.mouse.move(x, y - 40)
             until(lambda: tool(now(client))[2] > begin[2] + 0.02)
-            assert np.abs(tool(now(client)) - begin)[:2].max() < 2e-3, "along the arrow alone"
+            assert np.abs(tool(steady(client)) - begin)[:2].max() < 2e-3, "along the arrow alone"
             page.mouse.up()
             lifted = tool(steady(client))
             time.sleep(0.3)
@@ -81,6 +81,7 @@ def test_drag_stop_and_a_browser_that_is_killed(running: DriverProcess, tmp_path
                 if "chrom" in Path(f"/proc/{pid}/comm").read_text():
                     os.kill(pid, signal.SIGKILL)
             until(lambda: now(client).holder == "")
+            steady(client)
             states.drain()
             still = next(s for s in states.history if s.time_ns > killed_ns and not any(s.governed_velocity))
             # Its connection was closed by that: no need to wait for it to stay silent.
