@@ -88,8 +88,8 @@ class Steering:
         self.begin()
         still = np.zeros(len(joints))
         place = np.array((*wish.position, *wish.orientation, wish.linear, wish.turn))
-        size = float(np.linalg.norm(wish.orientation))
-        if not (np.isfinite(place).all() and size > 0.5 and wish.linear >= 0.0 and wish.turn >= 0.0):
+        size = float(np.linalg.norm(np.clip(wish.orientation, -_ABSURD, _ABSURD)))
+        if not (np.isfinite(place).all() and 0.5 < size < _ABSURD and wish.linear >= 0.0 and wish.turn >= 0.0):
             return still, ("not-finite",)
         pose = self._kinematics.forward(joints)
         x, y, z, w = (each / size for each in wish.orientation)

@@ -26,8 +26,8 @@ MOTIONS: tuple[tuple[str, str, int, int], ...] = (
     ("Down", "O", 2, -1),
     ("Turn left", "N", 3, 1),
     ("Turn right", "M", 3, -1),
-    ("Open gripper", "V", 4, 1),
-    ("Close gripper", "C", 4, -1),
+    ("Open", "V", 4, 1),
+    ("Close", "C", 4, -1),
 )
 """Button, key, axis (x, y, z, yaw, gripper) and direction."""
 _HELD_HZ = 20.0
@@ -36,9 +36,11 @@ _MOVED_M = 1e-4
 
 # Large enough for a thumb, two in a row; and the one red button, STOP, larger.
 STYLE = """<style>
-.mantine-Button-root { height: 2.9em !important; touch-action: none; user-select: none; }
+.mantine-Button-root { height: 2.9em !important; padding: 0 0.3em; touch-action: none; user-select: none; }
 .mantine-Button-root[style*="-red-"] { height: 4.2em !important; font-size: 1.25em; font-weight: 800; }
-div:has(> div > .mantine-Button-root[style*="-teal-"]) { display: grid; grid-template-columns: 1fr 1fr; }
+div:has(> div > .mantine-Button-root[style*="-teal-"]) {
+    display: grid; grid-template-columns: minmax(0, 1fr) minmax(0, 1fr);
+}
 </style>"""
 
 

@@ -106,7 +106,7 @@ def test_buttons_and_keys_move_it_while_they_are_held(running: DriverProcess, ur
         page.hold("Up (U)", 0.6)
         moved = tool(steady(client)) - begin
         assert moved[2] > 0.01 and np.abs(moved[:2]).max() < 1e-3
-        page.hold("Close gripper (C)", 0.5)
+        page.hold("Close (C)", 0.5)
         steady(client)
         assert now(client).gripper_command < 0.08
         up = tool(now(client))[2]
