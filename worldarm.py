@@ -25,6 +25,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "perception.recording.benchmark_command:benchmark_record",
         "measure what a recording promises: no picture lost, saved at once, whole after a kill",
     ),
+    "benchmark teleop": (
+        "robot.benchmark.teleop:benchmark_teleop",
+        "measure how long a drag on the page takes to move the arm",
+    ),
     "benchmark scaling": (
         "control.scaling_benchmark:benchmark_scaling",
         "measure how much faster several processes train together",
@@ -38,7 +42,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "stop": ("robot.operator_command:stop", "bring the arm to rest at once, until a reset"),
     "reset": ("robot.operator_command:reset", "let a stopped arm be moved again"),
     "home": ("robot.operator_command:home", "move the arm slowly to where it starts best"),
-    "teleop": ("robot.teleop.command:teleop", "move the arm by hand: keyboard, gamepad or a leader arm"),
+    "teleop": ("sim.teleop_process:teleop", "move the arm by hand: keyboard, gamepad, a leader arm or a page"),
+    "view": ("robot.web.view_command:view", "watch arm, cameras and agent on a page in a browser"),
     "record": ("sim.record_process:record", "record episodes of whatever moves the arm into a data set"),
     "replay": ("robot.dataset.replay_command:replay", "have the arm do again what an episode of a data set did"),
     "snap": ("perception.snap_command:snap", "take one picture from a camera, such as a goal"),

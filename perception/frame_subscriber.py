@@ -6,15 +6,13 @@ import time
 from dataclasses import dataclass
 from types import TracebackType
 
-import cv2
-import numpy as np
-
 from perception.camera import Image
 from perception.camera_process import TOPIC
 from robot.addresses import FRAMES
 from robot.camera_spec import CameraSpec
 from robot.errors import CameraError, ConnectionLost
 from robot.messages import Frame
+from robot.picture import picture_of
 from robot.subscription import Subscription
 
 # A picture this old may stand at the head of a queue that is still coming in behind it.
@@ -87,7 +85,8 @@ class FrameSubscriber:
                 self._subscription.wait(_NEXT_IN_QUEUE_S)
             except ConnectionLost:
                 break  # nothing behind it: this one is the newest there is
-        return decoded(history[-1])
+        newest = history[-1]
+        return ReceivedFrame(newest.time_ns, newest.index, newest.camera, picture_of(newest))
 
     def _newest_ns(self) -> int:
         history = self._subscription.history
@@ -104,37 +103,3 @@ class FrameSubscriber:
             f"camera {newest.camera.name} at {address} stopped sending: its last picture is {age_s:.2f} s old; "
             "see what its process says, and start it again"
         )
-
-
-def decoded(frame: Frame) -> ReceivedFrame:
-    """Return the picture in `frame`. Raises `CameraError` when its bytes are not a picture of the camera's size."""
-    camera = frame.camera
-    shape = (camera.height, camera.width, 3)
-    image: Image
-    if min(shape) <= 0:
-        raise CameraError(f"camera {camera.name} says that its pictures are {camera.width}x{camera.height}")
-    if frame.encoding == "rgb8":
-        if len(frame.data) != camera.height * camera.width * 3:
-            raise CameraError(
-                f"camera {camera.name} sent {len(frame.data)} bytes; {camera.width}x{camera.height} in RGB are "
-                f"{camera.height * camera.width * 3}"
-            )
-        image = np.frombuffer(frame.data, np.uint8).reshape(shape)
-    elif frame.encoding == "jpeg":
-        image = _from_jpeg(frame)
-        if image.shape != shape:
-            raise CameraError(
-                f"camera {camera.name} sent a JPEG of {image.shape[1]}x{image.shape[0]}; it said "
-                f"{camera.width}x{camera.height}"
-            )
-    else:
-        raise CameraError(f"camera {camera.name} sends {frame.encoding!r}; known encodings: rgb8, jpeg")
-    return ReceivedFrame(frame.time_ns, frame.index, camera, image)
-
-
-def _from_jpeg(frame: Frame) -> Image:
-    """Decode a JPEG file. Raises `CameraError` when the bytes are none."""
-    decoded = cv2.imdecode(np.frombuffer(frame.data, np.uint8), cv2.IMREAD_COLOR) if frame.data else None
-    if decoded is None:
-        raise CameraError(f"camera {frame.camera.name} sent {len(frame.data)} bytes that are not a JPEG picture")
-    return np.asarray(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB), np.uint8)

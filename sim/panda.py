@@ -33,7 +33,8 @@ def panda_spec() -> ArmSpec:
         acceleration=(15.0, 7.5, 10.0, 12.5, 15.0, 20.0, 20.0),
         jerk=(7500.0, 3750.0, 5000.0, 6250.0, 7500.0, 10000.0, 10000.0),
         rate_hz=250.0,
-        urdf=URDF_PATH.read_text(),
+        # Where its meshes are on this machine, for whoever draws the arm here; its kinematics need none.
+        urdf=URDF_PATH.read_text().replace("package://", f"file://{URDF_PATH.parent}/"),
         tool_frame="panda_grasptarget",
         home=(0.0, -0.1, 0.0, -2.5, 0.0, 2.4, 0.785),
         workspace=Box((0.30, -0.32, 0.01), (0.75, 0.32, 0.60)),

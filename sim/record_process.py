@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from queue import SimpleQueue
@@ -55,11 +55,7 @@ def record(
     plan = None if episodes is None else HandsFree(episodes, episode_s, reset_s)
     addresses = camera_addresses(camera)
     convention = CONVENTIONS[actions]
-    with Client(command_address, 2.0) as client:
-        has_scene = client.has_scene
-    rearrange: Callable[[], str] | None = None
-    if has_scene:
-        rearrange = _Rearranged(command_address, convention, seed)
+    rearrange = _rearrange(command_address, convention, seed)
     saved: SimpleQueue[Saved] = SimpleQueue()
     with ExitStack() as parts:
         terminal = None
@@ -81,6 +77,26 @@ def record(
             terminal.say(opening)
         kept = RecordingSession(recorder, saved, terminal, plan).run()
     print(f"record: {kept} episodes kept in {dataset}", flush=True)
+
+
+def recorder_for(dataset: Path, task: str, command_address: str, cameras: Sequence[str], fps: int) -> Recorder:
+    """Return what records as `record` does by itself, for a page. Raises as `Recorder`."""
+    action = CONVENTIONS["tabletop"]
+    return Recorder(
+        dataset,
+        task,
+        command_address,
+        camera_addresses(cameras),
+        fps,
+        action=action,
+        rearrange=_rearrange(command_address, action, None),
+    )
+
+
+def _rearrange(command_address: str, action: ActionConvention, seed: int | None) -> Callable[[], str] | None:
+    """Return what resets the scene of the arm there, None for one that has none."""
+    with Client(command_address, 2.0) as client:
+        return _Rearranged(command_address, action, seed) if client.has_scene else None
 
 
 class _Rearranged:

@@ -13,7 +13,6 @@ from typing import TypeAlias
 import av.error
 import msgspec
 
-from perception.frame_subscriber import decoded
 from perception.recording.spool import IN_MEMORY_BYTES, Spool
 from perception.recording.take import Columns
 from robot.dataset.encode import EncodedEpisode
@@ -22,6 +21,7 @@ from robot.dataset.recorded import MARKS
 from robot.dataset.writer import DatasetWriter
 from robot.errors import CameraError, DatasetError, RecordingError
 from robot.messages import Frame
+from robot.picture import picture_of
 
 _LOOK_S = 0.2
 PICTURES = "observation.images."
@@ -195,7 +195,7 @@ class Saver:
     def _encode(self, job: _Pictures, payloads: Sequence[bytes]) -> None:
         try:
             pictures = {
-                PICTURES + frame.camera.name: decoded(msgspec.structs.replace(frame, data=data)).image
+                PICTURES + frame.camera.name: picture_of(msgspec.structs.replace(frame, data=data))
                 for frame, data in zip(job.frames, payloads, strict=True)
             }
             if job.take not in self._encoders:

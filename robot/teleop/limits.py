@@ -75,3 +75,7 @@ class Dial:
     def turn(self, notches: int) -> None:
         """Go `notches` faster, or slower where negative; two notches double the speed."""
         self.share = min(1.0, max(SLOWEST, self.share * _NOTCH**notches))
+
+    def set(self, share: float) -> None:
+        """Use this share; the nearest that there is, for one that is not from 0.05 to 1."""
+        self.share = min(1.0, max(SLOWEST, share))

@@ -22,7 +22,7 @@ from robot.subscription import Subscription
 from robot.teleop.limits import Dial
 from robot.teleop.steering import Steering
 from robot.teleop.stream import Stream
-from robot.teleop.wish import STILL, Controls, Device, JointTarget, Press, Velocity, Wish
+from robot.teleop.wish import STILL, Controls, Device, JointTarget, Press, ToolTarget, Velocity, Wish
 
 LEASE_S = 1.0
 _RENEW_NS = round(0.25e9 * LEASE_S)
@@ -180,7 +180,8 @@ class Teleoperation:
         if not self._homing:
             return wish
         goal = self._client.arm.home
-        if not controls.may_move or (isinstance(wish, Velocity) and not wish.is_zero):
+        moved = isinstance(wish, ToolTarget) or (isinstance(wish, Velocity) and not wish.is_zero)
+        if not controls.may_move or moved:
             self._interrupt("on the way home: interrupted, the arm holds")
             return STILL
         if float(np.abs(np.subtract(state.measured, goal)).max()) < ARRIVED and not any(state.governed_velocity):
@@ -207,12 +208,15 @@ class Teleoperation:
         seconds = self._stream.catch_up(now_ns, state, blocked)
         head, width = self._stream.head, self._stream.gripper_width
         most = self._dial.limits.gripper * seconds
-        if isinstance(wish, Velocity):
-            velocity, slowed = self._steering.velocity(head, wish, seconds)
-            opened = wish.gripper * seconds
-        else:
+        if isinstance(wish, JointTarget):
             velocity, slowed = self._steering.towards(head, wish, seconds)
             opened = wish.gripper_width - width
+        else:
+            if isinstance(wish, ToolTarget):
+                velocity, slowed = self._steering.reach(head, wish, seconds)
+            else:
+                velocity, slowed = self._steering.velocity(head, wish, seconds)
+            opened = wish.gripper * seconds
         if np.isfinite(opened):
             width += min(max(opened, -most), most)
         try:

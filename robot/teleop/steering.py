@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 
 from robot.arm import ArmSpec, Vector
 from robot.kinematics import Kinematics
+from robot.quaternion import rotation_matrix
 from robot.teleop.damper import Damper
 from robot.teleop.limits import Limits
-from robot.teleop.wish import JointTarget, Velocity
+from robot.teleop.wish import JointTarget, ToolTarget, Velocity
 
 _NEAR_SINGULAR = 0.1
 """Where a singular value of the Jacobian (m and rad of the tool, a rad of the joints) is below this, a singularity is
@@ -32,6 +33,9 @@ _KEPT = 0.8
 _ORIENTATION_GAIN = 4.0
 _ORIENTATION_SLACK = 0.15
 """rad; further behind, the orientation is given up where it was, so that it never snaps back."""
+_REACH_GAIN = 6.0
+"""1/s; what is reached for is come near to in an exponential, at an even speed from afar."""
+_THERE_M, _THERE = 2e-4, 2e-3
 _POSTURE_GAIN = 0.5
 _POSTURE_SPEED = 0.2
 _FULL_POSTURE_M_S = 0.05
@@ -73,10 +77,36 @@ class Steering:
             self.begin()
             return still, ()
         pose = self._kinematics.forward(joints)
-        linear = asked[:3] * min(1.0, self._limits.linear / max(float(np.linalg.norm(asked[:3])), 1e-12))
-        linear, reasons = self._damper.slide(pose.position, linear)
+        linear = _at_most(asked[:3], self._limits.linear)
         yaw = min(max(wish.yaw, -self._limits.yaw), self._limits.yaw)
-        angular = self._angular(pose.rotation, yaw, seconds)
+        return self._carry_out(joints, pose.position, linear, self._angular(pose.rotation, yaw, seconds), yaw)
+
+    def reach(self, joints: Vector, wish: ToolTarget, seconds: float) -> tuple[Vector, tuple[str, ...]]:
+        """Return the joints' velocities (n,) rad/s at `joints` (n,) rad that bring the tool nearer to where it is
+        wished for the next `seconds`, in a straight line that ends softly, and what slows it down; zero once there, and
+        for a wish with a number that is not finite. Never faster than the limits, whatever is wished."""
+        self.begin()
+        still = np.zeros(len(joints))
+        place = np.array((*wish.position, *wish.orientation, wish.linear, wish.turn))
+        size = float(np.linalg.norm(np.clip(wish.orientation, -_ABSURD, _ABSURD)))
+        if not (np.isfinite(place).all() and 0.5 < size < _ABSURD and wish.linear >= 0.0 and wish.turn >= 0.0):
+            return still, ("not-finite",)
+        pose = self._kinematics.forward(joints)
+        x, y, z, w = (each / size for each in wish.orientation)
+        way = np.clip(place[:3], -_ABSURD, _ABSURD) - pose.position
+        turn = np.asarray(pin.log3(rotation_matrix((x, y, z, w)) @ pose.rotation.T))
+        if np.linalg.norm(way) < _THERE_M and np.linalg.norm(turn) < _THERE:
+            return still, ()
+        gain = min(_REACH_GAIN, 1.0 / seconds)
+        linear = _at_most(gain * way, min(wish.linear, self._limits.linear))
+        angular = _at_most(gain * turn, min(wish.turn, self._limits.yaw))
+        return self._carry_out(joints, pose.position, linear, angular, float(angular[2]))
+
+    def _carry_out(
+        self, joints: Vector, tool: Vector, linear: Vector, angular: Vector, yaw: float
+    ) -> tuple[Vector, tuple[str, ...]]:
+        """Return the joints' velocities that move the `tool`, at (3,) m, so, within limits, and what slows it down."""
+        linear, reasons = self._damper.slide(tool, linear)
         velocity, more = self._solve(joints, linear, angular, yaw)
         reasons += more
         share = float((np.abs(velocity) / self._fastest).max())
@@ -114,9 +144,7 @@ class Steering:
             kept = pin.exp3(error) @ rotation
         turn = np.array([0.0, 0.0, yaw])
         self._rotation = pin.exp3(seconds * turn) @ kept
-        angular: Vector = turn + _ORIENTATION_GAIN * error
-        fast = float(np.linalg.norm(angular))
-        return angular * min(1.0, self._limits.yaw / max(fast, 1e-12))
+        return _at_most(turn + _ORIENTATION_GAIN * error, self._limits.yaw)
 
     def _solve(self, joints: Vector, linear: Vector, angular: Vector, yaw: float) -> tuple[Vector, tuple[str, ...]]:
         """Return the joints' velocities for the tool's: and lean towards home where a joint is to spare."""
@@ -137,6 +165,12 @@ class Steering:
             # In step with the tool: an arm whose tool is hardly moved shall not wander either.
             velocity = velocity + min(1.0, float(np.linalg.norm(linear)) / _FULL_POSTURE_M_S) * pull
         return velocity, reasons
+
+
+def _at_most(velocity: Vector, fastest: float) -> Vector:
+    """Return `velocity` (3,), slowed to `fastest` where it is faster; its direction stays."""
+    slowed: Vector = velocity * min(1.0, fastest / max(float(np.linalg.norm(velocity)), 1e-12))
+    return slowed
 
 
 def _faithful(jacobian: NDArray[np.float64], velocity: Vector, linear: Vector, angular: Vector) -> float:

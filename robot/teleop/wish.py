@@ -8,6 +8,7 @@ from enum import Enum
 from typing import Protocol
 
 from robot.messages import JointState
+from robot.quaternion import Quaternion
 
 
 class Press(Enum):
@@ -45,7 +46,19 @@ class JointTarget:
     speed: float
 
 
-Wish = Velocity | JointTarget
+@dataclass(frozen=True)
+class ToolTarget:
+    """Bring the tool to `position` (x, y, z) m and `orientation` quaternion (x, y, z, w) in the base frame, moving with
+    up to `linear` m/s and turning with up to `turn` rad/s, and open the gripper with `gripper` m/s."""
+
+    position: tuple[float, float, float]
+    orientation: Quaternion
+    linear: float
+    turn: float
+    gripper: float = 0.0
+
+
+Wish = Velocity | JointTarget | ToolTarget
 
 STILL = Velocity()
 

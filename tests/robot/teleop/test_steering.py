@@ -15,9 +15,10 @@ from robot.clearance import clearances
 from robot.errors import ConfigurationError
 from robot.governor import workspace
 from robot.kinematics import Kinematics
+from robot.quaternion import quaternion_of
 from robot.teleop.limits import Dial, Limits
 from robot.teleop.steering import Steering
-from robot.teleop.wish import JointTarget, Velocity
+from robot.teleop.wish import JointTarget, ToolTarget, Velocity
 from tests.robot.panda import panda_spec
 
 PERIOD_S = 0.02
@@ -183,3 +184,64 @@ def test_the_dial_stays_between_slow_and_the_limits() -> None:
     assert (dial.linear, dial.yaw) == (Limits().linear, Limits().yaw)
     dial.turn(-50)
     assert dial.share == 0.05
+
+
+def reached_for(spec: ArmSpec, wish: ToolTarget, seconds: float, limits: Limits | None = None) -> np.ndarray:
+    """From home: the joints on the way (T, n) to where the tool is wished."""
+    steering = Steering(spec, limits or Limits())
+    way = [np.array(spec.home)]
+    for _ in range(round(seconds / PERIOD_S)):
+        velocity, _ = steering.reach(way[-1], wish, PERIOD_S)
+        way.append(way[-1] + PERIOD_S * velocity)
+    return np.array(way)
+
+
+@pytest.mark.parametrize("spec", (ARMS[0], ARMS[2]), ids=lambda spec: spec.name)
+def test_what_is_reached_for_is_reached_in_a_straight_line_and_kept(spec: ArmSpec) -> None:
+    kinematics = KINEMATICS[spec.name]
+    first = kinematics.forward(np.array(spec.home))
+    goal = first.position + (0.03, 0.05, -0.04)
+    turn = pin.exp3(np.array((0.1, -0.05, 0.3)))
+    wish = ToolTarget(tuple(goal.tolist()), quaternion_of(turn @ first.rotation), 0.1, 0.5)
+    way = reached_for(spec, wish, 4.0)
+    last = kinematics.forward(way[-1])
+    assert np.abs(last.position - goal).max() < 1e-3
+    assert np.abs(pin.log3(turn @ first.rotation @ last.rotation.T)).max() < 5e-3
+    along = (goal - first.position) / np.linalg.norm(goal - first.position)
+    tools = np.array([kinematics.position(joints) for joints in way])
+    offsets = tools - first.position
+    assert np.abs(offsets - np.outer(offsets @ along, along)).max() < 2e-3
+    assert np.linalg.norm(np.diff(tools, axis=0), axis=1).max() < 0.1 * PERIOD_S * 1.05
+    assert np.array_equal(way[-1], way[-2])
+
+
+def test_an_arm_of_five_joints_brings_its_tool_there_and_turns_as_it_must() -> None:
+    first = KINEMATICS[SO101.name].forward(np.array(SO101.home))
+    goal = first.position + (0.02, 0.03, 0.02)
+    wish = ToolTarget(tuple(goal.tolist()), quaternion_of(first.rotation), 0.1, 0.5)
+    last = reached_for(SO101, wish, 5.0)[-1]
+    assert np.abs(KINEMATICS[SO101.name].position(last) - goal).max() < 2e-3
+
+
+@pytest.mark.parametrize("spec", ARMS, ids=lambda spec: spec.name)
+@settings(max_examples=15, deadline=None)
+@given(
+    position=st.tuples(some_number, some_number, some_number),
+    orientation=st.tuples(some_number, some_number, some_number, some_number),
+    fast=st.floats(0.0, 1e3),
+)
+def test_wherever_the_tool_is_wished_limits_are_kept(
+    spec: ArmSpec, position: tuple[float, float, float], orientation: tuple[float, float, float, float], fast: float
+) -> None:
+    limits = Limits(0.5, 1.5)
+    assert_allowed(spec, reached_for(spec, ToolTarget(position, orientation, fast, fast), 1.0, limits), limits)
+
+
+@given(st.tuples(*[any_number] * 9))
+@settings(max_examples=50, deadline=None)
+def test_nonsense_that_is_reached_for_moves_nothing(numbers: tuple[float, ...]) -> None:
+    wish = ToolTarget(numbers[:3], numbers[3:7], *numbers[7:])  # type: ignore[arg-type]
+    velocity, _ = Steering(ARMS[0], Limits()).reach(np.array(ARMS[0].home), wish, PERIOD_S)
+    assert np.isfinite(velocity).all()
+    if not np.isfinite(numbers).all():
+        assert not velocity.any()

@@ -1,0 +1,184 @@
+"""`worldarm benchmark teleop`: from a pointer that moves in a browser to a set-point that does."""
+
+from __future__ import annotations
+
+import math
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+import numpy as np
+import tyro
+from tqdm import tqdm
+
+from robot.benchmark.browser import browser
+from robot.benchmark.processes import PATIENCE_S, gone, running_driver, start
+from robot.client import Client
+from robot.errors import ArmError, ConfigurationError, ConnectionLost
+from robot.kinematics import Kinematics
+from robot.messages import JointState
+from robot.output import require_writable, write_json
+from robot.subscription import Subscription
+from robot.web.viewpoint import on_screen
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+WIDTH, HEIGHT = 1280, 800
+PAGE_PATIENCE_S = 240.0
+"""Without a graphics card a page takes its time to come."""
+ALONG_M = 0.14
+"""Where on an arrow of the handle it is taken hold of."""
+_DRAG_PX = 25.0
+_MOVES = 1e-4
+_DRAG_PATIENCE_S = 5.0
+_REST_S = 0.3
+_DRAWN_HZ = """() => new Promise(done => {
+    let drawn = 0, begun = performance.now();
+    const next = () => {
+        const seconds = (performance.now() - begun) / 1000;
+        if (seconds > 3) done(drawn / seconds); else { drawn++; requestAnimationFrame(next); }
+    };
+    requestAnimationFrame(next);
+})"""
+WANTED_P50_MS, WANTED_P99_MS = 60.0, 150.0
+
+
+class DragLatency(msgspec.Struct, frozen=True):
+    """Over `drags`, ms from the pointer's motion to the first set-point that it moved; `drawn_hz` is how often a second
+    the browser drew, for it looks at the pointer no more often."""
+
+    drags: int
+    drawn_hz: float
+    p50_ms: float
+    p99_ms: float
+    worst_ms: float
+
+
+def benchmark_teleop(
+    drags: Annotated[int, tyro.conf.arg(help="how often to drag")] = 50,
+    arm: Annotated[str, tyro.conf.arg(help="the arm, as for `worldarm driver`")] = "sim",
+    browser_path: Annotated[str | None, tyro.conf.arg(name="browser", help="Chromium, where not the system's own")] = (
+        None
+    ),
+    silent_s: Annotated[float, tyro.conf.arg(help="as for `worldarm teleop`; without a graphics card, more")] = 5.0,
+    json: Annotated[Path | None, tyro.conf.arg(help="write the numbers to this file")] = None,
+) -> None:
+    """Measure how long it takes from a pointer that drags the handle in a browser to the arm's set-point.
+
+    Starts a driver, a teleoperation and a browser without a screen; the arm moves up and down by a few centimetres.
+    """
+    if drags < 1:
+        raise ConfigurationError(f"--drags must be at least 1, not {drags}")
+    if json is not None:
+        require_writable(json)
+    with tempfile.TemporaryDirectory(prefix="worldarm-") as folder:
+        found = measure_drags(["--arm", arm], drags, Path(folder), browser_path, silent_s)
+    print(
+        f"pointer to set-point, {found.drags} drags: p50 {found.p50_ms:.0f} ms, p99 {found.p99_ms:.0f} ms, worst "
+        f"{found.worst_ms:.0f} ms (wanted: {WANTED_P50_MS:.0f} and {WANTED_P99_MS:.0f}); the browser drew "
+        f"{found.drawn_hz:.0f} times a second"
+    )
+    if json is not None:
+        write_json(json, msgspec.to_builtins(found))
+
+
+def measure_drags(
+    words: list[str], drags: int, folder: Path, executable: str | None = None, silent_s: float = 5.0
+) -> DragLatency:
+    """Drag so many times at the driver that `worldarm driver WORDS` starts.
+
+    Raises `ArmError` when a process does not start, `ConfigurationError` without a browser, and `ConnectionLost` when
+    the arm does not move.
+    """
+    with ExitStack() as parts:
+        driver = parts.enter_context(running_driver(words, folder / "black-box"))
+        options = ("--device", "web", "--port", "0", "--silent-s", f"{silent_s:g}", "--command-address", driver.command)
+        teleop = start(("teleop", *options, "--speed", "0.5"))
+        parts.callback(gone, teleop)
+        assert teleop.stdout is not None and teleop.stderr is not None
+        line = teleop.stdout.readline()
+        if not line.startswith("page: "):
+            teleop.kill()
+            raise ArmError(f"the teleoperation did not start: {teleop.stderr.read().strip() or line.strip()}")
+        client = parts.enter_context(driver.client())
+        states = parts.enter_context(Subscription(driver.state, b"state", JointState, 4096))
+        page = open_page(parts.enter_context(browser(executable)), line.split()[1])
+        wait_for(lambda: client.state(5.0).holder == "teleop web", PAGE_PATIENCE_S, "lease")
+        kinematics = Kinematics(client.arm)
+        drawn_hz = float(page.evaluate(_DRAWN_HZ))
+        latencies = [
+            _drag(page, client, states, kinematics, 1.0 if number % 2 == 0 else -1.0)
+            for number in tqdm(range(drags), desc="drags", mininterval=0.5)
+        ]
+    p50, p99 = np.percentile(latencies, (50, 99))
+    return DragLatency(drags, round(drawn_hz, 1), round(float(p50), 2), round(float(p99), 2), round(max(latencies), 2))
+
+
+def open_page(started: object, url: str) -> Page:
+    """Open the page at `url`, and wait until it is there to be used."""
+    page: Page = started.new_page(viewport={"width": WIDTH, "height": HEIGHT})  # type: ignore[attr-defined]
+    page.set_default_timeout(1e3 * PAGE_PATIENCE_S)
+    page.goto(url)
+    page.get_by_text("STOP", exact=True).wait_for()
+    return page
+
+
+def take_hold(page: Page, client: Client, kinematics: Kinematics) -> tuple[float, float]:
+    """Take hold of the handle's vertical arrow, and return the pixel where."""
+    tool = kinematics.position(np.asarray(client.state(5.0).governed))
+    canvas = page.locator("canvas").last.bounding_box()
+    assert canvas is not None
+    x, y = on_screen(tool + (0.0, 0.0, ALONG_M), round(canvas["width"]), round(canvas["height"]))
+    x, y = x + canvas["x"], y + canvas["y"]
+    # A page notices what is under the pointer when it draws the next time.
+    for step in (3.0, 1.5, 0.0):
+        page.mouse.move(x + step, y + step)
+        page.wait_for_timeout(150)
+    page.mouse.down()
+    page.wait_for_timeout(150)
+    return x, y
+
+
+def wait_for(condition: Callable[[], bool], seconds: float, what: str) -> None:
+    """Wait until `condition()`. Raises `ConnectionLost` that names `what` after so many `seconds`."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise ConnectionLost(f"no {what} within {seconds:g} s")
+        time.sleep(0.01)
+
+
+def _drag(
+    page: Page, client: Client, states: Subscription[JointState], kinematics: Kinematics, upwards: float
+) -> float:
+    """Drag once from rest, and return how long (ms) the set-point took to move."""
+    x, y = take_hold(page, client, kinematics)
+    wait_for(lambda: _rests(client.state(5.0)), PATIENCE_S, "rest")
+    states.drain()
+    states.history.clear()
+    moved_ns = time.monotonic_ns()
+    page.mouse.move(x, y - upwards * _DRAG_PX)
+
+    def first() -> int:
+        states.drain()
+        return next((each.set_point_ns for each in states.history if each.time_ns > moved_ns and not _rests(each)), 0)
+
+    try:
+        wait_for(lambda: first() > 0, _DRAG_PATIENCE_S, "motion of the arm")
+        latency_ms = 1e-6 * (first() - moved_ns)
+        page.wait_for_timeout(1e3 * _REST_S)
+    finally:
+        page.mouse.up()
+    wait_for(lambda: _rests(client.state(5.0)), PATIENCE_S, "rest")
+    page.wait_for_timeout(1e3 * _REST_S)
+    assert math.isfinite(latency_ms)
+    return latency_ms
+
+
+def _rests(state: JointState) -> bool:
+    return max(map(abs, state.governed_velocity)) < _MOVES

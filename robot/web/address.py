@@ -1,0 +1,4 @@
+"""Where pages are served unless told otherwise: on this machine's loopback."""
+
+HOST = "127.0.0.1"
+PORT = 8080

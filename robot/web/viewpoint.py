@@ -1,0 +1,25 @@
+"""From where the page looks at first, and where on the screen a place then is."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from robot.arm import Vector
+
+POSITION = (1.35, -0.85, 0.95)
+LOOK_AT = (0.35, 0.0, 0.25)
+FIELD_OF_VIEW = math.radians(75.0)
+
+
+def on_screen(place: Vector, width: int, height: int) -> tuple[float, float]:
+    """Return the pixel (right, down) at which `place` (3,) m is seen at first, in a picture of that size."""
+    forward = np.subtract(LOOK_AT, POSITION)
+    forward = forward / np.linalg.norm(forward)
+    right = np.cross(forward, (0.0, 0.0, 1.0))
+    right = right / np.linalg.norm(right)
+    up = np.cross(right, forward)
+    offset = np.asarray(place) - POSITION
+    scale = 0.5 * height / math.tan(0.5 * FIELD_OF_VIEW) / float(offset @ forward)
+    return 0.5 * width + scale * float(offset @ right), 0.5 * height - scale * float(offset @ up)
