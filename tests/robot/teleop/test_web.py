@@ -63,18 +63,19 @@ def driving(url: str, driver: DriverProcess) -> Page:
     return page
 
 
-def lift(page: Page, client: Client) -> tuple[float, float, float]:
-    """Drag the handle far up until the arm is on its way; return where it was. A session that was held up meanwhile, on
-    a machine that is busy, wants it to be let go of first: then once more."""
-    while True:
+def carry_off(page: Page, client: Client) -> None:
+    """Drag the handle far up, or down when the arm is high already, until the arm is on its way. A session that was
+    held up meanwhile wants it to be let go of first: then once more."""
+    for _ in range(10):
         x, y, z = page.grab()
-        page.drag(x, y, z + 0.25)
+        page.drag(x, y, z + (0.25 if z < 0.4 else -0.25))
         deadline = time.monotonic() + 3.0
         while time.monotonic() < deadline:
-            if tool(now(client))[2] > z + 0.02:
-                return x, y, z
+            if abs(tool(now(client))[2] - z) > 0.02:
+                return
         page.drop()
         time.sleep(0.5)
+    raise AssertionError("the arm does not follow the handle")
 
 
 def test_the_arm_follows_the_handle_while_it_is_held_and_rests_once_it_is_let_go(
@@ -133,7 +134,7 @@ def test_stop_works_from_every_page_and_only_who_drives_goes_on(running: DriverP
     with running.client() as client, driving(url, running) as first, Page(url) as second:
         until(lambda: "You watch" in second.text and re.search(r"page \d+ drives", second.text))
         assert not second.shows("speed")
-        lift(first, client)
+        carry_off(first, client)
         second.press("STOP")
         until(lambda: now(client).mode == "stopped")
         assert "teleop web" not in now(client).holder
@@ -169,7 +170,7 @@ def test_a_page_that_is_gone_holds_nothing(running: DriverProcess, url: str, how
         driving(url, running) as page,
     ):
         steady(client)
-        lift(page, client)
+        carry_off(page, client)
         gone_ns = time.monotonic_ns()
         if how == "closed":
             page.close()
@@ -203,7 +204,7 @@ def test_the_page_shows_cameras_and_says_who_has_the_lease(running: DriverProces
 
 def test_sigint_ends_it_and_the_arm_holds(running: DriverProcess) -> None:
     with running.client() as client, teleop(running) as (process, url), driving(url, running) as page:
-        lift(page, client)
+        carry_off(page, client)
         status, _, error = process.end(signal.SIGINT)
         assert (status, error) == (130, "worldarm: interrupted\n")
         until(lambda: now(client).holder == "")
