@@ -16,14 +16,22 @@ import av
 import av.error
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 import pyarrow.parquet as pq
 
 from robot.dataset import statistics
 from robot.dataset.files import make_durable_folder
 from robot.dataset.reader import Dataset, column_array, read_frames
 from robot.dataset.schema import INFO_PATH, STATS_PATH, TASKS_PATH, DatasetInfo
-from robot.dataset.tables import Episode, VideoSpan, renumbered, row_statistics, tasks_table, to_parquet
+from robot.dataset.tables import (
+    Episode,
+    VideoSpan,
+    read_row_statistics,
+    renumbered,
+    row_table,
+    tasks_table,
+    to_parquet,
+    with_bookkeeping,
+)
 from robot.errors import DatasetError, RecordingError
 from robot.output import sync
 
@@ -108,16 +116,14 @@ def assemble(
     """
     numbers = {task: number for number, task in enumerate(tasks)}
     totals: statistics.Statistics = {}
-    columns: pa.Schema | None = None
     episodes = frames = 0
     for one in placed:
         for key, span in one.new.videos.items():
             _transfer_video(folder, info, one, key, span, linked)
-        _transfer_data(folder, info, one, numbers, linked)
-        row = _row(one, columns)
-        columns = columns or row.schema
-        _write(folder / one.new.row_path, to_parquet(row, lean=True))
-        totals = statistics.merge(totals, row_statistics(row, info)[0])
+        counted = _transfer_data(folder, info, one, numbers, linked)
+        own = with_bookkeeping(_kept_statistics(one), counted)
+        _write(folder / one.new.row_path, to_parquet(row_table(info, one.new, own), lean=True))
+        totals = statistics.merge(totals, own)
         episodes, frames = episodes + 1, frames + one.new.length
     done = info.with_totals(episodes, frames, len(tasks))
     _write(folder / TASKS_PATH, to_parquet(tasks_table(tasks)))
@@ -150,7 +156,10 @@ def _transfer_video(folder: Path, info: DatasetInfo, one: Placed, key: str, span
     transfer(source, folder / info.video_file(key, span.chunk, span.file), linked)
 
 
-def _transfer_data(folder: Path, info: DatasetInfo, one: Placed, tasks: Mapping[str, int], linked: bool) -> None:
+def _transfer_data(
+    folder: Path, info: DatasetInfo, one: Placed, tasks: Mapping[str, int], linked: bool
+) -> dict[str, npt.NDArray[np.generic]]:
+    """Give the new set the episode's frames; returns its bookkeeping columns there."""
     source = one.source.root / one.source.info.data_file(one.old.data_chunk, one.old.data_file)
     target = folder / info.data_file(one.new.data_chunk, one.new.data_file)
     names = [name for name, feature in info.features.items() if feature.dtype != "video"]
@@ -169,6 +178,8 @@ def _transfer_data(folder: Path, info: DatasetInfo, one: Placed, tasks: Mapping[
         transfer(source, target, linked)
     else:
         _write(target, to_parquet(renumbered(table, after)))
+    kept = {name: column_array(name, info.features[name], table[name]) for name in ("timestamp", "frame_index")}
+    return {**kept, **after}
 
 
 def _task_numbers(
@@ -184,31 +195,10 @@ def _task_numbers(
     return new
 
 
-def _row(one: Placed, columns: pa.Schema | None) -> pa.Table:
-    """The episode's row with its new numbers, its columns in the order of those written before."""
-    path = one.source.root / one.old.row_path
-    try:
-        row = pq.read_table(path)
-    except (OSError, pa.ArrowException) as error:
-        raise DatasetError(f"{path} is not a readable list of episodes: {error!r}") from error
-    new = one.new
-    numbers = {
-        "episode_index": new.index,
-        "dataset_from_index": new.from_index,
-        "dataset_to_index": new.to_index,
-        "data/chunk_index": new.data_chunk,
-        "data/file_index": new.data_file,
-        "meta/episodes/chunk_index": new.row_chunk,
-        "meta/episodes/file_index": new.row_file,
-    }
-    for key, span in new.videos.items():
-        numbers |= {f"videos/{key}/chunk_index": span.chunk, f"videos/{key}/file_index": span.file}
-    row = renumbered(row, {name: np.array([value], dtype=np.int64) for name, value in numbers.items()})
-    if columns is None:
-        return row
-    if set(row.column_names) != set(columns.names) or any(row.schema.field(f.name).type != f.type for f in columns):
-        raise DatasetError(f"the row {path} has other columns than the episodes before it: the extras must be the same")
-    return row.select(columns.names)
+def _kept_statistics(one: Placed) -> statistics.Statistics:
+    """The statistics that an episode has in its set."""
+    rows = read_row_statistics(one.source.root / one.old.row_path, one.source.info)
+    return rows[0]
 
 
 def _require_whole_video(path: Path, length: int) -> None:

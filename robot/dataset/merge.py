@@ -53,8 +53,8 @@ def merge(output: Path, inputs: Sequence[Path]) -> DatasetInfo:
 
 def require_alike(first: Dataset, other: Dataset) -> None:
     """Raise DatasetError unless episodes of `other` may stand in a set beside those of `first`."""
-    require_own_rows(other.root, other.info, other.episodes)
     require_file_an_episode(other.root, other.info, other.episodes)
+    require_own_rows(other.root, other.info, other.episodes)
     here, there = first.info, other.info
     if here.robot_type != there.robot_type:
         raise _differ(first, other, "arm", here.robot_type or "not named", there.robot_type or "not named")

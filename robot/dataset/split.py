@@ -40,8 +40,8 @@ def split(root: Path, output: Path, parts: Mapping[str, Sequence[int]]) -> dict[
     read_info(root)
     with locked(root, shared=True):
         dataset = Dataset.open(root)
-        require_own_rows(root, dataset.info, dataset.episodes)
         require_file_an_episode(root, dataset.info, dataset.episodes)
+        require_own_rows(root, dataset.info, dataset.episodes)
         _require_apart(dataset, parts)
         placed = {
             name: place_anew(dataset.info, ((dataset, dataset.episodes[number]) for number in numbers))

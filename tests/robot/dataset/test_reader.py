@@ -37,7 +37,6 @@ def several_to_a_file(root: Path, row_groups: bool) -> Path:
         row["data/file_index"] = row[f"{video}/file_index"] = row["meta/episodes/file_index"] = 0
         row[f"{video}/from_timestamp"] = row["dataset_from_index"] / FPS
         row[f"{video}/to_timestamp"] = row["dataset_to_index"] / FPS
-        del row["extra/seed"]
     for folder in ("data", "meta/episodes", video):
         shutil.rmtree(root / folder)
         (root / folder / "chunk-000").mkdir(parents=True)
