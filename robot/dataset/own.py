@@ -71,8 +71,8 @@ def require_file_an_episode(root: Path, info: DatasetInfo, episodes: Sequence[Ep
         places += [info.video_file(key, span.chunk, span.file) for key, span in episode.videos.items()]
     if len(set(places)) != len(places):
         raise DatasetError(
-            f"{root} keeps several episodes to a file, and worldarm takes apart and joins only sets with one file an "
-            "episode, as it writes them itself"
+            f"{root} keeps several episodes to a file, and worldarm changes only sets with one file an episode: "
+            f"`worldarm dataset merge NEW {root}` makes such a set of it"
         )
 
 

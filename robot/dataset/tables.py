@@ -118,9 +118,13 @@ def row_table(info: DatasetInfo, episode: Episode, statistics: Statistics) -> pa
         plain[f"videos/{key}/file_index"] = (span.file, pa.int64())
         plain[f"videos/{key}/from_timestamp"] = (span.from_timestamp, pa.float64())
         plain[f"videos/{key}/to_timestamp"] = (span.to_timestamp, pa.float64())
-    if lacking := [name for name in info.features if statistics.get(name, {}).keys() < set(KEYS)]:
-        raise DatasetError(f"episode {episode.index} lacks statistics of {', '.join(lacking)}")
-    for name, feature in info.features.items():
+    counted = {name: feature for name, feature in info.features.items() if feature.dtype != "string"}
+    if lacking := [name for name in counted if not statistics.get(name, {}).keys() >= set(KEYS)]:
+        raise DatasetError(
+            f"episode {episode.index} lacks statistics of {', '.join(lacking)}: have the program that wrote the data "
+            "set compute them anew"
+        )
+    for name, feature in counted.items():
         values = _CHANNELS if feature.is_picture else _FLOATS
         for key in KEYS:
             plain[f"stats/{name}/{key}"] = (statistics[name][key].tolist(), _COUNT if key == "count" else values)

@@ -22,7 +22,10 @@ DATA = "data/chunk-000/file-00{}.parquet"
 
 
 def several_to_a_file(root: Path, row_groups: bool) -> Path:
-    """The three episodes of a set moved into one data file, one video and one list, as other programs write them."""
+    """The three episodes of a set moved into one data file, one video and one list, as other programs write them.
+
+    Of the video, every second frame is a key frame: the first of episodes 0 and 1 is one, that of 2 is none.
+    """
     write(root, 3, "video")
     tables = [pq.read_table(root / DATA.format(n)) for n in range(3)]
     rows = [pq.read_table(root / ROW.format(n)) for n in range(3)]
