@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import OrderedDict
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from types import TracebackType
 from typing import Any
 
@@ -46,7 +46,7 @@ class RandomAccess:
         self._videos: OrderedDict[tuple[str, int, int], SeekableVideo] = OrderedDict()
         self._tables: OrderedDict[tuple[int, int], tuple[Frame, dict[str, pa.ChunkedArray], int]] = OrderedDict()
         self._bytes = 0
-        self._pool = ThreadPoolExecutor(len(dataset.info.video_keys)) if len(dataset.info.video_keys) > 1 else None
+        self._pool = ThreadPoolExecutor(max(1, cameras - 1))  # starts a thread only when there is work for it
 
     def __len__(self) -> int:
         return self._dataset.info.total_frames
@@ -68,16 +68,21 @@ class RandomAccess:
             raise DatasetError(f"frame {index} of {self._dataset.root} is not where its row says: check the data set")
         for name, column in pictures.items():
             frame[name] = column_array(name, self._dataset.features[name], column.slice(row, 1))[0]
-        videos = [(self._video(name, episode), span) for name, span in episode.videos.items()]
-        each = self._pool.map if self._pool is not None else map
-        decoded = each(lambda one: one[0].picture(one[1], number), videos)
-        frame.update(zip(episode.videos, decoded, strict=True))
+        videos = {name: (self._video(name, episode), span) for name, span in episode.videos.items()}
+        # All but the last by threads of their own; an idle caller would only cost a change of threads more.
+        *others, last = [*videos] or [""]
+        begun = {name: self._pool.submit(videos[name][0].picture, videos[name][1], number) for name in others}
+        try:
+            if videos:
+                frame[last] = videos[last][0].picture(videos[last][1], number)
+        finally:
+            wait(begun.values())
+        frame.update((name, picture.result()) for name, picture in begun.items())
         return {name: frame[name] for name in self._dataset.features}
 
     def close(self) -> None:
         """Let go of every file and all memory."""
-        if self._pool is not None:
-            self._pool.shutdown()
+        self._pool.shutdown()
         for video in self._videos.values():
             video.close()
         self._videos.clear()
