@@ -1,10 +1,14 @@
 # setup: a virtual environment in .venv   test: lint, types and tests   demo: the whole thing, once
-.PHONY: setup test lint demo clean
+# test-lerobot: data sets, written and read by the real lerobot in an environment of its own, .venv-lerobot
+.PHONY: setup test test-lerobot lint demo clean
 
 SHELL := /bin/bash
 WORKERS ?= 2
 STAMP := .venv/.installed
 FITS := -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] < (3, 12))'
+LEROBOT := lerobot[dataset]==0.6.1
+LEROBOT_STAMP := .venv-lerobot/.installed
+LEROBOT_FITS := -c 'import sys; sys.exit(not (3, 12) <= sys.version_info[:2] < (3, 14))'
 
 setup: $(STAMP)
 
@@ -34,9 +38,43 @@ test: lint
 	.venv/bin/pytest -q -n $(WORKERS) --dist loadfile -m 'not real_time'
 	.venv/bin/pytest -q -m real_time
 
+test-lerobot: setup $(LEROBOT_STAMP)
+	LEROBOT_PYTHON=.venv-lerobot/bin/python .venv/bin/pytest -q tests/lerobot
+
+# What would be installed is asked for first: of torch, pip's own index has only CUDA builds on some machines, several
+# gigabytes that nothing here uses.
+$(LEROBOT_STAMP): Makefile
+	@set -e; \
+	for python in python3.12 python3.13 python3; do \
+		if $$python $(LEROBOT_FITS) 2>/dev/null; then break; fi; \
+		python=; \
+	done; \
+	if [ -z "$$python" ]; then \
+		echo "lerobot needs CPython 3.12 or 3.13, and none of python3.12, python3.13, python3 on PATH is one:" \
+			"install python3.12, then run make test-lerobot again." >&2; \
+		exit 1; \
+	fi; \
+	if ! .venv-lerobot/bin/python $(LEROBOT_FITS) 2>/dev/null; then \
+		$$python -m venv --clear .venv-lerobot; \
+	fi; \
+	.venv-lerobot/bin/python -m pip install --quiet --dry-run --report .venv-lerobot/report.json '$(LEROBOT)'; \
+	if [ -z "$(CUDA)" ] && grep -q '"name": "nvidia-' .venv-lerobot/report.json; then \
+		echo "pip would take a CUDA build of torch, several gigabytes that these tests do not use. Set" \
+			"PIP_EXTRA_INDEX_URL to PyTorch's index of CPU builds (or PIP_FIND_LINKS to a folder with one)," \
+			"or run make test-lerobot CUDA=1 to take it all the same." >&2; \
+		exit 1; \
+	fi; \
+	.venv-lerobot/bin/python -m pip install --quiet '$(LEROBOT)'; \
+	if ! .venv-lerobot/bin/python -c 'import torchcodec' 2>/dev/null; then \
+		echo "lerobot decodes video by FFmpeg's libraries, which are not there: install Debian's ffmpeg, or FFmpeg 4" \
+			"to 8 otherwise, then run make test-lerobot again." >&2; \
+		exit 1; \
+	fi
+	@touch $@
+
 demo: setup
 	.venv/bin/worldarm demo
 
 clean:
 	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
-	find . -path ./.venv -prune -o -name __pycache__ -type d -print0 | xargs -0 rm -rf
+	find . \( -path ./.venv -o -path ./.venv-lerobot \) -prune -o -name __pycache__ -type d -print0 | xargs -0 rm -rf

@@ -29,6 +29,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "robot.benchmark.teleop:benchmark_teleop",
         "measure how long a drag on the page takes to move the arm",
     ),
+    "benchmark dataset": (
+        "robot.benchmark.dataset_command:benchmark_dataset",
+        "measure how fast frames are read in any order, beside lerobot",
+    ),
     "benchmark scaling": (
         "control.scaling_benchmark:benchmark_scaling",
         "measure how much faster several processes train together",
@@ -76,6 +80,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "dataset delete": ("robot.dataset.edit_command:delete", "take episodes out of a data set"),
     "dataset show": ("robot.dataset.show_command:show", "make a film of an episode, with its state and action"),
     "dataset gallery": ("robot.dataset.show_command:gallery", "make a page with pictures of every episode"),
+    "dataset push": ("robot.dataset.hub_command:push", "put a data set on the Hugging Face Hub"),
+    "dataset pull": ("robot.dataset.hub_command:pull", "bring a data set from the Hugging Face Hub"),
     "dataset quality": ("robot.dataset.quality_command:quality", "measure how good a recording is, episode by episode"),
 }
 

@@ -1,7 +1,8 @@
 """Making a data set out of episodes of others, in a folder that nobody reads yet: what joining and splitting share.
 
 Videos and whole files are copied or linked as they are, so frames stay the same to the last bit; only the numbers that
-say where an episode and its task stand in the set are written anew, into its data and its row.
+say where an episode and its task stand in the set are written anew, into its data and its row. Of files that hold
+several episodes, as other programs keep them, each episode's part becomes a file of its own.
 """
 
 from __future__ import annotations
@@ -16,14 +17,24 @@ import av
 import av.error
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 import pyarrow.parquet as pq
 
 from robot.dataset import statistics
+from robot.dataset.cut import cut_video
 from robot.dataset.files import make_durable_folder
 from robot.dataset.reader import Dataset, column_array, read_frames
 from robot.dataset.schema import INFO_PATH, STATS_PATH, TASKS_PATH, DatasetInfo
-from robot.dataset.tables import Episode, VideoSpan, renumbered, row_statistics, tasks_table, to_parquet
+from robot.dataset.tables import (
+    Episode,
+    VideoSpan,
+    read_row_statistics,
+    read_rows,
+    renumbered,
+    row_table,
+    tasks_table,
+    to_parquet,
+    with_bookkeeping,
+)
 from robot.errors import DatasetError, RecordingError
 from robot.output import sync
 
@@ -45,7 +56,8 @@ def place_anew(info: DatasetInfo, chosen: Iterable[tuple[Dataset, Episode]]) -> 
     begin = 0
     for number, (source, old) in enumerate(chosen):
         chunk, file = divmod(number, info.chunks_size)
-        videos = {key: replace(span, chunk=chunk, file=file) for key, span in old.videos.items()}
+        seconds = old.length / info.fps
+        videos = {key: VideoSpan(chunk, file, 0.0, seconds) for key in old.videos}
         new = replace(
             old,
             index=number,
@@ -83,13 +95,11 @@ def tasks_of(placed: Iterable[Placed]) -> list[str]:
 
 def require_space(folder: Path, placed: Iterable[Placed]) -> None:
     """Raise RecordingError when the disk under `folder` has not room for a copy of the episodes' files."""
-    needed = 0
-    for one in placed:
-        for path in _files(one.source.root, one.source.info, one.old):
-            try:
-                needed += path.stat().st_size
-            except OSError as error:
-                raise DatasetError(f"{path} cannot be read ({error.strerror}): check the data set") from error
+    paths = {path for one in placed for path in _files(one.source.root, one.source.info, one.old)}
+    try:
+        needed = sum(path.stat().st_size for path in paths)
+    except OSError as error:
+        raise DatasetError(f"{error.filename} cannot be read ({error.strerror}): check the data set") from error
     there = next(path for path in (folder.resolve(), *folder.resolve().parents) if path.is_dir())
     free = shutil.disk_usage(there).free
     if free < needed:
@@ -108,16 +118,15 @@ def assemble(
     """
     numbers = {task: number for number, task in enumerate(tasks)}
     totals: statistics.Statistics = {}
-    columns: pa.Schema | None = None
+    rows = _Rows()
     episodes = frames = 0
     for one in placed:
         for key, span in one.new.videos.items():
             _transfer_video(folder, info, one, key, span, linked)
-        _transfer_data(folder, info, one, numbers, linked)
-        row = _row(one, columns)
-        columns = columns or row.schema
-        _write(folder / one.new.row_path, to_parquet(row, lean=True))
-        totals = statistics.merge(totals, row_statistics(row, info)[0])
+        counted = _transfer_data(folder, info, one, numbers, linked)
+        own = with_bookkeeping(rows.statistics(one), counted)
+        _write(folder / one.new.row_path, to_parquet(row_table(info, one.new, own), lean=True))
+        totals = statistics.merge(totals, own)
         episodes, frames = episodes + 1, frames + one.new.length
     done = info.with_totals(episodes, frames, len(tasks))
     _write(folder / TASKS_PATH, to_parquet(tasks_table(tasks)))
@@ -144,19 +153,27 @@ def transfer(source: Path, target: Path, linked: bool) -> None:
 def _transfer_video(folder: Path, info: DatasetInfo, one: Placed, key: str, span: VideoSpan, linked: bool) -> None:
     old = one.old.videos[key]
     source = one.source.root / one.source.info.video_file(key, old.chunk, old.file)
+    if one.source.shares_video(one.old, key):
+        _write(folder / info.video_file(key, span.chunk, span.file), cut_video(source, old, one.old.length, info.fps))
+        return
     if not linked:
         _require_whole_video(source, one.old.length)
     _found(source)
     transfer(source, folder / info.video_file(key, span.chunk, span.file), linked)
 
 
-def _transfer_data(folder: Path, info: DatasetInfo, one: Placed, tasks: Mapping[str, int], linked: bool) -> None:
+def _transfer_data(
+    folder: Path, info: DatasetInfo, one: Placed, tasks: Mapping[str, int], linked: bool
+) -> dict[str, npt.NDArray[np.generic]]:
+    """Give the new set the episode's frames; returns its bookkeeping columns there."""
     source = one.source.root / one.source.info.data_file(one.old.data_chunk, one.old.data_file)
     target = folder / info.data_file(one.new.data_chunk, one.new.data_file)
     names = [name for name, feature in info.features.items() if feature.dtype != "video"]
-    table = read_frames(source, 0, one.old.length, names, verify=True)
-    if (there := pq.read_metadata(source).num_rows) != one.old.length:
-        raise DatasetError(f"{source} has {there} frames, and its episode {one.old.length}: check the data set")
+    start, whole = one.source.place_in_file(one.old)
+    table = read_frames(source, start, one.old.length, names, verify=True)
+    if (there := pq.read_metadata(source).num_rows) != whole:
+        owner = "its episode" if whole == one.old.length else "its episodes"
+        raise DatasetError(f"{source} has {there} frames, and {owner} {whole}: check the data set")
     before = {name: column_array(name, info.features[name], table[name]) for name in NUMBERS}
     after = {
         "episode_index": np.full(one.new.length, one.new.index, dtype=np.int64),
@@ -165,10 +182,12 @@ def _transfer_data(folder: Path, info: DatasetInfo, one: Placed, tasks: Mapping[
     }
     if (before["episode_index"] != one.old.index).any():
         raise DatasetError(f"{source} holds other frames than those of episode {one.old.index}: check the data set")
-    if all((before[name] == after[name]).all() for name in NUMBERS):
+    if whole == one.old.length and all((before[name] == after[name]).all() for name in NUMBERS):
         transfer(source, target, linked)
     else:
         _write(target, to_parquet(renumbered(table, after)))
+    kept = {name: column_array(name, info.features[name], table[name]) for name in ("timestamp", "frame_index")}
+    return {**kept, **after}
 
 
 def _task_numbers(
@@ -184,31 +203,23 @@ def _task_numbers(
     return new
 
 
-def _row(one: Placed, columns: pa.Schema | None) -> pa.Table:
-    """The episode's row with its new numbers, its columns in the order of those written before."""
-    path = one.source.root / one.old.row_path
-    try:
-        row = pq.read_table(path)
-    except (OSError, pa.ArrowException) as error:
-        raise DatasetError(f"{path} is not a readable list of episodes: {error!r}") from error
-    new = one.new
-    numbers = {
-        "episode_index": new.index,
-        "dataset_from_index": new.from_index,
-        "dataset_to_index": new.to_index,
-        "data/chunk_index": new.data_chunk,
-        "data/file_index": new.data_file,
-        "meta/episodes/chunk_index": new.row_chunk,
-        "meta/episodes/file_index": new.row_file,
-    }
-    for key, span in new.videos.items():
-        numbers |= {f"videos/{key}/chunk_index": span.chunk, f"videos/{key}/file_index": span.file}
-    row = renumbered(row, {name: np.array([value], dtype=np.int64) for name, value in numbers.items()})
-    if columns is None:
-        return row
-    if set(row.column_names) != set(columns.names) or any(row.schema.field(f.name).type != f.type for f in columns):
-        raise DatasetError(f"the row {path} has other columns than the episodes before it: the extras must be the same")
-    return row.select(columns.names)
+class _Rows:
+    """The statistics that episodes have in their sets; a file of several rows is read once for those in turn."""
+
+    def __init__(self) -> None:
+        self._path: Path | None = None
+        self._by_episode: dict[int, statistics.Statistics] = {}
+
+    def statistics(self, one: Placed) -> statistics.Statistics:
+        """Those of one episode. Raises DatasetError when its row cannot be read."""
+        path = one.source.root / one.old.row_path
+        if path != self._path:
+            indices = [row.index for row in read_rows(path, one.source.info)]
+            self._by_episode = dict(zip(indices, read_row_statistics(path, one.source.info), strict=True))
+            self._path = path
+        if one.old.index not in self._by_episode:
+            raise DatasetError(f"{path} no longer lists episode {one.old.index}: check the data set")
+        return self._by_episode[one.old.index]
 
 
 def _require_whole_video(path: Path, length: int) -> None:

@@ -37,8 +37,8 @@ def delete(root: Path, numbers: Sequence[int]) -> DatasetInfo:
         gone = require_episodes(dataset, numbers)
         if len(gone) == len(dataset):
             raise DatasetError(f"these are all episodes of {root}: to be rid of the whole set, remove its folder")
-        require_own_rows(root, dataset.info, dataset.episodes)
         require_file_an_episode(root, dataset.info, dataset.episodes)
+        require_own_rows(root, dataset.info, dataset.episodes)
         placed = place_in_order(dataset, (one for one in dataset.episodes if one.index not in gone))
         info = history.with_step(dataset.info, "delete", episodes=history.ranges(sorted(gone)))
         with replaced_folder(root) as folder:

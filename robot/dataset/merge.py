@@ -13,7 +13,6 @@ from robot.dataset import history
 from robot.dataset.assemble import assemble, place_anew, require_space, tasks_of
 from robot.dataset.beside import new_folder, require_new
 from robot.dataset.files import locked
-from robot.dataset.own import require_file_an_episode, require_own_rows
 from robot.dataset.reader import Dataset
 from robot.dataset.schema import DatasetInfo, describe_feature, read_info, same_kind
 from robot.errors import DatasetError
@@ -28,7 +27,7 @@ def merge(output: Path, inputs: Sequence[Path]) -> DatasetInfo:
     statistics are merged. What the sets remember of themselves and do not agree on goes into the new one's history.
 
     Raises DatasetError, with nothing written, when `output` exists, or a set is absent, in use, damaged, of another
-    arm, rate, features, extras or recipe, or not laid out as worldarm does; RecordingError when `output` cannot be
+    arm, rate, features, extras or recipe, or has videos that cannot be cut; RecordingError when `output` cannot be
     written.
     """
     if not inputs:
@@ -53,8 +52,6 @@ def merge(output: Path, inputs: Sequence[Path]) -> DatasetInfo:
 
 def require_alike(first: Dataset, other: Dataset) -> None:
     """Raise DatasetError unless episodes of `other` may stand in a set beside those of `first`."""
-    require_own_rows(other.root, other.info, other.episodes)
-    require_file_an_episode(other.root, other.info, other.episodes)
     here, there = first.info, other.info
     if here.robot_type != there.robot_type:
         raise _differ(first, other, "arm", here.robot_type or "not named", there.robot_type or "not named")

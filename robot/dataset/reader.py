@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -36,8 +37,12 @@ class Dataset:
         self.episodes = tuple(episodes)
         self.tasks = tuple(tasks)
         self._file_starts: dict[tuple[int, int], int] = {}
+        self._file_frames: Counter[tuple[int, int]] = Counter()
+        self._video_episodes: Counter[tuple[str, int, int]] = Counter()
         for episode in episodes:  # by index, so the first seen is the first in its file
             self._file_starts.setdefault((episode.data_chunk, episode.data_file), episode.from_index)
+            self._file_frames[episode.data_chunk, episode.data_file] += episode.length
+            self._video_episodes.update((key, span.chunk, span.file) for key, span in episode.videos.items())
 
     @classmethod
     def open(cls, root: Path) -> Dataset:
@@ -152,6 +157,16 @@ class Dataset:
                 relative[self.info.video_file(key, span.chunk, span.file)] = None
         yield from (self.root / path for path in relative)
 
+    def place_in_file(self, episode: Episode) -> tuple[int, int]:
+        """Row of an episode's first frame in its data file, and how many rows the file has, of all its episodes."""
+        file = episode.data_chunk, episode.data_file
+        return episode.from_index - self._file_starts[file], self._file_frames[file]
+
+    def shares_video(self, episode: Episode, key: str) -> bool:
+        """Whether an episode's video holds others too."""
+        span = episode.videos[key]
+        return self._video_episodes[key, span.chunk, span.file] > 1 or span.from_timestamp > 0
+
     def _require(self, index: int) -> Episode:
         if not 0 <= index < len(self.episodes):
             raise DatasetError(f"{self.root} has the episodes 0 to {len(self.episodes) - 1}; {index} is not among them")
@@ -159,7 +174,7 @@ class Dataset:
 
     def _frames(self, episode: Episode, names: Sequence[str]) -> pa.Table:
         path = self.root / self.info.data_file(episode.data_chunk, episode.data_file)
-        start = episode.from_index - self._file_starts[episode.data_chunk, episode.data_file]
+        start, _ = self.place_in_file(episode)
         table = read_frames(path, start, episode.length, [*names, "episode_index"])
         if (table["episode_index"].to_numpy() != episode.index).any():
             raise DatasetError(f"{path} holds other frames than those of episode {episode.index}: check the data set")

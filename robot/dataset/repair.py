@@ -8,24 +8,27 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 
 from robot.dataset.beside import beside, clear_beside
 from robot.dataset.check import Examination, Report, examine, same_statistics
 from robot.dataset.files import lock_folder, replace_file
-from robot.dataset.schema import INFO_PATH, STATS_PATH, TASKS_PATH, DatasetInfo, read_info
+from robot.dataset.schema import BOOKKEEPING, INFO_PATH, STATS_PATH, TASKS_PATH, DatasetInfo, read_info
 from robot.dataset.statistics import read_statistics, to_json
 from robot.dataset.tables import (
     Episode,
+    read_row_statistics,
     read_tasks,
     renumbered,
+    row_table,
     tasks_table,
     to_parquet,
     totals_from_rows,
+    with_bookkeeping,
 )
 from robot.errors import DatasetError, RecordingError
 
@@ -132,16 +135,16 @@ def _move(root: Path, paths: Iterable[Path], why: str) -> list[str]:
 def _renumber(root: Path, info: DatasetInfo, episode: Episode, number: int, begin: int) -> None:
     """Give the episode its place in the numbers of its data and its row."""
     data = info.data_file(episode.data_chunk, episode.data_file)
+    place = {"episode_index": np.full(episode.length, number), "index": begin + np.arange(episode.length)}
     with pq.ParquetFile(root / data) as file:
-        numbers = file.read(columns=["episode_index", "index"])
-        if (numbers["episode_index"][0].as_py(), numbers["index"][0].as_py()) != (number, begin):
-            frames = {"episode_index": np.full(episode.length, number), "index": begin + np.arange(episode.length)}
-            replace_file(root, data, to_parquet(renumbered(file.read(), frames)))
+        stored = file.read(columns=list(BOOKKEEPING))
+        before = {name: stored[name].to_numpy() for name in BOOKKEEPING}
+        if any((before[name] != values).any() for name, values in place.items()):
+            replace_file(root, data, to_parquet(renumbered(file.read(), place)))
     if (episode.index, episode.from_index) != (number, begin):
-        row: pa.Table = pq.read_table(root / episode.row_path)
-        place = {"episode_index": number, "dataset_from_index": begin, "dataset_to_index": begin + episode.length}
-        columns = {name: np.array([value], dtype=np.int64) for name, value in place.items()}
-        replace_file(root, episode.row_path, to_parquet(renumbered(row, columns), lean=True))
+        own = with_bookkeeping(read_row_statistics(root / episode.row_path, info)[0], {**before, **place})
+        row = row_table(info, replace(episode, index=number, from_index=begin), own)
+        replace_file(root, episode.row_path, to_parquet(row, lean=True))
 
 
 def _mend_tasks(root: Path, found: Examination) -> list[str]:

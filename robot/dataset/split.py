@@ -13,7 +13,6 @@ from robot.dataset.assemble import Placed, assemble, place_anew, require_space, 
 from robot.dataset.beside import new_folder, require_new
 from robot.dataset.delete import require_episodes
 from robot.dataset.files import locked
-from robot.dataset.own import require_file_an_episode, require_own_rows
 from robot.dataset.reader import Dataset
 from robot.dataset.schema import DatasetInfo, read_info
 from robot.errors import ConfigurationError, DatasetError
@@ -30,7 +29,7 @@ def split(root: Path, output: Path, parts: Mapping[str, Sequence[int]]) -> dict[
     The set under `root` stays as it is. Frames, videos and extras are copied as they are, episodes numbered anew.
 
     Raises DatasetError, with nothing written, when `output` exists or lies in `root`, the set is absent, in use,
-    damaged or not laid out as worldarm does, an episode is not there or in two parts; RecordingError when `output`
+    damaged or has videos that cannot be cut, an episode is not there or in two parts; RecordingError when `output`
     cannot be written.
     """
     root = Path(root)
@@ -40,8 +39,6 @@ def split(root: Path, output: Path, parts: Mapping[str, Sequence[int]]) -> dict[
     read_info(root)
     with locked(root, shared=True):
         dataset = Dataset.open(root)
-        require_own_rows(root, dataset.info, dataset.episodes)
-        require_file_an_episode(root, dataset.info, dataset.episodes)
         _require_apart(dataset, parts)
         placed = {
             name: place_anew(dataset.info, ((dataset, dataset.episodes[number]) for number in numbers))

@@ -1,4 +1,8 @@
-"""The parquet files of a data set as tables: an episode's frames, its row in `meta/episodes`, and the tasks."""
+"""The parquet files of a data set as tables: an episode's frames, its row in `meta/episodes`, and the tasks.
+
+Other programs go on with a set only if all its rows have the same columns as their own. So a row has just those; what
+else worldarm remembers of an episode, its extras, stands beside them in the row file's key-value metadata.
+"""
 
 from __future__ import annotations
 
@@ -15,21 +19,15 @@ import pyarrow.parquet as pq
 
 from robot.dataset.encode import EncodedEpisode
 from robot.dataset.schema import EPISODES_PATH, TASKS_PATH, DatasetInfo, Feature
-from robot.dataset.statistics import KEYS, Statistics, merge
+from robot.dataset.statistics import KEYS, Statistics, merge, vector_statistics
 from robot.errors import DatasetError
 
 ExtraValue = bool | int | float | str | tuple[str, ...]
 Extra = Mapping[str, ExtraValue]
-EXTRA_PREFIX = "extra/"
+OWN = b"worldarm.extra"  # a row file of one episode: its extras as JSON; each file that worldarm writes has it
+EXTRA_PREFIX = "extra/"  # of the columns that held them before
 _IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 _SCALARS = {"float32": pa.float32(), "int64": pa.int64(), "bool": pa.bool_()}
-_EXTRA_TYPES = {
-    bool: pa.bool_(),
-    int: pa.int64(),
-    float: pa.float64(),
-    str: pa.string(),
-    tuple: pa.list_(pa.string()),
-}
 _FLOATS = pa.list_(pa.float64())
 _COUNT = pa.list_(pa.int64())
 _CHANNELS = pa.list_(pa.list_(pa.list_(pa.float64())))
@@ -76,28 +74,36 @@ class Episode:
         return EPISODES_PATH.format(chunk_index=self.row_chunk, file_index=self.row_file)
 
 
-def frames_table(info: DatasetInfo, episode: Episode, encoded: EncodedEpisode, task_index: int) -> pa.Table:
-    """The data file of an episode: every column but the videos, the bookkeeping ones filled in."""
-    length = encoded.length
-    frame_index = np.arange(length, dtype=np.int64)
-    bookkeeping: dict[str, npt.NDArray[np.generic]] = {
+def bookkeeping(info: DatasetInfo, episode: Episode, task_index: int) -> dict[str, npt.NDArray[np.generic]]:
+    """The columns that the writer fills in, (T,) each, of an episode of one task."""
+    frame_index = np.arange(episode.length, dtype=np.int64)
+    return {
         "timestamp": (frame_index / info.fps).astype(np.float32),
         "frame_index": frame_index,
-        "episode_index": np.full(length, episode.index, dtype=np.int64),
+        "episode_index": np.full(episode.length, episode.index, dtype=np.int64),
         "index": episode.from_index + frame_index,
-        "task_index": np.full(length, task_index, dtype=np.int64),
+        "task_index": np.full(episode.length, task_index, dtype=np.int64),
     }
+
+
+def frames_table(
+    info: DatasetInfo, encoded: EncodedEpisode, numbers: Mapping[str, npt.NDArray[np.generic]]
+) -> pa.Table:
+    """The data file of an episode: every column but the videos, the bookkeeping `numbers` among them."""
     arrays: dict[str, pa.Array] = {}
     for name, feature in info.features.items():
         if feature.dtype == "image":
             arrays[name] = _picture_array(encoded.images[name])
         elif feature.dtype != "video":
-            arrays[name] = _vector_array(feature, bookkeeping.get(name, encoded.vectors.get(name)))
+            arrays[name] = _vector_array(feature, numbers.get(name, encoded.vectors.get(name)))
     return pa.table(arrays)
 
 
 def row_table(info: DatasetInfo, episode: Episode, statistics: Statistics) -> pa.Table:
-    """The row of an episode in `meta/episodes`, one table of one row, its statistics included."""
+    """The row of an episode in `meta/episodes`, one table of one row, its statistics included.
+
+    statistics: of every column; those of the bookkeeping ones change with the episode's number.
+    """
     plain: dict[str, tuple[Any, pa.DataType]] = {
         "episode_index": (episode.index, pa.int64()),
         "tasks": (list(episode.tasks), pa.list_(pa.string())),
@@ -112,15 +118,25 @@ def row_table(info: DatasetInfo, episode: Episode, statistics: Statistics) -> pa
         plain[f"videos/{key}/file_index"] = (span.file, pa.int64())
         plain[f"videos/{key}/from_timestamp"] = (span.from_timestamp, pa.float64())
         plain[f"videos/{key}/to_timestamp"] = (span.to_timestamp, pa.float64())
-    for name, value in episode.extra.items():
-        plain[EXTRA_PREFIX + name] = (value, _EXTRA_TYPES[type(value)])
-    for name, feature in info.user_features.items():
+    counted = {name: feature for name, feature in info.features.items() if feature.dtype != "string"}
+    if lacking := [name for name in counted if not statistics.get(name, {}).keys() >= set(KEYS)]:
+        raise DatasetError(
+            f"episode {episode.index} lacks statistics of {', '.join(lacking)}: have the program that wrote the data "
+            "set compute them anew"
+        )
+    for name, feature in counted.items():
         values = _CHANNELS if feature.is_picture else _FLOATS
         for key in KEYS:
             plain[f"stats/{name}/{key}"] = (statistics[name][key].tolist(), _COUNT if key == "count" else values)
     plain["meta/episodes/chunk_index"] = (episode.row_chunk, pa.int64())
     plain["meta/episodes/file_index"] = (episode.row_file, pa.int64())
-    return pa.table({name: pa.array([value], type=kind) for name, (value, kind) in plain.items()})
+    row = pa.table({name: pa.array([value], type=kind) for name, (value, kind) in plain.items()})
+    return row.replace_schema_metadata({OWN: json.dumps(episode.extra, ensure_ascii=False)})
+
+
+def with_bookkeeping(statistics: Statistics, numbers: Mapping[str, npt.NDArray[np.generic]]) -> Statistics:
+    """The statistics of an episode, those of its bookkeeping columns added or taken anew."""
+    return {**statistics, **vector_statistics(numbers)}
 
 
 def tasks_table(tasks: Sequence[str]) -> pa.Table:
@@ -147,16 +163,20 @@ def to_parquet(table: pa.Table, lean: bool = False) -> bytes:
     lean: leave out the column ranges and the Arrow schema, which for a row of many columns are half of the file.
     """
     sink = pa.BufferOutputStream()
-    pq.write_table(
-        table,
+    kept = table.schema.metadata if lean else None  # the rest keep it with the Arrow schema
+    table = table.replace_schema_metadata() if lean else table
+    with pq.ParquetWriter(
         sink,
+        table.schema,
         compression="snappy",
         use_dictionary=False,
         write_page_checksum=True,
-        row_group_size=len(table),
         write_statistics=not lean,
         store_schema=not lean,
-    )
+    ) as writer:
+        writer.write_table(table, row_group_size=len(table))
+        if kept:
+            writer.add_key_value_metadata(kept)
     data: bytes = sink.getvalue().to_pybytes()
     return data
 
@@ -178,9 +198,10 @@ def read_rows(path: Path, info: DatasetInfo) -> list[Episode]:
         with pq.ParquetFile(path) as file:
             names = [name for name in file.schema_arrow.names if not name.startswith("stats/")]
             rows = file.read(columns=names).to_pylist()
+            extra = _own_extra(file.metadata.metadata, len(rows))
         chunk, number = (int(part.rsplit("-", 1)[1]) for part in (path.parent.name, path.stem))
-        return [_episode(row, info.video_keys, chunk, number) for row in rows]
-    except (OSError, pa.ArrowException, KeyError, TypeError, ValueError, IndexError) as error:
+        return [_episode(row, info.video_keys, chunk, number, extra) for row in rows]
+    except (OSError, pa.ArrowException, LookupError, TypeError, ValueError, AttributeError) as error:
         raise DatasetError(f"{path} is not a readable list of episodes: {error!r}") from error
 
 
@@ -197,7 +218,7 @@ def row_statistics(rows: pa.Table, info: DatasetInfo) -> list[Statistics]:
     return [
         {
             name: {key: np.asarray(row[f"stats/{name}/{key}"]) for key in KEYS if f"stats/{name}/{key}" in row}
-            for name in info.user_features
+            for name in info.features
             if f"stats/{name}/count" in row
         }
         for row in rows.to_pylist()
@@ -217,8 +238,8 @@ def covers(info: DatasetInfo, totals: Statistics, frames: int) -> bool:
     """Whether these statistics are of every feature and of this many frames (pictures are sampled, so not counted)."""
     if not frames:
         return not totals
-    vectors = [name for name, feature in info.user_features.items() if not feature.is_picture]
-    return totals.keys() >= info.user_features.keys() and all(
+    vectors = [name for name, feature in info.features.items() if not feature.is_picture]
+    return totals.keys() >= info.features.keys() and all(
         "count" in totals[name] and totals[name]["count"][0] == frames for name in vectors
     )
 
@@ -253,7 +274,16 @@ def check_extra(extra: Mapping[str, object]) -> Extra:
     return checked
 
 
-def _episode(row: Mapping[str, Any], video_keys: Sequence[str], chunk: int, number: int) -> Episode:
+def _own_extra(metadata: Mapping[bytes, bytes] | None, rows: int) -> dict[str, ExtraValue]:
+    """The extras that a row file of worldarm's keeps for its one row."""
+    if not metadata or OWN not in metadata or rows != 1:
+        return {}
+    return {
+        name: tuple(value) if isinstance(value, list) else value for name, value in json.loads(metadata[OWN]).items()
+    }
+
+
+def _episode(row: Mapping[str, Any], video_keys: Sequence[str], chunk: int, number: int, extra: Extra) -> Episode:
     return Episode(
         index=int(row["episode_index"]),
         length=int(row["length"]),
@@ -273,9 +303,12 @@ def _episode(row: Mapping[str, Any], video_keys: Sequence[str], chunk: int, numb
             for key in video_keys
         },
         extra={
-            name.removeprefix(EXTRA_PREFIX): tuple(value) if isinstance(value, list) else value
-            for name, value in row.items()
-            if name.startswith(EXTRA_PREFIX)
+            **extra,
+            **{
+                name.removeprefix(EXTRA_PREFIX): tuple(value) if isinstance(value, list) else value
+                for name, value in row.items()
+                if name.startswith(EXTRA_PREFIX)
+            },
         },
     )
 

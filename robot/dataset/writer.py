@@ -19,7 +19,7 @@ import numpy.typing as npt
 from robot.dataset import statistics
 from robot.dataset.encode import EncodedEpisode, encode_episode
 from robot.dataset.files import SUFFIX, Staging, lock_folder, replace_file
-from robot.dataset.own import require_own_rows
+from robot.dataset.own import renew_rows, require_own_rows
 from robot.dataset.schema import (
     INFO_PATH,
     STATS_PATH,
@@ -36,6 +36,7 @@ from robot.dataset.tables import (
     Episode,
     Extra,
     VideoSpan,
+    bookkeeping,
     check_extra,
     covers,
     frames_table,
@@ -45,6 +46,7 @@ from robot.dataset.tables import (
     tasks_table,
     to_parquet,
     totals_from_rows,
+    with_bookkeeping,
 )
 from robot.errors import DatasetError, RecordingError
 from robot.output import sync
@@ -134,6 +136,7 @@ class DatasetWriter:
             episodes = read_episodes(root, info)
             tasks = read_tasks(root)
             _refuse_gaps(root, info, episodes)
+            renew_rows(root, info, episodes, tasks, durable)
             frames = episodes[-1].to_index if episodes else 0
             known = info.with_totals(len(episodes), frames, len(tasks))
             totals = _kept_totals(root, info, frames)
@@ -173,11 +176,17 @@ class DatasetWriter:
         episode = self._next_episode(encoded, task, self._checked_extra(extra or {}))
         tasks = self._tasks if task in self._tasks else [*self._tasks, task]
         info = self._info.with_totals(episode.index + 1, episode.to_index, len(tasks))
-        totals = statistics.merge(self._totals, encoded.statistics)
+        numbers = bookkeeping(info, episode, tasks.index(task))
+        own = with_bookkeeping(encoded.statistics, numbers)
+        totals = statistics.merge(self._totals, own)
 
         staging = Staging(self.root, self._durable)
         try:
-            self._commit(staging, info, episode, encoded, tasks, totals)
+            files = (
+                to_parquet(frames_table(info, encoded, numbers)),
+                to_parquet(row_table(info, episode, own), lean=True),
+            )
+            self._commit(staging, info, episode, encoded, files, tasks, totals)
             self._last, self._tasks, self._info, self._totals = episode, tasks, info, totals
             self._publish_totals(staging)
         except (DatasetError, RecordingError):
@@ -254,14 +263,18 @@ class DatasetWriter:
         info: DatasetInfo,
         episode: Episode,
         encoded: EncodedEpisode,
+        files: tuple[bytes, bytes],
         tasks: Sequence[str],
         totals: statistics.Statistics,
     ) -> None:
-        """Write everything, and publish all but the totals. Raises RecordingError, having taken it back."""
+        """Write everything, and publish all but the totals. Raises RecordingError, having taken it back.
+
+        files: the episode's data and its row.
+        """
         data = info.data_file(episode.data_chunk, episode.data_file)
         first = [data]
         try:
-            staging.add(data, to_parquet(frames_table(info, episode, encoded, tasks.index(episode.tasks[0]))))
+            staging.add(data, files[0])
             for key, span in episode.videos.items():
                 video = info.video_file(key, span.chunk, span.file)
                 staging.add(video, encoded.videos[key])
@@ -269,7 +282,7 @@ class DatasetWriter:
             if len(tasks) != len(self._tasks):
                 staging.add(TASKS_PATH, to_parquet(tasks_table(tasks)))
                 first.append(TASKS_PATH)
-            staging.add(episode.row_path, to_parquet(row_table(info, episode, encoded.statistics), lean=True))
+            staging.add(episode.row_path, files[1])
             staging.add(STATS_PATH, statistics.to_json(totals))
             staging.add(INFO_PATH, info.to_json())
             staging.publish(*first)

@@ -135,7 +135,7 @@ OTHERS: dict[str, tuple[Callable[[Path], object], str]] = {
     "empty": (lambda root: DatasetWriter.create(root, FPS, features(), "panda").close(), "without an episode"),
     "absent": (lambda root: None, "does not exist"),
     "no set": (lambda root: root.mkdir(), "is not a data set"),
-    "other program": (lambda root: several_to_a_file(root, True), "several episodes to a file"),
+    "other program": (lambda root: several_to_a_file(root, True), "extras of the episodes of the one .*seed"),
     "torn": (lambda root: truncate(write(root, 2) / DATA.format(1)), "cannot be read"),
     "too long": (lambda root: lengthen(write(root, 2) / DATA.format(1)), "6 frames, and its episode 5"),
     "missing": (lambda root: (write(root, 2) / DATA.format(0)).unlink(), "check the data set"),
@@ -161,6 +161,13 @@ def test_what_does_not_belong_together_is_refused_and_nothing_is_written(tmp_pat
     with pytest.raises(DatasetError, match=words):
         merge(tmp_path / "both", [first, tmp_path / "other"])
     assert tree(tmp_path) == before
+
+
+def test_a_video_that_cannot_be_cut_without_encoding_is_refused(tmp_path: Path) -> None:
+    shared = several_to_a_file(tmp_path / "shared", True)
+    with pytest.raises(DatasetError, match=r"at 1\.125 s does not begin with a key frame"):
+        merge(tmp_path / "apart", [shared])
+    assert [path.name for path in tmp_path.iterdir()] == ["shared"]
 
 
 @pytest.mark.parametrize("damage", [truncate, lambda path: path.unlink()])

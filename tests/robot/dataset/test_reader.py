@@ -22,7 +22,10 @@ DATA = "data/chunk-000/file-00{}.parquet"
 
 
 def several_to_a_file(root: Path, row_groups: bool) -> Path:
-    """The three episodes of a set moved into one data file, one video and one list, as other programs write them."""
+    """The three episodes of a set moved into one data file, one video and one list, as other programs write them.
+
+    Of the video, every second frame is a key frame: the first of episodes 0 and 1 is one, that of 2 is none.
+    """
     write(root, 3, "video")
     tables = [pq.read_table(root / DATA.format(n)) for n in range(3)]
     rows = [pq.read_table(root / ROW.format(n)) for n in range(3)]
@@ -37,7 +40,6 @@ def several_to_a_file(root: Path, row_groups: bool) -> Path:
         row["data/file_index"] = row[f"{video}/file_index"] = row["meta/episodes/file_index"] = 0
         row[f"{video}/from_timestamp"] = row["dataset_from_index"] / FPS
         row[f"{video}/to_timestamp"] = row["dataset_to_index"] / FPS
-        del row["extra/seed"]
     for folder in ("data", "meta/episodes", video):
         shutil.rmtree(root / folder)
         (root / folder / "chunk-000").mkdir(parents=True)

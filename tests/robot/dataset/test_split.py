@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,11 +13,12 @@ from robot.dataset import Dataset, DatasetWriter
 from robot.dataset.check import check
 from robot.dataset.history import ranges
 from robot.dataset.merge import merge
-from robot.dataset.split import parse_parts, parse_shares, split
+from robot.dataset.split import WHOLE, parse_parts, parse_shares, split
 from robot.errors import ConfigurationError, DatasetError
 from tests.commands import worldarm
-from tests.robot.dataset.edits import assert_frames, fill, tree
-from tests.robot.dataset.samples import write
+from tests.robot.dataset.edits import CHANGING, assert_frames, fill, tree
+from tests.robot.dataset.samples import FPS, columns, features, write
+from tests.robot.dataset.test_reader import several_to_a_file
 
 SEVEN = [(0, "push"), (1, "pull"), (2, "push"), (3, "lift"), (4, "push"), (5, "lift"), (6, "push")]
 
@@ -124,3 +126,18 @@ def test_shares_take_each_episode_once(weights: list[int], episodes: int, seed: 
     assert sorted(number for numbers in parts.values() for number in numbers) == list(range(episodes))
     for weight, numbers in zip(weights, parts.values(), strict=True):
         assert abs(len(numbers) - episodes * weight / sum(weights)) <= 1
+
+
+def test_episodes_are_cut_out_of_shared_files_to_the_bit(tmp_path: Path) -> None:
+    shared = several_to_a_file(tmp_path / "shared", False)
+    before = tree(shared)
+    split(shared, tmp_path / "out", {WHOLE: [1, 0]})
+    assert tree(shared) == before
+    source, made = Dataset.open(shared), Dataset.open(tmp_path / "out")
+    assert check(made.root).problems == ()
+    for index, number in enumerate([1, 0]):
+        here, there = made.episode(index), source.episode(number)
+        for name in there.keys() - CHANGING:
+            np.testing.assert_array_equal(here[name], there[name], err_msg=name)
+    with DatasetWriter.open(made.root, FPS, features("video"), durable=False) as writer:
+        assert writer.save_episode(columns(5), "more") == 2

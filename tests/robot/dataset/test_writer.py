@@ -186,7 +186,7 @@ def test_a_set_of_another_program_is_not_appended_to(tmp_path: Path) -> None:
     root = write(tmp_path / "set", 1)
     path = root / "meta/episodes/chunk-000/file-000.parquet"
     row = pq.read_table(path)
-    pq.write_table(row.append_column("stats/index/min", pa.array([[0]])), path)
+    pq.write_table(row.append_column("stats/index/range", pa.array([[0]])), path)
     with pytest.raises(DatasetError, match="another program"):
         DatasetWriter.open(root)
 

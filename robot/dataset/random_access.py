@@ -1,0 +1,131 @@
+"""Frames of a data set in any order, as training draws them: numbers kept, videos kept open, both within bounds."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import OrderedDict
+from concurrent.futures import ThreadPoolExecutor, wait
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from robot.dataset.reader import Dataset, column_array, read_frames
+from robot.dataset.seekable_video import SeekableVideo
+from robot.dataset.tables import Episode
+from robot.errors import DatasetError
+
+Frame = dict[str, npt.NDArray[Any]]
+MOST_OPEN = 64
+MOST_BYTES = 256 * 2**20
+
+
+class RandomAccess:
+    """Single frames of a data set by their number in it; use as a context manager, or call `close`.
+
+    most_open: video files open at a time; each holds one decoder.
+    most_bytes: of number columns and undecoded pictures kept in memory, whole files at a time; at least one file's.
+    The videos of one frame are decoded side by side, a thread each. Not to be used by several threads at once; each
+    process makes its own.
+    """
+
+    def __init__(self, dataset: Dataset, *, most_open: int = MOST_OPEN, most_bytes: int = MOST_BYTES) -> None:
+        cameras = len(dataset.info.video_keys)
+        if most_open < max(1, cameras) or most_bytes < 1:
+            raise DatasetError(
+                f"a file of each of the {cameras} cameras must stay open, and one in memory; {most_open} files and "
+                f"{most_bytes} bytes are too few"
+            )
+        self._dataset = dataset
+        self._most_open = most_open
+        self._most_bytes = most_bytes
+        self._begins = [episode.from_index for episode in dataset.episodes]
+        self._stored = [name for name, feature in dataset.features.items() if feature.dtype != "video"]
+        self._videos: OrderedDict[tuple[str, int, int], SeekableVideo] = OrderedDict()
+        self._tables: OrderedDict[tuple[int, int], tuple[Frame, dict[str, pa.ChunkedArray], int]] = OrderedDict()
+        self._bytes = 0
+        self._pool = ThreadPoolExecutor(max(1, cameras - 1))  # starts a thread only when there is work for it
+
+    def __len__(self) -> int:
+        return self._dataset.info.total_frames
+
+    def __getitem__(self, index: int) -> Frame:
+        """Every column at one frame: numbers (n,), or () for shape (1,); pictures (H, W, 3) uint8 RGB.
+
+        The same to the bit as in `Dataset.episode`. Raises IndexError beyond the set, DatasetError when a file is
+        missing or broken.
+        """
+        if not 0 <= index < len(self):
+            raise IndexError(f"{self._dataset.root} has the frames 0 to {len(self) - 1}; {index} is not among them")
+        episode = self._dataset.episodes[bisect_right(self._begins, index) - 1]
+        number = index - episode.from_index
+        values, pictures = self._table(episode)
+        row = self._dataset.place_in_file(episode)[0] + number
+        frame = {name: column[row] for name, column in values.items()}
+        if frame["index"] != index:
+            raise DatasetError(f"frame {index} of {self._dataset.root} is not where its row says: check the data set")
+        for name, column in pictures.items():
+            frame[name] = column_array(name, self._dataset.features[name], column.slice(row, 1))[0]
+        videos = {name: (self._video(name, episode), span) for name, span in episode.videos.items()}
+        # All but the last by threads of their own; an idle caller would only cost a change of threads more.
+        *others, last = [*videos] or [""]
+        begun = {name: self._pool.submit(videos[name][0].picture, videos[name][1], number) for name in others}
+        try:
+            if videos:
+                frame[last] = videos[last][0].picture(videos[last][1], number)
+        finally:
+            wait(begun.values())
+        frame.update((name, picture.result()) for name, picture in begun.items())
+        return {name: frame[name] for name in self._dataset.features}
+
+    def close(self) -> None:
+        """Let go of every file and all memory."""
+        self._pool.shutdown()
+        for video in self._videos.values():
+            video.close()
+        self._videos.clear()
+        self._tables.clear()
+        self._bytes = 0
+
+    def __enter__(self) -> RandomAccess:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _video(self, name: str, episode: Episode) -> SeekableVideo:
+        span = episode.videos[name]
+        key = name, span.chunk, span.file
+        video = self._videos.get(key)
+        if video is None:
+            while len(self._videos) >= self._most_open:
+                self._videos.popitem(last=False)[1].close()
+            path = self._dataset.root / self._dataset.info.video_file(name, span.chunk, span.file)
+            video = self._videos[key] = SeekableVideo(path, self._dataset.info.fps)
+        self._videos.move_to_end(key)
+        return video
+
+    def _table(self, episode: Episode) -> tuple[Frame, dict[str, pa.ChunkedArray]]:
+        """The columns of the data file that an episode lies in: numbers as arrays, pictures as they are stored."""
+        key = episode.data_chunk, episode.data_file
+        kept = self._tables.get(key)
+        if kept is None:
+            path = self._dataset.root / self._dataset.info.data_file(*key)
+            table = read_frames(path, 0, self._dataset.place_in_file(episode)[1], self._stored)
+            while self._tables and self._bytes + table.nbytes > self._most_bytes:
+                self._bytes -= self._tables.popitem(last=False)[1][2]
+            features = self._dataset.features
+            values = {
+                name: np.asarray(column_array(name, features[name], table[name]))
+                for name in self._stored
+                if features[name].dtype != "image"
+            }
+            pictures = {name: table[name] for name in self._stored if features[name].dtype == "image"}
+            kept = self._tables[key] = values, pictures, table.nbytes
+            self._bytes += table.nbytes
+        self._tables.move_to_end(key)
+        return kept[0], kept[1]

@@ -1,0 +1,83 @@
+"""A video kept open, out of which single frames are taken: one seek to the key frame before, and no more decoded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import av.error
+import numpy as np
+import numpy.typing as npt
+from av.video.reformatter import VideoReformatter
+
+from robot.dataset.tables import VideoSpan
+from robot.errors import DatasetError
+
+_NEAR = 2  # frames further on that decoding reaches sooner than a seek, for key frames lie that close
+
+
+class SeekableVideo:
+    """One open video file of `fps` frames a second. Holds a file, a decoder and its last picture until `close`."""
+
+    def __init__(self, path: Path, fps: int) -> None:
+        self._path = path
+        try:
+            self._container = av.open(str(path))
+        except FileNotFoundError:
+            raise DatasetError(f"the video {path} is missing: check the data set") from None
+        except av.error.FFmpegError as error:
+            raise DatasetError(f"the video {path} cannot be decoded: {error}") from error
+        if not self._container.streams.video:
+            self._container.close()
+            raise DatasetError(f"the video {path} cannot be decoded: it has no pictures")
+        self._stream = self._container.streams.video[0]
+        # Threads make a decoder hold frames back, and to one frame they cost more than they bring.
+        self._stream.codec_context.thread_count = 1
+        self._base = self._stream.time_base or Fraction(1, fps)
+        self._reformatter = VideoReformatter()
+        self._frames: Iterator[av.VideoFrame] = iter(())
+        self._step = float(1 / (self._base * fps))  # one frame, in the stream's time base
+        self._last: av.VideoFrame | None = None  # the frame decoded last, and its time
+        self._at = 0
+
+    def picture(self, span: VideoSpan, number: int) -> npt.NDArray[np.uint8]:
+        """The frame of this number, from 0, of an episode's span of the file: (H, W, 3) uint8 RGB.
+
+        The same to the bit as `Dataset.episode` has it. Raises DatasetError when it is not there.
+        """
+        try:
+            frame = self._decoded(round(Fraction(span.from_timestamp).limit_denominator(10**6) / self._base), number)
+            pixels = self._reformatter.reformat(frame, format="rgb24", threads=1).to_ndarray()
+            return pixels.astype(np.uint8, copy=False)
+        except av.error.FFmpegError as error:
+            self._last = None
+            raise DatasetError(f"the video {self._path} cannot be decoded: {error}") from error
+
+    def close(self) -> None:
+        """Let go of the file and the decoder."""
+        self._frames, self._last = iter(()), None
+        self._container.close()
+
+    def _decoded(self, begin: int, number: int) -> av.VideoFrame:
+        """The frame so many frames after `begin`, in the stream's time base."""
+        wanted = begin + round(number * self._step)
+        tolerance = self._step / 2
+        if self._last is not None and abs(self._at - wanted) < tolerance:
+            return self._last
+        if self._last is None or not 0 < wanted - self._at < (_NEAR + 0.5) * self._step:
+            # A little late, so that rounding never leads to the key frame before the one that is meant.
+            self._container.seek(wanted + int(self._step / 4), stream=self._stream)
+            self._frames = self._container.decode(self._stream)
+        self._last = None
+        for frame in self._frames:
+            if frame.pts is None or frame.pts < wanted - tolerance:
+                continue
+            if frame.pts >= wanted + tolerance:
+                break
+            self._at, self._last = frame.pts, frame
+            return frame
+        raise DatasetError(
+            f"the video {self._path} has no frame at {float(wanted * self._base):g} s: check the data set"
+        )
