@@ -156,6 +156,7 @@ class _Played:
         self._told = [MEANT] if MEANT in dataset.info.features else []
 
     def columns(self, index: int) -> dict[str, NDArray[Any]]:
+        """Return an episode's, with what it was meant to do and the truth, where the set tells."""
         columns = self._dataset.episode(index, [self._image_key, STATE, ACTION, *self._told, *self._truth])
         # The format reads a column of one number a frame as scalars.
         found = {key: columns[key].reshape(len(columns[key]), -1) for key in (STATE, ACTION)}
@@ -180,6 +181,7 @@ class _Recorded:
         self.size = PICTURE[1] * len(self._camera.views), PICTURE[0]
 
     def columns(self, index: int) -> dict[str, NDArray[Any]]:
+        """Return a stretch's, its pictures cut and resized."""
         stretch = self._blocks.stretches[index]
         pictures = np.stack(list(self._blocks.pictures(self._dataset, self._camera, stretch)))
         return {IMAGE_PREFIX: pictures, STATE: stretch.states, ACTION: stretch.actions}

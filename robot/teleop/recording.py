@@ -6,26 +6,39 @@ from typing import Protocol
 
 
 class RecordingStatus(Protocol):
-    """How a recording stands: `phase` is one of ready, waiting, recording, ended, unsaved, resetting and failed, `task`
-    what is done in words, `seconds` how long the episode is so far, `marks` what there is to doubt about it, `kept` how
-    many were saved and `saving` how many are being, `free_bytes` the room on the disk, `note` what happened last."""
+    """How a recording stands."""
 
     @property
-    def phase(self) -> str: ...
+    def phase(self) -> str:
+        """One of ready, waiting, recording, ended, unsaved, resetting and failed."""
+
     @property
-    def task(self) -> str: ...
+    def task(self) -> str:
+        """What is done, in words."""
+
     @property
-    def seconds(self) -> float: ...
+    def seconds(self) -> float:
+        """How long the episode is so far."""
+
     @property
-    def marks(self) -> tuple[str, ...]: ...
+    def marks(self) -> tuple[str, ...]:
+        """What there is to doubt about it."""
+
     @property
-    def kept(self) -> int: ...
+    def kept(self) -> int:
+        """How many were saved."""
+
     @property
-    def saving(self) -> int: ...
+    def saving(self) -> int:
+        """How many are being saved."""
+
     @property
-    def free_bytes(self) -> int: ...
+    def free_bytes(self) -> int:
+        """The room on the disk."""
+
     @property
-    def note(self) -> str: ...
+    def note(self) -> str:
+        """What happened last."""
 
 
 class Recording(Protocol):

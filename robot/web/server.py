@@ -29,6 +29,7 @@ class _Quiet(viser.ViserServer):
     """viser's server, without its way to publish the page through a stranger's host on the internet."""
 
     def request_share_url(self, verbose: bool = True) -> str | None:
+        """Return None: there is none."""
         return None
 
 
