@@ -128,13 +128,13 @@ class _Motion:
         self._first_ns = int(times_ns[0])
         fresh = np.flatnonzero(np.diff(times_ns, prepend=times_ns[0] - 1) > 0)
         self._seconds = (times_ns[fresh] - self._first_ns) * 1e-9
-        yaw_of = self._convention.yaw
-        self._tools = {}
-        for name, poses in (("measured", measured), ("governed", governed)):
-            turns = [rotation_matrix(_quaternion(pose[3:])) for pose in poses[fresh].astype(np.float64)]
-            yaws = np.unwrap([yaw_of(turn) for turn in turns])
-            self._tools[name] = np.column_stack([poses[fresh, :3].astype(np.float64), yaws])
-        self._rotations = [rotation_matrix(_quaternion(pose[3:])) for pose in governed[fresh].astype(np.float64)]
+        self._tools: dict[str, Array] = {}
+        turns: dict[str, list[Array]] = {}
+        for name, poses in (("measured", measured[fresh]), ("governed", governed[fresh])):
+            turns[name] = [rotation_matrix(_quaternion(pose[3:])) for pose in poses.astype(np.float64)]
+            yaws = np.unwrap([self._convention.yaw(turn) for turn in turns[name]])
+            self._tools[name] = np.column_stack([poses[:, :3].astype(np.float64), yaws])
+        self._rotations = turns["governed"]
         self._widths = widths[fresh].astype(np.float64)
         self._commands = commands[fresh].astype(np.float64)
 
