@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.commands import ROOT, environment, running, worldarm
+from tests.forked import Outcome, outcomes
 from tests.perception import pattern_camera
 from worldarm import COMMANDS
 
@@ -44,18 +45,30 @@ def test_other_ways_to_ask_for_help(words: list[str]) -> None:
     assert result.stdout == worldarm("--help").stdout
 
 
+@pytest.fixture(scope="module")
+def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Outcome, Outcome]]:
+    """For each command: how asking for its help ended, and a word that it does not know."""
+    words = [[*name.split(), *asked] for name in COMMANDS for asked in (["--help"], ["--no-such-option", "1"])]
+    ended = outcomes(tmp_path_factory.mktemp("answers"), words)
+    return dict(zip(COMMANDS, zip(ended[::2], ended[1::2], strict=True), strict=True))
+
+
+@pytest.mark.timeout(240)
 @pytest.mark.parametrize("name", COMMANDS)
-def test_every_command_explains_itself(name: str) -> None:
-    result = worldarm(*name.split(), "--help")
+def test_every_command_explains_itself(name: str, answers: dict[str, tuple[Outcome, Outcome]]) -> None:
+    result, _ = answers[name]
     assert result.returncode == 0, result.stderr
     assert f"usage: worldarm {name}" in result.stdout.replace("\n", " ")
     said = [line for line in result.stderr.splitlines() if not line.startswith("pybullet build time")]
     assert said == []
 
 
+@pytest.mark.timeout(240)
 @pytest.mark.parametrize("name", COMMANDS)
-def test_every_command_refuses_an_option_that_it_does_not_have(name: str) -> None:
-    result = worldarm(*name.split(), "--no-such-option", "1")
+def test_every_command_refuses_an_option_that_it_does_not_have(
+    name: str, answers: dict[str, tuple[Outcome, Outcome]]
+) -> None:
+    _, result = answers[name]
     assert result.returncode == 2
     assert "no-such-option" in result.stderr or "Missing argument" in result.stderr
     assert "Traceback" not in result.stderr
