@@ -45,6 +45,10 @@ _DRAWN_HZ = """() => new Promise(done => {
     };
     requestAnimationFrame(next);
 })"""
+_DRAWN = """() => new Promise(done => {
+    requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done, 50)));
+})"""
+"""What comes true once the page has been drawn anew."""
 WANTED_P50_MS, WANTED_P99_MS = 60.0, 150.0
 
 
@@ -138,9 +142,9 @@ def take_hold(page: Page, client: Client, kinematics: Kinematics) -> tuple[float
     # A page notices what is under the pointer when it draws the next time.
     for step in (3.0, 1.5, 0.0):
         page.mouse.move(x + step, y + step)
-        page.wait_for_timeout(150)
+        page.evaluate(_DRAWN)
     page.mouse.down()
-    page.wait_for_timeout(150)
+    page.evaluate(_DRAWN)
     return x, y
 
 

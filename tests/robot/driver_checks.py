@@ -8,6 +8,7 @@ import zmq
 
 from robot.client import Client
 from robot.messages import Accepted, Body, JointState, Waypoint, decode
+from robot.subscription import Subscription
 from tests.robot.driver_command import until
 from tests.robot.panda import panda_spec
 
@@ -43,6 +44,19 @@ def steady(client: Client) -> JointState:
     """Wait until the arm rests, and return its state."""
     until(lambda: max(map(abs, now(client).governed_velocity)) < 1e-9)
     return now(client)
+
+
+def first_rest(states: Subscription[JointState], after_ns: int) -> JointState:
+    """Follow `states` to the first one of rest after the monotonic `after_ns`.
+
+    Whoever follows must not have looked away for more than a second or two before, or states were dropped.
+    """
+
+    def rests() -> list[JointState]:
+        return [each for each in states.history if each.time_ns > after_ns and not any(each.governed_velocity)]
+
+    states.wait_for(lambda: bool(rests()), 30.0, "rest")
+    return rests()[0]
 
 
 def assert_no_jump(states: list[JointState]) -> None:

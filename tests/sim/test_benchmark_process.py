@@ -19,8 +19,6 @@ from tests.sim.untrained import untrained_checkpoint
 from tests.tiny import trained
 from worldarm import main
 
-pytestmark = pytest.mark.real_time
-
 EPISODES = 2
 
 
@@ -141,6 +139,7 @@ def test_goals_that_are_shared_out_come_to_the_same(words: list[str], tmp_path: 
     assert seen[0] == seen[1] == seen[2]
 
 
+@pytest.mark.real_time
 def test_through_real_processes(words: list[str], tmp_path: Path) -> None:
     result = worldarm(*words, "--method", "random", "--processes", "--episodes", "1")
     assert result.returncode == 0, result.stderr

@@ -15,7 +15,7 @@ from robot.kinematics import Kinematics
 from robot.messages import JointState
 from robot.subscription import Subscription
 from tests.commands import ROOT, environment, worldarm
-from tests.robot.driver_checks import SPEC, S, assert_no_jump, now, steady
+from tests.robot.driver_checks import SPEC, S, assert_no_jump, first_rest, now, steady
 from tests.robot.driver_command import DriverProcess, until
 from tests.robot.teleop.person import Person
 
@@ -65,20 +65,18 @@ def test_a_key_that_is_held_moves_the_tool_that_way_alone(
     assert not any(state.clamps for state in states.history)
 
 
-def test_a_key_that_is_let_go_of_lets_the_arm_come_to_rest_and_a_tap_is_a_nudge(
-    running: DriverProcess, states: Subscription[JointState]
-) -> None:
+def test_a_key_that_is_let_go_of_lets_the_arm_come_to_rest_and_a_tap_is_a_nudge(running: DriverProcess) -> None:
     with running.client() as client, person(running) as someone:
         begin = tool(steady(client))
         someone.type("w")
         until(lambda: max(map(abs, now(client).governed_velocity)) > 1e-3)
         nudged = tool(steady(client)) - begin
         assert 0.0005 < nudged[0] < 0.04
-        someone.hold("w", 1.0)
-        let_go_ns = time.monotonic_ns()
-        steady(client)
-        states.drain()
-        still = next(s for s in states.history if s.time_ns > let_go_ns and not any(s.governed_velocity))
+        with Subscription(running.state, b"state", JointState, 50_000) as states:
+            states.wait(10.0)
+            someone.hold("w", 1.0)
+            let_go_ns = time.monotonic_ns()
+            still = first_rest(states, let_go_ns)
         # 0.15 s in which the key counts as held, 0.12 s of waypoints and rounding, and turns that are late.
         assert still.time_ns - let_go_ns < S
         assert now(client).mode == "active" and now(client).holder == "teleop keyboard"

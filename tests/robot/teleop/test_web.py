@@ -17,7 +17,7 @@ from robot.messages import JointState
 from robot.subscription import Subscription
 from tests.commands import Running
 from tests.commands import running as command
-from tests.robot.driver_checks import SPEC, S, assert_no_jump, now, steady
+from tests.robot.driver_checks import SPEC, S, assert_no_jump, first_rest, now, steady
 from tests.robot.driver_command import DriverProcess, until
 from tests.robot.web.page import Page
 
@@ -164,22 +164,18 @@ def test_stop_works_while_another_has_the_lease(running: DriverProcess, url: str
 
 @pytest.mark.parametrize("how", ["closed", "asleep"])
 def test_a_page_that_is_gone_holds_nothing(running: DriverProcess, url: str, how: str) -> None:
-    with (
-        running.client() as client,
-        Subscription(running.state, b"state", JointState, 50_000) as states,
-        driving(url, running) as page,
-    ):
+    with running.client() as client, driving(url, running) as page:
         steady(client)
         carry_off(page, client)
-        gone_ns = time.monotonic_ns()
-        if how == "closed":
-            page.close()
-        else:
-            page.awake = False
-        steady(client)
+        with Subscription(running.state, b"state", JointState, 50_000) as states:
+            states.wait(10.0)
+            gone_ns = time.monotonic_ns()
+            if how == "closed":
+                page.close()
+            else:
+                page.awake = False
+            still = first_rest(states, gone_ns)
         until(lambda: now(client).holder == "")
-        states.drain()
-        still = next(s for s in states.history if s.time_ns > gone_ns and not any(s.governed_velocity))
         # 0.7 s of silence, 0.12 s of waypoints and rounding, and turns that are late.
         assert still.time_ns - gone_ns < (1.0 if how == "closed" else 2.0) * S
         if how == "asleep":
