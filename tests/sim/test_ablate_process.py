@@ -13,12 +13,13 @@ from tests.control.conftest import QUICK
 from worldarm import main
 
 
+@pytest.mark.timeout(400)
 def test_each_training_lacks_one_thing_and_is_measured(play_set: Path, tmp_path: Path) -> None:
     words = ["benchmark", "ablate", "--dataset", str(play_set), "--run", str(tmp_path / "run"), *QUICK]
     words += ["--parts", "inverse", "keypoints", "features", "stride", "context", "data", "--data-sizes", "6"]
     words += ["--episodes", "1"]
     words += ["--method", "actor-only", "--json", str(tmp_path / "numbers.json"), "--plot", str(tmp_path / "plot.png")]
-    first = worldarm(*words)
+    first = worldarm(*words, seconds=200.0)
     assert first.returncode == 0, first.stderr
     names = ["whole", "no inverse", "no keypoints", "no features", "stride 1", "context of 2", "6 episodes"]
     found = json.loads((tmp_path / "numbers.json").read_bytes())
@@ -36,7 +37,7 @@ def test_each_training_lacks_one_thing_and_is_measured(play_set: Path, tmp_path:
     # Given again it learns what is not there, and only that.
     rmtree(tmp_path / "run" / "stride 1")
     states = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.resume")}
-    again = worldarm(*words)
+    again = worldarm(*words, seconds=200.0)
     assert again.returncode == 0, again.stderr
     assert states.items() < {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.resume")}.items()
     assert again.stderr.count("critic: 100%") == 1
