@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
-import gc
 import os
 import signal
 import sys
@@ -140,13 +138,7 @@ def _run(name: str, rest: list[str]) -> int:
         import tyro
 
         module, _, function = COMMANDS[name][0].partition(":")
-        # Nothing that is imported is rubbish: not to look for any, now and at the very end, saves a third of the time
-        # that a command which needs PyTorch takes to come and go.
-        gc.disable()
-        atexit.register(gc.freeze)
-        command = getattr(import_module(module), function)
-        gc.enable()
-        status = tyro.cli(command, prog=f"worldarm {name}", args=rest)
+        status = tyro.cli(getattr(import_module(module), function), prog=f"worldarm {name}", args=rest)
     except WorldarmError as error:
         print(f"worldarm: {' '.join(str(error).split())}", file=sys.stderr)
         return 1
