@@ -120,7 +120,8 @@ def table(summaries: Sequence[Summary]) -> str:
 
 def draw_summaries(summaries: Sequence[Summary], path: Path) -> None:
     """Write a PNG: success of each method with its interval, and how the final distances are distributed."""
-    figure, (bars, curves) = plt.subplots(1, 2, figsize=(10, 3.8))
+    height = max(3.8, 0.55 * len(summaries) + 1.2)
+    figure, (bars, curves) = plt.subplots(1, 2, figsize=(10, height))
     names = [s.method for s in summaries]
     places = np.arange(len(names))
     for offset, label, found, colour in (
@@ -128,12 +129,14 @@ def draw_summaries(summaries: Sequence[Summary], path: Path) -> None:
         (0.2, "when the agent says done", [(s.success_declared, s.ci95_declared) for s in summaries], "#d98c3f"),
     ):
         shares, reach = percent(found)
-        bars.bar(places + offset, shares, 0.38, yerr=reach, capsize=3, label=label, color=colour)
-    bars.set_xticks(places, names, rotation=20)
-    bars.set_ylabel("success, % (95 % interval)")
-    bars.set_ylim(0, 105)
-    bars.set_title(f"{summaries[0].task}, {summaries[0].level}, {summaries[0].episodes} held-out goals")
-    bars.legend(fontsize=8, loc="lower left")
+        bars.barh(places + offset, shares, 0.38, xerr=reach, capsize=3, label=label, color=colour)
+    bars.set_yticks(places, names)
+    bars.invert_yaxis()  # the first on top, as in the table
+    bars.set_xlabel("success, % (95 % interval)")
+    bars.set_xlim(0, 105)
+    bars.set_title(f"{summaries[0].task}, {summaries[0].level}, {summaries[0].episodes} held-out goals", fontsize=10)
+    below = -0.55 / height
+    bars.legend(fontsize=8, loc="upper center", bbox_to_anchor=(0.45, below), ncols=2, frameon=False)
     metres = summaries[0].unit == "m"
     for s in summaries:
         finals = np.sort([(100 if metres else 1) * record.final_distance_m for record in s.records])
