@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 _OPTIONS = (
     "--no-sandbox",  # in a container there may be none
-    # Three dimensions without a graphics card, and no more: to lay the page out in the same way would take twice as long.
+    # Three dimensions without a graphics card, and no more: to lay the page out so as well takes twice as long.
     "--enable-unsafe-swiftshader",
 )
 
