@@ -70,7 +70,7 @@ def benchmark_planner(
     json: Annotated[Path | None, tyro.conf.arg(help="write every number to this file")] = None,
     plot: Annotated[Path, tyro.conf.arg(help="where the picture goes")] = Path("out/planner.png"),
 ) -> None:
-    """Measure how long a decision takes, for each number of samples and each horizon.
+    """Measure how long a decision takes, for each number of samples and each horizon, and for the model's usual search.
 
     A decision is all that lies between a picture and an action: encoding, critic, and the search. Beside each time
     stands the share of this machine's own matrix product rate, measured in the same run, at which that was computed:
@@ -91,6 +91,8 @@ def benchmark_planner(
     searches = [
         msgspec.structs.replace(usual, samples=count, horizon=blocks) for blocks in horizon for count in samples
     ]
+    if usual not in searches:
+        searches.insert(0, usual)
     agents = [Agent(trained, "full", config=config) for config in searches]
     size = trained.card.world_model
     rng = np.random.default_rng(0)

@@ -28,12 +28,12 @@ def test_it_times_every_search_and_counts_its_arithmetic(checkpoint: Path, tmp_p
     assert result.returncode == 0, result.stderr
     found = json.loads((tmp_path / "deep" / "costs.json").read_bytes())
     searches = {(cost["samples"], cost["horizon"]): cost for cost in found["searches"]}
-    assert set(searches) == {(8, 2), (32, 2), (8, 4), (32, 4)}
+    usual = PlannerConfig()
+    assert set(searches) == {(8, 2), (32, 2), (8, 4), (32, 4), (usual.samples, usual.horizon)}
+    assert f"| **{usual.samples} × {usual.horizon} × {usual.iterations}** |" in result.stdout
     for cost in searches.values():
         assert 0 < cost["p50"] <= cost["p99"] and 0 < cost["share"] < 1
-        assert (
-            f"| {cost['samples']} × {cost['horizon']} × 2 | {cost['p50']:.1f} / {cost['p99']:.1f} ms" in result.stdout
-        )
+        assert f" | {cost['p50']:.1f} / {cost['p99']:.1f} ms | {cost['gflop']:.2f} GFLOP |" in result.stdout
     assert found["matrix_gflop_s"] > 0 and found["decisions"] == 6 and found["threads"] == 1
     # Besides the picture, which is encoded once, four times the candidates are four times the arithmetic.
     encoding = (4 * searches[8, 4]["gflop"] - searches[32, 4]["gflop"]) / 3
