@@ -97,7 +97,7 @@ def test_the_shape_that_the_camera_sends_now_is_cut_to_the_middle(tmp_path: Path
     sends = CameraSpec("front", 168, 96, (1.0, 1.0), (0.0, 0.0))
     np.testing.assert_array_equal(load_goal(tmp_path / "goal.png", SPEC, lambda: sends), noise())
     other = CameraSpec("front", 100, 96, (1.0, 1.0), (0.0, 0.0))
-    with pytest.raises(GoalError, match="is 84x48 pixels; .* and gets 100x96 from camera front"):
+    with pytest.raises(GoalError, match=r"is 84x48 pixels; .* and gets 100x96 from camera front"):
         load_goal(tmp_path / "goal.png", SPEC, lambda: other)
 
 
