@@ -8,7 +8,7 @@ import numpy as np
 
 from robot.arm import Vector
 
-POSITION = (1.35, -0.85, 0.95)
+POSITION = (1.3, -0.4, 1.1)
 LOOK_AT = (0.35, 0.0, 0.25)
 FIELD_OF_VIEW = math.radians(75.0)
 
