@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 import time
 from pathlib import Path
@@ -113,6 +114,10 @@ def benchmark_demonstrations(
     if not 1.0 <= episode_s <= 120.0:
         raise ConfigurationError(f"--episode-s must be from 1 to 120, not {episode_s:g}")
     require_seed(seed)
+    if lerobot_python is not None and not os.access(lerobot_python, os.X_OK):
+        raise ConfigurationError(
+            f"--lerobot-python: there is no interpreter at {lerobot_python}; `make test-lerobot` makes one with lerobot"
+        )
     learning = Learning(world_model, predictor, decoder, heads, sizes, seed=seed, encoder=encoder)
     known = None if encoder is None else load_trained(encoder)
     make_folder(folder)

@@ -4,6 +4,7 @@ changed on the way, and in the end to a place where the tool rests."""
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 import numpy as np
 
@@ -19,7 +20,9 @@ _FAR_M = 0.09
 _NEAR_M, _THERE_M = 0.012, 0.004
 _WAY_S = 8.0
 _STUCK_M = 0.01
-_BEGINS_S = 4.0
+_BEGINS_S, _RESET_S = 5.0, 30.0
+"""After which a button is pressed once more."""
+_MOVED_M = 1e-3
 _STEP_M = 0.03
 _RESTS_S = 0.8
 _MANNERS, _SHARES = ("there", "turn back", "curve", "pause"), (0.35, 0.25, 0.25, 0.15)
@@ -60,22 +63,18 @@ class Demonstrator:
         raise ConnectionLost(f"a demonstration was interrupted {TRIES} times: the machine is too busy for a page")
 
     def _reset(self) -> None:
+        """Press the button until the scene is new: on a busy machine the arm may not arrive in time."""
         before = self._hand.tool()
-        self._hand.press("Reset the scene")
-        wait_for(lambda: bool(np.linalg.norm(self._hand.tool() - before) > 1e-3), ANSWER_S, "reset of the scene")
+
+        def new() -> bool:
+            return float(np.linalg.norm(self._hand.tool() - before)) > _MOVED_M and self._hand.says("the scene is new")
+
+        _until(new, lambda: self._hand.press("Reset the scene"), _RESET_S, "reset of the scene")
         wait_for(self._hand.drives, ANSWER_S, "lease for the page")
 
     def _start(self) -> None:
         """Press the button until it records: a busy machine's camera may be late for a moment."""
-        deadline = time.monotonic() + ANSWER_S
-        while time.monotonic() < deadline:
-            self._hand.press("Start")
-            told = time.monotonic() + _BEGINS_S
-            while time.monotonic() < told:
-                if self._hand.records():
-                    return
-                time.sleep(0.05)
-        raise ConnectionLost(f"no episode began within {ANSWER_S:g} s")
+        _until(self._hand.records, lambda: self._hand.press("Start"), _BEGINS_S, "beginning of an episode")
 
     def _wander(self, seconds: float) -> None:
         end = time.monotonic() + seconds
@@ -122,3 +121,17 @@ class Demonstrator:
             place = self._rng.uniform(self._lower, self._upper)
             if float(np.linalg.norm((place - here)[:2])) >= far_m:
                 return place
+
+
+def _until(condition: Callable[[], bool], press: Callable[[], None], seconds: float, what: str) -> None:
+    """Press again and again, with so many `seconds` in between, until `condition()`. Raises `ConnectionLost`, naming
+    `what`, when that does not come about."""
+    end = time.monotonic() + ANSWER_S
+    while time.monotonic() < end:
+        press()
+        again = time.monotonic() + seconds
+        while time.monotonic() < again:
+            if condition():
+                return
+            time.sleep(0.05)
+    raise ConnectionLost(f"no {what} within {ANSWER_S:g} s")

@@ -16,7 +16,7 @@ from robot.client import Client
 from robot.errors import ConnectionLost
 from robot.kinematics import Kinematics
 from robot.teleop.web_controls import HANDLE_M
-from robot.web.viewpoint import on_screen
+from robot.web.viewpoint import all_on_screen, on_screen
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -169,4 +169,4 @@ def _square(one: Vector, other: Vector, half: float) -> NDArray[np.float64]:
 
 
 def _seen(tool: Vector, places: NDArray[np.float64], size: tuple[int, int]) -> NDArray[np.float64]:
-    return np.array([on_screen(tool + place, *size) for place in places])
+    return all_on_screen(tool + places, *size)

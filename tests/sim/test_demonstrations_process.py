@@ -50,6 +50,7 @@ def test_what_is_demonstrated_is_learnt_from_and_measured_and_never_recorded_twi
         (("--goals", "0"), "--goals at least 1"),
         (("--episode-s", "0"), "--episode-s must be from 1 to 120"),
         (("--encoder", "nowhere"), "nowhere holds no checkpoint"),
+        (("--lerobot-python", "/nowhere/python"), "there is no interpreter at /nowhere/python"),
         (("--seed", "-1"), "must be 0 or more"),
         (("--json", "/proc/numbers.json"), "/proc/numbers.json cannot be written"),
     ],
