@@ -29,6 +29,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "robot.benchmark.teleop:benchmark_teleop",
         "measure how long a drag on the page takes to move the arm",
     ),
+    "benchmark demonstrations": (
+        "sim.demonstrations_process:benchmark_demonstrations",
+        "measure what a model learns from demonstrations at the page",
+    ),
     "benchmark dataset": (
         "robot.benchmark.dataset_command:benchmark_dataset",
         "measure how fast frames are read in any order, beside lerobot",

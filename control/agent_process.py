@@ -14,7 +14,7 @@ import tyro
 from control.agent import Agent, Subgoals
 from control.contact_strip import draw_strip
 from control.seed import require_seed
-from control.session import Outcome, Session, Step
+from control.session import FIRST_PICTURE_S, Outcome, Session, Step
 from control.stages import Method
 from control.thoughts import ThoughtPublisher
 from control.trained import PRETRAINED, load_trained
@@ -23,6 +23,7 @@ from perception.frame_subscriber import FrameSubscriber
 from perception.goal import save_picture
 from perception.goal_source import read_goal
 from robot.addresses import COMMAND, FRAMES, THOUGHTS
+from robot.camera_spec import CameraSpec
 from robot.client import Client
 from robot.errors import ConfigurationError
 from robot.output import make_folder
@@ -62,7 +63,7 @@ def run(
     if not goal:
         raise ConfigurationError("--goal needs at least one picture")
     camera = load_card(checkpoint).recipe.camera
-    pictures = [read_goal(one, camera) for one in goal]
+    pictures = [read_goal(one, camera, lambda: _sent(frames_address)) for one in goal]
     agent = Agent(load_trained(checkpoint), method, seed, subgoals=subgoals)
     make_folder(output)  # before anything moves, not after
     with ExitStack() as parts:
@@ -75,6 +76,14 @@ def run(
             "stop with Ctrl-C, then the arm holds",
             flush=True,
         )
+        sent = session.sent
+        if (sent.width, sent.height) != (camera.width, camera.height):
+            views = len(camera.views)
+            print(
+                f"run: camera {sent.name} sends {sent.width}x{sent.height // views}; the model sees the middle of it "
+                f"as {camera.width}x{camera.height // views}",
+                flush=True,
+            )
         # The collector would walk all that torch loaded, for longer than a block may take.
         gc.collect()
         gc.freeze()
@@ -87,6 +96,12 @@ def run(
     save_picture(strip, draw_strip(pictures[-1], outcome.first, outcome.last, outcome.imagined))
     print(f"pictures in {strip}", flush=True)
     return 0 if outcome.reached else 1
+
+
+def _sent(frames_address: str) -> CameraSpec:
+    """Return what camera sends pictures there. Raises `CameraError` when none does."""
+    with FrameSubscriber(frames_address) as frames:
+        return frames.latest(FIRST_PICTURE_S).camera
 
 
 def _tell(step: Step) -> None:

@@ -20,7 +20,7 @@ from perception.one_view import open_seen, seen_by, view_like
 from perception.training import encode_all
 from robot.dataset.reader import Dataset
 from robot.errors import CheckpointError, DatasetError
-from robot.recipe import RecordingRecipe, read_recipe
+from robot.recipe import RecordingRecipe, read_recipe, read_recorded
 
 # Of other data than the model learnt from, none was seen, so more can be spared to judge by.
 OTHER_DATA_SHARE = 0.25
@@ -49,7 +49,7 @@ def check(
     """
     trained = load_trained(checkpoint)
     source = Dataset.open(dataset)
-    recipe = read_recipe(source.info)
+    recipe = recipe_for(trained.card, source)
     view = view_like(recipe, trained.card.recipe.camera)
     require_recipe(trained.card, seen_by(recipe, view), dataset)
     frames = open_seen(source, view, recipe, cache)
@@ -65,6 +65,15 @@ def check(
     print(table(gates))
     print(verdict(gates))
     return 0 if all(gate.passed for gate in gates) else 1
+
+
+def recipe_for(card: Card, dataset: Dataset) -> RecordingRecipe:
+    """Return how a data set was recorded, seen by the camera that the model sees through, or by the first where there
+    is none of that name. Raises `DatasetError` as `read_recipe`."""
+    recorded = read_recorded(dataset.info)
+    camera = card.recipe.camera.name.partition(".")[0]  # a view of a rig is called RIG.NUMBER
+    there = recorded is not None and camera in [each.name for each in recorded.cameras]
+    return read_recipe(dataset.info, camera if there else None)
 
 
 def require_recipe(card: Card, recipe: RecordingRecipe, dataset: Path) -> None:

@@ -66,8 +66,8 @@ class Sizes:
 class Learning:
     """All that a training's weights depend on beside its data: the settings of each part, how many `episodes` are
     learnt from (None for all but those that judge), the `seed`, whether `mirror` images count as episodes too, the
-    checkpoint whose `encoder` is kept as it is (None to learn one), and the only `view` of a rig that is seen (counted
-    from 1; None for all)."""
+    checkpoint whose `encoder` is kept as it is (None to learn one), the only `view` of a rig that is seen (counted
+    from 1; None for all), and the name of the `camera` that is seen through (None for the first)."""
 
     world_model: WorldModelTraining
     predictor: PredictorTraining
@@ -79,6 +79,7 @@ class Learning:
     mirror: bool = False
     encoder: Path | None = None
     view: int | None = None
+    camera: str | None = None
 
     def __post_init__(self) -> None:
         """Raise `ConfigurationError` for settings that no training can have."""
@@ -86,7 +87,12 @@ class Learning:
 
     def chosen(self) -> Settings:
         """Return what is learnt from, where that is not simply all there is."""
-        given = {"episodes": self.episodes, "mirror": 1 if self.mirror else None, "view": self.view}
+        given = {
+            "episodes": self.episodes,
+            "mirror": 1 if self.mirror else None,
+            "view": self.view,
+            "camera": self.camera,
+        }
         return {name: value for name, value in given.items() if value is not None}
 
     def flat(self, *parts: str) -> dict[str, int | float]:
@@ -128,7 +134,7 @@ def learn(
         if batch < workers.count:
             raise ConfigurationError(f"--{name}.batch {batch} is too small for {workers.count} process(es)")
     source = Dataset.open(dataset)
-    recorded_by = read_recipe(source.info)
+    recorded_by = read_recipe(source.info, learning.camera)
     recipe = seen_by(recorded_by, learning.view)
     known = None if learning.encoder is None else load_trained(learning.encoder)
     if known is not None:

@@ -19,7 +19,7 @@ from control.approach import approach, rest
 from control.course import Leg
 from control.thoughts import ThoughtPublisher
 from perception.camera import Image
-from perception.frame_subscriber import FrameSubscriber, ReceivedFrame
+from perception.frame_subscriber import FrameSubscriber, ReceivedFrame, seen_as
 from robot.action import ToolTarget
 from robot.arm import Vector
 from robot.client import Client
@@ -110,7 +110,8 @@ class Session:
     def __init__(
         self, agent: Agent, client: Client, frames: FrameSubscriber, thoughts: ThoughtPublisher | None = None
     ) -> None:
-        """Check that model, arm and camera belong together; nothing moves.
+        """Check that model, arm and camera belong together; nothing moves. The pictures that are `sent`, where they are
+        of another size than the model's, are cut and resized as its training did.
 
         Raises `CheckpointError` when they do not, `CameraError` when no picture comes.
         """
@@ -159,8 +160,9 @@ class Session:
         card, recipe = self._agent.trained.card, self._recipe
         if (card.world_model.proprio, card.world_model.action) != (len(recipe.state_names), recipe.action.size):
             raise CheckpointError("this checkpoint's sizes do not fit the state and the actions that it names")
-        arm = self._client.arm
-        card.require(arm.models_of or arm.name, self._frames.latest(FIRST_PICTURE_S).camera)
+        arm, sent = self._client.arm, self._frames.latest(FIRST_PICTURE_S).camera
+        card.require(arm.models_of or arm.name, sent, cut=True)
+        self.sent = sent
 
     def _warm_up(self, goals: Sequence[Image]) -> None:
         """Decide a few times for nothing: the first decisions of a process take many times as long as later ones."""
@@ -284,7 +286,7 @@ class Session:
         block_ns = self._convention.block_ns
         wait_ns = max(time_ns + SILENT_BLOCKS * block_ns - time.monotonic_ns(), block_ns)
         try:
-            return self._frames.newer_than(time_ns, wait_ns * 1e-9)
+            return seen_as(self._frames.newer_than(time_ns, wait_ns * 1e-9), self._recipe.camera)
         except CameraError:
             self._client.state()  # the simulated camera falls silent with its driver: then that is what to tell
             raise

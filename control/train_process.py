@@ -40,6 +40,9 @@ def train(
             "the rest: minutes, after practice has added to the data"
         ),
     ] = None,
+    camera: Annotated[
+        str | None, tyro.conf.arg(help="see through the camera of this name, of a set with several; None: the first")
+    ] = None,
     view: Annotated[
         int | None, tyro.conf.arg(help="see with one camera of a rig alone, counted from 1; None for all of them")
     ] = None,
@@ -59,7 +62,7 @@ def train(
     Stopped at any time, even by SIGKILL, the same command goes on exactly where it was. The work is shared over the
     processes of `torchrun --nproc-per-node N -m -- worldarm train ...` (the `--` keeps torchrun from the options).
     """
-    learning = Learning(world_model, predictor, decoder, heads, sizes, episodes, seed, mirror, encoder, view)
+    learning = Learning(world_model, predictor, decoder, heads, sizes, episodes, seed, mirror, encoder, view, camera)
     workers = join(device)
     try:
         gates = learn(dataset, output, run, run / "cache", learning, workers, precision, compiled)

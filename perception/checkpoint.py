@@ -18,7 +18,7 @@ from safetensors.torch import save as serialise
 from torch import Tensor
 
 from perception.world_model import WorldModelConfig
-from robot.camera_spec import CameraSpec
+from robot.camera_spec import CameraSpec, reframed
 from robot.errors import CheckpointError
 from robot.output import whole, write_json
 from robot.recipe import RecordingRecipe
@@ -83,8 +83,9 @@ class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     weights_sha256: str = ""
     card_sha256: str = ""
 
-    def require(self, arm: str, camera: CameraSpec) -> None:
-        """Raise `CheckpointError` unless this model was made for that arm and that camera where it stands."""
+    def require(self, arm: str, camera: CameraSpec, cut: bool = False) -> None:
+        """Raise `CheckpointError` unless this model was made for that arm and that camera where it stands; with `cut`,
+        for what is left of its pictures once they are cut and resized to those that the model sees."""
         if arm != self.recipe.arm:
             raise CheckpointError(f"this checkpoint was trained on the arm {self.recipe.arm!r}, not {arm!r}")
         known = self.recipe.camera
@@ -96,11 +97,18 @@ class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
                 f"{len(camera.views)}"
             )
         for seen, learnt in zip(camera.views, known.views, strict=True):
-            _require_view(seen, learnt)
+            _require_view(seen, learnt, cut)
 
 
-def _require_view(camera: CameraSpec, known: CameraSpec) -> None:
-    """Raise `CheckpointError` unless `camera` takes pictures as `known` did."""
+def _require_view(camera: CameraSpec, known: CameraSpec, cut: bool) -> None:
+    """Raise `CheckpointError` unless `camera` takes pictures as `known` did, or does once they are `cut`."""
+    advice = ""
+    if cut and (camera.width, camera.height) != (known.width, known.height):
+        advice = (
+            f"; that is once its {camera.width}×{camera.height} are cut and resized to this checkpoint's "
+            f"{known.width}×{known.height}: start `worldarm camera` with the --width and --height that were recorded"
+        )
+        camera = reframed(camera, (known.width, known.height))
     if (camera.width, camera.height) != (known.width, known.height):
         raise CheckpointError(
             f"this checkpoint sees pictures of {known.width}×{known.height}; the camera {camera.name!r} sends "
@@ -109,12 +117,12 @@ def _require_view(camera: CameraSpec, known: CameraSpec) -> None:
     if any(abs(a - b) > FOCAL_TOLERANCE * b for a, b in zip(camera.focal, known.focal, strict=True)):
         raise CheckpointError(
             f"the camera {camera.name!r} has focal lengths {camera.focal} px; this checkpoint was trained with "
-            f"{known.focal} px"
+            f"{known.focal} px{advice}"
         )
     if math.dist(camera.centre, known.centre) > CENTRE_TOLERANCE * known.width:
         raise CheckpointError(
             f"the camera {camera.name!r} has its optical centre at {camera.centre} px; this checkpoint was trained "
-            f"with {known.centre} px: do not crop the pictures otherwise"
+            f"with {known.centre} px: do not crop the pictures otherwise{advice}"
         )
     if camera.position and known.position and math.dist(camera.position, known.position) > POSITION_TOLERANCE_M:
         raise CheckpointError(

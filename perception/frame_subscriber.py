@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 
 from perception.camera import Image
 from perception.camera_process import TOPIC
+from perception.framing import reframe
 from robot.addresses import FRAMES
-from robot.camera_spec import CameraSpec
+from robot.camera_spec import CameraSpec, reframed
 from robot.errors import CameraError, ConnectionLost
 from robot.messages import Frame
 from robot.picture import picture_of
@@ -28,6 +29,16 @@ class ReceivedFrame:
     index: int
     camera: CameraSpec
     image: Image
+
+
+def seen_as(frame: ReceivedFrame, camera: CameraSpec) -> ReceivedFrame:
+    """Return `frame` as its camera would have sent it had it been asked for pictures of the size of `camera`, whose
+    model was trained on such: cut and resized where it is of another."""
+    wanted = (camera.width, camera.height // len(camera.views))
+    if (frame.camera.width, frame.camera.height // len(frame.camera.views)) == wanted:
+        return frame
+    image = reframe(frame.image, frame.camera, wanted)
+    return replace(frame, camera=reframed(frame.camera, wanted), image=image)
 
 
 class FrameSubscriber:

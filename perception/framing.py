@@ -70,9 +70,9 @@ class Framing:
 
 
 def reframe(picture: Image, camera: CameraSpec, wanted: tuple[int, int]) -> Image:
-    """Return `picture`, (H, W, 3) uint8 RGB of `camera`, as the camera's process would have published it had it been
-    asked for pictures of `wanted` (width, height); of a rig, for each view's."""
-    native = (camera.width, camera.height // len(camera.views))
+    """Return `picture`, (H, W, 3) uint8 RGB of `camera` in whatever size, as the camera's process would have published
+    it had it been asked for pictures of `wanted` (width, height); of a rig, for each view's."""
+    native = (picture.shape[1], picture.shape[0] // len(camera.views))
     if native == wanted:
         return picture
     crop = centre_crop(native, wanted)

@@ -3,33 +3,56 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
 import numpy as np
 
 from perception.camera import Image
+from perception.framing import reframe
 from robot.camera_spec import CameraSpec
-from robot.errors import GoalError
+from robot.errors import CameraError, GoalError
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
 MAX_FILE_BYTES = 64 * 1024 * 1024
 
 
-def load_goal(path: Path, camera: CameraSpec) -> Image:
-    """Return the goal picture in `path`, (H, W, 3) uint8 RGB, of the size that `camera` takes.
+def load_goal(path: Path, camera: CameraSpec, sent: Callable[[], CameraSpec] | None = None) -> Image:
+    """Return the goal picture in `path`, (H, W, 3) uint8 RGB, as the model sees it whose pictures are those of
+    `camera`.
 
-    It is not resized: a goal seen by another lens, or cropped otherwise, would look like a place the arm can
-    never reach. Raises `GoalError` when it is missing, not a whole picture, or of another size.
+    It is cut and resized as training did, but only where it has the shape of those pictures, or of those that the
+    camera sends now, which `sent` tells where it can: a goal that was cropped otherwise would look like a place the arm
+    can never reach. Raises `GoalError` when it is missing, not a whole picture, or of another shape.
     """
     image = _read(path)
     height, width = image.shape[:2]
-    if (height, width) != (camera.height, camera.width):
-        raise GoalError(
-            f"{path} is {width}x{height} pixels; the model sees camera {camera.name} at "
-            f"{camera.width}x{camera.height}: take the goal picture with that camera"
+    if not _shaped(image, camera):
+        said = (
+            f"{path} is {width}x{height} pixels; the model sees camera {camera.name} at {camera.width}x{camera.height}"
         )
-    return image
+        if sent is None:
+            raise GoalError(f"{said}: take the goal picture with that camera")
+        try:
+            live = sent()
+        except CameraError as error:
+            raise GoalError(
+                f"{said}: take the goal picture with that camera; whether it sends pictures of such a shape now "
+                f"cannot be told: {error}"
+            ) from error
+        if not _shaped(image, live):
+            raise GoalError(
+                f"{said}, and gets {live.width}x{live.height} from camera {live.name}: take the goal picture with that "
+                "camera, such as by `worldarm snap`"
+            )
+    return reframe(image, camera, (camera.width, camera.height // len(camera.views)))
+
+
+def _shaped(image: Image, camera: CameraSpec) -> bool:
+    """Whether `image` has the shape of the pictures of `camera`, to within a pixel, in whatever size."""
+    height, width = image.shape[:2]
+    return height % len(camera.views) == 0 and abs(width - height * camera.width / camera.height) < 1.0
 
 
 def save_picture(path: Path, image: Image) -> None:

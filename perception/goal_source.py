@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -19,15 +20,16 @@ from robot.recipe import PICTURE, read_recorded
 _FRAME = re.compile(r"(?P<folder>.+):(?P<episode>-?\d+):(?P<frame>-?\d+)")
 
 
-def read_goal(source: str, camera: CameraSpec) -> Image:
+def read_goal(source: str, camera: CameraSpec, sent: Callable[[], CameraSpec] | None = None) -> Image:
     """Return the goal picture (H, W, 3) uint8 RGB that `source` names, of the size that `camera` takes.
 
-    `source` is an image file, or DATASET:EPISODE:FRAME, where numbers below 0 count from the end. Raises `GoalError`
-    when there is no such picture or it has another size, `DatasetError` when the data set cannot be read.
+    `source` is an image file, or DATASET:EPISODE:FRAME, where numbers below 0 count from the end. A file may have the
+    shape of what the camera sends now, too, which `sent` tells. Raises `GoalError` when there is no such picture or it
+    has another shape, `DatasetError` when the data set cannot be read.
     """
     found = _FRAME.fullmatch(source)
     if found is None or Path(source).exists():
-        return load_goal(Path(source), camera)
+        return load_goal(Path(source), camera, sent)
     dataset = Dataset.open(Path(found["folder"]))
     key = IMAGE_PREFIX + camera.name
     if key not in dataset.features:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Literal
 
 import msgspec
 import numpy as np
@@ -157,5 +158,6 @@ TABLETOP = ActionConvention(
     opening_m=0.08,
 )
 
+ConventionName = Literal["push", "tabletop"]
 CONVENTIONS: Mapping[str, ActionConvention] = MappingProxyType({"push": PLANAR_PUSH, "tabletop": TABLETOP})
 """Those that come with worldarm, by name."""

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
 import msgspec
 
 from robot.errors import ConfigurationError
+
+Images: TypeAlias = Literal["video", "png"]
+"""How a camera's pictures are kept in a data set."""
 
 
 class CameraSpec(msgspec.Struct, frozen=True):

@@ -33,8 +33,8 @@ class RecordingRecipe(msgspec.Struct, frozen=True):
 
 class RecordedBy(msgspec.Struct, frozen=True):
     """How a set was recorded from processes, at its own rate and size: the `arm` whose models fit, and the `cameras`,
-    the first of which a model sees through. A model learns from it block by block, with actions in `action`'s terms and
-    a state of `state_names`."""
+    the first of which a model sees through unless told otherwise. A model learns from it block by block, with actions
+    in `action`'s terms and a state of `state_names`."""
 
     arm: str
     cameras: tuple[CameraSpec, ...]
@@ -45,9 +45,12 @@ class RecordedBy(msgspec.Struct, frozen=True):
         """Return what to hand to the data set's writer."""
         return {RECORDED_KEY: msgspec.to_builtins(self)}
 
-    def recipe(self) -> RecordingRecipe:
-        """Return how the blocks that a model learns from were as good as recorded."""
-        return RecordingRecipe(self.arm, reframed(self.cameras[0], PICTURE), self.action, self.state_names)
+    def recipe(self, camera: str | None = None) -> RecordingRecipe:
+        """Return how the blocks that a model learns from were as good as recorded, seen by the camera of that name, or
+        the first. Raises `DatasetError` when there is none."""
+        names = [each.name for each in self.cameras]
+        seen = self.cameras[_which(camera, names)]
+        return RecordingRecipe(self.arm, reframed(seen, PICTURE), self.action, self.state_names)
 
 
 def read_recorded(info: DatasetInfo) -> RecordedBy | None:
@@ -68,12 +71,13 @@ def read_recorded(info: DatasetInfo) -> RecordedBy | None:
     return recorded
 
 
-def read_recipe(info: DatasetInfo) -> RecordingRecipe:
-    """Return how a data set was recorded, as a model must know it. Raises `DatasetError` when it does not say, or not
-    what its columns are."""
+def read_recipe(info: DatasetInfo, camera: str | None = None) -> RecordingRecipe:
+    """Return how a data set was recorded, as a model must know it that sees through the camera of that name, or the
+    first. Raises `DatasetError` when there is no such camera, when the set does not say how, or not what its columns
+    are."""
     recorded = read_recorded(info)
     if recorded is not None:
-        return recorded.recipe()
+        return recorded.recipe(camera)
     try:
         recipe = msgspec.convert(info.metadata[KEY], RecordingRecipe)
     except KeyError:
@@ -83,14 +87,24 @@ def read_recipe(info: DatasetInfo) -> RecordingRecipe:
         ) from None
     except msgspec.ValidationError as error:
         raise DatasetError(f"the data set's worldarm.{KEY} entry in meta/info.json is not valid: {error}") from error
-    camera = recipe.camera
+    seen = recipe.camera
+    _which(camera, [seen.name])
     for name, shape in (
         ("action", (recipe.action.size,)),
         ("observation.state", (len(recipe.state_names),)),
-        (f"observation.images.{camera.name}", (camera.height, camera.width, 3)),
+        (f"observation.images.{seen.name}", (seen.height, seen.width, 3)),
     ):
         _require_shape(info, KEY, name, shape)
     return recipe
+
+
+def _which(camera: str | None, names: list[str]) -> int:
+    """Return which of `names` is `camera`, the first for None. Raises `DatasetError` when it is none of them."""
+    if camera is None:
+        return 0
+    if camera not in names:
+        raise DatasetError(f"the data set has no camera {camera!r}; it has {', '.join(names)}")
+    return names.index(camera)
 
 
 def _require_shape(info: DatasetInfo, key: str, name: str, shape: tuple[int, ...]) -> None:

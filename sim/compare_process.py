@@ -11,7 +11,7 @@ import numpy as np
 import torch
 import tyro
 
-from control.check_process import require_recipe
+from control.check_process import recipe_for, require_recipe
 from control.clone import Clone, CloneAgent, CloneTraining, steps_within, train_clone
 from control.doctor import HELD_OUT_SHARE
 from control.seed import require_seed
@@ -26,7 +26,7 @@ from perception.training import compute_dtype
 from robot.dataset.reader import Dataset
 from robot.errors import CheckpointError, ConfigurationError, DatasetError
 from robot.output import make_folder, require_writable, write_json
-from robot.recipe import RecordingRecipe, read_recipe
+from robot.recipe import RecordingRecipe
 from sim.episode import EpisodeRecord
 from sim.goal import Level, Task
 from sim.measure import Measurement, collect, measure, measure_agent
@@ -117,7 +117,7 @@ def _cloned(trained: TrainedModel, dataset: Path, run: Path, steps: int | None, 
     """Return a policy that learnt by behaviour cloning what the model learnt from, going on in `run`."""
     card = trained.card
     source = Dataset.open(dataset)
-    recipe = read_recipe(source.info)
+    recipe = recipe_for(card, source)
     view = view_like(recipe, card.recipe.camera)
     require_recipe(card, seen_by(recipe, view), dataset)
     make_folder(run)

@@ -41,9 +41,10 @@ class SimulatedProcesses:
     Raises `ConnectionLost` when one of them does not come up; its own words are in the message.
     """
 
-    def __init__(self, camera: CameraSpec) -> None:
+    def __init__(self, camera: CameraSpec, rate_hz: float = CAMERA_RATE_HZ) -> None:
         self._camera = camera
-        self._running: list[_Process] = []
+        self._rate_hz = rate_hz
+        self._running: list[ProcessOfOurs] = []
 
     def __enter__(self) -> Addresses:
         try:
@@ -53,7 +54,7 @@ class SimulatedProcesses:
                 "camera",
                 *("--source", "sim", "--name", self._camera.name, "--state-address", state),
                 *("--width", str(self._camera.width), "--height", str(self._camera.height)),
-                *("--rate-hz", str(CAMERA_RATE_HZ), "--frames-address", ANY_PORT),
+                *("--rate-hz", str(self._rate_hz), "--frames-address", ANY_PORT),
             )
             return Addresses(state, command, camera.addresses(1)[0])
         except BaseException:
@@ -69,8 +70,8 @@ class SimulatedProcesses:
         """Return what each process said of its timing as it ended; empty before that."""
         return [line for process in self._running for line in process.lines if "lateness" in line]
 
-    def _start(self, *words: str) -> _Process:
-        process = _Process(words)
+    def _start(self, *words: str) -> ProcessOfOurs:
+        process = ProcessOfOurs(words)
         self._running.append(process)
         return process
 
@@ -81,8 +82,8 @@ class SimulatedProcesses:
                 stack.callback(process.stop)
 
 
-class _Process:
-    """One worldarm command and what it prints."""
+class ProcessOfOurs:
+    """One worldarm command and what it prints; it ends when this process does, however that comes about."""
 
     def __init__(self, words: tuple[str, ...]) -> None:
         self.name = words[0]
@@ -102,15 +103,20 @@ class _Process:
     def addresses(self, count: int) -> list[str]:
         """Wait for the line that says where it listens, and return the first `count` addresses in it, in its order:
         the driver's are command and state."""
-        deadline = time.monotonic() + START_TIMEOUT_S
+        return self.found(ADDRESS, count)
+
+    def found(self, pattern: re.Pattern[str], count: int = 1, seconds: float = START_TIMEOUT_S) -> list[str]:
+        """Wait for the line in which `pattern` is found so many times, and return the first `count` of what it finds.
+        Raises `ConnectionLost` when none comes within so many `seconds`, or it ends before."""
+        deadline = time.monotonic() + seconds
         while True:
             try:
                 line = self._fresh.get(timeout=max(0.0, deadline - time.monotonic()))
             except Empty:
-                raise ConnectionLost(f"the {self.name} did not start within {START_TIMEOUT_S:.0f} s") from None
+                raise ConnectionLost(f"the {self.name} did not start within {seconds:.0f} s") from None
             if line is None:
                 raise ConnectionLost(f"the {self.name} ended at once: {' '.join(self.lines) or 'it said nothing'}")
-            found = ADDRESS.findall(line)
+            found = pattern.findall(line)
             if len(found) >= count:
                 return found[:count]
 

@@ -7,22 +7,20 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Annotated, Literal
+from typing import Annotated
 
 import tyro
 
-from perception.recording.open_set import Images
 from perception.recording.recorder import Recorder
 from perception.recording.saver import Saved
 from perception.recording.session import HandsFree, RecordingSession
 from perception.recording.sources import camera_addresses
-from robot.action import CONVENTIONS, ActionConvention
+from robot.action import CONVENTIONS, ActionConvention, ConventionName
 from robot.addresses import COMMAND
+from robot.camera_spec import Images
 from robot.client import Client
 from robot.errors import ConfigurationError, Refused
 from robot.teleop.terminal import Terminal
-
-ActionsName = Literal["push", "tabletop"]
 
 
 def record(
@@ -36,7 +34,7 @@ def record(
     fps: Annotated[int, tyro.conf.arg(help="rows a second")] = 30,
     images: Annotated[Images, tyro.conf.arg(help="video: small, AV1; png: exact")] = "video",
     actions: Annotated[
-        ActionsName,
+        ConventionName,
         tyro.conf.arg(
             help="what a model will do: push, with a closed gripper in a plane; tabletop, grasp things, in space"
         ),
@@ -79,16 +77,25 @@ def record(
     print(f"record: {kept} episodes kept in {dataset}", flush=True)
 
 
-def recorder_for(dataset: Path, task: str, command_address: str, cameras: Sequence[str], fps: int) -> Recorder:
-    """Return what records as `record` does by itself, for a page. Raises as `Recorder`."""
-    action = CONVENTIONS["tabletop"]
+def recorder_for(
+    dataset: Path,
+    task: str,
+    command_address: str,
+    cameras: Sequence[str],
+    fps: int,
+    images: Images,
+    actions: ConventionName,
+) -> Recorder:
+    """Return what records as `record` does, for a page. Raises as `Recorder`."""
+    action = CONVENTIONS[actions]
     return Recorder(
         dataset,
         task,
         command_address,
         camera_addresses(cameras),
         fps,
-        action=action,
+        images,
+        action,
         rearrange=_rearrange(command_address, action, None),
     )
 

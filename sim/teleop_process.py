@@ -9,6 +9,8 @@ from typing import Annotated
 
 import tyro
 
+from robot.action import ConventionName
+from robot.camera_spec import Images
 from robot.errors import ConfigurationError
 from robot.teleop.command import TeleopOptions, run_teleop
 from robot.teleop.recording import Recording
@@ -21,6 +23,10 @@ def teleop(
     ] = None,
     task: Annotated[str | None, tyro.conf.arg(help="web: what is done in the episodes, in words")] = None,
     fps: Annotated[int, tyro.conf.arg(help="web: rows a second of what is recorded")] = 30,
+    images: Annotated[Images, tyro.conf.arg(help="web: video: small, AV1; png: exact")] = "video",
+    actions: Annotated[
+        ConventionName, tyro.conf.arg(help="web: what a model will do, as for `worldarm record`")
+    ] = "tabletop",
 ) -> None:
     """Move the arm by hand, simulated or real, slowly at first; what is not held does not move.
 
@@ -35,6 +41,6 @@ def teleop(
             # Only here: it takes seconds to bring in, and nobody else needs it.
             from sim.record_process import recorder_for
 
-            return recorder_for(dataset, task, options.command_address, options.camera, fps)
+            return recorder_for(dataset, task, options.command_address, options.camera, fps, images, actions)
 
     run_teleop(options, recorder)

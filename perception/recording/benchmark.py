@@ -16,12 +16,12 @@ import msgspec
 import numpy as np
 from tqdm import tqdm
 
-from perception.recording.open_set import Images
 from perception.recording.recorder import Recorder
 from perception.recording.saver import Saved
 from perception.recording.sources import CameraAddress
 from perception.recording.status import Phase
 from robot.benchmark.processes import ANY, PATIENCE_S, gone, running_driver, start
+from robot.camera_spec import Images
 from robot.dataset.check import check
 from robot.dataset.quality import measure_quality
 from robot.dataset.reader import Dataset

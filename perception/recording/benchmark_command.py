@@ -10,7 +10,7 @@ import msgspec
 import tyro
 
 from perception.recording.benchmark import Kills, Pace, measure_kills, measure_pace, running_sources
-from perception.recording.open_set import Images
+from robot.camera_spec import Images
 from robot.errors import ConfigurationError
 from robot.output import make_folder, require_writable, write_json
 

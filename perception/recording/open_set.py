@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, TypeAlias
 
 import msgspec
 import numpy as np
@@ -12,7 +11,7 @@ import numpy as np
 from perception.recording.take import CLAMP_NAMES, state_and_action
 from robot.action import ActionConvention
 from robot.arm import ArmSpec
-from robot.camera_spec import CameraSpec
+from robot.camera_spec import CameraSpec, Images
 from robot.dataset.recorded import recorded_features, tool_features
 from robot.dataset.schema import INFO_PATH, Feature
 from robot.dataset.writer import DatasetWriter
@@ -20,8 +19,6 @@ from robot.errors import ConfigurationError, DatasetError
 from robot.output import make_folder
 from robot.proprio import GRASPING_STATE_NAMES, STATE_NAMES
 from robot.recipe import RecordedBy, read_recorded
-
-Images: TypeAlias = Literal["video", "png"]
 
 MOST_TASK = 1000
 FPS = range(1, 241)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-from perception.recording.open_set import Images, open_set, recorded_by, require_task
+from perception.recording.open_set import open_set, recorded_by, require_task
 from perception.recording.pairing import first_row
 from perception.recording.room import Room
 from perception.recording.saver import Broken, News, Saved, Saver, Unsaved
@@ -23,7 +23,7 @@ from perception.recording.status import Phase, RecorderStatus
 from perception.recording.take import TIME_IS_UP, Row, Take
 from robot.action import PLANAR_PUSH, ActionConvention
 from robot.addresses import COMMAND
-from robot.camera_spec import CameraSpec
+from robot.camera_spec import CameraSpec, Images
 from robot.clock import Pacer
 from robot.dataset.recorded import DRIVER_RESTARTED
 from robot.errors import ConfigurationError, RecordingError, WorldarmError

@@ -15,6 +15,7 @@ import numpy as np
 import tyro
 from tqdm import tqdm
 
+from robot.arm import Vector
 from robot.benchmark.browser import browser
 from robot.benchmark.processes import PATIENCE_S, gone, running_driver, start
 from robot.client import Client
@@ -26,7 +27,7 @@ from robot.subscription import Subscription
 from robot.web.viewpoint import on_screen
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Browser, Page
 
 WIDTH, HEIGHT = 1280, 800
 PAGE_PATIENCE_S = 240.0
@@ -45,7 +46,7 @@ _DRAWN_HZ = """() => new Promise(done => {
     };
     requestAnimationFrame(next);
 })"""
-_DRAWN = """() => new Promise(done => {
+DRAWN = """() => new Promise(done => {
     requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done, 50)));
 })"""
 """What comes true once the page has been drawn anew."""
@@ -123,9 +124,9 @@ def measure_drags(
     return DragLatency(drags, round(drawn_hz, 1), round(float(p50), 2), round(float(p99), 2), round(max(latencies), 2))
 
 
-def open_page(started: object, url: str) -> Page:
-    """Open the page at `url`, and wait until it is there to be used."""
-    page: Page = started.new_page(viewport={"width": WIDTH, "height": HEIGHT})  # type: ignore[attr-defined]
+def open_page(started: Browser, url: str, size: tuple[int, int] = (WIDTH, HEIGHT)) -> Page:
+    """Open the page at `url` in a window of `size` (width, height), and wait until it is there to be used."""
+    page = started.new_page(viewport={"width": size[0], "height": size[1]})
     page.set_default_timeout(1e3 * PAGE_PATIENCE_S)
     page.goto(url)
     page.get_by_text("STOP", exact=True).wait_for()
@@ -135,16 +136,21 @@ def open_page(started: object, url: str) -> Page:
 def take_hold(page: Page, client: Client, kinematics: Kinematics) -> tuple[float, float]:
     """Take hold of the handle's vertical arrow, and return the pixel where."""
     tool = kinematics.position(np.asarray(client.state(5.0).governed))
+    return hold_handle(page, tool + (0.0, 0.0, ALONG_M))
+
+
+def hold_handle(page: Page, place: Vector) -> tuple[float, float]:
+    """Press the pointer's button where `place` (3,) m of the handle is seen, and return the pixel."""
     canvas = page.locator("canvas").last.bounding_box()
     assert canvas is not None
-    x, y = on_screen(tool + (0.0, 0.0, ALONG_M), round(canvas["width"]), round(canvas["height"]))
+    x, y = on_screen(place, round(canvas["width"]), round(canvas["height"]))
     x, y = x + canvas["x"], y + canvas["y"]
     # A page notices what is under the pointer when it draws the next time.
     for step in (3.0, 1.5, 0.0):
         page.mouse.move(x + step, y + step)
-        page.evaluate(_DRAWN)
+        page.evaluate(DRAWN)
     page.mouse.down()
-    page.evaluate(_DRAWN)
+    page.evaluate(DRAWN)
     return x, y
 
 

@@ -7,6 +7,8 @@ asks once a turn what that comes to.
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -70,6 +72,7 @@ class Pages:
         self._driver: int | None = None
         self._grab = 0
         self._presses: list[Press] = []
+        self._resting = ""
 
     def opened(self, page: int, now_ns: int) -> bool:
         """Take note of a new page; return whether it drives."""
@@ -111,6 +114,26 @@ class Pages:
             if self._driver == page:
                 self._driver = None
                 self._pages[page].handle, self._pages[page].held = None, {}
+
+    @contextmanager
+    def rest(self, page: int, why: str) -> Iterator[None]:
+        """A context in which nobody is at the arm, for the reason `why`, though `page` goes on driving it afterwards.
+
+        Raises `ConfigurationError` when another page drives, or the arm is left to rest already.
+        """
+        with self._lock:
+            if self._driver is not None and self._driver != page:
+                raise ConfigurationError(f"page {self._driver} drives: ask there, or let go of the arm there first")
+            if self._resting:
+                raise ConfigurationError(f"{self._resting}: wait a moment")
+            self._resting = why
+            for each in self._pages.values():
+                each.handle, each.held = None, {}
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._resting = ""
 
     def grab(self, page: int, place: Place) -> None:
         """The handle was grabbed at the page where it is."""
@@ -159,6 +182,8 @@ class Pages:
         with self._lock:
             presses, self._presses = tuple(self._presses), []
             page = self._pages.get(self._driver) if self._driver is not None else None
+            if self._resting:
+                return Held(self._resting, None, self._grab, (0,) * AXES, presses)
             if page is None:
                 return Held(self._nobody(), None, self._grab, (0,) * AXES, presses)
             if now_ns - page.heard_ns > self._silent_ns:
@@ -173,7 +198,7 @@ class Pages:
         return "nobody drives; press Drive on a page" if self._pages else "no page is open"
 
     def _drives(self, page: int) -> bool:
-        return page == self._driver and page in self._pages
+        return page == self._driver and page in self._pages and not self._resting
 
 
 def _sane(place: Place) -> bool:

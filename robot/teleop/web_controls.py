@@ -14,7 +14,7 @@ from robot.teleop.pages import Pages, Place
 from robot.teleop.wish import Press
 
 HANDLE = "/handle"
-HANDLE_M = 0.18
+HANDLE_M = 0.3
 """How long the handle's arrows are."""
 STOP, DRIVE, LEAVE, RESET, HOME = "STOP", "Drive from here", "Let go of the arm", "Reset, take the lease", "Home"
 MOTIONS: tuple[tuple[str, str, int, int], ...] = (
@@ -79,7 +79,7 @@ class Controls:
         self._presses(reset, Press.RESET)
         self._presses(home, Press.HOME)
         self._handle = page.scene.add_transform_controls(
-            HANDLE, HANDLE_M, line_width=4.0, depth_test=False, visible=False
+            HANDLE, HANDLE_M, line_width=3.0, depth_test=False, visible=False
         )
 
         async def take(_: viser.GuiEvent[GuiButtonHandle]) -> None:

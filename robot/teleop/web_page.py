@@ -87,7 +87,7 @@ class WebPage:
         self._pages.opened(page.client_id, time.monotonic_ns())
         recorder = None
         if self._recording is not None:
-            recorder = RecordingControls(page, self._recording, self._pages, self._is_free)
+            recorder = RecordingControls(page, self._recording, self._pages, self._lease)
         with self._lock:
             self._controls[page.client_id] = controls
             if recorder is not None:
@@ -100,9 +100,8 @@ class WebPage:
             self._controls.pop(page.client_id, None)
             self._recorders.pop(page.client_id, None)
 
-    def _is_free(self) -> bool:
-        newest = self._live.states.newest
-        return newest is not None and not newest.holder
+    def _lease(self) -> str:
+        return "" if self._view is None else self._view.lease
 
     def _paint(self) -> None:
         # A page may close while it is painted; that it gets nothing more is as it should be.

@@ -9,12 +9,13 @@ from html import escape
 import viser
 from viser import GuiButtonHandle, GuiEvent
 
-from robot.errors import WorldarmError
+from robot.errors import ConfigurationError, WorldarmError
 from robot.teleop.pages import Pages
 from robot.teleop.recording import Recording, RecordingStatus
 
 START, KEEP, DISCARD, AGAIN, RESET_SCENE = "Start", "Keep", "Discard", "Re-record", "Reset the scene"
 _FREE_WITHIN_S = 2.0
+_RESET_WITHIN_S = 60.0
 _BY_PHASE = {
     "ready": {START, RESET_SCENE},
     "recording": {KEEP, DISCARD, AGAIN},
@@ -25,11 +26,11 @@ _BY_PHASE = {
 
 
 class RecordingControls:
-    """The buttons on `page`, which are `recording`'s. A simulated scene is reset by who has the lease: so who drives
-    lets go of the arm for it, and `free` tells when that has come about."""
+    """The buttons on `page`, which are `recording`'s. `lease` tells who has it, as a session's `View` does: a simulated
+    scene is reset by who has it, so the session gives it back meanwhile, and takes it again."""
 
-    def __init__(self, page: viser.ClientHandle, recording: Recording, pages: Pages, free: Callable[[], bool]) -> None:
-        self._page, self._recording, self._pages, self._free = page, recording, pages, free
+    def __init__(self, page: viser.ClientHandle, recording: Recording, pages: Pages, lease: Callable[[], str]) -> None:
+        self._page, self._recording, self._pages, self._lease = page, recording, pages, lease
         gui = page.gui
         with gui.add_folder("Record", order=15):
             self._task = gui.add_text("task", initial_value=recording.status().task)
@@ -72,11 +73,20 @@ class RecordingControls:
             self._page.add_notification("Not now", str(error), auto_close_seconds=8.0, color="orange")
 
     def _reset(self) -> None:
-        self._pages.leave(self._page.client_id)
-        deadline = time.monotonic() + _FREE_WITHIN_S
-        while not self._free() and time.monotonic() < deadline:
-            time.sleep(0.02)
-        self._recording.reset()
+        lease = self._lease()
+        if lease not in ("mine", "free"):
+            raise ConfigurationError(f"{lease} has the arm: end what moves it, then reset the scene")
+        with self._pages.rest(self._page.client_id, "the scene is being reset"):
+            _wait(lambda: self._lease() == "free", _FREE_WITHIN_S)
+            self._recording.reset()  # refused in the driver's words where somebody was quicker
+            _wait(lambda: self._recording.status().phase != "resetting", _RESET_WITHIN_S)
+
+
+def _wait(condition: Callable[[], bool], seconds: float) -> None:
+    """Wait until `condition()`, and no longer than so many `seconds`."""
+    deadline = time.monotonic() + seconds
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.02)
 
 
 def _stands(status: RecordingStatus) -> str:

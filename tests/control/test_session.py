@@ -25,8 +25,8 @@ from robot.messages import JointState, Thought
 from robot.proprio import STATE_NAMES
 from robot.scene_client import SceneClient
 from robot.subscription import Subscription
-from tests.commands import ROOT
-from tests.control.stage import AT_ONCE, GOAL, Stage, card, changed, checkpoint, session, stage, states, tool
+from tests.commands import ROOT, running
+from tests.control.stage import ANY_PORT, AT_ONCE, GOAL, Stage, card, changed, checkpoint, session, stage, states, tool
 from tests.robot.driver_checks import assert_no_jump, now, steady
 
 pytestmark = pytest.mark.real_time
@@ -268,6 +268,31 @@ def test_a_model_of_something_else_moves_nothing(
         with pytest.raises(CheckpointError, match=said), session(here, tmp_path, made=changed(card(), **changes)):
             pass
         assert now(client).governed == before.governed and now(client).mode == before.mode
+
+
+def test_pictures_of_another_size_are_seen_as_training_saw_them(here: Stage, tmp_path: Path) -> None:
+    with session(here, tmp_path, "hold") as goes:
+        small = goes.pursue([GOAL], 2).last
+    with (
+        running(*("camera", "--rate-hz", "30", "--width", "192", "--height", "128"),
+                *("--state-address", here.driver.state, "--frames-address", ANY_PORT)) as camera,
+        session(Stage(here.driver, camera), tmp_path, "hold") as goes,
+    ):  # fmt: skip
+        assert (goes.sent.width, goes.sent.height) == (192, 128)
+        large = goes.pursue([GOAL], 2).last
+    # Drawn at either size, the middle is the same but for its edges.
+    assert large.shape == small.shape == (64, 64, 3)
+    assert np.abs(large.astype(int) - small).mean() < 4
+
+
+def test_pictures_that_show_something_else_once_cut_are_refused(here: Stage, tmp_path: Path) -> None:
+    with (
+        running(*("camera", "--width", "64", "--height", "96"),
+                *("--state-address", here.driver.state, "--frames-address", ANY_PORT)) as camera,
+        pytest.raises(CheckpointError, match=r"focal lengths .* once its 64×96 are cut .* --width and --height"),
+        session(Stage(here.driver, camera), tmp_path, "hold"),
+    ):  # fmt: skip
+        pass
 
 
 def test_a_goal_of_another_size_moves_nothing(here: Stage, tmp_path: Path) -> None:

@@ -85,6 +85,22 @@ def test_another_size_says_both_sizes_and_is_not_resized(tmp_path: Path) -> None
         load_goal(tmp_path / "goal.png", SPEC)
 
 
+def test_the_same_shape_in_another_size_is_resized(tmp_path: Path) -> None:
+    save_picture(tmp_path / "goal.png", np.repeat(np.repeat(noise(), 3, 0), 3, 1))
+    np.testing.assert_array_equal(load_goal(tmp_path / "goal.png", SPEC), noise())
+
+
+def test_the_shape_that_the_camera_sends_now_is_cut_to_the_middle(tmp_path: Path) -> None:
+    wide = np.full((48, 84, 3), 7, np.uint8)
+    wide[:, 10:74] = noise()
+    save_picture(tmp_path / "goal.png", wide)
+    sends = CameraSpec("front", 168, 96, (1.0, 1.0), (0.0, 0.0))
+    np.testing.assert_array_equal(load_goal(tmp_path / "goal.png", SPEC, lambda: sends), noise())
+    other = CameraSpec("front", 100, 96, (1.0, 1.0), (0.0, 0.0))
+    with pytest.raises(GoalError, match=r"is 84x48 pixels; .* and gets 100x96 from camera front"):
+        load_goal(tmp_path / "goal.png", SPEC, lambda: other)
+
+
 def test_an_immense_file_is_not_read(tmp_path: Path) -> None:
     with (tmp_path / "goal.png").open("wb") as file:
         file.truncate(10**9)

@@ -9,7 +9,7 @@ from robot.action import PLANAR_PUSH
 from robot.camera_spec import CameraSpec
 from robot.dataset.schema import DatasetInfo, Feature, new_info, read_info
 from robot.errors import DatasetError
-from robot.recipe import KEY, RecordingRecipe, read_recipe
+from robot.recipe import KEY, RecordedBy, RecordingRecipe, read_recipe
 
 RECIPE = RecordingRecipe(
     arm="panda",
@@ -74,3 +74,19 @@ def test_a_recipe_that_contradicts_the_columns_is_refused(column: str, feature: 
     assert read_recipe(new_info(8, fitting, "panda", RECIPE.to_metadata())).camera == RECIPE.camera
     with pytest.raises(DatasetError, match=f"column '{column}' is of shape .* one of them was changed"):
         read_recipe(new_info(8, {**fitting, column: feature}, "panda", RECIPE.to_metadata()))
+
+
+def test_of_several_cameras_one_is_seen_through() -> None:
+    cameras = (
+        CameraSpec("front", 80, 60, (60.0, 60.0), (40.0, 30.0)),
+        CameraSpec("wrist", 32, 32, (9.0, 9.0), (16, 16)),
+    )
+    recorded = RecordedBy("panda", cameras, RECIPE.action, RECIPE.state_names)
+    features = {f"observation.images.{each.name}": Feature("image", (each.height, each.width, 3)) for each in cameras}
+    info = new_info(8, features, "panda", recorded.to_metadata())
+    assert read_recipe(info) == read_recipe(info, "front") and read_recipe(info).camera.focal == (64.0, 64.0)
+    assert read_recipe(info, "wrist").camera == CameraSpec("wrist", 64, 64, (18.0, 18.0), (32.0, 32.0))
+    with pytest.raises(DatasetError, match=r"no camera 'side'; it has front, wrist$"):
+        read_recipe(info, "side")
+    with pytest.raises(DatasetError, match=r"no camera 'side'; it has front$"):
+        read_recipe(new_info(8, {"action": Feature("float32", (2,))}, "panda", RECIPE.to_metadata()), "side")

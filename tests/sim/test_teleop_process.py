@@ -6,14 +6,19 @@ import cv2
 import numpy as np
 import pytest
 
+from robot.client import Client
 from robot.dataset.reader import Dataset
+from robot.kinematics import Kinematics
+from sim.panda import panda_spec
 from tests.commands import running, worldarm
+from tests.robot.driver_checks import steady
 from tests.robot.driver_command import until
 from tests.robot.web.page import Page
 
 pytestmark = pytest.mark.real_time
 
 ANY = "tcp://127.0.0.1:*"
+kinematics = Kinematics(panda_spec())
 
 
 def test_what_is_kept_at_the_page_is_in_the_set_and_what_is_not_is_not(tmp_path: Path) -> None:
@@ -42,9 +47,27 @@ def test_what_is_kept_at_the_page_is_in_the_set_and_what_is_not_is_not(tmp_path:
                 until(lambda: "1 kept" in page.text)
                 page.press("Keep")
                 until(lambda: any("Not now" in line for line in page.news))
-                page.press("Reset the scene")
-                until(lambda: "the scene is new" in page.text)
-                assert page.shows("Drive from here")
+                with Client(driver.endpoint, 5.0) as client:
+                    # Who drives lets go of the arm for a reset, and has it again afterwards, the handle at the tool.
+                    before = page.handle()
+                    page.press("Reset the scene")
+                    until(lambda: "the scene is new" in page.text)
+                    until(lambda: client.state().holder == "teleop web")
+                    assert any("the scene is being reset; the arm holds" in line for line in page.news)
+                    assert not page.shows("Drive from here")
+                    tool = kinematics.position(np.array(steady(client).governed))
+                    assert np.linalg.norm(tool - before) > 0.03
+                    until(lambda: np.linalg.norm(tool - page.handle()) < 2e-3)
+                    page.hold("Up (U)", 1.0)
+                    assert kinematics.position(np.array(steady(client).governed))[2] > tool[2] + 0.005
+                    # Whoever else has it is named, and keeps it.
+                    page.press("Let go of the arm")
+                    until(lambda: client.state().holder == "")
+                    client.acquire("agent", 10.0)
+                    until(lambda: "lease: <b>agent</b>" in page.text)
+                    page.press("Reset the scene")
+                    until(lambda: any("agent has the arm: end what moves it" in line for line in page.news))
+                    assert client.state().holder == "agent"
     reader = Dataset.open(root)
     assert reader.info.total_episodes == 1
     (episode,) = reader.episodes

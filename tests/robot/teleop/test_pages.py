@@ -102,3 +102,27 @@ def test_a_place_that_cannot_be_is_not_taken(bad: float) -> None:
 def test_a_silence_that_is_none_is_refused(silent_s: float) -> None:
     with pytest.raises(ConfigurationError, match="--silent-s"):
         Pages(silent_s)
+
+
+def test_while_it_rests_nobody_is_there_and_afterwards_the_same_page_drives() -> None:
+    pages = Pages()
+    pages.opened(1, 0)
+    pages.opened(2, 0)
+    pages.grab(1, PLACE)
+    with pytest.raises(ConfigurationError, match="page 1 drives"), pages.rest(2, "busy"):
+        pass
+    with pages.rest(1, "the scene is being reset"):
+        pages.grab(1, PLACE)
+        pages.hold(1, 2, 1, 0)
+        pages.press(1, Press.HOME)
+        pages.press(2, Press.STOP)
+        held = pages.held(0)
+        assert held.away == "the scene is being reset" and held.is_nothing and held.presses == (Press.STOP,)
+        assert pages.driver == 1 and pages.drive(2, 0)
+        with pytest.raises(ConfigurationError, match="wait a moment"), pages.rest(1, "busy"):
+            pass
+        pages.drag(1, PLACE)
+    held = pages.held(0)
+    assert not held.away and held.is_nothing, "what was held before counts no more"
+    pages.grab(1, PLACE)
+    assert pages.held(0).handle == PLACE

@@ -1,0 +1,71 @@
+"""The user's whole way, as docs/whole-way.md has it: move the arm at the page, record, learn, show a picture, run."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from perception.checkpoint import load_card
+from robot.action import PLANAR_PUSH
+from robot.benchmark.demonstrator import Demonstrator
+from robot.client import Client
+from robot.dataset.reader import Dataset
+from sim.demonstrations import RATE_HZ, page_hand
+from sim.processes import SimulatedProcesses
+from sim.view import front_camera
+from tests.commands import worldarm
+from tests.control.conftest import QUICK
+from tests.robot.driver_checks import steady
+
+# A browser without a graphics card takes its time, and minutes beside other work.
+pytestmark = [pytest.mark.real_time, pytest.mark.timeout(600)]
+
+COMMAND_S = 240.0
+
+
+def test_from_the_page_to_an_agent_that_goes_for_a_picture(tmp_path: Path) -> None:
+    dataset, model, goal = tmp_path / "set", tmp_path / "model", tmp_path / "goal.png"
+
+    def says(*words: object, status: tuple[int, ...] = (0,)) -> str:
+        done = worldarm(*map(str, words), seconds=COMMAND_S)
+        assert done.returncode in status, done.stderr
+        return done.stdout
+
+    with SimulatedProcesses(front_camera(160, 120), RATE_HZ) as where:
+        with page_hand(where, dataset, "reach a place", "front", "push", "video") as hand:
+            person = Demonstrator(hand, PLANAR_PUSH.bounds, np.random.default_rng(0))
+            for _ in range(3):
+                person.demonstrate(4.0)
+            assert "160x120 from the camera front" in says("snap", "--output", goal, "--camera", where.frames)
+            assert cv2.imread(str(goal)).shape == (120, 160, 3)
+            there = hand.tool()
+            away = np.array([0.5, -0.1 if there[1] > 0 else 0.1, there[2]])
+            hand.hold(away)
+            hand.go(away, 0.01, 10.0)
+            hand.drop()
+
+        assert "3 episodes" in says("dataset", "check", dataset)
+        assert Dataset.open(dataset).info.total_episodes == 3
+        assert "3 episodes" in says("dataset", "quality", dataset, "--plot", tmp_path / "quality.png")
+
+        trained = says("train", "--dataset", dataset, "--run", tmp_path / "run", "--output", model, *QUICK)
+        assert f"checkpoint in {model}" in trained
+        card = load_card(model)
+        assert (card.recipe.camera.name, card.recipe.camera.width, card.recipe.camera.height) == ("front", 64, 64)
+        assert card.recipe.action == PLANAR_PUSH and card.provenance.frames > 60
+        judged = says("check", model, "--dataset", dataset, "--cache", tmp_path / "cache", status=(0, 1))
+        assert "plannable" in judged.splitlines()[-1]
+
+        addresses = ("--command-address", where.command, "--frames-address", where.frames)
+        own = ("--thoughts-address", "tcp://127.0.0.1:*", "--output", tmp_path / "out", "--blocks", "20")
+        told = says("run", "--goal", goal, "--checkpoint", model, *addresses, *own, status=(0, 1))
+        assert "camera front sends 160x120; the model sees the middle of it as 64x64" in told
+        assert re.search(r"^(not )?reached: ", told, re.MULTILINE) and "decisions, median" in told
+        assert (tmp_path / "out" / "strip.png").exists()
+        with Client(where.command, 5.0) as client:
+            state = steady(client)
+            assert (state.mode, state.holder) == ("holding", "")
