@@ -71,7 +71,7 @@ def table(chains: Sequence[Chain]) -> list[str]:
     """Return p50 and p99 of every stage over `chains`, at least one, a line each."""
     stages = np.array([chain.stages_ms for chain in chains])
     median, high = np.percentile(stages, (50, 99), axis=0)
-    lines = [f"{'':<22}{'p50':>9}{'p99':>9}"]
+    lines = [f"{'':<22}{'p50':>11}{'p99':>11}"]
     for number, (name, what) in enumerate(STAGES):
-        lines.append(f"{name:<22}{median[number]:>6.2f} ms{high[number]:>6.2f} ms   {what}")
+        lines.append(f"{name:<22}{median[number]:>8.2f} ms{high[number]:>8.2f} ms   {what}")
     return lines
