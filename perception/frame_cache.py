@@ -12,6 +12,7 @@ import json
 import os
 import shutil
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -140,8 +141,8 @@ class _Episodes(Protocol):
     lengths: list[int]
     size: tuple[int, int]
 
-    def columns(self, index: int) -> dict[str, NDArray[Any]]:
-        """Return the pictures of one under `IMAGE_PREFIX`, its `STATE` and `ACTION`, and what else is known of it."""
+    def columns(self) -> Iterator[dict[str, NDArray[Any]]]:
+        """Yield of each in turn its pictures under `IMAGE_PREFIX`, its `STATE` and `ACTION`, and what else is known."""
 
 
 class _Played:
@@ -155,17 +156,18 @@ class _Played:
         self._truth = sorted(key for key in dataset.info.features if key.startswith(TRUTH_PREFIX))
         self._told = [MEANT] if MEANT in dataset.info.features else []
 
-    def columns(self, index: int) -> dict[str, NDArray[Any]]:
-        """Return an episode's, with what it was meant to do and the truth, where the set tells."""
-        columns = self._dataset.episode(index, [self._image_key, STATE, ACTION, *self._told, *self._truth])
-        # The format reads a column of one number a frame as scalars.
-        found = {key: columns[key].reshape(len(columns[key]), -1) for key in (STATE, ACTION)}
-        found[IMAGE_PREFIX] = columns[self._image_key]
-        if self._told:
-            found[MEANT] = columns[MEANT]
-        if self._truth:
-            found[TRUTH_PREFIX] = np.stack([columns[key][:, :3] for key in self._truth], axis=1)
-        return found
+    def columns(self) -> Iterator[dict[str, NDArray[Any]]]:
+        """Yield each episode's, with what it was meant to do and the truth, where the set tells."""
+        for index in range(len(self._dataset)):
+            columns = self._dataset.episode(index, [self._image_key, STATE, ACTION, *self._told, *self._truth])
+            # The format reads a column of one number a frame as scalars.
+            found = {key: columns[key].reshape(len(columns[key]), -1) for key in (STATE, ACTION)}
+            found[IMAGE_PREFIX] = columns[self._image_key]
+            if self._told:
+                found[MEANT] = columns[MEANT]
+            if self._truth:
+                found[TRUTH_PREFIX] = np.stack([columns[key][:, :3] for key in self._truth], axis=1)
+            yield found
 
 
 class _Recorded:
@@ -180,11 +182,11 @@ class _Recorded:
         self.lengths = [len(stretch.rows) for stretch in self._blocks.stretches]
         self.size = PICTURE[1] * len(self._camera.views), PICTURE[0]
 
-    def columns(self, index: int) -> dict[str, NDArray[Any]]:
-        """Return a stretch's, its pictures cut and resized."""
-        stretch = self._blocks.stretches[index]
-        pictures = np.stack(list(self._blocks.pictures(self._dataset, self._camera, stretch)))
-        return {IMAGE_PREFIX: pictures, STATE: stretch.states, ACTION: stretch.actions}
+    def columns(self) -> Iterator[dict[str, NDArray[Any]]]:
+        """Yield each stretch's, its pictures cut and resized."""
+        pictures = self._blocks.pictures(self._dataset, self._camera)
+        for stretch, seen in zip(self._blocks.stretches, pictures, strict=True):
+            yield {IMAGE_PREFIX: seen, STATE: stretch.states, ACTION: stretch.actions}
 
 
 def _build(dataset: Dataset, episodes: _Episodes, place: Path) -> None:
@@ -215,8 +217,8 @@ def _decode(dataset: Dataset, episodes: _Episodes, building: Path) -> None:
     _reserve(building / "images.npy")
     numbers: dict[str, list[NDArray[Any]]] = {STATE: [], ACTION: [], MEANT: [], TRUTH_PREFIX: []}
     first = 0
-    for index, length in enumerate(tqdm(lengths, desc="decoding frames", unit="episode", leave=False)):
-        columns = episodes.columns(index)
+    bar = tqdm(episodes.columns(), desc="decoding frames", total=len(lengths), unit="episode", leave=False)
+    for length, columns in zip(lengths, bar, strict=True):
         images[first : first + length] = columns[IMAGE_PREFIX]
         for key, parts in numbers.items():
             if key in columns:

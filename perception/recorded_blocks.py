@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import groupby
 
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from perception.camera import Image
 from perception.framing import reframe
 from robot.action import ActionConvention
 from robot.camera_spec import CameraSpec
@@ -58,15 +58,22 @@ class Blocks:
     stretches: tuple[Stretch, ...]
     left_out: str
 
-    def pictures(self, dataset: Dataset, camera: CameraSpec, stretch: Stretch) -> Iterator[Image]:
-        """Yield the pictures of `camera` that a stretch's blocks begin with, (H, W, 3) uint8 RGB of a model's size."""
-        wanted = {int(row) for row in stretch.rows}
-        last = int(stretch.rows[-1])
-        for row, picture in enumerate(dataset.frames(stretch.episode, f"observation.images.{camera.name}")):
-            if row in wanted:
-                yield reframe(picture, camera, PICTURE)
-            if row == last:
-                return
+    def pictures(self, dataset: Dataset, camera: CameraSpec) -> Iterator[NDArray[np.uint8]]:
+        """Yield for each stretch, in order, the pictures of `camera` that its blocks begin with, (T, H, W, 3) RGB of a
+        model's size. Each episode is decoded once."""
+        name = f"observation.images.{camera.name}"
+        for episode, stretches in groupby(self.stretches, key=lambda each: each.episode):
+            # One after the other in the episode, so each goes on where the one before it ended.
+            reel = enumerate(dataset.frames(episode, name))
+            for stretch in stretches:
+                last, wanted = int(stretch.rows[-1]), {int(row) for row in stretch.rows}
+                found = []
+                for row, picture in reel:
+                    if row in wanted:
+                        found.append(reframe(picture, camera, PICTURE))
+                    if row == last:
+                        break
+                yield np.stack(found)
 
 
 def read_blocks(dataset: Dataset, recorded: RecordedBy, camera: CameraSpec) -> Blocks:
