@@ -53,7 +53,7 @@ def page_hand(
         parts.callback(teleop.stop)
         (url,) = teleop.found(_PAGE, seconds=PAGE_PATIENCE_S)
         client = parts.enter_context(Client(where.command, _CLIENT_S))
-        page = open_page(parts.enter_context(browser(executable)), url, (WIDTH, HEIGHT))
+        page = open_page(parts.enter_context(browser(executable)), url, (WIDTH, HEIGHT), sparing=True)
         hand = PageHand(page, client, Kinematics(client.arm))
         wait_for(hand.drives, PAGE_PATIENCE_S, "lease for the page")
         yield hand

@@ -24,7 +24,7 @@ from robot.benchmark.reference import running_reference
 from robot.dataset.check import check
 from robot.dataset.quality import measure_quality
 from robot.dataset.reader import Dataset
-from robot.dataset.schema import INFO_PATH
+from robot.dataset.schema import INFO_PATH, read_info
 from robot.errors import ConfigurationError, DatasetError
 from robot.output import make_folder, require_writable, write_json
 from sim.demonstrations import record_demonstrations
@@ -159,7 +159,7 @@ def _record(
     dataset: Path, episodes: int, seconds: float, seed: int, browser_path: str | None, lerobot: Path | None
 ) -> Recorded:
     """Bring the set to so many episodes, look it over, and return what it is."""
-    there = len(Dataset.open(dataset)) if (dataset / INFO_PATH).exists() else 0
+    there = read_info(dataset).total_episodes if (dataset / INFO_PATH).exists() else 0
     began, discarded = time.monotonic(), 0
     if there < episodes:
         camera = front_camera()

@@ -45,6 +45,11 @@ _DRAWN_HZ = """() => new Promise(done => {
     };
     requestAnimationFrame(next);
 })"""
+_SELDOM = """
+const draw = window.requestAnimationFrame.bind(window);
+window.requestAnimationFrame = (callback) => setTimeout(() => draw(callback), 80);
+window.cancelAnimationFrame = clearTimeout;
+"""
 DRAWN = """() => new Promise(done => {
     requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done, 50)));
 })"""
@@ -134,9 +139,13 @@ def measure_drags(
     return DragLatency(drags, round(drawn_hz, 1), *(round(float(each), 2) for each in found))
 
 
-def open_page(started: Browser, url: str, size: tuple[int, int] = (WIDTH, HEIGHT)) -> Page:
-    """Open the page at `url` in a window of `size` (width, height), and wait until it is there to be used."""
-    page = started.new_page(viewport={"width": size[0], "height": size[1]})
+def open_page(started: Browser, url: str, size: tuple[int, int] = (WIDTH, HEIGHT), sparing: bool = False) -> Page:
+    """Open the page at `url` in a window of `size` (width, height), and wait until it is there to be used. One that is
+    `sparing` draws coarsely and a few times a second: without a graphics card it would take all cores for itself, and
+    what it shows has deadlines."""
+    page = started.new_page(viewport={"width": size[0], "height": size[1]}, device_scale_factor=0.5 if sparing else 1.0)
+    if sparing:
+        page.add_init_script(_SELDOM)
     page.set_default_timeout(1e3 * PAGE_PATIENCE_S)
     page.goto(url)
     page.get_by_text("STOP", exact=True).wait_for()
