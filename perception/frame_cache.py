@@ -54,7 +54,8 @@ class FrameCache:
     `images` (N, H, W, 3) uint8 RGB, `states` (N, P) float32, `actions` (N, A) float32 and what was `meant` by them,
     which is the same where the data does not tell, `truth` (N, K, 3) m positions of K objects for the doctor's probes,
     NaN where one is absent (None when the data has none), `starts` (E,) index of each episode's first frame, `lengths`
-    (E,). `series` tells one series of episodes from another however many of them there are.
+    (E,), and `recorded` (E,) in which of the set's episodes each was, for one may have been cut into several. `series`
+    tells one series of episodes from another however many of them there are.
     """
 
     images: Pictures
@@ -64,6 +65,7 @@ class FrameCache:
     truth: NDArray[np.float32] | None
     starts: NDArray[np.int64]
     lengths: NDArray[np.int64]
+    recorded: NDArray[np.int64]
     fingerprint: str
     series: str
 
@@ -77,14 +79,16 @@ class FrameCache:
         return np.concatenate([np.arange(self.starts[e], self.starts[e] + self.lengths[e]) for e in episodes])
 
     def split(self, held_out_share: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Return episode numbers for training and, the last `held_out_share` of them, for validation."""
-        episodes = np.arange(len(self.starts))
-        held_out = kept_aside(len(episodes), held_out_share)
-        if len(episodes) <= held_out:
+        """Return episode numbers for training and, the last `held_out_share` of what was recorded, for validation: what
+        was recorded in one go is not torn apart."""
+        recorded = np.unique(self.recorded)
+        held_out = kept_aside(len(recorded), held_out_share)
+        if len(recorded) <= held_out:
             raise DatasetError(
-                f"the data set has {len(episodes)} episode(s), too few to keep some for validation; record more"
+                f"the data set has {len(recorded)} episode(s), too few to keep some for validation; record more"
             )
-        return episodes[:-held_out], episodes[-held_out:]
+        episodes, judging = np.arange(len(self.starts)), self.recorded >= recorded[-held_out]
+        return episodes[~judging], episodes[judging]
 
 
 def kept_aside(episodes: int, share: float) -> int:
@@ -104,7 +108,7 @@ def open_cache(dataset: Dataset, camera: str, folder: Path) -> FrameCache:
     fingerprint = dataset.fingerprint()
     recorded = read_recorded(dataset.info)
     # What a recording's blocks are depends on what it says of itself too.
-    suffix = "" if recorded is None else f"-{hashlib.sha256(msgspec.json.encode(recorded)).hexdigest()[:8]}"
+    suffix = "" if recorded is None else f"-{hashlib.sha256(msgspec.json.encode(recorded)).hexdigest()[:8]}-parts"
     place = folder / f"{camera}-{fingerprint[:16]}{suffix}"
     if not place.exists():
         _build(
@@ -122,6 +126,7 @@ def open_cache(dataset: Dataset, camera: str, folder: Path) -> FrameCache:
         truth=np.load(truth) if truth.exists() else None,
         starts=np.asarray(meta["starts"], dtype=np.int64),
         lengths=lengths,
+        recorded=np.asarray(meta.get("recorded", range(len(lengths))), dtype=np.int64),
         fingerprint=fingerprint,
         series=_series(dataset, states[: lengths[0]], actions[: lengths[0]]),
     )
@@ -136,9 +141,11 @@ def _series(dataset: Dataset, states: NDArray[np.float32], actions: NDArray[np.f
 
 
 class _Episodes(Protocol):
-    """Episodes whose frames are to be decoded: their `lengths`, and the `size` (H, W) of their pictures."""
+    """Episodes whose frames are to be decoded: their `lengths`, in which of the set's each was `recorded`, and the
+    `size` (H, W) of their pictures."""
 
     lengths: list[int]
+    recorded: list[int]
     size: tuple[int, int]
 
     def columns(self) -> Iterator[dict[str, NDArray[Any]]]:
@@ -151,6 +158,7 @@ class _Played:
     def __init__(self, dataset: Dataset, image_key: str) -> None:
         self._dataset, self._image_key = dataset, image_key
         self.lengths = [episode.length for episode in dataset.episodes]
+        self.recorded = list(range(len(self.lengths)))
         height, width = dataset.info.features[image_key].shape[:2]
         self.size = height, width
         self._truth = sorted(key for key in dataset.info.features if key.startswith(TRUTH_PREFIX))
@@ -180,6 +188,7 @@ class _Recorded:
         if self._blocks.left_out:
             tqdm.write(self._blocks.left_out, file=sys.stderr)
         self.lengths = [len(stretch.rows) for stretch in self._blocks.stretches]
+        self.recorded = [stretch.episode for stretch in self._blocks.stretches]
         self.size = PICTURE[1] * len(self._camera.views), PICTURE[0]
 
     def columns(self) -> Iterator[dict[str, NDArray[Any]]]:
@@ -237,7 +246,9 @@ def _decode(dataset: Dataset, episodes: _Episodes, building: Path) -> None:
             values[values[..., 2] < ABSENT_BELOW_M] = np.nan
         np.save(building / f"{names[key]}.npy", values)
     starts = np.concatenate([[0], np.cumsum(lengths)[:-1]])
-    (building / "cache.json").write_text(json.dumps({"starts": starts.tolist(), "lengths": lengths}))
+    (building / "cache.json").write_text(
+        json.dumps({"starts": starts.tolist(), "lengths": lengths, "recorded": episodes.recorded})
+    )
     for path in building.iterdir():  # or a power cut could leave the whole folder's name on half its contents
         sync(path)
 

@@ -70,6 +70,7 @@ def with_mirrored(
         truth=truth,
         starts=np.concatenate([cache.starts, starts]),
         lengths=np.concatenate([cache.lengths, lengths]),
+        recorded=np.concatenate([cache.recorded, cache.recorded[episodes]]),
     )
     return both, np.arange(len(cache.starts), len(both.starts))
 

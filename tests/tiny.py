@@ -71,6 +71,7 @@ def frames(lengths: list[int], seed: int = 0) -> FrameCache:
         truth=rng.uniform(-0.2, 0.2, (total, 1, 3)).astype(np.float32),
         starts=np.cumsum([0, *lengths[:-1]]).astype(np.int64),
         lengths=np.array(lengths, np.int64),
+        recorded=np.arange(len(lengths)),
         fingerprint="f" * 64,
         series="e" * 64,
     )

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import shutil
 from pathlib import Path
 
@@ -175,3 +176,20 @@ def test_the_last_episodes_are_kept_aside(episodes: int, share: float, kept: int
 def test_one_episode_cannot_be_split() -> None:
     with pytest.raises(DatasetError, match="too few to keep some for validation"):
         frames([5]).split(0.05)
+
+
+@pytest.mark.parametrize(
+    ("recorded", "share", "kept"),
+    [((0, 0, 1, 1, 1), 0.05, (2, 3, 4)), ((0, 1, 2, 2), 0.67, (1, 2, 3)), ((3, 4, 4, 5), 0.3, (3,))],
+)
+def test_what_was_recorded_in_one_go_is_not_torn_apart(
+    recorded: tuple[int, ...], share: float, kept: tuple[int, ...]
+) -> None:
+    cache = dataclasses.replace(frames([8] * len(recorded)), recorded=np.array(recorded))
+    fit, judging = cache.split(share)
+    assert tuple(judging) == kept and sorted((*fit, *judging)) == list(range(len(recorded)))
+
+
+def test_one_recording_in_pieces_is_too_few() -> None:
+    with pytest.raises(DatasetError, match="1 episode"):
+        dataclasses.replace(frames([8, 8]), recorded=np.array([0, 0])).split(0.05)
