@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import platform
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
@@ -123,6 +123,9 @@ def learn(
     Returns the doctor's gates; none in processes that do not lead. Raises as the parts do, and `DatasetError` for data
     that cannot be learnt from.
     """
+    known = None if learning.encoder is None else load_trained(learning.encoder)
+    if known is not None and learning.sizes == Sizes():
+        learning = replace(learning, sizes=sizes_of(known))
     world_model, predictor, heads, sizes = learning.world_model, learning.predictor, learning.heads, learning.sizes
     seed = learning.seed
     for name, batch in (
@@ -136,7 +139,6 @@ def learn(
     source = Dataset.open(dataset)
     recorded_by = read_recipe(source.info, learning.camera)
     recipe = seen_by(recorded_by, learning.view)
-    known = None if learning.encoder is None else load_trained(learning.encoder)
     if known is not None:
         require_recipe(known.card, recipe, dataset)
     dtype = compute_dtype(precision, workers.device)
@@ -167,6 +169,8 @@ def learn(
         fit = np.concatenate([fit, mirrored])
     config = model_config(cache, recipe, sizes)
     if known is not None:
+        # What is felt as it was commanded was not always told apart, and need not be.
+        config = msgspec.structs.replace(config, commands=known.card.world_model.commands)
         _require_sizes(known, config)
     torch.manual_seed(seed)
     parts = new_parts(config, heads.discount, heads.landmarks, heads.components, heads.features, heads.hidden)
@@ -263,6 +267,11 @@ def model_config(cache: FrameCache, recipe: RecordingRecipe, sizes: Sizes) -> Wo
         context=sizes.context,
         commands=tuple(i for i, name in enumerate(recipe.state_names) if name in COMMANDED),
     )
+
+
+def sizes_of(known: TrainedModel) -> Sizes:
+    """Return the sizes that a model was learnt in."""
+    return Sizes(**{name: getattr(known.card.world_model, name) for name in Sizes.__dataclass_fields__})
 
 
 def _refuse_senseless(learning: Learning) -> None:

@@ -37,7 +37,7 @@ def train(
         Path | None,
         tyro.conf.arg(
             help="keep the encoder of this checkpoint, a folder or the name of one that comes with worldarm, and learn "
-            "the rest: minutes, after practice has added to the data"
+            "the rest: minutes, after practice has added to the data; --sizes are then its own, unless given"
         ),
     ] = None,
     camera: Annotated[
