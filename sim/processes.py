@@ -105,9 +105,11 @@ class ProcessOfOurs:
         the driver's are command and state."""
         return self.found(ADDRESS, count)
 
-    def found(self, pattern: re.Pattern[str], count: int = 1, seconds: float = START_TIMEOUT_S) -> list[str]:
+    def found(self, pattern: re.Pattern[str], count: int = 1, seconds: float | None = None) -> list[str]:
         """Wait for the line in which `pattern` is found so many times, and return the first `count` of what it finds.
-        Raises `ConnectionLost` when none comes within so many `seconds`, or it ends before."""
+        Raises `ConnectionLost` when none comes within so many `seconds` (`START_TIMEOUT_S` unless given), or it ends
+        before."""
+        seconds = START_TIMEOUT_S if seconds is None else seconds
         deadline = time.monotonic() + seconds
         while True:
             try:

@@ -109,13 +109,14 @@ def test_an_encoder_may_be_kept_while_the_rest_learns_on(
         assert all(torch.equal(one, other) for one, other in pairs) == same
     assert after.card.provenance.settings["encoder"] == before.card.weights_sha256
     assert after.card.provenance.train_seconds > before.card.provenance.train_seconds
-    elsewhere = [*words[:2], "--run", str(tmp_path / "other"), *words[4:]]
+    elsewhere = [*words[:2], "--run", str(tmp_path / "other"), "--output", str(tmp_path / "unsized")]
     sizeless = QUICK[: QUICK.index("--sizes.keypoints")]
-    assert main(["train", *elsewhere[:-1], str(tmp_path / "unsized"), *sizeless, *kept]) == 0
+    assert main(["train", *elsewhere, *sizeless, *kept]) == 0
     unsized = load_trained(tmp_path / "unsized").card
     assert unsized.world_model == before.card.world_model and unsized.provenance.settings["sizes.latent"] == 16
+    capsys.readouterr()
     sizes = [*QUICK, "--sizes.dropout", "0.2"]
-    said = refusal(capsys, *elsewhere, *sizes, *kept)
+    said = refusal(capsys, *words[:2], "--run", str(tmp_path / "third"), *words[4:], *sizes, *kept)
     assert "--encoder and --sizes do not fit: dropout is 0.1 there, 0.2 here" in said
     assert "encoder was" in refusal(capsys, *words, *QUICK, "--seed", "1")
 

@@ -195,6 +195,7 @@ def test_a_long_silence_is_a_fault_until_it_is_back_and_then_it_moves_on_without
         assert (status, err) == (130, "worldarm: interrupted\n"), out + err
 
 
+@pytest.mark.real_time  # the hand is lost when its physics keeps it waiting for a second
 def test_all_its_joints_follow_through_the_workspace() -> None:
     """By the arm's own clock: on a busy machine its physics may take several seconds for one."""
     down = OURS.forward(np.array(SPEC.home)).rotation
