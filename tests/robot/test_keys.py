@@ -126,7 +126,7 @@ def test_a_command_is_not_taken_twice(machines: Machines) -> None:
             with pytest.raises(Refused) as held:
                 other.acquire("other", 1.0)
             assert held.value.reason == "held"
-            other._token = client._token[:-1] + "0"
+            other._token = client._token[:-1] + ("1" if client._token[-1] == "0" else "0")
             with pytest.raises(Refused) as foreign:
                 move(other, away(6, 0.2, 0.5))
             assert foreign.value.reason == "not-holder"

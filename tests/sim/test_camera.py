@@ -105,7 +105,7 @@ def test_pictures_show_the_driver_s_world_at_the_instant_they_say(driver: Simula
     with (
         running(*camera_arguments(driver.state)) as camera,
         FrameSubscriber(camera.endpoint) as frames,
-        Subscription(driver.state, b"scene", SceneState, keep=2000) as scenes,
+        Subscription(driver.state, b"scene", SceneState, keep=5000) as scenes,
         driver.client() as client,
     ):
         frames.latest(PATIENCE_S)
@@ -116,6 +116,7 @@ def test_pictures_show_the_driver_s_world_at_the_instant_they_say(driver: Simula
         until = time.monotonic() + 2.5
         while time.monotonic() < until:
             received.append(frames.latest(PATIENCE_S))
+            scenes.drain()
         scenes.drain()
         published = {scene.time_ns: scene for scene in scenes.history}
     times = [frame.time_ns for frame in received]
