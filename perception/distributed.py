@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import distributed
 
+from perception.memory import keep_freed_memory
 from robot.errors import ConfigurationError
 
 
@@ -42,6 +43,7 @@ def join(device: str) -> Workers:
     rank = int(os.environ.get("RANK", "0"))
     count = int(os.environ.get("WORLD_SIZE", "1"))
     place = torch.device("cpu")
+    keep_freed_memory()
     if device == "cuda":
         place = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
         torch.cuda.set_device(place)
