@@ -46,14 +46,19 @@ def steady(client: Client) -> JointState:
     return now(client)
 
 
-def first_rest(states: Subscription[JointState], after_ns: int) -> JointState:
-    """Follow `states` to the first one of rest after the monotonic `after_ns`.
+def first_rest(states: Subscription[JointState], after_ns: int, free: bool = False) -> JointState:
+    """Follow `states` to the first one of rest after the monotonic `after_ns`; when `free`, in which nobody has the
+    lease any more either: one whose messages are late may rest before it goes on.
 
     Whoever follows must not have looked away for more than a second or two before, or states were dropped.
     """
 
     def rests() -> list[JointState]:
-        return [each for each in states.history if each.time_ns > after_ns and not any(each.governed_velocity)]
+        return [
+            each
+            for each in states.history
+            if each.time_ns > after_ns and not any(each.governed_velocity) and not (free and each.holder)
+        ]
 
     states.wait_for(lambda: bool(rests()), 30.0, "rest")
     return rests()[0]
