@@ -11,6 +11,7 @@ import msgspec
 import torch
 import tyro
 
+from control.doctor import HELD_OUT_SHARE
 from control.learn import Learning, Sizes, learn, was_learnt
 from control.seed import require_seed
 from control.stages import Method
@@ -18,6 +19,7 @@ from control.trained import load_trained
 from control.training import HeadTraining
 from perception.distributed import join
 from perception.figures import require_picture, save_figure
+from perception.frame_cache import kept_aside
 from perception.jepa_loss import JepaWeights
 from perception.training import DecoderTraining, PredictorTraining, WorldModelTraining
 from robot.dataset.reader import Dataset
@@ -124,7 +126,7 @@ def ablate(
     if json is not None:
         write_json(json, summaries)
         print(f"numbers: {json}")
-    draw_ablations(summaries, plot)
+    draw_ablations(summaries, held - kept_aside(held, HELD_OUT_SHARE), plot)
     print(f"plot: {plot}")
 
 
@@ -163,10 +165,12 @@ def _with(whole: Learning, settings: WorldModelTraining) -> Learning:
     return dataclasses.replace(whole, world_model=settings)
 
 
-def draw_ablations(summaries: list[Summary], path: Path) -> None:
-    """Write a PNG: success of each training with its interval, and over the number of episodes."""
+def draw_ablations(summaries: list[Summary], whole: int, path: Path) -> None:
+    """Write a PNG: success of each training with its interval, and over the number of episodes, of which the first
+    training had the `whole`."""
     sizes = [s for s in summaries if s.method.endswith(" episodes")]
     others = [s for s in summaries if s not in sizes]
+    first = (summaries[0].success, summaries[0].ci95)
     figure, (bars, curve) = plt.subplots(1, 2, figsize=(10, 3.8))
     shares, reach = percent([(s.success, s.ci95) for s in others])
     bars.barh([s.method for s in others], shares, xerr=reach, capsize=3, color="#3b6ea5")
@@ -175,11 +179,13 @@ def draw_ablations(summaries: list[Summary], path: Path) -> None:
     bars.set_xlabel("success within the budget, % (95 % interval)")
     bars.set_title(f"{summaries[0].task}, {summaries[0].episodes} held-out goals")
     if sizes:
-        shares, reach = percent([(s.success, s.ci95) for s in sizes])
-        counts = [int(s.method.split()[0]) for s in sizes]
+        points = sorted([(int(s.method.split()[0]), s.success, s.ci95) for s in sizes] + [(whole, *first)])
+        counts = [count for count, *_ in points]
+        shares, reach = percent([(success, interval) for _, success, interval in points])
         curve.errorbar(counts, shares, yerr=reach, marker="o", capsize=3, color="#d98c3f")
         curve.set_xscale("log")
         curve.set_xticks(counts, [str(count) for count in counts])
+        curve.minorticks_off()
         curve.set_xlabel("episodes of play learnt from")
         curve.set_ylim(0, 105)
         curve.grid(alpha=0.3)
