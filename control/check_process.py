@@ -57,7 +57,7 @@ def check(
     latents = encode_all(trained.parts.model, frames, torch.device("cpu"))
     if not bool(torch.isfinite(latents).all()):
         raise CheckpointError(f"{checkpoint} sees numbers that are not finite in {dataset}; train anew")
-    gates = examine(trained.parts, frames, latents, fit, judge)
+    gates = examine(trained.parts, frames, latents, fit, judge, recipe.state_names)
     print(
         f"{checkpoint} on {dataset} ({_kinship(trained.card, frames).value}): "
         f"probes fitted on {len(fit)} episodes, judged on {len(judge)} others"

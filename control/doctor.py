@@ -18,6 +18,7 @@ from perception.frame_cache import FrameCache
 from perception.gates import ROLLOUT, world_model_gates
 from perception.training import expect_all
 from robot.errors import DatasetError
+from robot.proprio import TOOL
 
 PROBE_FRAMES = 8000
 CLIPS = 2000
@@ -37,9 +38,16 @@ def require_enough(cache: FrameCache, judge: NDArray[np.int64]) -> None:
 
 
 def examine(
-    parts: Parts, cache: FrameCache, latents: Tensor, fit: NDArray[np.int64], judge: NDArray[np.int64], seed: int = 0
+    parts: Parts,
+    cache: FrameCache,
+    latents: Tensor,
+    fit: NDArray[np.int64],
+    judge: NDArray[np.int64],
+    names: Sequence[str],
+    seed: int = 0,
 ) -> list[Gate]:
-    """Return all gates: probes are fitted on the episodes `fit` and everything is judged on the episodes `judge`.
+    """Return all gates: probes are fitted on the episodes `fit` and everything is judged on the episodes `judge`; the
+    entries of a state are called `names`.
 
     Raises `DatasetError` when those are too few or too short.
     """
@@ -48,8 +56,9 @@ def examine(
     fit_frames = _some(_frames(cache, fit, 0), PROBE_FRAMES, rng)
     judge_frames = _some(_frames(cache, judge, 0), PROBE_FRAMES, rng)
     clips = _some(_frames(cache, judge, ROLLOUT), CLIPS, rng)
+    tool = [number for number, name in enumerate(names) if name in TOOL]
     gates = world_model_gates(
-        parts.model, latents, cache.states, cache.actions, cache.truth, fit_frames, judge_frames, clips, seed
+        parts.model, latents, cache.states, cache.actions, cache.truth, fit_frames, judge_frames, clips, seed, tool
     )
     gates.append(
         Gate(

@@ -202,7 +202,7 @@ def learn(
     parts.landmarks.choose(latents[of_fit], views[0].proprio[of_fit], seed)
     for part in parts.named().values():
         part.cpu().eval()
-    gates = examine(parts, cache, latents, fit, held_out, seed)
+    gates = examine(parts, cache, latents, fit, held_out, recipe.state_names, seed)
     card = Card(
         schema=SCHEMA,
         recipe=recipe,

@@ -5,6 +5,8 @@ Each is one number on held-out frames, compared with a threshold that models whi
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -85,12 +87,13 @@ def world_model_gates(
     test_frames: NDArray[np.int64],
     clip_starts: NDArray[np.int64],
     seed: int,
+    tool: Sequence[int],
 ) -> list[Gate]:
     """Return the gates of encoder and predictor.
 
     `latents` (N, D), `states` (N, P) SI units, `actions` (N, A) and `truth` (N, K, 3) positions in m of K objects, NaN
     where absent, cover the cache; `train_frames` fit the probes, `test_frames` judge them, `clip_starts` (C,) begin
-    held-out clips.
+    held-out clips. `tool` are the entries of a state that say where the tool is, none where there is no tool.
 
     effective rank: how many dimensions the latents fill; few are a collapse. Probes: how exactly a linear map reads the
     tool's and the objects' positions out of a latent, the worst object counts. Rollout error: how much worse `ROLLOUT`
@@ -99,17 +102,11 @@ def world_model_gates(
     """
     rng = np.random.default_rng([seed, 77])
     fit, judge = torch.from_numpy(train_frames), torch.from_numpy(test_frames)
-    tool = torch.from_numpy(states[:, :3])
-    gates = [
-        Gate("effective rank", effective_rank(latents[judge]), 8.0, True, "dimensions"),
-        Gate(
-            "end-effector probe",
-            100 * probe_error(latents[fit], tool[fit], latents[judge], tool[judge]),
-            1.5,
-            False,
-            "cm",
-        ),
-    ]
+    gates = [Gate("effective rank", effective_rank(latents[judge]), 8.0, True, "dimensions")]
+    if tool:
+        where = torch.from_numpy(states[:, list(tool)])
+        error = probe_error(latents[fit], where[fit], latents[judge], where[judge])
+        gates.append(Gate("end-effector probe", 100 * error, 1.5, False, "cm"))
     if truth is not None:
         errors = [_object_error(latents, truth[:, k], train_frames, test_frames) for k in range(truth.shape[1])]
         known = [error for error in errors if error is not None]

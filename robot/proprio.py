@@ -13,6 +13,8 @@ from robot.kinematics import Kinematics
 
 STATE_NAMES = ("tool.x", "tool.y", "tool.z", "gripper.width", "setpoint.x", "setpoint.y", "setpoint.z")
 """What an arm feels that neither turns its tool nor uses its gripper."""
+TOOL = STATE_NAMES[:3]
+"""Those of them that say where its tool is."""
 GRASPING_STATE_NAMES = (*STATE_NAMES, "tool.yaw", "setpoint.yaw", "gripper.command")
 """What one feels that does."""
 COMMANDED = ("setpoint.x", "setpoint.y", "setpoint.z", "setpoint.yaw", "gripper.command")

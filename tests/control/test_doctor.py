@@ -11,6 +11,7 @@ from control.doctor import examine, require_enough, verdict
 from perception.checkpoint import Gate
 from perception.training import encode_all
 from robot.errors import DatasetError
+from robot.proprio import STATE_NAMES
 from tests.tiny import DISCOUNT, frames, parts
 
 CPU = torch.device("cpu")
@@ -24,9 +25,16 @@ NAMES = [
 ]
 
 
+def test_where_there_is_no_tool_none_is_looked_for() -> None:
+    cache, made = frames([40] * 6), parts()
+    names = [f"state.{number}" for number in range(7)]
+    gates = examine(made, cache, encode_all(made.model, cache, CPU), np.arange(4), np.array([4, 5]), names)
+    assert [gate.name for gate in gates] == [name for name in NAMES if name != "end-effector probe"]
+
+
 def test_an_untrained_model_is_not_plannable_and_every_gate_says_why() -> None:
     cache, made = frames([40] * 6), parts()
-    gates = examine(made, cache, encode_all(made.model, cache, CPU), np.arange(4), np.array([4, 5]))
+    gates = examine(made, cache, encode_all(made.model, cache, CPU), np.arange(4), np.array([4, 5]), STATE_NAMES)
     assert [gate.name for gate in gates] == NAMES
     assert all(np.isfinite(gate.value) for gate in gates)
     said = verdict(gates)
@@ -39,14 +47,14 @@ def test_an_untrained_model_is_not_plannable_and_every_gate_says_why() -> None:
 def test_the_figures_are_the_same_every_time() -> None:
     cache, made = frames([40] * 6), parts()
     latents = encode_all(made.model, cache, CPU)
-    assert examine(made, cache, latents, np.arange(4), np.array([4, 5])) == examine(
-        made, cache, latents, np.arange(4), np.array([4, 5])
+    assert examine(made, cache, latents, np.arange(4), np.array([4, 5]), STATE_NAMES) == examine(
+        made, cache, latents, np.arange(4), np.array([4, 5]), STATE_NAMES
     )
 
 
 def test_a_collapsed_model_fails_with_figures_not_with_errors() -> None:
     cache, made = frames([40] * 6), parts()
-    gates = examine(made, cache, torch.zeros(cache.frames, 16), np.arange(4), np.array([4, 5]))
+    gates = examine(made, cache, torch.zeros(cache.frames, 16), np.arange(4), np.array([4, 5]), STATE_NAMES)
     values = {gate.name: gate.value for gate in gates}
     assert all(np.isfinite(value) for value in values.values())
     assert values["effective rank"] == 0
@@ -69,14 +77,14 @@ def test_the_critic_is_judged_by_the_order_of_its_distances(sign: float, correla
             weights.zero_()
         made.model.predictor.leave[1].bias[0] = 1.0  # it expects of every frame the next one's number
     made = dataclasses.replace(made, critic=Counting(16, 7, DISCOUNT))
-    gates = examine(made, cache, latents, np.arange(4), np.array([4, 5]))
+    gates = examine(made, cache, latents, np.arange(4), np.array([4, 5]), STATE_NAMES)
     assert gates[-1].value == pytest.approx(correlation, abs=1e-6)
 
 
 def test_without_truth_the_object_is_not_probed() -> None:
     cache, made = frames([40] * 6), parts()
     blind = dataclasses.replace(cache, truth=None)
-    gates = examine(made, blind, encode_all(made.model, cache, CPU), np.arange(4), np.array([4, 5]))
+    gates = examine(made, blind, encode_all(made.model, cache, CPU), np.arange(4), np.array([4, 5]), STATE_NAMES)
     assert [gate.name for gate in gates] == [name for name in NAMES if name != "object probe"]
 
 
@@ -89,7 +97,7 @@ def test_too_little_to_judge_by_is_said(lengths: list[int]) -> None:
 
 def test_just_enough_is_enough() -> None:
     cache, made = frames([40, 26]), parts()
-    gates = examine(made, cache, encode_all(made.model, cache, CPU), np.array([0]), np.array([1]))
+    gates = examine(made, cache, encode_all(made.model, cache, CPU), np.array([0]), np.array([1]), STATE_NAMES)
     assert all(np.isfinite(gate.value) for gate in gates)
 
 

@@ -94,7 +94,7 @@ def test_an_object_that_is_never_seen_is_not_judged() -> None:
         absent = np.full_like(cache.truth, np.nan)
         absent[slice(*seen_while)] = cache.truth[slice(*seen_while)]
         found = world_model_gates(
-            model, latents, cache.states, cache.actions, absent, fit, judge, np.arange(90, 110), seed=0
+            model, latents, cache.states, cache.actions, absent, fit, judge, np.arange(90, 110), 0, (0, 1, 2)
         )
         assert ("object probe" in {gate.name for gate in found}) == told
         assert all(np.isfinite(gate.value) for gate in found)
