@@ -106,13 +106,13 @@ def split(card: Card, frames: FrameCache) -> tuple[NDArray[np.int64], NDArray[np
     if kinship is not Kinship.SERIES:
         return frames.split(HELD_OUT_SHARE if kinship is Kinship.SAME else OTHER_DATA_SHARE)
     episodes = card.provenance.episodes
-    learnt = episodes - kept_aside(episodes, HELD_OUT_SHARE)
-    if len(frames.starts) <= learnt:
+    if len(frames.starts) < episodes:
+        learnt = episodes - kept_aside(episodes, HELD_OUT_SHARE)
         raise DatasetError(
-            f"the data set has {len(frames.starts)} of the {learnt} episodes that the model learnt from and no others; "
-            "record more, or judge it on other data"
+            f"the data set has {min(len(frames.starts), learnt)} of the {learnt} episodes that the model learnt from "
+            "and no others; record more, or judge it on other data"
         )
-    return np.arange(learnt), np.arange(learnt, len(frames.starts))
+    return frames.split(HELD_OUT_SHARE, episodes)
 
 
 def _kinship(card: Card, frames: FrameCache) -> Kinship:

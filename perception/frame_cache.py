@@ -78,10 +78,11 @@ class FrameCache:
         """Return the numbers of all frames of `episodes`."""
         return np.concatenate([np.arange(self.starts[e], self.starts[e] + self.lengths[e]) for e in episodes])
 
-    def split(self, held_out_share: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def split(self, held_out_share: float, there: int | None = None) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return episode numbers for training and, the last `held_out_share` of what was recorded, for validation: what
-        was recorded in one go is not torn apart."""
-        recorded = np.unique(self.recorded)
+        was recorded in one go is not torn apart. Episodes beyond the first `there` ones came later, and are for
+        validation too."""
+        recorded = np.unique(self.recorded[:there])
         held_out = kept_aside(len(recorded), held_out_share)
         if len(recorded) <= held_out:
             raise DatasetError(

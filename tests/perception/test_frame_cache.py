@@ -188,6 +188,9 @@ def test_what_was_recorded_in_one_go_is_not_torn_apart(
     cache = dataclasses.replace(frames([8] * len(recorded)), recorded=np.array(recorded))
     fit, judging = cache.split(share)
     assert tuple(judging) == kept and sorted((*fit, *judging)) == list(range(len(recorded)))
+    later = dataclasses.replace(frames([8] * (len(recorded) + 2)), recorded=np.array([*recorded, 7, 7]))
+    fit_then, judging_then = later.split(share, len(recorded))
+    assert list(fit_then) == list(fit) and list(judging_then) == [*judging, len(recorded), len(recorded) + 1]
 
 
 def test_one_recording_in_pieces_is_too_few() -> None:
