@@ -27,6 +27,8 @@ def pages_asked_for(kept: bool) -> int:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="glibc's malloc")
 def test_a_training_asks_the_system_for_memory_once() -> None:
-    of_a_step = 16 * 2**20 * 4 // resource.getpagesize()
-    assert pages_asked_for(False) > 5 * of_a_step  # else there is nothing to keep
-    assert pages_asked_for(True) < of_a_step
+    of_a_block = 16 * 2**20 * 4 // resource.getpagesize()
+    usual = pages_asked_for(False)
+    assert usual > 20 * of_a_block  # else there is nothing to keep
+    # A block or two more than the first steps needed: where a small one came to lie between two freed ones.
+    assert pages_asked_for(True) < usual / 5

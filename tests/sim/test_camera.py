@@ -101,6 +101,7 @@ def drawn(scene: SceneState, camera: CameraSpec) -> np.ndarray:
 # ------------------------------------------------------------------ with a real driver, as processes
 
 
+@pytest.mark.real_time  # a reader that gets no processor misses scenes
 def test_pictures_show_the_driver_s_world_at_the_instant_they_say(driver: SimulatedDriver) -> None:
     with (
         running(*camera_arguments(driver.state)) as camera,
