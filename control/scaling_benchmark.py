@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import Annotated
 
@@ -18,6 +19,7 @@ from control.doctor import HELD_OUT_SHARE
 from control.learn import Sizes, model_config
 from perception.distributed import join, leave
 from perception.frame_cache import open_cache
+from perception.jepa_loss import JepaWeights
 from perception.training import WorldModelTraining, compute_dtype, train_world_model
 from perception.world_model import WorldModel
 from robot.dataset.reader import Dataset
@@ -29,18 +31,21 @@ LAST_SHARE = 0.2
 """Of the steps, the last ones, over which a loss is averaged."""
 PER_STEP_S = 60.0
 STARTING_S = 300.0
+ENDING_S = 60.0
 
 
 class Trained(msgspec.Struct, frozen=True):
     """One training: so many `processes` of one thread each took so many `steps_per_s`, and ended at that mean `loss`,
     whose standard deviation between readings is `spread`. `faster` is how many times as fast it is as one process, for
-    every doubling of their number; 1 would be no faster."""
+    every doubling of their number; 1 would be no faster. `apart` is how many steps a second as many trainings take side
+    by side, each on its share of the batch, that have nothing to tell each other: what the machine allows."""
 
     processes: int
     steps_per_s: float
     loss: float
     spread: float
     faster: float | None = None
+    apart: float | None = None
 
 
 def benchmark_scaling(
@@ -53,7 +58,8 @@ def benchmark_scaling(
     """Train the world model for some steps in one process and in several, under torchrun as `worldarm train` may be.
 
     Each process computes with one thread, so that the cores are what is compared. All take the same steps with the same
-    batch: what they learn should differ by no more than chance.
+    batch: what they learn should differ by no more than chance. The last column says what the cores allow: how fast as
+    many processes are side by side that do the same work and do not wait for each other.
     """
     if len(processes) < 1 or min(processes) < 1 or steps < 10:
         raise ConfigurationError("--processes must be at least 1, and --steps at least 10")
@@ -65,7 +71,7 @@ def benchmark_scaling(
     with tempfile.TemporaryDirectory(prefix="worldarm-scaling-") as place:
         source = Dataset.open(dataset)
         open_cache(source, read_recipe(source.info).camera.name, Path(place) / "cache")
-        runs = [_launch(dataset, count, steps, batch, Path(place)) for count in processes]
+        runs = [_measure(dataset, count, steps, batch, Path(place)) for count in processes]
     runs = [msgspec.structs.replace(run, faster=_faster(run, runs[0])) for run in runs]
     print(table(runs))
     if json is not None:
@@ -75,10 +81,12 @@ def benchmark_scaling(
 
 def table(runs: list[Trained]) -> str:
     """Return a Markdown table, one row a training."""
-    rows = ["| processes | steps/s | × for every doubling | loss at the end |", "|---|---|---|---|"]
+    rows = ["| processes | steps/s | × for every doubling | loss at the end | steps/s apart |", "|---|---|---|---|---|"]
     for run in runs:
-        faster = "" if run.faster is None else f"{run.faster:.2f}"
-        rows.append(f"| {run.processes} | {run.steps_per_s:.2f} | {faster} | {run.loss:.3f} ± {run.spread:.3f} |")
+        faster, apart = ("" if value is None else f"{value:.2f}" for value in (run.faster, run.apart))
+        rows.append(
+            f"| {run.processes} | {run.steps_per_s:.2f} | {faster} | {run.loss:.3f} ± {run.spread:.3f} | {apart} |"
+        )
     return "\n".join(rows)
 
 
@@ -89,26 +97,57 @@ def _faster(run: Trained, first: Trained) -> float | None:
     return float((run.steps_per_s / first.steps_per_s) ** (1.0 / np.log2(run.processes / first.processes)))
 
 
-def _launch(dataset: Path, count: int, steps: int, batch: int, place: Path) -> Trained:
-    """Train in so many processes. Raises `ConnectionLost` when they fail or hang."""
+def _measure(dataset: Path, count: int, steps: int, batch: int, place: Path) -> Trained:
+    """Train in so many processes together, then, when they are several, in as many apart. Raises `ConnectionLost` when
+    they fail or hang."""
     print(f"training in {count} process(es)", flush=True)
-    answer = place / f"{count}.json"
+    cache = str(place / "cache")
+    together = place / f"{count}.json"
     launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(count), "-m", "--", __name__]
-    words = [str(dataset), str(place / "cache"), str(place / f"run-{count}"), str(answer), str(steps), str(batch)]
+    words = [str(dataset), cache, str(place / f"run-{count}"), str(together), str(steps), str(batch), "1"]
+    _run([[*launch, *words]], steps)
+    trained = _answer(together)
+    if count == 1:
+        return trained
+    print(f"training in {count} processes apart", flush=True)
+    answers = [place / f"{count}-{number}.json" for number in range(count)]
+    share = [str(steps), str(batch // count), str(count)]
+    _run(
+        [["-m", __name__, str(dataset), cache, str(answer.with_suffix("")), str(answer), *share] for answer in answers],
+        steps,
+    )
+    return msgspec.structs.replace(trained, apart=float(np.mean([_answer(path).steps_per_s for path in answers])))
+
+
+def _run(commands: list[list[str]], steps: int) -> None:
+    """Run these commands of Python side by side until all have ended. Raises `ConnectionLost` when one fails or hangs;
+    none is left running."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    running = [subprocess.Popen([sys.executable, *command], env=environment) for command in commands]
+    until = time.monotonic() + STARTING_S + steps * PER_STEP_S
     try:
-        subprocess.run(
-            [sys.executable, *launch, *words],
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
-            timeout=STARTING_S + steps * PER_STEP_S,
-            check=True,
-        )
-        return msgspec.json.decode(answer.read_bytes(), type=Trained)
-    except (subprocess.SubprocessError, OSError) as error:
-        raise ConnectionLost(f"training in {count} process(es) failed: {error}") from error
+        statuses = [process.wait(max(0.0, until - time.monotonic())) for process in running]
+    except subprocess.TimeoutExpired as error:
+        raise ConnectionLost(f"a training did not end in time: {error}") from error
+    finally:
+        for process in running:
+            process.terminate()  # torchrun ends its own processes on this, and could not on being killed
+        for process in running:
+            process.wait(ENDING_S)
+    if any(statuses):
+        raise ConnectionLost(f"a training failed, with exit status {max(statuses, key=abs)}; what it said is above")
 
 
-def _train(dataset: Path, cache_folder: Path, run: Path, answer: Path, steps: int, batch: int) -> None:
-    """Be one of the processes; the leader writes what came of it to `answer`."""
+def _answer(path: Path) -> Trained:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Trained)
+    except (OSError, msgspec.MsgspecError) as error:
+        raise ConnectionLost(f"a training left no figures: {error}") from error
+
+
+def _train(dataset: Path, cache_folder: Path, run: Path, answer: Path, steps: int, batch: int, shares: int) -> None:
+    """Be one of the processes, doing one of so many `shares` of what does not hang on the batch; the leader writes what
+    came of it to `answer`."""
     torch.set_num_threads(1)
     workers = join("cpu")
     try:
@@ -119,7 +158,9 @@ def _train(dataset: Path, cache_folder: Path, run: Path, answer: Path, steps: in
         run.mkdir(parents=True, exist_ok=True)
         torch.manual_seed(0)
         model = WorldModel(model_config(cache, recipe, Sizes()))
-        settings = WorldModelTraining(steps=steps, batch=batch)
+        usual = JepaWeights()
+        weights = msgspec.structs.replace(usual, coloured=usual.coloured // shares)
+        settings = WorldModelTraining(steps=steps, batch=batch, weights=weights)
         dtype = compute_dtype("auto", workers.device)
         history = train_world_model(model, cache, fit, settings, run, 0, workers, dtype)
         if workers.leads:
@@ -131,5 +172,6 @@ def _train(dataset: Path, cache_folder: Path, run: Path, answer: Path, steps: in
 
 
 if __name__ == "__main__":
-    _data, _cache, _run, _answer = map(Path, sys.argv[1:5])
-    _train(_data, _cache, _run, _answer, int(sys.argv[5]), int(sys.argv[6]))
+    _data, _cache, _place, _figures = map(Path, sys.argv[1:5])
+    _steps, _batch, _shares = map(int, sys.argv[5:8])
+    _train(_data, _cache, _place, _figures, _steps, _batch, _shares)

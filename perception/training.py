@@ -81,7 +81,8 @@ def train_world_model(
     dtype: torch.dtype,
     compiled: bool = False,
 ) -> History:
-    """Train encoder and predictor on clips of the given episodes; `batch` is shared out over the workers."""
+    """Train encoder and predictor on clips of the given episodes; the `batch`, and how many of its pictures are
+    `coloured`, are shared out over the workers."""
     model.normaliser.fit(cache.states[cache.frames_of(episodes)])
     sampler = ClipSampler(cache, episodes, settings.clip + model.config.context - 1, settings.stride)
     between = np.arange(settings.stride)
@@ -104,7 +105,9 @@ def train_world_model(
         }
 
     schedule = Schedule(settings.steps, settings.learning_rate, precision=dtype, compiled=compiled)
-    return train("world-model", JepaLoss(model, settings.weights), batches, schedule, folder, seed, workers)
+    coloured = -(-settings.weights.coloured // workers.count)
+    weights = msgspec.structs.replace(settings.weights, coloured=coloured)
+    return train("world-model", JepaLoss(model, weights), batches, schedule, folder, seed, workers)
 
 
 def train_predictor(

@@ -18,6 +18,7 @@ def test_two_processes_learn_what_one_does(play_set: Path, tmp_path: Path) -> No
     assert (one["processes"], two["processes"]) == (1, 2) and one["faster"] is None
     assert min(one["steps_per_s"], two["steps_per_s"]) > 0 and two["faster"] > 0
     assert two["loss"] == pytest.approx(one["loss"], rel=0.25)
+    assert one["apart"] is None and two["apart"] > 0
     assert f"| 2 | {two['steps_per_s']:.2f} | {two['faster']:.2f} |" in result.stdout
 
 
@@ -25,7 +26,7 @@ def test_what_counts_is_every_doubling() -> None:
     runs = [Trained(count, speed, 1.0, 0.1) for count, speed in ((1, 2.0), (4, 4.5))]
     assert _faster(runs[0], runs[0]) is None
     assert _faster(runs[1], runs[0]) == pytest.approx(1.5)
-    assert table(runs).splitlines()[2] == "| 1 | 2.00 |  | 1.000 ± 0.100 |"
+    assert table(runs).splitlines()[2] == "| 1 | 2.00 |  | 1.000 ± 0.100 |  |"
 
 
 @pytest.mark.parametrize(
