@@ -86,6 +86,7 @@ def benchmark_demonstrations(
             help="keep the encoder of this checkpoint, and learn all else from the demonstrations; None: learn that too"
         ),
     ] = Path("push"),
+    mirror: Annotated[bool, tyro.conf.arg(help="learn from mirror images too, as for `worldarm train`")] = False,
     world_model: Annotated[
         WorldModelTraining, tyro.conf.arg(help="training of encoder and predictor, as for `worldarm train`")
     ] = WorldModelTraining(steps=1500),
@@ -118,7 +119,7 @@ def benchmark_demonstrations(
         raise ConfigurationError(
             f"--lerobot-python: there is no interpreter at {lerobot_python}; `make test-lerobot` makes one with lerobot"
         )
-    learning = Learning(world_model, predictor, decoder, heads, sizes, seed=seed, encoder=encoder)
+    learning = Learning(world_model, predictor, decoder, heads, sizes, seed=seed, encoder=encoder, mirror=mirror)
     known = None if encoder is None else load_trained(encoder)
     make_folder(folder)
     if json is not None:
