@@ -154,7 +154,7 @@ def learn(
         claim_run(run, _origins(cache, learning, known, machine))
         workers.wait()
     fit, held_out = cache.split(HELD_OUT_SHARE)
-    fit = fit[: learning.episodes]
+    fit = fit[np.isin(cache.recorded[fit], np.unique(cache.recorded[fit])[: learning.episodes])]
     earlier = sizes.context - 1
     clip = max((world_model.clip - 1 + earlier) * world_model.stride + 1, predictor.clip + earlier)
     if cache.lengths[fit].max() < clip:

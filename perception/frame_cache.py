@@ -109,7 +109,7 @@ def open_cache(dataset: Dataset, camera: str, folder: Path) -> FrameCache:
     fingerprint = dataset.fingerprint()
     recorded = read_recorded(dataset.info)
     # What a recording's blocks are depends on what it says of itself too.
-    suffix = "" if recorded is None else f"-{hashlib.sha256(msgspec.json.encode(recorded)).hexdigest()[:8]}-parts"
+    suffix = "" if recorded is None else f"-{hashlib.sha256(msgspec.json.encode(recorded)).hexdigest()[:8]}-grids"
     place = folder / f"{camera}-{fingerprint[:16]}{suffix}"
     if not place.exists():
         _build(
@@ -180,7 +180,7 @@ class _Played:
 
 
 class _Recorded:
-    """Those of a data set that was recorded at a rate of its own: each a stretch of blocks."""
+    """Those of a data set that was recorded at a rate of its own: each a stretch of blocks in one grid."""
 
     def __init__(self, dataset: Dataset, recorded: RecordedBy, camera: str) -> None:
         self._dataset = dataset

@@ -2,8 +2,10 @@
 arm felt then, and the action that took its set-point to where it was at the start of the next.
 
 Pictures are those taken nearest to an even grid of blocks; what the arm did is read off the governed set-points at the
-very moments at which they were taken, so that an action is what happened between its pictures. Where a picture is
-missing, or the arm was moved in ways that the convention of actions has no words for, an episode is cut in two.
+very moments at which they were taken, so that an action is what happened between its pictures. A camera takes several
+pictures a block, so an episode is gone through in several grids, each a part of a block later than the one before: the
+more a model is shown of what happened, the better. Where a picture is missing, or the arm was moved in ways that the
+convention of actions has no words for, an episode is cut in two.
 """
 
 from __future__ import annotations
@@ -26,6 +28,8 @@ from robot.kinematics import Pose
 from robot.quaternion import Quaternion, rotation_matrix
 from robot.recipe import PICTURE, RecordedBy
 
+GRIDS = 3
+"""In so many grids an episode is gone through at most; more would hold nearly the same blocks."""
 OFF_GRID = 0.25
 """Share of a block by which a picture may miss its place in the grid."""
 ASTRAY_M = 0.02
@@ -42,8 +46,8 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Stretch:
-    """Blocks that follow one another: of `episode`, the `rows` (T,) whose pictures they begin with, `states` (T, P) and
-    `actions` (T, A), the last of which is zero, since nothing is known of what followed."""
+    """Blocks that follow one another in one grid: of `episode`, the `rows` (T,) whose pictures they begin with,
+    `states` (T, P) and `actions` (T, A), the last of which is zero, since nothing is known of what followed."""
 
     episode: int
     rows: NDArray[np.int64]
@@ -62,18 +66,17 @@ class Blocks:
         """Yield for each stretch, in order, the pictures of `camera` that its blocks begin with, (T, H, W, 3) RGB of a
         model's size. Each episode is decoded once."""
         name = f"observation.images.{camera.name}"
-        for episode, stretches in groupby(self.stretches, key=lambda each: each.episode):
-            # One after the other in the episode, so each goes on where the one before it ended.
-            reel = enumerate(dataset.frames(episode, name))
+        for episode, group in groupby(self.stretches, key=lambda each: each.episode):
+            stretches = list(group)
+            wanted = {int(row) for stretch in stretches for row in stretch.rows}
+            found: dict[int, NDArray[np.uint8]] = {}
+            for row, picture in enumerate(dataset.frames(episode, name)):
+                if row in wanted:
+                    found[row] = reframe(picture, camera, PICTURE)
+                if len(found) == len(wanted):
+                    break
             for stretch in stretches:
-                last, wanted = int(stretch.rows[-1]), {int(row) for row in stretch.rows}
-                found = []
-                for row, picture in reel:
-                    if row in wanted:
-                        found.append(reframe(picture, camera, PICTURE))
-                    if row == last:
-                        break
-                yield np.stack(found)
+                yield np.stack([found[int(row)] for row in stretch.rows])
 
 
 def read_blocks(dataset: Dataset, recorded: RecordedBy, camera: CameraSpec) -> Blocks:
@@ -94,15 +97,15 @@ def read_blocks(dataset: Dataset, recorded: RecordedBy, camera: CameraSpec) -> B
                 raise DatasetError(f"{dataset.root} has numbers in {name!r} that are not finite: check the data set")
         motion = _Motion(recorded, columns[STATE_NS], columns[TOOL_MEASURED], columns[TOOL_GOVERNED],
                          columns[state][:, -1], columns[action][:, -1])  # fmt: skip
-        rows = _grid(columns[capture], columns[STATE_NS], recorded.action.block_ns)
-        within = np.array([motion.tells(int(columns[capture][row])) if row >= 0 else False for row in rows], bool)
-        total += len(rows)
-        astray += int((~within & (rows >= 0)).sum())
-        unseen += int((rows < 0).sum())
-        for part in _runs(within):
-            if len(part) > LEAST_BLOCKS:
-                stretches.append(motion.stretch(number, rows[part], columns[capture][rows[part]]))
-                kept += len(part)
+        for rows in _grids(columns[capture], columns[STATE_NS], recorded.action.block_ns):
+            within = np.array([motion.tells(int(columns[capture][row])) if row >= 0 else False for row in rows], bool)
+            total += len(rows)
+            astray += int((~within & (rows >= 0)).sum())
+            unseen += int((rows < 0).sum())
+            for part in _runs(within):
+                if len(part) > LEAST_BLOCKS:
+                    stretches.append(motion.stretch(number, rows[part], columns[capture][rows[part]]))
+                    kept += len(part)
     left_out = ""
     if kept < total:
         left_out = (
@@ -202,17 +205,20 @@ class _Motion:
         return (time_ns - self._first_ns) * 1e-9
 
 
-def _grid(captured_ns: NDArray[np.int64], states_ns: NDArray[np.int64], block_ns: int) -> NDArray[np.int64]:
-    """The row (T,) whose picture is nearest to each start of a block, from the first picture on at which a state is
-    known; −1 where none is near enough."""
-    after = np.flatnonzero(captured_ns >= states_ns[0])
-    if not len(after):
-        return np.empty(0, np.int64)
-    first, last = captured_ns[after[0]], min(captured_ns[-1], states_ns[-1])
-    starts = np.arange(first, last + 1, block_ns)
-    found = np.array([int(np.abs(captured_ns - start).argmin()) for start in starts], np.int64)
-    found[np.abs(captured_ns[found] - starts) > OFF_GRID * block_ns] = -1
-    return found
+def _grids(captured_ns: NDArray[np.int64], states_ns: NDArray[np.int64], block_ns: int) -> Iterator[NDArray[np.int64]]:
+    """Yield for each grid the row (T,) whose picture is nearest to each start of a block, from the first picture on at
+    which a state is known; −1 where none is near enough."""
+    taken = np.unique(captured_ns[captured_ns >= states_ns[0]])
+    if not len(taken):
+        return
+    last = min(captured_ns[-1], states_ns[-1])
+    a_block = block_ns / float(np.median(np.diff(taken))) if len(taken) > 1 else 1.0
+    count = int(np.clip(round(a_block), 1, GRIDS))
+    for shift in range(count):
+        starts = np.arange(taken[0] + shift * block_ns // count, last + 1, block_ns)
+        found = np.array([int(np.abs(captured_ns - start).argmin()) for start in starts], np.int64)
+        found[np.abs(captured_ns[found] - starts) > OFF_GRID * block_ns] = -1
+        yield found
 
 
 def _runs(flags: NDArray[np.bool_]) -> list[NDArray[np.int64]]:

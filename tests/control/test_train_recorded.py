@@ -27,7 +27,7 @@ def test_what_was_recorded_trains_is_judged_and_decides(tmp_path: Path) -> None:
     assert (recipe.camera.name, recipe.camera.width, recipe.camera.height) == ("front", 64, 64)
     assert recipe.action == PLANAR_PUSH and recipe.arm == "panda" and trained.card.world_model.commands == (4, 5, 6)
     assert trained.card.provenance.dataset_fingerprint == dataset.fingerprint()
-    assert trained.card.provenance.frames == 6 * 42
+    assert trained.card.provenance.frames == 6 * (42 + 42 + 41)
     # What its process publishes at a model's size is what the model takes.
     trained.card.require("panda", reframed(CAMERA, (64, 64)))
     agent = Agent(trained, "full", 0)

@@ -29,7 +29,7 @@ def blocks_of(dataset: Dataset, convention: ActionConvention, camera: CameraSpec
 def test_actions_say_what_happened_between_their_pictures(tmp_path: Path) -> None:
     dataset = written(tmp_path / "set")
     blocks = blocks_of(dataset, PLANAR_PUSH)
-    assert blocks.left_out == "" and len(blocks.stretches) == 1
+    assert blocks.left_out == ""
     stretch = blocks.stretches[0]
     assert len(stretch.rows) == 28 and stretch.rows[0] == 1  # the first picture is older than the first state
     assert set(np.diff(stretch.rows)) == {4, 5}  # 30 / 7
@@ -46,10 +46,24 @@ def test_actions_say_what_happened_between_their_pictures(tmp_path: Path) -> Non
     assert travelled == pytest.approx(stretch.states[-1, 5], abs=1e-4)
 
 
+def test_what_happened_is_told_of_as_often_as_pictures_allow(tmp_path: Path) -> None:
+    first, second, third = blocks_of(written(tmp_path / "set"), PLANAR_PUSH).stretches
+    assert [len(each.rows) for each in (first, second, third)] == [28, 28, 27]
+    assert second.rows[0] - first.rows[0] in (1, 2) and third.rows[0] - second.rows[0] in (1, 2)
+    for stretch in (second, third):
+        wanted = 0.05 * np.diff(stretch.rows) / FPS / PLANAR_PUSH.scale_m
+        np.testing.assert_allclose(stretch.actions[:-1, 1], wanted, atol=1e-4)
+    # A picture a block leaves nothing between two of them, and two leave one.
+    for taken, grids in ((6, 1), (3, 2), (2, 3)):
+        lost = [row for row in range(120) if row % taken]
+        slow = blocks_of(written(tmp_path / f"every-{taken}", TABLETOP, lost=lost), TABLETOP)
+        assert slow.left_out == "" and len(slow.stretches) == grids
+
+
 def test_turning_lifting_and_gripping_are_told_of_too(tmp_path: Path) -> None:
     gripper = np.interp(np.arange(120), [0, 40, 60, 80, 100], [0.08, 0.08, 0.05, 0.05, 0.07])
     dataset = written(tmp_path / "set", TABLETOP, gripper=gripper)
-    (stretch,) = blocks_of(dataset, TABLETOP).stretches
+    stretch = blocks_of(dataset, TABLETOP).stretches[0]
     assert read_recipe(dataset.info).state_names == GRASPING_STATE_NAMES
     assert stretch.states.shape == (20, 10) and stretch.actions.shape == (20, 5)
     assert set(np.diff(stretch.rows)) == {6}
@@ -63,7 +77,7 @@ def test_turning_lifting_and_gripping_are_told_of_too(tmp_path: Path) -> None:
 def test_an_episode_is_cut_where_pictures_are_missing(tmp_path: Path) -> None:
     blocks = blocks_of(written(tmp_path / "set", lost=range(50, 62)), PLANAR_PUSH)
     assert "lack a picture near enough" in blocks.left_out
-    first, second = blocks.stretches
+    first, second = blocks.stretches[:2]
     assert first.rows.max() <= 50 and second.rows.min() >= 61
     assert (np.abs(second.actions[:-1, 1]) < 0.3).all()  # no leap over the gap
 
@@ -73,7 +87,7 @@ def test_what_no_action_tells_of_is_left_out(tmp_path: Path) -> None:
         blocks_of(written(tmp_path / "high", above_m=0.1), PLANAR_PUSH)
     open_gripper = np.where(np.arange(120) < 60, 0.04, 0.0)
     blocks = blocks_of(written(tmp_path / "open", gripper=open_gripper), PLANAR_PUSH)
-    assert blocks.stretches[0].rows[0] >= 58 and "in 14 the tool was where" in blocks.left_out
+    assert blocks.stretches[0].rows[0] >= 58 and "in 41 the tool was where" in blocks.left_out
     with pytest.raises(DatasetError, match="too few in a row"):
         blocks_of(written(tmp_path / "short", seconds=0.5), PLANAR_PUSH)
 
@@ -81,15 +95,16 @@ def test_what_no_action_tells_of_is_left_out(tmp_path: Path) -> None:
 def test_pictures_are_framed_as_a_camera_of_that_size_would_have_sent_them(tmp_path: Path) -> None:
     dataset = written(tmp_path / "set", sways=(0.0, 0.0))
     cache = open_cache(dataset, "front", tmp_path / "cache")
-    assert cache.images.shape == (56, 64, 64, 3) and cache.lengths.tolist() == [28, 28]  # type: ignore[attr-defined]
-    rows = blocks_of(dataset, PLANAR_PUSH).stretches[0].rows
-    assert [int(picture.mean()) for picture in cache.images[:28]] == rows.tolist()  # type: ignore[attr-defined]
-    assert cache.states.shape == (56, 7) and (cache.meant == cache.actions).all() and cache.truth is None
+    assert cache.images.shape == (166, 64, 64, 3)  # type: ignore[attr-defined]
+    assert cache.lengths.tolist() == [28, 28, 27] * 2 and cache.recorded.tolist() == [0, 0, 0, 1, 1, 1]
+    rows = np.concatenate([stretch.rows for stretch in blocks_of(dataset, PLANAR_PUSH).stretches])
+    assert [int(picture.mean()) for picture in cache.images[:]] == rows.tolist()  # type: ignore[attr-defined]
+    assert cache.states.shape == (166, 7) and (cache.meant == cache.actions).all() and cache.truth is None
     camera = read_recipe(dataset.info).camera
     assert camera == reframed(CAMERA, (64, 64)) and camera.focal == (80.0, 80.0) and camera.centre == (32.0, 32.0)
     assert (read_goal(f"{dataset.root}:1:50", camera) == 50).all()
     wrist = open_cache(dataset, "wrist", tmp_path / "cache")
-    assert len(wrist.images) == 56
+    assert len(wrist.images) == 166
     with pytest.raises(DatasetError, match="no pictures of a camera named 'side'"):
         open_cache(dataset, "side", tmp_path / "cache")
 
@@ -109,7 +124,7 @@ def test_recordings_of_one_kind_can_be_joined_and_learnt_from(tmp_path: Path) ->
     written(tmp_path / "two")
     merge(tmp_path / "both", [tmp_path / "one", tmp_path / "two"])
     cache = open_cache(Dataset.open(tmp_path / "both"), "front", tmp_path / "cache")
-    assert cache.lengths.tolist() == [28, 28]
+    assert cache.lengths.tolist() == [28, 28, 27] * 2
     written(tmp_path / "other", TABLETOP)
     with pytest.raises(DatasetError, match="recorded in another way"):
         merge(tmp_path / "all", [tmp_path / "one", tmp_path / "other"])

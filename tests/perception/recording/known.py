@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -51,7 +52,7 @@ def written(
     convention: ActionConvention = PLANAR_PUSH,
     seconds: float = 4.0,
     speed: float = 0.05,
-    lost: range = range(0),
+    lost: Sequence[int] = (),
     above_m: float = 0.0,
     gripper: np.ndarray | None = None,
     sways: tuple[float, ...] = (0.0,),
