@@ -86,7 +86,7 @@ def benchmark_demonstrations(
             help="keep the encoder of this checkpoint, and learn all else from the demonstrations; None: learn that too"
         ),
     ] = Path("push"),
-    mirror: Annotated[bool, tyro.conf.arg(help="learn from mirror images too, as for `worldarm train`")] = False,
+    mirror: Annotated[bool, tyro.conf.arg(help="learn from mirror images too, as for `worldarm train`")] = True,
     world_model: Annotated[
         WorldModelTraining, tyro.conf.arg(help="training of encoder and predictor, as for `worldarm train`")
     ] = WorldModelTraining(steps=1500),
