@@ -1,4 +1,4 @@
-"""How the kernel lets the driver's loop run on a machine that is busy with other things."""
+"""How the kernel lets what keeps a pace run on a machine that is busy with other things."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ import ctypes
 import os
 import platform
 import sys
+import threading
 
 from robot.errors import ConfigurationError
 
 SLICE_NS = 100_000
 """The shortest that Linux knows."""
+NICE = 10
+"""Of work that may take its time, on the scale from −20 to 19: a tenth of the usual share where both want all."""
 _SCHED_SETATTR = {"x86_64": 314, "aarch64": 274}
 
 
@@ -43,6 +46,14 @@ def ask_for_short_slices() -> None:
         size=ctypes.sizeof(_Attributes), nice=os.getpriority(os.PRIO_PROCESS, 0), runtime=SLICE_NS
     )  # a policy of 0, the ordinary one
     ctypes.CDLL(None).syscall(number, 0, ctypes.byref(asked), 0)
+
+
+def give_way() -> None:
+    """Let the calling thread, and those that it starts, run after others that want the processor too: for work that
+    may take its time beside what keeps a pace."""
+    if sys.platform == "linux":  # elsewhere a priority is a whole process's
+        thread = threading.get_native_id()
+        os.setpriority(os.PRIO_PROCESS, thread, max(NICE, os.getpriority(os.PRIO_PROCESS, thread)))
 
 
 def go_first() -> None:

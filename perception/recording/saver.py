@@ -22,6 +22,7 @@ from robot.dataset.writer import DatasetWriter
 from robot.errors import CameraError, DatasetError, RecordingError
 from robot.messages import Frame
 from robot.picture import picture_of
+from robot.scheduling import give_way
 
 _LOOK_S = 0.2
 PICTURES = "observation.images."
@@ -161,6 +162,7 @@ class Saver:
             raise RecordingError(f"{self._writer.root}: the last episode was not saved within {patience_s:g} s")
 
     def _work(self) -> None:
+        give_way()  # to the cameras and the driver: a picture encoded late is whole, one taken late is not
         try:
             while True:
                 item = self._spool.take(_LOOK_S)
