@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections import OrderedDict
-from concurrent.futures import ThreadPoolExecutor, wait
+from collections import OrderedDict, deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
@@ -20,6 +22,16 @@ from robot.errors import DatasetError
 Frame = dict[str, npt.NDArray[Any]]
 MOST_OPEN = 64
 MOST_BYTES = 256 * 2**20
+AHEAD = 4
+"""Frames that `read` has begun to decode beyond the one that it yields: no camera's thread waits for another's."""
+
+
+@dataclass(frozen=True)
+class _Begun:
+    """A frame's numbers and images, and its videos' pictures, which are being decoded."""
+
+    known: Frame
+    pictures: dict[str, Future[npt.NDArray[np.uint8]]]
 
 
 class RandomAccess:
@@ -27,8 +39,8 @@ class RandomAccess:
 
     most_open: video files open at a time; each holds one decoder.
     most_bytes: of number columns and undecoded pictures kept in memory, whole files at a time; at least one file's.
-    The videos of one frame are decoded side by side, a thread each. Not to be used by several threads at once; each
-    process makes its own.
+    Each camera's videos are decoded by a thread of their own. Not to be used by several threads at once; each process
+    makes its own.
     """
 
     def __init__(self, dataset: Dataset, *, most_open: int = MOST_OPEN, most_bytes: int = MOST_BYTES) -> None:
@@ -46,7 +58,7 @@ class RandomAccess:
         self._videos: OrderedDict[tuple[str, int, int], SeekableVideo] = OrderedDict()
         self._tables: OrderedDict[tuple[int, int], tuple[Frame, dict[str, pa.ChunkedArray], int]] = OrderedDict()
         self._bytes = 0
-        self._pool = ThreadPoolExecutor(max(1, cameras - 1))  # starts a thread only when there is work for it
+        self._decoders = {name: ThreadPoolExecutor(1) for name in dataset.info.video_keys}
 
     def __len__(self) -> int:
         return self._dataset.info.total_frames
@@ -57,32 +69,30 @@ class RandomAccess:
         The same to the bit as in `Dataset.episode`. Raises IndexError beyond the set, DatasetError when a file is
         missing or broken.
         """
-        if not 0 <= index < len(self):
-            raise IndexError(f"{self._dataset.root} has the frames 0 to {len(self) - 1}; {index} is not among them")
-        episode = self._dataset.episodes[bisect_right(self._begins, index) - 1]
-        number = index - episode.from_index
-        values, pictures = self._table(episode)
-        row = self._dataset.place_in_file(episode)[0] + number
-        frame = {name: column[row] for name, column in values.items()}
-        if frame["index"] != index:
-            raise DatasetError(f"frame {index} of {self._dataset.root} is not where its row says: check the data set")
-        for name, column in pictures.items():
-            frame[name] = column_array(name, self._dataset.features[name], column.slice(row, 1))[0]
-        videos = {name: (self._video(name, episode), span) for name, span in episode.videos.items()}
-        # All but the last by threads of their own; an idle caller would only cost a change of threads more.
-        *others, last = [*videos] or [""]
-        begun = {name: self._pool.submit(videos[name][0].picture, videos[name][1], number) for name in others}
+        begun = self._begin(index)
+        wait(begun.pictures.values())
+        return self._finish(begun)
+
+    def read(self, order: Iterable[int]) -> Iterator[Frame]:
+        """Yield the frames of these numbers in that order, as `[]` returns them, decoding the next `AHEAD` meanwhile.
+
+        Raises what `[]` raises, so many frames early at most.
+        """
+        begun: deque[_Begun] = deque()
         try:
-            if videos:
-                frame[last] = videos[last][0].picture(videos[last][1], number)
+            for index in order:
+                begun.append(self._begin(index))
+                if len(begun) > AHEAD:
+                    yield self._finish(begun.popleft())
+            while begun:
+                yield self._finish(begun.popleft())
         finally:
-            wait(begun.values())
-        frame.update((name, picture.result()) for name, picture in begun.items())
-        return {name: frame[name] for name in self._dataset.features}
+            wait([picture for each in begun for picture in each.pictures.values()])
 
     def close(self) -> None:
         """Let go of every file and all memory."""
-        self._pool.shutdown()
+        for decoder in self._decoders.values():
+            decoder.shutdown()
         for video in self._videos.values():
             video.close()
         self._videos.clear()
@@ -97,13 +107,39 @@ class RandomAccess:
     ) -> None:
         self.close()
 
+    def _begin(self, index: int) -> _Begun:
+        """Look up a frame's numbers, and have its pictures decoded."""
+        if not 0 <= index < len(self):
+            raise IndexError(f"{self._dataset.root} has the frames 0 to {len(self) - 1}; {index} is not among them")
+        episode = self._dataset.episodes[bisect_right(self._begins, index) - 1]
+        number = index - episode.from_index
+        values, pictures = self._table(episode)
+        row = self._dataset.place_in_file(episode)[0] + number
+        frame = {name: column[row] for name, column in values.items()}
+        if frame["index"] != index:
+            raise DatasetError(f"frame {index} of {self._dataset.root} is not where its row says: check the data set")
+        for name, column in pictures.items():
+            frame[name] = column_array(name, self._dataset.features[name], column.slice(row, 1))[0]
+        return _Begun(
+            frame,
+            {
+                name: self._decoders[name].submit(self._video(name, episode).picture, span, number)
+                for name, span in episode.videos.items()
+            },
+        )
+
+    def _finish(self, begun: _Begun) -> Frame:
+        frame = begun.known | {name: picture.result() for name, picture in begun.pictures.items()}
+        return {name: frame[name] for name in self._dataset.features}
+
     def _video(self, name: str, episode: Episode) -> SeekableVideo:
         span = episode.videos[name]
         key = name, span.chunk, span.file
         video = self._videos.get(key)
         if video is None:
             while len(self._videos) >= self._most_open:
-                self._videos.popitem(last=False)[1].close()
+                (camera, *_), oldest = self._videos.popitem(last=False)
+                self._decoders[camera].submit(oldest.close).result()  # when it has decoded what is still asked of it
             path = self._dataset.root / self._dataset.info.video_file(name, span.chunk, span.file)
             video = self._videos[key] = SeekableVideo(path, self._dataset.info.fps)
         self._videos.move_to_end(key)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from fractions import Fraction
+from itertools import chain
 from pathlib import Path
 
 import av
@@ -69,7 +70,7 @@ class SeekableVideo:
         if self._last is None or not 0 < wanted - self._at < (_NEAR + 0.5) * self._step:
             # A little late, so that rounding never leads to the key frame before the one that is meant.
             self._container.seek(wanted + int(self._step / 4), stream=self._stream)
-            self._frames = self._container.decode(self._stream)
+            self._frames = self._decode_from(wanted + tolerance)
         self._last = None
         for frame in self._frames:
             if frame.pts is None or frame.pts < wanted - tolerance:
@@ -81,3 +82,17 @@ class SeekableVideo:
         raise DatasetError(
             f"the video {self._path} has no frame at {float(wanted * self._base):g} s: check the data set"
         )
+
+    def _decode_from(self, before: float) -> Iterator[av.VideoFrame]:
+        """Yield the frames from the last key frame before that time on. A seek may end at an earlier one: what lies
+        between is read, which costs next to nothing, and not decoded."""
+        packets = self._container.demux(self._stream)
+        needed: list[av.Packet] = []
+        for packet in packets:
+            if packet.is_keyframe and packet.pts is not None and packet.pts < before:
+                needed.clear()
+            needed.append(packet)
+            if packet.pts is None or packet.pts >= before - self._step:
+                break
+        for packet in chain(needed, packets):
+            yield from self._stream.decode(packet)

@@ -71,6 +71,21 @@ def test_no_more_files_stay_open_than_allowed_and_none_after_closing(tmp_path: P
             RandomAccess(dataset, **wrong)
 
 
+def test_frames_read_ahead_are_the_same_and_in_order(tmp_path: Path) -> None:
+    root = two_cameras(tmp_path / "set", 6)
+    with RandomAccess(Dataset.open(root), most_open=2) as access:
+        order = np.random.default_rng(2).permutation(len(access)).tolist()
+        for index, frame in zip(order, access.read(order), strict=True):
+            assert frame["index"] == index
+            alone = access[index]
+            assert all(np.array_equal(frame[name], alone[name]) for name in alone) and frame.keys() == alone.keys()
+        ahead = access.read([0, 1, len(access)])
+        with pytest.raises(IndexError, match="the frames 0 to"):
+            list(ahead)
+        assert open_files(root) == 2
+    assert open_files(root) == 0
+
+
 def test_what_is_not_there_is_told(tmp_path: Path) -> None:
     root = write(tmp_path / "set", 3, "video")
     with RandomAccess(Dataset.open(root)) as access:
