@@ -21,7 +21,7 @@ from robot.clock import Pacer
 from robot.errors import CameraAway, CameraError, ConfigurationError
 from robot.messages import Frame, encode
 from robot.publisher import Publisher
-from robot.scheduling import ask_for_short_slices
+from robot.scheduling import ask_for_short_slices, go_first
 
 TOPIC = b"frame"
 PATIENCE_S = 2.0
@@ -47,6 +47,7 @@ def camera(
     frames_address: str = FRAMES,
     state_address: str = STATE,
     duration_s: float | None = None,
+    realtime: bool = False,
 ) -> None:
     """Publish a camera's pictures until Ctrl-C.
 
@@ -69,6 +70,7 @@ def camera(
         frames_address: Where to publish the pictures.
         state_address: Where the driver publishes its state; simulated cameras follow it.
         duration_s: Stop by itself after so many seconds.
+        realtime: Run before every ordinary process (SCHED_FIFO), so that a busy machine does not make pictures late.
     """
     if duration_s is not None and not 0 < duration_s < float("inf"):
         raise ConfigurationError(f"a duration of {duration_s:g} s: give more than 0, or leave it out to go on for ever")
@@ -80,7 +82,10 @@ def camera(
     rate_hz = usual_rate_hz(source) if rate_hz is None else rate_hz
     options = CameraOptions(name, width, height, rate_hz, state_address)
     opened = open_camera(source, options, SourceOptions(known, capture, loop))
-    ask_for_short_slices()
+    if realtime:
+        go_first()
+    else:
+        ask_for_short_slices()
     publish(opened, options, frames_address, duration_s, quality if encoding == "jpeg" else None)
 
 

@@ -73,8 +73,9 @@ class Kills(msgspec.Struct, frozen=True):
 
 
 @contextmanager
-def running_sources(cameras: int, folder: Path) -> Iterator[tuple[str, list[CameraAddress]]]:
-    """Run a simulated driver and so many cameras that show a film at 320x240 and 30 Hz; yield where they are.
+def running_sources(cameras: int, folder: Path, realtime: bool = False) -> Iterator[tuple[str, list[CameraAddress]]]:
+    """Run a simulated driver and so many cameras that show a film at 320x240 and 30 Hz, before every ordinary process
+    if `realtime`; yield where they are.
 
     Raises `ArmError` or `CameraError` when one does not start.
     """
@@ -86,7 +87,8 @@ def running_sources(cameras: int, folder: Path) -> Iterator[tuple[str, list[Came
         for number in range(cameras):
             name = f"camera{number + 1}"
             words = ("--source", str(film), "--name", name, "--rate-hz", str(RATE_HZ), "--frames-address", ANY)
-            process = start(("camera", *words, "--width", str(SIZE[0]), "--height", str(SIZE[1])))
+            shape = ("--width", str(SIZE[0]), "--height", str(SIZE[1]))
+            process = start(("camera", *words, *shape, *(("--realtime",) if realtime else ())))
             parts.callback(gone, process)
             assert process.stdout is not None and process.stderr is not None
             line = process.stdout.readline()

@@ -21,6 +21,9 @@ def benchmark_record(
     episode_s: Annotated[float, tyro.conf.arg(help="seconds of an episode")] = 20.0,
     kills: Annotated[int, tyro.conf.arg(help="how many recordings to kill with each kind of pictures; 0: none")] = 500,
     images: Annotated[tuple[Images, ...], tyro.conf.arg(help="kinds of pictures")] = ("video", "png"),
+    realtime: Annotated[
+        bool, tyro.conf.arg(help="run the cameras before every ordinary process, as `worldarm camera --realtime` does")
+    ] = False,
     seed: Annotated[int, tyro.conf.arg(help="of the instants of the kills")] = 0,
     folder: Annotated[
         Path | None, tyro.conf.arg(help="where to record meanwhile; the system's own when left out")
@@ -45,7 +48,7 @@ def benchmark_record(
     killed: list[Kills] = []
     with tempfile.TemporaryDirectory(prefix="worldarm-", dir=folder) as name:
         place = Path(name)
-        with running_sources(cameras, place) as (command, addresses):
+        with running_sources(cameras, place, realtime) as (command, addresses):
             for kind in images if seconds > 0 else ():
                 paces.append(measure_pace(command, addresses, kind, seconds, episode_s, place / kind))
             for kind in images if kills > 0 else ():
