@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import os
 import re
 import signal
+import subprocess
+import sys
 import time
 from itertools import pairwise
 from pathlib import Path
@@ -58,6 +61,20 @@ def test_ctrl_c_ends_it_with_a_line_of_timing(installed: tuple[Path, ...]) -> No
     assert status == 130
     assert "closed front" in out and "pictures sent" in out and "lateness" in out
     assert err == "worldarm: interrupted\n"
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getscheduler"), reason="this system has no real-time scheduling to ask for")
+def test_real_time_scheduling_is_given_or_its_absence_told(installed: tuple[Path, ...]) -> None:
+    asking = "import os; os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))"
+    granted = subprocess.run([sys.executable, "-c", asking], capture_output=True).returncode == 0
+    if not granted:
+        result = worldarm(*camera_arguments(), "--realtime", paths=installed)
+        assert (result.returncode, result.stderr.count("\n")) == (1, 1) and "rtprio" in result.stderr
+        return
+    words = (*camera_arguments(), "--realtime")
+    with running(*words, paths=installed) as process, FrameSubscriber(process.endpoint) as frames:
+        frames.latest(10.0)
+        assert os.sched_getscheduler(process.process.pid) == os.SCHED_FIFO
 
 
 def test_ends_by_itself_after_the_duration_asked_for(installed: tuple[Path, ...]) -> None:
