@@ -21,7 +21,7 @@ from robot.clock import Pacer
 from robot.errors import CameraAway, CameraError, ConfigurationError
 from robot.messages import Frame, encode
 from robot.publisher import Publisher
-from robot.scheduling import ask_for_short_slices, go_first
+from robot.scheduling import keep_pace
 
 TOPIC = b"frame"
 PATIENCE_S = 2.0
@@ -82,10 +82,7 @@ def camera(
     rate_hz = usual_rate_hz(source) if rate_hz is None else rate_hz
     options = CameraOptions(name, width, height, rate_hz, state_address)
     opened = open_camera(source, options, SourceOptions(known, capture, loop))
-    if realtime:
-        go_first()
-    else:
-        ask_for_short_slices()
+    keep_pace(realtime)
     publish(opened, options, frames_address, duration_s, quality if encoding == "jpeg" else None)
 
 

@@ -15,7 +15,7 @@ from robot.arm import Arm, ArmOptions, Readable
 from robot.driver import SHUTDOWN_S, Driver
 from robot.errors import ArmError, ConfigurationError
 from robot.read_only_driver import ReadOnlyDriver
-from robot.scheduling import ask_for_short_slices, go_first
+from robot.scheduling import keep_pace
 from robot.surroundings import Corners, placed
 
 
@@ -65,10 +65,7 @@ def driver(
     """
     if duration_s is not None and not 0 < duration_s < float("inf"):
         raise ConfigurationError(f"--duration-s must be more than 0, not {duration_s:g}")
-    if realtime:
-        go_first()
-    else:
-        ask_for_short_slices()
+    keep_pace(realtime)
     made: Arm = registry.load(registry.ARMS, arm)(ArmOptions(address, calibration))
     made.spec = placed(made.spec, table_height, workspace, keep_out)
     engine: Driver | ReadOnlyDriver

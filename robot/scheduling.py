@@ -32,7 +32,7 @@ class _Attributes(ctypes.Structure):
     ]
 
 
-def ask_for_short_slices() -> None:
+def _ask_for_short_slices() -> None:
     """Ask for `SLICE_NS` of the processor at a time, where the kernel knows such a wish.
 
     From 6.12 on Linux lets who asks for less than another interrupt it at once, where others wait for up to 3 ms for
@@ -48,6 +48,18 @@ def ask_for_short_slices() -> None:
     ctypes.CDLL(None).syscall(number, 0, ctypes.byref(asked), 0)
 
 
+def keep_pace(realtime: bool) -> None:
+    """Have the kernel wake this process in time: before every ordinary one when `realtime`, else in the midst of their
+    shares, where the kernel can.
+
+    Raises `ConfigurationError` where real-time scheduling is not granted.
+    """
+    if realtime:
+        _go_first()
+    else:
+        _ask_for_short_slices()
+
+
 def give_way() -> None:
     """Let the calling thread, and those that it starts, run after others that want the processor too: for work that
     may take its time beside what keeps a pace."""
@@ -56,7 +68,7 @@ def give_way() -> None:
         os.setpriority(os.PRIO_PROCESS, thread, max(NICE, os.getpriority(os.PRIO_PROCESS, thread)))
 
 
-def go_first() -> None:
+def _go_first() -> None:
     """Ask for the lowest real-time priority, which is above every ordinary process. Raises `ConfigurationError` where
     the system does not grant it."""
     try:

@@ -69,9 +69,7 @@ class RandomAccess:
         The same to the bit as in `Dataset.episode`. Raises IndexError beyond the set, DatasetError when a file is
         missing or broken.
         """
-        begun = self._begin(index)
-        wait(begun.pictures.values())
-        return self._finish(begun)
+        return self._finish(self._begin(index))
 
     def read(self, order: Iterable[int]) -> Iterator[Frame]:
         """Yield the frames of these numbers in that order, as `[]` returns them, decoding the next `AHEAD` meanwhile.
@@ -129,6 +127,7 @@ class RandomAccess:
         )
 
     def _finish(self, begun: _Begun) -> Frame:
+        wait(begun.pictures.values())  # for all, so that none is at work still when one of them raises
         frame = begun.known | {name: picture.result() for name, picture in begun.pictures.items()}
         return {name: frame[name] for name in self._dataset.features}
 
