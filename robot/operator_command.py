@@ -50,7 +50,8 @@ def reset(command_address: Address = COMMAND) -> None:
     """Let a stopped arm be moved again; nothing moves by itself."""
     with Client(command_address) as client:
         client.reset()
-        print(f"mode {client.state().mode}; whoever wants to move the arm acquires the lease anew")
+    # Not the mode: the state that is told next may be of a tick before.
+    print("reset: the arm can be moved again; whoever wants to move it acquires the lease anew")
 
 
 def home(

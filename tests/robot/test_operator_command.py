@@ -47,7 +47,8 @@ def test_a_person_sees_stops_resets_and_sends_home(tmp_path: Path) -> None:
             assert (seen["mode"], seen["lease"]) == ("stopped: a cat", "free")
         refused = worldarm("home", "--command-address", process.command)
         assert refused.returncode == 1 and "a cat" in refused.stderr
-        assert worldarm("reset", "--command-address", process.command).stdout.startswith("mode idle")
+        assert worldarm("reset", "--command-address", process.command).stdout.startswith("reset: the arm can be moved")
+        assert shown(process.command)["mode"] == "idle"
         with Subscription(process.state, b"state", JointState, 5000) as states:
             home = worldarm("home", "--command-address", process.command, "--speed", "0.4")
             assert home.returncode == 0, home.stderr
