@@ -33,8 +33,8 @@ Status = Literal["sent", "late", "missed", "reached", "last"]
 HOLDER = "agent"
 LEASE_S = 2.0
 FIRST_PICTURE_S = 5.0
-SILENT_BLOCKS = 2
-"""Blocks without a picture after which the camera counts as gone."""
+SILENT_S = 1.0
+"""After so long without a picture the camera counts as gone; until then the arm holds, from the end of its block on."""
 LEAD_NS = 50_000_000
 """How long before a block its waypoints must be there for it to begin smoothly: half the servo's averaging window."""
 
@@ -195,7 +195,7 @@ class Session:
             state = self._proprioception.feel(
                 joints.measured, joints.governed, joints.gripper_width, joints.gripper_command
             )
-            decision = self._agent.decide(frame.image.copy(), state, running.action)
+            decision = self._agent.decide(frame.image.copy(), state, self._committed(running, frame.time_ns))
             decided_ns = time.monotonic_ns()
             following: _Block | None = None
             accepted_ns = tick = 0
@@ -230,6 +230,12 @@ class Session:
             if status in ("reached", "last"):
                 return
             running = following or self._hold(self._next_rest(running))
+
+    def _committed(self, running: _Block, seen_ns: int) -> Vector:
+        """Return the action (A,) that the arm goes on with from `seen_ns`: none once the block is over, for where no
+        picture came in time nothing follows it."""
+        over = seen_ns >= running.begins_ns + self._convention.block_ns
+        return np.zeros_like(running.action) if over else running.action
 
     def _command(self, running: _Block, action: Vector) -> tuple[Status, _Block | None]:
         """Send the block that `action` (A,) asks for after the `running` one; return what came of it, and the block
@@ -283,10 +289,10 @@ class Session:
     def _picture_after(self, time_ns: int) -> ReceivedFrame:
         """Return a picture captured after `time_ns`. Raises `CameraError` when none comes in time, `ConnectionLost`
         when that is because the driver is gone too."""
-        block_ns = self._convention.block_ns
-        wait_ns = max(time_ns + SILENT_BLOCKS * block_ns - time.monotonic_ns(), block_ns)
+        block_s = self._convention.block_ns * 1e-9
+        wait_s = max((time_ns - time.monotonic_ns()) * 1e-9 + SILENT_S, block_s)
         try:
-            return seen_as(self._frames.newer_than(time_ns, wait_ns * 1e-9), self._recipe.camera)
+            return seen_as(self._frames.newer_than(time_ns, wait_s), self._recipe.camera)
         except CameraError:
             self._client.state()  # the simulated camera falls silent with its driver: then that is what to tell
             raise

@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import cv2
 import msgspec
 import numpy as np
 import tyro
@@ -34,6 +35,8 @@ PAGE_PATIENCE_S = 240.0
 ALONG_M = 0.14
 """Where on an arrow of the handle it is taken hold of."""
 _DRAG_PX = 25.0
+_SHOWN_S = 60.0
+_LIT_PX, _YELLOW = 4, 25.0
 _MOVES = 1e-4
 _DRAG_PATIENCE_S = 5.0
 _REST_S = 0.3
@@ -159,18 +162,34 @@ def take_hold(page: Page, client: Client, kinematics: Kinematics) -> tuple[float
 
 
 def hold_handle(page: Page, place: Vector) -> tuple[float, float]:
-    """Press the pointer's button where `place` (3,) m of the handle is seen, and return the pixel."""
+    """Press the pointer's button where `place` (3,) m of the handle is seen, once the page shows by the handle's colour
+    that the pointer is on it, and return the pixel. Raises `ConnectionLost` when it does not for long: a pointer that
+    misses the handle would turn the view."""
     canvas = page.locator("canvas").last.bounding_box()
     assert canvas is not None
     x, y = on_screen(place, round(canvas["width"]), round(canvas["height"]))
     x, y = x + canvas["x"], y + canvas["y"]
-    # A page notices what is under the pointer when it draws the next time.
-    for step in (3.0, 1.5, 0.0):
-        page.mouse.move(x + step, y + step)
-        page.evaluate(DRAWN)
+
+    def on_it() -> bool:
+        # A page notices what is under the pointer when it moves, and draws it the next time.
+        for step in (3.0, 1.5, 0.0):
+            page.mouse.move(x + step, y + step)
+            page.evaluate(DRAWN)
+        return _lit(page, x, y)
+
+    wait_for(on_it, _SHOWN_S, "handle under the pointer")
     page.mouse.down()
     page.evaluate(DRAWN)
     return x, y
+
+
+def _lit(page: Page, x: float, y: float) -> bool:
+    """Whether what is drawn at a pixel is yellow, as is the part of the handle that the pointer is on."""
+    clip = {"x": x - _LIT_PX, "y": y - _LIT_PX, "width": 2 * _LIT_PX, "height": 2 * _LIT_PX}
+    drawn = cv2.imdecode(np.frombuffer(page.screenshot(clip=clip), np.uint8), cv2.IMREAD_COLOR)  # type: ignore[arg-type]
+    assert drawn is not None
+    blue, green, red = drawn.reshape(-1, 3).mean(axis=0)
+    return bool(min(green, red) - blue > _YELLOW)
 
 
 def wait_for(condition: Callable[[], bool], seconds: float, what: str) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from control.agent import Agent, Decision
-from control.session import Session, Step
+from control.session import SILENT_S, Session, Step
 from control.thoughts import TOPIC, ThoughtPublisher
 from control.trained import load_trained
 from perception.frame_subscriber import FrameSubscriber
@@ -140,7 +140,7 @@ def test_the_arm_is_halfway_at_half_of_each_block(here: Stage, tmp_path: Path) -
     assert np.median(misses) < 1.5e-3, misses
 
 
-def test_a_camera_that_falls_silent_ends_it_in_a_few_blocks(here: Stage, tmp_path: Path) -> None:
+def test_a_camera_that_falls_silent_for_good_ends_it_with_the_arm_at_rest(here: Stage, tmp_path: Path) -> None:
     silent = [0.0]
 
     def stop(step: Step) -> None:
@@ -152,11 +152,38 @@ def test_a_camera_that_falls_silent_ends_it_in_a_few_blocks(here: Stage, tmp_pat
         with Watch(here.driver.state) as watch, session(here, tmp_path) as goes:
             with pytest.raises(CameraError, match="stopped sending"):
                 goes.pursue([GOAL], 40, stop)
-            assert time.monotonic() - silent[0] < 3 * BLOCK_S + 0.3  # the share of a busy machine
+            assert time.monotonic() - silent[0] < SILENT_S + BLOCK_S + 0.3  # the share of a busy machine
             assert_held(here)
     finally:
         here.camera.process.send_signal(signal.SIGCONT)
     assert_no_jump(watch.seen)
+
+
+def test_the_arm_waits_for_a_camera_that_is_silent_for_half_a_second(here: Stage, tmp_path: Path) -> None:
+    silent: list[int] = []
+    steps: list[Step] = []
+
+    def come_back() -> None:
+        silent.append(time.monotonic_ns())
+        here.camera.process.send_signal(signal.SIGCONT)
+
+    comes_back = threading.Timer(0.5, come_back)
+
+    def pause(step: Step) -> None:
+        steps.append(step)
+        if step.block >= 3 and not silent:
+            here.camera.process.send_signal(signal.SIGSTOP)
+            silent.append(time.monotonic_ns())
+            comes_back.start()
+
+    with Watch(here.driver.state) as watch, session(here, tmp_path) as goes:
+        goes.pursue([GOAL], 24, pause)
+    assert steps[-1].status == "last" and steps[-1].block >= 23
+    assert any(step.status == "sent" for step in steps if step.begins_ns > silent[1])
+    waiting = [state for state in watch.seen if silent[1] - 100_000_000 < state.time_ns < silent[1]]
+    np.testing.assert_allclose([tool(state) for state in waiting], [tool(waiting[0])] * len(waiting), atol=1e-3)
+    assert_no_jump(watch.seen)
+    assert_held(here)
 
 
 class SlowAgent(Agent):

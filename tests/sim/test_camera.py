@@ -112,6 +112,7 @@ def test_pictures_show_the_driver_s_world_at_the_instant_they_say(driver: Simula
         frames.latest(PATIENCE_S)
         client.acquire("test", 5.0)
         client.place_objects([cube_pose(np.array([0.56, 0.08]), 0.5)])
+        frames.newer_than(time.monotonic_ns(), PATIENCE_S)  # a picture of before may still be on its way
         move_about(client.send_waypoints)
         received: list[ReceivedFrame] = []
         until = time.monotonic() + 2.5

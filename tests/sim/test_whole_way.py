@@ -39,7 +39,7 @@ def test_from_the_page_to_an_agent_that_goes_for_a_picture(tmp_path: Path) -> No
         with page_hand(where, dataset, "reach a place", "front", "push", "video") as hand:
             person = Demonstrator(hand, PLANAR_PUSH.bounds, np.random.default_rng(0))
             for _ in range(3):
-                person.demonstrate(12.0)
+                person.demonstrate(4.0)
             assert "160x120 from the camera front" in says("snap", "--output", goal, "--camera", where.frames)
             assert cv2.imread(str(goal)).shape == (120, 160, 3)
             there = hand.tool()
