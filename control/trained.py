@@ -13,8 +13,9 @@ from control.actor import Actor
 from control.critic import Critic
 from control.landmarks import Landmarks
 from control.perceptron import HIDDEN
-from perception.checkpoint import PRETRAINED_FOLDER, Card, load, save
+from perception.checkpoint import Card, load, save
 from perception.decoder import Decoder
+from perception.shipped import PRETRAINED_FOLDER
 from perception.world_model import WorldModel, WorldModelConfig
 from robot.errors import CheckpointError
 

@@ -17,6 +17,7 @@ from safetensors.torch import load_file
 from safetensors.torch import save as serialise
 from torch import Tensor
 
+from perception.shipped import PRETRAINED_FOLDER
 from perception.world_model import WorldModelConfig
 from robot.camera_spec import CameraSpec, reframed
 from robot.errors import CheckpointError
@@ -26,8 +27,6 @@ from robot.recipe import RecordingRecipe
 SCHEMA = 2
 CARD_FILE = "checkpoint.json"
 WEIGHTS_FILE = "model.safetensors"
-PRETRAINED_FOLDER = Path(__file__).parent / "pretrained"
-"""Holds the checkpoints that come with worldarm, each of which can be asked for by its folder's name alone."""
 POSITION_TOLERANCE_M = 0.01
 ANGLE_TOLERANCE_RAD = math.radians(1.0)
 FOCAL_TOLERANCE = 0.01

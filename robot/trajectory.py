@@ -25,8 +25,8 @@ _CLOCK_JUMP_NS = 20_000_000
 # How much of a limit the moving frame itself may use up; the rest is for catching up.
 _FRAME_SHARE = 0.9
 _VELOCITY_SHARE = 0.995
-# In rad, rad/s and rad/s^2, what is left to catch up with that the arm may have at once: far below all limits, and below
-# what the planner can still tell from nothing, which would have the arm creep.
+# In rad, rad/s and rad/s^2, what is left to catch up with that the arm may have at once: far below all limits, and less
+# than the planner can tell from nothing, which would have the arm creep.
 _THERE = np.array([[1e-8], [1e-6], [1e-3]])
 _RAMP_FROM = 0.1
 """Share of the velocity limits with which a start-up ramp begins."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,8 +14,10 @@ from robot.dataset.schema import Feature
 from sim.block_runner import BlockRunner
 from sim.lockstep import LockStep
 from sim.playground import Playground
-from sim.practice import Practice, Turns
 from sim.scene import present
+
+if TYPE_CHECKING:
+    from sim.practice import Practice
 
 JOINTS = 7
 Columns = dict[str, NDArray[np.generic]]
@@ -53,7 +57,11 @@ def play_episode(
     camera, convention = world.camera, playground.convention
     start = playground.start(rng, convention)
     hand = playground.hand(rng, convention)
-    turns = None if practice is None else Turns(practice, hand, rng, convention.size)
+    turns = None
+    if practice is not None:
+        from sim.practice import Turns  # with it comes torch, which takes seconds
+
+        turns = Turns(practice, hand, rng, convention.size)
     runner = BlockRunner(world, convention)
     runner.reset(start.tool, start.objects)
     keys = _truth_keys(playground)

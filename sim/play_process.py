@@ -13,11 +13,9 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import numpy as np
-import torch
 import tyro
 from tqdm import tqdm
 
-from control.trained import load_trained
 from robot.camera_spec import CameraSpec
 from robot.dataset.encode import EncodedEpisode, encode_episode
 from robot.dataset.schema import Feature
@@ -27,7 +25,6 @@ from robot.recipe import RecordingRecipe
 from sim.interrupts import interrupts_put_off
 from sim.play_episode import play_episode, play_features
 from sim.playground import PLAYGROUNDS, PlaygroundName
-from sim.practice import Practice
 from sim.spread import spread
 
 EPISODES_PER_TASK = 10
@@ -184,6 +181,8 @@ def _batches(done: int, episodes: int) -> Iterator[_Batch]:
 def _practised(checkpoint: Path, recipe: RecordingRecipe) -> str:
     """Return what practice with a checkpoint is, in words. Raises `CheckpointError` when it can practise nothing that
     is recorded so."""
+    from control.trained import load_trained  # with it comes torch, which takes seconds and which no other play needs
+
     card = load_trained(checkpoint).card
     card.require(recipe.arm, recipe.camera)
     if card.recipe != recipe:
@@ -210,6 +209,10 @@ def _play_batch(
         world = stack.enter_context(closing(playground.world(camera)))
         practice = None
         if checkpoint is not None:
+            import torch
+
+            from sim.practice import Practice
+
             torch.set_num_threads(1)
             practice = stack.enter_context(closing(Practice(playground, camera, checkpoint)))
         return [

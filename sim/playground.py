@@ -10,7 +10,7 @@ from typing import Literal
 
 import numpy as np
 
-from perception.checkpoint import PRETRAINED_FOLDER
+from perception.shipped import PRETRAINED_FOLDER
 from robot.action import PLANAR_PUSH, TABLETOP, ActionConvention
 from robot.arm import ObjectPose
 from robot.camera_spec import CameraSpec

@@ -13,9 +13,10 @@ import pytest
 
 from control.doctor import verdict
 from control.trained import TrainedModel, load_trained
-from perception.checkpoint import CARD_FILE, PRETRAINED_FOLDER, WEIGHTS_FILE
+from perception.checkpoint import CARD_FILE, WEIGHTS_FILE
+from perception.shipped import PRETRAINED_FOLDER
 from sim.playground import PLAYGROUNDS, PlaygroundName
-from tests.commands import worldarm
+from tests.commands import in_process
 
 MIB = 1024**2
 
@@ -92,7 +93,7 @@ def test_it_reaches_goals_that_holding_still_does_not(shipped: Shipped, tmp_path
     for task, least in shipped.least.items():
         files = ("--json", str(tmp_path / "numbers.json"), "--plot", str(tmp_path / "plot.png"))
         words = ("--episodes", str(GOALS), "--method", "full", "hold", "--checkpoint", shipped.name)
-        result = worldarm("benchmark", task, *words, *files)
+        result = in_process("benchmark", task, *words, *files)
         assert result.returncode == 0, result.stderr
         full, hold = json.loads((tmp_path / "numbers.json").read_bytes())
         assert successes(full) >= least, result.stdout

@@ -16,7 +16,7 @@ from perception.checkpoint import WEIGHTS_FILE
 from perception.goal import save_picture
 from robot.messages import JointState
 from robot.subscription import Subscription
-from tests.commands import Running, running, worldarm
+from tests.commands import Running, in_process, running, worldarm
 from tests.control.stage import ANY_PORT, AT_ONCE, Stage, card, changed, checkpoint, goal_file, stage, states, tool
 from tests.robot.driver_checks import assert_no_jump, now, steady
 from worldarm import main
@@ -69,18 +69,18 @@ def test_runs_to_the_end_of_its_budget_and_tells(here: Stage, tmp_path: Path) ->
 def test_what_a_camera_sends_is_cut_and_resized_and_so_is_what_was_snapped(tmp_path: Path) -> None:
     snapped = tmp_path / "snapped.png"
     with stage(160, 120) as wide:
-        assert worldarm("snap", "--output", str(snapped), "--camera", wide.frames).returncode == 0
+        assert in_process("snap", "--output", str(snapped), "--camera", wide.frames).returncode == 0
         assert cv2.imread(str(snapped)).shape == (120, 160, 3)
         words = wide.words(tmp_path, "--blocks", "5")
         words[words.index("--goal") + 1] = str(snapped)
         checkpoint(tmp_path / "model", card(AT_ONCE))
-        result = worldarm(*words)
+        result = in_process(*words)
         assert (result.returncode, result.stderr) == (0, "")
         assert "run: camera front sends 160x120; the model sees the middle of it as 64x64" in result.stdout
         odd = tmp_path / "odd.png"
         save_picture(odd, np.zeros((64, 80, 3), np.uint8))
         words[words.index("--goal") + 1] = str(odd)
-        result = worldarm(*words)
+        result = in_process(*words)
         assert result.returncode == 1
         assert "is 80x64 pixels; the model sees camera front at 64x64, and gets 160x120" in result.stderr
 
@@ -88,7 +88,7 @@ def test_what_a_camera_sends_is_cut_and_resized_and_so_is_what_was_snapped(tmp_p
 def test_a_goal_that_is_reached_is_status_0(here: Stage, tmp_path: Path) -> None:
     words = here.words(tmp_path)
     checkpoint(tmp_path / "model", card(AT_ONCE))
-    result = worldarm(*words)
+    result = in_process(*words)
     assert (result.returncode, result.stderr) == (0, "")
     assert "\nreached: the world looks like the goal" in result.stdout
     with here.driver.client() as client:
@@ -100,7 +100,7 @@ def test_of_several_goals_each_is_told(here: Stage, tmp_path: Path) -> None:
     at = words.index("--goal") + 1
     words.insert(at, words[at])
     checkpoint(tmp_path / "model", card(AT_ONCE))
-    result = worldarm(*words)
+    result = in_process(*words)
     assert (result.returncode, result.stderr) == (0, "")
     assert "\nsub-goal 1: reached after 1 blocks\nreached: the world looks like the goal" in result.stdout
 

@@ -11,7 +11,7 @@ from control.trained import load_trained
 from perception.checkpoint import load_card
 from robot.action import PLANAR_PUSH
 from robot.camera_spec import reframed
-from tests.commands import worldarm
+from tests.commands import in_process
 from tests.control.conftest import QUICK
 from tests.perception.recording.known import CAMERA, written
 
@@ -20,7 +20,7 @@ def test_what_was_recorded_trains_is_judged_and_decides(tmp_path: Path) -> None:
     dataset = written(tmp_path / "set", seconds=6.0, speed=0.03, sways=(0.1, 0.2, 0.3, 0.4, 0.25, 0.35))
     checkpoint = tmp_path / "checkpoint"
     words = ("--dataset", str(dataset.root), "--run", str(tmp_path / "run"), "--output", str(checkpoint), *QUICK)
-    done = worldarm("train", *words)
+    done = in_process("train", *words)
     assert done.returncode == 0, done.stderr
     trained = load_trained(checkpoint)
     recipe = trained.card.recipe
@@ -34,7 +34,7 @@ def test_what_was_recorded_trains_is_judged_and_decides(tmp_path: Path) -> None:
     goal = np.zeros((64, 64, 3), np.uint8)
     agent.set_goals([goal])
     assert np.isfinite(agent.decide(goal, np.zeros(7), np.zeros(2)).action).all()
-    judged = worldarm("check", str(checkpoint), "--dataset", str(dataset.root), "--cache", str(tmp_path / "cache"))
+    judged = in_process("check", str(checkpoint), "--dataset", str(dataset.root), "--cache", str(tmp_path / "cache"))
     assert judged.returncode in (0, 1) and "plannable" in judged.stdout, judged.stderr
 
 
@@ -42,13 +42,13 @@ def test_through_which_camera_is_chosen_by_its_name(tmp_path: Path) -> None:
     dataset = written(tmp_path / "set", seconds=6.0, speed=0.03, sways=(0.1, 0.2, 0.3, 0.4, 0.25, 0.35))
     checkpoint = tmp_path / "checkpoint"
     words = ("--dataset", str(dataset.root), "--run", str(tmp_path / "run"), "--output", str(checkpoint), *QUICK)
-    refused = worldarm("train", *words, "--camera", "side")
+    refused = in_process("train", *words, "--camera", "side")
     assert refused.returncode == 1
     assert refused.stderr == "worldarm: the data set has no camera 'side'; it has front, wrist\n"
-    done = worldarm("train", *words, "--camera", "wrist")
+    done = in_process("train", *words, "--camera", "wrist")
     assert done.returncode == 0, done.stderr
     card = load_card(checkpoint)
     assert card.recipe.camera.name == "wrist" and card.provenance.settings["camera"] == "wrist"
     # What it is judged by is what it sees through, without being told again.
-    judged = worldarm("check", str(checkpoint), "--dataset", str(dataset.root), "--cache", str(tmp_path / "cache"))
+    judged = in_process("check", str(checkpoint), "--dataset", str(dataset.root), "--cache", str(tmp_path / "cache"))
     assert "the data it learnt from" in judged.stdout and "plannable" in judged.stdout, judged.stderr

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from safetensors.torch import save_file
 from torch import Tensor
 
-from perception.checkpoint import CARD_FILE, PRETRAINED_FOLDER, SCHEMA, WEIGHTS_FILE, Gate, load, load_card, save
+from perception.checkpoint import CARD_FILE, SCHEMA, WEIGHTS_FILE, Gate, load, load_card, save
+from perception.shipped import PRETRAINED_FOLDER
 from robot.camera_spec import CameraSpec
 from robot.errors import CheckpointError
 from tests.tiny import CAMERA, RECIPE, card

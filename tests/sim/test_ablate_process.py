@@ -8,7 +8,7 @@ import cv2
 import pytest
 
 from control.trained import load_trained
-from tests.commands import worldarm
+from tests.commands import in_process
 from tests.control.conftest import QUICK
 from worldarm import main
 
@@ -19,7 +19,7 @@ def test_each_training_lacks_one_thing_and_is_measured(play_set: Path, tmp_path:
     words += ["--parts", "inverse", "keypoints", "features", "stride", "context", "data", "--data-sizes", "6"]
     words += ["--episodes", "1"]
     words += ["--method", "actor-only", "--json", str(tmp_path / "numbers.json"), "--plot", str(tmp_path / "plot.png")]
-    first = worldarm(*words, seconds=200.0)
+    first = in_process(*words)
     assert first.returncode == 0, first.stderr
     names = ["whole", "no inverse", "no keypoints", "no features", "stride 1", "context of 2", "6 episodes"]
     found = json.loads((tmp_path / "numbers.json").read_bytes())
@@ -37,7 +37,7 @@ def test_each_training_lacks_one_thing_and_is_measured(play_set: Path, tmp_path:
     # Given again it learns what is not there, and only that.
     rmtree(tmp_path / "run" / "stride 1")
     states = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.resume")}
-    again = worldarm(*words, seconds=200.0)
+    again = in_process(*words)
     assert again.returncode == 0, again.stderr
     assert states.items() < {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.resume")}.items()
     assert again.stderr.count("critic: 100%") == 1
@@ -45,14 +45,14 @@ def test_each_training_lacks_one_thing_and_is_measured(play_set: Path, tmp_path:
 
 
 def test_each_camera_of_a_rig_may_look_on_alone(tmp_path: Path) -> None:
-    played = worldarm(
+    played = in_process(
         *("play", "--task", "tabletop", "--camera", "tabletop-rig", "--size", "32", "--dataset", str(tmp_path / "rig")),
         *("--episodes", "12", "--blocks", "30", "--processes", "2"),
     )
     assert played.returncode == 0, played.stderr
     words = ["--dataset", str(tmp_path / "rig"), *QUICK, "--episodes", "1", "--task", "reach", "--parts", "cameras"]
     words += ["--method", "actor-only", "--json", str(tmp_path / "numbers.json"), "--plot", str(tmp_path / "plot.png")]
-    found = worldarm("benchmark", "ablate", "--run", str(tmp_path / "run"), *words)
+    found = in_process("benchmark", "ablate", "--run", str(tmp_path / "run"), *words)
     assert found.returncode == 0, found.stderr
     summaries = json.loads((tmp_path / "numbers.json").read_bytes())
     assert [summary["method"] for summary in summaries] == ["whole", "camera 1 alone", "camera 2 alone"]
@@ -62,7 +62,7 @@ def test_each_camera_of_a_rig_may_look_on_alone(tmp_path: Path) -> None:
     assert len({card.provenance.dataset_fingerprint for card in cards}) == 1
     # The doctor, too, shows it the one camera's part of the pictures.
     alone = str(tmp_path / "run" / "camera 2 alone" / "checkpoint")
-    checked = worldarm("check", alone, "--dataset", str(tmp_path / "rig"), "--cache", str(tmp_path / "cache"))
+    checked = in_process("check", alone, "--dataset", str(tmp_path / "rig"), "--cache", str(tmp_path / "cache"))
     assert "not plannable" in checked.stdout, checked.stderr
 
 

@@ -15,7 +15,7 @@ from robot.errors import ConfigurationError
 from sim.any_env import NO_STATE, AnyEnv, RandomPolicy, load_policy
 from sim.any_env_goals import AWAY, TOLERANCE, env_goal
 from sim.any_env_play import env_episode
-from tests.commands import worldarm
+from tests.commands import in_process
 from tests.control.conftest import QUICK
 from worldarm import main
 
@@ -108,14 +108,14 @@ def idle(observation: Any, rng: np.random.Generator) -> np.ndarray:
 
 def test_from_play_to_benchmark_in_a_public_environment(tmp_path: Path) -> None:
     play = ["--env", PENDULUM, "--dataset", str(tmp_path / "set"), "--episodes", "12", "--blocks", "30", "--size", "32"]
-    result = worldarm("play", *play)
+    result = in_process("play", *play)
     assert result.returncode == 0, result.stderr
     checkpoint = ["--run", str(tmp_path / "run"), "--output", str(tmp_path / "made")]
-    result = worldarm("train", "--dataset", str(tmp_path / "set"), *checkpoint, *QUICK)
+    result = in_process("train", "--dataset", str(tmp_path / "set"), *checkpoint, *QUICK)
     assert result.returncode == 0, result.stderr
     files = ["--json", str(tmp_path / "numbers.json"), "--plot", str(tmp_path / "plot.png")]
     words = ["benchmark", "--env", PENDULUM, "--checkpoint", str(tmp_path / "made"), "--episodes", "2"]
-    result = worldarm(*words, "--method", "full", "random", *files)
+    result = in_process(*words, "--method", "full", "random", *files)
     assert result.returncode == 0, result.stderr
     assert f"| {PENDULUM} | clean | full | 2 |" in result.stdout and " spreads |" in result.stdout
     full, random = json.loads((tmp_path / "numbers.json").read_bytes())

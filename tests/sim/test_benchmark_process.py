@@ -13,7 +13,7 @@ import pytest
 
 from control.trained import TrainedModel, save_trained
 from sim.wilson import wilson
-from tests.commands import PATIENCE_S, ROOT, environment, worldarm
+from tests.commands import PATIENCE_S, ROOT, environment, in_process, worldarm
 from tests.sim.children import of_kind
 from tests.sim.untrained import untrained_checkpoint
 from tests.tiny import trained
@@ -64,7 +64,7 @@ def assert_whole(summary: dict[str, Any], method: str, episodes: int) -> None:
 def test_every_method_gets_the_same_goals_and_leaves_numbers_and_a_plot(
     words: list[str], tmp_path: Path, checkpoint: Path
 ) -> None:
-    result = worldarm(*words, "--method", "hold", "random")
+    result = in_process(*words, "--method", "hold", "random")
     assert result.returncode == 0, result.stderr
     hold, random = numbers(tmp_path)
     digest = json.loads((checkpoint / "checkpoint.json").read_bytes())["weights_sha256"]
@@ -96,7 +96,7 @@ def test_the_same_seed_gives_the_same_numbers_and_one_method_one_object(words: l
 def test_the_planner_gives_the_same_numbers_again(words: list[str], tmp_path: Path) -> None:
     seen = []
     for _ in range(2):
-        result = worldarm(*words, "--episodes", "1", "--method", "full")
+        result = in_process(*words, "--episodes", "1", "--method", "full")
         assert result.returncode == 0, result.stderr
         seen.append(timeless(numbers(tmp_path)))
     assert seen[0] == seen[1] and seen[0]["records"][0]["decisions"] > 0

@@ -7,7 +7,7 @@ import cv2
 import pytest
 
 from control.stages import METHODS
-from tests.commands import worldarm
+from tests.commands import in_process
 from tests.control.conftest import Run
 from worldarm import main
 
@@ -17,7 +17,7 @@ EVERY = [*METHODS[:-2], "behaviour-cloning", *METHODS[-2:]]
 def test_every_way_of_deciding_is_measured_on_the_same_goals(trained_run: Run, tmp_path: Path) -> None:
     words = ["--checkpoint", str(trained_run.checkpoint), "--dataset", str(trained_run.dataset), "--episodes", "1"]
     files = ["--json", str(tmp_path / "numbers.json"), "--plot", str(tmp_path / "plot.png")]
-    first = worldarm("benchmark", "compare", *words, *files, "--run", str(tmp_path / "run"))
+    first = in_process("benchmark", "compare", *words, *files, "--run", str(tmp_path / "run"))
     assert first.returncode == 0, first.stderr
     found = json.loads((tmp_path / "numbers.json").read_bytes())
     assert [summary["method"] for summary in found] == EVERY
@@ -27,7 +27,7 @@ def test_every_way_of_deciding_is_measured_on_the_same_goals(trained_run: Run, t
     assert "clone: 100%" in first.stderr
     # What was learnt is not learnt again.
     saved = (tmp_path / "run" / "clone.resume").stat().st_mtime_ns
-    again = worldarm("benchmark", "compare", *words, *files, "--run", str(tmp_path / "run"))
+    again = in_process("benchmark", "compare", *words, *files, "--run", str(tmp_path / "run"))
     assert again.returncode == 0, again.stderr
     assert (tmp_path / "run" / "clone.resume").stat().st_mtime_ns == saved
 

@@ -19,7 +19,7 @@ from robot.recipe import read_recipe
 from sim.play_episode import play_features
 from sim.playground import PUSH, TABLETOP_PLAY
 from sim.view import front_camera
-from tests.commands import PATIENCE_S, ROOT, environment, on_a_full_disk, worldarm
+from tests.commands import PATIENCE_S, ROOT, environment, in_process, on_a_full_disk, worldarm
 from tests.sim.untrained import untrained_checkpoint
 from worldarm import main
 
@@ -45,7 +45,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
 
 
 def assert_same(root: Path, whole: Dataset) -> None:
-    assert worldarm("dataset", "check", str(root)).returncode == 0
+    assert in_process("dataset", "check", str(root)).returncode == 0
     dataset = Dataset.open(root)
     assert len(dataset) == len(whole)
     assert dataset.fingerprint() == whole.fingerprint()
@@ -66,21 +66,31 @@ def test_it_makes_a_data_set_that_says_how_it_was_made(whole: Dataset) -> None:
     assert (first["observation.images.front"] != second["observation.images.front"]).any()
 
 
+def test_torch_which_takes_seconds_to_load_is_left_alone(tmp_path: Path) -> None:
+    words = arguments(tmp_path / "play", episodes=2)
+    script = f"import sys, worldarm; sys.modules['torch'] = None; sys.exit(worldarm.main({words!r}))"
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=PATIENCE_S
+    )
+    assert done.returncode == 0, done.stderr
+    assert len(Dataset.open(tmp_path / "play")) == 2
+
+
 def test_the_tabletop_is_played_on_too(tmp_path: Path) -> None:
-    result = worldarm(*arguments(tmp_path / "play", episodes=3, task="tabletop"))
+    result = in_process(*arguments(tmp_path / "play", episodes=3, task="tabletop"))
     assert result.returncode == 0, result.stderr
     dataset = Dataset.open(tmp_path / "play")
     camera = TABLETOP_PLAY.camera(SIZE, SIZE)
     dataset.require(play_features(TABLETOP_PLAY, camera, video=False))
     assert read_recipe(dataset.info) == TABLETOP_PLAY.recipe(SIZE) and dataset.info.fps == 5
     assert [episode.tasks for episode in dataset.episodes] == [(TABLETOP_PLAY.sentence,)] * 3
-    refused = worldarm(*arguments(tmp_path / "play", episodes=5))
+    refused = in_process(*arguments(tmp_path / "play", episodes=5))
     assert refused.returncode != 0 and "choose another folder" in refused.stderr
 
 
 def test_a_rig_sees_the_same_play_from_the_side_as_well(tmp_path: Path) -> None:
     for name, words in (("one", ()), ("rig", ("--camera", "tabletop-rig"))):
-        result = worldarm(*arguments(tmp_path / name, episodes=2, task="tabletop"), *words)
+        result = in_process(*arguments(tmp_path / name, episodes=2, task="tabletop"), *words)
         assert result.returncode == 0, result.stderr
     one, both = Dataset.open(tmp_path / "one"), Dataset.open(tmp_path / "rig")
     assert read_recipe(both.info) == TABLETOP_PLAY.recipe(SIZE, "tabletop-rig")
@@ -94,7 +104,7 @@ def test_a_rig_sees_the_same_play_from_the_side_as_well(tmp_path: Path) -> None:
         (arguments(tmp_path / "none", camera="nowhere"), "no camera called 'nowhere'; it has front, tabletop"),
         (["play", "--env", "Pendulum-v1", "--camera", "side", "--dataset", str(tmp_path / "none")], "draws itself"),
     ):
-        refused = worldarm(*words)
+        refused = in_process(*words)
         assert refused.returncode != 0 and said in refused.stderr and not (tmp_path / "none").exists()
 
 
@@ -166,7 +176,7 @@ def test_ctrl_c_reaches_all_processes_and_ends_it_in_order(tmp_path: Path, whole
     assert process.returncode == 130
     assert error.endswith("worldarm: interrupted\n") and "Traceback" not in error
     assert_none_left(process.pid)
-    looked_over = worldarm("dataset", "check", str(root))
+    looked_over = in_process("dataset", "check", str(root))
     assert looked_over.returncode == 0, looked_over.stdout
     done = len(Dataset.open(root))
     result = worldarm(*arguments(root, max(done + 1, EPISODES), processes=2))
@@ -192,19 +202,19 @@ def test_a_full_disk_is_one_line_and_leaves_whole_episodes(tmp_path: Path, whole
     assert result.returncode == 1 and "Traceback" not in result.stderr
     last = result.stderr.splitlines()[-1]
     assert last.startswith("worldarm: episode ") and "File too large" in last
-    assert worldarm("dataset", "check", str(root)).returncode == 0
+    assert in_process("dataset", "check", str(root)).returncode == 0
     assert len(Dataset.open(root)) == sizes.index(max(sizes))
-    assert worldarm(*arguments(root)).returncode == 0
+    assert in_process(*arguments(root)).returncode == 0
     assert_same(root, whole)
 
 
 def test_a_data_set_may_grow(tmp_path: Path, whole: Dataset) -> None:
     root = tmp_path / "play"
     for episodes in (3, EPISODES):
-        result = worldarm(*arguments(root, episodes))
+        result = in_process(*arguments(root, episodes))
         assert result.returncode == 0, result.stderr
     assert_same(root, whole)
-    again = worldarm(*arguments(root))
+    again = in_process(*arguments(root))
     assert again.returncode == 0 and "nothing to do" in again.stdout
     assert_same(root, whole)
 
@@ -262,7 +272,7 @@ def test_how_many_processes_play_does_not_show(tmp_path: Path, whole: Dataset) -
 @pytest.mark.parametrize("other", [{"seed": 8}, {"blocks": BLOCKS + 1}, {"size": 32}, {"images": "av1"}])
 def test_other_settings_are_refused_and_the_data_left_alone(whole: Dataset, other: dict[str, object]) -> None:
     before = whole.fingerprint()
-    result = worldarm(*arguments(whole.root, EPISODES + 1, **other))
+    result = in_process(*arguments(whole.root, EPISODES + 1, **other))
     assert result.returncode == 1
     lines = [line for line in result.stderr.splitlines() if line.startswith("worldarm: ")]
     assert len(lines) == 1 and str(whole.root) in lines[0]
@@ -272,13 +282,13 @@ def test_other_settings_are_refused_and_the_data_left_alone(whole: Dataset, othe
 
 def test_another_seed_gives_other_data(tmp_path: Path, whole: Dataset) -> None:
     root = tmp_path / "play"
-    assert worldarm(*arguments(root, episodes=1, seed=8)).returncode == 0
+    assert in_process(*arguments(root, episodes=1, seed=8)).returncode == 0
     assert (Dataset.open(root).episode(0)["observation.state"] != whole.episode(0)["observation.state"]).any()
 
 
 def test_pictures_may_be_kept_as_video(tmp_path: Path, whole: Dataset) -> None:
     root = tmp_path / "play"
-    result = worldarm(*arguments(root, episodes=1, images="av1", size=64))
+    result = in_process(*arguments(root, episodes=1, images="av1", size=64))
     assert result.returncode == 0, result.stderr
     columns = Dataset.open(root).episode(0)
     assert columns["observation.images.front"].shape == (BLOCKS + 1, 64, 64, 3)
@@ -293,7 +303,7 @@ def test_what_cannot_be_is_refused_in_one_line(tmp_path: Path, wrong: dict[str, 
     words = arguments(root)
     for name, value in wrong.items():
         words[words.index(f"--{name}") + 1] = str(value)
-    result = worldarm(*words)
+    result = in_process(*words)
     assert result.returncode == 1
     assert [line.startswith("worldarm: ") for line in result.stderr.splitlines()].count(True) == 1
     assert not root.exists()

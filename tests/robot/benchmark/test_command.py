@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands import worldarm
+from tests.commands import in_process, worldarm
 
 pytestmark = pytest.mark.real_time
 
@@ -42,7 +42,7 @@ def test_every_promise_is_kept_each_time(tmp_path: Path) -> None:
 
 def test_what_makes_no_sense_is_refused_before_anything_starts(tmp_path: Path) -> None:
     for wrong in (("--lapses", "0"), ("--seconds", "nan"), ("--json", str(tmp_path)), ("--commands", "-1")):
-        refused = worldarm("benchmark", "driver", *wrong)
+        refused = in_process("benchmark", "driver", *wrong)
         assert (refused.returncode, refused.stdout) == (1, "")
-    absent = worldarm("benchmark", "driver", "--parts", "jitter", "--arm", "so101")
+    absent = in_process("benchmark", "driver", "--parts", "jitter", "--arm", "so101")
     assert absent.returncode == 1 and "--address" in absent.stderr

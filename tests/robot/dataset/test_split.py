@@ -15,7 +15,7 @@ from robot.dataset.history import ranges
 from robot.dataset.merge import merge
 from robot.dataset.split import WHOLE, parse_parts, parse_shares, split
 from robot.errors import ConfigurationError, DatasetError
-from tests.commands import worldarm
+from tests.commands import in_process
 from tests.robot.dataset.edits import CHANGING, assert_frames, fill, tree
 from tests.robot.dataset.samples import FPS, columns, features, write
 from tests.robot.dataset.test_reader import several_to_a_file
@@ -28,7 +28,7 @@ def test_parts_by_name(tmp_path: Path, picture: str) -> None:
     whole = fill(tmp_path / "whole", picture, SEVEN)
     before = tree(whole)
     out = tmp_path / "out"
-    result = worldarm("dataset", "split", str(whole), str(out), "--episodes", "train=0:3,4", "test=5:")
+    result = in_process("dataset", "split", str(whole), str(out), "--episodes", "train=0:3,4", "test=5:")
     assert (result.returncode, result.stderr) == (0, "")
     assert f"{out}/train: 4 episodes, 20 frames\n{out}/test: 2 episodes, 10 frames\n1 of the 7" in result.stdout
     assert tree(whole) == before
@@ -42,7 +42,7 @@ def test_parts_by_name(tmp_path: Path, picture: str) -> None:
 
 def test_one_part_without_a_name_is_the_folder_itself(tmp_path: Path) -> None:
     whole = write(tmp_path / "whole", 4)
-    result = worldarm("dataset", "split", str(whole), str(tmp_path / "deep/out"), "--episodes", "1:3")
+    result = in_process("dataset", "split", str(whole), str(tmp_path / "deep/out"), "--episodes", "1:3")
     assert result.returncode == 0
     assert check(tmp_path / "deep/out").problems == ()
     assert [one.extra["seed"] for one in Dataset.open(tmp_path / "deep/out").episodes] == [1, 2]
@@ -52,7 +52,7 @@ def test_shares_by_chance_are_the_same_each_time_and_merge_to_the_whole(tmp_path
     whole = write(tmp_path / "whole", 7)
     for name in ("one", "two"):
         words = ["--fractions", "train=0.7", "test=0.3", "--seed", "3"]
-        assert worldarm("dataset", "split", str(whole), str(tmp_path / name), *words).returncode == 0
+        assert in_process("dataset", "split", str(whole), str(tmp_path / name), *words).returncode == 0
     assert tree(tmp_path / "one") == tree(tmp_path / "two")
     merge(tmp_path / "both", [tmp_path / "one/train", tmp_path / "one/test"])
     both = Dataset.open(tmp_path / "both")
@@ -88,7 +88,7 @@ def test_shares_by_chance_are_the_same_each_time_and_merge_to_the_whole(tmp_path
 )
 def test_what_makes_no_sense_is_refused_in_one_line(tmp_path: Path, words: tuple[str, ...], said: str) -> None:
     whole = write(tmp_path / "whole", 3)
-    result = worldarm("dataset", "split", str(whole), str(tmp_path / "out"), *words)
+    result = in_process("dataset", "split", str(whole), str(tmp_path / "out"), *words)
     assert result.returncode == 1
     assert said in result.stderr and result.stderr.count("\n") == 1
     assert sorted(path.name for path in tmp_path.iterdir()) == ["whole"]
