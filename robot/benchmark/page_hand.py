@@ -82,7 +82,11 @@ class PageHand:
             wait_for(self.rests, ANSWER_S, "rest of the arm")
             before = self._kinematics.forward(self._governed())
             self._along = level_grip(before.position, self._size())
-            hold_handle(self._page, before.position + self._along)
+            try:
+                hold_handle(self._page, before.position + self._along)
+            except ConnectionLost:
+                self._again()
+                continue
             self._holds = True
             way = np.asarray(towards) - before.position
             way[2] = 0.0
@@ -102,7 +106,7 @@ class PageHand:
         raise ConnectionLost("the arm does not come after the page's handle")
 
     def _again(self) -> None:
-        """Load the page anew: a pointer that misses the handle turns the view, and nothing is where it was."""
+        """Load the page anew: where its view was turned, nothing is where it was."""
         self._page.reload()
         self._page.get_by_text("STOP", exact=True).wait_for()
         wait_for(self.drives, ANSWER_S, "lease for the page")
