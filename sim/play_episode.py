@@ -17,7 +17,7 @@ from sim.playground import Playground
 from sim.scene import present
 
 if TYPE_CHECKING:
-    from sim.practice import Practice
+    from sim.practice import Practice  # with it comes torch, which takes seconds
 
 JOINTS = 7
 Columns = dict[str, NDArray[np.generic]]
@@ -57,11 +57,7 @@ def play_episode(
     camera, convention = world.camera, playground.convention
     start = playground.start(rng, convention)
     hand = playground.hand(rng, convention)
-    turns = None
-    if practice is not None:
-        from sim.practice import Turns  # with it comes torch, which takes seconds
-
-        turns = Turns(practice, hand, rng, convention.size)
+    turns = None if practice is None else practice.turns(hand, rng)
     runner = BlockRunner(world, convention)
     runner.reset(start.tool, start.objects)
     keys = _truth_keys(playground)

@@ -55,6 +55,10 @@ class Practice:
         self._elsewhere.reset(convention, there.tool, there.objects)
         return self._elsewhere.observe().image
 
+    def turns(self, hand: Hand, rng: np.random.Generator) -> Turns:
+        """Begin an episode of practice with the `hand`."""
+        return Turns(self, hand, rng, self._playground.convention.size)
+
 
 class Turns:
     """Who acts in one episode of practice: the hand and the agent, one after the other, some blocks each."""

@@ -138,7 +138,7 @@ def test_a_camera_that_falls_silent_ends_it_with_the_arm_at_rest(here: Stage, tm
         silent = time.monotonic()
         try:
             status, _, err = agent.end()
-            assert time.monotonic() - silent < 3.0  # two blocks, and the end of a process on a busy machine
+            assert time.monotonic() - silent < 3.0  # a second, and the end of a process on a busy machine
         finally:
             here.camera.process.send_signal(signal.SIGCONT)
         assert status == 1
