@@ -18,7 +18,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "measure what a decision costs on this machine",
     ),
     "benchmark driver": (
-        "robot.benchmark.command:benchmark_driver",
+        "robot.benchmark.driver:benchmark_driver",
         "measure what the driver promises: lapses, crashes, nonsense, strangers, lateness",
     ),
     "benchmark record": (
@@ -26,7 +26,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "measure what a recording promises: no picture lost, saved at once, whole after a kill",
     ),
     "benchmark teleop": (
-        "robot.benchmark.teleop:benchmark_teleop",
+        "tests.benchmarks.teleop:benchmark_teleop",
         "measure how long a drag on the page takes to move the arm",
     ),
     "benchmark demonstrations": (
@@ -34,7 +34,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "measure what a model learns from demonstrations at the page",
     ),
     "benchmark dataset": (
-        "robot.benchmark.dataset_command:benchmark_dataset",
+        "tests.benchmarks.dataset:benchmark_dataset",
         "measure how fast frames are read in any order, beside lerobot",
     ),
     "benchmark scaling": (
@@ -45,17 +45,17 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "perception.hand_eye_benchmark:benchmark_hand_eye",
         "measure how exact calibrations are on drawn pictures",
     ),
-    "driver": ("robot.driver_process:driver", "run an arm, simulated or real, for whoever holds the lease"),
-    "status": ("robot.operator_command:status", "show how a running driver and its arm are doing"),
-    "stop": ("robot.operator_command:stop", "bring the arm to rest at once, until a reset"),
-    "reset": ("robot.operator_command:reset", "let a stopped arm be moved again"),
-    "home": ("robot.operator_command:home", "move the arm slowly to where it starts best"),
+    "driver": ("robot.commands.driver:driver", "run an arm, simulated or real, for whoever holds the lease"),
+    "status": ("robot.commands.operator:status", "show how a running driver and its arm are doing"),
+    "stop": ("robot.commands.operator:stop", "bring the arm to rest at once, until a reset"),
+    "reset": ("robot.commands.operator:reset", "let a stopped arm be moved again"),
+    "home": ("robot.commands.operator:home", "move the arm slowly to where it starts best"),
     "teleop": ("sim.teleop_process:teleop", "move the arm by hand: keyboard, gamepad, a leader arm or a page"),
-    "view": ("robot.web.view_command:view", "watch arm, cameras and agent on a page in a browser"),
+    "view": ("robot.commands.view:view", "watch arm, cameras and agent on a page in a browser"),
     "record": ("sim.record_process:record", "record episodes of whatever moves the arm into a data set"),
-    "replay": ("robot.dataset.replay_command:replay", "have the arm do again what an episode of a data set did"),
+    "replay": ("robot.commands.replay:replay", "have the arm do again what an episode of a data set did"),
     "snap": ("perception.snap_command:snap", "take one picture from a camera, such as a goal"),
-    "latency": ("robot.latency_command:latency", "show how long a decision takes from light to motion, live"),
+    "latency": ("robot.commands.latency:latency", "show how long a decision takes from light to motion, live"),
     "run": ("control.agent_process:run", "move the arm until the world looks like a picture"),
     "train": ("control.train_process:train", "learn a world model, critic and actor from a data set"),
     "check": ("control.check_process:check", "measure a checkpoint against a data set: plannable, or why not"),
@@ -67,28 +67,33 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "find where a camera is, on the arm or beside it",
     ),
     "play": ("sim.play_process:play", "fill a data set with scripted exploratory play"),
-    "emulate so101": ("robot.emulators.command:so101", "stand for an SO-101's servos, to try the driver without one"),
-    "emulate ur": ("robot.emulators.command:ur", "stand for a UR's controller, to try the driver without one"),
-    "keys new": ("robot.keys_command:new", "make this user's keys, for drivers and cameras on other machines"),
-    "keys list": ("robot.keys_command:list_", "show the public key, and whom this machine lets in"),
-    "keys allow": ("robot.keys_command:allow", "let someone watch, stop or command, or know a machine that serves"),
-    "keys revoke": ("robot.keys_command:revoke", "let someone in no longer"),
-    "log show": ("robot.log_command:show", "show what a driver was asked and did in its last minutes"),
-    "log export": ("robot.log_command:export", "write a driver's last minutes as an MCAP file"),
-    "log replay": ("robot.log_command:replay", "run a driver's last minutes through the governor again"),
-    "dataset info": ("robot.dataset.command:info", "show what a data set holds"),
-    "dataset check": ("robot.dataset.command:check", "tell whether a data set is whole"),
-    "dataset repair": ("robot.dataset.command:repair", "mend a data set that a crash left half-written"),
-    "dataset merge": ("robot.dataset.edit_command:merge", "join data sets into a new one"),
-    "dataset split": ("robot.dataset.edit_command:split", "copy parts of a data set into new ones"),
-    "dataset delete": ("robot.dataset.edit_command:delete", "take episodes out of a data set"),
-    "dataset show": ("robot.dataset.show_command:show", "make a film of an episode, with its state and action"),
-    "dataset gallery": ("robot.dataset.show_command:gallery", "make a page with pictures of every episode"),
-    "dataset push": ("robot.dataset.hub_command:push", "put a data set on the Hugging Face Hub"),
-    "dataset pull": ("robot.dataset.hub_command:pull", "bring a data set from the Hugging Face Hub"),
-    "dataset quality": ("robot.dataset.quality_command:quality", "measure how good a recording is, episode by episode"),
+    "emulate so101": ("robot.commands.emulate:so101", "stand for an SO-101's servos, to try the driver without one"),
+    "emulate ur": ("robot.commands.emulate:ur", "stand for a UR's controller, to try the driver without one"),
+    "keys new": ("robot.commands.keys:new", "make this user's keys, for drivers and cameras on other machines"),
+    "keys list": ("robot.commands.keys:list_", "show the public key, and whom this machine lets in"),
+    "keys allow": ("robot.commands.keys:allow", "let someone watch, stop or command, or know a machine that serves"),
+    "keys revoke": ("robot.commands.keys:revoke", "let someone in no longer"),
+    "log show": ("robot.commands.log:show", "show what a driver was asked and did in its last minutes"),
+    "log export": ("robot.commands.log:export", "write a driver's last minutes as an MCAP file"),
+    "log replay": ("robot.commands.log:replay", "run a driver's last minutes through the governor again"),
+    "dataset info": ("robot.commands.dataset:info", "show what a data set holds"),
+    "dataset check": ("robot.commands.dataset:check", "tell whether a data set is whole"),
+    "dataset repair": ("robot.commands.dataset:repair", "mend a data set that a crash left half-written"),
+    "dataset merge": ("robot.commands.dataset_edit:merge", "join data sets into a new one"),
+    "dataset split": ("robot.commands.dataset_edit:split", "copy parts of a data set into new ones"),
+    "dataset delete": ("robot.commands.dataset_edit:delete", "take episodes out of a data set"),
+    "dataset show": ("robot.commands.dataset_show:show", "make a film of an episode, with its state and action"),
+    "dataset gallery": ("robot.commands.dataset_show:gallery", "make a page with pictures of every episode"),
+    "dataset push": ("robot.commands.dataset_hub:push", "put a data set on the Hugging Face Hub"),
+    "dataset pull": ("robot.commands.dataset_hub:pull", "bring a data set from the Hugging Face Hub"),
+    "dataset quality": (
+        "robot.commands.dataset_quality:quality",
+        "measure how good a recording is, episode by episode",
+    ),
 }
 
+FROM_A_CLONE = "tests.benchmarks."
+"""Commands that need a browser or another library to measure are not installed."""
 INTERRUPTED = 130
 PIPE_CLOSED = 141
 
@@ -142,6 +147,8 @@ def _run(name: str, rest: list[str]) -> int:
         import tyro
 
         module, _, function = COMMANDS[name][0].partition(":")
+        if module.startswith(FROM_A_CLONE):
+            _find_clone(name)
         status = tyro.cli(getattr(import_module(module), function), prog=f"worldarm {name}", args=rest)
     except WorldarmError as error:
         print(f"worldarm: {' '.join(str(error).split())}", file=sys.stderr)
@@ -155,6 +162,22 @@ def _run(name: str, rest: list[str]) -> int:
     finally:
         sys.unraisablehook = destructors_fail
     return status if isinstance(status, int) else 0
+
+
+def _find_clone(name: str) -> None:
+    """Let modules be imported that are not installed. Raise `ConfigurationError` where this is no clone."""
+    from pathlib import Path
+
+    from robot.errors import ConfigurationError
+
+    root = Path(__file__).resolve().parent
+    if not root.joinpath("tests", "benchmarks").is_dir():
+        raise ConfigurationError(
+            f"`worldarm {name}` is not part of the installed package: clone the repository, run `make setup` there, "
+            f"then `.venv/bin/worldarm {name}`"
+        )
+    if str(root) not in sys.path:
+        sys.path.append(str(root))
 
 
 def _leave(number: int, _frame: FrameType | None) -> None:

@@ -23,7 +23,7 @@ from control.landmarks import Graph
 from control.planner import Planner, PlannerConfig
 from control.stages import Method, Stage, stages
 from control.trained import TrainedModel
-from robot.arm import Vector
+from robot.arm.interface import Vector
 from robot.errors import CheckpointError, GoalError
 
 DOUBTING = 6

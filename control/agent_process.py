@@ -22,11 +22,11 @@ from perception.checkpoint import load_card
 from perception.frame_subscriber import FrameSubscriber
 from perception.goal import save_picture
 from perception.goal_source import read_goal
-from robot.addresses import COMMAND, FRAMES, THOUGHTS
-from robot.camera_spec import CameraSpec
-from robot.client import Client
+from robot.client.client import Client
 from robot.errors import ConfigurationError
-from robot.output import make_folder
+from robot.system.files import make_folder
+from robot.wire.addresses import COMMAND, FRAMES, THOUGHTS
+from robot.wire.camera_spec import CameraSpec
 
 STRIP_FILE = "strip.png"
 

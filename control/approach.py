@@ -11,13 +11,13 @@ import time
 import numpy as np
 import pinocchio as pin
 
-from robot.action import ActionConvention
-from robot.arm import Vector
-from robot.cartesian import straight_waypoints
-from robot.client import Client
+from robot.arm.interface import Vector
+from robot.arm.kinematics import Kinematics, Pose
+from robot.client.client import Client
+from robot.embodiment.actions import ActionConvention
 from robot.errors import ArmError, UnreachableError
-from robot.kinematics import Kinematics, Pose
-from robot.messages import Waypoint
+from robot.motion.tool_path import straight_waypoints
+from robot.wire.messages import Waypoint
 
 TOLERANCE_M = 0.01
 TOLERANCE_RAD = 0.05

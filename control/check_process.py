@@ -19,8 +19,8 @@ from perception.frame_cache import FrameCache, kept_aside
 from perception.one_view import open_seen, seen_by, view_like
 from perception.training import encode_all
 from robot.dataset.reader import Dataset
+from robot.embodiment.description import RecordingRecipe, read_recipe, read_recorded
 from robot.errors import CheckpointError, DatasetError
-from robot.recipe import RecordingRecipe, read_recipe, read_recorded
 
 # Of other data than the model learnt from, none was seen, so more can be spared to judge by.
 OTHER_DATA_SHARE = 0.25

@@ -27,7 +27,7 @@ from perception.late_fusion import make_encoder
 from perception.normaliser import Normaliser
 from perception.trainer import History, Schedule, train
 from perception.world_model import WorldModelConfig
-from robot.arm import Vector
+from robot.arm.interface import Vector
 
 CLONE = 21
 TIMED_STEPS = 20

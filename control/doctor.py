@@ -17,8 +17,8 @@ from perception.checkpoint import Gate
 from perception.frame_cache import FrameCache
 from perception.gates import ROLLOUT, world_model_gates
 from perception.training import expect_all
+from robot.embodiment.proprioception import TOOL
 from robot.errors import DatasetError
-from robot.proprio import TOOL
 
 PROBE_FRAMES = 8000
 CLIPS = 2000

@@ -40,10 +40,10 @@ from perception.training import (
 )
 from perception.world_model import WorldModelConfig
 from robot.dataset.reader import Dataset
+from robot.embodiment.description import RecordingRecipe, read_recipe
+from robot.embodiment.proprioception import COMMANDED
 from robot.errors import ConfigurationError, DatasetError
-from robot.output import make_folder
-from robot.proprio import COMMANDED
-from robot.recipe import RecordingRecipe, read_recipe
+from robot.system.files import make_folder
 
 LARGEST_SEED = 2**31 - 1
 MACHINE = frozenset(("processes", "device", "precision", "compiled"))

@@ -28,7 +28,7 @@ from control.trained import PRETRAINED, load_trained
 from perception.figures import require_picture, save_figure
 from perception.training import compute_dtype
 from robot.errors import ConfigurationError
-from robot.output import require_writable, write_json
+from robot.system.files import require_writable, write_json
 
 MATRIX = 768
 BUDGET_MS = 40.0

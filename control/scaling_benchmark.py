@@ -23,9 +23,9 @@ from perception.jepa_loss import JepaWeights
 from perception.training import WorldModelTraining, compute_dtype, train_world_model
 from perception.world_model import WorldModel
 from robot.dataset.reader import Dataset
+from robot.embodiment.description import read_recipe
 from robot.errors import ConfigurationError, ConnectionLost
-from robot.output import require_writable, write_json
-from robot.recipe import read_recipe
+from robot.system.files import require_writable, write_json
 
 LAST_SHARE = 0.2
 """Of the steps, the last ones, over which a loss is averaged."""

@@ -20,13 +20,13 @@ from control.course import Leg
 from control.thoughts import ThoughtPublisher
 from perception.camera import Image
 from perception.frame_subscriber import FrameSubscriber, ReceivedFrame, seen_as
-from robot.action import ToolTarget
-from robot.arm import Vector
-from robot.client import Client
+from robot.arm.interface import Vector
+from robot.arm.kinematics import Kinematics
+from robot.client.client import Client
+from robot.embodiment.actions import ToolTarget
+from robot.embodiment.proprioception import Proprioception
 from robot.errors import CameraError, CheckpointError, ConfigurationError, ConnectionLost, Refused
-from robot.kinematics import Kinematics
-from robot.messages import JointState, Thought
-from robot.proprio import Proprioception
+from robot.wire.messages import JointState, Thought
 
 Status = Literal["sent", "late", "missed", "reached", "last"]
 

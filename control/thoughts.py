@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from types import TracebackType
 
-from robot.addresses import THOUGHTS
-from robot.messages import Thought, encode
-from robot.publisher import Publisher
+from robot.wire.addresses import THOUGHTS
+from robot.wire.messages import Thought, encode
+from robot.wire.publisher import Publisher
 
 TOPIC = b"thought"
 

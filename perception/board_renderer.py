@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from perception.board import Board, texture
 from perception.calibration import Lens
-from robot.kinematics import Pose
+from robot.arm.kinematics import Pose
 
 _PIXELS_A_SQUARE = 64
 _FINER = 3

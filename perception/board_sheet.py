@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from perception.board import Board, texture
 from robot.errors import ConfigurationError
-from robot.output import whole
+from robot.system.files import whole
 
 Paper: TypeAlias = Literal["a4", "a3", "letter"]
 PAPERS_MM: dict[str, tuple[float, float]] = {"a4": (297.0, 210.0), "a3": (420.0, 297.0), "letter": (279.4, 215.9)}

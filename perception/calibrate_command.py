@@ -18,9 +18,9 @@ from perception.coverage import Coverage, moved
 from perception.frame_subscriber import FrameSubscriber
 from perception.goal import save_picture
 from perception.intrinsics import calibrate, require_enough
-from robot.addresses import FRAMES
 from robot.errors import CalibrationError, CameraError, ConfigurationError
-from robot.output import make_folder, require_writable
+from robot.system.files import make_folder, require_writable
+from robot.wire.addresses import FRAMES
 
 STILL_PX = 1.5
 """How far (mean, px) the board's corners may move between two pictures to count as still."""

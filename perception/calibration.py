@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from perception.board import Board
 from robot.errors import CalibrationError, ConfigurationError
-from robot.output import write_json
+from robot.system.files import write_json
 
 VERSION = 1
 MAX_FILE_BYTES = 1024 * 1024

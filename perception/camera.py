@@ -13,9 +13,9 @@ from typing import Protocol, TypeAlias, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from robot.addresses import STATE
-from robot.camera_spec import CameraSpec
 from robot.errors import ConfigurationError
+from robot.wire.addresses import STATE
+from robot.wire.camera_spec import CameraSpec
 
 Image: TypeAlias = NDArray[np.uint8]
 """A picture: (H, W, 3) uint8 RGB."""

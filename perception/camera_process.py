@@ -15,13 +15,13 @@ from perception.calibration import load_calibration
 from perception.camera import Camera, CameraOptions, HasSensor, Image, Picture
 from perception.camera_source import SourceOptions, open_camera, usual_rate_hz
 from perception.feed import EndOfPictures
-from robot.addresses import FRAMES, STATE
-from robot.camera_spec import CameraSpec
-from robot.clock import Pacer
 from robot.errors import CameraAway, CameraError, ConfigurationError
-from robot.messages import Frame, encode
-from robot.publisher import Publisher
-from robot.scheduling import keep_pace
+from robot.system.pacing import Pacer
+from robot.system.scheduling import keep_pace
+from robot.wire.addresses import FRAMES, STATE
+from robot.wire.camera_spec import CameraSpec
+from robot.wire.messages import Frame, encode
+from robot.wire.publisher import Publisher
 
 TOPIC = b"frame"
 PATIENCE_S = 2.0

@@ -19,10 +19,10 @@ from torch import Tensor
 
 from perception.shipped import PRETRAINED_FOLDER
 from perception.world_model import WorldModelConfig
-from robot.camera_spec import CameraSpec, reframed
+from robot.embodiment.description import RecordingRecipe
 from robot.errors import CheckpointError
-from robot.output import whole, write_json
-from robot.recipe import RecordingRecipe
+from robot.system.files import whole, write_json
+from robot.wire.camera_spec import CameraSpec, reframed
 
 SCHEMA = 2
 CARD_FILE = "checkpoint.json"

@@ -11,7 +11,7 @@ import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
 from robot.errors import ConfigurationError
-from robot.output import whole
+from robot.system.files import whole
 
 FORMATS = (".png", ".pdf", ".svg")
 DPI = 120

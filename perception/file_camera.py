@@ -15,8 +15,8 @@ from perception.calibration import Calibration
 from perception.camera import MAX_RATE_HZ, CameraOptions, Picture
 from perception.feed import EndOfPictures
 from perception.framing import Framing
-from robot.camera_spec import CameraSpec
 from robot.errors import CameraAway, CameraError
+from robot.wire.camera_spec import CameraSpec
 
 _LOOK_BYTES = 4096
 MAX_FILE_BYTES = 64 * 1024 * 1024

@@ -24,9 +24,9 @@ from tqdm import tqdm
 
 from perception.recorded_blocks import read_blocks
 from robot.dataset.reader import Dataset
+from robot.embodiment.description import PICTURE, RecordedBy, read_recorded
 from robot.errors import DatasetError
-from robot.output import sync
-from robot.recipe import PICTURE, RecordedBy, read_recorded
+from robot.system.files import sync
 
 STATE = "observation.state"
 ACTION = "action"

@@ -9,12 +9,12 @@ from types import TracebackType
 from perception.camera import Image
 from perception.camera_process import TOPIC
 from perception.framing import reframe
-from robot.addresses import FRAMES
-from robot.camera_spec import CameraSpec, reframed
 from robot.errors import CameraError, ConnectionLost
-from robot.messages import Frame
-from robot.picture import picture_of
-from robot.subscription import Subscription
+from robot.wire.addresses import FRAMES
+from robot.wire.camera_spec import CameraSpec, reframed
+from robot.wire.frame_image import picture_of
+from robot.wire.messages import Frame
+from robot.wire.subscription import Subscription
 
 # A picture this old may stand at the head of a queue that is still coming in behind it.
 _STALE_NS = 200_000_000

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from perception.calibration import Calibration, Lens
 from perception.camera import Image
-from robot.camera_spec import CameraSpec, Crop, centre_crop
 from robot.errors import CalibrationError
+from robot.wire.camera_spec import CameraSpec, Crop, centre_crop
 
 GUESSED_FIELD_OF_VIEW = 60.0
 """Degrees across the sensor's picture that an uncalibrated camera is taken to see: a usual webcam's."""

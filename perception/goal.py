@@ -11,8 +11,8 @@ import numpy as np
 
 from perception.camera import Image
 from perception.framing import reframe
-from robot.camera_spec import CameraSpec
 from robot.errors import CameraError, GoalError
+from robot.wire.camera_spec import CameraSpec
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
 MAX_FILE_BYTES = 64 * 1024 * 1024

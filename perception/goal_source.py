@@ -12,10 +12,10 @@ from perception.camera import Image
 from perception.frame_cache import IMAGE_PREFIX
 from perception.framing import reframe
 from perception.goal import load_goal
-from robot.camera_spec import CameraSpec
 from robot.dataset.reader import Dataset
+from robot.embodiment.description import PICTURE, read_recorded
 from robot.errors import GoalError
-from robot.recipe import PICTURE, read_recorded
+from robot.wire.camera_spec import CameraSpec
 
 _FRAME = re.compile(r"(?P<folder>.+):(?P<episode>-?\d+):(?P<frame>-?\d+)")
 

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from perception.board import Board
 from perception.board_finder import View
 from perception.calibration import Lens, Mounting
-from robot.arm import Vector
+from robot.arm.interface import Vector
+from robot.arm.kinematics import Pose
 from robot.errors import CalibrationError
-from robot.kinematics import Pose
 
 METHODS = ("TSAI", "PARK", "HORAUD", "ANDREFF", "DANIILIDIS")
 LEAST_POSES = 6

@@ -25,10 +25,10 @@ from perception.calibration import Lens, Mounting
 from perception.coverage import Coverage
 from perception.hand_eye import angle_between, board_pose, inverse, solve, times
 from perception.intrinsics import calibrate, require_enough
-from robot.arm import Vector
+from robot.arm.interface import Vector
+from robot.arm.kinematics import Pose
 from robot.errors import ConfigurationError
-from robot.kinematics import Pose
-from robot.output import require_writable, write_json
+from robot.system.files import require_writable, write_json
 
 WIDTH, HEIGHT = 640, 480
 VIEWS = 20

@@ -23,15 +23,15 @@ from perception.framing import lens_of
 from perception.hand_eye import LEAST_POSES, HandEyeResult, board_pose, solve
 from perception.hand_eye_pairs import PairRecorder, load_pairs
 from perception.hand_eye_poses import poses_around
-from robot.addresses import COMMAND, FRAMES
-from robot.arm import ArmSpec, Vector
-from robot.camera_spec import CameraSpec
-from robot.client import Client
+from robot.arm.interface import ArmSpec, Vector
+from robot.arm.kinematics import Kinematics
+from robot.arm.rotations import quaternion_of
+from robot.client.client import Client
+from robot.client.joint_move import move_straight
 from robot.errors import CalibrationError, ConfigurationError
-from robot.kinematics import Kinematics
-from robot.output import require_writable
-from robot.quaternion import quaternion_of
-from robot.straight_move import move_straight
+from robot.system.files import require_writable
+from robot.wire.addresses import COMMAND, FRAMES
+from robot.wire.camera_spec import CameraSpec
 
 HOLDER = "hand-eye"
 SETTLE_S = 0.4

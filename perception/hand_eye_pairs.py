@@ -9,10 +9,10 @@ import msgspec
 
 from perception.camera import Image
 from perception.goal import save_picture
-from robot.arm import ArmSpec
-from robot.camera_spec import CameraSpec
+from robot.arm.interface import ArmSpec
 from robot.errors import CalibrationError
-from robot.output import make_folder, write_json
+from robot.system.files import make_folder, write_json
+from robot.wire.camera_spec import CameraSpec
 
 FILE = "pairs.json"
 VERSION = 1

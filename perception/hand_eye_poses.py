@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from robot.arm import ArmSpec, Vector
+from robot.arm.interface import ArmSpec, Vector
+from robot.client.joint_move import require_clear
 from robot.errors import ConfigurationError
-from robot.straight_move import require_clear
 
 _TRIES_A_POSE = 40
 _LIMIT_MARGIN = 0.05

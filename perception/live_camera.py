@@ -13,8 +13,8 @@ from perception.calibration import Calibration
 from perception.camera import CameraOptions, Picture
 from perception.feed import Feed, RawPicture
 from perception.framing import Framing
-from robot.camera_spec import CameraSpec
 from robot.errors import CameraAway, CameraError
+from robot.wire.camera_spec import CameraSpec
 
 START_PATIENCE_S = 15.0
 """How long a device may take from being opened to its first picture."""

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perception.frame_cache import FrameCache, Pictures
-from robot.camera_spec import CameraSpec
+from robot.arm.rotations import rotation_matrix
+from robot.embodiment.description import RecordingRecipe
 from robot.errors import ConfigurationError
-from robot.quaternion import rotation_matrix
-from robot.recipe import RecordingRecipe
+from robot.wire.camera_spec import CameraSpec
 
 TURNED_STATES = ("tool.y", "tool.yaw", "setpoint.y", "setpoint.yaw")
 TURNED_AXES = ("y", "yaw")

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perception.frame_cache import FrameCache, Pictures, open_cache
-from robot.camera_spec import CameraSpec
 from robot.dataset.reader import Dataset
-from robot.recipe import RecordingRecipe
+from robot.embodiment.description import RecordingRecipe
+from robot.wire.camera_spec import CameraSpec
 
 
 class OneView:

@@ -19,14 +19,14 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from perception.framing import reframe
-from robot.action import ActionConvention
-from robot.camera_spec import CameraSpec
+from robot.arm.kinematics import Pose
+from robot.arm.rotations import Quaternion, rotation_matrix
+from robot.dataset.format.recorder_columns import STATE_NS, TOOL_GOVERNED, TOOL_MEASURED, capture_feature
 from robot.dataset.reader import Dataset
-from robot.dataset.recorded import STATE_NS, TOOL_GOVERNED, TOOL_MEASURED, capture_feature
+from robot.embodiment.actions import ActionConvention
+from robot.embodiment.description import PICTURE, RecordedBy
 from robot.errors import DatasetError
-from robot.kinematics import Pose
-from robot.quaternion import Quaternion, rotation_matrix
-from robot.recipe import PICTURE, RecordedBy
+from robot.wire.camera_spec import CameraSpec
 
 GRIDS = 3
 """In so many grids an episode is gone through at most; more would hold nearly the same blocks."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from robot.errors import CheckpointError
-from robot.output import whole
+from robot.system.files import whole
 
 RUN_FILE = "run.json"
 RESUME_SUFFIX = ".resume"

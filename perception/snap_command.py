@@ -9,9 +9,9 @@ import tyro
 
 from perception.frame_subscriber import FrameSubscriber
 from perception.goal import SUFFIXES, save_picture
-from robot.addresses import FRAMES
 from robot.errors import ConfigurationError
-from robot.output import require_writable
+from robot.system.files import require_writable
+from robot.wire.addresses import FRAMES
 
 
 def snap(

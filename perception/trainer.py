@@ -25,7 +25,7 @@ from perception.distributed import Workers
 from perception.prefetch import drawn_ahead
 from perception.run_folder import RESUME_SUFFIX
 from robot.errors import CheckpointError
-from robot.output import whole
+from robot.system.files import whole
 
 SAVE_EVERY_S = 30.0
 HISTORY_EVERY = 10

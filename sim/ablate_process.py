@@ -23,9 +23,9 @@ from perception.frame_cache import kept_aside
 from perception.jepa_loss import JepaWeights
 from perception.training import DecoderTraining, PredictorTraining, WorldModelTraining
 from robot.dataset.reader import Dataset
+from robot.embodiment.description import read_recipe
 from robot.errors import ConfigurationError
-from robot.output import require_writable, write_json
-from robot.recipe import read_recipe
+from robot.system.files import require_writable, write_json
 from sim.goal import Task
 from sim.measure import Measurement, collect, measure_agent
 from sim.summary import Summary, percent, summarise, table

@@ -15,11 +15,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from robot.action import ActionConvention
-from robot.arm import Box, Vector
-from robot.camera_spec import CameraSpec
+from robot.arm.interface import Box, Vector
+from robot.embodiment.actions import ActionConvention
+from robot.embodiment.description import RecordingRecipe
 from robot.errors import ConfigurationError
-from robot.recipe import RecordingRecipe
+from robot.wire.camera_spec import CameraSpec
 from sim.hand import CorrelatedNoise
 
 try:

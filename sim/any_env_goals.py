@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from robot.arm import Vector
+from robot.arm.interface import Vector
 from robot.errors import ConfigurationError
 from sim.any_env import AnyEnv, RandomPolicy
 from sim.any_env_play import SEEDS

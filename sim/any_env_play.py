@@ -6,10 +6,10 @@ from functools import partial
 
 import numpy as np
 
-from robot.arm import Vector
-from robot.dataset.schema import Feature
+from robot.arm.interface import Vector
+from robot.dataset.format.schema import Feature
+from robot.embodiment.description import RecordingRecipe
 from robot.errors import ConfigurationError
-from robot.recipe import RecordingRecipe
 from sim.any_env import AnyEnv, Policy, RandomPolicy
 from sim.play_episode import Columns
 

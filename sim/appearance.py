@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import msgspec
 import numpy as np
 
-from robot.camera_spec import CameraSpec, rig
-from robot.quaternion import multiply
+from robot.arm.rotations import multiply
+from robot.wire.camera_spec import CameraSpec, rig
 
 SHIFT_M = 0.02
 TURN_RAD = float(np.deg2rad(3.0))

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from robot.arm import ArmOptions, ArmSpec, ObjectPose, Reading, Vector
+from robot.arm.interface import ArmOptions, ArmSpec, ObjectPose, Reading, Vector
 from robot.errors import ArmError, ConfigurationError
 from sim.panda import panda_spec
 from sim.scene import EVERYTHING, Scene

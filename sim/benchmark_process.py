@@ -14,7 +14,7 @@ from control.stages import Method
 from control.trained import TrainedModel, load_trained
 from perception.figures import require_picture
 from robot.errors import ConfigurationError
-from robot.output import require_writable, write_json
+from robot.system.files import require_writable, write_json
 from sim.episode import EpisodeRecord
 from sim.goal import DRAWN_LEVELS, TASKS, Level, Subgoals, Task
 from sim.measure import Measurement, collect, measure_agent

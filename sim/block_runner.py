@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from robot.action import ActionConvention, ToolTarget
-from robot.arm import ObjectPose, Vector
+from robot.arm.interface import ObjectPose, Vector
+from robot.embodiment.actions import ActionConvention, ToolTarget
 from robot.errors import Refused
 from sim.lockstep import LockStep
 

@@ -13,9 +13,9 @@ from contextlib import contextmanager
 import numpy as np
 
 from perception.camera import CameraOptions, Picture
-from robot.camera_spec import CameraSpec
 from robot.errors import CameraError, ConfigurationError, ConnectionLost
-from robot.messages import SceneState
+from robot.wire.camera_spec import CameraSpec
+from robot.wire.messages import SceneState
 from sim.mirrored import Mirrored
 from sim.panda import panda_spec
 from sim.scene import EVERYTHING, Scene

@@ -24,9 +24,9 @@ from perception.one_view import open_seen, seen_by, view_like
 from perception.run_folder import Settings, claim_run
 from perception.training import compute_dtype
 from robot.dataset.reader import Dataset
+from robot.embodiment.description import RecordingRecipe
 from robot.errors import CheckpointError, ConfigurationError, DatasetError
-from robot.output import make_folder, require_writable, write_json
-from robot.recipe import RecordingRecipe
+from robot.system.files import make_folder, require_writable, write_json
 from sim.episode import EpisodeRecord
 from sim.goal import Level, Task
 from sim.measure import Measurement, collect, measure, measure_agent

@@ -16,7 +16,7 @@ from control.seed import require_seed
 from control.trained import load_trained
 from perception.goal import save_picture
 from robot.errors import ConfigurationError
-from robot.output import make_folder
+from robot.system.files import make_folder
 from sim.contact_sheet import Result, draw_contact_sheet
 from sim.film import Film
 from sim.goal import Goal, Task

@@ -11,15 +11,15 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from robot.action import CONVENTIONS, ConventionName
-from robot.benchmark.browser import browser
-from robot.benchmark.demonstrator import Demonstrator
-from robot.benchmark.page_hand import HEIGHT, WIDTH, PageHand
-from robot.benchmark.teleop import PAGE_PATIENCE_S, open_page, wait_for
-from robot.camera_spec import CameraSpec, Images
-from robot.client import Client
-from robot.kinematics import Kinematics
+from robot.arm.kinematics import Kinematics
+from robot.client.client import Client
+from robot.embodiment.actions import CONVENTIONS, ConventionName
+from robot.wire.camera_spec import CameraSpec, Images
 from sim.processes import Addresses, ProcessOfOurs, SimulatedProcesses
+from tests.benchmarks.browser import browser
+from tests.benchmarks.demonstrator import Demonstrator
+from tests.benchmarks.page_pointer import HEIGHT, WIDTH, PageHand
+from tests.benchmarks.teleop import PAGE_PATIENCE_S, open_page, wait_for
 
 RATE_HZ = 30
 SILENT_S = 5.0

@@ -20,17 +20,17 @@ from control.training import HeadTraining
 from perception.checkpoint import Gate
 from perception.distributed import join
 from perception.training import DecoderTraining, PredictorTraining, WorldModelTraining
-from robot.benchmark.reference import running_reference
-from robot.dataset.check import check
-from robot.dataset.quality import measure_quality
+from robot.dataset.edit.check import check
+from robot.dataset.format.schema import INFO_PATH, read_info
 from robot.dataset.reader import Dataset
-from robot.dataset.schema import INFO_PATH, read_info
+from robot.dataset.report.quality import measure_quality
 from robot.errors import ConfigurationError, DatasetError
-from robot.output import make_folder, require_writable, write_json
+from robot.system.files import make_folder, require_writable, write_json
 from sim.demonstrations import record_demonstrations
 from sim.measure import Measurement, collect, measure_agent
 from sim.summary import Summary, summarise, table
 from sim.view import front_camera
+from tests.benchmarks.lerobot_process import running_reference
 
 METHODS: tuple[Method, ...] = ("full", "actor-only", "random", "hold")
 _READ = 64

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from control.agent import Decision
-from robot.action import ActionConvention
-from robot.arm import Vector
+from robot.arm.interface import Vector
+from robot.embodiment.actions import ActionConvention
 from sim.block_runner import BlockRunner
 from sim.goal import Goal, Subgoals
 from sim.lockstep import LockStep

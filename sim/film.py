@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from robot.output import whole
+from robot.system.files import whole
 
 Image = NDArray[np.uint8]
 

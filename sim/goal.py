@@ -10,7 +10,7 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from robot.arm import ObjectPose, Vector
+from robot.arm.interface import ObjectPose, Vector
 from sim.appearance import Appearance
 from sim.hand import Start
 

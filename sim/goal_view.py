@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from robot.arm import ObjectPose
+from robot.arm.interface import ObjectPose
 from sim.lockstep import LockStep
 
 FAR_BELOW = (0.0, 0.0, -5.0)

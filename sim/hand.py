@@ -8,8 +8,8 @@ from typing import Protocol
 
 import numpy as np
 
-from robot.action import ToolTarget
-from robot.arm import ObjectPose, Vector
+from robot.arm.interface import ObjectPose, Vector
+from robot.embodiment.actions import ToolTarget
 
 
 @dataclass(frozen=True)

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from robot.action import ActionConvention, ToolTarget
-from robot.arm import ObjectPose, Vector
-from robot.camera_spec import CameraSpec
-from robot.kinematics import Kinematics
-from robot.messages import Waypoint
-from robot.proprio import STATE_NAMES, Proprioception
-from robot.servo import Servo, SetPoint
+from robot.arm.interface import ObjectPose, Vector
+from robot.arm.kinematics import Kinematics
+from robot.embodiment.actions import ActionConvention, ToolTarget
+from robot.embodiment.proprioception import STATE_NAMES, Proprioception
+from robot.motion.servo import Servo, SetPoint
+from robot.wire.camera_spec import CameraSpec
+from robot.wire.messages import Waypoint
 from sim.appearance import Appearance
 from sim.arm import SimulatedArm
 from sim.scene import Scene

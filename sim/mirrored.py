@@ -5,11 +5,11 @@ from __future__ import annotations
 
 import time
 
+from robot.client.scene_client import SceneClient
+from robot.driver.modes import Mode
 from robot.errors import ConnectionLost
-from robot.messages import JointState, SceneState
-from robot.modes import Mode
-from robot.scene_client import SceneClient
-from robot.subscription import Subscription
+from robot.wire.messages import JointState, SceneState
+from robot.wire.subscription import Subscription
 
 SCENE_S = 0.5
 """How long a driver may publish states without a scene before it is taken to have none: a scene comes every fifth

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pybullet_data
 
-from robot.arm import ArmSpec, Box
-from robot.arms.panda_bodies import panda_bodies
+from robot.arm.interface import ArmSpec, Box
+from robot.hardware.panda_bodies import panda_bodies
 
 URDF_PATH = Path(pybullet_data.getDataPath()) / "franka_panda" / "panda.urdf"
 ARM_JOINTS = tuple(range(7))

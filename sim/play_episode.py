@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perception.frame_cache import MEANT
-from robot.camera_spec import CameraSpec
-from robot.dataset.recorded import GOVERNED, MEASURED, REQUESTED
-from robot.dataset.schema import Feature
+from robot.dataset.format.recorder_columns import GOVERNED, MEASURED, REQUESTED
+from robot.dataset.format.schema import Feature
+from robot.wire.camera_spec import CameraSpec
 from sim.block_runner import BlockRunner
 from sim.lockstep import LockStep
 from sim.playground import Playground

@@ -16,12 +16,12 @@ import numpy as np
 import tyro
 from tqdm import tqdm
 
-from robot.camera_spec import CameraSpec
-from robot.dataset.encode import EncodedEpisode, encode_episode
-from robot.dataset.schema import Feature
+from robot.dataset.format.encoding import EncodedEpisode, encode_episode
+from robot.dataset.format.schema import Feature
 from robot.dataset.writer import DatasetWriter
+from robot.embodiment.description import RecordingRecipe
 from robot.errors import CheckpointError, ConfigurationError, DatasetError
-from robot.recipe import RecordingRecipe
+from robot.wire.camera_spec import CameraSpec
 from sim.interrupts import interrupts_put_off
 from sim.play_episode import play_episode, play_features
 from sim.playground import PLAYGROUNDS, PlaygroundName

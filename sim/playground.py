@@ -11,12 +11,12 @@ from typing import Literal
 import numpy as np
 
 from perception.shipped import PRETRAINED_FOLDER
-from robot.action import PLANAR_PUSH, TABLETOP, ActionConvention
-from robot.arm import ObjectPose
-from robot.camera_spec import CameraSpec
+from robot.arm.interface import ObjectPose
+from robot.embodiment.actions import PLANAR_PUSH, TABLETOP, ActionConvention
+from robot.embodiment.description import RecordingRecipe
+from robot.embodiment.proprioception import GRASPING_STATE_NAMES, STATE_NAMES
 from robot.errors import ConfigurationError
-from robot.proprio import GRASPING_STATE_NAMES, STATE_NAMES
-from robot.recipe import RecordingRecipe
+from robot.wire.camera_spec import CameraSpec
 from sim import push_play, tabletop_play
 from sim.goal import LEVELS, TASKS, Level, Task
 from sim.hand import Hand, Start

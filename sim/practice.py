@@ -16,9 +16,9 @@ import numpy as np
 from control.agent import Agent
 from control.stages import default_search
 from control.trained import load_trained
-from robot.action import ToolTarget
-from robot.arm import ObjectPose, Vector
-from robot.camera_spec import CameraSpec
+from robot.arm.interface import ObjectPose, Vector
+from robot.embodiment.actions import ToolTarget
+from robot.wire.camera_spec import CameraSpec
 from sim.hand import CorrelatedNoise, Hand
 from sim.lockstep import Observation
 from sim.panda import panda_spec

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from types import TracebackType
 
-from robot.camera_spec import CameraSpec
 from robot.errors import ConnectionLost
+from robot.wire.camera_spec import CameraSpec
 
 START_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 5.0

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from robot.action import ActionConvention, ToolTarget
-from robot.arm import ObjectPose, Vector
+from robot.arm.interface import ObjectPose, Vector
+from robot.embodiment.actions import ActionConvention, ToolTarget
 from sim.hand import Start, standing
 
 TABLE_LOWER = np.array([0.38, -0.18])

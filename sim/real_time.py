@@ -11,10 +11,10 @@ import numpy as np
 from control.agent import Agent
 from control.session import Outcome, Session, Step
 from perception.frame_subscriber import FrameSubscriber
-from robot.client import Client
-from robot.kinematics import Kinematics
-from robot.messages import SceneState
-from robot.scene_client import SceneClient
+from robot.arm.kinematics import Kinematics
+from robot.client.client import Client
+from robot.client.scene_client import SceneClient
+from robot.wire.messages import SceneState
 from sim.episode import EpisodeRecord, judged
 from sim.goal import Goal, Subgoals
 from sim.processes import Addresses, SimulatedProcesses

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from robot.action import ActionConvention
+from robot.embodiment.actions import ActionConvention
 from robot.errors import ConfigurationError, Refused
 from sim.playground import PLAYGROUNDS
 from sim.stage import set_stage

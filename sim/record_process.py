@@ -15,12 +15,12 @@ from perception.recording.recorder import Recorder
 from perception.recording.saver import Saved
 from perception.recording.session import HandsFree, RecordingSession
 from perception.recording.sources import camera_addresses
-from robot.action import CONVENTIONS, ActionConvention, ConventionName
-from robot.addresses import COMMAND
-from robot.camera_spec import Images
-from robot.client import Client
+from robot.client.client import Client
+from robot.embodiment.actions import CONVENTIONS, ActionConvention, ConventionName
 from robot.errors import ConfigurationError, Refused
-from robot.teleop.terminal import Terminal
+from robot.teleop.devices.terminal import Terminal
+from robot.wire.addresses import COMMAND
+from robot.wire.camera_spec import Images
 
 
 def record(

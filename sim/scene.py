@@ -14,9 +14,9 @@ import numpy as np
 import pybullet as p
 from numpy.typing import NDArray
 
-from robot.arm import ObjectPose, Vector
-from robot.camera_spec import CameraSpec
+from robot.arm.interface import ObjectPose, Vector
 from robot.errors import ConfigurationError
+from robot.wire.camera_spec import CameraSpec
 from sim.appearance import Light
 from sim.panda import ARM_JOINTS, FINGER_JOINTS, MAX_GRIPPER_WIDTH, TOOL_LINK, URDF_PATH, panda_spec
 from sim.view import look_matrices

@@ -7,12 +7,12 @@ import time
 import numpy as np
 import pinocchio as pin
 
-from robot.action import ActionConvention
-from robot.cartesian import straight_waypoints
-from robot.client import Client
+from robot.arm.kinematics import Kinematics
+from robot.client.client import Client
+from robot.client.scene_client import SceneClient
+from robot.embodiment.actions import ActionConvention
 from robot.errors import ConnectionLost
-from robot.kinematics import Kinematics
-from robot.scene_client import SceneClient
+from robot.motion.tool_path import straight_waypoints
 from sim.hand import Start
 from sim.scene import on_shelf
 

@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from robot.arm import ObjectPose, Vector
+from robot.arm.interface import ObjectPose, Vector
 from sim.block_runner import BlockRunner
 from sim.goal import Goal, Level, Task
 from sim.goal_view import shown_share

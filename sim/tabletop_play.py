@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from robot.action import ActionConvention, ToolTarget
-from robot.arm import ObjectPose, Vector
-from robot.quaternion import rotation_matrix
+from robot.arm.interface import ObjectPose, Vector
+from robot.arm.rotations import rotation_matrix
+from robot.embodiment.actions import ActionConvention, ToolTarget
 from sim.hand import CorrelatedNoise, Start, standing
 from sim.scene import DISTRACTORS, GRASPABLE, SceneObject
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from robot.camera_spec import CameraSpec
 from robot.errors import ConfigurationError
+from robot.wire.camera_spec import CameraSpec
 from sim import push_goals, tabletop_goals
 from sim.appearance import Appearance, other_light, shifted
 from sim.goal import Goal, Level, Task

@@ -9,11 +9,11 @@ from typing import Annotated
 
 import tyro
 
-from robot.action import ConventionName
-from robot.camera_spec import Images
+from robot.embodiment.actions import ConventionName
 from robot.errors import ConfigurationError
-from robot.teleop.command import TeleopOptions, run_teleop
-from robot.teleop.recording import Recording
+from robot.teleop.launch import TeleopOptions, run_teleop
+from robot.teleop.recording_interface import Recording
+from robot.wire.camera_spec import Images
 
 
 def teleop(

@@ -8,9 +8,9 @@ from types import MappingProxyType
 
 import numpy as np
 
-from robot.camera_spec import CameraSpec, rig
+from robot.arm.rotations import quaternion_of, rotation_matrix
 from robot.errors import ConfigurationError
-from robot.quaternion import quaternion_of, rotation_matrix
+from robot.wire.camera_spec import CameraSpec, rig
 
 NEAR_M, FAR_M = 0.05, 4.0
 # Low enough to see past the hand to a cube behind it: from steeper above, the hand hides it twice as often.

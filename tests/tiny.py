@@ -11,10 +11,10 @@ from control.trained import Parts, TrainedModel, new_parts
 from perception.checkpoint import SCHEMA, Card, Gate, Provenance
 from perception.frame_cache import FrameCache
 from perception.world_model import WorldModelConfig
-from robot.action import PLANAR_PUSH
-from robot.camera_spec import CameraSpec
-from robot.proprio import STATE_NAMES
-from robot.recipe import RecordingRecipe
+from robot.embodiment.actions import PLANAR_PUSH
+from robot.embodiment.description import RecordingRecipe
+from robot.embodiment.proprioception import STATE_NAMES
+from robot.wire.camera_spec import CameraSpec
 
 CAMERA = CameraSpec("front", 32, 32, (54.0, 54.0), (16.0, 16.0), (1.1, 0.0, 0.7), (0.5, -0.5, 0.5, -0.5))
 RECIPE = RecordingRecipe("panda-sim", CAMERA, PLANAR_PUSH, STATE_NAMES)

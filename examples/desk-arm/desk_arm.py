@@ -10,7 +10,7 @@ import time
 
 import numpy as np
 
-from robot.arm import ArmOptions, ArmSpec, Box, Capsule, Reading, Vector
+from robot.arm.interface import ArmOptions, ArmSpec, Box, Capsule, Reading, Vector
 from robot.errors import ArmError, ConfigurationError
 
 URDF = """

@@ -21,13 +21,13 @@ from perception.recording.saver import Saved
 from perception.recording.sources import CameraAddress
 from perception.recording.status import Phase
 from robot.benchmark.processes import ANY, PATIENCE_S, gone, running_driver, start
-from robot.camera_spec import Images
-from robot.dataset.check import check
-from robot.dataset.quality import measure_quality
+from robot.dataset.edit.check import check
+from robot.dataset.edit.repair import repair
+from robot.dataset.format.schema import INFO_PATH
 from robot.dataset.reader import Dataset
-from robot.dataset.repair import repair
-from robot.dataset.schema import INFO_PATH
+from robot.dataset.report.quality import measure_quality
 from robot.errors import CameraError, RecordingError
+from robot.wire.camera_spec import Images
 
 SIZE = (320, 240)
 RATE_HZ = 30

@@ -10,9 +10,9 @@ import msgspec
 import tyro
 
 from perception.recording.benchmark import Kills, Pace, measure_kills, measure_pace, running_sources
-from robot.camera_spec import Images
 from robot.errors import ConfigurationError
-from robot.output import make_folder, require_writable, write_json
+from robot.system.files import make_folder, require_writable, write_json
+from robot.wire.camera_spec import Images
 
 
 def benchmark_record(

@@ -9,16 +9,16 @@ import msgspec
 import numpy as np
 
 from perception.recording.take import CLAMP_NAMES, state_and_action
-from robot.action import ActionConvention
-from robot.arm import ArmSpec
-from robot.camera_spec import CameraSpec, Images
-from robot.dataset.recorded import recorded_features, tool_features
-from robot.dataset.schema import INFO_PATH, Feature
+from robot.arm.interface import ArmSpec
+from robot.dataset.format.recorder_columns import recorded_features, tool_features
+from robot.dataset.format.schema import INFO_PATH, Feature
 from robot.dataset.writer import DatasetWriter
+from robot.embodiment.actions import ActionConvention
+from robot.embodiment.description import RecordedBy, read_recorded
+from robot.embodiment.proprioception import GRASPING_STATE_NAMES, STATE_NAMES
 from robot.errors import ConfigurationError, DatasetError
-from robot.output import make_folder
-from robot.proprio import GRASPING_STATE_NAMES, STATE_NAMES
-from robot.recipe import RecordedBy, read_recorded
+from robot.system.files import make_folder
+from robot.wire.camera_spec import CameraSpec, Images
 
 MOST_TASK = 1000
 FPS = range(1, 241)

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from robot.messages import Published
+from robot.wire.messages import Published
 
 P = TypeVar("P", bound=Published)
 

@@ -21,13 +21,13 @@ from perception.recording.scene_reset import SceneReset
 from perception.recording.sources import CameraAddress, Health, Sources, require_fresh
 from perception.recording.status import Phase, RecorderStatus
 from perception.recording.take import TIME_IS_UP, Row, Take
-from robot.action import PLANAR_PUSH, ActionConvention
-from robot.addresses import COMMAND
-from robot.camera_spec import CameraSpec, Images
-from robot.clock import Pacer
-from robot.dataset.recorded import DRIVER_RESTARTED
+from robot.arm.kinematics import Kinematics
+from robot.dataset.format.recorder_columns import DRIVER_RESTARTED
+from robot.embodiment.actions import PLANAR_PUSH, ActionConvention
 from robot.errors import ConfigurationError, RecordingError, WorldarmError
-from robot.kinematics import Kinematics
+from robot.system.pacing import Pacer
+from robot.wire.addresses import COMMAND
+from robot.wire.camera_spec import CameraSpec, Images
 
 LAG_NS = 150_000_000
 """How long after its moment a row is put together: longer than a picture is usually on its way."""

@@ -15,14 +15,14 @@ import msgspec
 
 from perception.recording.spool import IN_MEMORY_BYTES, Spool
 from perception.recording.take import Columns
-from robot.dataset.encode import EncodedEpisode
 from robot.dataset.episode_encoder import EpisodeEncoder
-from robot.dataset.recorded import MARKS
+from robot.dataset.format.encoding import EncodedEpisode
+from robot.dataset.format.recorder_columns import MARKS
 from robot.dataset.writer import DatasetWriter
 from robot.errors import CameraError, DatasetError, RecordingError
-from robot.messages import Frame
-from robot.picture import picture_of
-from robot.scheduling import give_way
+from robot.system.scheduling import give_way
+from robot.wire.frame_image import picture_of
+from robot.wire.messages import Frame
 
 _LOOK_S = 0.2
 PICTURES = "observation.images."

@@ -13,8 +13,8 @@ from perception.recording.saver import Saved
 from perception.recording.status import Phase, RecorderStatus
 from perception.recording.take import SPOILT
 from robot.errors import ConfigurationError, RecordingError, WorldarmError
-from robot.teleop.keys import KeyDecoder
-from robot.teleop.terminal import Terminal
+from robot.teleop.devices.terminal import Terminal
+from robot.teleop.devices.terminal_keys import KeyDecoder
 
 HELP = "s start   k keep   d discard   r re-record   n reset the scene   t say the task anew   x end"
 _LEAVES, _ERASES = (b"\x1b", b"\x04"), (b"\x7f", b"\x08")

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 
 from perception.camera_process import TOPIC
 from perception.recording.pairing import period_of
-from robot.addresses import FRAMES
-from robot.camera_spec import CameraSpec
-from robot.client import Client
+from robot.client.client import Client
 from robot.errors import CameraError, ConfigurationError, ConnectionLost
-from robot.messages import Frame, JointState, Spec
-from robot.sockets import parse
-from robot.subscription import Subscription
+from robot.wire.addresses import FRAMES
+from robot.wire.camera_spec import CameraSpec
+from robot.wire.messages import Frame, JointState, Spec
+from robot.wire.sockets import parse
+from robot.wire.subscription import Subscription
 
 DRIVER = "driver"
 """What the driver is called beside cameras; none of them may."""

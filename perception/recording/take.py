@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from perception.recording.pairing import newest_by
-from robot.camera_spec import CameraSpec
-from robot.dataset.recorded import (
+from robot.arm.kinematics import Kinematics
+from robot.arm.rotations import quaternion_of
+from robot.dataset.format.recorder_columns import (
     CAMERA_CHANGED,
     CAMERA_SILENT,
     CLAMPS,
@@ -29,11 +30,10 @@ from robot.dataset.recorded import (
     age_feature,
     capture_feature,
 )
-from robot.dataset.schema import Feature
-from robot.governor import REASONS
-from robot.kinematics import Kinematics
-from robot.messages import Frame, JointState
-from robot.quaternion import quaternion_of
+from robot.dataset.format.schema import Feature
+from robot.motion.governor import REASONS
+from robot.wire.camera_spec import CameraSpec
+from robot.wire.messages import Frame, JointState
 
 OTHER = "other"
 CLAMP_NAMES = (*REASONS, OTHER)

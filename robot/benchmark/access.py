@@ -9,13 +9,13 @@ from pathlib import Path
 import msgspec
 import zmq
 
-from robot import sockets
-from robot.benchmark.people import person, user
+from robot.benchmark.key_holders import person, user
 from robot.benchmark.processes import RunningDriver, running_driver
-from robot.client import Client
+from robot.client.client import Client
 from robot.errors import ConnectionLost, Refused
-from robot.keys import Keyring, Role
-from robot.messages import Waypoint, Waypoints, encode
+from robot.wire import sockets
+from robot.wire.keyring import Keyring, Role
+from robot.wire.messages import Waypoint, Waypoints, encode
 
 _SILENCE_S = 0.7
 

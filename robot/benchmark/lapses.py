@@ -14,11 +14,11 @@ import msgspec
 import numpy as np
 from tqdm import tqdm
 
-from robot.arm import ArmSpec
+from robot.arm.interface import ArmSpec
 from robot.benchmark.processes import PATIENCE_S, RunningDriver, patiently, running_driver
 from robot.errors import ConnectionLost
-from robot.messages import JointState, Waypoint
-from robot.subscription import Subscription
+from robot.wire.messages import JointState, Waypoint
+from robot.wire.subscription import Subscription
 
 TTL_S = 0.2
 PROMISED_S = 0.1

@@ -14,10 +14,10 @@ import numpy as np
 import zmq
 from tqdm import tqdm
 
-from robot import sockets
 from robot.benchmark.processes import patiently, resident_bytes, running_driver
 from robot.errors import WireError
-from robot.messages import AcquireLease, Reset, SpecRequest, Stop, Waypoint, Waypoints, decode, encode
+from robot.wire import sockets
+from robot.wire.messages import AcquireLease, Reset, SpecRequest, Stop, Waypoint, Waypoints, decode, encode
 
 _BURST = 32
 _ANSWER_MS = 5000

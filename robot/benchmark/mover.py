@@ -10,9 +10,9 @@ import math
 import sys
 import time
 
-from robot.client import Client
+from robot.client.client import Client
 from robot.errors import Refused
-from robot.messages import Waypoint
+from robot.wire.messages import Waypoint
 
 AHEAD_S = 0.4
 EVERY_S = 0.02

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from robot.client import Client
+from robot.client.client import Client
 from robot.errors import ArmError, ConnectionLost
 
 ANY = "tcp://127.0.0.1:*"

@@ -11,8 +11,8 @@ import numpy as np
 from tqdm import tqdm
 
 from robot.benchmark.processes import RunningDriver, running_driver
-from robot.black_box import Ticked, read_black_box
-from robot.messages import Waypoint
+from robot.flight_log.records import Ticked, read_black_box
+from robot.wire.messages import Waypoint
 
 READABLE_S = 0.05
 LIFE_S = 0.3

@@ -15,13 +15,13 @@ import numpy as np
 import zmq
 from tqdm import tqdm
 
-from robot.benchmark.people import person, user
+from robot.benchmark.key_holders import person, user
 from robot.benchmark.processes import PATIENCE_S, running_driver
-from robot.client import Client
+from robot.client.client import Client
 from robot.errors import ConnectionLost
-from robot.keys import Role
-from robot.messages import JointState, Waypoint
-from robot.subscription import Subscription
+from robot.wire.keyring import Role
+from robot.wire.messages import JointState, Waypoint
+from robot.wire.subscription import Subscription
 
 _PEER = """
 import pickle, sys, zmq

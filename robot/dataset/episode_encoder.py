@@ -8,9 +8,9 @@ from contextlib import ExitStack
 import numpy as np
 import numpy.typing as npt
 
-from robot.dataset.encode import EncodedEpisode, VideoEncoder, checked_vectors, encode_png
-from robot.dataset.schema import BOOKKEEPING, Feature
-from robot.dataset.statistics import PictureSample, vector_statistics
+from robot.dataset.format.encoding import EncodedEpisode, VideoEncoder, checked_vectors, encode_png
+from robot.dataset.format.schema import BOOKKEEPING, Feature
+from robot.dataset.format.statistics import PictureSample, vector_statistics
 from robot.errors import DatasetError
 
 

@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from robot.dataset.format.tables import Episode
 from robot.dataset.reader import Dataset, column_array, read_frames
 from robot.dataset.seekable_video import SeekableVideo
-from robot.dataset.tables import Episode
 from robot.errors import DatasetError
 
 Frame = dict[str, npt.NDArray[Any]]

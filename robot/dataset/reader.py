@@ -20,9 +20,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from robot.dataset.encode import decode_picture
-from robot.dataset.schema import DatasetInfo, Feature, read_info
-from robot.dataset.tables import Episode, VideoSpan, read_episodes, read_tasks
+from robot.dataset.format.encoding import decode_picture
+from robot.dataset.format.schema import DatasetInfo, Feature, read_info
+from robot.dataset.format.tables import Episode, VideoSpan, read_episodes, read_tasks
 from robot.errors import DatasetError
 
 Columns = dict[str, npt.NDArray[Any]]

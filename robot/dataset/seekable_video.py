@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from av.video.reformatter import VideoReformatter
 
-from robot.dataset.tables import VideoSpan
+from robot.dataset.format.tables import VideoSpan
 from robot.errors import DatasetError
 
 _NEAR = 2  # frames further on that decoding reaches sooner than a seek, for key frames lie that close

@@ -16,11 +16,10 @@ from typing import Any
 
 import numpy.typing as npt
 
-from robot.dataset import statistics
-from robot.dataset.encode import EncodedEpisode, encode_episode
-from robot.dataset.files import SUFFIX, Staging, lock_folder, replace_file
-from robot.dataset.own import renew_rows, require_own_rows
-from robot.dataset.schema import (
+from robot.dataset.format import statistics
+from robot.dataset.format.encoding import EncodedEpisode, encode_episode
+from robot.dataset.format.ownership import renew_rows, require_own_rows
+from robot.dataset.format.schema import (
     INFO_PATH,
     STATS_PATH,
     TASKS_PATH,
@@ -32,7 +31,8 @@ from robot.dataset.schema import (
     same_kind,
     validate_feature,
 )
-from robot.dataset.tables import (
+from robot.dataset.format.staged_files import SUFFIX, Staging, lock_folder, replace_file
+from robot.dataset.format.tables import (
     Episode,
     Extra,
     VideoSpan,
@@ -49,7 +49,7 @@ from robot.dataset.tables import (
     with_bookkeeping,
 )
 from robot.errors import DatasetError, RecordingError
-from robot.output import sync
+from robot.system.files import sync
 
 
 class DatasetWriter:

@@ -13,16 +13,16 @@ from typing import Protocol
 
 import numpy as np
 
-from robot.client import Client
-from robot.clock import Pacer, PaceReport
+from robot.client.client import Client
+from robot.client.joint_move import ARRIVED, require_clear
 from robot.errors import ConfigurationError, ConnectionLost, Refused
-from robot.messages import JointState
-from robot.straight_move import ARRIVED, require_clear
-from robot.subscription import Subscription
-from robot.teleop.limits import Dial
-from robot.teleop.steering import Steering
-from robot.teleop.stream import Stream
-from robot.teleop.wish import STILL, Controls, Device, JointTarget, Press, ToolTarget, Velocity, Wish
+from robot.system.pacing import Pacer, PaceReport
+from robot.teleop.input import STILL, Controls, Device, JointTarget, Press, ToolTarget, Velocity, Wish
+from robot.teleop.speed_limits import Dial
+from robot.teleop.velocity_ik import Steering
+from robot.teleop.waypoint_stream import Stream
+from robot.wire.messages import JointState
+from robot.wire.subscription import Subscription
 
 LEASE_S = 1.0
 _RENEW_NS = round(0.25e9 * LEASE_S)

@@ -12,7 +12,7 @@ import pinocchio as pin
 import trimesh
 from numpy.typing import NDArray
 
-from robot.arm import ArmSpec, Vector
+from robot.arm.interface import ArmSpec, Vector
 from robot.errors import ConfigurationError
 
 _MESH_FILE = re.compile(r'<mesh\s[^>]*filename\s*=\s*["\']([^"\']+)')

@@ -6,9 +6,9 @@ import time
 from collections import deque
 from typing import Generic, TypeVar
 
-from robot.clock_offset import ClockOffset
-from robot.messages import Published
-from robot.subscription import Subscription
+from robot.wire.clock_offset import ClockOffset
+from robot.wire.messages import Published
+from robot.wire.subscription import Subscription
 
 M = TypeVar("M", bound=Published)
 

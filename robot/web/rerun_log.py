@@ -10,13 +10,13 @@ from types import TracebackType
 import numpy as np
 from numpy.typing import NDArray
 
-from robot.arm import ArmSpec
+from robot.arm.interface import ArmSpec
 from robot.errors import CameraError, ConfigurationError
-from robot.messages import Frame, JointState, Thought
-from robot.output import require_writable
-from robot.picture import picture_of
+from robot.system.files import require_writable
 from robot.web.arm_shapes import ArmShapes
-from robot.web.drawn import drawn
+from robot.wire.decision_image import drawn
+from robot.wire.frame_image import picture_of
+from robot.wire.messages import Frame, JointState, Thought
 
 
 class RerunLog:

@@ -18,7 +18,7 @@ from websockets.asyncio.server import ServerConnection
 from websockets.http11 import Request, Response
 
 from robot.errors import AddressInUse, ConfigurationError
-from robot.web.guard import Guard, unframed
+from robot.web.access_guard import Guard, unframed
 
 _PATIENCE_S = 5.0
 _TOKEN_BYTES = 16

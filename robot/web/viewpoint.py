@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from robot.arm import Vector
+from robot.arm.interface import Vector
 
 POSITION = (1.3, -0.4, 1.1)
 LOOK_AT = (0.35, 0.0, 0.25)

@@ -20,14 +20,14 @@ from perception.checkpoint import SCHEMA, Card, Provenance
 from perception.frame_subscriber import FrameSubscriber
 from perception.goal import save_picture
 from perception.world_model import WorldModelConfig
-from robot.action import PLANAR_PUSH
-from robot.arm import Vector
-from robot.client import Client
-from robot.kinematics import Kinematics
-from robot.messages import JointState
-from robot.proprio import STATE_NAMES
-from robot.recipe import RecordingRecipe
-from robot.subscription import Subscription
+from robot.arm.interface import Vector
+from robot.arm.kinematics import Kinematics
+from robot.client.client import Client
+from robot.embodiment.actions import PLANAR_PUSH
+from robot.embodiment.description import RecordingRecipe
+from robot.embodiment.proprioception import STATE_NAMES
+from robot.wire.messages import JointState
+from robot.wire.subscription import Subscription
 from sim.panda import panda_spec
 from sim.view import front_camera
 from tests.commands import Running, running

@@ -14,11 +14,11 @@ from control.thoughts import ThoughtPublisher
 from control.trained import load_trained
 from perception.checkpoint import WEIGHTS_FILE
 from perception.goal import save_picture
-from robot.messages import JointState
-from robot.subscription import Subscription
+from robot.wire.messages import JointState
+from robot.wire.subscription import Subscription
 from tests.commands import Running, in_process, running, worldarm
 from tests.control.stage import ANY_PORT, AT_ONCE, Stage, card, changed, checkpoint, goal_file, stage, states, tool
-from tests.robot.driver_checks import assert_no_jump, now, steady
+from tests.robot.driver.checks import assert_no_jump, now, steady
 from worldarm import main
 
 pytestmark = pytest.mark.real_time

@@ -8,13 +8,13 @@ import pinocchio as pin
 import pytest
 
 from control.approach import CLEARANCE_M, approach, in_bounds, rest
-from robot.action import PLANAR_PUSH, TABLETOP
-from robot.arm import Vector
-from robot.cartesian import straight_waypoints
-from robot.client import Client
-from robot.kinematics import Pose
+from robot.arm.interface import Vector
+from robot.arm.kinematics import Pose
+from robot.client.client import Client
+from robot.embodiment.actions import PLANAR_PUSH, TABLETOP
+from robot.motion.tool_path import straight_waypoints
 from tests.control.stage import KINEMATICS, states, tool
-from tests.robot.driver_checks import assert_no_jump, now, steady
+from tests.robot.driver.checks import assert_no_jump, now, steady
 from tests.sim.processes import SimulatedDriver, simulated_driver
 
 LOWER, UPPER = np.asarray(PLANAR_PUSH.bounds.lower), np.asarray(PLANAR_PUSH.bounds.upper)

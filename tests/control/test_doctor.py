@@ -10,8 +10,8 @@ from control.critic import Critic
 from control.doctor import examine, require_enough, verdict
 from perception.checkpoint import Gate
 from perception.training import encode_all
+from robot.embodiment.proprioception import STATE_NAMES
 from robot.errors import DatasetError
-from robot.proprio import STATE_NAMES
 from tests.tiny import DISCOUNT, frames, parts
 
 CPU = torch.device("cpu")

@@ -17,17 +17,17 @@ from control.session import SILENT_S, Session, Step
 from control.thoughts import TOPIC, ThoughtPublisher
 from control.trained import load_trained
 from perception.frame_subscriber import FrameSubscriber
-from robot.action import PLANAR_PUSH
-from robot.arm import Box
-from robot.client import Client
+from robot.arm.interface import Box
+from robot.client.client import Client
+from robot.client.scene_client import SceneClient
+from robot.embodiment.actions import PLANAR_PUSH
+from robot.embodiment.proprioception import STATE_NAMES
 from robot.errors import CameraError, CheckpointError, ConnectionLost, GoalError, Refused, UnreachableError
-from robot.messages import JointState, Thought
-from robot.proprio import STATE_NAMES
-from robot.scene_client import SceneClient
-from robot.subscription import Subscription
+from robot.wire.messages import JointState, Thought
+from robot.wire.subscription import Subscription
 from tests.commands import ROOT, running
 from tests.control.stage import ANY_PORT, AT_ONCE, GOAL, Stage, card, changed, checkpoint, session, stage, states, tool
-from tests.robot.driver_checks import assert_no_jump, now, steady
+from tests.robot.driver.checks import assert_no_jump, now, steady
 
 pytestmark = pytest.mark.real_time
 
@@ -355,5 +355,5 @@ def test_the_agent_s_floor_never_follows_the_scene() -> None:
     for path in [*(ROOT / "control").rglob("*.py"), *(ROOT / "perception").rglob("*.py")]:
         tree = ast.parse(path.read_text())
         imported = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
-        assert "robot.scene_client" not in imported, path
+        assert "robot.client.scene_client" not in imported, path
         assert not any(isinstance(node, ast.Name) and node.id == "SceneState" for node in ast.walk(tree)), path

@@ -9,8 +9,8 @@ import numpy as np
 from control.agent import Agent
 from control.trained import load_trained
 from perception.checkpoint import load_card
-from robot.action import PLANAR_PUSH
-from robot.camera_spec import reframed
+from robot.embodiment.actions import PLANAR_PUSH
+from robot.wire.camera_spec import reframed
 from tests.commands import in_process
 from tests.control.conftest import QUICK
 from tests.perception.recording.known import CAMERA, written

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from robot.dataset import DatasetWriter, Feature
-from robot.dataset.recorded import recorded_features
+from robot.dataset.format.recorder_columns import recorded_features
 
 FPS = 10
 HEIGHT, WIDTH = 48, 64

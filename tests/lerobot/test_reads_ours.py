@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pytest
 
 from robot.dataset import Dataset
-from robot.dataset.check import check
+from robot.dataset.edit.check import check
 from tests.lerobot import ours
 from tests.lerobot.conftest import Theirs
 

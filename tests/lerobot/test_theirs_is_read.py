@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from robot.dataset import Dataset, DatasetWriter
-from robot.dataset.check import check
+from robot.dataset.edit.check import check
 from tests.commands import worldarm
 from tests.lerobot.conftest import Theirs
-from tests.robot.dataset.edits import tree
+from tests.robot.dataset.edit.edits import tree
 
 LENGTHS = (7, 9, 5)  # as `theirs.py` writes them
 TASKS = ("Würfel heben", "place the cube", "Würfel heben")

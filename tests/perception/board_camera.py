@@ -12,12 +12,12 @@ from perception.board_renderer import BoardRenderer
 from perception.calibration import VERSION, Calibration, Mounting
 from perception.camera import CameraOptions, Picture
 from perception.hand_eye import inverse, times
-from robot.arm import Vector
-from robot.camera_spec import CameraSpec
-from robot.kinematics import Kinematics, Pose
-from robot.messages import JointState
+from robot.arm.interface import Vector
+from robot.arm.kinematics import Kinematics, Pose
 from robot.registry import CAMERAS
-from robot.subscription import Subscription
+from robot.wire.camera_spec import CameraSpec
+from robot.wire.messages import JointState
+from robot.wire.subscription import Subscription
 from tests import strangers
 from tests.perception.views import BOARD, LENS
 from tests.robot.panda import panda_spec

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from perception.camera import CameraOptions, Picture
-from robot.camera_spec import CameraSpec
 from robot.errors import CameraError
 from robot.registry import CAMERAS
+from robot.wire.camera_spec import CameraSpec
 from tests import strangers
 
 WORKING_PICTURES = 5

@@ -8,7 +8,7 @@ from perception.board_finder import BoardFinder
 from perception.board_renderer import BoardRenderer, Look, look_at
 from perception.calibration import Lens
 from perception.hand_eye_benchmark import random_lens, random_view
-from robot.kinematics import Pose
+from robot.arm.kinematics import Pose
 from tests.perception.views import BOARD
 
 

@@ -18,9 +18,9 @@ from perception.camera import CameraOptions
 from perception.frame_subscriber import FrameSubscriber
 from perception.framing import specification
 from robot.errors import CameraError, ConfigurationError, ConnectionLost
-from robot.keys import Role
-from robot.messages import Frame
-from robot.subscription import Subscription
+from robot.wire.keyring import Role
+from robot.wire.messages import Frame
+from robot.wire.subscription import Subscription
 from tests.commands import running, worldarm
 from tests.perception import pattern_camera
 from tests.perception.network_camera import NetworkCamera

@@ -17,8 +17,8 @@ from torch import Tensor
 
 from perception.checkpoint import CARD_FILE, SCHEMA, WEIGHTS_FILE, Gate, load, load_card, save
 from perception.shipped import PRETRAINED_FOLDER
-from robot.camera_spec import CameraSpec
 from robot.errors import CheckpointError
+from robot.wire.camera_spec import CameraSpec
 from tests.tiny import CAMERA, RECIPE, card
 
 GATES = (Gate("effective rank", 17.25, 8.0, True, "dimensions"), Gate("probe", 0.4, 1.5, False, "cm"))

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 
 from perception.camera_process import TOPIC
 from perception.frame_subscriber import FrameSubscriber
-from robot import sockets
-from robot.camera_spec import CameraSpec
 from robot.errors import CameraError, WireError
-from robot.keys import Role
-from robot.messages import Done, Frame, encode
+from robot.wire import sockets
+from robot.wire.camera_spec import CameraSpec
+from robot.wire.keyring import Role
+from robot.wire.messages import Done, Frame, encode
 from tests.commands import running
 from tests.perception import pattern_camera
 

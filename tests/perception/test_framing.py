@@ -15,8 +15,8 @@ from perception.board_renderer import BoardRenderer, Look
 from perception.calibration import VERSION, Calibration, HandEye, Lens
 from perception.framing import Framing, centre_crop, lens_of, specification
 from perception.hand_eye_benchmark import random_view
-from robot.camera_spec import CameraSpec
 from robot.errors import CalibrationError
+from robot.wire.camera_spec import CameraSpec
 
 LENS = Lens(640, 480, ((520.0, 0.0, 331.0), (0.0, 523.0, 228.0), (0.0, 0.0, 1.0)), (-0.31, 0.11, 0.001, -0.0008, 0.0))
 CALIBRATION = Calibration(VERSION, "front", LENS, 0.1, 20, Board())

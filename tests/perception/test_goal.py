@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from perception.goal import load_goal, save_picture
-from robot.camera_spec import CameraSpec
 from robot.errors import GoalError
+from robot.wire.camera_spec import CameraSpec
 
 SPEC = CameraSpec("front", 64, 48, (60.0, 60.0), (32.0, 24.0))
 

@@ -7,8 +7,8 @@ import pytest
 
 from perception.goal import save_picture
 from perception.goal_source import read_goal
-from robot.camera_spec import CameraSpec
 from robot.errors import DatasetError, GoalError
+from robot.wire.camera_spec import CameraSpec
 from tests.robot.dataset.samples import CAMERA, columns, write
 
 FRONT = CameraSpec("front", 16, 16, (20.0, 20.0), (8.0, 8.0))

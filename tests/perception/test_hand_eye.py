@@ -11,8 +11,8 @@ from perception.board_renderer import BoardRenderer
 from perception.calibration import Mounting
 from perception.hand_eye import angle_between, board_pose, inverse, require_turns, solve, times
 from perception.hand_eye_benchmark import measure, random_place, random_rotation, random_view, tool_at
+from robot.arm.kinematics import Pose
 from robot.errors import CalibrationError
-from robot.kinematics import Pose
 from tests.perception.views import BOARD, LENS
 
 

@@ -12,14 +12,14 @@ from perception.calibration import load_calibration, save_calibration
 from perception.hand_eye import angle_between
 from perception.hand_eye_pairs import PairRecorder, load_pairs
 from perception.hand_eye_poses import poses_around
-from robot.camera_spec import CameraSpec
+from robot.arm.rotations import rotation_matrix
 from robot.errors import CalibrationError
-from robot.quaternion import rotation_matrix
+from robot.wire.camera_spec import CameraSpec
 from tests.commands import running, worldarm
 from tests.perception import board_camera
 from tests.perception.board_camera import CAMERA, MOUNTINGS, Drawer, calibration
-from tests.robot.driver_checks import HOME, now
-from tests.robot.driver_command import DriverProcess
+from tests.robot.driver.checks import HOME, now
+from tests.robot.driver.command import DriverProcess
 from tests.robot.panda import panda_spec
 
 SPEC = panda_spec()

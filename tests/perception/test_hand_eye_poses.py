@@ -9,11 +9,11 @@ import pytest
 
 from perception.hand_eye import require_turns
 from perception.hand_eye_poses import poses_around
-from robot.arm import Box
-from robot.arms.so101_description import LIMITS, so101_spec
+from robot.arm.interface import Box
+from robot.arm.kinematics import Kinematics
+from robot.client.joint_move import require_clear
 from robot.errors import ConfigurationError
-from robot.kinematics import Kinematics
-from robot.straight_move import require_clear
+from robot.hardware.so101.description import LIMITS, so101_spec
 from tests.robot.panda import panda_spec
 
 LIMIT = tuple(LIMITS.values())

@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perception.mirror import WithMirrored, with_mirrored
-from robot.action import TABLETOP
+from robot.arm.kinematics import Kinematics
+from robot.embodiment.actions import TABLETOP
+from robot.embodiment.description import RecordingRecipe
+from robot.embodiment.proprioception import GRASPING_STATE_NAMES, Proprioception
 from robot.errors import ConfigurationError
-from robot.kinematics import Kinematics
-from robot.proprio import GRASPING_STATE_NAMES, Proprioception
-from robot.recipe import RecordingRecipe
 from sim.hand import standing
 from sim.panda import panda_spec
 from sim.scene import GRASPABLE, Scene

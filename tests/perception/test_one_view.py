@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from perception.one_view import OneView, seen_by, view_like
-from robot.camera_spec import CameraSpec, rig
+from robot.embodiment.description import RecordingRecipe
 from robot.errors import ConfigurationError
-from robot.recipe import RecordingRecipe
+from robot.wire.camera_spec import CameraSpec, rig
 from tests.tiny import RECIPE
 
 

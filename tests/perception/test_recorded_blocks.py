@@ -12,13 +12,13 @@ from perception.framing import Framing
 from perception.goal_source import read_goal
 from perception.recorded_blocks import read_blocks
 from perception.recording.open_set import recorded_by
-from robot.action import PLANAR_PUSH, TABLETOP, ActionConvention
-from robot.camera_spec import CameraSpec, reframed
 from robot.dataset import Dataset
-from robot.dataset.merge import merge
+from robot.dataset.edit.merge import merge
+from robot.embodiment.actions import PLANAR_PUSH, TABLETOP, ActionConvention
+from robot.embodiment.description import read_recipe
+from robot.embodiment.proprioception import GRASPING_STATE_NAMES
 from robot.errors import DatasetError
-from robot.proprio import GRASPING_STATE_NAMES
-from robot.recipe import read_recipe
+from robot.wire.camera_spec import CameraSpec, reframed
 from tests.perception.recording.known import ARM, CAMERA, FPS, WRIST, path, written
 
 

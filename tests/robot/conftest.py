@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.robot.driver_checks import now
-from tests.robot.driver_command import DriverProcess, until
+from tests.robot.driver.checks import now
+from tests.robot.driver.command import DriverProcess, until
 
 
 @pytest.fixture(scope="module")

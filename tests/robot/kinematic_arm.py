@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from robot.arm import ArmOptions, ArmSpec, ObjectPose, Reading, Vector
+from robot.arm.interface import ArmOptions, ArmSpec, ObjectPose, Reading, Vector
 from robot.errors import ArmError, ConfigurationError
 from tests.robot.panda import panda_spec
 

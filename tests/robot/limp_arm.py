@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from robot.emulators.so101 import EmulatedServo, So101Emulator, calibration_file, open_line, usual_calibration
-from tests.robot.arms.bench import driver_process
+from robot.hardware.so101.emulator import EmulatedServo, So101Emulator, calibration_file, open_line, usual_calibration
+from tests.robot.hardware.arm_bench import driver_process
 
 
 @dataclass

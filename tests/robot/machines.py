@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from robot.benchmark.people import HOST as HERE
-from robot.benchmark.people import person, user
-from robot.keys import Role
+from robot.benchmark.key_holders import HOST as HERE
+from robot.benchmark.key_holders import person, user
+from robot.wire.keyring import Role
 
 __all__ = ["HERE", "Machines", "user"]
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pybullet_data
 
-from robot.arm import ArmSpec, Box
-from robot.arms.panda_bodies import EFFORT, panda_bodies
+from robot.arm.interface import ArmSpec, Box
+from robot.hardware.panda_bodies import EFFORT, panda_bodies
 
 URDF = Path(pybullet_data.getDataPath()) / "franka_panda" / "panda.urdf"
 

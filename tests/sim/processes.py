@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from robot.client import Client
+from robot.client.client import Client
 from tests.commands import Running, running
 
 ANY_PORT = "tcp://127.0.0.1:*"

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from robot import registry
-from robot.arm import ArmOptions, HasScene
+from robot.arm.interface import ArmOptions, HasScene
+from robot.arm.kinematics import Kinematics
 from robot.errors import ArmError, ConfigurationError
-from robot.kinematics import Kinematics
 from sim.arm import SimulatedArm, make_arm
 from sim.push_play import cube_pose
 from sim.scene import EVERYTHING, Scene, present

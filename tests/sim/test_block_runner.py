@@ -6,9 +6,9 @@ import msgspec
 import numpy as np
 import pytest
 
-from robot.action import PLANAR_PUSH
+from robot.embodiment.actions import PLANAR_PUSH
+from robot.embodiment.proprioception import STATE_NAMES
 from robot.errors import UnreachableError
-from robot.proprio import STATE_NAMES
 from sim.block_runner import BlockRunner
 from sim.lockstep import LockStep
 from sim.push_play import cube_pose

@@ -13,15 +13,16 @@ import zmq
 
 from perception.camera import CameraOptions
 from perception.frame_subscriber import FrameSubscriber, ReceivedFrame
-from robot import registry, sockets
-from robot.action import PLANAR_PUSH
-from robot.arm import ObjectPose
-from robot.camera_spec import CameraSpec
+from robot import registry
+from robot.arm.interface import ObjectPose
+from robot.arm.kinematics import Kinematics
+from robot.embodiment.actions import PLANAR_PUSH
 from robot.errors import CameraError, ConfigurationError
-from robot.keys import Role
-from robot.kinematics import Kinematics
-from robot.messages import JointState, SceneState, Waypoint, encode
-from robot.subscription import Subscription
+from robot.wire import sockets
+from robot.wire.camera_spec import CameraSpec
+from robot.wire.keyring import Role
+from robot.wire.messages import JointState, SceneState, Waypoint, encode
+from robot.wire.subscription import Subscription
 from sim.camera import SimulatedCamera, make_camera
 from sim.lockstep import LockStep
 from sim.panda import panda_spec
@@ -29,7 +30,7 @@ from sim.push_play import cube_pose
 from sim.scene import EVERYTHING, Scene
 from sim.view import front_camera
 from tests.commands import running
-from tests.robot.driver_command import DriverProcess, until
+from tests.robot.driver.command import DriverProcess, until
 from tests.robot.kinematic_arm import Options
 from tests.sim.processes import ANY_PORT, PATIENCE_S, SimulatedDriver, camera_arguments, simulated_driver
 

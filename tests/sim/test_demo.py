@@ -11,7 +11,7 @@ import av
 import cv2
 import pytest
 
-from robot.action import PLANAR_PUSH
+from robot.embodiment.actions import PLANAR_PUSH
 from sim.contact_sheet import THUMB
 from sim.demo import LINGER_FRAMES
 from sim.film import BELOW, PANEL, TITLE, WIDTH

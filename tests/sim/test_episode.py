@@ -9,7 +9,7 @@ import pytest
 from control.agent import Agent, Decision
 from control.stages import Method
 from control.trained import TrainedModel
-from robot.action import PLANAR_PUSH
+from robot.embodiment.actions import PLANAR_PUSH
 from sim.episode import EpisodeRecord, run_episode
 from sim.goal import Goal, Task
 from sim.hand import Start

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
 
-from robot.action import PLANAR_PUSH
+from robot.embodiment.actions import PLANAR_PUSH
 from robot.errors import ConfigurationError
 from sim.gym_env import ENVIRONMENTS, TaskEnv
 from sim.playground import PLAYGROUNDS, PUSH

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from robot.action import PLANAR_PUSH
+from robot.embodiment.actions import PLANAR_PUSH
+from robot.embodiment.proprioception import STATE_NAMES
 from robot.errors import Refused, UnreachableError
-from robot.messages import Waypoint
-from robot.proprio import STATE_NAMES
+from robot.wire.messages import Waypoint
 from sim.block_runner import BlockRunner
 from sim.lockstep import LockStep, Observation
 from sim.push_play import cube_pose

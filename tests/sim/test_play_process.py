@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 from control.trained import load_trained
-from robot.action import PLANAR_PUSH
 from robot.dataset.reader import Dataset
-from robot.proprio import STATE_NAMES
-from robot.recipe import read_recipe
+from robot.embodiment.actions import PLANAR_PUSH
+from robot.embodiment.description import read_recipe
+from robot.embodiment.proprioception import STATE_NAMES
 from sim.play_episode import play_features
 from sim.playground import PUSH, TABLETOP_PLAY
 from sim.view import front_camera

@@ -13,10 +13,10 @@ import pytest
 
 import sim.processes
 from perception.frame_subscriber import FrameSubscriber
-from robot.camera_spec import CameraSpec
-from robot.client import Client
+from robot.client.client import Client
+from robot.client.scene_client import SceneClient
 from robot.errors import ConnectionLost
-from robot.scene_client import SceneClient
+from robot.wire.camera_spec import CameraSpec
 from sim.processes import SimulatedProcesses
 from sim.view import front_camera
 from tests.commands import ROOT, environment

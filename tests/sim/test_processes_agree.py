@@ -9,13 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from robot.action import PLANAR_PUSH
-from robot.arm import ObjectPose, Vector
-from robot.client import Client
-from robot.kinematics import Kinematics
-from robot.messages import JointState, Waypoint
-from robot.scene_client import SceneClient
-from robot.subscription import Subscription
+from robot.arm.interface import ObjectPose, Vector
+from robot.arm.kinematics import Kinematics
+from robot.client.client import Client
+from robot.client.scene_client import SceneClient
+from robot.embodiment.actions import PLANAR_PUSH
+from robot.wire.messages import JointState, Waypoint
+from robot.wire.subscription import Subscription
 from sim.lockstep import LockStep
 from sim.panda import panda_spec
 from sim.push_play import cube_pose

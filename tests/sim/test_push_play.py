@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from robot.action import PLANAR_PUSH, ToolTarget
-from robot.proprio import STATE_NAMES
+from robot.embodiment.actions import PLANAR_PUSH, ToolTarget
+from robot.embodiment.proprioception import STATE_NAMES
 from sim.lockstep import LockStep
 from sim.play_episode import Columns, play_episode, play_features
 from sim.playground import PUSH

@@ -10,15 +10,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from robot.action import TABLETOP
+from robot.client.scene_client import SceneClient
 from robot.dataset import Dataset
-from robot.dataset.check import check
-from robot.dataset.repair import repair
-from robot.scene_client import SceneClient
+from robot.dataset.edit.check import check
+from robot.dataset.edit.repair import repair
+from robot.embodiment.actions import TABLETOP
 from sim.rearrange import Rearrangement
 from tests.commands import running, worldarm
 from tests.perception.recording.lens import Lens
-from tests.robot.driver_command import until
+from tests.robot.driver.command import until
 from tests.robot.teleop.person import Person
 from tests.sim.processes import SimulatedDriver, simulated_driver
 from worldarm import main

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from robot.action import PLANAR_PUSH
-from robot.arm import ObjectPose
-from robot.camera_spec import CameraSpec
+from robot.arm.interface import ObjectPose
+from robot.arm.kinematics import Kinematics
+from robot.embodiment.actions import PLANAR_PUSH
 from robot.errors import ConfigurationError
-from robot.kinematics import Kinematics
+from robot.wire.camera_spec import CameraSpec
 from sim.panda import panda_spec
 from sim.push_play import cube_pose
 from sim.scene import RED_CUBE, Scene, SceneObject

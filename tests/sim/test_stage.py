@@ -6,20 +6,20 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from robot.action import PLANAR_PUSH
-from robot.arm import ObjectPose
-from robot.client import Client
+from robot.arm.interface import ObjectPose
+from robot.arm.kinematics import Kinematics
+from robot.client.client import Client
+from robot.client.scene_client import SceneClient
+from robot.embodiment.actions import PLANAR_PUSH
 from robot.errors import Refused, UnreachableError
-from robot.kinematics import Kinematics
-from robot.messages import JointState
-from robot.scene_client import SceneClient
+from robot.wire.messages import JointState
 from sim.hand import Start
 from sim.panda import panda_spec
 from sim.push_play import cube_pose
 from sim.scene import present
 from sim.stage import set_stage
-from tests.robot.driver_checks import now, steady
-from tests.robot.driver_command import until
+from tests.robot.driver.checks import now, steady
+from tests.robot.driver.command import until
 from tests.sim.processes import PATIENCE_S, SimulatedDriver, simulated_driver
 
 KINEMATICS = Kinematics(panda_spec())

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pytest
 
-from robot.action import TABLETOP
-from robot.arm import ObjectPose, Vector
-from robot.proprio import GRASPING_STATE_NAMES
+from robot.arm.interface import ObjectPose, Vector
+from robot.embodiment.actions import TABLETOP
+from robot.embodiment.proprioception import GRASPING_STATE_NAMES
 from sim.block_runner import BlockRunner
 from sim.hand import standing
 from sim.lockstep import LockStep

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from robot.arm import ObjectPose
+from robot.arm.interface import ObjectPose
 from robot.errors import ConfigurationError
 from sim.goal import TASKS, TOLERANCE_M, Goal, Task
 from sim.hand import Start

@@ -6,13 +6,13 @@ import cv2
 import numpy as np
 import pytest
 
-from robot.client import Client
+from robot.arm.kinematics import Kinematics
+from robot.client.client import Client
 from robot.dataset.reader import Dataset
-from robot.kinematics import Kinematics
 from sim.panda import panda_spec
 from tests.commands import running, worldarm
-from tests.robot.driver_checks import steady
-from tests.robot.driver_command import until
+from tests.robot.driver.checks import steady
+from tests.robot.driver.command import until
 from tests.robot.web.page import Page
 
 pytestmark = pytest.mark.real_time

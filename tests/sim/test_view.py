@@ -7,9 +7,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from robot.camera_spec import CameraSpec, rig
+from robot.arm.rotations import quaternion_of, rotation_matrix
 from robot.errors import ConfigurationError
-from robot.quaternion import quaternion_of, rotation_matrix
+from robot.wire.camera_spec import CameraSpec, rig
 from sim.view import (
     FAR_M,
     FRONT_EYE,

@@ -10,16 +10,16 @@ import numpy as np
 import pytest
 
 from perception.checkpoint import load_card
-from robot.action import PLANAR_PUSH
-from robot.benchmark.demonstrator import Demonstrator
-from robot.client import Client
+from robot.client.client import Client
 from robot.dataset.reader import Dataset
+from robot.embodiment.actions import PLANAR_PUSH
 from sim.demonstrations import RATE_HZ, page_hand
 from sim.processes import SimulatedProcesses
 from sim.view import front_camera
+from tests.benchmarks.demonstrator import Demonstrator
 from tests.commands import worldarm
 from tests.control.conftest import QUICK
-from tests.robot.driver_checks import steady
+from tests.robot.driver.checks import steady
 
 # A browser without a graphics card takes its time, and minutes beside other work.
 pytestmark = [pytest.mark.real_time, pytest.mark.timeout(600)]

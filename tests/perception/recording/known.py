@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from perception.recording.open_set import open_set, recorded_by
-from robot.action import PLANAR_PUSH, ActionConvention, ToolTarget
-from robot.camera_spec import CameraSpec
+from robot.arm.kinematics import Pose
+from robot.arm.rotations import quaternion_of
 from robot.dataset import Dataset
-from robot.dataset.recorded import (
+from robot.dataset.format.recorder_columns import (
     CLAMPS,
     GOVERNED,
     MARKS,
@@ -23,8 +23,8 @@ from robot.dataset.recorded import (
     age_feature,
     capture_feature,
 )
-from robot.kinematics import Pose
-from robot.quaternion import quaternion_of
+from robot.embodiment.actions import PLANAR_PUSH, ActionConvention, ToolTarget
+from robot.wire.camera_spec import CameraSpec
 from tests.robot.panda import panda_spec
 
 FPS = 30

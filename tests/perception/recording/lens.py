@@ -8,9 +8,9 @@ import time
 import numpy as np
 
 from perception.camera_process import TOPIC
-from robot.camera_spec import CameraSpec
-from robot.messages import Frame, encode
-from robot.publisher import Publisher
+from robot.wire.camera_spec import CameraSpec
+from robot.wire.messages import Frame, encode
+from robot.wire.publisher import Publisher
 
 WIDTH, HEIGHT = 32, 24
 

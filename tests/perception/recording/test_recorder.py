@@ -16,11 +16,9 @@ from perception.recording import recorder as recorder_module
 from perception.recording.recorder import Recorder
 from perception.recording.sources import CameraAddress, camera_addresses
 from perception.recording.status import Phase
-from robot.action import TABLETOP
 from robot.dataset import Dataset
-from robot.dataset.check import check
-from robot.dataset.files import Staging
-from robot.dataset.recorded import (
+from robot.dataset.edit.check import check
+from robot.dataset.format.recorder_columns import (
     CAMERA_SILENT,
     FRAME_MISSING,
     STATE_NS,
@@ -29,11 +27,13 @@ from robot.dataset.recorded import (
     capture_feature,
     marks_of,
 )
+from robot.dataset.format.staged_files import Staging
+from robot.embodiment.actions import TABLETOP
+from robot.embodiment.description import read_recipe, read_recorded
 from robot.errors import CameraError, ConfigurationError, ConnectionLost, DatasetError, RecordingError
-from robot.recipe import read_recipe, read_recorded
 from tests.perception.recording.lens import Lens
 from tests.robot.dataset.samples import write
-from tests.robot.driver_command import DriverProcess, until
+from tests.robot.driver.command import DriverProcess, until
 
 pytestmark = pytest.mark.real_time
 PICTURES = "observation.images.front"

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from perception.recording.take import ACTION, CLAMP_NAMES, STATE, Take
-from robot.camera_spec import CameraSpec
-from robot.dataset.recorded import (
+from robot.arm.kinematics import Kinematics
+from robot.dataset.format.recorder_columns import (
     CAMERA_CHANGED,
     CAMERA_SILENT,
     CLAMPS,
@@ -27,8 +27,8 @@ from robot.dataset.recorded import (
     age_feature,
     capture_feature,
 )
-from robot.kinematics import Kinematics
-from robot.messages import Frame, JointState
+from robot.wire.camera_spec import CameraSpec
+from robot.wire.messages import Frame, JointState
 from tests.robot.panda import panda_spec
 
 FPS = 30

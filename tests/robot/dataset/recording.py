@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from robot.arm import ArmSpec
+from robot.arm.interface import ArmSpec
 from robot.dataset import DatasetWriter, Feature
-from robot.dataset.recorded import GOVERNED, MEASURED, STATE_NS
+from robot.dataset.format.recorder_columns import GOVERNED, MEASURED, STATE_NS
 
 FPS = 30
 

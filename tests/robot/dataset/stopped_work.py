@@ -16,10 +16,10 @@ from pathlib import Path
 import pyarrow.compute  # noqa: F401 - what would otherwise be imported in each fork
 
 from robot.dataset import DatasetWriter
-from robot.dataset.delete import delete
-from robot.dataset.merge import merge
-from robot.dataset.repair import repair
-from robot.dataset.split import split
+from robot.dataset.edit.delete import delete
+from robot.dataset.edit.merge import merge
+from robot.dataset.edit.repair import repair
+from robot.dataset.edit.split import split
 from robot.errors import WorldarmError
 from tests.robot.dataset.samples import FPS, columns, features
 from tests.robot.dataset.write_calls import run_to_call

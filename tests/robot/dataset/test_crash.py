@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 
 from robot.dataset import Dataset, DatasetWriter
-from robot.dataset.check import check
-from robot.dataset.files import Staging, lock_folder
-from robot.dataset.repair import repair
+from robot.dataset.edit.check import check
+from robot.dataset.edit.repair import repair
+from robot.dataset.format.staged_files import Staging, lock_folder
 from robot.errors import DatasetError, RecordingError
 from tests.robot.dataset.samples import FPS, assert_holds, columns, features, write
 

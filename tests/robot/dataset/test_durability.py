@@ -18,14 +18,14 @@ import numpy as np
 import pytest
 
 from robot.dataset import Dataset, DatasetWriter
-from robot.dataset.beside import beside
-from robot.dataset.check import check
-from robot.dataset.merge import merge
-from robot.dataset.repair import repair
-from robot.dataset.split import split
+from robot.dataset.edit.check import check
+from robot.dataset.edit.merge import merge
+from robot.dataset.edit.repair import repair
+from robot.dataset.edit.split import split
+from robot.dataset.format.staged_folders import beside
 from robot.errors import DatasetError
 from tests.commands import ROOT
-from tests.robot.dataset.edits import tree
+from tests.robot.dataset.edit.edits import tree
 from tests.robot.dataset.samples import CAMERA, FPS, assert_holds, columns, features, write
 from tests.robot.dataset.stopped_work import TOLD
 from tests.robot.dataset.test_reader import DATA

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from robot.dataset import Dataset, DatasetWriter
-from robot.dataset.check import check
-from robot.dataset.encode import encode_episode
+from robot.dataset.edit.check import check
 from robot.dataset.episode_encoder import EpisodeEncoder
-from robot.dataset.statistics import PictureSample, picture_statistics
+from robot.dataset.format.encoding import encode_episode
+from robot.dataset.format.statistics import PictureSample, picture_statistics
 from robot.errors import DatasetError
 from tests.commands import ROOT
 from tests.robot.dataset.samples import CAMERA, FPS, assert_holds, columns, features

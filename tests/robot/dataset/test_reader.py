@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from robot.dataset import Dataset, DatasetWriter, Feature
-from robot.dataset.check import check
-from robot.dataset.encode import encode_png, encode_video
+from robot.dataset.edit.check import check
+from robot.dataset.format.encoding import encode_png, encode_video
 from robot.errors import DatasetError
 from tests.robot.dataset.samples import CAMERA, FPS, assert_holds, columns, features, write
 

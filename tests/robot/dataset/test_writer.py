@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from robot.dataset import Dataset, DatasetWriter, Feature, encode_episode
-from robot.dataset.check import check
-from robot.dataset.files import leftovers
+from robot.dataset.edit.check import check
+from robot.dataset.format.staged_files import leftovers
 from robot.errors import DatasetError, RecordingError
 from tests.robot.dataset.samples import CAMERA, FPS, assert_holds, columns, features, write
 
@@ -271,5 +271,5 @@ def test_a_full_disk_and_a_read_only_one(small_disk: Path) -> None:
 
 
 def test_no_torch_is_loaded() -> None:
-    program = "import sys, robot.dataset, robot.dataset.command; sys.exit('torch' in sys.modules)"
+    program = "import sys, robot.dataset, robot.commands.dataset; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], cwd=REPOSITORY, timeout=60).returncode == 0

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 
 from tests.commands import ROOT, environment
-from tests.robot.driver_command import until
+from tests.robot.driver.command import until
 
 PATIENCE_S = 60.0
 REPEAT_S = 0.03

@@ -12,7 +12,7 @@ import websockets.sync.client
 import zstandard
 from websockets.exceptions import ConnectionClosed
 
-from tests.robot.driver_command import until
+from tests.robot.driver.command import until
 
 
 class Page:

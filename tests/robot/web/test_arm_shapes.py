@@ -4,11 +4,11 @@ import msgspec
 import numpy as np
 import pytest
 
-from robot.arm import ArmSpec
-from robot.arms.so101_description import JOINTS, LIMITS, so101_spec
-from robot.arms.ur_description import ur_spec
+from robot.arm.interface import ArmSpec
+from robot.arm.kinematics import Kinematics
 from robot.errors import ConfigurationError
-from robot.kinematics import Kinematics
+from robot.hardware.so101.description import JOINTS, LIMITS, so101_spec
+from robot.hardware.ur.description import ur_spec
 from robot.web.arm_shapes import ArmShapes
 from robot.web.viewpoint import LOOK_AT, on_screen
 from tests.robot.panda import panda_spec

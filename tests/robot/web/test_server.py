@@ -10,7 +10,7 @@ from websockets.exceptions import InvalidStatus
 
 from robot.errors import AddressInUse, ConfigurationError
 from robot.web.server import PageServer
-from tests.robot.driver_command import until
+from tests.robot.driver.command import until
 from tests.robot.web.page import Page
 
 

@@ -1,0 +1,1 @@
+"""Commanding and following a running driver from another process."""

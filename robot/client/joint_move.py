@@ -1,0 +1,99 @@
+"""Moving the arm to given joints, every joint in a straight line, slowly, and only where nothing is in the way."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+from robot.arm.collisions import clearances
+from robot.arm.interface import ArmSpec, Vector
+from robot.arm.kinematics import Kinematics
+from robot.client.client import Client
+from robot.errors import ArmError, ConfigurationError
+from robot.motion.governor import WHAT_TOUCHES, workspace
+from robot.wire.messages import Waypoint
+
+LEASE_S = 1.0
+ARRIVED = 0.02
+"""rad from the goal that counts as there."""
+_STILL = 1e-4
+"""rad/s below which nothing moves but the last digits."""
+_LOOKS = 50
+_LEAD_S = 0.2
+_GRACE_S = 2.0
+
+
+def move_straight(
+    client: Client,
+    goal: Vector,
+    speed: float,
+    called: str,
+    holder: str,
+    on_wait: Callable[[float], None] | None = None,
+) -> float:
+    """Move the arm to the joints `goal` (n,) rad, `called` so in errors, with up to `speed` of each joint's velocity
+    limit; return how far it was, in rad. The lease is `holder`'s while it moves.
+
+    `on_wait` is told the share of the way, some times a second. Raises `ConfigurationError` for a speed that is none
+    and for a way that leads through something, before anything moves; `Refused` when another has the lease or the arm
+    is stopped; `ConnectionLost`; and `ArmError` when it does not arrive.
+    """
+    if not 0 < speed <= 1:
+        raise ConfigurationError(f"--speed must be above 0 and at most 1, not {speed:g}")
+    spec = client.arm
+    state = client.state()
+    start = np.array(state.governed)
+    far = float(np.abs(goal - start).max())
+    require_clear(spec, start, goal, called)
+    # A straight segment's velocity is even, but for its rounded ends.
+    duration_s = max(1.0, float((np.abs(goal - start) / (speed * np.array(spec.velocity))).max()))
+    client.acquire(holder, LEASE_S)
+    try:
+        begin_ns = time.monotonic_ns() + round(_LEAD_S * 1e9)
+        end_ns = begin_ns + round(duration_s * 1e9)
+        here = Waypoint(begin_ns, tuple(start.tolist()), state.gripper_command)
+        client.send_waypoints([here, Waypoint(end_ns, tuple(goal.tolist()), state.gripper_command)])
+        while time.monotonic_ns() < end_ns + round(_GRACE_S * 1e9):
+            time.sleep(0.2)
+            client.renew()
+            state = client.state()
+            left = float(np.abs(np.array(state.measured) - goal).max())
+            if on_wait is not None:
+                on_wait(1.0 - min(1.0, left / far) if far > 0 else 1.0)
+            if left < ARRIVED and max(map(abs, state.governed_velocity)) < _STILL:
+                return far
+    finally:
+        client.give_back()
+    raise ArmError(
+        f"the arm is {np.degrees(left):.1f}° from {called} after {duration_s + _GRACE_S:.0f} s; "
+        f"{'the governor clamped it: ' + ', '.join(state.clamps) if state.clamps else 'something may be in its way'}"
+    )
+
+
+def require_clear(spec: ArmSpec, start: Vector, end: Vector, called: str) -> None:
+    """Raise `ConfigurationError` when the straight way between joints `start` and `end` (n,) rad, which is `called` so,
+    leads out of the workspace or through something."""
+    places = Places(spec)
+    for share in np.linspace(0.0, 1.0, _LOOKS)[1:]:
+        if what := places.forbidden((1.0 - share) * start + share * end):
+            raise ConfigurationError(
+                f"on the straight way to {called}, {100 * share:.0f} % along, {what}; bring the arm nearer by hand"
+            )
+
+
+class Places:
+    """Where an arm may be, as its governor sees it."""
+
+    def __init__(self, spec: ArmSpec) -> None:
+        self.kinematics = Kinematics(spec)
+        self._guards = clearances(spec, self.kinematics)
+        self._lower, self._upper = workspace(spec)
+
+    def forbidden(self, joints: Vector) -> str:
+        """Return what is wrong with the arm's being at `joints` (n,) rad, in words; empty when nothing is."""
+        tool = self.kinematics.position(joints)
+        if (tool < self._lower).any() or (tool > self._upper).any():
+            return f"the tool leaves its workspace at ({tool[0]:.2f}, {tool[1]:.2f}, {tool[2]:.2f}) m"
+        return next((WHAT_TOUCHES[guard.reason] for guard in self._guards if guard.room(joints) < 0.0), "")

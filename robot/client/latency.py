@@ -1,0 +1,77 @@
+"""How long a decision takes from light to motion, stage by stage, gathered from what agent and driver publish."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from robot.wire.messages import JointState, Thought
+
+STAGES = (
+    ("capture → received", "from the camera to the agent"),
+    ("received → decided", "looking, imagining, planning"),
+    ("decided → accepted", "to the driver and its answer"),
+    ("accepted → set-point", "until the arm is told"),
+    ("capture → set-point", "the whole chain"),
+)
+
+
+@dataclass(frozen=True)
+class Chain:
+    """The times of one decision, monotonic ns on one clock, in order of the stages."""
+
+    captured_ns: int
+    received_ns: int
+    decided_ns: int
+    accepted_ns: int
+    set_point_ns: int
+
+    @property
+    def stages_ms(self) -> tuple[float, ...]:
+        """How long each of `STAGES` took, in ms. The set-point may be out before the driver's answer is read."""
+        times = (self.captured_ns, self.received_ns, self.decided_ns, self.accepted_ns, self.set_point_ns)
+        steps = [1e-6 * (after - before) for before, after in pairwise(times)]
+        return (*steps, 1e-6 * (self.set_point_ns - self.captured_ns))
+
+
+class ChainMatcher:
+    """Finds, for each decision that was sent, the set-point that followed first; remembers the last `keep` of all that
+    were `matched`."""
+
+    def __init__(self, keep: int = 1000) -> None:
+        self.matched = 0
+        self.chains: deque[Chain] = deque(maxlen=keep)
+        self._ticks: dict[int, int] = {}
+        self._waiting: deque[Thought] = deque(maxlen=64)
+
+    def take(self, states: Iterable[JointState], thoughts: Iterable[Thought]) -> None:
+        """Take in what has come since the last call."""
+        for state in states:
+            self._ticks[state.tick] = state.set_point_ns
+        if len(self._ticks) > 4096:  # some seconds of ticks: later than that nobody asks for them
+            for tick in sorted(self._ticks)[:-2048]:
+                del self._ticks[tick]
+        self._waiting.extend(thought for thought in thoughts if thought.tick)
+        for _ in range(len(self._waiting)):
+            thought = self._waiting.popleft()
+            set_point_ns = self._ticks.get(thought.tick)
+            if set_point_ns is not None:
+                times = (thought.captured_ns, thought.received_ns, thought.decided_ns, thought.accepted_ns)
+                self.chains.append(Chain(*times, set_point_ns))
+                self.matched += 1
+            elif not self._ticks or thought.tick > min(self._ticks):
+                self._waiting.append(thought)  # its state is still on the way
+
+
+def table(chains: Sequence[Chain]) -> list[str]:
+    """Return p50 and p99 of every stage over `chains`, at least one, a line each."""
+    stages = np.array([chain.stages_ms for chain in chains])
+    median, high = np.percentile(stages, (50, 99), axis=0)
+    lines = [f"{'':<22}{'p50':>11}{'p99':>11}"]
+    for number, (name, what) in enumerate(STAGES):
+        lines.append(f"{name:<22}{median[number]:>8.2f} ms{high[number]:>8.2f} ms   {what}")
+    return lines

@@ -1,0 +1,87 @@
+"""`worldarm dataset info|check|repair DIR`: what a data set holds, whether it is whole, and mending it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+from robot.dataset.edit.check import Report
+from robot.dataset.edit.check import check as check_dataset
+from robot.dataset.edit.repair import repair as repair_dataset
+from robot.dataset.format.schema import Feature
+from robot.dataset.reader import Dataset
+from robot.errors import DatasetError
+
+
+def info(directory: Path, /) -> None:
+    """Show what a data set holds: features, episodes, tasks.
+
+    Args:
+        directory: The data set's folder.
+
+    Raises:
+        DatasetError: there is no data set, or files of it are missing.
+    """
+    dataset = Dataset.open(directory)
+    lengths = dataset.lengths
+    seconds = int(lengths.sum()) / dataset.info.fps
+    size = sum(map(_size, dataset.files()))
+    print(f"{directory}: LeRobotDataset v3.0, robot {dataset.info.robot_type or 'not named'}")
+    print(
+        f"{len(dataset)} episodes of {lengths.min()} to {lengths.max()} frames, {lengths.sum()} in all, "
+        f"at {dataset.info.fps} a second: {seconds / 60:.1f} minutes, {size / 1e6:.1f} MB"
+    )
+    print()
+    _table([("feature", "type", "shape", "names"), *(_row(name, entry) for name, entry in dataset.features.items())])
+    print()
+    counts = Counter(episode.tasks[0] for episode in dataset.episodes if episode.tasks)
+    _table([("episodes", "task"), *((str(number), task) for task, number in counts.most_common())])
+
+
+def check(directory: Path, /) -> None:
+    """Look every file of a data set over and change nothing; the exit code is 1 when something is wrong.
+
+    Args:
+        directory: The data set's folder.
+    """
+    report = check_dataset(directory)
+    _print(report)
+    if not report.sound:
+        print(f"{len(report.problems)} problems; `worldarm dataset repair {directory}` keeps every whole episode")
+        raise SystemExit(1)
+    print("nothing is wrong")
+
+
+def repair(directory: Path, /) -> None:
+    """Mend a data set: whole episodes stay, in order; everything else is moved to its folder `damaged`.
+
+    Args:
+        directory: The data set's folder.
+    """
+    report = repair_dataset(directory)
+    _print(report)
+    if report.sound:
+        print("nothing was wrong, nothing changed")
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError as error:
+        raise DatasetError(f"{path} cannot be read ({error.strerror}): check the data set, or copy it anew") from error
+
+
+def _print(report: Report) -> None:
+    print(f"{report.root}: {report.episodes} whole episodes, {report.frames} frames")
+    for line in report.problems:
+        print(f"  {line}")
+
+
+def _row(name: str, feature: Feature) -> tuple[str, str, str, str]:
+    return name, feature.dtype, "×".join(map(str, feature.shape)), ", ".join(feature.names or ())
+
+
+def _table(rows: list[tuple[str, ...]]) -> None:
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    for row in rows:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

@@ -1,0 +1,118 @@
+"""`worldarm emulate so101|ur`: a protocol emulator of a real arm, to try the driver against without one."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import tyro
+
+from robot.errors import ConfigurationError
+from robot.hardware.so101.arm import read_calibration
+from robot.hardware.so101.emulator import So101Emulator, calibration_file, open_line, usual_calibration
+from robot.hardware.ur.description import MODELS, ur_spec
+from robot.hardware.ur.emulated_controller import ROBOT_MODES, SAFETY_MODES, UrController
+from robot.hardware.ur.emulator import UrEmulator
+from robot.system.files import require_writable
+
+HOME = (0.0, -0.6, 0.6, 1.0, 0.0, 0.0)
+
+
+def so101(
+    calibration: Annotated[
+        Path, tyro.conf.arg(help="the arm's calibration; an ordinary one is written there when there is no such file")
+    ] = Path("out/so101-calibration.json"),
+    start: Annotated[
+        tuple[float, float, float, float, float, float],
+        tyro.conf.arg(help="where the five joints and the gripper stand at first, rad"),
+    ] = HOME,
+    lost: Annotated[float, tyro.conf.arg(help="share of the servos' answers that never arrive")] = 0.0,
+    torn: Annotated[float, tyro.conf.arg(help="share of the servos' answers that arrive with a wrong byte")] = 0.0,
+    volts: Annotated[float, tyro.conf.arg(help="what the servos measure of their supply")] = 7.4,
+    duration_s: Annotated[float | None, tyro.conf.arg(help="end by itself after so many seconds")] = None,
+    seed: Annotated[int, tyro.conf.arg(help="of what is lost and torn")] = 0,
+) -> None:
+    """Stand for an SO-101 on a serial port of its own: six servos that speak Feetech's protocol and follow their goals.
+
+    It is no simulation: nothing weighs anything, and nothing touches. Says at the end how often a servo's torque was
+    dropped.
+    """
+    for option, share in (("lost", lost), ("torn", torn)):
+        if not 0.0 <= share < 1.0:
+            raise ConfigurationError(f"--{option} must be at least 0 and below 1, not {share:g}")
+    if not calibration.exists():
+        require_writable(calibration)
+        calibration.write_bytes(calibration_file(usual_calibration()))
+    emulator = So101Emulator(read_calibration(calibration), start, lost, torn, volts, seed)
+    own, other, path = open_line()
+    print(
+        f"emulator: an SO-101 on {path}, its calibration in {calibration}; try it with `worldarm driver --arm so101 "
+        f"--address {path} --calibration {calibration}`, stop it with Ctrl-C",
+        flush=True,
+    )
+    try:
+        emulator.serve(own, duration_s)
+    finally:
+        dropped = sum(servo.torque_dropped for servo in emulator.servos.values())
+        print(f"emulator: torque was dropped {dropped} times", flush=True)
+        os.close(own)
+        os.close(other)
+
+
+def ur(
+    host: Annotated[
+        str, tyro.conf.arg(help="address of this machine to serve at; the ports are those of every UR")
+    ] = "127.0.0.2",
+    model: Annotated[str, tyro.conf.arg(help="ur3e, ur5e, ur10e or ur16e")] = "ur5e",
+    start: Annotated[
+        tuple[float, float, float, float, float, float] | None,
+        tyro.conf.arg(help="where the six joints stand at first, rad; at home when not given"),
+    ] = None,
+    robot_mode: Annotated[str, tyro.conf.arg(help="such as POWER_OFF or IDLE")] = "RUNNING",
+    safety_mode: Annotated[str, tyro.conf.arg(help="such as PROTECTIVE_STOP or ROBOT_EMERGENCY_STOP")] = "NORMAL",
+    local: Annotated[bool, tyro.conf.arg(help="have the pendant in local control")] = False,
+    program: Annotated[str, tyro.conf.arg(help="have a program of this name running already")] = "",
+    wall: Annotated[
+        float | None, tyro.conf.arg(help="where the last joint hits something, rad: a protective stop there")
+    ] = None,
+    duration_s: Annotated[float | None, tyro.conf.arg(help="end by itself after so many seconds")] = None,
+) -> None:
+    """Stand for the controller of a UR: RTDE, the dashboard and the script ports, and joints that follow `servoj`.
+
+    It is no simulation: nothing weighs anything, and nothing touches. What is said to the dashboard, such as `unlock
+    protective stop`, works as on the pendant. Says at the end how often the arm was switched off, and how often it was
+    left in motion.
+    """
+    for option, word, known in (
+        ("model", model, MODELS),
+        ("robot-mode", robot_mode, ROBOT_MODES),
+        ("safety-mode", safety_mode, SAFETY_MODES),
+    ):
+        if word not in known:
+            raise ConfigurationError(f"--{option} {word} is none of {', '.join(known)}")
+    controller = UrController(
+        MODELS[model],
+        np.array(ur_spec(model).home if start is None else start),
+        robot_mode,
+        safety_mode,
+        not local,
+        program,
+        wall,
+    )
+    emulator = UrEmulator(controller, host)
+    print(
+        f"emulator: a {model.upper()[:-1]}e at {host}; try it with `worldarm driver --arm ur --address "
+        f"{model}@{host}`, stop it with Ctrl-C",
+        flush=True,
+    )
+    try:
+        emulator.serve(duration_s)
+    finally:
+        print(
+            f"emulator: torque was dropped {controller.torque_dropped} times, the arm was left in motion "
+            f"{controller.left_moving} times",
+            flush=True,
+        )
+        emulator.close()

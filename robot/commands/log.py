@@ -1,0 +1,162 @@
+"""`worldarm log show|export|replay`: what a black box holds, in words, in the field's file format, and once more."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+from tqdm import tqdm
+
+from robot.errors import ConfigurationError, DatasetError
+from robot.flight_log.mcap_export import write_mcap
+from robot.flight_log.records import (
+    Asked,
+    Changed,
+    Closed,
+    Engaged,
+    Held,
+    Measured,
+    Opened,
+    Record,
+    Ticked,
+    Told,
+    newest_box,
+    read_black_box,
+)
+from robot.flight_log.replay import replay as replay_records
+from robot.system.files import require_writable, whole
+
+Box = Annotated[
+    Path | None,
+    tyro.conf.Positional,
+    tyro.conf.arg(metavar="FOLDER", help="the black box; by default the one that a driver last began to write to"),
+]
+
+
+def show(
+    folder: Box = None,
+    last: Annotated[float, tyro.conf.arg(help="seconds before the end from which on to show")] = 60.0,
+    everything: Annotated[bool, tyro.conf.arg(help="every set-point and measurement too")] = False,
+) -> None:
+    """Show what a driver was asked and what it did: mode changes, commands, refusals and clamps, line by line.
+
+    A running driver's may be shown too. What survives is what the process had written when it ended, however it ended.
+    """
+    if not last > 0:
+        raise ConfigurationError(f"--last must be more than 0, not {last:g}")
+    box, records = _open(folder)
+    ends = records[-1].time_ns
+    first_ns = -math.inf if math.isinf(last) else ends - round(last * 1e9)
+    print(f"{box}: {_summary(records)}")
+    wall_ns = 0
+    clamped: tuple[str, ...] = ()
+    for record in records:
+        if isinstance(record, Opened):
+            wall_ns = record.wall_ns - record.time_ns
+        changes = isinstance(record, Ticked) and record.clamps != clamped
+        if isinstance(record, Ticked):
+            clamped = record.clamps
+        words = _words(record, everything or changes)
+        if words and record.time_ns >= first_ns:
+            moment = datetime.fromtimestamp((record.time_ns + wall_ns) * 1e-9)
+            print(f"{moment:%Y-%m-%d %H:%M:%S.%f}  {words}")
+
+
+def export(
+    folder: Box = None,
+    output: Annotated[Path, tyro.conf.arg(help="the file to write")] = Path("black-box.mcap"),
+) -> None:
+    """Write a black box as an MCAP file, which the field's viewers open (Foxglove, PlotJuggler, rosbag2's tools).
+
+    Set-points, measurements and events are channels of JSON messages with their schemas; times are UTC.
+    """
+    require_writable(output)
+    box, records = _open(folder)
+    with whole(output) as beside:
+        count = write_mcap(beside, tqdm(records, desc="exporting", unit="record", mininterval=0.5, delay=2.0))
+    print(f"{box}: {count} messages in {output}")
+
+
+def replay(folder: Box = None) -> None:
+    """Run a black box through the same servo and governor again, and say whether they do the same to the last bit.
+
+    The exit code is 1 when they do not: then this version of worldarm, or this machine, would have moved the arm
+    otherwise.
+    """
+    box, records = _open(folder)
+    found = replay_records(tqdm(records, desc="replaying", unit="record", mininterval=0.5, delay=2.0))
+    if not found.ticks:
+        raise DatasetError(f"{box} holds no tick that could be replayed")
+    if found.difference is None:
+        print(f"{box}: {found.ticks} ticks and {found.commands} commands replayed, every set-point the same")
+        return
+    difference = found.difference
+    before = (difference.time_ns - records[0].time_ns) * 1e-9
+    print(f"{box}: differs {before:.3f} s after the recording begins, at tick {found.ticks}", file=sys.stderr)
+    print(f"  recorded: {difference.recorded}\n  replayed: {difference.replayed}", file=sys.stderr)
+    raise SystemExit(1)
+
+
+def _open(folder: Path | None) -> tuple[Path, list[Record]]:
+    """Return the black box and all it holds. Raises `DatasetError` when there is none, or nothing in it."""
+    box = newest_box() if folder is None else folder
+    records = list(_whole(read_black_box(box)))
+    if not records:
+        raise DatasetError(f"the black box in {box} is empty: no driver has enabled its arm yet")
+    return box, records
+
+
+def _whole(records: Iterator[Record]) -> Iterator[Record]:
+    """Leave out what comes before the first opening, whose arm is not known."""
+    known = False
+    for record in records:
+        known = known or isinstance(record, Opened)
+        if known:
+            yield record
+
+
+def _summary(records: list[Record]) -> str:
+    openings = {record.run: record for record in records if isinstance(record, Opened)}
+    ticks = sum(isinstance(record, Ticked) for record in records)
+    last = records[-1]
+    ending = "ended in order" if isinstance(last, Closed) else "killed, or running still"
+    arms = ", ".join(sorted({opening.arm.name for opening in openings.values()}))
+    return f"arm {arms}, {len(openings)} run(s), {ticks} ticks; the last run {ending}"
+
+
+def _words(record: Record, everything: bool) -> str:
+    """Return what `record` tells, in words; empty for set-points and measurements unless `everything` is wanted."""
+    if isinstance(record, Opened):
+        return f"run {record.run}: arm {record.arm.name}, {record.arm.rate_hz:g} Hz"
+    if isinstance(record, Engaged):
+        return f"took over at {_degrees(record.positions)}, gripper {1e3 * record.gripper_width:.1f} mm"
+    if isinstance(record, Told):
+        if record.refused:
+            return f"waypoints refused: {record.refused}"
+        end_s = (record.waypoints[-1].time_ns - record.time_ns) * 1e-9
+        return f"{len(record.waypoints)} waypoint(s) over {end_s:.2f} s to {_degrees(record.waypoints[-1].positions)}"
+    if isinstance(record, Held):
+        return "came to rest as quickly as the limits allow"
+    if isinstance(record, Asked):
+        what = record.request or "something malformed"
+        return f"{what} refused: {record.refused}" if record.refused else f"{what}, lease: {record.holder or 'free'}"
+    if isinstance(record, Changed):
+        reason = f" ({record.reason})" if record.reason else ""
+        return f"mode {record.mode}{reason}, lease: {record.holder or 'free'}"
+    if isinstance(record, Closed):
+        return f"ended in order: {record.reason or 'no reason given'}"
+    if not everything:
+        return ""
+    if isinstance(record, Measured):
+        return f"measured {_degrees(record.positions)}, gripper {1e3 * record.gripper_width:.1f} mm"
+    clamps = f", clamped: {', '.join(record.clamps)}" if record.clamps else ""
+    return f"set-point {_degrees(record.governed)}, gripper {1e3 * record.gripper_width:.1f} mm{clamps}"
+
+
+def _degrees(joints: tuple[float, ...]) -> str:
+    return "(" + ", ".join(f"{math.degrees(joint):.1f}" for joint in joints) + ")°"

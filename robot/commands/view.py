@@ -1,0 +1,62 @@
+"""The command `worldarm view`: a page to watch an arm, its cameras and an agent at work."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from robot.client.client import Client
+from robot.errors import ConfigurationError
+from robot.system.pacing import Pacer
+from robot.web.address import HOST, PORT
+from robot.wire.addresses import COMMAND, FRAMES, THOUGHTS
+
+
+def view(
+    command_address: Annotated[str, tyro.conf.arg(help="where the driver takes commands")] = COMMAND,
+    camera: Annotated[tuple[str, ...], tyro.conf.arg(help="where cameras publish their pictures")] = (FRAMES,),
+    thoughts_address: Annotated[str, tyro.conf.arg(help="where the agent publishes its decisions")] = THOUGHTS,
+    host: Annotated[
+        str, tyro.conf.arg(help="the address to serve the page at; away from 127.0.0.1 it takes a token")
+    ] = HOST,
+    port: Annotated[int, tyro.conf.arg(help="the port of the page; 0 has one chosen")] = PORT,
+    rerun: Annotated[Path | None, tyro.conf.arg(help="log the same to this Rerun file, which it begins anew")] = None,
+) -> None:
+    """Show in a browser what an arm does, what cameras see and what an agent thinks, until Ctrl-C; moves nothing.
+
+    Needs a driver that runs. Cameras and agents may come and go; nobody waits for this, and it misses what it cannot
+    keep up with.
+    """
+    try:
+        from robot.web.decision_view import Thoughts
+        from robot.web.live_view import PAINTED_EVERY_S, Live, mode_of
+        from robot.web.server import PageServer
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(
+            f"the page needs the Python package '{error.name}': pip install 'worldarm[web]'"
+        ) from error
+    with ExitStack() as parts:
+        with Client(command_address) as client:
+            spec, state_address, clock = client.arm, client.state_address, client.clock
+        log = None
+        if rerun is not None:
+            from robot.web.rerun_log import RerunLog
+
+            log = parts.enter_context(RerunLog(rerun, spec))
+        server = parts.enter_context(PageServer(host, port, f"worldarm · {spec.name}"))
+        live = Live(server.viser, spec, state_address, camera, clock)
+        parts.callback(live.close)
+        thoughts = Thoughts(server.viser, thoughts_address)
+        parts.callback(thoughts.close)
+        print(f"view: {spec.name} at {command_address}, page {server.url}; stop with Ctrl-C", flush=True)
+        pacer = Pacer(PAINTED_EVERY_S)
+        while True:
+            pacer.wait()
+            state = live.states.newest
+            live.paint([mode_of(state)] if state is not None else [])
+            fresh = thoughts.paint()
+            if log is not None:
+                log.add(live.states.newest, [camera.newest for camera in live.cameras], fresh)

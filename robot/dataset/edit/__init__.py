@@ -1,0 +1,1 @@
+"""Merge, split, delete, check, repair, push and pull data sets."""

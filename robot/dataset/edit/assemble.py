@@ -1,0 +1,253 @@
+"""Making a data set out of episodes of others, in a folder that nobody reads yet: what joining and splitting share.
+
+Videos and whole files are copied or linked as they are, so frames stay the same to the last bit; only the numbers that
+say where an episode and its task stand in the set are written anew, into its data and its row. Of files that hold
+several episodes, as other programs keep them, each episode's part becomes a file of its own.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import av
+import av.error
+import numpy as np
+import numpy.typing as npt
+import pyarrow.parquet as pq
+
+from robot.dataset.edit.video_cut import cut_video
+from robot.dataset.format import statistics
+from robot.dataset.format.schema import INFO_PATH, STATS_PATH, TASKS_PATH, DatasetInfo
+from robot.dataset.format.staged_files import make_durable_folder
+from robot.dataset.format.tables import (
+    Episode,
+    VideoSpan,
+    read_row_statistics,
+    read_rows,
+    renumbered,
+    row_table,
+    tasks_table,
+    to_parquet,
+    with_bookkeeping,
+)
+from robot.dataset.reader import Dataset, column_array, read_frames
+from robot.errors import DatasetError, RecordingError
+from robot.system.files import sync
+
+NUMBERS = ("episode_index", "index", "task_index")
+
+
+@dataclass(frozen=True)
+class Placed:
+    """One episode of the set that is made: its `source`, its row there (`old`) and here (`new`)."""
+
+    source: Dataset
+    old: Episode
+    new: Episode
+
+
+def place_anew(info: DatasetInfo, chosen: Iterable[tuple[Dataset, Episode]]) -> list[Placed]:
+    """Number the chosen episodes from 0, in this order, each with files of that number."""
+    placed: list[Placed] = []
+    begin = 0
+    for number, (source, old) in enumerate(chosen):
+        chunk, file = divmod(number, info.chunks_size)
+        seconds = old.length / info.fps
+        videos = {key: VideoSpan(chunk, file, 0.0, seconds) for key in old.videos}
+        new = replace(
+            old,
+            index=number,
+            from_index=begin,
+            data_chunk=chunk,
+            data_file=file,
+            row_chunk=chunk,
+            row_file=file,
+            videos=videos,
+        )
+        placed.append(Placed(source, old, new))
+        begin += old.length
+    return placed
+
+
+def place_in_order(source: Dataset, kept: Iterable[Episode]) -> list[Placed]:
+    """Number the kept episodes of a set from 0; their files keep their names."""
+    placed: list[Placed] = []
+    begin = 0
+    for number, old in enumerate(kept):
+        placed.append(Placed(source, old, replace(old, index=number, from_index=begin)))
+        begin += old.length
+    return placed
+
+
+def tasks_of(placed: Iterable[Placed]) -> list[str]:
+    """The tasks of these episodes, each once, in the order of their sets, so that none is left that nobody did."""
+    known: dict[str, None] = {}
+    used: set[str] = set()
+    for one in placed:
+        known.update(dict.fromkeys(one.source.tasks))
+        used.update(one.old.tasks)
+    return [task for task in known if task in used]
+
+
+def require_space(folder: Path, placed: Iterable[Placed]) -> None:
+    """Raise RecordingError when the disk under `folder` has not room for a copy of the episodes' files."""
+    paths = {path for one in placed for path in _files(one.source.root, one.source.info, one.old)}
+    try:
+        needed = sum(path.stat().st_size for path in paths)
+    except OSError as error:
+        raise DatasetError(f"{error.filename} cannot be read ({error.strerror}): check the data set") from error
+    there = next(path for path in (folder.resolve(), *folder.resolve().parents) if path.is_dir())
+    free = shutil.disk_usage(there).free
+    if free < needed:
+        raise RecordingError(f"{folder} needs {needed / 1e6:.0f} MB, and {free / 1e6:.0f} MB are free there")
+
+
+def assemble(
+    folder: Path, info: DatasetInfo, tasks: Sequence[str], placed: Iterable[Placed], *, linked: bool = False
+) -> DatasetInfo:
+    """Write the placed episodes as a whole set into the empty `folder`, durably; returns its info with the totals.
+
+    tasks: those of the set, by their new index.
+    linked: files that need no change are linked from their source, where the file system links, and not copied.
+    Raises DatasetError when an episode's files are missing, damaged or not as its row says; OSError when the folder
+    cannot be written.
+    """
+    numbers = {task: number for number, task in enumerate(tasks)}
+    totals: statistics.Statistics = {}
+    rows = _Rows()
+    episodes = frames = 0
+    for one in placed:
+        for key, span in one.new.videos.items():
+            _transfer_video(folder, info, one, key, span, linked)
+        counted = _transfer_data(folder, info, one, numbers, linked)
+        own = with_bookkeeping(rows.statistics(one), counted)
+        _write(folder / one.new.row_path, to_parquet(row_table(info, one.new, own), lean=True))
+        totals = statistics.merge(totals, own)
+        episodes, frames = episodes + 1, frames + one.new.length
+    done = info.with_totals(episodes, frames, len(tasks))
+    _write(folder / TASKS_PATH, to_parquet(tasks_table(tasks)))
+    _write(folder / STATS_PATH, statistics.to_json(totals))
+    _write(folder / INFO_PATH, done.to_json())
+    return done
+
+
+def transfer(source: Path, target: Path, linked: bool) -> None:
+    """Copy a file durably, or link it where that is wanted and the file system can. Raises OSError."""
+    make_durable_folder(target.parent, durable=False)  # the folders are made durable together, in the end
+    if linked:
+        try:
+            os.link(source, target)
+            sync(target)  # whoever wrote it may not have waited for the disk
+            return
+        except OSError:
+            if target.exists() or not source.exists():
+                raise
+    shutil.copyfile(source, target)
+    sync(target)
+
+
+def _transfer_video(folder: Path, info: DatasetInfo, one: Placed, key: str, span: VideoSpan, linked: bool) -> None:
+    old = one.old.videos[key]
+    source = one.source.root / one.source.info.video_file(key, old.chunk, old.file)
+    if one.source.shares_video(one.old, key):
+        _write(folder / info.video_file(key, span.chunk, span.file), cut_video(source, old, one.old.length, info.fps))
+        return
+    if not linked:
+        _require_whole_video(source, one.old.length)
+    _found(source)
+    transfer(source, folder / info.video_file(key, span.chunk, span.file), linked)
+
+
+def _transfer_data(
+    folder: Path, info: DatasetInfo, one: Placed, tasks: Mapping[str, int], linked: bool
+) -> dict[str, npt.NDArray[np.generic]]:
+    """Give the new set the episode's frames; returns its bookkeeping columns there."""
+    source = one.source.root / one.source.info.data_file(one.old.data_chunk, one.old.data_file)
+    target = folder / info.data_file(one.new.data_chunk, one.new.data_file)
+    names = [name for name, feature in info.features.items() if feature.dtype != "video"]
+    start, whole = one.source.place_in_file(one.old)
+    table = read_frames(source, start, one.old.length, names, verify=True)
+    if (there := pq.read_metadata(source).num_rows) != whole:
+        owner = "its episode" if whole == one.old.length else "its episodes"
+        raise DatasetError(f"{source} has {there} frames, and {owner} {whole}: check the data set")
+    before = {name: column_array(name, info.features[name], table[name]) for name in NUMBERS}
+    after = {
+        "episode_index": np.full(one.new.length, one.new.index, dtype=np.int64),
+        "index": one.new.from_index + np.arange(one.new.length, dtype=np.int64),
+        "task_index": _task_numbers(source, one, before["task_index"], tasks),
+    }
+    if (before["episode_index"] != one.old.index).any():
+        raise DatasetError(f"{source} holds other frames than those of episode {one.old.index}: check the data set")
+    if whole == one.old.length and all((before[name] == after[name]).all() for name in NUMBERS):
+        transfer(source, target, linked)
+    else:
+        _write(target, to_parquet(renumbered(table, after)))
+    kept = {name: column_array(name, info.features[name], table[name]) for name in ("timestamp", "frame_index")}
+    return {**kept, **after}
+
+
+def _task_numbers(
+    source: Path, one: Placed, before: npt.NDArray[np.int64], tasks: Mapping[str, int]
+) -> npt.NDArray[np.int64]:
+    """The tasks' indices in the new set, (T,) int64, of those in the old one."""
+    new = np.empty(len(before), dtype=np.int64)
+    for number in np.unique(before):
+        task = one.source.tasks[number] if 0 <= number < len(one.source.tasks) else ""
+        if task not in tasks:
+            raise DatasetError(f"{source} has frames of the task {number}, which its row does not name: repair the set")
+        new[before == number] = tasks[task]
+    return new
+
+
+class _Rows:
+    """The statistics that episodes have in their sets; a file of several rows is read once for those in turn."""
+
+    def __init__(self) -> None:
+        self._path: Path | None = None
+        self._by_episode: dict[int, statistics.Statistics] = {}
+
+    def statistics(self, one: Placed) -> statistics.Statistics:
+        """Those of one episode. Raises DatasetError when its row cannot be read."""
+        path = one.source.root / one.old.row_path
+        if path != self._path:
+            indices = [row.index for row in read_rows(path, one.source.info)]
+            self._by_episode = dict(zip(indices, read_row_statistics(path, one.source.info), strict=True))
+            self._path = path
+        if one.old.index not in self._by_episode:
+            raise DatasetError(f"{path} no longer lists episode {one.old.index}: check the data set")
+        return self._by_episode[one.old.index]
+
+
+def _require_whole_video(path: Path, length: int) -> None:
+    """Raise DatasetError unless the video has as many frames as its episode; nothing is decoded."""
+    try:
+        with av.open(str(path)) as container:
+            count = sum(packet.size > 0 for packet in container.demux(container.streams.video[0]))
+    except FileNotFoundError:
+        raise DatasetError(f"the video {path} is missing: check the data set") from None
+    except (av.error.FFmpegError, IndexError) as error:
+        raise DatasetError(f"the video {path} cannot be read: {error}") from error
+    if count != length:
+        raise DatasetError(f"the video {path} has {count} frames, and its episode {length}: check the data set")
+
+
+def _found(path: Path) -> None:
+    if not path.is_file():
+        raise DatasetError(f"the file {path} is missing: check the data set")
+
+
+def _files(root: Path, info: DatasetInfo, episode: Episode) -> list[Path]:
+    videos = [root / info.video_file(key, span.chunk, span.file) for key, span in episode.videos.items()]
+    return [root / info.data_file(episode.data_chunk, episode.data_file), root / episode.row_path, *videos]
+
+
+def _write(path: Path, data: bytes) -> None:
+    make_durable_folder(path.parent, durable=False)
+    with open(path, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())

@@ -1,0 +1,226 @@
+"""Looking a data set over, file by file: what is sound, what is damaged, and what only has to be renewed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from robot.dataset.format.schema import BOOKKEEPING, DatasetInfo, read_info
+from robot.dataset.format.staged_files import leftovers
+from robot.dataset.format.staged_folders import beside
+from robot.dataset.format.statistics import Statistics, read_statistics
+from robot.dataset.format.tables import Episode, read_rows, read_tasks, row_files, totals_from_rows
+from robot.dataset.reader import column_array, decode_video, read_frames
+from robot.errors import DatasetError
+
+TIMESTAMP_TOLERANCE_S = 1e-4  # beyond it the reference library refuses the set
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was found (or, after a repair, done), in plain words; `episodes` and `frames` are the sound ones."""
+
+    root: Path
+    episodes: int
+    frames: int
+    problems: tuple[str, ...]
+
+    @property
+    def sound(self) -> bool:
+        """Whether no problem was found."""
+        return not self.problems
+
+
+@dataclass(frozen=True)
+class Examination:
+    """Everything that was found, in the terms that a repair needs.
+
+    sound: the whole episodes, in the order of their data files. numbered_off: those of them whose numbers in the row
+    or the data differ from their place. damaged, broken_rows: with the reason. orphans: files that no row names.
+    tasks: task by index, as the sound episodes have it.
+    """
+
+    info: DatasetInfo
+    sound: tuple[Episode, ...]
+    numbered_off: tuple[Episode, ...]
+    damaged: tuple[tuple[Episode, str], ...]
+    broken_rows: tuple[tuple[Path, str], ...]
+    orphans: tuple[Path, ...]
+    leftovers: tuple[Path, ...]
+    tasks: Mapping[int, str]
+    totals_off: tuple[str, ...]
+
+    @property
+    def frames(self) -> int:
+        """Number of frames in the sound episodes."""
+        return sum(episode.length for episode in self.sound)
+
+
+def check(root: Path) -> Report:
+    """Look the set over and change nothing. Reads every file; a writer may not be at work meanwhile.
+
+    Raises DatasetError when there is no data set, or none of version v3.0.
+    """
+    root = Path(root)
+    found = examine(root)
+    problems = [f"{beside(root)}: left behind by a command that was cut off"] if os.path.isdir(beside(root)) else []
+    problems += [f"{_short(root, path)}: left behind by a writer that was cut off" for path in found.leftovers]
+    problems += [f"{_short(root, path)}: {why}" for path, why in found.broken_rows]
+    problems += [f"episode {episode.index}: {why}" for episode, why in found.damaged]
+    problems += [f"{_short(root, path)}: belongs to no episode" for path in found.orphans]
+    problems += [f"episode {episode.index}: its numbers do not follow on" for episode in found.numbered_off]
+    problems += found.totals_off
+    return Report(root, len(found.sound), found.frames, tuple(problems))
+
+
+def examine(root: Path) -> Examination:
+    """Everything a check tells and a repair mends. Raises DatasetError when there is no data set."""
+    info = read_info(root)
+    rows: list[Episode] = []
+    broken_rows: list[tuple[Path, str]] = []
+    for path in row_files(root):
+        try:
+            rows += read_rows(path, info)
+        except DatasetError as error:
+            broken_rows.append((path, str(error)))
+    rows.sort(key=lambda row: (row.data_chunk, row.data_file, row.from_index))
+    starts: dict[tuple[int, int], int] = {}
+    for row in rows:
+        starts.setdefault((row.data_chunk, row.data_file), row.from_index)
+    shared = len(starts) != len(rows)
+
+    sound: list[Episode] = []
+    off: list[Episode] = []
+    damaged: list[tuple[Episode, str]] = []
+    tasks: dict[int, str] = {}
+    begin = 0
+    for row in rows:
+        try:
+            start = row.from_index - starts[row.data_chunk, row.data_file] if shared else 0
+            task_index, first = _examine_episode(root, info, row, start, whole_file=not shared)
+            if tasks.setdefault(task_index, row.tasks[0]) not in row.tasks:
+                raise DatasetError(f"its task {row.tasks[0]!r} has the number of {tasks[task_index]!r}")
+        except DatasetError as error:
+            damaged.append((row, str(error)))
+            continue
+        place = (len(sound), begin)
+        if (row.index, row.from_index) != place or first != place:
+            off.append(row)
+        sound.append(row)
+        begin += row.length
+    return Examination(
+        info=info,
+        sound=tuple(sound),
+        numbered_off=tuple(off),
+        damaged=tuple(damaged),
+        broken_rows=tuple(broken_rows),
+        orphans=tuple(_orphans(root, info, rows)),
+        leftovers=tuple(leftovers(root)),
+        tasks=tasks,
+        totals_off=tuple(_totals_off(root, info, sound, tasks, rows_readable=not broken_rows)),
+    )
+
+
+def same_statistics(of_rows: Statistics, kept: Statistics) -> bool:
+    """Whether `kept` says of every feature in `of_rows` the same count, extremes and mean, up to rounding.
+
+    Of the bookkeeping columns it may say anything: nobody goes by them, and other programs merge them carelessly.
+    """
+    return all(
+        name in kept
+        and key in kept[name]
+        and kept[name][key].shape == values.shape
+        and np.allclose(kept[name][key].astype(float), values.astype(float), rtol=1e-6, atol=1e-9)
+        for name, entry in of_rows.items()
+        for key, values in entry.items()
+        if name not in BOOKKEEPING and key in ("count", "min", "max", "mean")
+    )
+
+
+def _examine_episode(
+    root: Path, info: DatasetInfo, row: Episode, start: int, whole_file: bool
+) -> tuple[int, tuple[int, int]]:
+    """The task's index, and the episode's number and first frame as its data has them. Raises DatasetError: damaged."""
+    if row.length < 1 or not row.tasks:
+        raise DatasetError("its row names no frames or no task")
+    names = [name for name, feature in info.features.items() if feature.dtype != "video"]
+    path = root / info.data_file(row.data_chunk, row.data_file)
+    table = read_frames(path, start, row.length, names, verify=True)
+    if whole_file and _rows_in(path) != row.length:
+        raise DatasetError(f"{_short(root, path)} has {_rows_in(path)} frames, its row says {row.length}")
+    for name in names:
+        feature = info.features[name]
+        values = column_array(name, feature, table[name])  # decodes pictures: a torn one is found here
+        if values.shape[1:] != (() if feature.shape == (1,) else feature.shape):
+            raise DatasetError(f"{name!r} has the shape {values.shape[1:]}, not {feature.shape}")
+        if values.dtype.kind == "f" and not np.isfinite(values).all():
+            raise DatasetError(f"{name!r} holds a number that is not finite")
+    for key, span in row.videos.items():
+        frames = decode_video(root / info.video_file(key, span.chunk, span.file), span, row.length, info.fps)
+        if frames.shape[1:] != info.features[key].shape:
+            raise DatasetError(f"the video {key!r} has the shape {frames.shape[1:]}, not {info.features[key].shape}")
+    return _examine_bookkeeping(info, table, row.length)
+
+
+def _examine_bookkeeping(info: DatasetInfo, table: pa.Table, length: int) -> tuple[int, tuple[int, int]]:
+    counted = np.arange(length)
+    numbers = {name: table[name].to_numpy() for name in ("frame_index", "index", "episode_index", "task_index")}
+    if (numbers["frame_index"] != counted).any():
+        raise DatasetError("its frame_index does not count up from 0")
+    # Both as stored: in an episode of more than half an hour, rounding to float32 alone exceeds the tolerance.
+    off = table["timestamp"].to_numpy().astype(np.float32) - (counted / info.fps).astype(np.float32)
+    if not np.abs(off).max() <= TIMESTAMP_TOLERANCE_S:
+        raise DatasetError("its timestamp is not frame_index / fps")
+    if (numbers["index"] - counted != numbers["index"][0]).any():
+        raise DatasetError("its index does not count up")
+    if (numbers["episode_index"] != numbers["episode_index"][0]).any():
+        raise DatasetError("its frames are of several episodes")
+    return int(numbers["task_index"][0]), (int(numbers["episode_index"][0]), int(numbers["index"][0]))
+
+
+def _orphans(root: Path, info: DatasetInfo, rows: list[Episode]) -> list[Path]:
+    named = {root / info.data_file(row.data_chunk, row.data_file) for row in rows}
+    for row in rows:
+        named |= {root / info.video_file(key, span.chunk, span.file) for key, span in row.videos.items()}
+    there = [*(root / "data").rglob("*.parquet"), *(root / "videos").rglob("*.mp4")]
+    return sorted(path for path in there if path not in named)
+
+
+def _totals_off(
+    root: Path, info: DatasetInfo, sound: list[Episode], tasks: Mapping[int, str], rows_readable: bool
+) -> list[str]:
+    problems = []
+    frames = sum(episode.length for episode in sound)
+    if (info.total_episodes, info.total_frames) != (len(sound), frames):
+        problems.append(
+            f"meta/info.json: counts {info.total_episodes} episodes and {info.total_frames} frames; "
+            f"{len(sound)} and {frames} are sound"
+        )
+    try:
+        kept = read_tasks(root)
+        if any(index >= len(kept) or kept[index] != task for index, task in tasks.items()):
+            problems.append("meta/tasks.parquet: does not name the tasks of the episodes")
+        elif info.total_tasks != len(kept):
+            problems.append(f"meta/info.json: counts {info.total_tasks} tasks; there are {len(kept)}")
+    except DatasetError as error:
+        problems.append(f"meta/tasks.parquet: {error}")
+    try:
+        if rows_readable and not same_statistics(totals_from_rows(root, info), read_statistics(root)):
+            problems.append("meta/stats.json: not the statistics of the episodes")
+    except DatasetError as error:
+        problems.append(f"meta/stats.json: {error}")
+    return problems
+
+
+def _rows_in(path: Path) -> int:
+    return int(pq.read_metadata(path).num_rows)
+
+
+def _short(root: Path, path: Path) -> str:
+    return path.relative_to(root).as_posix()

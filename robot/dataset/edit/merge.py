@@ -1,0 +1,104 @@
+"""Several data sets made into one: episodes in order, tasks together, and what must be alike held to be alike."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+from tqdm import tqdm
+
+from robot.dataset.edit.assemble import assemble, place_anew, require_space, tasks_of
+from robot.dataset.format import history
+from robot.dataset.format.schema import DatasetInfo, describe_feature, read_info, same_kind
+from robot.dataset.format.staged_files import locked
+from robot.dataset.format.staged_folders import new_folder, require_new
+from robot.dataset.reader import Dataset
+from robot.errors import DatasetError
+
+RECIPES = ("recording", "recorded")
+"""Where `robot.embodiment.description` keeps which cameras and actions a set was recorded with."""
+
+
+def merge(output: Path, inputs: Sequence[Path]) -> DatasetInfo:
+    """Write the episodes of all `inputs`, in this order, as a new set `output`; returns its info.
+
+    Frames, videos and extras stay as they are; episodes are numbered anew, tasks of the same words become one, and
+    statistics are merged. What the sets remember of themselves and do not agree on goes into the new one's history.
+
+    Raises DatasetError, with nothing written, when `output` exists, or a set is absent, in use, damaged, of another
+    arm, rate, features, extras or recipe, or has videos that cannot be cut; RecordingError when `output` cannot be
+    written.
+    """
+    if not inputs:
+        raise DatasetError("merge needs at least one data set to take episodes from")
+    require_new(output)
+    _refuse_overlap(output, inputs)
+    with ExitStack() as stack:
+        sets = []
+        for root in inputs:
+            read_info(root)  # tells of an absent set in better words than the lock
+            stack.enter_context(locked(root, shared=True))
+            sets.append(Dataset.open(root))
+        for dataset in sets:
+            require_alike(sets[0], dataset)
+        placed = place_anew(sets[0].info, ((dataset, episode) for dataset in sets for episode in dataset.episodes))
+        require_space(output, placed)
+        info = _merged_info(sets)
+        with new_folder(output) as folder:
+            bar = tqdm(placed, desc="merging", unit="episode", mininterval=0.5, delay=2.0)
+            return assemble(folder, info, tasks_of(placed), bar)
+
+
+def require_alike(first: Dataset, other: Dataset) -> None:
+    """Raise DatasetError unless episodes of `other` may stand in a set beside those of `first`."""
+    here, there = first.info, other.info
+    if here.robot_type != there.robot_type:
+        raise _differ(first, other, "arm", here.robot_type or "not named", there.robot_type or "not named")
+    if here.fps != there.fps:
+        raise _differ(first, other, "frames a second", str(here.fps), str(there.fps))
+    for name in sorted(here.user_features.keys() | there.user_features.keys()):
+        one, two = here.user_features.get(name), there.user_features.get(name)
+        if one is None or two is None or not same_kind(one, two) or one.info != two.info:
+            raise _differ(first, other, f"feature {name!r}", describe_feature(one), describe_feature(two))
+    for key in RECIPES:
+        if here.metadata.get(key) != there.metadata.get(key):
+            raise DatasetError(
+                f"{other.root} was recorded in another way than {first.root} (worldarm.{key} in meta/info.json: "
+                "camera, convention of actions): a model cannot learn from both as from one"
+            )
+    one_extra, two_extra = ({k: type(v).__name__ for k, v in s.episodes[0].extra.items()} for s in (first, other))
+    if one_extra != two_extra:
+        raise _differ(first, other, "extras of the episodes", str(one_extra), str(two_extra))
+
+
+def _differ(first: Dataset, other: Dataset, what: str, here: str, there: str) -> DatasetError:
+    return DatasetError(
+        f"{first.root} and {other.root} cannot be one data set: {what} of the one {here}, of the other {there}"
+    )
+
+
+def _merged_info(sets: Sequence[Dataset]) -> DatasetInfo:
+    first = sets[0].info
+    shared = {
+        key: value
+        for key, value in first.metadata.items()
+        if key != history.KEY and all(one.info.metadata.get(key) == value for one in sets)
+    }
+    parts = [
+        {"name": one.root.resolve().name, "episodes": len(one), **history.own_metadata(one.info.metadata, shared)}
+        for one in sets
+    ]
+    return history.with_step(replace(first, metadata=shared), "merge", parts=parts)
+
+
+def _refuse_overlap(output: Path, inputs: Sequence[Path]) -> None:
+    seen: set[Path] = set()
+    for root in inputs:
+        place = Path(root).resolve()
+        if place in seen:
+            raise DatasetError(f"{root} is given twice: its episodes would be in the new set twice")
+        if place in output.resolve().parents:
+            raise DatasetError(f"{output} would lie inside {root}: choose a folder outside")
+        seen.add(place)

@@ -1,0 +1,173 @@
+"""Mending a data set after a crash or a bad disk: whole episodes stay, in order; the rest is moved to `damaged/`.
+
+Safe to interrupt and run again: every file is replaced atomically, and an episode whose row and data were
+renumbered only half is still recognised by its files.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from robot.dataset.edit.check import Examination, Report, examine, same_statistics
+from robot.dataset.format.schema import BOOKKEEPING, INFO_PATH, STATS_PATH, TASKS_PATH, DatasetInfo, read_info
+from robot.dataset.format.staged_files import lock_folder, replace_file
+from robot.dataset.format.staged_folders import beside, clear_beside
+from robot.dataset.format.statistics import read_statistics, to_json
+from robot.dataset.format.tables import (
+    Episode,
+    read_row_statistics,
+    read_tasks,
+    renumbered,
+    row_table,
+    tasks_table,
+    to_parquet,
+    totals_from_rows,
+    with_bookkeeping,
+)
+from robot.errors import DatasetError, RecordingError
+
+DAMAGED = "damaged"
+
+
+def repair(root: Path) -> Report:
+    """Mend the set under `root`; the report says what was done, and how much is whole.
+
+    Raises DatasetError, with nothing changed, when there is no data set, another process is writing it, it keeps
+    several episodes to a file and more than its totals needs mending, or not one of several episodes is whole;
+    RecordingError when the disk does not let itself be written.
+    """
+    root = Path(root)
+    read_info(root)
+    lock = lock_folder(root)
+    try:
+        return _mend(root, examine(root))
+    except OSError as error:
+        raise RecordingError(f"{root} could not be mended: {error}") from error
+    finally:
+        os.close(lock)
+
+
+def _mend(root: Path, found: Examination) -> Report:
+    if (found.damaged or found.numbered_off or found.broken_rows) and _several_to_a_file(found):
+        raise DatasetError(
+            f"{root} keeps several episodes to a file, and worldarm mends only one file an episode: "
+            "mend it with the program that wrote it"
+        )
+    _refuse_when_all_is_lost(root, found)
+    done = _clear_beside(root)
+    done += _move(root, found.leftovers, "left behind by a writer that was cut off")
+    for path, why in found.broken_rows:
+        done += _move(root, [path], why)
+    for episode, why in found.damaged:
+        done += _move(root, _episode_files(root, found.info, episode), f"episode {episode.index}: {why}")
+    done += _move(root, found.orphans, "belongs to no episode")
+    begin = 0
+    off = {episode.row_path for episode in found.numbered_off}
+    for number, episode in enumerate(found.sound):
+        if episode.row_path in off:
+            _renumber(root, found.info, episode, number, begin)
+            done.append(f"episode {episode.index} is now episode {number}, its first frame {begin}")
+        begin += episode.length
+    done += _mend_tasks(root, found)
+    done += _mend_statistics(root, found.info)
+    known = found.info.with_totals(len(found.sound), begin, len(read_tasks(root)))
+    if known != found.info:
+        replace_file(root, INFO_PATH, known.to_json())
+        done.append(f"{INFO_PATH} now counts {len(found.sound)} episodes and {begin} frames")
+    return Report(root, len(found.sound), begin, tuple(done))
+
+
+def _refuse_when_all_is_lost(root: Path, found: Examination) -> None:
+    """A crash or a bad disk costs some of several episodes. When it seems to be all, the fault is elsewhere."""
+    reasons = [f"episode {episode.index}: {why}" for episode, why in found.damaged]
+    reasons += [why for _, why in found.broken_rows]
+    lost = max(found.info.total_episodes, len(reasons))
+    if found.sound or lost < 2:
+        return
+    first = reasons[0] if reasons else "meta/episodes lists none"
+    raise DatasetError(
+        f"not one of the {lost} episodes of {root} is whole, so nothing was moved: see whether {INFO_PATH} is right "
+        f"and the copy complete; {first}"
+    )
+
+
+def _several_to_a_file(found: Examination) -> bool:
+    episodes = [*found.sound, *(episode for episode, _ in found.damaged)]
+    data = {(episode.data_chunk, episode.data_file) for episode in episodes}
+    rows = {(episode.row_chunk, episode.row_file) for episode in episodes}
+    return min(len(data), len(rows)) != len(episodes)
+
+
+def _episode_files(root: Path, info: DatasetInfo, episode: Episode) -> list[Path]:
+    videos = [root / info.video_file(key, span.chunk, span.file) for key, span in episode.videos.items()]
+    # The row first: without it, the others are no longer part of the set.
+    return [root / episode.row_path, root / info.data_file(episode.data_chunk, episode.data_file), *videos]
+
+
+def _clear_beside(root: Path) -> list[str]:
+    # Episodes in it are the set's own, or were deleted by a command that had come to its end but for this.
+    return [f"{beside(root)} removed: left behind by a command that was cut off"] if clear_beside(root) else []
+
+
+def _move(root: Path, paths: Iterable[Path], why: str) -> list[str]:
+    done = []
+    for path in paths:
+        if not path.exists():
+            continue
+        relative = path.relative_to(root)
+        target = root / DAMAGED / relative
+        copies = 0
+        while target.exists():
+            copies += 1
+            target = root / DAMAGED / relative.with_name(f"{relative.name}.{copies}")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        os.replace(path, target)
+        done.append(f"{relative.as_posix()} moved to {target.relative_to(root).as_posix()}: {why}")
+    return done
+
+
+def _renumber(root: Path, info: DatasetInfo, episode: Episode, number: int, begin: int) -> None:
+    """Give the episode its place in the numbers of its data and its row."""
+    data = info.data_file(episode.data_chunk, episode.data_file)
+    place = {"episode_index": np.full(episode.length, number), "index": begin + np.arange(episode.length)}
+    with pq.ParquetFile(root / data) as file:
+        stored = file.read(columns=list(BOOKKEEPING))
+        before = {name: stored[name].to_numpy() for name in BOOKKEEPING}
+        if any((before[name] != values).any() for name, values in place.items()):
+            replace_file(root, data, to_parquet(renumbered(file.read(), place)))
+    if (episode.index, episode.from_index) != (number, begin):
+        own = with_bookkeeping(read_row_statistics(root / episode.row_path, info)[0], {**before, **place})
+        row = row_table(info, replace(episode, index=number, from_index=begin), own)
+        replace_file(root, episode.row_path, to_parquet(row, lean=True))
+
+
+def _mend_tasks(root: Path, found: Examination) -> list[str]:
+    try:
+        tasks = read_tasks(root)
+    except DatasetError:
+        tasks = []  # rebuilt below from the episodes, which name their tasks themselves
+    count = max(len(tasks), max(found.tasks, default=-1) + 1)
+    unnamed = tasks + [f"unknown task {index}" for index in range(len(tasks), count)]
+    wanted = [found.tasks.get(index, name) for index, name in enumerate(unnamed)]
+    if wanted == tasks and (tasks or not (root / TASKS_PATH).exists()):
+        return []
+    replace_file(root, TASKS_PATH, to_parquet(tasks_table(wanted)))
+    return [f"{TASKS_PATH} written anew with {count} tasks"]
+
+
+def _mend_statistics(root: Path, info: DatasetInfo) -> list[str]:
+    totals = totals_from_rows(root, info)
+    try:
+        kept = read_statistics(root)
+    except DatasetError:
+        kept = {}  # written anew below
+    if same_statistics(totals, kept) and (kept or not (root / STATS_PATH).exists()):
+        return []
+    replace_file(root, STATS_PATH, to_json({**kept, **totals} if totals else {}))
+    return [f"{STATS_PATH} written anew"]

@@ -1,0 +1,167 @@
+"""Turning an episode's arrays into what is stored, in any process: checked numbers, PNG and AV1 bytes.
+
+Encoding is the costly part of saving, so workers that generate episodes call `encode_episode` and hand the
+result to the one process that holds the `DatasetWriter`.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+import av
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from robot.dataset.format.schema import BOOKKEEPING, Feature
+from robot.dataset.format.statistics import Statistics, picture_statistics, vector_statistics
+from robot.errors import DatasetError
+
+_KINDS = {"float32": "fiu", "int64": "iu", "bool": "b"}  # numpy kinds that go into each type without surprise
+_VIDEO_OPTIONS = {"g": "2", "crf": "30", "preset": "12", "svtav1-params": "lp=1"}
+
+
+@dataclass(frozen=True)
+class EncodedEpisode:
+    """One episode ready to be saved: T = `length` frames, checked against the features it was encoded for."""
+
+    length: int
+    vectors: Mapping[str, npt.NDArray[np.generic]]  # (T,) for shape (1,), else (T, n)
+    images: Mapping[str, tuple[bytes, ...]] = field(default_factory=dict)  # T PNG files
+    videos: Mapping[str, bytes] = field(default_factory=dict)  # one MP4 file
+    statistics: Statistics = field(default_factory=dict)
+
+
+def encode_episode(
+    features: Mapping[str, Feature], fps: int, columns: Mapping[str, npt.NDArray[np.generic]]
+) -> EncodedEpisode:
+    """Check and encode one episode.
+
+    features: the set's features; bookkeeping columns among them are left to the writer.
+    columns: name → array with first axis T: (T, n), or (T,) for shape (1,); pictures (T, H, W, 3) uint8 RGB.
+    Raises DatasetError when a column is missing, unknown, of another shape or type, or not finite.
+    """
+    wanted = {name: feature for name, feature in features.items() if name not in BOOKKEEPING}
+    if missing := sorted(wanted.keys() - columns.keys()):
+        raise DatasetError(f"the episode lacks the columns {', '.join(missing)}")
+    if unknown := sorted(columns.keys() - wanted.keys()):
+        raise DatasetError(f"the data set has no columns {', '.join(unknown)}")
+    lengths = {name: len(columns[name]) if columns[name].ndim else 0 for name in wanted}
+    length = min(lengths.values())
+    if length == 0:
+        raise DatasetError("an episode needs at least one frame")
+    if uneven := {name: count for name, count in lengths.items() if count != length}:
+        raise DatasetError(f"the columns differ in length: {uneven}, others {length}")
+    numbers = {name: columns[name] for name, feature in wanted.items() if not feature.is_picture}
+    vectors = checked_vectors(wanted, numbers)
+    statistics = vector_statistics(vectors)
+    images: dict[str, tuple[bytes, ...]] = {}
+    videos: dict[str, bytes] = {}
+    for name, feature in wanted.items():
+        if not feature.is_picture:
+            continue
+        frames = _checked_frames(name, feature, columns[name])
+        statistics[name] = picture_statistics(frames)
+        if feature.dtype == "image":
+            images[name] = tuple(encode_png(frame) for frame in frames)
+        else:
+            videos[name] = encode_video(frames, fps)
+    return EncodedEpisode(length, vectors, images, videos, statistics)
+
+
+def encode_png(frame: npt.NDArray[np.uint8]) -> bytes:
+    """A PNG file of a frame (H, W, 3) uint8 RGB."""
+    written, buffer = cv2.imencode(".png", cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))  # the defaults are the quickest
+    if not written:
+        raise DatasetError(f"a picture of shape {frame.shape} could not be encoded as PNG")
+    return buffer.tobytes()
+
+
+def decode_picture(data: bytes) -> npt.NDArray[np.uint8]:
+    """A frame (H, W, 3) uint8 RGB from a PNG or JPEG file. Raises DatasetError when the bytes are not a picture."""
+    decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
+    if decoded is None:
+        raise DatasetError(f"a stored picture of {len(data)} bytes cannot be decoded")
+    return cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)
+
+
+def encode_video(frames: npt.NDArray[np.uint8], fps: int) -> bytes:
+    """An MP4 file (AV1, constant frame rate, every second frame a key frame) of frames (T, H, W, 3) uint8 RGB."""
+    encoder = VideoEncoder(frames.shape[1], frames.shape[2], fps)
+    try:
+        for frame in frames:
+            encoder.add(frame)
+        return encoder.finish()
+    finally:
+        encoder.close()
+
+
+class VideoEncoder:
+    """Encodes an MP4 file (AV1, constant frame rate, every second frame a key frame) of pictures as they come.
+
+    One encoder thread and the quickest preset: episodes are short, and the machine also drives an arm.
+    """
+
+    def __init__(self, height: int, width: int, fps: int) -> None:
+        os.environ.setdefault("SVT_LOG", "1")  # the encoder otherwise prints its settings for every video
+        self._time_base = Fraction(1, fps)
+        self._count = 0
+        self._closed = False
+        self._target = io.BytesIO()
+        self._container = av.open(self._target, mode="w", format="mp4")
+        self._stream = self._container.add_stream("libsvtav1", rate=fps, options=_VIDEO_OPTIONS)
+        self._stream.height, self._stream.width, self._stream.pix_fmt = height, width, "yuv420p"
+        self._stream.time_base = self._time_base
+
+    def add(self, pixels: npt.NDArray[np.uint8]) -> None:
+        """Take the next frame, (H, W, 3) uint8 RGB."""
+        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24")
+        frame.pts, frame.time_base = self._count, self._time_base
+        self._container.mux(self._stream.encode(frame))
+        self._count += 1
+
+    def finish(self) -> bytes:
+        """The whole file, of all frames taken."""
+        self.close()
+        return self._target.getvalue()
+
+    def close(self) -> None:
+        """Let go of the encoder, finished or not; again it does nothing."""
+        if not self._closed:
+            self._closed = True
+            if self._count:  # the encoder complains of one that is given up in the midst
+                self._container.mux(self._stream.encode(None))
+            self._container.close()
+
+
+def checked_vectors(
+    features: Mapping[str, Feature], columns: Mapping[str, npt.NDArray[np.generic]]
+) -> dict[str, npt.NDArray[np.generic]]:
+    """These number columns of an episode as they are stored; see `encode_episode`. Raises DatasetError."""
+    return {name: _checked_vector(name, features[name], values) for name, values in columns.items()}
+
+
+def _checked_vector(name: str, feature: Feature, values: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
+    size = feature.shape[0]
+    if values.shape[1:] != (size,) and not (size == 1 and values.ndim == 1):
+        raise DatasetError(f"the column {name!r} must have the shape (T, {size}); it is {values.shape}")
+    if values.dtype.kind not in _KINDS[feature.dtype]:
+        raise DatasetError(f"the column {name!r} must be {feature.dtype}; it is {values.dtype}")
+    with np.errstate(over="ignore"):  # a number too large for float32 becomes infinite and is refused below
+        stored = np.ascontiguousarray(values, dtype=feature.dtype)
+    if not np.isfinite(stored).all():
+        raise DatasetError(f"the column {name!r} holds a number that is not finite")
+    return stored.reshape(-1) if size == 1 else stored
+
+
+def _checked_frames(name: str, feature: Feature, frames: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:
+    if frames.dtype != np.uint8 or frames.shape[1:] != feature.shape:
+        raise DatasetError(
+            f"the pictures {name!r} must be uint8 of shape (T, {', '.join(map(str, feature.shape))}); "
+            f"they are {frames.dtype} of shape {frames.shape}"
+        )
+    return frames.astype(np.uint8, copy=False)

@@ -1,0 +1,97 @@
+"""What a recorder writes beside states, actions and pictures, by which names: so that quality can be told afterwards.
+
+Per frame, as features of the data set, each of which may be absent:
+
+- `joints.measured` float32 (n,): the joints' positions, rad, under their own names, as those of the set-points are.
+- `setpoint.requested` float32 (n,): where the joints were asked to be, rad, before the governor.
+- `setpoint.governed` float32 (n,): what the governor let through of it, rad.
+- `setpoint.clamps` bool (r,): which of r reasons the governor had to change it; the reasons are the feature's names.
+- `capture_ns.CAMERA` int64 (1,): when the picture was taken, by the monotonic clock of one machine, ns.
+- `age_ns.CAMERA` int64 (1,): how old the picture was when it was paired with the state, ns.
+- `state_ns` int64 (1,): when the state was measured, by the same clock as the pictures, ns.
+- `tool.measured`, `tool.governed` float32 (7,): where the measured joints, and the governed ones, put the tool: x, y, z
+  in m in the arm's base frame, then the unit quaternion x, y, z, w.
+
+Per episode, among its extras: `marks`, the reasons for which the recorder doubts it, such as "frame late".
+
+None of the names begins with "action" or "observation", which LeRobot's policies take for what to learn from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from robot.dataset.format.schema import Feature
+from robot.dataset.format.tables import Episode
+
+MEASURED = "joints.measured"
+REQUESTED = "setpoint.requested"
+GOVERNED = "setpoint.governed"
+CLAMPS = "setpoint.clamps"
+STATE_NS = "state_ns"
+TOOL_MEASURED = "tool.measured"
+TOOL_GOVERNED = "tool.governed"
+POSE_NAMES = ("x", "y", "z", "qx", "qy", "qz", "qw")
+MARKS = "marks"
+FRAME_MISSING = "frame missing"
+FRAME_LATE = "frame late"
+STATE_LATE = "state late"
+STATE_SILENT = "driver silent"
+DRIVER_RESTARTED = "driver restarted"
+CAMERA_SILENT = "camera silent"
+CAMERA_CHANGED = "camera changed"
+TOO_LONG = "too long"
+_CAPTURE = "capture_ns."
+_AGE = "age_ns."
+_PICTURES = "observation.images."
+
+
+def capture_feature(camera: str) -> str:
+    """Name of the feature that holds when the pictures of `camera` were taken."""
+    return _CAPTURE + camera
+
+
+def age_feature(camera: str) -> str:
+    """Name of the feature that holds how old the pictures of `camera` were when they were paired with a state."""
+    return _AGE + camera
+
+
+def recorded_features(cameras: Sequence[str], joints: Sequence[str], clamps: Sequence[str]) -> dict[str, Feature]:
+    """The features that a recorder adds: for these cameras, joints, and reasons for clamps."""
+    return {
+        MEASURED: Feature("float32", (len(joints),), tuple(joints)),
+        REQUESTED: Feature("float32", (len(joints),), tuple(joints)),
+        GOVERNED: Feature("float32", (len(joints),), tuple(joints)),
+        CLAMPS: Feature("bool", (len(clamps),), tuple(clamps)),
+        **{capture_feature(camera): Feature("int64") for camera in cameras},
+        **{age_feature(camera): Feature("int64") for camera in cameras},
+    }
+
+
+def tool_features() -> dict[str, Feature]:
+    """The features that tell where the tool was, and when."""
+    pose = Feature("float32", (len(POSE_NAMES),), POSE_NAMES)
+    return {TOOL_MEASURED: pose, TOOL_GOVERNED: pose, STATE_NS: Feature("int64")}
+
+
+def capture_features(features: Mapping[str, Feature]) -> dict[str, str]:
+    """Camera → name of the feature with its capture times, of those that there are."""
+    return {name.removeprefix(_CAPTURE): name for name in features if name.startswith(_CAPTURE)}
+
+
+def age_features(features: Mapping[str, Feature]) -> dict[str, str]:
+    """Camera → name of the feature with its frames' ages, of those that there are."""
+    return {name.removeprefix(_AGE): name for name in features if name.startswith(_AGE)}
+
+
+def camera_name(feature: str) -> str:
+    """The camera whose pictures a feature holds: `observation.images.front` is of "front"."""
+    return feature.removeprefix(_PICTURES)
+
+
+def marks_of(episode: Episode) -> tuple[str, ...]:
+    """For which reasons the recorder doubts an episode; none where it says nothing."""
+    marks = episode.extra.get(MARKS, ())
+    if isinstance(marks, tuple):
+        return marks
+    return (str(marks),) if marks else ()

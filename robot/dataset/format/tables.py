@@ -1,0 +1,325 @@
+"""The parquet files of a data set as tables: an episode's frames, its row in `meta/episodes`, and the tasks.
+
+Other programs go on with a set only if all its rows have the same columns as their own. So a row has just those; what
+else worldarm remembers of an episode, its extras, stands beside them in the row file's key-value metadata.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from robot.dataset.format.encoding import EncodedEpisode
+from robot.dataset.format.schema import EPISODES_PATH, TASKS_PATH, DatasetInfo, Feature
+from robot.dataset.format.statistics import KEYS, Statistics, merge, vector_statistics
+from robot.errors import DatasetError
+
+ExtraValue = bool | int | float | str | tuple[str, ...]
+Extra = Mapping[str, ExtraValue]
+OWN = b"worldarm.extra"  # a row file of one episode: its extras as JSON; each file that worldarm writes has it
+EXTRA_PREFIX = "extra/"  # of the columns that held them before
+_IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+_SCALARS = {"float32": pa.float32(), "int64": pa.int64(), "bool": pa.bool_()}
+_FLOATS = pa.list_(pa.float64())
+_COUNT = pa.list_(pa.int64())
+_CHANNELS = pa.list_(pa.list_(pa.list_(pa.float64())))
+
+
+@dataclass(frozen=True)
+class VideoSpan:
+    """Where one episode's frames lie in a video file; seconds."""
+
+    chunk: int
+    file: int
+    from_timestamp: float
+    to_timestamp: float
+
+
+@dataclass(frozen=True)
+class Episode:
+    """One episode's row: what it is and where its files lie.
+
+    from_index: index of its first frame in the whole set.
+    extra: what the writer was told to remember about it.
+    row_chunk, row_file: the file in `meta/episodes` that holds the row.
+    """
+
+    index: int
+    length: int
+    tasks: tuple[str, ...]
+    from_index: int
+    data_chunk: int
+    data_file: int
+    row_chunk: int
+    row_file: int
+    videos: Mapping[str, VideoSpan] = field(default_factory=dict)
+    extra: Extra = field(default_factory=dict)
+
+    @property
+    def to_index(self) -> int:
+        """Index of the first frame after the episode."""
+        return self.from_index + self.length
+
+    @property
+    def row_path(self) -> str:
+        """Path of the episode's row file, relative to the set."""
+        return EPISODES_PATH.format(chunk_index=self.row_chunk, file_index=self.row_file)
+
+
+def bookkeeping(info: DatasetInfo, episode: Episode, task_index: int) -> dict[str, npt.NDArray[np.generic]]:
+    """The columns that the writer fills in, (T,) each, of an episode of one task."""
+    frame_index = np.arange(episode.length, dtype=np.int64)
+    return {
+        "timestamp": (frame_index / info.fps).astype(np.float32),
+        "frame_index": frame_index,
+        "episode_index": np.full(episode.length, episode.index, dtype=np.int64),
+        "index": episode.from_index + frame_index,
+        "task_index": np.full(episode.length, task_index, dtype=np.int64),
+    }
+
+
+def frames_table(
+    info: DatasetInfo, encoded: EncodedEpisode, numbers: Mapping[str, npt.NDArray[np.generic]]
+) -> pa.Table:
+    """The data file of an episode: every column but the videos, the bookkeeping `numbers` among them."""
+    arrays: dict[str, pa.Array] = {}
+    for name, feature in info.features.items():
+        if feature.dtype == "image":
+            arrays[name] = _picture_array(encoded.images[name])
+        elif feature.dtype != "video":
+            arrays[name] = _vector_array(feature, numbers.get(name, encoded.vectors.get(name)))
+    return pa.table(arrays)
+
+
+def row_table(info: DatasetInfo, episode: Episode, statistics: Statistics) -> pa.Table:
+    """The row of an episode in `meta/episodes`, one table of one row, its statistics included.
+
+    statistics: of every column; those of the bookkeeping ones change with the episode's number.
+    """
+    plain: dict[str, tuple[Any, pa.DataType]] = {
+        "episode_index": (episode.index, pa.int64()),
+        "tasks": (list(episode.tasks), pa.list_(pa.string())),
+        "length": (episode.length, pa.int64()),
+        "data/chunk_index": (episode.data_chunk, pa.int64()),
+        "data/file_index": (episode.data_file, pa.int64()),
+        "dataset_from_index": (episode.from_index, pa.int64()),
+        "dataset_to_index": (episode.to_index, pa.int64()),
+    }
+    for key, span in episode.videos.items():
+        plain[f"videos/{key}/chunk_index"] = (span.chunk, pa.int64())
+        plain[f"videos/{key}/file_index"] = (span.file, pa.int64())
+        plain[f"videos/{key}/from_timestamp"] = (span.from_timestamp, pa.float64())
+        plain[f"videos/{key}/to_timestamp"] = (span.to_timestamp, pa.float64())
+    counted = {name: feature for name, feature in info.features.items() if feature.dtype != "string"}
+    if lacking := [name for name in counted if not statistics.get(name, {}).keys() >= set(KEYS)]:
+        raise DatasetError(
+            f"episode {episode.index} lacks statistics of {', '.join(lacking)}: have the program that wrote the data "
+            "set compute them anew"
+        )
+    for name, feature in counted.items():
+        values = _CHANNELS if feature.is_picture else _FLOATS
+        for key in KEYS:
+            plain[f"stats/{name}/{key}"] = (statistics[name][key].tolist(), _COUNT if key == "count" else values)
+    plain["meta/episodes/chunk_index"] = (episode.row_chunk, pa.int64())
+    plain["meta/episodes/file_index"] = (episode.row_file, pa.int64())
+    row = pa.table({name: pa.array([value], type=kind) for name, (value, kind) in plain.items()})
+    return row.replace_schema_metadata({OWN: json.dumps(episode.extra, ensure_ascii=False)})
+
+
+def with_bookkeeping(statistics: Statistics, numbers: Mapping[str, npt.NDArray[np.generic]]) -> Statistics:
+    """The statistics of an episode, those of its bookkeeping columns added or taken anew."""
+    return {**statistics, **vector_statistics(numbers)}
+
+
+def tasks_table(tasks: Sequence[str]) -> pa.Table:
+    """`meta/tasks.parquet`: each task with its index; pandas reads the text as the frame's index."""
+    table = pa.table({"task_index": pa.array(range(len(tasks)), pa.int64()), "task": pa.array(tasks, pa.string())})
+    described = [
+        {"name": name, "field_name": name, "pandas_type": kind, "numpy_type": numpy_type, "metadata": None}
+        for name, kind, numpy_type in (("task_index", "int64", "int64"), ("task", "unicode", "object"))
+    ]
+    pandas = {"index_columns": ["task"], "column_indexes": [], "columns": described, "pandas_version": "2.0.0"}
+    return table.replace_schema_metadata({"pandas": json.dumps(pandas)})
+
+
+def renumbered(table: pa.Table, columns: Mapping[str, npt.NDArray[np.int64]]) -> pa.Table:
+    """The table with these whole-number columns in place of its own."""
+    for name, values in columns.items():
+        table = table.set_column(table.column_names.index(name), name, pa.array(values, pa.int64()))
+    return table
+
+
+def to_parquet(table: pa.Table, lean: bool = False) -> bytes:
+    """A table as the bytes of a parquet file, in one row group, with checksums that reveal a torn page.
+
+    lean: leave out the column ranges and the Arrow schema, which for a row of many columns are half of the file.
+    """
+    sink = pa.BufferOutputStream()
+    kept = table.schema.metadata if lean else None  # the rest keep it with the Arrow schema
+    table = table.replace_schema_metadata() if lean else table
+    with pq.ParquetWriter(
+        sink,
+        table.schema,
+        compression="snappy",
+        use_dictionary=False,
+        write_page_checksum=True,
+        write_statistics=not lean,
+        store_schema=not lean,
+    ) as writer:
+        writer.write_table(table, row_group_size=len(table))
+        if kept:
+            writer.add_key_value_metadata(kept)
+    data: bytes = sink.getvalue().to_pybytes()
+    return data
+
+
+def row_files(root: Path) -> list[Path]:
+    """The files of `meta/episodes`, in order."""
+    return sorted((root / "meta/episodes").glob("*/*.parquet"))
+
+
+def read_episodes(root: Path, info: DatasetInfo) -> list[Episode]:
+    """Every committed episode, by index. Raises DatasetError when a row file is broken."""
+    episodes = [episode for path in row_files(root) for episode in read_rows(path, info)]
+    return sorted(episodes, key=lambda episode: episode.index)
+
+
+def read_rows(path: Path, info: DatasetInfo) -> list[Episode]:
+    """The episodes that one file of `meta/episodes` holds. Raises DatasetError when it is broken."""
+    try:
+        with pq.ParquetFile(path) as file:
+            names = [name for name in file.schema_arrow.names if not name.startswith("stats/")]
+            rows = file.read(columns=names).to_pylist()
+            extra = _own_extra(file.metadata.metadata, len(rows))
+        chunk, number = (int(part.rsplit("-", 1)[1]) for part in (path.parent.name, path.stem))
+        return [_episode(row, info.video_keys, chunk, number, extra) for row in rows]
+    except (OSError, pa.ArrowException, LookupError, TypeError, ValueError, AttributeError) as error:
+        raise DatasetError(f"{path} is not a readable list of episodes: {error!r}") from error
+
+
+def read_row_statistics(path: Path, info: DatasetInfo) -> list[Statistics]:
+    """The statistics kept in one file of `meta/episodes`, one entry a row; a feature without them is left out."""
+    try:
+        return row_statistics(pq.read_table(path), info)
+    except (OSError, pa.ArrowException) as error:
+        raise DatasetError(f"{path} is not a readable list of episodes: {error!r}") from error
+
+
+def row_statistics(rows: pa.Table, info: DatasetInfo) -> list[Statistics]:
+    """The statistics that these rows of `meta/episodes` keep; see `read_row_statistics`."""
+    return [
+        {
+            name: {key: np.asarray(row[f"stats/{name}/{key}"]) for key in KEYS if f"stats/{name}/{key}" in row}
+            for name in info.features
+            if f"stats/{name}/count" in row
+        }
+        for row in rows.to_pylist()
+    ]
+
+
+def totals_from_rows(root: Path, info: DatasetInfo) -> Statistics:
+    """The whole set's statistics, merged anew from those of its rows. Raises DatasetError when a row is broken."""
+    totals: Statistics = {}
+    for path in row_files(root):
+        for row in read_row_statistics(path, info):
+            totals = merge(totals, row)
+    return totals
+
+
+def covers(info: DatasetInfo, totals: Statistics, frames: int) -> bool:
+    """Whether these statistics are of every feature and of this many frames (pictures are sampled, so not counted)."""
+    if not frames:
+        return not totals
+    vectors = [name for name, feature in info.features.items() if not feature.is_picture]
+    return totals.keys() >= info.features.keys() and all(
+        "count" in totals[name] and totals[name]["count"][0] == frames for name in vectors
+    )
+
+
+def read_tasks(root: Path) -> list[str]:
+    """The tasks by index; none when the file is absent. Raises DatasetError when it is broken."""
+    path = root / TASKS_PATH
+    if not path.exists():
+        return []
+    try:
+        table = pq.read_table(path)
+        text = next(name for name in table.column_names if name != "task_index")
+        pairs = sorted(zip(table["task_index"].to_pylist(), table[text].to_pylist(), strict=True))
+        return [str(task) for _, task in pairs]
+    except (OSError, pa.ArrowException, KeyError, StopIteration, TypeError) as error:
+        raise DatasetError(f"{path} is not a readable list of tasks: {error!r}") from error
+
+
+def check_extra(extra: Mapping[str, object]) -> Extra:
+    """`extra` as it is stored. Raises DatasetError for a value that is no bool, int, float, str or list of str."""
+    checked: dict[str, ExtraValue] = {}
+    for name, value in extra.items():
+        plain = value.item() if isinstance(value, np.generic) else value
+        if isinstance(plain, (list, tuple)) and all(isinstance(word, str) for word in plain):
+            checked[name] = tuple(plain)
+        elif isinstance(plain, (bool, int, float, str)):
+            checked[name] = plain
+        else:
+            raise DatasetError(
+                f"the extra {name!r} must be a bool, int, float, str or list of str; it is {type(value).__name__}"
+            )
+    return checked
+
+
+def _own_extra(metadata: Mapping[bytes, bytes] | None, rows: int) -> dict[str, ExtraValue]:
+    """The extras that a row file of worldarm's keeps for its one row."""
+    if not metadata or OWN not in metadata or rows != 1:
+        return {}
+    return {
+        name: tuple(value) if isinstance(value, list) else value for name, value in json.loads(metadata[OWN]).items()
+    }
+
+
+def _episode(row: Mapping[str, Any], video_keys: Sequence[str], chunk: int, number: int, extra: Extra) -> Episode:
+    return Episode(
+        index=int(row["episode_index"]),
+        length=int(row["length"]),
+        tasks=tuple(row["tasks"]),
+        from_index=int(row["dataset_from_index"]),
+        data_chunk=int(row["data/chunk_index"]),
+        data_file=int(row["data/file_index"]),
+        row_chunk=chunk,
+        row_file=number,
+        videos={
+            key: VideoSpan(
+                chunk=int(row[f"videos/{key}/chunk_index"]),
+                file=int(row[f"videos/{key}/file_index"]),
+                from_timestamp=float(row[f"videos/{key}/from_timestamp"]),
+                to_timestamp=float(row[f"videos/{key}/to_timestamp"]),
+            )
+            for key in video_keys
+        },
+        extra={
+            **extra,
+            **{
+                name.removeprefix(EXTRA_PREFIX): tuple(value) if isinstance(value, list) else value
+                for name, value in row.items()
+                if name.startswith(EXTRA_PREFIX)
+            },
+        },
+    )
+
+
+def _picture_array(pictures: Sequence[bytes]) -> pa.Array:
+    paths = pa.nulls(len(pictures), pa.string())
+    return pa.StructArray.from_arrays([pa.array(pictures, pa.binary()), paths], fields=list(_IMAGE))
+
+
+def _vector_array(feature: Feature, values: npt.NDArray[np.generic] | None) -> pa.Array:
+    if values is None:
+        raise DatasetError(f"the episode was encoded for other features than the data set's: {feature} is missing")
+    flat = pa.array(values.reshape(-1), type=_SCALARS[feature.dtype])
+    return flat if feature.shape == (1,) else pa.FixedSizeListArray.from_arrays(flat, feature.shape[0])

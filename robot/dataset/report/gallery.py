@@ -1,0 +1,95 @@
+"""A whole data set on one page of HTML: a strip of pictures, the task, the length and the quality of each episode.
+
+The page is one file that asks for no other, no network and no script, so it can be kept, sent and opened anywhere.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from html import escape
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from tqdm import tqdm
+
+from robot.dataset.format.recorder_columns import camera_name
+from robot.dataset.reader import Dataset
+from robot.dataset.report.quality import EpisodeQuality, SetQuality, in_words, measure_quality
+from robot.system.files import whole
+
+STRIP = 6  # pictures of each episode, from its first to its last
+HEIGHT = 96  # of each, pixels
+_JPEG = [cv2.IMWRITE_JPEG_QUALITY, 80]
+_STYLE = """
+body { font: 14px/1.45 system-ui, sans-serif; margin: 24px; background: #faf9f6; color: #282c34 }
+main { display: grid; grid-template-columns: repeat(auto-fill, minmax(600px, 1fr)); gap: 16px }
+article { background: #fff; border: 1px solid #ddd; border-radius: 6px; padding: 10px }
+article.doubted { border-left: 4px solid #c82828 }
+h2 { font-size: 14px; margin: 0 0 6px } h2 small { font-weight: normal; color: #667 }
+img { display: block; max-width: 100%; margin: 2px 0 } p { margin: 4px 0 0 } .remarks { color: #a33 }
+"""
+
+
+def write_gallery(dataset: Dataset, path: Path) -> None:
+    """Write the page to `path`. Raises DatasetError when an episode is damaged, RecordingError when the file cannot be
+    written."""
+    quality = measure_quality(dataset)
+    with whole(path) as beside, open(beside, "w", encoding="utf-8") as file:
+        for text in page(dataset, quality):
+            file.write(text)
+
+
+def page(dataset: Dataset, quality: SetQuality) -> Iterator[str]:
+    """The page's text, piece by piece."""
+    name = escape(quality.name)
+    yield f'<!DOCTYPE html>\n<html lang="en"><meta charset="utf-8"><title>{name}</title><style>{_STYLE}</style>\n'
+    yield f"<h1>{name}</h1>\n<p>{escape(_summary(dataset, quality))}</p>\n<main>\n"
+    cameras = [key for key, feature in dataset.features.items() if feature.is_picture]
+    for one in tqdm(quality.episodes, desc="gallery", unit="episode", mininterval=0.5, delay=2.0):
+        yield _article(dataset, one, cameras)
+    yield "</main></html>\n"
+
+
+def strip(dataset: Dataset, index: int, camera: str) -> npt.NDArray[np.uint8]:
+    """Pictures of one camera at even distances through an episode, side by side: (`HEIGHT`, W, 3) uint8 RGB."""
+    length = dataset.episodes[index].length
+    wanted = set(np.linspace(0, length - 1, STRIP).round().astype(int).tolist())
+    high, wide, _ = dataset.features[camera].shape
+    size = (max(1, round(wide * HEIGHT / high)), HEIGHT)
+    how = cv2.INTER_AREA if high > HEIGHT else cv2.INTER_NEAREST
+    shown = [
+        cv2.resize(picture, size, interpolation=how)
+        for number, picture in enumerate(dataset.frames(index, camera))
+        if number in wanted
+    ]
+    return np.hstack(shown).astype(np.uint8)
+
+
+def _summary(dataset: Dataset, quality: SetQuality) -> str:
+    words = [
+        f"{len(dataset)} episodes, {quality.duration_s / 60:.1f} minutes at {quality.fps} Hz",
+        f"robot {dataset.info.robot_type or 'not named'}",
+        f"{quality.drops} frames dropped, worst gap {quality.worst_gap_s:.3f} s" if quality.times == "captured" else "",
+        *(f"{count} marked “{mark}”" for mark, count in quality.marks.items()),
+    ]
+    return "; ".join(word for word in words if word)
+
+
+def _article(dataset: Dataset, one: EpisodeQuality, cameras: list[str]) -> str:
+    images = [_image(camera_name(camera), strip(dataset, one.episode, camera)) for camera in cameras]
+    remarks = in_words(one)
+    doubted = bool(one.marks or one.drops or one.repeats)
+    return (
+        f'<article id="episode-{one.episode}"{" class=doubted" if doubted else ""}>'
+        f"<h2>{one.episode} · {escape(one.task)} <small>{one.duration_s:.1f} s, {one.frames} frames</small></h2>"
+        f"{''.join(images)}" + (f'<p class="remarks">{escape(remarks)}</p>' if remarks else "") + "</article>\n"
+    )
+
+
+def _image(camera: str, picture: npt.NDArray[np.uint8]) -> str:
+    """The tag of a picture (H, W, 3) uint8 RGB that holds the picture itself."""
+    _, data = cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), _JPEG)
+    return f'<img alt="{escape(camera)}" src="data:image/jpeg;base64,{base64.b64encode(data.tobytes()).decode()}">'

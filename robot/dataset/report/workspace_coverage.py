@@ -1,0 +1,134 @@
+"""Where in its workspace a data set takes the arm: the tool's positions, in numbers and as a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import combinations
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")
+import msgspec
+import numpy as np
+import numpy.typing as npt
+from matplotlib.figure import Figure
+from tqdm import tqdm
+
+from robot.arm.interface import ArmSpec
+from robot.arm.kinematics import Kinematics
+from robot.dataset.format.recorder_columns import GOVERNED, MEASURED
+from robot.dataset.format.schema import Feature
+from robot.dataset.reader import Dataset
+from robot.dataset.report.quality import state_feature
+from robot.hardware.franka.description import franka_spec
+from robot.hardware.so101.description import JOINTS as SO101_JOINTS
+from robot.hardware.so101.description import LIMITS as SO101_LIMITS
+from robot.hardware.so101.description import so101_spec
+from robot.hardware.ur.description import MODELS, ur_spec
+from robot.system.files import whole
+
+TOOL = ("tool.x", "tool.y", "tool.z")
+CELL_M = 0.02
+_MOST_POINTS = 200_000
+_DPI = 120
+
+
+class Coverage(msgspec.Struct, frozen=True):
+    """Where the points are: what they are (`of`), their `names`, and the `lower` and `upper` bounds they are within.
+
+    cells: of the tool's positions, how many cubes of `CELL_M` they are in; None where they are no positions.
+    """
+
+    of: str
+    names: tuple[str, ...]
+    lower: tuple[float, ...]
+    upper: tuple[float, ...]
+    cells: int | None
+
+
+def known_spec(robot_type: str | None) -> ArmSpec | None:
+    """The specification of an arm by its name, as far as it takes no arm at hand to know it; else None."""
+    if robot_type == "franka":
+        return franka_spec()
+    if robot_type == "so101":  # each arm's own limits are narrower, which forward kinematics does not ask about
+        limits = [SO101_LIMITS[joint] for joint in SO101_JOINTS]
+        return so101_spec(tuple(-limit for limit in limits), tuple(limits))
+    if robot_type in MODELS:
+        return ur_spec(robot_type)
+    return None
+
+
+def covered(dataset: Dataset) -> tuple[Coverage, npt.NDArray[np.float64]] | None:
+    """Where the set takes the arm, and the points themselves (N, n); None when it does not say how the arm stands.
+
+    The tool's positions (m) where the state has them or the arm's kinematics give them, and else the state itself.
+    Raises DatasetError when an episode is damaged.
+    """
+    source = _joint_feature(dataset)
+    state = state_feature(dataset.features)
+    names = dataset.features[state].names if state else None
+    if state and names and set(TOOL) <= set(names):
+        points = _read(dataset, state)[:, [names.index(name) for name in TOOL]]
+        return _coverage("tool", TOOL, points), points
+    if source is not None:
+        name, columns, spec = source
+        kinematics = Kinematics(spec)
+        joints = _read(dataset, name)[:, columns]
+        bar = tqdm(joints, desc="kinematics", unit="frame", mininterval=0.5, delay=2.0)
+        points = np.array([kinematics.position(row) for row in bar])
+        return _coverage("tool", TOOL, points), points
+    if state is None:
+        return None
+    points = _read(dataset, state)
+    words = names or tuple(f"state {number}" for number in range(points.shape[1]))
+    return _coverage("state", words, points), points
+
+
+def draw_workspace(coverage: Coverage, points: npt.NDArray[np.float64], path: Path) -> None:
+    """Write a picture of how often each place was visited, seen along each axis; of a state, its first three entries.
+
+    Raises RecordingError when it cannot be written.
+    """
+    pairs = list(combinations(range(min(3, points.shape[1])), 2)) or [(0, 0)]
+    figure = Figure(figsize=(4.2 * len(pairs), 4.0))
+    for number, (across, up) in enumerate(pairs):
+        axes = figure.add_subplot(1, len(pairs), number + 1)
+        axes.hexbin(points[:, across], points[:, up], gridsize=40, bins="log", mincnt=1, cmap="viridis")
+        unit = " (m)" if coverage.of == "tool" else ""
+        axes.set_xlabel(coverage.names[across] + unit, parse_math=False)
+        axes.set_ylabel(coverage.names[up] + unit, parse_math=False)
+        axes.set_facecolor("#f2f2ee")
+        if coverage.of == "tool":
+            axes.set_aspect("equal", adjustable="datalim")
+    figure.suptitle(f"{len(points)} frames: {coverage.of}")
+    figure.tight_layout()
+    with whole(path) as beside:
+        figure.savefig(beside, dpi=_DPI)
+
+
+def _joint_feature(dataset: Dataset) -> tuple[str, list[int], ArmSpec] | None:
+    """A column that holds all joints of a known arm, and where in it they are."""
+    spec = known_spec(dataset.info.robot_type)
+    if spec is None:
+        return None
+    features: Mapping[str, Feature] = dataset.features
+    for name in (MEASURED, "observation.state", GOVERNED):
+        names = features[name].names if name in features else None
+        # Under exactly these names they are worldarm's, in rad; other recorders' are called otherwise, and in degrees.
+        if names and set(spec.joint_names) <= set(names):
+            return name, [names.index(joint) for joint in spec.joint_names], spec
+    return None
+
+
+def _read(dataset: Dataset, name: str) -> npt.NDArray[np.float64]:
+    """A column over the whole set, (N, n); of a very long one, frames at even distances."""
+    step = max(1, int(dataset.lengths.sum()) // _MOST_POINTS)
+    bar = tqdm(range(len(dataset)), desc="reading", unit="episode", mininterval=0.5, delay=2.0)
+    rows = [dataset.episode(index, [name])[name].astype(np.float64) for index in bar]
+    return np.concatenate([one.reshape(len(one), -1) for one in rows])[::step]
+
+
+def _coverage(of: str, names: tuple[str, ...], points: npt.NDArray[np.float64]) -> Coverage:
+    cells = len(np.unique(np.floor(points / CELL_M).astype(np.int64), axis=0)) if of == "tool" else None
+    return Coverage(of, names, tuple(points.min(axis=0).tolist()), tuple(points.max(axis=0).tolist()), cells)

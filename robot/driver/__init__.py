@@ -1,0 +1,1 @@
+"""The process that owns an arm: its control loop, its lease, its modes and its sockets."""

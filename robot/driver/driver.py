@@ -1,0 +1,383 @@
+"""The driver: one thread, one loop, that alone commands the arm.
+
+Each tick it reads the arm, lets a lapsed lease ramp to rest, advances the trajectory through the governor, writes the
+arm and publishes what happened; then, and while it waits for the next, it answers a bounded number of requests. A
+request, however broken, costs an answer and never the loop.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from robot.arm.checked_calls import arm_faults, read
+from robot.arm.effort_limit import EffortWatch
+from robot.arm.interface import Arm, HasScene
+from robot.driver.lease import LeaseDesk
+from robot.driver.modes import Mode, ModeMachine
+from robot.driver.requests import MAX_REASON_LENGTH, Handlers
+from robot.driver.scene import SceneDesk
+from robot.driver.server import Server
+from robot.driver.state_message import joint_state
+from robot.errors import ArmError, ConfigurationError, Refused
+from robot.flight_log.logged_servo import RecordedServo
+from robot.flight_log.records import Changed, Closed, Measured
+from robot.system.pacing import Pacer, PaceReport
+from robot.wire.addresses import COMMAND, STATE
+from robot.wire.messages import (
+    Accepted,
+    AcquireLease,
+    Body,
+    Done,
+    Lease,
+    PlaceObjects,
+    ReleaseLease,
+    RenewLease,
+    Reset,
+    Spec,
+    SpecRequest,
+    Stop,
+    Waypoints,
+)
+
+STATE_TOPIC, SCENE_TOPIC = b"state", b"scene"
+
+MAX_WAYPOINTS = 64
+"""In one command; checking each takes some 15 µs of a tick, and 64 are seconds of motion."""
+SHUTDOWN_S = 2.0
+STARTUP_S = 2.0
+"""How long an arm that was just enabled is held to less than its full speed: whoever enabled it stands beside it."""
+STILL = 0.02
+"""rad/s; an arm that measures slower than this on every joint stands still."""
+
+
+class Driver:
+    """Runs `arm` for whoever has the lease. Binds on construction; nothing touches the arm before `run`.
+
+    `state_endpoint` and `command_endpoint` are the addresses really bound, `black_box` the folder of the black box,
+    one of the usual places for None. Others than this machine reach it with keys alone, this machine too where `curve`
+    is wanted. Raises `ConfigurationError` for an address, a folder or keys that cannot be had, and `AddressInUse` when
+    another process holds an address.
+    """
+
+    def __init__(
+        self,
+        arm: Arm,
+        state_address: str = STATE,
+        command_address: str = COMMAND,
+        black_box: Path | None = None,
+        curve: bool = False,
+    ) -> None:
+        self._arm = arm
+        self._scene = SceneDesk(arm) if isinstance(arm, HasScene) else None
+        self._servo = RecordedServo(arm.spec, black_box)
+        self._effort = EffortWatch(arm.spec)
+        self._leases = LeaseDesk()
+        self._modes = ModeMachine()
+        self._finishing = self._mute = False
+        self._tick = 0
+        handlers: Handlers = {
+            SpecRequest: self._tell_spec,
+            AcquireLease: self._acquire,
+            RenewLease: self._renew,
+            ReleaseLease: self._release,
+            Waypoints: self._move,
+            Stop: self._stop,
+            Reset: self._reset,
+            PlaceObjects: self._place,
+        }
+        with ExitStack() as undone:
+            undone.callback(self._servo.close)
+            self._server = Server(
+                *(state_address, command_address, curve),
+                *(handlers, self._servo.note, lambda: self._leases.holder),
+            )
+            undone.callback(self._server.close)
+            self._open = undone.pop_all()
+        self.state_endpoint, self.command_endpoint = self._server.state_endpoint, self._server.command_endpoint
+
+    @property
+    def fault(self) -> str:
+        """Why the arm cannot go on; empty while it can."""
+        return self._modes.reason if self._modes.mode is Mode.FAULT else ""
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether the arm stands still, as commanded and as last measured; for use once `run` has begun.
+
+        In a fault, when it can no longer be measured, as commanded.
+        """
+        still = self._modes.mode is Mode.FAULT or self._measured_still()
+        return self._set_point.at_rest and still
+
+    @property
+    def black_box(self) -> Path:
+        """The folder of the black box."""
+        return self._servo.folder
+
+    def finish(self) -> None:
+        """Ask the loop to bring the arm to rest and end; may be called from a signal handler."""
+        self._finishing = True
+
+    def run(self, duration_s: float | None = None, ready: Callable[[], None] | None = None) -> PaceReport:
+        """Run until `finish` or for `duration_s`, then ramp to rest, park and close; return the loop's timing.
+
+        `ready` is called once, when the arm is enabled and the loop is about to begin. Raises `ArmError` when the
+        arm does not start, or starts outside its limits: nothing has moved then. An arm that fails later, with
+        whatever exception, is ramped to rest if it still takes set-points, and leaves the loop running in the mode
+        fault, until a reset starts it anew.
+        """
+        with self._open as way_out:
+            way_out.callback(self._leave, self._arm.close)
+            with arm_faults(but=ConfigurationError):
+                self._arm.start()
+            way_out.callback(self._leave, self._arm.park)
+            self._engage_first()
+            if ready is not None:
+                ready()
+            return self._loop(duration_s)
+
+    def _loop(self, duration_s: float | None) -> PaceReport:
+        period_s = 1.0 / self._arm.spec.rate_hz
+        pacer = Pacer(period_s)
+        end_ns = None if duration_s is None else time.monotonic_ns() + round(duration_s * 1e9)
+        try:
+            while not self._finishing and (end_ns is None or time.monotonic_ns() < end_ns):
+                self._run_tick(period_s)
+                self._server.requests.serve_until(pacer.next_ns, period_s)
+                pacer.wait()
+            self._finishing = True
+            if self._modes.mode is not Mode.FAULT:
+                self._halt("the driver is shutting down")
+            for _ in self._until_rest(pacer):
+                self._run_tick(period_s)
+            self._publish()
+            self._servo.note(Closed(time.monotonic_ns(), self._modes.reason))
+        except BaseException:
+            # A defect must not leave the arm in motion; wherever in a tick it lies, this much of one is left.
+            self._servo.hold()
+            pacer.wait()  # this period may have had its set-point already
+            for _ in self._until_rest(pacer):
+                self._read()
+                self._advance(time.monotonic_ns())
+            raise
+        return pacer.report()
+
+    def _run_tick(self, period_s: float) -> None:
+        self._read()
+        self._server.requests.serve(period_s)
+        self._watch(time.monotonic_ns())
+        self._look()
+        self._advance(time.monotonic_ns())
+        self._publish()
+        self._tick += 1
+
+    def _until_rest(self, pacer: Pacer) -> Iterator[None]:
+        """One turn a period until the arm is at rest, takes no more set-points, or has had its time."""
+        deadline = time.monotonic() + SHUTDOWN_S
+        while not self._mute and not self.at_rest and time.monotonic() < deadline:
+            yield
+            pacer.wait()
+
+    def _leave(self, call: Callable[[], None]) -> None:
+        """Make one of the arm's last two calls."""
+        try:
+            with arm_faults():
+                call()
+        except ArmError:
+            # An arm that has failed already may well fail here; that it did is in `fault`.
+            if self._modes.mode is not Mode.FAULT:
+                raise
+
+    def _engage_first(self) -> None:
+        """Take over where the arm stands, so that the first set-point is the measured position."""
+        self._reading = read(self._arm)
+        self._servo.engage(np.array(self._reading.positions), self._reading.gripper_width, STARTUP_S)
+        self._set_point = self._servo.tick(time.monotonic_ns())
+        self._set_point_ns = time.monotonic_ns()
+
+    def _measured_still(self) -> bool:
+        return max(map(abs, self._reading.velocities)) < STILL
+
+    def _read(self) -> None:
+        if self._modes.mode is Mode.FAULT:
+            return
+        try:
+            reading = self._reading = read(self._arm)
+        except ArmError as error:
+            self._fail(error)
+            return
+        self._servo.note(
+            Measured(reading.time_ns, reading.positions, reading.velocities, reading.gripper_width, reading.efforts)
+        )
+        overload = self._effort.see(reading)
+        if overload and self._modes.mode is not Mode.STOPPED:
+            self._halt(overload)
+
+    def _watch(self, now_ns: int) -> None:
+        holder = self._leases.lapse(now_ns)
+        if holder:
+            self._servo.hold()
+            self._change(Mode.HOLDING, f"the lease of {holder} lapsed: nothing came from it in time")
+
+    def _look(self) -> None:
+        """Take the objects in at the instant of the reading: the write that follows moves a simulated world on."""
+        if self._scene is None or self._modes.mode is Mode.FAULT:
+            return
+        try:
+            self._scene.look()
+        except ArmError as error:
+            self._fail(error)
+
+    def _advance(self, now_ns: int) -> None:
+        """Write the next set-point; in a fault those of the ramp to rest, unseen, while the arm takes them."""
+        if self._mute or (self._modes.mode is Mode.FAULT and self._set_point.at_rest):
+            return
+        self._set_point = self._servo.tick(now_ns)
+        self._set_point_ns = time.monotonic_ns()
+        try:
+            with arm_faults():
+                self._arm.write(self._set_point.governed, self._set_point.gripper_width)
+        except ArmError as error:
+            self._mute = True
+            # Whatever the arm does now, it is no longer commanded to move.
+            self._set_point = replace(self._set_point, velocity=np.zeros_like(self._set_point.velocity))
+            self._fail(error)
+
+    def _publish(self) -> None:
+        faulty = self._modes.mode is Mode.FAULT
+        state = joint_state(
+            self._tick,
+            self._reading,
+            self._set_point,
+            self._set_point_ns,
+            self._servo.active_until_ns,
+            self._modes,
+            self._leases.holder,
+        )
+        self._server.publish(STATE_TOPIC, state)
+        if self._scene is None or faulty:
+            return
+        scene = self._scene.news(self._reading, self._tick)
+        if scene is not None:
+            self._server.publish(SCENE_TOPIC, scene)
+
+    def _halt(self, reason: str) -> None:
+        """Drop everything, ramp to rest, and stay stopped."""
+        self._servo.hold()
+        self._leases.revoke()
+        if self._modes.mode is Mode.STOPPED:
+            self._modes.reason = reason
+        else:
+            self._change(Mode.STOPPED, reason)
+
+    def _fail(self, error: ArmError) -> None:
+        self._servo.hold()
+        self._leases.revoke()
+        if self._modes.mode is not Mode.FAULT:  # the first reason is the one to mend
+            self._change(Mode.FAULT, str(error))
+
+    def _change(self, mode: Mode, reason: str) -> None:
+        self._modes.to(mode, reason)
+        self._servo.note(Changed(time.monotonic_ns(), mode.value, reason[:MAX_REASON_LENGTH], self._leases.holder))
+
+    def _tell_spec(self, _: SpecRequest) -> Body:
+        return Spec(self._arm.spec, self.state_endpoint, self._scene is not None)
+
+    def _acquire(self, body: AcquireLease) -> Body:
+        self._refuse_when_unable()
+        now_ns = time.monotonic_ns()
+        self._watch(now_ns)  # a lease that lapsed since the last tick ends here, its waypoints with it
+        grant = self._leases.acquire(body.holder, body.ttl_s, now_ns)
+        if self.at_rest:
+            # The arm may have been pushed since it came to rest: take over where it stands. The gripper keeps its
+            # command, or an object in it would be let go.
+            try:
+                self._servo.engage(np.array(self._reading.positions), self._set_point.gripper_width)
+            except ArmError as error:
+                self._leases.revoke()
+                raise Refused("out-of-limits", str(error)) from error
+        self._change(Mode.ACTIVE, "")
+        return Lease(grant.token, grant.holder, grant.expires_ns)
+
+    def _renew(self, body: RenewLease) -> Body:
+        self._refuse_when_unable()
+        grant = self._leases.renew(body.token, time.monotonic_ns())
+        return Lease(grant.token, grant.holder, grant.expires_ns)
+
+    def _release(self, body: ReleaseLease) -> Body:
+        self._refuse_when_unable()
+        holder = self._leases.holder
+        self._leases.release(body.token, time.monotonic_ns())
+        self._servo.hold()
+        self._change(Mode.HOLDING, f"{holder} gave the lease back")
+        return Done()
+
+    def _move(self, body: Waypoints) -> Body:
+        self._refuse_when_unable()
+        now_ns = time.monotonic_ns()
+        self._leases.check_command(body.token, body.sequence, body.deadline_ns, now_ns)
+        if len(body.waypoints) > MAX_WAYPOINTS:
+            raise Refused("bad-length", f"{len(body.waypoints)} waypoints; send at most {MAX_WAYPOINTS} in a command")
+        clamps = self._servo.accept(body.waypoints, now_ns)
+        self._leases.renew(body.token, now_ns)
+        return Accepted(body.sequence, clamps, self._tick)
+
+    def _stop(self, body: Stop) -> Body:
+        if self._modes.mode is Mode.FAULT:
+            raise Refused("fault", f"the driver no longer commands the arm: {self._modes.reason}")
+        if not self._finishing:
+            self._halt(body.reason[:MAX_REASON_LENGTH] or "someone called stop")
+        return Done()
+
+    def _reset(self, _: Reset) -> Body:
+        if self._finishing:
+            self._refuse_when_unable()
+        if self._modes.mode is Mode.FAULT:
+            self._start_anew()
+        elif self._modes.mode is Mode.STOPPED:
+            self._change(Mode.IDLE, "")
+        return Done()
+
+    def _start_anew(self) -> None:
+        """Open the arm's link again and take over where the arm stands now. The loop waits meanwhile: there is nothing
+        that it could command. Raises `Refused`, with the fault as it is, when the arm still does not start."""
+        try:
+            with suppress(ArmError), arm_faults():
+                self._arm.close()  # what is left of the old link; that it fails is why there is a fault
+            with arm_faults():
+                self._arm.start()
+            self._engage_first()
+            if not self._measured_still():
+                raise ArmError("the arm is in motion")
+            with arm_faults():  # where it stands: an arm that does not take this either has not been mended
+                self._arm.write(self._set_point.governed, self._set_point.gripper_width)
+        except (ArmError, ConfigurationError) as error:
+            self._modes.reason = str(error)
+            raise Refused("fault", f"{error}; mend that, then reset again") from error
+        self._mute = False
+        self._change(Mode.IDLE, "")
+
+    def _place(self, body: PlaceObjects) -> Body:
+        if self._scene is None:
+            raise Refused("no-scene", f"{self._arm.spec.name} is not simulated; place the objects by hand")
+        self._refuse_when_unable()
+        self._leases.check(body.token, time.monotonic_ns())
+        try:
+            self._scene.place(body.objects)
+        except ArmError as error:
+            self._fail(error)
+            self._refuse_when_unable()
+        return Done()
+
+    def _refuse_when_unable(self) -> None:
+        if self._modes.mode is Mode.FAULT:
+            raise Refused("fault", f"{self._modes.reason}; mend that, then send a reset")
+        if self._modes.mode is Mode.STOPPED:
+            way_out = "" if self._finishing else "; send a reset first"
+            raise Refused("stopped", self._modes.reason + way_out)

@@ -1,0 +1,143 @@
+"""Takes requests up, a bounded number from tick to tick, and turns each into an answer: a request, however broken and
+whoever sent it, costs an answer and never the loop."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from robot.driver.inbox import MAX_REQUEST_BYTES, Inbox, Request
+from robot.errors import Refused, WireError
+from robot.flight_log.records import Asked
+from robot.wire.curve_gate import Gate
+from robot.wire.keyring import Role
+from robot.wire.messages import (
+    AcquireLease,
+    Body,
+    PlaceObjects,
+    Refusal,
+    ReleaseLease,
+    RenewLease,
+    Reset,
+    SpecRequest,
+    Stop,
+    Waypoints,
+    decode,
+)
+
+REQUESTS_A_TICK = 16
+"""From one tick to the next."""
+REQUEST_SHARE = 0.25
+"""Of each period, after which no further request is taken up in it."""
+MAX_REASON_LENGTH = 200
+
+ROLES: dict[type[Any], Role] = {SpecRequest: Role.WATCH, Stop: Role.STOP}
+"""What a sender's key must be allowed, where there is a gate; to `command` for all other requests."""
+NOTED = frozenset(kind.__name__ for kind in (AcquireLease, ReleaseLease, Stop, Reset, PlaceObjects))
+"""Requests that the black box keeps when they are carried out: others come many times a second, or change nothing."""
+
+QUICK = (SpecRequest, RenewLease, Waypoints)
+"""What is answered between ticks: what is often asked and changes no mode."""
+
+Handlers = Mapping[type[Any], Callable[[Any], Body]]
+
+
+class RequestDesk:
+    """Answers what comes into `inbox` by the `handlers` of each type of request, which may raise `Refused`, if `gate`
+    allows the sender to ask. Tells `note` of each request that is worth keeping, with the lease's `holder` then."""
+
+    def __init__(
+        self,
+        inbox: Inbox,
+        gate: Gate | None,
+        handlers: Handlers,
+        encode: Callable[[Body], bytes],
+        note: Callable[[Asked], None],
+        holder: Callable[[], str],
+    ) -> None:
+        self._inbox = inbox
+        self._gate = gate
+        self._handlers = handlers
+        self._encode = encode
+        self._note = note
+        self._holder = holder
+        self._refusal_noted = False
+        self._left = self._left_ns = 0
+        self._waiting: tuple[Request, Body | WireError] | None = None
+
+    def serve(self, period_s: float) -> None:
+        """Begin a period: answer what has come, without waiting, within the share of it that requests may have."""
+        self._left, self._left_ns = REQUESTS_A_TICK, round(REQUEST_SHARE * period_s * 1e9)
+        self._refusal_noted = False
+        while self._has_time and self._take_up():
+            pass
+
+    def serve_until(self, deadline_ns: int, period_s: float) -> None:
+        """Answer what is `QUICK` and comes while the period lasts, within what is left of that share, and be back
+        before its end at `deadline_ns` by as long as a request may take: who asks shall not wait for a tick to hear.
+
+        Anything else waits for the tick, whose state then tells of it, and so does what came after it.
+        """
+        until_ns = deadline_ns - round(REQUEST_SHARE * period_s * 1e9)
+        while self._has_time and self._waiting is None and self._inbox.wait(until_ns):
+            self._take_up(quick=True)
+
+    @property
+    def _has_time(self) -> bool:
+        return self._left > 0 and self._left_ns > 0
+
+    def _take_up(self, quick: bool = False) -> bool:
+        """Answer one request, or, when only `quick` ones are wanted and it is none, let it wait; return whether there
+        was one. What came of none, a part of a long message, costs too."""
+        began_ns = time.monotonic_ns()
+        taken = self._waiting if self._waiting is not None else self._receive()
+        self._waiting = None
+        if taken is not None:
+            request, body = taken
+            if quick and not isinstance(body, QUICK):
+                self._waiting = taken
+            else:
+                self._inbox.answer(request, self._encode(self._handle(request, body)))
+        self._left -= 1
+        self._left_ns -= time.monotonic_ns() - began_ns
+        return taken is not None
+
+    def _receive(self) -> tuple[Request, Body | WireError] | None:
+        """Return the next request with what it says, or why that cannot be told."""
+        request = self._inbox.receive()
+        if request is None:
+            return None
+        if request.payload is None:
+            return request, WireError(f"a request is one frame of at most {MAX_REQUEST_BYTES} bytes")
+        try:
+            return request, decode(request.payload).body
+        except WireError as error:
+            return request, error
+
+    def _handle(self, request: Request, body: Body | WireError) -> Body:
+        answer, asked = self._answer(request, body)
+        refused = f"{answer.reason}: {answer.detail}"[:MAX_REASON_LENGTH] if isinstance(answer, Refusal) else ""
+        # One refusal a tick: a flood of nonsense shall not wash everything else out of the black box.
+        if (asked in NOTED and not refused) or (refused and not self._refusal_noted):
+            self._refusal_noted = self._refusal_noted or bool(refused)
+            self._note(Asked(time.monotonic_ns(), asked, self._holder(), refused))
+        return answer
+
+    def _answer(self, request: Request, body: Body | WireError) -> tuple[Body, str]:
+        """Carry out what `request` says, and return the answer and the request's name, empty when it was none."""
+        if isinstance(body, WireError):
+            return Refusal("malformed", str(body)[:MAX_REASON_LENGTH]), ""
+        name = type(body).__name__
+        handler = self._handlers.get(type(body))
+        if handler is None:
+            return Refusal("malformed", f"{name} is not a request"), name
+        try:
+            self._require_role(request.key, ROLES.get(type(body), Role.COMMAND))
+            return handler(body), name
+        except Refused as error:
+            return Refusal(error.reason, error.detail), name
+
+    def _require_role(self, key: str, role: Role) -> None:
+        if self._gate is not None and not self._gate.allows(key, role):
+            raise Refused("not-allowed", f"your key may not {role.value} here; `worldarm keys allow` gives that role")

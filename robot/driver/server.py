@@ -1,0 +1,64 @@
+"""Where others reach a driver: the socket that states go out by, and the one that requests are answered at."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+
+import zmq
+
+from robot.driver.inbox import Inbox
+from robot.driver.requests import Handlers, RequestDesk
+from robot.flight_log.records import Asked
+from robot.wire import sockets
+from robot.wire.messages import Body, encode
+from robot.wire.publisher import Publisher
+
+_PUBLISH_QUEUE = 250
+
+
+class Server:
+    """Both sockets, bound. `state_endpoint` and `command_endpoint` are the addresses really bound, `requests` answers
+    by `handlers`, telling `note` what is worth keeping and whose lease it was then, by `holder`.
+
+    Others than this machine reach it with keys alone, this machine too where `curve` is wanted. Raises
+    `ConfigurationError` for an address or keys that cannot be had, and `AddressInUse` when another process holds an
+    address.
+    """
+
+    def __init__(
+        self,
+        state_address: str,
+        command_address: str,
+        curve: bool,
+        handlers: Handlers,
+        note: Callable[[Asked], None],
+        holder: Callable[[], str],
+    ) -> None:
+        self._sent = 0
+        context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        with ExitStack() as undone:
+            undone.callback(context.term)
+            gate = sockets.gate_for(context, state_address, command_address, curve=curve)
+            if gate is not None:
+                undone.callback(gate.close)
+            self._publisher = Publisher(state_address, _PUBLISH_QUEUE, context, gate)
+            undone.callback(self._publisher.close)
+            inbox = Inbox(context, command_address, gate)
+            undone.callback(inbox.close)
+            self._open = undone.pop_all()
+        self.state_endpoint, self.command_endpoint = self._publisher.endpoint, inbox.endpoint
+        self.requests = RequestDesk(inbox, gate, handlers, self._encode, note, holder)
+
+    def publish(self, topic: bytes, body: Body) -> None:
+        """Send `body` to all who watch `topic`, without waiting."""
+        self._publisher.send(topic, self._encode(body))
+
+    def close(self) -> None:
+        """Release both addresses."""
+        self._open.close()
+
+    def _encode(self, body: Body) -> bytes:
+        self._sent += 1
+        return encode(body, self._sent, time.monotonic_ns())

@@ -1,0 +1,117 @@
+"""How a data set was recorded, as far as a model must know it: arm, camera and what an action means.
+
+It lives in the data set's `meta/info.json` under "worldarm" and travels from there into every checkpoint.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from robot.dataset.format.schema import DatasetInfo
+from robot.embodiment.actions import ActionConvention
+from robot.errors import DatasetError
+from robot.wire.camera_spec import CameraSpec, reframed
+
+KEY = "recording"
+RECORDED_KEY = "recorded"
+PICTURE = (64, 64)
+"""Width and height to which recorded pictures are cut and resized for a model."""
+
+
+class RecordingRecipe(msgspec.Struct, frozen=True):
+    """`arm` name, `camera`, `action` convention, and the names of the entries of `observation.state`."""
+
+    arm: str
+    camera: CameraSpec
+    action: ActionConvention
+    state_names: tuple[str, ...]
+
+    def to_metadata(self) -> dict[str, object]:
+        """Return what to hand to the data set's writer."""
+        return {KEY: msgspec.to_builtins(self)}
+
+
+class RecordedBy(msgspec.Struct, frozen=True):
+    """How a set was recorded from processes, at its own rate and size: the `arm` whose models fit, and the `cameras`,
+    the first of which a model sees through unless told otherwise. A model learns from it block by block, with actions
+    in `action`'s terms and a state of `state_names`."""
+
+    arm: str
+    cameras: tuple[CameraSpec, ...]
+    action: ActionConvention
+    state_names: tuple[str, ...]
+
+    def to_metadata(self) -> dict[str, object]:
+        """Return what to hand to the data set's writer."""
+        return {RECORDED_KEY: msgspec.to_builtins(self)}
+
+    def recipe(self, camera: str | None = None) -> RecordingRecipe:
+        """Return how the blocks that a model learns from were as good as recorded, seen by the camera of that name, or
+        the first. Raises `DatasetError` when there is none."""
+        names = [each.name for each in self.cameras]
+        seen = self.cameras[_which(camera, names)]
+        return RecordingRecipe(self.arm, reframed(seen, PICTURE), self.action, self.state_names)
+
+
+def read_recorded(info: DatasetInfo) -> RecordedBy | None:
+    """Return how a set was recorded from processes; None for one that holds blocks. Raises `DatasetError` when what it
+    says of that is not valid, or not what its columns are."""
+    if RECORDED_KEY not in info.metadata:
+        return None
+    try:
+        recorded = msgspec.convert(info.metadata[RECORDED_KEY], RecordedBy)
+    except msgspec.ValidationError as error:
+        raise DatasetError(
+            f"the data set's worldarm.{RECORDED_KEY} entry in meta/info.json is not valid: {error}"
+        ) from error
+    if not recorded.cameras:
+        raise DatasetError(f"the data set's worldarm.{RECORDED_KEY} entry in meta/info.json names no camera")
+    for camera in recorded.cameras:
+        _require_shape(info, RECORDED_KEY, f"observation.images.{camera.name}", (camera.height, camera.width, 3))
+    return recorded
+
+
+def read_recipe(info: DatasetInfo, camera: str | None = None) -> RecordingRecipe:
+    """Return how a data set was recorded, as a model must know it that sees through the camera of that name, or the
+    first. Raises `DatasetError` when there is no such camera, when the set does not say how, or not what its columns
+    are."""
+    recorded = read_recorded(info)
+    if recorded is not None:
+        return recorded.recipe(camera)
+    try:
+        recipe = msgspec.convert(info.metadata[KEY], RecordingRecipe)
+    except KeyError:
+        raise DatasetError(
+            "the data set does not say which camera and which action convention it was recorded with "
+            f"(no worldarm.{KEY} in meta/info.json); record it with worldarm"
+        ) from None
+    except msgspec.ValidationError as error:
+        raise DatasetError(f"the data set's worldarm.{KEY} entry in meta/info.json is not valid: {error}") from error
+    seen = recipe.camera
+    _which(camera, [seen.name])
+    for name, shape in (
+        ("action", (recipe.action.size,)),
+        ("observation.state", (len(recipe.state_names),)),
+        (f"observation.images.{seen.name}", (seen.height, seen.width, 3)),
+    ):
+        _require_shape(info, KEY, name, shape)
+    return recipe
+
+
+def _which(camera: str | None, names: list[str]) -> int:
+    """Return which of `names` is `camera`, the first for None. Raises `DatasetError` when it is none of them."""
+    if camera is None:
+        return 0
+    if camera not in names:
+        raise DatasetError(f"the data set has no camera {camera!r}; it has {', '.join(names)}")
+    return names.index(camera)
+
+
+def _require_shape(info: DatasetInfo, key: str, name: str, shape: tuple[int, ...]) -> None:
+    """Raise `DatasetError` when the column `name` is there and not of the `shape` that the entry `key` speaks of."""
+    feature = info.features.get(name)
+    if feature is not None and feature.shape != shape:
+        raise DatasetError(
+            f"the data set's column {name!r} is of shape {feature.shape}, and its worldarm.{key} entry in "
+            f"meta/info.json speaks of {shape}: one of them was changed"
+        )

@@ -1,0 +1,99 @@
+"""The servo with a black box beside it: the same calls, each noted with what came of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from secrets import token_hex
+
+from robot.arm.interface import ArmSpec, Vector
+from robot.errors import Refused
+from robot.flight_log.records import (
+    SCHEMA_VERSION,
+    BlackBox,
+    Engaged,
+    Held,
+    Opened,
+    Record,
+    Ticked,
+    Told,
+    open_black_box,
+)
+from robot.motion.servo import Servo, SetPoint
+from robot.wire.messages import Waypoint
+
+
+class RecordedServo:
+    """A `Servo` of `spec` whose every call is noted in the black box in `folder`, one of the usual places for None.
+
+    Nothing that the servo is told between two `prepare`s of one turn is ever in a segment that does not begin with the
+    state it was told in. Raises `ConfigurationError` when the folder cannot be had.
+    """
+
+    def __init__(self, spec: ArmSpec, folder: Path | None) -> None:
+        self._spec = spec
+        self._servo = Servo(spec)
+        self._engaged = False
+        self._run = token_hex(8)
+        self._box: BlackBox = open_black_box(folder, spec.name, self._opening)
+
+    @property
+    def folder(self) -> Path:
+        """Where the black box is."""
+        return self._box.folder
+
+    @property
+    def active_until_ns(self) -> int:
+        """As `Servo.active_until_ns`."""
+        return self._servo.active_until_ns
+
+    def engage(self, measured: Vector, gripper_width: float, ramp_s: float = 0.0) -> None:
+        """As `Servo.engage`."""
+        self._box.prepare()
+        self._servo.engage(measured, gripper_width, ramp_s)
+        self._engaged = True
+        self._box.note(Engaged(time.monotonic_ns(), tuple(measured.tolist()), gripper_width, ramp_s))
+
+    def accept(self, waypoints: Sequence[Waypoint], now_ns: int) -> tuple[str, ...]:
+        """As `Servo.accept`."""
+        self._box.prepare()
+        try:
+            clamps = self._servo.accept(waypoints, now_ns)
+        except Refused as error:
+            self._box.note(Told(now_ns, tuple(waypoints), error.reason))
+            raise
+        self._box.note(Told(now_ns, tuple(waypoints), ""))
+        return clamps
+
+    def hold(self) -> None:
+        """As `Servo.hold`."""
+        self._box.prepare()
+        self._servo.hold()
+        self._box.note(Held(time.monotonic_ns()))
+
+    def tick(self, now_ns: int) -> SetPoint:
+        """As `Servo.tick`."""
+        self._box.prepare()
+        point = self._servo.tick(now_ns)
+        governed, velocity = tuple(point.governed.tolist()), tuple(point.velocity.tolist())
+        self._box.note(Ticked(now_ns, governed, velocity, point.gripper_width, point.clamps))
+        return point
+
+    def note(self, record: Record) -> None:
+        """Note something that is not the servo's."""
+        self._box.note(record)
+
+    def close(self) -> None:
+        """Let go of the black box."""
+        self._box.close()
+
+    def _opening(self) -> Opened:
+        return Opened(
+            time_ns=time.monotonic_ns(),
+            version=SCHEMA_VERSION,
+            run=self._run,
+            wall_ns=time.time_ns(),
+            arm=self._spec,
+            servo=self._servo.state() if self._engaged else None,
+        )

@@ -1,0 +1,1 @@
+"""Franka Research 3 and Panda over the Franka Control Interface."""

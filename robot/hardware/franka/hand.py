@@ -1,0 +1,106 @@
+"""The Franka Hand: a gripper that takes a second for a command and must not take the loop's time for it.
+
+One thread follows how wide it is, another carries out the newest wish; neither is ever waited for by the loop.
+"""
+
+from __future__ import annotations
+
+import threading
+
+import franky
+
+from robot.errors import ArmError
+from robot.hardware.franka.description import OPEN_M
+from robot.hardware.franka.errors import plain_words, said
+from robot.hardware.timeouts import within
+
+SPEED = 0.1
+"""m/s between the fingers."""
+FORCE_N = 40.0
+"""With which it holds what it closes on; it can do 70 continuously."""
+CONNECT_S = 3.0
+_SAME_M = 0.001
+"""A wish no further than this from the last one is the same."""
+_SHUT_M = 0.002
+"""A wish below this is one to grip whatever is there."""
+_FOLLOW_S = 0.02
+_LEAVE_S = 1.5
+
+
+class FrankaHand:
+    """The hand of the arm at `host`, connected on construction and left as it is.
+
+    Raises `ArmError` when there is none, or when it does not know yet how far it opens.
+    """
+
+    def __init__(self, host: str) -> None:
+        with plain_words(f"{host}, its hand"):
+            self._gripper = within(CONNECT_S, lambda: franky.Gripper(host))
+            state = within(CONNECT_S, lambda: self._gripper.state)
+        if state.max_width < 0.5 * OPEN_M:
+            raise ArmError(
+                f"the hand of the arm at {host} does not know how far it opens: home it in Desk (it opens and closes)"
+            )
+        self._host = host
+        self._width = float(state.width)
+        self._wish = self._width
+        self._fault = ""
+        self._ended = threading.Event()
+        self._news = threading.Event()
+        self._threads = [threading.Thread(target=run, daemon=True) for run in (self._follow, self._obey)]
+        for thread in self._threads:
+            thread.start()
+
+    @property
+    def width(self) -> float:
+        """How far the fingers are apart (m), as last reported. Raises `ArmError` when the hand is lost."""
+        if self._fault:
+            raise ArmError(f"the hand of the arm at {self._host} is lost: {self._fault}")
+        return self._width
+
+    def want(self, width: float) -> None:
+        """Wish for the fingers to be `width` m apart, from now on. Returns at once; a command that is under way is
+        carried out first."""
+        self._wish = width
+        self._news.set()
+
+    def close(self) -> None:
+        """Let go of the link; a command that is under way is carried out by the hand alone."""
+        self._ended.set()
+        self._news.set()
+        for thread in self._threads:
+            thread.join(_LEAVE_S)
+
+    def _follow(self) -> None:
+        while not self._ended.wait(_FOLLOW_S):
+            try:
+                self._width = float(self._gripper.width)
+            except (franky.NetworkException, franky.ProtocolException) as error:
+                self._fault = said(error)
+                return
+
+    def _obey(self) -> None:
+        done = self._wish
+        while not self._ended.is_set():
+            self._news.wait(_LEAVE_S)
+            self._news.clear()
+            wish = self._wish
+            if abs(wish - done) < _SAME_M or self._ended.is_set():
+                continue
+            done = wish
+            try:
+                self._command(wish)
+            except franky.CommandException:
+                # Something is between the fingers, or keeps them together: how wide they are says so already, and
+                # asking again would not help. The next wish is another one.
+                continue
+            except (franky.NetworkException, franky.ProtocolException) as error:
+                self._fault = said(error)
+                return
+
+    def _command(self, wish: float) -> None:
+        if wish < _SHUT_M:
+            # Whatever is gripped, however thick, is gripped: the bounds only say when the hand reports success.
+            self._gripper.grasp(0.0, SPEED, FORCE_N, OPEN_M, OPEN_M)
+        else:
+            self._gripper.move(min(wish, OPEN_M), SPEED)

@@ -1,0 +1,305 @@
+"""The process that holds ur_rtde's clients of one UR controller, and its end of the line to the driver.
+
+They stay out of the driver because of what they do to the process that they are in: they connect without a time limit
+and under Python's lock, print to its output, and after a loss of the link connect again by themselves and send the
+robot a new control program. Here a timer of the kernel ends whatever takes too long, lock or not, output goes to a
+file, and a link that was lost stays lost until the driver starts anew.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import select
+import signal
+import socket
+import time
+from typing import NoReturn
+
+import dashboard_client
+import msgspec
+import rtde_control
+import rtde_receive
+
+from robot.hardware.ur.description import MODELS
+
+RTDE_HZ = 250.0
+"""How often the controller reports: twice in a period of the driver, so that what it reads is at most half one old."""
+_PORTS = (29999, 30004)
+_OLDEST = (5, 6)
+"""The first PolyScope that can say whether it is in remote control."""
+_CONNECT_S = 2.0
+_ANSWER_S = 4.0
+"""For one call of the clients to come back; a robot that answers does so in milliseconds."""
+_STUCK_S = 1.5
+"""The same while the arm is run: a client waits, spinning, for a robot that went away in the middle of a command."""
+_UPLOAD_S = 8.0
+"""For the control program to be sent and to run; the client itself gives that 5 s."""
+_ENDING_S = 2.0
+"""For a program that is about to end, such as our own whose watchdog is running out."""
+_LOOK_S = 0.002
+_SILENCE_S = 1.0
+"""Without a report, this process ends. Like `_STUCK_S` it is less than the 2.5 s after which the client connects again
+by itself."""
+
+PERIOD_S = 0.008
+LOOKAHEAD_S = 0.05
+GAIN = 300.0
+"""Of `servoj`, which follows the line that it looks ahead along. The maker's look-ahead of 0.1 s smooths set-points of
+any kind; these are smooth already, so half of that covers a loop that is six periods late and halves the lag. The gain
+is the maker's: a higher one makes joints hum on the small steps of the measured positions."""
+_STOPPING = 4.0
+"""m/s² of the tool in `servoStop`; the client's own 10 is felt as a jolt."""
+_ALONE_S = 0.25
+"""Without a set-point, the arm is stopped where it is, to hold there by itself."""
+_WATCHDOG_HZ = 2.0
+"""When the controller hears less often than this, it ends the program and stops the arm: longer than `servoStop`
+takes, during which nothing is sent, and shorter than anyone needs to start the driver anew."""
+_KICK_S = 0.1
+_NM_PER_A = 10.0
+"""N·m at a joint per ampere of its motor: gears of 1:101 on motors of about 0.1 N·m/A."""
+
+SAFETY_STATES = {
+    3: "the arm is in a protective stop: see what it ran into, then unlock it on the pendant",
+    4: "the arm is outside its safety limits, in recovery mode: move it back by hand on the pendant",
+    5: "a safeguard is open: the arm waits for it to be closed",
+    6: "the emergency stop of the cell is pressed: release it, then switch the arm on again on the pendant",
+    7: "the emergency stop is pressed: release it, then switch the arm on again on the pendant",
+    8: "the arm broke a safety limit: restart it on the pendant",
+    9: "the arm's safety system reports a fault: restart it on the pendant",
+    10: "the arm's joints do not match its installation: see the pendant",
+    11: "the arm's safety system is in a state that it does not name: see the pendant",
+    12: "the safeguard of automatic mode is open: the arm waits for it to be closed",
+    13: "the three-position enabling switch stops the arm",
+}
+ROBOT_STATES = {
+    -1: "the arm has no connection to its controller: see the pendant",
+    0: "the arm has no connection to its controller: see the pendant",
+    1: "the controller waits for its safety configuration to be confirmed on the pendant",
+    2: "the controller is still starting",
+    3: "the arm is switched off: switch it on on the pendant",
+    4: "the arm is switched on but not started: start it on the pendant",
+    5: "the arm's brakes are on: release them on the pendant",
+    6: "the arm can be moved by hand (backdrive): end that on the pendant",
+    8: "the controller is updating the arm's firmware",
+}
+_PLAYING = 2
+_VARIABLES = [
+    *("timestamp", "actual_q", "actual_qd", "target_moment", "target_current", "actual_current"),
+    *("robot_mode", "safety_mode", "runtime_state"),
+]
+
+
+class Seen(msgspec.Struct, tag=True, frozen=True):
+    """What the controller reported at `time_ns`, monotonic: positions rad, velocities rad/s and efforts N·m, (6,) each,
+    its modes by number, and whether the control program is `playing`."""
+
+    time_ns: int
+    positions: tuple[float, ...]
+    velocities: tuple[float, ...]
+    efforts: tuple[float, ...]
+    robot_mode: int
+    safety_mode: int
+    playing: bool
+
+
+class Unable(msgspec.Struct, tag=True, frozen=True):
+    """The arm cannot be started, and why."""
+
+    reason: str
+
+
+class Move(msgspec.Struct, tag=True, frozen=True):
+    """Go to `positions` (6,) rad, within the next period."""
+
+    positions: tuple[float, ...]
+
+
+class Park(msgspec.Struct, tag=True, frozen=True):
+    """Stop, and end the control program: the arm holds by itself."""
+
+
+class Parked(msgspec.Struct, tag=True, frozen=True):
+    """That is done."""
+
+
+def cannot_move(robot_mode: int, safety_mode: int) -> str:
+    """Return why an arm in these modes does not move, in words; empty when it does."""
+    why = SAFETY_STATES.get(safety_mode)
+    return why if why is not None else ROBOT_STATES.get(robot_mode, "")
+
+
+class _CannotStart(Exception):
+    """Why, in words."""
+
+
+def main(descriptor: int, host: str, model: str) -> NoReturn:
+    """Serve the driver at the other end of the socket `descriptor`, for the arm at `host`, which must be a `model` as
+    controllers call it. Ends with the process."""
+    line = socket.socket(fileno=descriptor)
+    line.setblocking(False)
+    try:
+        client = _Client(host, model)
+    except _CannotStart as error:
+        line.send(msgspec.msgpack.encode(Unable(str(error))))
+        os._exit(1)
+    client.serve(line)
+
+
+class _Client:
+    """The arm at `host`, with the control program running. Raises `_CannotStart`."""
+
+    def __init__(self, host: str, model: str) -> None:
+        _give(_CONNECT_S * len(_PORTS) + 1.0)
+        _require_ports(host)
+        _give(_ANSWER_S)
+        try:
+            board = dashboard_client.DashboardClient(host)
+            board.connect(round(1e3 * _CONNECT_S))
+            reported = board.getRobotModel().strip()
+            self._receive = rtde_receive.RTDEReceiveInterface(host, RTDE_HZ, _VARIABLES)
+            first = self._first()
+            why = cannot_move(first.robot_mode, first.safety_mode)
+            if why:
+                raise _CannotStart(why)
+            if reported != model:
+                named = f"{reported.lower()}e"
+                way_out = f": use --address {named}@{host}" if named in MODELS else ", which cannot be driven yet"
+                raise _CannotStart(f"the arm at {host} is a {reported}, not a {model}{way_out}")
+            version = board.polyscopeVersion()
+            if tuple(map(int, re.findall(r"\d+", version)[:2])) < _OLDEST:
+                raise _CannotStart(f"the robot has PolyScope {version}; it needs 5.6 or newer")
+            if not board.isInRemoteControl():
+                raise _CannotStart(
+                    "the robot is in local control: switch it to remote control on the pendant (top right)"
+                )
+            self._require_no_program(board)
+            _give(_UPLOAD_S)
+            self._control = rtde_control.RTDEControlInterface(host, RTDE_HZ)
+            _give(_ANSWER_S)
+            if not self._control.setWatchdog(_WATCHDOG_HZ):
+                raise _CannotStart("the control program on the robot ended at once: see the pendant's log")
+        except (RuntimeError, ValueError) as error:  # what becomes of the clients' exceptions of C++
+            raise _CannotStart(f"the robot at {host} does not take part: {' '.join(str(error).split())}") from error
+        self._commanded_at = time.monotonic()
+
+    def serve(self, line: socket.socket) -> NoReturn:
+        """Tell the driver what is new, and do what it says, until it hangs up or the robot falls silent."""
+        decoder: msgspec.msgpack.Decoder[Move | Park] = msgspec.msgpack.Decoder(Move | Park)
+        servoing = parked = False
+        moved_at = told_at = time.monotonic()
+        stamp = -1.0
+        while True:
+            _give(_STUCK_S)
+            said = _received(line) if select.select([line], [], [], _LOOK_S)[0] else []
+            now = time.monotonic()
+            if said is None:
+                if not parked:
+                    self._park()
+                os._exit(0)
+            orders = [decoder.decode(each) for each in said]
+            if any(isinstance(order, Park) for order in orders):
+                self._park()
+                parked, servoing = True, False
+                _tell(line, Parked())
+            elif orders and isinstance(orders[-1], Move):
+                self._control.servoJ(list(orders[-1].positions), 0.0, 0.0, PERIOD_S, LOOKAHEAD_S, GAIN)
+                servoing, moved_at, self._commanded_at = True, now, now
+            elif servoing and now - moved_at > _ALONE_S:
+                self._control.servoStop(_STOPPING)
+                servoing = False
+            elif not parked and now - self._commanded_at > _KICK_S:
+                self._control.kickWatchdog()
+                self._commanded_at = now
+            if self._receive.getTimestamp() != stamp:
+                stamp, seen = self._look()
+                _tell(line, seen)
+                told_at = now
+            elif now - told_at > _SILENCE_S:
+                os._exit(2)
+
+    def _park(self) -> None:
+        self._control.servoStop(_STOPPING)
+        self._control.stopScript()
+
+    def _look(self) -> tuple[float, Seen]:
+        """Return the newest report and the controller's time of it."""
+        receive = self._receive
+        while True:
+            stamp = receive.getTimestamp()
+            more = zip(receive.getTargetMoment(), receive.getActualCurrent(), receive.getTargetCurrent(), strict=True)
+            seen = Seen(
+                time_ns=time.monotonic_ns(),
+                positions=tuple(receive.getActualQ()),
+                velocities=tuple(receive.getActualQd()),
+                # No joint has a torque sensor. What the controller's model expects it to bear is exact; what comes on
+                # top shows in the current alone.
+                efforts=tuple(moment + _NM_PER_A * (actual - target) for moment, actual, target in more),
+                robot_mode=receive.getRobotMode(),
+                safety_mode=receive.getSafetyMode(),
+                playing=receive.getRuntimeState() == _PLAYING,
+            )
+            if receive.getTimestamp() == stamp:  # else two reports are mixed up in it
+                return stamp, seen
+
+    def _first(self) -> Seen:
+        """Return the first report; `_give` bounds the wait."""
+        while self._receive.getTimestamp() == 0.0:
+            time.sleep(_LOOK_S)
+        return self._look()[1]
+
+    def _require_no_program(self, board: dashboard_client.DashboardClient) -> None:
+        deadline = time.monotonic() + _ENDING_S
+        while self._look()[1].playing:
+            if time.monotonic() > deadline:
+                state = board.programState().strip()
+                raise _CannotStart(f"a program runs on the robot ({state}): stop it on the pendant")
+            time.sleep(_LOOK_S)
+
+
+def _give(seconds: float) -> None:
+    """Let the kernel end this process unless this is called again in so many seconds. A handler in Python would wait
+    for the lock that a hanging client holds; this needs none."""
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+
+
+def _require_ports(host: str) -> None:
+    """See that a controller may be there, with words for what is wrong, which the clients do not have."""
+    for port in _PORTS:
+        try:
+            socket.create_connection((host, port), _CONNECT_S).close()
+        except socket.gaierror as error:
+            raise _CannotStart(f"there is no host {host!r}: {error.strerror}") from error
+        except ConnectionRefusedError as error:
+            raise _CannotStart(
+                f"{host} is there, but is no UR controller that is ready: it takes no connection at port {port}"
+            ) from error
+        except OSError as error:
+            raise _CannotStart(
+                f"nobody answers at {host} (port {port}: {error}): is the controller on, and is this the address that "
+                "its pendant shows under Settings, System, Network?"
+            ) from error
+
+
+def _received(line: socket.socket) -> list[bytes] | None:
+    """Return all messages that have come; None when the other end hung up."""
+    messages: list[bytes] = []
+    while True:
+        try:
+            message = line.recv(4096)
+        except BlockingIOError:
+            return messages
+        except ConnectionResetError:
+            return None
+        if not message:
+            return None
+        messages.append(message)
+
+
+def _tell(line: socket.socket, message: Seen | Parked) -> None:
+    """Send it; a driver that does not read, as one that is paused, misses it."""
+    try:
+        line.send(msgspec.msgpack.encode(message))
+    except (BlockingIOError, BrokenPipeError):
+        # Hung up is found out where it is read; whoever is behind reads something newer then.
+        return

@@ -1,0 +1,1 @@
+"""From waypoints to set-points: trajectories, the governor and the tool's path."""

@@ -1,0 +1,206 @@
+"""One tick of moving the arm: the trajectory asks, the governor answers.
+
+The same object runs inside the driver and inside the lock-step simulation, so what is learnt in one holds in
+the other.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import msgspec
+import numpy as np
+
+from robot.arm.interface import ArmSpec, Vector
+from robot.arm.kinematics import Kinematics
+from robot.errors import ArmError, Refused
+from robot.motion.governor import Governor, GovernorState, workspace
+from robot.motion.trajectory import Trajectory, TrajectoryState
+from robot.wire.messages import Waypoint
+
+LATE_TOLERANCE_NS = 10_000_000
+# Rounding only: a waypoint exactly at a limit, written and read back, is within it.
+_RELATIVE_SLACK = 1e-3
+_POSITION_SLACK = 1e-6
+
+
+@dataclass(frozen=True)
+class SetPoint:
+    """What to command at one tick.
+
+    `requested` and `governed` (n,) rad are what the trajectory asked for and what may be commanded; `velocity`
+    (n,) rad/s is the governed one; `gripper_width` in m. `clamps` names why the two differ, and is empty when
+    they do not. `at_rest` says that the arm stands still and has nothing left to do.
+    """
+
+    requested: Vector
+    governed: Vector
+    velocity: Vector
+    gripper_width: float
+    clamps: tuple[str, ...]
+    at_rest: bool
+
+
+class ServoState(msgspec.Struct, frozen=True):
+    """All that an engaged servo remembers from one tick to the next."""
+
+    trajectory: TrajectoryState
+    governor: GovernorState
+
+
+class Servo:
+    """Moves one arm through waypoints; `engage` first, then `tick` once a period."""
+
+    def __init__(self, spec: ArmSpec) -> None:
+        self._spec = spec
+        self._kinematics = Kinematics(spec)
+        self._governor = Governor(spec, self._kinematics)
+        self._trajectory: Trajectory | None = None
+        self._period_ns = round(1e9 / spec.rate_hz)
+        self._lower = np.asarray(spec.lower) - _POSITION_SLACK
+        self._upper = np.asarray(spec.upper) + _POSITION_SLACK
+        self._velocity = (1.0 + _RELATIVE_SLACK) * np.asarray(spec.velocity)
+        self._box_lower, self._box_upper = workspace(spec)
+
+    @property
+    def active_until_ns(self) -> int:
+        """Time of the last waypoint accepted since `engage` or `hold`, 0 when there is none."""
+        return 0 if self._trajectory is None else self._trajectory.active_until_ns
+
+    def engage(self, measured: Vector, gripper_width: float, ramp_s: float = 0.0) -> None:
+        """Take over at rest at the joints `measured` (n,) rad: the first set-point is there, and for the first `ramp_s`
+        seconds none is fast.
+
+        For an arm that stands still. Raises `ArmError` when it is well outside its limits.
+        """
+        position = np.array(measured, dtype=np.float64)
+        if not math.isfinite(gripper_width):
+            raise ArmError(f"the arm {self._spec.name!r} reports a gripper width that is not finite")
+        self._governor.engage(position)
+        closed, opened = self._spec.gripper_range
+        self._trajectory = Trajectory(self._spec, position, min(max(gripper_width, closed), opened), ramp_s)
+
+    def state(self) -> ServoState:
+        """Return what `restore` needs to continue from here, to the last bit."""
+        return ServoState(self._engaged().state(), self._governor.state())
+
+    def restore(self, state: ServoState) -> None:
+        """Become what the servo of the same arm was whose `state` this is."""
+        self.engage(np.array(state.governor.engaged), state.trajectory.gripper_width)
+        self._governor.restore(state.governor)
+        self._engaged().restore(state.trajectory)
+
+    def accept(self, waypoints: Sequence[Waypoint], now_ns: int) -> tuple[str, ...]:
+        """Take `waypoints` in place of every one not yet reached that is later than the first of these.
+
+        A waypoint that is already due, but by less than the tolerance, is put one period ahead, which the
+        answer names as "late". Raises `Refused`, with nothing changed, for waypoints that are malformed, late,
+        out of order, outside the limits or the workspace, or further apart than the joints are fast.
+        """
+        trajectory = self._engaged()
+        self._check_form(waypoints, now_ns)
+        positions = np.array([waypoint.positions for waypoint in waypoints], dtype=np.float64)
+        self._check_places(positions)
+        earliest_ns = now_ns + self._period_ns
+        due = sum(waypoint.time_ns < earliest_ns for waypoint in waypoints)
+        if due:
+            waypoints = (msgspec.structs.replace(waypoints[due - 1], time_ns=earliest_ns), *waypoints[due:])
+            if len(waypoints) > 1 and waypoints[1].time_ns == earliest_ns:
+                waypoints = waypoints[1:]
+            positions = positions[-len(waypoints) :]
+        self._check_speed(trajectory, waypoints, positions, now_ns)
+        trajectory.follow(waypoints, now_ns)
+        return ("late",) if due else ()
+
+    def hold(self) -> None:
+        """Drop all waypoints and come to rest as quickly as acceleration and jerk limits allow."""
+        if self._trajectory is not None:
+            self._trajectory.stop()
+
+    def tick(self, now_ns: int) -> SetPoint:
+        """Advance one period and return the set-point for its end; call it once a period."""
+        trajectory = self._engaged()
+        request = trajectory.advance(now_ns)
+        motion, clamps = self._governor.admit(request)
+        if clamps:
+            trajectory.resume(motion)
+        return SetPoint(
+            requested=request[0],
+            governed=motion[0],
+            velocity=motion[1],
+            gripper_width=trajectory.gripper_width,
+            clamps=clamps,
+            at_rest=trajectory.settled(),
+        )
+
+    def _engaged(self) -> Trajectory:
+        if self._trajectory is None:
+            raise ArmError(f"the arm {self._spec.name!r} has not been engaged; call engage() with its position first")
+        return self._trajectory
+
+    def _check_form(self, waypoints: Sequence[Waypoint], now_ns: int) -> None:
+        dof = self._spec.dof
+        if not waypoints:
+            raise Refused("bad-length", "no waypoints; send at least one")
+        for index, waypoint in enumerate(waypoints):
+            if len(waypoint.positions) != dof:
+                raise Refused("bad-length", f"waypoint {index} has {len(waypoint.positions)} joints; the arm has {dof}")
+            if not (all(map(math.isfinite, waypoint.positions)) and math.isfinite(waypoint.gripper_width)):
+                raise Refused("not-finite", f"waypoint {index} holds a number that is not finite")
+            if index and waypoint.time_ns <= waypoints[index - 1].time_ns:
+                raise Refused("time-order", f"waypoint {index} is not later than the one before it")
+        behind = now_ns - waypoints[0].time_ns
+        if behind > LATE_TOLERANCE_NS:
+            raise Refused("late", f"the first waypoint was due {behind / 1e6:.1f} ms ago; send them ahead of time")
+        closed, opened = self._spec.gripper_range
+        for index, waypoint in enumerate(waypoints):
+            if not closed - _POSITION_SLACK <= waypoint.gripper_width <= opened + _POSITION_SLACK:
+                raise Refused(
+                    "out-of-limits",
+                    f"waypoint {index} asks for a gripper width of {waypoint.gripper_width:.4f} m; "
+                    f"it goes from {closed:.4f} to {opened:.4f}",
+                )
+
+    def _check_places(self, positions: Vector) -> None:
+        """Refuse joints (m, n) outside their limits, and those that put the tool outside its box."""
+        spec = self._spec
+        outside = (positions < self._lower) | (positions > self._upper)
+        if outside.any():
+            index, joint = np.argwhere(outside)[0]
+            raise Refused(
+                "out-of-limits",
+                f"waypoint {index} puts {spec.joint_names[joint]} at {positions[index, joint]:.4f} rad; "
+                f"it goes from {spec.lower[joint]:.4f} to {spec.upper[joint]:.4f}",
+            )
+        for index, joints in enumerate(positions):
+            tool = self._kinematics.position(joints)
+            if (tool < self._box_lower - _POSITION_SLACK).any() or (tool > self._box_upper + _POSITION_SLACK).any():
+                raise Refused(
+                    "out-of-workspace",
+                    f"waypoint {index} puts the tool at ({tool[0]:.3f}, {tool[1]:.3f}, {tool[2]:.3f}) m; the workspace "
+                    f"is {tuple(self._box_lower.tolist())} to {tuple(self._box_upper.tolist())}",
+                )
+        # The last alone, where the arm would come to rest: one look takes as long as all the rest, and what lies on the
+        # way is the governor's.
+        if touches := self._governor.touching(positions[-1]):
+            raise Refused("touches", f"at the last waypoint {touches}")
+
+    def _check_speed(
+        self, trajectory: Trajectory, waypoints: Sequence[Waypoint], positions: Vector, now_ns: int
+    ) -> None:
+        """Refuse waypoints further from the one before than the joints can go in the time between."""
+        previous_ns, previous = trajectory.join(waypoints[0].time_ns, now_ns)
+        for index, (waypoint, joints) in enumerate(zip(waypoints, positions, strict=True)):
+            seconds = (waypoint.time_ns - previous_ns) * 1e-9
+            excess = np.abs(joints - previous) - self._velocity * seconds
+            if (excess > _POSITION_SLACK).any():
+                joint = int(excess.argmax())
+                raise Refused(
+                    "too-fast",
+                    f"waypoint {index} asks {self._spec.joint_names[joint]} for "
+                    f"{abs(joints[joint] - previous[joint]) / seconds:.2f} rad/s; "
+                    f"it is allowed {self._spec.velocity[joint]:.2f}",
+                )
+            previous_ns, previous = waypoint.time_ns, joints

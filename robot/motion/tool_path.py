@@ -1,0 +1,54 @@
+"""Straight lines of the tool, as joint waypoints with times.
+
+The position runs along the line at constant speed while the orientation turns about one fixed axis (slerp).
+"""
+
+from __future__ import annotations
+
+import math
+
+import pinocchio as pin
+
+from robot.arm.interface import Vector
+from robot.arm.kinematics import Kinematics, Pose
+from robot.errors import ConfigurationError
+from robot.wire.messages import Waypoint
+
+# An arm with a joint to spare may reach a pose with many postures, and a chain of nearest ones drifts without
+# end. Leaning each search towards home at this rate (1/s) makes the posture almost a function of the pose.
+POSTURE_RATE = 1.0
+
+
+def straight_waypoints(
+    kinematics: Kinematics,
+    start: Pose,
+    end: Pose,
+    seed: Vector,
+    start_ns: int,
+    duration_s: float,
+    count: int,
+    gripper_width: float,
+) -> tuple[Waypoint, ...]:
+    """Return `count` waypoints, evenly spaced in time, that take the tool from `start` to `end` in a straight line.
+
+    `seed` (n,) rad are the joints at `start`; the first waypoint is one step after it, the last is at `end` at
+    `start_ns` + `duration_s`. Every waypoint is solved from the one before (leant a little towards the arm's
+    home), and from nowhere else, so the posture never flips on the way. All carry `gripper_width` (m). Raises
+    `UnreachableError` when a point of the line cannot be reached in that way, `ConfigurationError` when `count`
+    or `duration_s` is not positive.
+    """
+    if count < 1 or not duration_s > 0.0:
+        raise ConfigurationError(f"a line needs at least one waypoint and some time, not {count} in {duration_s} s")
+    turn = pin.log3(start.rotation.T @ end.rotation)
+    travel = end.position - start.position
+    pull = 1.0 - math.exp(-POSTURE_RATE * duration_s / count)
+    joints = seed
+    waypoints = []
+    for index in range(1, count + 1):
+        share = index / count
+        rotation = start.rotation @ pin.exp3(share * turn)
+        target = Pose(start.position + share * travel, rotation)
+        joints = kinematics.inverse(target, joints + pull * (kinematics.home - joints), restarts=0)
+        time_ns = start_ns + round(share * duration_s * 1e9)
+        waypoints.append(Waypoint(time_ns, tuple(joints.tolist()), gripper_width))
+    return tuple(waypoints)

@@ -1,0 +1,205 @@
+"""From timed waypoints to one set-point a tick, within velocity, acceleration and jerk limits (Ruckig).
+
+The tracker sees the arm from a frame that moves along with the reference: there the target stands still, so the
+time-optimal way to it is also the way that catches up without lag and stays without chatter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+import numpy as np
+import ruckig
+
+from robot.arm.interface import ArmSpec, Vector
+from robot.motion.brake import Brake, Motion, MotionState, motion_of, state_of
+from robot.motion.waypoint_path import Reference, ReferenceState
+from robot.wire.messages import Waypoint
+
+GRIPPER_SPEED = 0.2
+# The clock that paces the reference follows the caller's with this gain a tick: the scheduler's jitter, taken
+# as it comes, would ask for full acceleration back and forth.
+_CLOCK_GAIN = 0.02
+_CLOCK_JUMP_NS = 20_000_000
+# How much of a limit the moving frame itself may use up; the rest is for catching up.
+_FRAME_SHARE = 0.9
+_VELOCITY_SHARE = 0.995
+# In rad, rad/s and rad/s^2, what is left to catch up with that the arm may have at once: far below all limits, and less
+# than the planner can tell from nothing, which would have the arm creep.
+_THERE = np.array([[1e-8], [1e-6], [1e-3]])
+_RAMP_FROM = 0.1
+"""Share of the velocity limits with which a start-up ramp begins."""
+
+
+class TrajectoryState(msgspec.Struct, frozen=True):
+    """All that a trajectory remembers from one tick to the next."""
+
+    reference: ReferenceState
+    motion: MotionState
+    gripper_width: float
+    clock_ns: float | None
+    ramp_s: float
+    ramped_s: float
+    brake_start: MotionState | None
+    brake_time: float
+
+
+class Trajectory:
+    """The arm's planned motion; starts at rest at `position` (n,) rad with the gripper `gripper_width` m wide. For the
+    first `ramp_s` seconds it goes slowly, then faster, up to its velocity limits."""
+
+    def __init__(self, spec: ArmSpec, position: Vector, gripper_width: float, ramp_s: float = 0.0) -> None:
+        self._period = 1.0 / spec.rate_hz
+        self._ramp_s = ramp_s
+        self._ramped_s = 0.0
+        self._velocity = _VELOCITY_SHARE * np.asarray(spec.velocity)
+        self._acceleration = np.asarray(spec.acceleration)
+        self._planner = ruckig.Ruckig(spec.dof)
+        self._plan = ruckig.Trajectory(spec.dof)
+        request = ruckig.InputParameter(spec.dof)
+        request.synchronization = ruckig.Synchronization.No
+        request.max_jerk = list(spec.jerk)
+        request.target_position = [0.0] * spec.dof
+        request.target_velocity = [0.0] * spec.dof
+        request.target_acceleration = [0.0] * spec.dof
+        self._request = request
+        self._brake = Brake(spec)
+        self._braking = False
+        self._brake_time = 0.0
+        self._clock_ns: float | None = None
+        self._reference = Reference(np.append(position, gripper_width))
+        self.motion: Motion = np.zeros((3, spec.dof))
+        self.motion[0] = position
+        self.gripper_width = gripper_width
+
+    @property
+    def active_until_ns(self) -> int:
+        """Time of the last waypoint, 0 when there is none."""
+        return self._reference.last_ns
+
+    def state(self) -> TrajectoryState:
+        """Return what `restore` needs to continue from here."""
+        return TrajectoryState(
+            reference=self._reference.state(),
+            motion=state_of(self.motion),
+            gripper_width=self.gripper_width,
+            clock_ns=self._clock_ns,
+            ramp_s=self._ramp_s,
+            ramped_s=self._ramped_s,
+            brake_start=state_of(self._brake.start) if self._braking else None,
+            brake_time=self._brake_time,
+        )
+
+    def restore(self, state: TrajectoryState) -> None:
+        """Become what the trajectory was whose `state` this is."""
+        self._reference.restore(state.reference)
+        self.motion = motion_of(state.motion)
+        self.gripper_width = state.gripper_width
+        self._clock_ns = state.clock_ns
+        self._ramp_s, self._ramped_s = state.ramp_s, state.ramped_s
+        self._braking = state.brake_start is not None
+        self._brake_time = state.brake_time
+        if state.brake_start is not None:
+            self._brake.plan(motion_of(state.brake_start))
+
+    def join(self, first_ns: int, now_ns: int) -> tuple[int, Vector]:
+        """Return when and from which joints (n,) rad a waypoint at `first_ns` will be approached."""
+        if self._braking:
+            return now_ns, self.motion[0]
+        time_ns, point = self._reference.join(first_ns, now_ns)
+        return time_ns, point[:-1]
+
+    def follow(self, waypoints: Sequence[Waypoint], now_ns: int) -> None:
+        """Take `waypoints` in place of every one not earlier than the first, which must be later than `now_ns`."""
+        if self._braking:
+            self._braking = False
+            self._reference.rest_at(np.append(self.motion[0], self.gripper_width))
+        self._reference.replace(waypoints, now_ns)
+
+    def stop(self) -> None:
+        """Drop all waypoints and come to rest as quickly as the limits allow."""
+        self._reference.rest_at(np.append(self.motion[0], self.gripper_width))
+        self._start_braking()
+
+    def resume(self, motion: Motion) -> None:
+        """Carry on from `motion` (3, n), which was commanded in place of what was asked for."""
+        self.motion = motion
+        if self._braking:
+            self._start_braking()
+
+    def settled(self) -> bool:
+        """Whether the arm rests and nothing is left to do."""
+        if self.motion[1:].any():
+            return False
+        return self._braking or bool(
+            self._clock_ns is not None
+            and self._clock_ns >= self._reference.last_ns
+            and np.abs(self.motion[0] - self._reference.at(self._clock_ns)[0, :-1]).max() < 1e-9
+        )
+
+    def advance(self, now_ns: int) -> Motion:
+        """Move on by one period, to the motion (3, n) for `now_ns` plus that period, and return it."""
+        clock_ns = self._tick_clock(now_ns)
+        self._ramped_s = min(self._ramp_s, self._ramped_s + self._period)
+        if self._braking:
+            self._brake_time += self._period
+            self.motion = self._brake.at(self._brake_time)
+            return self.motion
+        reference = self._reference.at(clock_ns)
+        self._move_gripper(reference[0, -1])
+        self.motion = self._track(reference[:, :-1])
+        return self.motion
+
+    def _track(self, reference: Motion) -> Motion:
+        """One step towards the reference (3, n), which is where the arm should be at the end of the step."""
+        period = self._period
+        limit = _FRAME_SHARE * self._acceleration
+        frame_acceleration = np.minimum(np.maximum(reference[2], -limit), limit)
+        velocity = self._velocity
+        if self._ramped_s < self._ramp_s:
+            velocity = velocity * (_RAMP_FROM + (1.0 - _RAMP_FROM) * self._ramped_s / self._ramp_s)
+        limit = _FRAME_SHARE * velocity
+        frame_velocity = np.minimum(np.maximum(reference[1], -limit), limit)
+        frame = np.array((reference[0], frame_velocity, frame_acceleration))
+        earlier = frame.copy()
+        earlier[1] -= period * frame_acceleration
+        earlier[0] -= period * (frame_velocity - (0.5 * period) * frame_acceleration)
+        error = self.motion - earlier
+        if (np.abs(error) < _THERE).all():
+            return frame
+        request = self._request
+        request.current_position, request.current_velocity, request.current_acceleration = error.tolist()
+        fastest = np.maximum(earlier[1], frame_velocity)
+        slowest = np.minimum(earlier[1], frame_velocity)
+        request.max_velocity = (velocity - fastest).tolist()
+        request.min_velocity = (-velocity - slowest).tolist()
+        request.max_acceleration = (self._acceleration - frame_acceleration).tolist()
+        request.min_acceleration = (-self._acceleration - frame_acceleration).tolist()
+        try:
+            self._planner.calculate(request, self._plan)
+        except ruckig.RuckigError:
+            # The planner finds no way from here (it is rare, and a matter of rounding): slow down for one step.
+            self._brake.plan(self.motion)
+            return self._brake.at(period)
+        step: Motion = frame + np.array(self._plan.at_time(period))
+        return step
+
+    def _start_braking(self) -> None:
+        self._brake.plan(self.motion)
+        self._brake_time = 0.0
+        self._braking = True
+
+    def _move_gripper(self, target: float) -> None:
+        step = GRIPPER_SPEED * self._period
+        self.gripper_width = float(min(max(target, self.gripper_width - step), self.gripper_width + step))
+
+    def _tick_clock(self, now_ns: int) -> float:
+        """The time (ns) at the end of this period, on a clock that advances evenly."""
+        target = now_ns + self._period * 1e9
+        if self._clock_ns is None or abs(target - self._clock_ns - self._period * 1e9) > _CLOCK_JUMP_NS:
+            self._clock_ns = target
+        else:
+            even = self._clock_ns + self._period * 1e9
+            self._clock_ns = even + _CLOCK_GAIN * (target - even)
+        return self._clock_ns

@@ -1,0 +1,1 @@
+"""Files, pacing, scheduling, seeds and figures: what every floor needs of the machine."""

@@ -1,0 +1,1 @@
+"""Keyboard, gamepad, leader arm and terminal as input devices."""

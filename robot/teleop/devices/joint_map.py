@@ -1,0 +1,115 @@
+"""Which joint of a leader moves which joint of the arm that follows it, from a small JSON file.
+
+    {
+      "joints": {
+        "panda_joint1": {"from": "shoulder_pan", "sign": -1, "scale": 1.2, "offset": 0.1}
+      },
+      "gripper": {"scale": 1.14, "offset": 0.0}
+    }
+
+A joint that follows goes to sign × scale × the leader's angle + offset (rad), the gripper to scale × the leader's width
++ offset (m); joints that are not named stay where they are. "sign" is 1, "scale" 1 and "offset" 0 where left out.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+import numpy as np
+
+from robot.arm.interface import ArmSpec, Vector
+from robot.errors import ConfigurationError
+from robot.wire.messages import JointState
+
+_Scale = Annotated[float, msgspec.Meta(gt=0.0, le=10.0)]
+_Angle = Annotated[float, msgspec.Meta(ge=-2.0 * math.pi, le=2.0 * math.pi)]
+_Metres = Annotated[float, msgspec.Meta(ge=-1.0, le=1.0)]
+
+
+class JointSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where one joint's angle comes from: `source`, a joint of the leader's, times `sign` and `scale`, plus `offset`
+    (rad)."""
+
+    source: str = msgspec.field(name="from")
+    sign: Literal[-1, 1] = 1
+    scale: _Scale = 1.0
+    offset: _Angle = 0.0
+
+
+class GripperSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How the gripper's width comes from the leader's: times `scale`, plus `offset` (m)."""
+
+    scale: _Scale = 1.0
+    offset: _Metres = 0.0
+
+
+class MapFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What stands in the file: each following joint's source by its name and, if it follows too, the gripper's."""
+
+    joints: dict[str, JointSource]
+    gripper: GripperSource | None = None
+
+
+class JointMap:
+    """Carries a leader's joints over to a follower's. `names` are the joints that follow."""
+
+    def __init__(self, content: MapFile, leader: ArmSpec, follower: ArmSpec, called: str) -> None:
+        """Check the map, which is `called` so in errors, against both arms. Raises `ConfigurationError` for a joint
+        that an arm does not have, and for a map of nothing."""
+        if not content.joints:
+            raise ConfigurationError(f"{called} maps no joint")
+        for name, source in content.joints.items():
+            for arm, joint in ((follower, name), (leader, source.source)):
+                if joint not in arm.joint_names:
+                    raise ConfigurationError(
+                        f"{called} names the joint {joint!r}, which {arm.name} does not have; its joints are "
+                        f"{', '.join(arm.joint_names)}"
+                    )
+        self.names = tuple(content.joints)
+        sources = content.joints.values()
+        self.follows = np.array([follower.joint_names.index(name) for name in self.names])
+        self._leads = np.array([leader.joint_names.index(source.source) for source in sources])
+        self._factor = np.array([source.sign * source.scale for source in sources])
+        self._offset = np.array([source.offset for source in sources])
+        self.gripper = content.gripper
+        self._range = follower.gripper_range
+
+    def joints(self, leader: JointState) -> Vector:
+        """Return where the following joints should be, (m,) rad in the order of `names`, by the leader's measured."""
+        return self._factor * np.asarray(leader.measured)[self._leads] + self._offset
+
+    def width(self, leader: JointState, otherwise: float) -> float:
+        """Return how wide the follower's gripper should be, m within its range; `otherwise` when it does not follow."""
+        if self.gripper is None:
+            return otherwise
+        closed, opened = self._range
+        return min(max(self.gripper.scale * leader.gripper_width + self.gripper.offset, closed), opened)
+
+
+def read_joint_map(path: Path | None, leader: ArmSpec, follower: ArmSpec) -> JointMap:
+    """Return the map in the file `path`; without one, each joint follows the one of its own name, and the gripper by
+    the share that it is open.
+
+    Raises `ConfigurationError` for a file that is none or does not fit the arms, and without one for arms whose joints
+    are not called the same.
+    """
+    if path is None:
+        if set(leader.joint_names) != set(follower.joint_names):
+            raise ConfigurationError(
+                f"the joints of {leader.name} and {follower.name} are not called the same: say with --joint-map FILE "
+                "which moves which"
+            )
+        opens = leader.gripper_range[1]
+        gripper = GripperSource(follower.gripper_range[1] / opens) if opens > 0 else None
+        same = MapFile({name: JointSource(name) for name in follower.joint_names}, gripper)
+        return JointMap(same, leader, follower, "the map of equal names")
+    try:
+        content = msgspec.json.decode(path.read_bytes(), type=MapFile)
+    except OSError as error:
+        raise ConfigurationError(f"the joint map {path} cannot be read: {error.strerror}") from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{path} is no joint map: {error}") from error
+    return JointMap(content, leader, follower, str(path))

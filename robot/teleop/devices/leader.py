@@ -1,0 +1,112 @@
+"""A leader arm as a device: another driver's arm, moved by hand or by whatever, that this one follows joint by joint.
+
+It is followed only once both agree, so that the arm never leaps to where the leader happens to be; or after a slow way
+there, when that was asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import Enum
+
+import numpy as np
+
+from robot.arm.interface import ArmSpec
+from robot.driver.modes import Mode
+from robot.errors import ConfigurationError
+from robot.teleop.devices.joint_map import JointMap
+from robot.teleop.input import STILL, Controls, JointTarget
+from robot.teleop.speed_limits import Dial
+from robot.wire.messages import JointState
+from robot.wire.subscription import Subscription
+
+TOLERANCE = 0.1
+"""rad between where the leader is and where the follower is, in each joint, that counts as agreement."""
+ALIGN_SPEED = 0.05
+"""Of each joint's velocity limit, on the slow way to the leader."""
+SILENT_NS = 250_000_000
+_GRIPPER_SHARE = 0.25
+
+
+class Phase(Enum):
+    """apart: the arms do not agree, and nothing moves. aligning: slowly to the leader. following: with it."""
+
+    APART = "apart"
+    ALIGNING = "aligning"
+    FOLLOWING = "following"
+
+
+class Leader:
+    """The arm whose states come in over `states`, as `joint_map` carries them over to `follower`.
+
+    Begins to follow where each joint is within `tolerance` rad; with `align` it goes slowly there by itself, once.
+    Raises `ConfigurationError` for a tolerance that is none.
+    """
+
+    name = "leader"
+    help: Sequence[str] = ("move the leader: the arm follows once both agree",)
+
+    def __init__(
+        self,
+        states: Subscription[JointState],
+        joint_map: JointMap,
+        follower: ArmSpec,
+        dial: Dial,
+        tolerance: float = TOLERANCE,
+        align: bool = False,
+    ) -> None:
+        if not 0.0 < tolerance <= 0.5:
+            raise ConfigurationError(f"--tolerance must be above 0 and at most 0.5 rad, not {tolerance:g}")
+        self._states = states
+        self._map = joint_map
+        self._dial = dial
+        self._tolerance = tolerance
+        closed, opened = follower.gripper_range
+        self._gripper_tolerance = _GRIPPER_SHARE * (opened - closed)
+        self._align = align
+        self._others = np.asarray(follower.home)
+        self.phase = Phase.APART
+
+    def poll(self, now_ns: int, follower: JointState) -> Controls:
+        """Return where the leader wants the arm, and in which way they do not agree yet."""
+        self._states.drain()
+        newest = self._states.history[-1] if self._states.history else None
+        if newest is None or now_ns - newest.time_ns > SILENT_NS:
+            self.let_go()
+            return Controls(away="the leader is silent")
+        if newest.mode == Mode.FAULT.value:
+            self.let_go()
+            return Controls(away=f"the leader is in a fault: {newest.reason}")
+        wanted = self._map.joints(newest)
+        width = self._map.width(newest, follower.gripper_command)
+        apart = np.abs(wanted - np.asarray(follower.governed)[self._map.follows])
+        grip = abs(width - follower.gripper_command)
+        if self.phase is not Phase.FOLLOWING:
+            if apart.max() <= self._tolerance and grip <= self._gripper_tolerance:
+                self.phase, self._align = Phase.FOLLOWING, False
+            elif self._align:
+                self.phase = Phase.ALIGNING
+            if self.phase is not Phase.ALIGNING:
+                self._others = np.asarray(follower.governed)
+        if self.phase is Phase.APART:
+            return Controls(STILL, note=f"apart: {self._told(apart, grip)}; bring the leader to the arm")
+        target = self._others.copy()
+        target[self._map.follows] = wanted
+        aligning = self.phase is Phase.ALIGNING
+        return Controls(
+            JointTarget(tuple(target.tolist()), width, ALIGN_SPEED if aligning else self._dial.joints),
+            note=f"aligning: {self._told(apart, grip)}" if aligning else "",
+        )
+
+    def let_go(self) -> None:
+        """Follow no longer before both agree again."""
+        self.phase = Phase.APART
+
+    def close(self) -> None:
+        """Nothing: the subscription is its owner's."""
+
+    def _told(self, apart: np.ndarray, grip: float) -> str:
+        worst = int(apart.argmax())
+        if apart[worst] > self._tolerance:
+            return f"{self._map.names[worst]} by {np.degrees(apart[worst]):.0f}°"
+        return f"the gripper by {1e3 * grip:.0f} mm"

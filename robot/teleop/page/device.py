@@ -1,0 +1,74 @@
+"""A page in a browser as a device: a handle on the tool that is dragged, and buttons that move it while they are held.
+
+What is dragged to is come near to only while the handle is in the person's hand: one that is let go of leaves the arm
+at rest where it is. A page that no longer answers holds nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pinocchio as pin
+
+from robot.arm.interface import ArmSpec
+from robot.arm.kinematics import Kinematics
+from robot.arm.rotations import multiply
+from robot.teleop.input import STILL, Controls, ToolTarget, Velocity
+from robot.teleop.page.open_pages import Held, Pages
+from robot.teleop.speed_limits import Dial
+from robot.wire.messages import JointState
+
+HELP = (
+    "drag the handle on the tool: the arm follows for as long as you hold it; hold a button and it moves that way",
+    "STOP, SPACE or ESC stop it, on whichever page; one page drives, others watch",
+)
+
+
+class Web:
+    """The pages that `pages` tells of, for the arm of `spec`, as fast as `dial` says."""
+
+    name = "web"
+    help: Sequence[str] = HELP
+
+    def __init__(self, pages: Pages, spec: ArmSpec, dial: Dial) -> None:
+        self._pages = pages
+        self._dial = dial
+        self._kinematics = Kinematics(spec)
+        self._armed = True
+        self._grab = 0
+        self._grabbed = (0.0, 0.0, 0.0, 1.0)
+
+    def poll(self, now_ns: int, follower: JointState) -> Controls:
+        """Return what is wanted at the page that drives."""
+        held = self._pages.held(now_ns)
+        if held.away:
+            return Controls(may_move=False, presses=held.presses, away=held.away)
+        if not self._armed:
+            self._armed = held.is_nothing
+            note = "" if self._armed else "let go, then go on"
+            return Controls(presses=held.presses, note=note)
+        return Controls(self._wish(held, follower), held.presses)
+
+    def let_go(self) -> None:
+        """Move nothing before handle and buttons have been let go of."""
+        self._armed = False
+
+    def close(self) -> None:
+        """Nothing: the pages are their server's."""
+
+    def _wish(self, held: Held, follower: JointState) -> Velocity | ToolTarget:
+        dial = self._dial
+        x, y, z, yaw, grip = held.ways
+        gripper = grip * dial.gripper
+        if held.handle is None:
+            if held.is_nothing:
+                return STILL
+            return Velocity((x * dial.linear, y * dial.linear, z * dial.linear), yaw * dial.yaw, gripper)
+        if held.grab != self._grab:
+            # The handle's axes are the base's: how it turns is how the tool turns, from how it was then.
+            rotation = self._kinematics.forward(np.asarray(follower.governed)).rotation
+            qx, qy, qz, qw = pin.Quaternion(rotation).coeffs()
+            self._grab, self._grabbed = held.grab, (float(qx), float(qy), float(qz), float(qw))
+        position, turned = held.handle
+        return ToolTarget(position, multiply(turned, self._grabbed), dial.linear, dial.yaw, gripper)

@@ -1,0 +1,208 @@
+"""The pages that are open in browsers, which of them drives, and what is held there.
+
+Nothing here knows of browsers: whoever serves the pages tells what was heard from which, from any thread; a session
+asks once a turn what that comes to.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from robot.arm.rotations import Quaternion
+from robot.errors import ConfigurationError
+from robot.teleop.input import Press
+
+SILENT_S = 0.7
+"""A page that has not answered for so long is gone: closed, asleep, or the network is."""
+SILENT_RANGE_S = (0.3, 5.0)
+HELD_NS = 250_000_000
+"""A button or key counts as held for so long after each time that it was heard of."""
+AXES = 5
+_FAR_M = 10.0
+
+Place = tuple[tuple[float, float, float], Quaternion]
+"""Where a handle is: position m, and orientation (x, y, z, w) relative to how it was grabbed."""
+
+
+@dataclass
+class _Page:
+    heard_ns: int
+    handle: Place | None = None
+    held: dict[int, tuple[int, int]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Held:
+    """What is held at the page that drives: its `handle`, None while nobody drags it and the `grab`'s number, and for
+    each axis (x, y, z, yaw, gripper) a direction −1, 0 or 1. `away` says why there is nobody, `presses` what was
+    pressed since the last time, at any page."""
+
+    away: str
+    handle: Place | None
+    grab: int
+    ways: tuple[int, ...]
+    presses: tuple[Press, ...]
+
+    @property
+    def is_nothing(self) -> bool:
+        """Whether everything has been let go of."""
+        return self.handle is None and not any(self.ways)
+
+
+class Pages:
+    """Keeps who is there and what they hold. Safe to use from several threads.
+
+    The page that is opened while no other drives, does; another has to ask, and gets it once nobody does. One that has
+    not answered for `silent_s` drives no longer. Raises `ConfigurationError` for a time that is not from 0.3 to 5 s.
+    """
+
+    def __init__(self, silent_s: float = SILENT_S) -> None:
+        lowest, highest = SILENT_RANGE_S
+        if not lowest <= silent_s <= highest:
+            raise ConfigurationError(f"--silent-s must be from {lowest:g} to {highest:g}, not {silent_s:g}")
+        self.silent_s = silent_s
+        self._silent_ns = round(silent_s * 1e9)
+        self._lock = threading.Lock()
+        self._pages: dict[int, _Page] = {}
+        self._driver: int | None = None
+        self._grab = 0
+        self._presses: list[Press] = []
+        self._resting = ""
+
+    def opened(self, page: int, now_ns: int) -> bool:
+        """Take note of a new page; return whether it drives."""
+        with self._lock:
+            self._pages[page] = _Page(now_ns)
+            if self._driver is None:
+                self._driver = page
+            return self._driver == page
+
+    def closed(self, page: int) -> None:
+        """Forget a page, and what was held there."""
+        with self._lock:
+            self._pages.pop(page, None)
+            if self._driver == page:
+                self._driver = None
+
+    def heard(self, page: int, now_ns: int) -> None:
+        """Take note that a page has just answered."""
+        with self._lock:
+            if page in self._pages:
+                self._pages[page].heard_ns = now_ns
+
+    def drive(self, page: int, now_ns: int) -> str:
+        """Let `page` drive, unless another does that is there; return why not, empty when it does."""
+        with self._lock:
+            if page not in self._pages:
+                return "this page was closed"
+            other = self._pages.get(self._driver) if self._driver is not None and self._driver != page else None
+            if other is not None and now_ns - other.heard_ns <= self._silent_ns:
+                return f"page {self._driver} drives: let go of the arm there first"
+            if other is not None:
+                other.handle, other.held = None, {}
+            self._driver = page
+            return ""
+
+    def leave(self, page: int) -> None:
+        """Let `page` drive no longer, if it does."""
+        with self._lock:
+            if self._driver == page:
+                self._driver = None
+                self._pages[page].handle, self._pages[page].held = None, {}
+
+    @contextmanager
+    def rest(self, page: int, why: str) -> Iterator[None]:
+        """A context in which nobody is at the arm, for the reason `why`, though `page` goes on driving it afterwards.
+
+        Raises `ConfigurationError` when another page drives, or the arm is left to rest already.
+        """
+        with self._lock:
+            if self._driver is not None and self._driver != page:
+                raise ConfigurationError(f"page {self._driver} drives: ask there, or let go of the arm there first")
+            if self._resting:
+                raise ConfigurationError(f"{self._resting}: wait a moment")
+            self._resting = why
+            for each in self._pages.values():
+                each.handle, each.held = None, {}
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._resting = ""
+
+    def grab(self, page: int, place: Place) -> None:
+        """The handle was grabbed at the page where it is."""
+        with self._lock:
+            if self._drives(page) and _sane(place):
+                self._grab += 1
+                self._pages[page].handle = place
+
+    def drag(self, page: int, place: Place) -> None:
+        """The handle that was grabbed is there now."""
+        with self._lock:
+            if self._drives(page) and self._pages[page].handle is not None and _sane(place):
+                self._pages[page].handle = place
+
+    def drop(self, page: int) -> None:
+        """The handle was let go of."""
+        with self._lock:
+            if page in self._pages:
+                self._pages[page].handle = None
+
+    def hold(self, page: int, axis: int, way: int, now_ns: int) -> None:
+        """A button or key that moves `axis` one `way` is down."""
+        with self._lock:
+            if self._drives(page):
+                self._pages[page].held[axis] = (way, now_ns)
+
+    def press(self, page: int, press: Press) -> None:
+        """Something was asked for once: a stop by whoever it may be, anything else by who drives."""
+        with self._lock:
+            if press is Press.STOP or self._drives(page):
+                self._presses.append(press)
+
+    @property
+    def driver(self) -> int | None:
+        """The page that drives, None while nobody does."""
+        with self._lock:
+            return self._driver
+
+    def dragged(self, page: int) -> bool:
+        """Whether the handle of a page is in somebody's hand."""
+        with self._lock:
+            return page in self._pages and self._pages[page].handle is not None
+
+    def held(self, now_ns: int) -> Held:
+        """Return what is held at `now_ns`, and take what was pressed."""
+        with self._lock:
+            presses, self._presses = tuple(self._presses), []
+            page = self._pages.get(self._driver) if self._driver is not None else None
+            if self._resting:
+                return Held(self._resting, None, self._grab, (0,) * AXES, presses)
+            if page is None:
+                return Held(self._nobody(), None, self._grab, (0,) * AXES, presses)
+            if now_ns - page.heard_ns > self._silent_ns:
+                return Held(f"page {self._driver} does not answer", None, self._grab, (0,) * AXES, presses)
+            page.held = {axis: each for axis, each in page.held.items() if now_ns - each[1] < HELD_NS}
+            ways = [0] * AXES
+            for axis, (way, _) in page.held.items():
+                ways[axis] = way
+            return Held("", page.handle, self._grab, tuple(ways), presses)
+
+    def _nobody(self) -> str:
+        return "nobody drives; press Drive on a page" if self._pages else "no page is open"
+
+    def _drives(self, page: int) -> bool:
+        return page == self._driver and page in self._pages and not self._resting
+
+
+def _sane(place: Place) -> bool:
+    """Whether a page tells of a place that can be: browsers are told what to send, but can send anything."""
+    position, orientation = place
+    numbers = np.array((*position, *orientation))
+    return bool(np.isfinite(numbers).all() and np.abs(numbers).max() < _FAR_M and np.linalg.norm(orientation) > 0.5)

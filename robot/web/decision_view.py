@@ -1,0 +1,101 @@
+"""What an agent thinks, on a page: the goal, what it imagines, how far it thinks it is, and how long it thinks."""
+
+from __future__ import annotations
+
+from collections import deque
+from html import escape
+
+import numpy as np
+import viser
+from viser import uplot
+
+from robot.errors import CameraError, WireError
+from robot.web.feed import Feed
+from robot.web.live_view import enlarged, placeholder, strong
+from robot.wire.addresses import THOUGHTS
+from robot.wire.decision_image import drawn
+from robot.wire.messages import Thought
+
+_KEPT = 400
+_WAITING = "no agent is at work: `worldarm run` starts one"
+BLUE, GREEN = "#2a62a8", "#268c4a"
+
+
+class Thoughts:
+    """Shows the decisions published at `address` on `server`'s page. For one thread, which calls `paint`.
+
+    Decisions are kept until the goal changes, the newest few hundred. Raises `ConfigurationError` as `Subscription`.
+    """
+
+    def __init__(self, server: viser.ViserServer, address: str = THOUGHTS) -> None:
+        self.feed = Feed(address, b"thought", Thought, 32)
+        self._so_far: deque[Thought] = deque(maxlen=_KEPT)
+        gui = server.gui
+        self._words = gui.add_html(escape(_WAITING), order=25)
+        self._goal = gui.add_image(placeholder(), label="goal", order=60, jpeg_quality=85)
+        self._imagined = gui.add_image(placeholder(), label="imagined", order=61, jpeg_quality=85)
+        nothing = np.zeros(2)
+        self._distance = gui.add_uplot(
+            (nothing, nothing),
+            (uplot.Series(label="decision"), uplot.Series(label="blocks to go", stroke=BLUE, width=2)),
+            title="distance to the goal",
+            scales={"x": uplot.Scale(time=False)},
+            height=180,
+            order=26,
+        )
+        self._times = gui.add_uplot(
+            (nothing, nothing, nothing),
+            (
+                uplot.Series(label="decision"),
+                uplot.Series(label="deciding, ms", stroke=GREEN, width=2),
+                uplot.Series(label="from capture to command, ms", stroke=BLUE, width=2),
+            ),
+            title="decision times",
+            scales={"x": uplot.Scale(time=False)},
+            height=180,
+            order=27,
+        )
+
+    def paint(self) -> list[Thought]:
+        """Take in what has come and show it; return what is new."""
+        try:
+            fresh = self.feed.drain()
+        except WireError as error:
+            self._words.content = strong(str(error))
+            return []
+        if not fresh:
+            return []
+        if self._so_far and fresh[-1].goal != self._so_far[-1].goal:
+            self._so_far.clear()
+        self._so_far.extend(fresh)
+        newest = fresh[-1]
+        try:
+            for image, data in ((self._goal, newest.goal), (self._imagined, newest.imagined)):
+                if data:
+                    image.image = enlarged(drawn(newest, data))
+        except CameraError as error:
+            self._words.content = strong(str(error))
+            return fresh
+        self._words.content = _line(newest)
+        if len(self._so_far) > 1:
+            decisions = np.array([float(each.decision) for each in self._so_far])
+            self._distance.data = (decisions, np.array([each.distance for each in self._so_far]))
+            self._times.data = (
+                decisions,
+                np.array([each.plan_ms for each in self._so_far]),
+                np.array([each.capture_to_command_ms for each in self._so_far]),
+            )
+        return fresh
+
+    def close(self) -> None:
+        """Stop following."""
+        self.feed.close()
+
+
+def _line(thought: Thought) -> str:
+    subgoals = f", {thought.subgoals_ahead} subgoals ahead" if thought.subgoals_ahead else ""
+    return (
+        f'<div class="worldarm">agent: {strong(thought.status)} · decision {thought.decision} · '
+        f"{thought.distance:.1f} blocks to go{subgoals}<br>decided in {thought.plan_ms:.0f} ms, "
+        f"{thought.capture_to_command_ms:.0f} ms from capture to command</div>"
+    )

@@ -1,0 +1,182 @@
+"""What every page shows alike: the arm as it moves, the cameras' pictures, and how fresh all of it is."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from html import escape
+
+import cv2
+import numpy as np
+import viser
+from numpy.typing import NDArray
+
+from robot.arm.interface import ArmSpec
+from robot.errors import CameraError, WireError
+from robot.web.arm_scene import ArmScene
+from robot.web.feed import Feed
+from robot.web.viewpoint import LOOK_AT, POSITION
+from robot.wire.clock_offset import ClockOffset
+from robot.wire.frame_image import picture_of
+from robot.wire.messages import Frame, JointState
+
+PAINTED_EVERY_S = 1.0 / 20.0
+_TOLD_EVERY_S = 0.4
+_WIDE = 320
+"""Pictures narrower than this are shown with square-edged pixels, as the model sees them."""
+_SILENT_S = 1.0
+_PANEL_PX = 220
+_NARROW_PX = 1000
+
+_STYLE = """<style>
+.worldarm { padding: 0.2em 0.8em 0.6em; font-size: 0.9em; line-height: 1.5; font-variant-numeric: tabular-nums; }
+.worldarm table { width: 100%; margin-top: 0.4em; }
+.worldarm th, .worldarm td { text-align: right; font-weight: normal; }
+.worldarm td:first-child { text-align: left; }
+</style>"""
+
+Image = NDArray[np.uint8]
+
+
+class Live:
+    """Fills `server`'s page with the arm of `spec`, whose states come from `state_address`, and with the pictures from
+    `cameras`. For one thread, which calls `paint`. What nobody looks at is not painted, and what comes
+    faster than it can be shown is dropped. Raises `ConfigurationError` as `Subscription`."""
+
+    def __init__(
+        self,
+        server: viser.ViserServer,
+        spec: ArmSpec,
+        state_address: str,
+        cameras: Sequence[str],
+        clock: ClockOffset | None = None,
+    ) -> None:
+        self._server = server
+        self.spec = spec
+        self.states = Feed(state_address, b"state", JointState, 1, clock)
+        self.cameras: list[Feed[Frame]] = []
+        try:
+            for address in cameras:
+                self.cameras.append(Feed(address, b"frame", Frame))
+        except BaseException:
+            self.close()
+            raise
+        self._wrong = [""] * len(cameras)
+        self._shown_ns = [0] * len(cameras)
+        self._told = 0.0
+        self._trouble = ""
+        self.scene = ArmScene(server, spec)
+        server.gui.configure_theme(control_width="medium", show_logo=False, show_share_button=False)
+        server.on_client_connect(_fit)
+        self._status = server.gui.add_html(_styled("waiting for the arm's state"), order=20)
+        self._pictures = []
+        if cameras:
+            panel = server.gui.add_panel()
+            with panel.add_tab("Cameras"):
+                self._pictures = [
+                    server.gui.add_image(placeholder(), label=f"camera at {address}", jpeg_quality=85)
+                    for address in cameras
+                ]
+            panel.float(x=10, y=10, width=_PANEL_PX)
+
+    def paint(self, lines: Sequence[str] = ()) -> JointState | None:
+        """Take in what has come and show it, with `lines` of status above; return the newest state of the arm."""
+        try:
+            self.states.drain()
+            self._trouble = ""
+        except WireError as error:
+            self._trouble = str(error)
+        watched = bool(self._server.get_clients())
+        for number, camera in enumerate(self.cameras):
+            self._see(number, camera, watched)
+        state = self.states.newest
+        if not watched:
+            return state
+        if state is not None:
+            self.scene.draw(np.asarray(state.measured), state.gripper_width)
+        if time.monotonic() - self._told > _TOLD_EVERY_S:
+            self._told = time.monotonic()
+            self._status.content = self._words(state, lines)
+        return state
+
+    def close(self) -> None:
+        """Stop following; the page stays as it is."""
+        self.states.close()
+        for camera in self.cameras:
+            camera.close()
+
+    def _see(self, number: int, camera: Feed[Frame], watched: bool) -> None:
+        try:
+            camera.drain()
+            newest = camera.newest
+            if newest is None or newest.time_ns == self._shown_ns[number] or not watched:
+                return
+            self._shown_ns[number] = newest.time_ns
+            self._pictures[number].image = enlarged(picture_of(newest))
+            self._pictures[number].label = newest.camera.name
+            self._wrong[number] = ""
+        except (CameraError, WireError) as error:
+            self._wrong[number] = str(error)
+
+    def _words(self, state: JointState | None, lines: Sequence[str]) -> str:
+        words = [*lines]
+        if self._trouble:
+            words.append(strong(self._trouble))
+        elif state is None or self.states.age_s > _SILENT_S:
+            words.append(f"{strong('the driver is silent')}: no state from {escape(self.states.address)}")
+        rows = [_row("arm", self.states)]
+        for number, camera in enumerate(self.cameras):
+            name = camera.newest.camera.name if camera.newest is not None else camera.address
+            rows.append(_row(f"camera {name}", camera))
+            if self._wrong[number]:
+                words.append(strong(self._wrong[number]))
+        if self.scene.lacking:
+            words.append(f"drawn by the capsules that are guarded: {escape(self.scene.lacking)}")
+        return _styled(
+            "<br>".join(words) + f"<table><tr><th></th><th>rate</th><th>age</th></tr>{''.join(rows)}</table>"
+        )
+
+
+def _fit(page: viser.ClientHandle) -> None:
+    """Leave room for the arm on a tablet: narrower controls, and a view from further away where it stands upright."""
+    width, height = page.camera.image_width, page.camera.image_height
+    if width < _NARROW_PX:
+        page.gui.configure_theme(control_width="small", show_logo=False, show_share_button=False)
+    if height > width:
+        back = np.subtract(POSITION, LOOK_AT) * (height / width)
+        page.camera.position = np.add(LOOK_AT, back)
+        page.camera.look_at = np.asarray(LOOK_AT)
+
+
+def mode_of(state: JointState) -> str:
+    """Return the driver's mode and who has the lease, as HTML."""
+    why = f" ({escape(state.reason)})" if state.reason and state.mode != "active" else ""
+    return f"{strong(state.mode)}{why} · lease: {strong(state.holder or 'free')}"
+
+
+def strong(words: str) -> str:
+    """Return `words`, which others may have chosen, as HTML that stands out."""
+    return f"<b>{escape(words)}</b>"
+
+
+def enlarged(picture: Image) -> Image:
+    """Return a small picture (H, W, 3) a whole number of times larger; a large one as it is."""
+    times = -(-_WIDE // picture.shape[1])
+    if times <= 1:
+        return picture
+    size = (times * picture.shape[1], times * picture.shape[0])
+    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_NEAREST), np.uint8)
+
+
+def placeholder() -> Image:
+    """Return what stands in the place of a picture that has not come yet."""
+    return np.full((_WIDE * 3 // 4, _WIDE, 3), 225, np.uint8)
+
+
+def _row(name: str, feed: Feed[JointState] | Feed[Frame]) -> str:
+    age = "–" if feed.newest is None else f"{1e3 * feed.age_s:.0f} ms" if feed.age_s < 10 else f"{feed.age_s:.0f} s"
+    return f"<tr><td>{escape(name)}</td><td>{feed.rate_hz:.0f} Hz</td><td>{age}</td></tr>"
+
+
+def _styled(content: str) -> str:
+    return f'<div class="worldarm">{_STYLE}{content}</div>'

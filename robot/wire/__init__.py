@@ -1,0 +1,1 @@
+"""Messages, topics, addresses and sockets between processes."""

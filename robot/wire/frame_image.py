@@ -1,0 +1,45 @@
+"""The picture in a message, decoded and held against what its camera says of itself."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from robot.errors import CameraError
+from robot.wire.messages import Frame
+
+
+def picture_of(frame: Frame) -> NDArray[np.uint8]:
+    """Return the picture (H, W, 3) uint8 RGB in `frame`. Raises `CameraError` when its bytes are not a picture of the
+    camera's size."""
+    camera = frame.camera
+    shape = (camera.height, camera.width, 3)
+    image: NDArray[np.uint8]
+    if min(shape) <= 0:
+        raise CameraError(f"camera {camera.name} says that its pictures are {camera.width}x{camera.height}")
+    if frame.encoding == "rgb8":
+        if len(frame.data) != camera.height * camera.width * 3:
+            raise CameraError(
+                f"camera {camera.name} sent {len(frame.data)} bytes; {camera.width}x{camera.height} in RGB are "
+                f"{camera.height * camera.width * 3}"
+            )
+        image = np.frombuffer(frame.data, np.uint8).reshape(shape)
+    elif frame.encoding == "jpeg":
+        image = _from_jpeg(frame)
+        if image.shape != shape:
+            raise CameraError(
+                f"camera {camera.name} sent a JPEG of {image.shape[1]}x{image.shape[0]}; it said "
+                f"{camera.width}x{camera.height}"
+            )
+    else:
+        raise CameraError(f"camera {camera.name} sends {frame.encoding!r}; known encodings: rgb8, jpeg")
+    return image
+
+
+def _from_jpeg(frame: Frame) -> NDArray[np.uint8]:
+    """Decode a JPEG file. Raises `CameraError` when the bytes are none."""
+    decoded = cv2.imdecode(np.frombuffer(frame.data, np.uint8), cv2.IMREAD_COLOR) if frame.data else None
+    if decoded is None:
+        raise CameraError(f"camera {frame.camera.name} sent {len(frame.data)} bytes that are not a JPEG picture")
+    return np.asarray(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB), np.uint8)

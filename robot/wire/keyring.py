@@ -1,0 +1,178 @@
+"""Who this machine is on the network, and whom it lets in: CURVE keys in a folder of the user's.
+
+`own.json` holds this user's pair of keys, readable by nobody else; `others.json` the public keys of others, with what
+each may do. Both are read anew whenever they changed, so that a list takes effect while processes run.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from enum import Enum
+from pathlib import Path
+
+import msgspec
+import zmq
+from zmq.utils import z85
+
+from robot.errors import ConfigurationError
+from robot.system.files import make_folder, whole
+
+OWN, OTHERS = "own.json", "others.json"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+KEY_LENGTH = 40
+
+
+class Role(str, Enum):
+    """What another may do here: `watch` states, frames and thoughts; `stop` the arm too; `command` it too. To `serve`
+    is the other way round: it is a machine that this one may connect to."""
+
+    WATCH = "watch"
+    STOP = "stop"
+    COMMAND = "command"
+    SERVE = "serve"
+
+
+_ORDER = (Role.WATCH, Role.STOP, Role.COMMAND)
+
+
+def includes(role: Role, wanted: Role) -> bool:
+    """Whether whoever has `role` may do what `wanted` stands for."""
+    if Role.SERVE in (role, wanted):
+        return role is wanted
+    return _ORDER.index(role) >= _ORDER.index(wanted)
+
+
+class OwnKeys(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A pair of CURVE keys, Z85 text of 40 characters each."""
+
+    public: str
+    secret: str
+
+
+class Other(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Someone else's `public` key, what it may do, and for one that serves, at which `host`."""
+
+    name: str
+    public: str
+    role: Role
+    host: str = ""
+
+
+class Keyring:
+    """The keys in `folder`; nothing needs to be there yet."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._stamp: tuple[int, int] | None = None
+        self._others: tuple[Other, ...] = ()
+
+    def own(self) -> OwnKeys:
+        """Return this user's pair of keys. Raises `ConfigurationError` when there is none, or others can read it."""
+        path = self.folder / OWN
+        try:
+            mode = path.stat().st_mode
+            keys = msgspec.json.decode(path.read_bytes(), type=OwnKeys)
+        except FileNotFoundError:
+            raise ConfigurationError("this machine has no keys yet: make some with `worldarm keys new`") from None
+        except (OSError, msgspec.DecodeError) as error:
+            raise ConfigurationError(f"{path} cannot be read: {error}") from error
+        if mode & 0o077:
+            raise ConfigurationError(f"{path} can be read by others: `chmod 600 {path}`, or make new keys")
+        require_key(keys.public)
+        require_key(keys.secret)
+        return keys
+
+    def others(self) -> tuple[Other, ...]:
+        """Return everybody on the list, as it is now. Raises `ConfigurationError` when it cannot be read."""
+        path = self.folder / OTHERS
+        try:
+            found = path.stat()
+            stamp = (found.st_mtime_ns, found.st_ino)
+            if stamp != self._stamp:
+                self._others = msgspec.json.decode(path.read_bytes(), type=tuple[Other, ...])
+                self._stamp = stamp
+        except FileNotFoundError:
+            self._others, self._stamp = (), None
+        except (OSError, msgspec.DecodeError) as error:
+            raise ConfigurationError(f"{path} cannot be read: {error}") from error
+        return self._others
+
+    def allows(self, public: str, wanted: Role) -> bool:
+        """Whether the owner of the key `public` may do what `wanted` stands for. On doubt not: a list that cannot be
+        read allows nobody."""
+        return any(other.public == public and includes(other.role, wanted) for other in self._readable())
+
+    def holders(self, wanted: Role) -> frozenset[str]:
+        """Return the public keys of all that may do what `wanted` stands for; none while the list cannot be read."""
+        return frozenset(other.public for other in self._readable() if includes(other.role, wanted))
+
+    def _readable(self) -> tuple[Other, ...]:
+        """Return the list; nobody while it cannot be read."""
+        try:
+            return self.others()
+        except ConfigurationError:
+            return ()
+
+    def server_at(self, host: str) -> str | None:
+        """Return the public key that whoever serves at `host` must have; None when none is on the list."""
+        return next((other.public for other in self.others() if other.role is Role.SERVE and other.host == host), None)
+
+    def make(self) -> OwnKeys:
+        """Make this user's pair of keys. Raises `ConfigurationError` when there is one already."""
+        path = self.folder / OWN
+        if path.exists():
+            raise ConfigurationError(
+                f"{path} is there already, and others know its public key; delete it first if they shall no longer"
+            )
+        public, secret = (key.decode() for key in zmq.curve_keypair())
+        keys = OwnKeys(public, secret)
+        make_folder(self.folder)
+        self.folder.chmod(0o700)
+        with whole(path) as beside:
+            beside.touch(0o600)
+            beside.chmod(0o600)
+            beside.write_bytes(msgspec.json.encode(keys))
+        return keys
+
+    def allow(self, other: Other) -> None:
+        """Put `other` on the list, in place of one of the same name.
+
+        Raises `ConfigurationError` for a name or key that is none, and a role that needs a host and has none.
+        """
+        if not _NAME.fullmatch(other.name):
+            raise ConfigurationError(f"{other.name!r} is no name: use letters, digits, dots, dashes, up to 64 of them")
+        require_key(other.public)
+        if (other.role is Role.SERVE) != bool(other.host):
+            raise ConfigurationError("--host names where a machine serves, and goes with --role serve alone")
+        self._write((*(each for each in self.others() if each.name != other.name), other))
+
+    def revoke(self, name: str) -> None:
+        """Take `name` off the list. Raises `ConfigurationError` when it is not on it."""
+        others = self.others()
+        if all(each.name != name for each in others):
+            known = ", ".join(each.name for each in others) or "nobody"
+            raise ConfigurationError(f"{name!r} is not on the list; on it: {known}")
+        self._write(tuple(each for each in others if each.name != name))
+
+    def _write(self, others: tuple[Other, ...]) -> None:
+        make_folder(self.folder)
+        with whole(self.folder / OTHERS) as beside:
+            beside.write_bytes(msgspec.json.format(msgspec.json.encode(others), indent=2) + b"\n")
+
+
+def require_key(text: str) -> None:
+    """Raise `ConfigurationError` unless `text` is a CURVE key in Z85."""
+    try:
+        sound = len(text) == KEY_LENGTH and len(z85.decode(text.encode("ascii"))) == 32
+    except (ValueError, KeyError, UnicodeEncodeError):
+        sound = False
+    if not sound:
+        raise ConfigurationError(f"{text!r} is no public key; `worldarm keys list` prints one of 40 characters")
+
+
+def usual_keyring() -> Keyring:
+    """Return the keys of this user: in $XDG_CONFIG_HOME/worldarm/keys, usually ~/.config/worldarm/keys."""
+    config = os.environ.get("XDG_CONFIG_HOME", "")
+    base = Path(config) if os.path.isabs(config) else Path.home() / ".config"
+    return Keyring(base / "worldarm" / "keys")

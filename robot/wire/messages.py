@@ -1,0 +1,332 @@
+"""The wire: every message that crosses a socket, as one tagged union with a schema version.
+
+A message travels as MessagePack of `Envelope`: a schema version, the sender's sequence number, the sender's
+monotonic clock and the body. Decoding is strict: unknown tags, missing or surplus types, another version and
+non-finite numbers are refused with `WireError`, so nothing behind this file ever meets them.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, TypeAlias, TypeVar
+
+import msgspec
+
+from robot.arm.interface import ArmSpec, ObjectPose
+from robot.errors import WireError
+from robot.wire.camera_spec import CameraSpec
+
+SCHEMA_VERSION = 1
+MAX_MESSAGE_BYTES = 16 * 1024 * 1024
+
+
+P = TypeVar("P", bound="Published")
+J = TypeVar("J", bound="JointState")
+
+
+class Message(msgspec.Struct, frozen=True, tag=True, forbid_unknown_fields=True):
+    """Base of all message bodies; the class name is the tag on the wire."""
+
+
+class Published(Message, frozen=True):
+    """Base of what is published on a topic: true at the sender's monotonic `time_ns`."""
+
+    time_ns: int
+
+    def shifted(self: P, by_ns: int) -> P:
+        """Return the same with all times later by `by_ns`: as a host's clock tells them that is so far ahead."""
+        return msgspec.structs.replace(self, time_ns=self.time_ns + by_ns)
+
+
+# ---------------------------------------------------------------- published by the driver
+
+
+class JointState(Published, frozen=True):
+    """The arm at one tick of the driver, published on the topic `state`.
+
+    `time_ns` is the driver's monotonic capture time. `requested`, `governed` and `measured` are (n,) rad:
+    what the trajectory asked for, what the governor let through, and what the arm reported before it;
+    `governed_velocity` and `measured_velocity` are rad/s, `measured_effort` N·m, empty where the arm measures none.
+    `clamps` names what the governor changed at this tick. `holder` is the name of the lease's holder, empty when free.
+    `active_until_ns` is the time of the last waypoint accepted, 0 when there is none; `set_point_ns` the time at which
+    this tick's set-point was handed to the arm.
+    """
+
+    tick: int
+    mode: str
+    requested: tuple[float, ...]
+    governed: tuple[float, ...]
+    measured: tuple[float, ...]
+    governed_velocity: tuple[float, ...]
+    measured_velocity: tuple[float, ...]
+    measured_effort: tuple[float, ...]
+    gripper_command: float
+    gripper_width: float
+    clamps: tuple[str, ...]
+    holder: str
+    active_until_ns: int
+    set_point_ns: int
+    reason: str
+
+    def shifted(self: J, by_ns: int) -> J:
+        """Return the same with all times later by `by_ns`."""
+        return msgspec.structs.replace(
+            self,
+            time_ns=self.time_ns + by_ns,
+            active_until_ns=self.active_until_ns and self.active_until_ns + by_ns,
+            set_point_ns=self.set_point_ns + by_ns,
+        )
+
+
+class SceneState(Published, frozen=True):
+    """Where the simulated objects are, published on the topic `scene` by simulated arms only.
+
+    It is the judge's and the simulated camera's knowledge; the agent does not subscribe to it. `epoch` grows
+    each time the objects are placed anew. `joints` (n,) rad and `gripper_width` m let a mirror draw the arm at
+    the same instant.
+    """
+
+    epoch: int
+    joints: tuple[float, ...]
+    gripper_width: float
+    objects: tuple[ObjectPose, ...]
+
+
+# ---------------------------------------------------------------- asked of the driver
+
+
+class SpecRequest(Message, frozen=True):
+    """Ask for the arm's specification; answered by `Spec`."""
+
+
+class AcquireLease(Message, frozen=True):
+    """Ask to be the only writer, as `holder`, for `ttl_s` seconds at a time; answered by `Lease` or `Refusal`."""
+
+    holder: str
+    ttl_s: float
+
+
+class RenewLease(Message, frozen=True):
+    """Keep the lease for another time-to-live; answered by `Lease` or `Refusal`."""
+
+    token: str
+
+
+class ReleaseLease(Message, frozen=True):
+    """Give the lease back; the arm ramps to hold. Answered by `Done` or `Refusal`."""
+
+    token: str
+
+
+class Waypoint(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Be at `positions` (n,) rad, gripper `gripper_width` m wide, at the driver's monotonic `time_ns`."""
+
+    time_ns: int
+    positions: tuple[float, ...]
+    gripper_width: float
+
+
+class Waypoints(Message, frozen=True):
+    """Move through these waypoints; answered by `Accepted` or `Refusal`.
+
+    Replaces every waypoint not yet reached that is later than the first of these. `sequence` must grow with
+    each command under one token; the command is refused when it arrives after `deadline_ns` (driver's
+    monotonic clock). Accepting waypoints also renews the lease.
+    """
+
+    token: str
+    sequence: int
+    deadline_ns: int
+    waypoints: tuple[Waypoint, ...]
+
+
+class Stop(Message, frozen=True):
+    """Ramp to rest now and stay stopped until `Reset`; anyone may ask, no lease is needed."""
+
+    reason: str
+
+
+class Reset(Message, frozen=True):
+    """Leave the stopped mode; the only way out of it. Answered by `Done` or `Refusal`."""
+
+
+class PlaceObjects(Message, frozen=True):
+    """Put simulated objects somewhere; refused by an arm without a scene and while another holds the lease."""
+
+    token: str
+    objects: tuple[ObjectPose, ...]
+
+
+# ---------------------------------------------------------------- answered by the driver
+
+
+class Spec(Message, frozen=True):
+    """The arm's specification, its driver's schedule, and whether it has a scene."""
+
+    arm: ArmSpec
+    state_address: str
+    has_scene: bool
+
+
+class Lease(Message, frozen=True):
+    """The lease is yours: send `token` with each command, and something before `expires_ns`."""
+
+    token: str
+    holder: str
+    expires_ns: int
+
+
+class Accepted(Message, frozen=True):
+    """Waypoints taken; `clamps` names what was changed in them on the way in. The set-point of `tick` is the first
+    that they have a part in."""
+
+    sequence: int
+    clamps: tuple[str, ...]
+    tick: int
+
+
+class Done(Message, frozen=True):
+    """The request was carried out."""
+
+
+class Refusal(Message, frozen=True):
+    """The request was not carried out: `reason` is one of `REASONS`, `detail` says what and what to do."""
+
+    reason: str
+    detail: str
+
+
+REASONS = (
+    "malformed",
+    "not-allowed",
+    "not-holder",
+    "held",
+    "stale-sequence",
+    "late",
+    "bad-length",
+    "not-finite",
+    "out-of-limits",
+    "out-of-workspace",
+    "touches",
+    "too-fast",
+    "time-order",
+    "stopped",
+    "fault",
+    "no-scene",
+    "unknown-object",
+    "bad-ttl",
+)
+
+
+# ---------------------------------------------------------------- cameras and the agent
+
+
+class Frame(Published, frozen=True):
+    """One picture of `camera`, published on the topic `frame`: `data` is (H, W, 3) RGB bytes when `encoding` is
+    "rgb8", a JPEG file when it is "jpeg". `time_ns` is the monotonic capture time."""
+
+    index: int
+    camera: CameraSpec
+    encoding: str
+    data: bytes
+
+
+class Thought(Published, frozen=True):
+    """One decision of the agent, published on the topic `thought`, so that viewers and recorders need no torch.
+
+    `distance` is the critic's estimate of blocks to go to the goal or, while there are `subgoals_ahead`, to the next of
+    them; `goal` and `imagined` are (H, W, 3) rgb8 bytes of `shape` (empty when not drawn); `action` is the normalised
+    block action; `plan_ms` the time to decide and `capture_to_command_ms` from the frame's capture to the driver's
+    answer. `captured_ns`, `received_ns`, `decided_ns` and `accepted_ns` are the times at which the frame was taken, was
+    here, was decided on and the driver had answered, on the agent's clock, and `tick` is the driver's tick whose
+    set-point is the first that follows; the last two are 0 where nothing was sent.
+    """
+
+    decision: int
+    frame_index: int
+    status: str
+    distance: float
+    subgoals_ahead: int
+    cost: float
+    action: tuple[float, ...]
+    plan_ms: float
+    capture_to_command_ms: float
+    captured_ns: int
+    received_ns: int
+    decided_ns: int
+    accepted_ns: int
+    tick: int
+    shape: tuple[int, int, int]
+    goal: bytes
+    imagined: bytes
+
+
+Body: TypeAlias = (
+    JointState
+    | SceneState
+    | SpecRequest
+    | AcquireLease
+    | RenewLease
+    | ReleaseLease
+    | Waypoints
+    | Stop
+    | Reset
+    | PlaceObjects
+    | Spec
+    | Lease
+    | Accepted
+    | Done
+    | Refusal
+    | Frame
+    | Thought
+)
+
+
+class Envelope(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is on the wire: schema version, sender's sequence number and monotonic clock, and the message."""
+
+    version: int
+    sequence: int
+    sent_ns: int
+    body: Body
+
+
+class _Version(msgspec.Struct):
+    version: int
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(Envelope)
+_version_decoder = msgspec.msgpack.Decoder(_Version)
+
+
+def encode(body: Body, sequence: int, sent_ns: int) -> bytes:
+    """Return the bytes of a message."""
+    return _encoder.encode(Envelope(SCHEMA_VERSION, sequence, sent_ns, body))
+
+
+def decode(data: bytes) -> Envelope:
+    """Return the message in `data`. Raises `WireError` for anything that is not wholly valid."""
+    if len(data) > MAX_MESSAGE_BYTES:
+        raise WireError(f"message of {len(data)} bytes is larger than the {MAX_MESSAGE_BYTES} allowed")
+    try:
+        version = _version_decoder.decode(data).version
+        if version != SCHEMA_VERSION:
+            raise WireError(f"message of schema version {version}; this process speaks {SCHEMA_VERSION}")
+        envelope = _decoder.decode(data)
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
+        raise WireError(f"malformed message: {error}") from error
+    if not _finite(envelope.body):
+        raise WireError(f"{type(envelope.body).__name__} holds a number that is not finite")
+    return envelope
+
+
+def _finite(value: Any) -> bool:
+    """Whether no float anywhere in `value` is NaN or infinite."""
+    if isinstance(value, float):
+        return math.isfinite(value)
+    if isinstance(value, tuple):
+        return all(map(_finite, value))
+    if isinstance(value, msgspec.Struct):
+        return all(_finite(getattr(value, name)) for name in value.__struct_fields__)
+    return True

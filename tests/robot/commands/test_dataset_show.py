@@ -1,0 +1,80 @@
+"""The film of an episode shows its pictures, and its curves run along with them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import av
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from robot.dataset import Dataset, DatasetWriter, Feature
+from robot.dataset.report.episode_video import CURSOR, PLOT, TITLE, compose
+from tests.commands import worldarm
+from tests.robot.dataset.samples import CAMERA, columns, write
+
+
+def frames_of(path: Path) -> list[npt.NDArray[np.uint8]]:
+    with av.open(str(path)) as container:
+        return [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+
+
+@pytest.mark.parametrize("picture", ["image", "video"])
+def test_a_film_is_written_and_named(tmp_path: Path, picture: str) -> None:
+    root = write(tmp_path / "set", 3, picture)
+    film = tmp_path / "out/film.mp4"
+    result = worldarm("dataset", "show", str(root), "1", "--output", str(film))
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout == f"{film}: episode 1, 0.6 s, task 1\n"
+    frames = frames_of(film)
+    assert len(frames) == 5
+    with av.open(str(film)) as container:
+        assert container.streams.video[0].average_rate == 8
+    shown = [frame[TITLE + 10 : TITLE + 200, 30:200].mean() for frame in frames]
+    stored = [pixels.mean() for pixels in columns(1, 5)[CAMERA]]
+    assert np.corrcoef(shown, stored)[0, 1] > 0.99
+
+
+def test_curves_run_along(tmp_path: Path) -> None:
+    dataset = Dataset.open(write(tmp_path / "set", 1))
+    pages = [frame[-2 * PLOT :].astype(int) for frame in compose(dataset, 0)]
+    cursors = [int(np.flatnonzero((page == CURSOR).all(axis=2).sum(axis=0) > PLOT)[0]) for page in pages]
+    assert cursors == sorted(set(cursors))
+    assert (pages[-1][:, : cursors[0]] == pages[0][:, : cursors[0]]).all()
+    drawn = [(page[:, cursors[0] + 2 : cursors[-1]] < 200).any(axis=2).sum() for page in pages]
+    assert drawn == sorted(drawn) and drawn[-1] > drawn[0]
+
+
+def test_several_cameras_stand_side_by_side_and_none_is_no_hindrance(tmp_path: Path) -> None:
+    sizes = {
+        "observation.images.wide": (16, 64, 3),
+        "observation.images.tall": (64, 16, 3),
+        "observation.images.b": (8, 8, 3),
+    }
+    for name, cameras in (("three", sizes), ("none", {})):
+        features = {"action": Feature("float32", (12,))} | {
+            key: Feature("image", size) for key, size in cameras.items()
+        }
+        with DatasetWriter.create(tmp_path / name, 5, features, None, durable=False) as writer:
+            pictures = {
+                key: np.full((3, *size), 40 * number, np.uint8) for number, (key, size) in enumerate(cameras.items())
+            }
+            writer.save_episode({"action": np.zeros((3, 12), np.float32), **pictures}, "a $5 task, „größer“ & <b>")
+        dataset = Dataset.open(tmp_path / name)
+        frames = list(compose(dataset, 0))
+        assert len(frames) == 3
+        height, width, _ = frames[0].shape
+        assert height % 2 == width % 2 == 0 and width <= 1920
+        for number in range(len(cameras)):
+            assert (frames[0] == 40 * number).all(axis=2).sum() > 1000
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [(("3",), "has the episodes 0 to 2; 3 is not among them"), (("0", "--output", "film.avi"), "must end in .mp4")],
+)
+def test_what_cannot_be_shown_is_refused_in_one_line(tmp_path: Path, words: tuple[str, ...], said: str) -> None:
+    result = worldarm("dataset", "show", str(write(tmp_path / "set", 3)), *words)
+    assert result.returncode == 1
+    assert said in result.stderr and result.stderr.count("\n") == 1

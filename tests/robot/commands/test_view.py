@@ -1,0 +1,97 @@
+"""Watching: arm, cameras and an agent's thoughts on a page, of processes that come and go; nothing can be moved."""
+
+import signal
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from control.thoughts import ThoughtPublisher
+from robot.wire.messages import Thought
+from tests.commands import running as command
+from tests.commands import worldarm
+from tests.robot.driver.checks import now
+from tests.robot.driver.command import DriverProcess, until
+from tests.robot.web.page import Page
+
+pytestmark = pytest.mark.real_time
+
+SHAPE = (16, 16, 3)
+
+
+def thought(decision: int, shape: tuple[int, int, int] = SHAPE) -> Thought:
+    picture = bytes(np.full(SHAPE, decision % 256, np.uint8).tobytes())
+    return Thought(
+        time_ns=time.monotonic_ns(),
+        decision=decision,
+        frame_index=decision,
+        status="moving",
+        distance=12.5 - decision,
+        subgoals_ahead=1,
+        cost=0.0,
+        action=(0.0,),
+        plan_ms=21.0,
+        capture_to_command_ms=44.0,
+        captured_ns=0,
+        received_ns=0,
+        decided_ns=time.monotonic_ns(),
+        accepted_ns=0,
+        tick=0,
+        shape=shape,
+        goal=picture,
+        imagined=picture,
+    )
+
+
+def test_it_shows_what_an_agent_thinks_and_offers_nothing_to_move_the_arm_with(
+    running: DriverProcess, tmp_path: Path
+) -> None:
+    with ThoughtPublisher("tcp://127.0.0.1:*") as agent:
+        words = ("--command-address", running.command, "--thoughts-address", agent.endpoint, "--port", "0")
+        with command("view", *words, "--camera", "tcp://127.0.0.1:9") as view:
+            assert view.first_line.startswith("view: "), view.end()[2]
+            url = view.first_line.partition("page ")[2].partition(";")[0]
+            with Page(url) as page, running.client() as client:
+                until(lambda: "no agent is at work" in page.text and "lease: <b>free</b>" in page.text)
+                client.acquire("someone", 5.0)
+                until(lambda: "lease: <b>someone</b>" in page.text)
+                client.give_back()
+                decisions = iter(range(1_000_000))
+
+                def sent(*told: str) -> bool:
+                    agent.publish(thought(next(decisions)))
+                    time.sleep(0.05)
+                    return all(each in page.text for each in told)
+
+                until(lambda: sent("agent: <b>moving</b>", "1 subgoals ahead", "decided in 21 ms"))
+                agent.publish(thought(0, (4, 4, 3)))
+                until(lambda: "as a picture of (4, 4, 3)" in page.text)
+                until(lambda: sent("blocks to go"))
+                assert not page.shows("STOP") and "/handle" not in page.parts
+                page.send("GuiUpdateMessage", uuid="nothing", updates={"value": True})
+                assert now(client).holder == ""
+            status, out, error = view.end(signal.SIGINT)
+            assert (status, out, error) == (130, "", "worldarm: interrupted\n")
+
+
+def test_without_a_driver_it_says_so() -> None:
+    result = worldarm("view", "--command-address", "tcp://127.0.0.1:9", "--port", "0")
+    assert result.returncode == 1 and "is it running there?" in result.stderr
+
+
+def test_the_same_goes_into_a_file_for_rerun(running: DriverProcess, tmp_path: Path) -> None:
+    pytest.importorskip("rerun")
+    log = tmp_path / "log.rrd"
+    with ThoughtPublisher("tcp://127.0.0.1:*") as agent:
+        words = ("--command-address", running.command, "--thoughts-address", agent.endpoint, "--port", "0")
+        with command("view", *words, "--camera", "tcp://127.0.0.1:9", "--rerun", str(log)) as view:
+            assert view.first_line.startswith("view: "), view.end()[2]
+            for decision in range(20):
+                agent.publish(thought(decision))
+                time.sleep(0.05)
+            assert view.end(signal.SIGINT)[0] == 130
+    data = log.read_bytes()
+    assert data.startswith(b"RRF")
+    for entity in (b"agent/distance", b"agent/goal", b"arm/0", b"joints/panda_joint1/measured"):
+        assert entity in data

@@ -1,0 +1,94 @@
+"""Data sets to and from a hub, by its real client, over HTTP to a stand-in: whole and checked, or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from robot.dataset import Dataset
+from tests.commands import worldarm
+from tests.robot.dataset.edit.edits import tree
+from tests.robot.dataset.edit.hub_server import Hub, running_hub
+from tests.robot.dataset.samples import write
+
+REPO = "someone/push-cube"
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Hub]:
+    with running_hub() as hub:
+        monkeypatch.setenv("HF_ENDPOINT", hub.endpoint)
+        monkeypatch.setenv("HF_TOKEN", "hf_of_a_test")
+        monkeypatch.setenv("HF_HOME", str(tmp_path / "home"))
+        monkeypatch.setenv("HF_HUB_DISABLE_XET", "1")
+        monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+        yield hub
+
+
+def test_a_set_comes_back_as_it_went(hub: Hub, tmp_path: Path) -> None:
+    root = write(tmp_path / "set", 3, "video")
+    (root / "notes.txt").write_text("mine")
+    pushed = worldarm("dataset", "push", str(root), REPO)
+    assert pushed.returncode == 0, pushed.stderr
+    assert (hub.private[REPO], hub.commits, list(hub.tags[REPO])) == (True, 1, ["v3.0"])
+    assert set(hub.repos[REPO]) == {*tree(root), "README.md"} - {"notes.txt"}
+    assert b"LeRobot" in hub.repos[REPO]["README.md"]
+    pulled = worldarm("dataset", "pull", REPO, str(tmp_path / "back"))
+    assert pulled.returncode == 0, pulled.stderr
+    assert "3 episodes" in pulled.stdout
+    assert Dataset.open(tmp_path / "back").fingerprint() == Dataset.open(root).fingerprint()
+    assert set(tree(tmp_path / "back")) == set(hub.repos[REPO])
+
+    # A smaller set in its place leaves nothing of the larger one, and the card as it is.
+    hub.repos[REPO]["README.md"] = b"written by hand"
+    again = worldarm("dataset", "push", str(write(tmp_path / "less", 1, "video")), REPO)
+    assert again.returncode == 0, again.stderr
+    assert set(hub.repos[REPO]) == {*tree(tmp_path / "less"), "README.md"}
+    assert hub.repos[REPO]["README.md"] == b"written by hand"
+    assert hub.tags[REPO] == {"v3.0": f"{2:040x}"}
+
+
+def test_what_is_not_sound_is_not_sent_and_nothing_goes_public_unasked(hub: Hub, tmp_path: Path) -> None:
+    root = write(tmp_path / "set", 2)
+    (root / "data/chunk-000/file-001.parquet").write_bytes(b"torn")
+    refused = worldarm("dataset", "push", str(root), REPO)
+    assert refused.returncode == 1 and "not sound" in refused.stderr
+    assert not hub.repos
+    whole = write(tmp_path / "whole", 1)
+    assert worldarm("dataset", "push", str(whole), REPO, "--public").returncode == 0
+    assert hub.private[REPO] is False
+    refused = worldarm("dataset", "push", str(whole), REPO)
+    assert refused.returncode == 1 and "--public" in refused.stderr and hub.commits == 1
+    refused = worldarm("dataset", "push", str(whole), "no/such/name")
+    assert refused.returncode == 1 and len(refused.stderr.splitlines()) == 1
+
+
+def test_a_pull_that_fails_leaves_nothing(hub: Hub, tmp_path: Path) -> None:
+    assert worldarm("dataset", "push", str(write(tmp_path / "set", 2)), REPO).returncode == 0
+    before = sorted(path.name for path in tmp_path.iterdir())
+    to = str(tmp_path / "back")
+    assert "no such repository" in worldarm("dataset", "pull", "someone/else", to).stderr
+    kept = hub.repos[REPO].pop("data/chunk-000/file-001.parquet")
+    failed = worldarm("dataset", "pull", REPO, to)
+    assert failed.returncode == 1 and f"{REPO} was not kept" in failed.stderr
+    hub.repos[REPO]["data/chunk-000/file-001.parquet"] = kept
+    hub.broken = {"data/chunk-000/file-001.parquet"}
+    failed = worldarm("dataset", "pull", REPO, to)
+    assert failed.returncode == 1 and "broke off" in failed.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted({*before, "home"})
+    hub.broken = set()
+    assert worldarm("dataset", "pull", REPO, to).returncode == 0
+    assert "exists already" in worldarm("dataset", "pull", REPO, to).stderr
+
+
+def test_a_hub_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setenv("HF_TOKEN", "hf_of_a_test")
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "home"))
+    root = write(tmp_path / "set", 1)
+    for words in (("push", str(root), REPO), ("pull", REPO, str(tmp_path / "back"))):
+        result = worldarm("dataset", *words)
+        assert result.returncode == 1 and "cannot be reached" in result.stderr, result.stderr
+        assert len(result.stderr.splitlines()) == 1

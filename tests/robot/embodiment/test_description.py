@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from robot.dataset.format.schema import DatasetInfo, Feature, new_info, read_info
+from robot.embodiment.actions import PLANAR_PUSH
+from robot.embodiment.description import KEY, RecordedBy, RecordingRecipe, read_recipe
+from robot.errors import DatasetError
+from robot.wire.camera_spec import CameraSpec
+
+RECIPE = RecordingRecipe(
+    arm="panda",
+    camera=CameraSpec("front", 64, 48, (60.5, 60.5), (32.0, 24.0), (1.1, 0.0, 0.7), (0.5, -0.5, 0.5, -0.5)),
+    action=PLANAR_PUSH,
+    state_names=("tool.x", "tool.y"),
+)
+
+
+def written(root: Path, metadata: dict[str, object] | None) -> DatasetInfo:
+    """What a data set under `root` says of itself, by way of the file."""
+    (root / "meta").mkdir()
+    info = new_info(8, {"action": Feature("float32", (2,))}, "panda", metadata)
+    (root / "meta" / "info.json").write_bytes(info.to_json())
+    return read_info(root)
+
+
+@pytest.mark.parametrize("posed", [True, False])
+def test_a_recipe_comes_back_from_the_file_as_it_was(tmp_path: Path, posed: bool) -> None:
+    camera = RECIPE.camera if posed else CameraSpec("front", 64, 48, (60.5, 60.5), (32.0, 24.0))
+    recipe = RecordingRecipe(RECIPE.arm, camera, RECIPE.action, RECIPE.state_names)
+    assert read_recipe(written(tmp_path, recipe.to_metadata())) == recipe
+
+
+def test_what_else_the_file_remembers_is_no_matter(tmp_path: Path) -> None:
+    assert read_recipe(written(tmp_path, {**RECIPE.to_metadata(), "play": {"seed": 3}})) == RECIPE
+
+
+def test_a_data_set_that_does_not_say_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="record it with worldarm"):
+        read_recipe(written(tmp_path, None))
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [(("arm",), 3), (("camera", "focal"), [60.5]), (("action", "axes"), None), (("action", "bounds"), {"lower": 1})],
+)
+def test_a_recipe_that_is_not_one_is_refused(tmp_path: Path, path: tuple[str, ...], value: object) -> None:
+    metadata = json.loads(json.dumps(RECIPE.to_metadata()))
+    entry = metadata[KEY]
+    for name in path[:-1]:
+        entry = entry[name]
+    entry[path[-1]] = value
+    with pytest.raises(DatasetError, match="is not valid"):
+        read_recipe(written(tmp_path, metadata))
+
+
+@pytest.mark.parametrize(
+    ("column", "feature"),
+    [
+        ("action", Feature("float32", (3,))),
+        ("observation.state", Feature("float32", (7,))),
+        ("observation.images.front", Feature("image", (64, 48, 3))),
+    ],
+)
+def test_a_recipe_that_contradicts_the_columns_is_refused(column: str, feature: Feature) -> None:
+    fitting = {
+        "action": Feature("float32", (2,)),
+        "observation.state": Feature("float32", (2,)),
+        "observation.images.front": Feature("image", (48, 64, 3)),
+    }
+    assert read_recipe(new_info(8, fitting, "panda", RECIPE.to_metadata())).camera == RECIPE.camera
+    with pytest.raises(DatasetError, match=f"column '{column}' is of shape .* one of them was changed"):
+        read_recipe(new_info(8, {**fitting, column: feature}, "panda", RECIPE.to_metadata()))
+
+
+def test_of_several_cameras_one_is_seen_through() -> None:
+    cameras = (
+        CameraSpec("front", 80, 60, (60.0, 60.0), (40.0, 30.0)),
+        CameraSpec("wrist", 32, 32, (9.0, 9.0), (16, 16)),
+    )
+    recorded = RecordedBy("panda", cameras, RECIPE.action, RECIPE.state_names)
+    features = {f"observation.images.{each.name}": Feature("image", (each.height, each.width, 3)) for each in cameras}
+    info = new_info(8, features, "panda", recorded.to_metadata())
+    assert read_recipe(info) == read_recipe(info, "front") and read_recipe(info).camera.focal == (64.0, 64.0)
+    assert read_recipe(info, "wrist").camera == CameraSpec("wrist", 64, 64, (18.0, 18.0), (32.0, 32.0))
+    with pytest.raises(DatasetError, match=r"no camera 'side'; it has front, wrist$"):
+        read_recipe(info, "side")
+    with pytest.raises(DatasetError, match=r"no camera 'side'; it has front$"):
+        read_recipe(new_info(8, {"action": Feature("float32", (2,))}, "panda", RECIPE.to_metadata()), "side")
