@@ -18,10 +18,10 @@ from control.session import FIRST_PICTURE_S, Outcome, Session, Step
 from control.stages import Method
 from control.thoughts import ThoughtPublisher
 from control.trained import PRETRAINED, load_trained
-from perception.checkpoint import load_card
-from perception.frame_subscriber import FrameSubscriber
-from perception.goal import save_picture
-from perception.goal_source import read_goal
+from perception.camera.goal_source import read_goal
+from perception.camera.image_file import save_picture
+from perception.camera.subscriber import FrameSubscriber
+from perception.checkpoint.files import load_card
 from robot.client.client import Client
 from robot.errors import ConfigurationError
 from robot.system.files import make_folder

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from control.doctor import HELD_OUT_SHARE, examine, verdict
 from control.trained import load_trained
-from perception.checkpoint import Card, Gate
-from perception.frame_cache import FrameCache, kept_aside
-from perception.one_view import open_seen, seen_by, view_like
-from perception.training import encode_all
+from perception.checkpoint.files import Card, Gate
+from perception.training.world_model import encode_all
+from perception.training_data.frame_cache import FrameCache, kept_aside
+from perception.training_data.rig_view import open_seen, seen_by, view_like
 from robot.dataset.reader import Dataset
 from robot.embodiment.description import RecordingRecipe, read_recipe, read_recorded
 from robot.errors import CheckpointError, DatasetError

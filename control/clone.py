@@ -20,13 +20,13 @@ from torch import Tensor, nn
 from control.action_distribution import ActionDistribution
 from control.actor import Actor
 from control.agent import Decision
-from perception.clips import generator
-from perception.distributed import Workers
-from perception.frame_cache import FrameCache
-from perception.late_fusion import make_encoder
-from perception.normaliser import Normaliser
-from perception.trainer import History, Schedule, train
-from perception.world_model import WorldModelConfig
+from perception.model.multi_view import make_encoder
+from perception.model.normaliser import Normaliser
+from perception.model.world_model import WorldModelConfig
+from perception.training.distributed import Workers
+from perception.training.loop import History, Schedule, train
+from perception.training_data.clips import generator
+from perception.training_data.frame_cache import FrameCache
 from robot.arm.interface import Vector
 
 CLONE = 21

@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from perception.camera import Image
+from perception.camera.interface import Image
 
 PANEL = 256
 GAP = 12

@@ -13,10 +13,10 @@ from torch import Tensor
 from control.critic import Critic
 from control.hindsight import Seen
 from control.trained import Parts
-from perception.checkpoint import Gate
-from perception.frame_cache import FrameCache
-from perception.gates import ROLLOUT, world_model_gates
-from perception.training import expect_all
+from perception.checkpoint.files import Gate
+from perception.evaluation.gates import ROLLOUT, world_model_gates
+from perception.training.world_model import expect_all
+from perception.training_data.frame_cache import FrameCache
 from robot.embodiment.proprioception import TOOL
 from robot.errors import DatasetError
 

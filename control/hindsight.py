@@ -11,8 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from perception.clips import torch_generator
-from perception.frame_cache import FrameCache
+from perception.training_data.clips import torch_generator
+from perception.training_data.frame_cache import FrameCache
 
 
 @dataclass(frozen=True)

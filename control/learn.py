@@ -17,16 +17,14 @@ from control.doctor import HELD_OUT_SHARE, examine, require_enough
 from control.hindsight import HindsightSampler, Seen
 from control.trained import TrainedModel, load_trained, new_parts, save_trained
 from control.training import HeadTraining, train_actor, train_critic
-from perception.checkpoint import CARD_FILE, SCHEMA, Card, Gate, Provenance, load_card
-from perception.compiler import require_compiler
-from perception.curves import draw_curves
-from perception.distributed import Workers
-from perception.frame_cache import FrameCache
-from perception.mirror import with_mirrored
-from perception.one_view import open_seen, seen_by
-from perception.run_folder import Settings, claim_run
-from perception.trainer import History
-from perception.training import (
+from perception.checkpoint.files import CARD_FILE, SCHEMA, Card, Gate, Provenance, load_card
+from perception.model.world_model import WorldModelConfig
+from perception.training.compiler import require_compiler
+from perception.training.curves import draw_curves
+from perception.training.distributed import Workers
+from perception.training.loop import History
+from perception.training.run_folder import Settings, claim_run
+from perception.training.world_model import (
     DecoderTraining,
     Precision,
     PredictorTraining,
@@ -38,7 +36,9 @@ from perception.training import (
     train_predictor,
     train_world_model,
 )
-from perception.world_model import WorldModelConfig
+from perception.training_data.frame_cache import FrameCache
+from perception.training_data.mirroring import with_mirrored
+from perception.training_data.rig_view import open_seen, seen_by
 from robot.dataset.reader import Dataset
 from robot.embodiment.description import RecordingRecipe, read_recipe
 from robot.embodiment.proprioception import COMMANDED

@@ -16,7 +16,7 @@ from torch import Tensor
 from control.action_distribution import ActionDistribution, signs
 from control.actor import Actor
 from control.objective import Objective, Rollout
-from perception.world_model import WorldModel
+from perception.model.world_model import WorldModel
 
 
 class PlannerConfig(msgspec.Struct, frozen=True):

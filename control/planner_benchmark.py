@@ -25,9 +25,9 @@ from control.agent import Agent
 from control.planner import PlannerConfig
 from control.stages import default_search
 from control.trained import PRETRAINED, load_trained
-from perception.figures import require_picture, save_figure
-from perception.training import compute_dtype
+from perception.training.world_model import compute_dtype
 from robot.errors import ConfigurationError
+from robot.system.figures import require_picture, save_figure
 from robot.system.files import require_writable, write_json
 
 MATRIX = 768

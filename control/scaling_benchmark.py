@@ -17,11 +17,11 @@ import tyro
 
 from control.doctor import HELD_OUT_SHARE
 from control.learn import Sizes, model_config
-from perception.distributed import join, leave
-from perception.frame_cache import open_cache
-from perception.jepa_loss import JepaWeights
-from perception.training import WorldModelTraining, compute_dtype, train_world_model
-from perception.world_model import WorldModel
+from perception.model.losses.jepa import JepaWeights
+from perception.model.world_model import WorldModel
+from perception.training.distributed import join, leave
+from perception.training.world_model import WorldModelTraining, compute_dtype, train_world_model
+from perception.training_data.frame_cache import open_cache
 from robot.dataset.reader import Dataset
 from robot.embodiment.description import read_recipe
 from robot.errors import ConfigurationError, ConnectionLost

@@ -18,8 +18,8 @@ from control.agent import Agent, Decision
 from control.approach import approach, rest
 from control.course import Leg
 from control.thoughts import ThoughtPublisher
-from perception.camera import Image
-from perception.frame_subscriber import FrameSubscriber, ReceivedFrame, seen_as
+from perception.camera.interface import Image
+from perception.camera.subscriber import FrameSubscriber, ReceivedFrame, seen_as
 from robot.arm.interface import Vector
 from robot.arm.kinematics import Kinematics
 from robot.client.client import Client

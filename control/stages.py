@@ -12,7 +12,7 @@ import torch
 from control.objective import ActionPenalty, CriticCost, LatentDistance, Objective, Unfamiliarity, WeightedSum
 from control.planner import Planner, PlannerConfig
 from control.trained import Parts, TrainedModel, quick_copy
-from perception.training import compute_dtype
+from perception.training.world_model import compute_dtype
 
 Method = Literal["full", "critic-only", "actor-only", "latent-distance", "latent-distance-mppi", "hold", "random"]
 METHODS: tuple[Method, ...] = get_args(Method)

@@ -10,8 +10,8 @@ import tyro
 from control.doctor import verdict
 from control.learn import Learning, Sizes, learn
 from control.training import HeadTraining
-from perception.distributed import join, leave
-from perception.training import DecoderTraining, Precision, PredictorTraining, WorldModelTraining
+from perception.training.distributed import join, leave
+from perception.training.world_model import DecoderTraining, Precision, PredictorTraining, WorldModelTraining
 
 
 def train(

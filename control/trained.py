@@ -13,10 +13,10 @@ from control.actor import Actor
 from control.critic import Critic
 from control.landmarks import Landmarks
 from control.perceptron import HIDDEN
-from perception.checkpoint import Card, load, save
-from perception.decoder import Decoder
-from perception.shipped import PRETRAINED_FOLDER
-from perception.world_model import WorldModel, WorldModelConfig
+from perception.checkpoint.files import Card, load, save
+from perception.checkpoint.shipped import PRETRAINED_FOLDER
+from perception.model.decoder import Decoder
+from perception.model.world_model import WorldModel, WorldModelConfig
 from robot.errors import CheckpointError
 
 PRETRAINED = PRETRAINED_FOLDER / "push"

@@ -12,10 +12,10 @@ from control.actor import Actor, ActorLoss
 from control.critic import Critic, CriticLoss
 from control.hindsight import GoalMix, HindsightSampler
 from control.perceptron import HIDDEN
-from perception.clips import generator
-from perception.distributed import Workers
-from perception.trainer import History, Schedule, train
-from perception.world_model import Predictor
+from perception.model.world_model import Predictor
+from perception.training.distributed import Workers
+from perception.training.loop import History, Schedule, train
+from perception.training_data.clips import generator
 
 CRITIC, ACTOR = 11, 12
 

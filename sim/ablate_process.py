@@ -17,14 +17,14 @@ from control.seed import require_seed
 from control.stages import Method
 from control.trained import load_trained
 from control.training import HeadTraining
-from perception.distributed import join
-from perception.figures import require_picture, save_figure
-from perception.frame_cache import kept_aside
-from perception.jepa_loss import JepaWeights
-from perception.training import DecoderTraining, PredictorTraining, WorldModelTraining
+from perception.model.losses.jepa import JepaWeights
+from perception.training.distributed import join
+from perception.training.world_model import DecoderTraining, PredictorTraining, WorldModelTraining
+from perception.training_data.frame_cache import kept_aside
 from robot.dataset.reader import Dataset
 from robot.embodiment.description import read_recipe
 from robot.errors import ConfigurationError
+from robot.system.figures import require_picture, save_figure
 from robot.system.files import require_writable, write_json
 from sim.goal import Task
 from sim.measure import Measurement, collect, measure_agent

@@ -12,8 +12,8 @@ from control.agent import Agent
 from control.seed import require_seed
 from control.stages import Method
 from control.trained import TrainedModel, load_trained
-from perception.figures import require_picture
 from robot.errors import ConfigurationError
+from robot.system.figures import require_picture
 from robot.system.files import require_writable, write_json
 from sim.episode import EpisodeRecord
 from sim.goal import DRAWN_LEVELS, TASKS, Level, Subgoals, Task

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from perception.camera import CameraOptions, Picture
+from perception.camera.interface import CameraOptions, Picture
 from robot.errors import CameraError, ConfigurationError, ConnectionLost
 from robot.wire.camera_spec import CameraSpec
 from robot.wire.messages import SceneState

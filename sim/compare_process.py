@@ -17,15 +17,15 @@ from control.doctor import HELD_OUT_SHARE
 from control.seed import require_seed
 from control.stages import METHODS
 from control.trained import TrainedModel, load_trained
-from perception.compiler import require_compiler
-from perception.figures import require_picture
-from perception.mirror import with_mirrored
-from perception.one_view import open_seen, seen_by, view_like
-from perception.run_folder import Settings, claim_run
-from perception.training import compute_dtype
+from perception.training.compiler import require_compiler
+from perception.training.run_folder import Settings, claim_run
+from perception.training.world_model import compute_dtype
+from perception.training_data.mirroring import with_mirrored
+from perception.training_data.rig_view import open_seen, seen_by, view_like
 from robot.dataset.reader import Dataset
 from robot.embodiment.description import RecordingRecipe
 from robot.errors import CheckpointError, ConfigurationError, DatasetError
+from robot.system.figures import require_picture
 from robot.system.files import make_folder, require_writable, write_json
 from sim.episode import EpisodeRecord
 from sim.goal import Level, Task

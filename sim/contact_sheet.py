@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from perception.goal import save_picture
+from perception.camera.image_file import save_picture
 from sim.film import BACKGROUND, FONT, GREEN, INK, Image, enlarge
 
 THUMB = 128

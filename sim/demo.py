@@ -14,7 +14,7 @@ import tyro
 from control.agent import Agent
 from control.seed import require_seed
 from control.trained import load_trained
-from perception.goal import save_picture
+from perception.camera.image_file import save_picture
 from robot.errors import ConfigurationError
 from robot.system.files import make_folder
 from sim.contact_sheet import Result, draw_contact_sheet

@@ -17,9 +17,9 @@ from control.seed import require_seed
 from control.stages import Method
 from control.trained import load_trained
 from control.training import HeadTraining
-from perception.checkpoint import Gate
-from perception.distributed import join
-from perception.training import DecoderTraining, PredictorTraining, WorldModelTraining
+from perception.checkpoint.files import Gate
+from perception.training.distributed import join
+from perception.training.world_model import DecoderTraining, PredictorTraining, WorldModelTraining
 from robot.dataset.edit.check import check
 from robot.dataset.format.schema import INFO_PATH, read_info
 from robot.dataset.reader import Dataset

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from perception.frame_cache import MEANT
+from perception.training_data.frame_cache import MEANT
 from robot.dataset.format.recorder_columns import GOVERNED, MEASURED, REQUESTED
 from robot.dataset.format.schema import Feature
 from robot.wire.camera_spec import CameraSpec

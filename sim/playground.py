@@ -10,7 +10,7 @@ from typing import Literal
 
 import numpy as np
 
-from perception.shipped import PRETRAINED_FOLDER
+from perception.checkpoint.shipped import PRETRAINED_FOLDER
 from robot.arm.interface import ObjectPose
 from robot.embodiment.actions import PLANAR_PUSH, TABLETOP, ActionConvention
 from robot.embodiment.description import RecordingRecipe

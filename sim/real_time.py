@@ -10,7 +10,7 @@ import numpy as np
 
 from control.agent import Agent
 from control.session import Outcome, Session, Step
-from perception.frame_subscriber import FrameSubscriber
+from perception.camera.subscriber import FrameSubscriber
 from robot.arm.kinematics import Kinematics
 from robot.client.client import Client
 from robot.client.scene_client import SceneClient

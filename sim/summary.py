@@ -10,7 +10,7 @@ import matplotlib.pyplot as plt
 import msgspec
 import numpy as np
 
-from perception.figures import save_figure
+from robot.system.figures import save_figure
 from sim.episode import EpisodeRecord
 from sim.wilson import wilson
 

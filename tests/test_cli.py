@@ -11,7 +11,7 @@ import pytest
 
 from tests.commands import ROOT, environment, running, worldarm
 from tests.forked import Outcome, outcomes
-from tests.perception import pattern_camera
+from tests.perception.camera import pattern_camera
 from worldarm import COMMANDS
 
 

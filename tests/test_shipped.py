@@ -13,8 +13,8 @@ import pytest
 
 from control.doctor import verdict
 from control.trained import TrainedModel, load_trained
-from perception.checkpoint import CARD_FILE, WEIGHTS_FILE
-from perception.shipped import PRETRAINED_FOLDER
+from perception.checkpoint.files import CARD_FILE, WEIGHTS_FILE
+from perception.checkpoint.shipped import PRETRAINED_FOLDER
 from sim.playground import PLAYGROUNDS, PlaygroundName
 from tests.commands import in_process
 

@@ -8,9 +8,9 @@ import torch
 
 from control.perceptron import Perceptron
 from control.trained import Parts, TrainedModel, new_parts
-from perception.checkpoint import SCHEMA, Card, Gate, Provenance
-from perception.frame_cache import FrameCache
-from perception.world_model import WorldModelConfig
+from perception.checkpoint.files import SCHEMA, Card, Gate, Provenance
+from perception.model.world_model import WorldModelConfig
+from perception.training_data.frame_cache import FrameCache
 from robot.embodiment.actions import PLANAR_PUSH
 from robot.embodiment.description import RecordingRecipe
 from robot.embodiment.proprioception import STATE_NAMES

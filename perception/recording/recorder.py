@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-from perception.recording.open_set import open_set, recorded_by, require_task
+from perception.recording.dataset import open_set, recorded_by, require_task
+from perception.recording.disk_space import Room
+from perception.recording.episode_rows import TIME_IS_UP, Row, Take
 from perception.recording.pairing import first_row
-from perception.recording.room import Room
 from perception.recording.saver import Broken, News, Saved, Saver, Unsaved
 from perception.recording.scene_reset import SceneReset
 from perception.recording.sources import CameraAddress, Health, Sources, require_fresh
 from perception.recording.status import Phase, RecorderStatus
-from perception.recording.take import TIME_IS_UP, Row, Take
 from robot.arm.kinematics import Kinematics
 from robot.dataset.format.recorder_columns import DRIVER_RESTARTED
 from robot.embodiment.actions import PLANAR_PUSH, ActionConvention

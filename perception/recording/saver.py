@@ -13,8 +13,8 @@ from typing import TypeAlias
 import av.error
 import msgspec
 
+from perception.recording.episode_rows import Columns
 from perception.recording.spool import IN_MEMORY_BYTES, Spool
-from perception.recording.take import Columns
 from robot.dataset.episode_encoder import EpisodeEncoder
 from robot.dataset.format.encoding import EncodedEpisode
 from robot.dataset.format.recorder_columns import MARKS

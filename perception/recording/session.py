@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from functools import partial
 from queue import Empty, SimpleQueue
 
+from perception.recording.episode_rows import SPOILT
 from perception.recording.recorder import Recorder
 from perception.recording.saver import Saved
 from perception.recording.status import Phase, RecorderStatus
-from perception.recording.take import SPOILT
 from robot.errors import ConfigurationError, RecordingError, WorldarmError
 from robot.teleop.devices.terminal import Terminal
 from robot.teleop.devices.terminal_keys import KeyDecoder

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from perception.camera_process import TOPIC
+from perception.camera.publisher import TOPIC
 from perception.recording.pairing import period_of
 from robot.client.client import Client
 from robot.errors import CameraError, ConfigurationError, ConnectionLost

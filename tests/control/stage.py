@@ -16,10 +16,10 @@ from control.agent import Agent
 from control.session import Session
 from control.stages import Method
 from control.trained import TrainedModel, load_trained, new_parts, save_trained
-from perception.checkpoint import SCHEMA, Card, Provenance
-from perception.frame_subscriber import FrameSubscriber
-from perception.goal import save_picture
-from perception.world_model import WorldModelConfig
+from perception.camera.image_file import save_picture
+from perception.camera.subscriber import FrameSubscriber
+from perception.checkpoint.files import SCHEMA, Card, Provenance
+from perception.model.world_model import WorldModelConfig
 from robot.arm.interface import Vector
 from robot.arm.kinematics import Kinematics
 from robot.client.client import Client

@@ -12,8 +12,8 @@ import pytest
 
 from control.thoughts import ThoughtPublisher
 from control.trained import load_trained
-from perception.checkpoint import WEIGHTS_FILE
-from perception.goal import save_picture
+from perception.camera.image_file import save_picture
+from perception.checkpoint.files import WEIGHTS_FILE
 from robot.wire.messages import JointState
 from robot.wire.subscription import Subscription
 from tests.commands import Running, in_process, running, worldarm

@@ -10,7 +10,7 @@ import pytest
 
 from control.check_process import table
 from control.trained import load_trained
-from perception.checkpoint import CARD_FILE, WEIGHTS_FILE, Gate
+from perception.checkpoint.files import CARD_FILE, WEIGHTS_FILE, Gate
 from sim.play_process import play
 from sim.view import FRONT_EYE
 from tests.commands import worldarm

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from control.clone import Clone, CloneAgent, CloneTraining, steps_within, train_clone
-from perception.frame_cache import FrameCache
+from perception.training_data.frame_cache import FrameCache
 from tests.tiny import CONFIG, frames, picture
 
 SETTINGS = CloneTraining(batch=32, learning_rate=3e-3)

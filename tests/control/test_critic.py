@@ -7,7 +7,7 @@ from torch import Tensor
 
 from control.critic import Critic, CriticLoss
 from control.hindsight import GoalMix, HindsightSampler, Seen
-from perception.clips import generator
+from perception.training_data.clips import generator
 from tests.tiny import frames
 
 PLACES = 8

@@ -8,8 +8,8 @@ import torch
 
 from control.critic import Critic
 from control.doctor import examine, require_enough, verdict
-from perception.checkpoint import Gate
-from perception.training import encode_all
+from perception.checkpoint.files import Gate
+from perception.training.world_model import encode_all
 from robot.embodiment.proprioception import STATE_NAMES
 from robot.errors import DatasetError
 from tests.tiny import DISCOUNT, frames, parts

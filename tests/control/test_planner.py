@@ -12,7 +12,7 @@ from control.action_distribution import ActionDistribution
 from control.actor import Actor
 from control.objective import ActionPenalty, Objective, Rollout, WeightedSum
 from control.planner import Plan, Planner, PlannerConfig
-from perception.world_model import WorldModel, WorldModelConfig
+from perception.model.world_model import WorldModel, WorldModelConfig
 
 STEP = 0.3
 CONFIG = WorldModelConfig(height=16, width_px=16, proprio=1, action=2, latent=4, width=8, blocks=1)

@@ -16,7 +16,7 @@ from control.agent import Agent, Decision
 from control.session import SILENT_S, Session, Step
 from control.thoughts import TOPIC, ThoughtPublisher
 from control.trained import load_trained
-from perception.frame_subscriber import FrameSubscriber
+from perception.camera.subscriber import FrameSubscriber
 from robot.arm.interface import Box
 from robot.client.client import Client
 from robot.client.scene_client import SceneClient

@@ -12,8 +12,8 @@ import pytest
 import torch
 
 from control.trained import load_trained
-from perception.frame_cache import STATE
-from perception.training import compute_dtype
+from perception.training.world_model import compute_dtype
+from perception.training_data.frame_cache import STATE
 from robot.dataset.reader import Dataset
 from robot.dataset.writer import DatasetWriter
 from tests.commands import ROOT, environment

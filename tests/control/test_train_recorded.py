@@ -8,7 +8,7 @@ import numpy as np
 
 from control.agent import Agent
 from control.trained import load_trained
-from perception.checkpoint import load_card
+from perception.checkpoint.files import load_card
 from robot.embodiment.actions import PLANAR_PUSH
 from robot.wire.camera_spec import reframed
 from tests.commands import in_process

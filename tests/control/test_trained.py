@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from control.trained import Parts, TrainedModel, load_trained, new_parts, quick_copy, save_trained
-from perception.checkpoint import save
-from perception.decoder import Decoder
+from perception.checkpoint.files import save
+from perception.model.decoder import Decoder
 from robot.errors import CheckpointError
 from tests.tiny import CONFIG, DISCOUNT, card, parts, picture, trained
 

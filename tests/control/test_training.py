@@ -7,7 +7,7 @@ import torch
 
 from control.hindsight import HindsightSampler, Seen
 from control.training import HeadTraining, train_actor, train_critic
-from tests.perception.interrupted_training import alone
+from tests.perception.training.interrupted_training import alone
 from tests.tiny import frames, parts
 
 

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import zmq
 
-from perception.camera import CameraOptions
-from perception.frame_subscriber import FrameSubscriber, ReceivedFrame
+from perception.camera.interface import CameraOptions
+from perception.camera.subscriber import FrameSubscriber, ReceivedFrame
 from robot import registry
 from robot.arm.interface import ObjectPose
 from robot.arm.kinematics import Kinematics

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import sim.processes
-from perception.frame_subscriber import FrameSubscriber
+from perception.camera.subscriber import FrameSubscriber
 from robot.client.client import Client
 from robot.client.scene_client import SceneClient
 from robot.errors import ConnectionLost

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from perception.checkpoint import load_card
+from perception.checkpoint.files import load_card
 from robot.client.client import Client
 from robot.dataset.reader import Dataset
 from robot.embodiment.actions import PLANAR_PUSH

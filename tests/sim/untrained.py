@@ -8,7 +8,7 @@ import msgspec
 import torch
 
 from control.trained import TrainedModel, new_parts, save_trained
-from perception.checkpoint import Card
+from perception.checkpoint.files import Card
 from sim.view import front_camera
 from tests import tiny
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from perception.recording.open_set import open_set, recorded_by
+from perception.recording.dataset import open_set, recorded_by
 from robot.arm.kinematics import Pose
 from robot.arm.rotations import quaternion_of
 from robot.dataset import Dataset

@@ -7,7 +7,7 @@ import time
 
 import numpy as np
 
-from perception.camera_process import TOPIC
+from perception.camera.publisher import TOPIC
 from robot.wire.camera_spec import CameraSpec
 from robot.wire.messages import Frame, encode
 from robot.wire.publisher import Publisher

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from perception.goal import save_picture
+from perception.camera.image_file import save_picture
 from robot.arm.kinematics import Kinematics, Pose
 from sim.panda import panda_spec
 from sim.scene import Scene

@@ -1,0 +1,1 @@
+"""What a recording and a calibration promise, measured."""

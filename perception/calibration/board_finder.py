@@ -1,0 +1,120 @@
+"""Finding the board in pictures, and telling why it was not found: nothing there, or another board."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from perception.camera.board import Board, charuco
+from robot.errors import CalibrationError
+
+LEAST_CORNERS = 8
+"""Corners of the board that a view must show: fewer say little, and where they lie in a line nothing."""
+_LEAST_AREA = 4.0
+# A wide lens bends a near board by a tenth of a square; at the rim, by more.
+_MOST_BENT = 0.3
+
+
+@dataclass(frozen=True)
+class View:
+    """The board in one picture: `ids` (k,) of the corners seen, `pixels` (k, 2) where, `points` (k, 3) m where they are
+    in the board's frame, and the picture's `size` (width, height)."""
+
+    ids: NDArray[np.int32]
+    pixels: NDArray[np.float32]
+    points: NDArray[np.float32]
+    size: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Sight:
+    """What was found in one picture: a `view` of the board, or in its stead why there is none."""
+
+    view: View | None
+    reason: str = ""
+
+
+class BoardFinder:
+    """Looks for `board`. Reasons of `Sight` are "no board", "too little of the board" and "another board"."""
+
+    def __init__(self, board: Board) -> None:
+        self._board = board
+        self._corners = board.corners
+        self._markers = board.columns * board.rows // 2
+        refined = cv2.aruco.DetectorParameters()
+        refined.cornerRefinementMethod = cv2.aruco.CORNER_REFINE_SUBPIX
+        self._detector = cv2.aruco.CharucoDetector(charuco(board), cv2.aruco.CharucoParameters(), refined)
+
+    def find(self, picture: NDArray[np.uint8]) -> Sight:
+        """Look at `picture`, (H, W, 3) uint8 in BGR or RGB, or (H, W)."""
+        grey = picture if picture.ndim == 2 else cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
+        pixels, ids, _, markers = self._detector.detectBoard(grey)
+        seen = [] if markers is None else np.asarray(markers).ravel().tolist()
+        strange = sum(number >= self._markers for number in seen)
+        if strange > len(seen) / 4:
+            return Sight(None, "another board")
+        if ids is None or len(ids) < LEAST_CORNERS:
+            # All its markers may be there and still not fit together, as those of a board of another shape.
+            many = len(seen) >= 0.6 * self._markers or len(seen) > LEAST_CORNERS
+            return Sight(None, "another board" if many else "too little of the board" if seen else "no board")
+        numbers = np.asarray(ids, np.int32).ravel()
+        view = View(
+            numbers,
+            np.asarray(pixels, np.float32).reshape(-1, 2),
+            self._corners[numbers],
+            (grey.shape[1], grey.shape[0]),
+        )
+        if not _spread(view):
+            return Sight(None, "too little of the board")
+        return Sight(view) if self._flat(view) else Sight(None, "another board")
+
+    def _flat(self, view: View) -> bool:
+        """Whether the corners lie as a flat board's do, but for what a lens bends."""
+        plane, _ = cv2.findHomography(view.pixels, view.points[:, :2], cv2.LMEDS)
+        if np.shape(plane) != (3, 3):  # none, where the corners lie in a line
+            return False
+        there = cv2.perspectiveTransform(view.pixels.reshape(-1, 1, 2), plane).reshape(-1, 2)
+        miss = np.linalg.norm(there - view.points[:, :2], axis=1)
+        return bool(np.percentile(miss, 80) < _MOST_BENT * self._board.square_m)
+
+
+def views_of_one_size(named: Sequence[tuple[str, tuple[int, int], Sight]], board: Board) -> list[tuple[str, View]]:
+    """Return the views among pictures, each given by name, size and what was found in it.
+
+    Raises `CalibrationError` when the pictures are of several sizes, or none shows the board, saying what they show.
+    """
+    sizes: dict[tuple[int, int], str] = {}
+    for name, size, _ in named:
+        sizes.setdefault(size, name)
+    if len(sizes) > 1:
+        different = ", ".join(f"{name} is {size[0]}x{size[1]}" for size, name in list(sizes.items())[:3])
+        raise CalibrationError(
+            f"the pictures are not of one size: {different}; take all with one camera as it will be used"
+        )
+    views = [(name, sight.view) for name, _, sight in named if sight.view is not None]
+    reasons = [sight.reason for _, _, sight in named if sight.view is None]
+    strange = reasons.count("another board")
+    if strange > len(views):
+        raise CalibrationError(
+            f"{strange} of {len(named)} pictures show another board than {board}; say which one it is "
+            "(--columns, --rows, --dictionary), as printed beneath it"
+        )
+    if not views:
+        parts = reasons.count("too little of the board")
+        what = f"{parts} show a part of one that is too small" if parts else "nothing in them looks like one"
+        raise CalibrationError(
+            f"no board is to be seen in any of {len(named)} pictures ({board}): {what}; `worldarm calibrate board` "
+            "writes one to print"
+        )
+    return views
+
+
+def _spread(view: View) -> bool:
+    """Whether the corners seen span an area and not a line."""
+    low, high = view.points.min(axis=0), view.points.max(axis=0)
+    hull = cv2.contourArea(cv2.convexHull(view.pixels))
+    return bool((high - low)[:2].min() > 0.0) and hull > _LEAST_AREA

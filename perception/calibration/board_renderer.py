@@ -1,0 +1,84 @@
+"""Pictures of the board as a known lens would take them from a known pose: the truth that calibrations are measured
+against. No world is simulated, only a sheet of paper before an even background, with blur and noise."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from perception.camera.board import Board, texture
+from perception.camera.calibration_file import Lens
+from robot.arm.kinematics import Pose
+
+_PIXELS_A_SQUARE = 64
+_FINER = 3
+_MARGIN_SQUARES = 0.5
+_TERMINATION = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 100, 1e-12)
+_BACKGROUND, _PAPER, _INK = 110.0, 225.0, 25.0
+
+
+@dataclass(frozen=True)
+class Look:
+    """How bad a sensor is: Gaussian `blur` and `noise` as standard deviations, in pixels and in levels out of 255."""
+
+    blur: float = 0.7
+    noise: float = 2.5
+
+
+class BoardRenderer:
+    """Renders `board` through `lens`. Every pixel is the mean of 3x3 rays, each bent as the lens bends it and met with
+    the board's plane (a homography of the plane for a lens that does not bend)."""
+
+    def __init__(self, board: Board, lens: Lens) -> None:
+        self._board = board
+        self._lens = lens
+        margin = round(_MARGIN_SQUARES * _PIXELS_A_SQUARE)
+        grey = _INK + (_PAPER - _INK) / 255.0 * texture(board, _PIXELS_A_SQUARE).astype(np.float32)
+        self._sheet = cv2.copyMakeBorder(grey, *(margin,) * 4, cv2.BORDER_CONSTANT, value=_PAPER)
+        self._origin = margin - 0.5  # of the board's frame, in the sheet's pixels
+        self._rays = _rays(lens)
+
+    def render(self, pose: Pose, rng: np.random.Generator | None = None, look: Look = Look()) -> NDArray[np.uint8]:
+        """Return (H, W, 3) uint8 BGR of the board at `pose` in the camera's optical frame; noise is from `rng`."""
+        # A ray r meets the plane through t with the axes a, b where r * depth = t + u a + v b.
+        axes = np.column_stack([pose.rotation[:, 0], pose.rotation[:, 1], pose.position])
+        plane = self._rays @ np.linalg.inv(axes).T.astype(np.float32)
+        before = plane[..., 2] > 0
+        scale = _PIXELS_A_SQUARE / self._board.square_m / np.where(before, plane[..., 2], np.float32(1.0))
+        across = np.where(before, plane[..., 0] * scale + self._origin, -1e6).astype(np.float32)
+        down = np.where(before, plane[..., 1] * scale + self._origin, -1e6).astype(np.float32)
+        fine = cv2.remap(
+            self._sheet, across, down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=_BACKGROUND
+        )
+        grey = cv2.resize(fine, (self._lens.width, self._lens.height), interpolation=cv2.INTER_AREA)
+        if look.blur > 0:
+            grey = cv2.GaussianBlur(grey, (0, 0), look.blur)
+        if rng is not None:
+            grey = grey + rng.normal(0.0, look.noise, grey.shape)
+        return cv2.merge([np.clip(np.rint(grey), 0, 255).astype(np.uint8)] * 3)  # type: ignore[return-value]
+
+
+def look_at(eye: NDArray[np.float64], target: NDArray[np.float64], roll: float) -> Pose:
+    """Return the pose of a camera at `eye` (3,) m whose z axis goes through `target` (3,) m, turned about it by `roll`
+    rad; both in the frame in which the pose is."""
+    forward = (target - eye) / np.linalg.norm(target - eye)
+    aside = np.array([1.0, 0.0, 0.0]) if abs(forward[0]) < 0.9 else np.array([0.0, 1.0, 0.0])
+    down = np.cross(forward, aside)
+    down /= np.linalg.norm(down)
+    right = np.cross(down, forward)
+    turned = np.cos(roll) * right + np.sin(roll) * down
+    return Pose(eye, np.column_stack([turned, np.cross(forward, turned), forward]))
+
+
+def _rays(lens: Lens) -> NDArray[np.float32]:
+    """Directions (3H, 3W, 3), with z = 1, of the light that meets each ninth of a pixel."""
+    across = (np.arange(lens.width * _FINER) + 0.5) / _FINER - 0.5
+    down = (np.arange(lens.height * _FINER) + 0.5) / _FINER - 0.5
+    points = np.stack(np.meshgrid(across, down), axis=-1).reshape(-1, 1, 2)
+    empty = np.eye(3)
+    straight = cv2.undistortPointsIter(points, lens.camera_matrix, lens.coefficients, empty, empty, _TERMINATION)
+    grid = np.asarray(straight).reshape(lens.height * _FINER, lens.width * _FINER, 2)
+    return np.concatenate([grid, np.ones((*grid.shape[:2], 1))], axis=-1).astype(np.float32)

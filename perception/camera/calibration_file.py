@@ -1,0 +1,134 @@
+"""What is known of one camera after its calibration: lens, and where it sits; one JSON file, strictly read.
+
+Points count as OpenCV's do: the centre of the first pixel is (0, 0). A `CameraSpec` counts from the picture's corner,
+half a pixel up and left of that.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from perception.camera.board import Board
+from robot.errors import CalibrationError, ConfigurationError
+from robot.system.files import write_json
+
+VERSION = 1
+MAX_FILE_BYTES = 1024 * 1024
+
+Mounting: TypeAlias = Literal["eye-in-hand", "eye-to-hand"]
+Row: TypeAlias = tuple[float, float, float]
+
+
+class Lens(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Pictures of `width` x `height` pixels through a lens with the camera `matrix` (3, 3) in pixels and `distortion`
+    (k1, k2, p1, p2, k3), Brown-Conrady's in OpenCV's order; empty for a lens that does not distort."""
+
+    width: int
+    height: int
+    matrix: tuple[Row, Row, Row]
+    distortion: tuple[float, ...] = ()
+
+    @property
+    def camera_matrix(self) -> NDArray[np.float64]:
+        """The camera matrix, (3, 3)."""
+        return np.array(self.matrix)
+
+    @property
+    def coefficients(self) -> NDArray[np.float64]:
+        """The distortion, (5,), zero where there is none."""
+        return np.array(self.distortion or (0.0,) * 5)
+
+
+class HandEye(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where the camera is: its optical frame (z forward, x right, y down) in `frame`, which moves with the tool of
+    `arm` ("eye-in-hand") or is the arm's base ("eye-to-hand").
+
+    `position` m, `orientation` quaternion (x, y, z, w). `residual_m` and `residual_rad` say by how much the board,
+    which kept still on the table or in the hand, seemed to move, as root mean squares over `poses`; `method` is
+    OpenCV's name.
+    """
+
+    mounting: Mounting
+    arm: str
+    frame: str
+    position: tuple[float, float, float]
+    orientation: tuple[float, float, float, float]
+    method: str
+    residual_m: float
+    residual_rad: float
+    poses: int
+
+
+class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One camera: its name on the wire, its lens with the reprojection error (root mean square, pixels) over so many
+    views of the board, and, once that was found, where it is."""
+
+    version: int
+    camera: str
+    lens: Lens
+    error_px: float
+    views: int
+    board: Board
+    hand_eye: HandEye | None = None
+
+
+def load_calibration(path: Path) -> Calibration:
+    """Return the calibration in `path`. Raises `CalibrationError` when it is missing or not wholly valid."""
+    try:
+        if path.stat().st_size > MAX_FILE_BYTES:
+            raise CalibrationError(f"{path} is larger than {MAX_FILE_BYTES // 1024**2} MB: it is no calibration")
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise CalibrationError(f"there is no calibration {path}; `worldarm calibrate camera` makes one") from None
+    except OSError as error:
+        raise CalibrationError(f"the calibration {path} cannot be read: {error.strerror}") from error
+    try:
+        calibration = msgspec.json.decode(data, type=Calibration)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ConfigurationError) as error:
+        raise CalibrationError(f"{path} is not a calibration: {error}") from error
+    wrong = _wrong(calibration)
+    if wrong:
+        raise CalibrationError(f"{path} is not a calibration: {wrong}; make it anew with `worldarm calibrate camera`")
+    return calibration
+
+
+def save_calibration(path: Path, calibration: Calibration) -> None:
+    """Write `calibration` to `path`, whole or not at all. Raises `RecordingError` when it cannot be written."""
+    write_json(path, calibration)
+
+
+def _wrong(calibration: Calibration) -> str:
+    """What no camera can have, or nothing."""
+    lens = calibration.lens
+    if calibration.version != VERSION:
+        return f"it is of version {calibration.version}, and this is version {VERSION}"
+    if not _finite(msgspec.to_builtins(calibration)):
+        return "it holds a number that is not finite"
+    if lens.width < 1 or lens.height < 1:
+        return f"it speaks of pictures of {lens.width}x{lens.height}"
+    (fx, skew, _), (zero, fy, _), last = lens.matrix
+    if fx <= 0 or fy <= 0 or skew or zero or last != (0.0, 0.0, 1.0):
+        return "its camera matrix is not one"
+    if len(lens.distortion) not in (0, 5):
+        return f"its distortion has {len(lens.distortion)} numbers in place of 5"
+    if calibration.hand_eye is not None:
+        length = math.hypot(*calibration.hand_eye.orientation)
+        if abs(length - 1.0) > 1e-6:
+            return f"its orientation is a quaternion of length {length:g}"
+    return ""
+
+
+def _finite(value: Any) -> bool:
+    if isinstance(value, float):
+        return math.isfinite(value)
+    if isinstance(value, dict):
+        return all(map(_finite, value.values()))
+    if isinstance(value, (list, tuple)):
+        return all(map(_finite, value))
+    return True

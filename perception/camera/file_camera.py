@@ -1,0 +1,226 @@
+"""Files in place of a lens: a video that plays, and a still picture that is looked at again and again."""
+
+from __future__ import annotations
+
+import codecs
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from perception.camera.calibration_file import Calibration
+from perception.camera.feed import EndOfPictures
+from perception.camera.framing import Framing
+from perception.camera.interface import MAX_RATE_HZ, CameraOptions, Picture
+from robot.errors import CameraAway, CameraError
+from robot.wire.camera_spec import CameraSpec
+
+_LOOK_BYTES = 4096
+MAX_FILE_BYTES = 64 * 1024 * 1024
+
+
+class FileCamera:
+    """What both kinds of file share: the framing of what is in `path`."""
+
+    def __init__(self, path: Path, options: CameraOptions, calibration: Calibration | None = None) -> None:
+        self._path = path
+        self._options = options
+        self._calibration = calibration
+        self._framing: Framing | None = None
+
+    @property
+    def spec(self) -> CameraSpec:
+        """Size and intrinsics. Raises `CameraError` before `start`."""
+        return self._started().spec
+
+    def sensor(self) -> str:
+        """Return what the file gives and what becomes of it. Raises `CameraError` before `start`."""
+        return f"{self._path} gives {self._started()}"
+
+    def _frame(self, image: NDArray[np.uint8]) -> None:
+        options, (height, width) = self._options, image.shape[:2]
+        self._framing = Framing(options.name, (width, height), (options.width, options.height), self._calibration)
+
+    def _started(self) -> Framing:
+        if self._framing is None:
+            raise CameraError(f"camera {self._options.name} is not started")
+        return self._framing
+
+
+class VideoCamera(FileCamera):
+    """A `Camera` that plays the video `path`, a picture each time it is read, once or again and again (`loop`).
+
+    A reader that comes late misses pictures, as with any camera: the video keeps to `options.rate_hz`. The time of a
+    picture is that at which it is shown.
+    """
+
+    def __init__(
+        self, path: Path, options: CameraOptions, calibration: Calibration | None = None, loop: bool = True
+    ) -> None:
+        super().__init__(path, options, calibration)
+        self._loop = loop
+        self._capture: cv2.VideoCapture | None = None
+        self._waiting: NDArray[np.uint8] | None = None
+        self._began_ns = 0
+        self._shown = 0
+
+    def start(self) -> None:
+        """Open the video. Raises `CameraError` when it is none, `CalibrationError` for one of another size."""
+        self._waiting = self._first()
+        self._frame(self._waiting)
+
+    def read(self, timeout_s: float) -> Picture:
+        """Return the picture that is due now, or the next one when that was shown before.
+
+        Raises `EndOfPictures` after the last one, `CameraAway` when the file went away before it began anew, and
+        `CameraError` before `start`. It never waits.
+        """
+        framing = self._started()
+        now_ns = time.monotonic_ns()
+        if self._shown == 0:
+            self._began_ns = now_ns
+        due = int((now_ns - self._began_ns) * 1e-9 * self._options.rate_hz)
+        for _ in range(min(due - self._shown, round(self._options.rate_hz))):
+            self._next(decode=False)
+        image = self._next(decode=True)
+        self._shown = max(self._shown, due) + 1
+        if image.shape[1::-1] != framing.native:
+            raise CameraError(f"{self._path} changes to pictures of {image.shape[1]}x{image.shape[0]} in its midst")
+        return Picture(now_ns, framing(image))
+
+    def close(self) -> None:
+        """Close the file; harmless when it never started."""
+        if self._capture is not None:
+            self._capture.release()
+            self._capture = None
+
+    def _first(self) -> NDArray[np.uint8]:
+        """Open the file, anew if need be, and return its first picture."""
+        self.close()
+        self._capture = open_video(self._path)
+        there, image = self._capture.read()
+        if not there:
+            raise CameraError(f"{self._path} is a video without a picture that can be decoded")
+        return np.asarray(image, np.uint8)
+
+    def _next(self, decode: bool) -> NDArray[np.uint8]:
+        """Go on by one picture, from the last to the first, and return it; an empty one where it is not decoded."""
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None:
+            return waiting
+        if self._capture is not None and self._capture.grab():
+            there, image = self._capture.retrieve() if decode else (True, np.empty(0, np.uint8))
+            if there and image is not None:
+                return np.asarray(image, np.uint8)
+        if not self._loop:
+            raise EndOfPictures(f"{self._path} is at its end")
+        try:
+            return self._first()
+        except CameraError as error:
+            raise CameraAway(str(error)) from error
+
+
+@dataclass(frozen=True)
+class _State:
+    """What changes when a file is written anew."""
+
+    inode: int
+    size: int
+    changed_ns: int
+
+
+class StillCamera(FileCamera):
+    """A `Camera` before which the picture in `path` stands: each reading looks at the file as it is now, so that one
+    that is replaced changes what is seen, and one that is gone is a camera unplugged."""
+
+    def __init__(self, path: Path, options: CameraOptions, calibration: Calibration | None = None) -> None:
+        super().__init__(path, options, calibration)
+        self._state: _State | None = None
+        self._image: NDArray[np.uint8] | None = None
+
+    def start(self) -> None:
+        """Read the picture. Raises `CameraError` when it is none, `CalibrationError` for one of another size."""
+        self._frame(self._look())
+
+    def read(self, timeout_s: float) -> Picture:
+        """Return what the file shows now; it never waits. Raises `CameraAway` when there is no picture in it now, or
+        one of another size, and `CameraError` before `start`."""
+        framing = self._started()
+        now_ns = time.monotonic_ns()
+        try:
+            image = self._look()
+        except CameraError as error:
+            self._state = None
+            raise CameraAway(str(error)) from error
+        if image.shape[1::-1] != framing.native:
+            raise CameraAway(
+                f"{self._path} is now {image.shape[1]}x{image.shape[0]}, before "
+                f"{framing.native[0]}x{framing.native[1]}: start the camera anew for that"
+            )
+        return Picture(now_ns, framing(image))
+
+    def close(self) -> None:
+        """There is nothing to let go of."""
+
+    def _look(self) -> NDArray[np.uint8]:
+        """The file's picture, decoded anew when the file has changed."""
+        try:
+            found = self._path.stat()
+            state = _State(found.st_ino, found.st_size, found.st_mtime_ns)
+            if state != self._state or self._image is None:
+                if state.size > MAX_FILE_BYTES:
+                    raise CameraError(f"{self._path} is larger than {MAX_FILE_BYTES // 1024**2} MB")
+                self._image = decode(self._path.read_bytes(), self._path)
+                self._state = state
+        except FileNotFoundError:
+            raise CameraError(f"the picture {self._path} is gone") from None
+        except OSError as error:
+            raise CameraError(f"the picture {self._path} cannot be read: {error.strerror}") from error
+        return self._image
+
+
+def open_video(path: Path) -> cv2.VideoCapture:
+    """Return the video in `path`, open. Raises `CameraError` when it is missing or none."""
+    if not path.is_file():
+        raise CameraError(f"there is no video {path}")
+    capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
+    if not capture.isOpened() or _is_text(path):
+        capture.release()
+        raise CameraError(f"{path} is neither a picture nor a video that can be read")
+    return capture
+
+
+def _is_text(path: Path) -> bool:
+    """Whether the file is plain text, which FFmpeg would play as a terminal's screen."""
+    with path.open("rb") as file:
+        start = file.read(_LOOK_BYTES)
+    try:
+        text = codecs.getincrementaldecoder("utf-8")().decode(start)  # the last letter may be cut
+    except UnicodeDecodeError:
+        return False
+    return "\0" not in text
+
+
+def own_rate_hz(path: Path) -> float:
+    """Return how many pictures a second the video in `path` was made for. Raises `CameraError` when it is none, or
+    does not say."""
+    capture = open_video(path)
+    rate_hz = capture.get(cv2.CAP_PROP_FPS)
+    capture.release()
+    if not 0 < rate_hz <= MAX_RATE_HZ:
+        raise CameraError(f"{path} does not say how fast it is to be played; give --rate-hz")
+    return float(rate_hz)
+
+
+def decode(data: bytes, path: Path) -> NDArray[np.uint8]:
+    """Return the picture in a file's bytes, (H, W, 3) uint8 BGR. Raises `CameraError` when they are none."""
+    try:
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
+    except cv2.error as error:
+        raise CameraError(f"{path} cannot be decoded: {error.err}") from error
+    if image is None:
+        raise CameraError(f"{path} is not a whole picture")
+    return np.asarray(image, np.uint8)

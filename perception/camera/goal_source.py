@@ -1,0 +1,56 @@
+"""A goal as the user names it: an image file, or one frame of a data set."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from perception.camera.framing import reframe
+from perception.camera.image_file import load_goal
+from perception.camera.interface import Image
+from perception.training_data.frame_cache import IMAGE_PREFIX
+from robot.dataset.reader import Dataset
+from robot.embodiment.description import PICTURE, read_recorded
+from robot.errors import GoalError
+from robot.wire.camera_spec import CameraSpec
+
+_FRAME = re.compile(r"(?P<folder>.+):(?P<episode>-?\d+):(?P<frame>-?\d+)")
+
+
+def read_goal(source: str, camera: CameraSpec, sent: Callable[[], CameraSpec] | None = None) -> Image:
+    """Return the goal picture (H, W, 3) uint8 RGB that `source` names, of the size that `camera` takes.
+
+    `source` is an image file, or DATASET:EPISODE:FRAME, where numbers below 0 count from the end. A file may have the
+    shape of what the camera sends now, too, which `sent` tells. Raises `GoalError` when there is no such picture or it
+    has another shape, `DatasetError` when the data set cannot be read.
+    """
+    found = _FRAME.fullmatch(source)
+    if found is None or Path(source).exists():
+        return load_goal(Path(source), camera, sent)
+    dataset = Dataset.open(Path(found["folder"]))
+    key = IMAGE_PREFIX + camera.name
+    if key not in dataset.features:
+        raise GoalError(f"{dataset.root} has no pictures of the camera {camera.name}, which the model sees through")
+    episode = _place(int(found["episode"]), len(dataset), f"{dataset.root} has", "episodes")
+    frames = dataset.episode(episode, [key])[key]
+    frame = _place(int(found["frame"]), len(frames), f"episode {episode} of {dataset.root} has", "frames")
+    image = np.asarray(frames[frame], np.uint8)
+    recorded = read_recorded(dataset.info)
+    if recorded is not None:
+        image = reframe(image, next(each for each in recorded.cameras if each.name == camera.name), PICTURE)
+    if image.shape != (camera.height, camera.width, 3):
+        raise GoalError(
+            f"the pictures of {dataset.root} are {image.shape[1]}x{image.shape[0]}; the model sees camera "
+            f"{camera.name} at {camera.width}x{camera.height}"
+        )
+    return image
+
+
+def _place(number: int, count: int, who: str, what: str) -> int:
+    """Return `number` counted from 0. Raises `GoalError` when it is not one of `count`."""
+    if not -count <= number < count:
+        raise GoalError(f"{who} {count} {what}; {number} is not among them")
+    return number % count

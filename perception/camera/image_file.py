@@ -1,0 +1,95 @@
+"""Goal pictures on disk: read with every way they can be wrong said plainly, and written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from perception.camera.framing import reframe
+from perception.camera.interface import Image
+from robot.errors import CameraError, GoalError
+from robot.wire.camera_spec import CameraSpec
+
+SUFFIXES = (".png", ".jpg", ".jpeg")
+MAX_FILE_BYTES = 64 * 1024 * 1024
+
+
+def load_goal(path: Path, camera: CameraSpec, sent: Callable[[], CameraSpec] | None = None) -> Image:
+    """Return the goal picture in `path`, (H, W, 3) uint8 RGB, as the model sees it whose pictures are those of
+    `camera`.
+
+    It is cut and resized as training did, but only where it has the shape of those pictures, or of those that the
+    camera sends now, which `sent` tells where it can: a goal that was cropped otherwise would look like a place the arm
+    can never reach. Raises `GoalError` when it is missing, not a whole picture, or of another shape.
+    """
+    image = _read(path)
+    height, width = image.shape[:2]
+    if not _shaped(image, camera):
+        said = (
+            f"{path} is {width}x{height} pixels; the model sees camera {camera.name} at {camera.width}x{camera.height}"
+        )
+        if sent is None:
+            raise GoalError(f"{said}: take the goal picture with that camera")
+        try:
+            live = sent()
+        except CameraError as error:
+            raise GoalError(
+                f"{said}: take the goal picture with that camera; whether it sends pictures of such a shape now "
+                f"cannot be told: {error}"
+            ) from error
+        if not _shaped(image, live):
+            raise GoalError(
+                f"{said}, and gets {live.width}x{live.height} from camera {live.name}: take the goal picture with that "
+                "camera, such as by `worldarm snap`"
+            )
+    return reframe(image, camera, (camera.width, camera.height // len(camera.views)))
+
+
+def _shaped(image: Image, camera: CameraSpec) -> bool:
+    """Whether `image` has the shape of the pictures of `camera`, to within a pixel, in whatever size."""
+    height, width = image.shape[:2]
+    return height % len(camera.views) == 0 and abs(width - height * camera.width / camera.height) < 1.0
+
+
+def save_picture(path: Path, image: Image) -> None:
+    """Write `image` (H, W, 3) uint8 RGB to `path`, a PNG (exact) or JPEG by its suffix.
+
+    The file appears whole or not at all. Raises `GoalError` when it cannot be written.
+    """
+    if path.suffix.lower() not in SUFFIXES:
+        raise GoalError(f"{path} is no picture's name; end it in one of {', '.join(SUFFIXES)} (only .png is exact)")
+    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
+        raise GoalError(f"a picture is (H, W, 3) uint8, not {image.shape} {image.dtype}")
+    written, data = cv2.imencode(path.suffix.lower(), cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2BGR))
+    if not written:
+        raise GoalError(f"{path} could not be encoded: {image.shape[1]}x{image.shape[0]} is too large for its format")
+    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        beside.write_bytes(data.tobytes())
+        beside.replace(path)
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        raise GoalError(f"{path} cannot be written: {error.strerror}") from error
+
+
+def _read(path: Path) -> Image:
+    """Return the picture in `path`, whatever its size."""
+    try:
+        if path.stat().st_size > MAX_FILE_BYTES:
+            raise GoalError(f"{path} is larger than {MAX_FILE_BYTES // 1024**2} MB; it is not a goal picture")
+        data = path.read_bytes()
+    except FileNotFoundError as error:
+        raise GoalError(f"there is no goal picture {path}") from error
+    except OSError as error:
+        raise GoalError(f"the goal picture {path} cannot be read: {error.strerror}") from error
+    try:
+        decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
+    except cv2.error as error:  # dimensions beyond what OpenCV takes
+        raise GoalError(f"{path} cannot be decoded: {error.err}") from error
+    if decoded is None:
+        raise GoalError(f"{path} is not a picture that can be read; use a PNG or JPEG file")
+    return np.asarray(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB), np.uint8)

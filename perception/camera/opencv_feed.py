@@ -1,0 +1,145 @@
+"""Cameras that OpenCV can open: V4L2 devices, streams on the network, and pipes.
+
+A picture of a V4L2 device carries the time at which the kernel's driver began or finished to receive it
+(`v4l2_buffer.timestamp`, CLOCK_MONOTONIC, which OpenCV gives as CAP_PROP_POS_MSEC), as long as that is in the last
+second; every other picture carries the time at which it was there, before it was decoded. What lies between light and
+that, exposure and transfer, no camera of these says.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from perception.camera.feed import RawPicture
+from robot.errors import CameraError
+
+OPEN_TIMEOUT_MS = 8000
+READ_TIMEOUT_MS = 4000
+_SANE_AGE_NS = 1_000_000_000
+_DEVICES = "/dev"
+_MOST_NAMED = 3
+
+# What cannot be opened is said by us, in one line; OpenCV and FFmpeg would say it too, in several.
+os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+
+
+class OpenCvFeed:
+    """The device, pipe or URL `source`; a device is asked for pictures of `size` (width, height) and `rate_hz` a
+    second, where these are given, and gives what it can."""
+
+    def __init__(self, source: str, size: tuple[int, int] | None = None, rate_hz: float | None = None) -> None:
+        self._source = source
+        self._size = size
+        self._rate_hz = rate_hz
+        self._is_url = "://" in source
+        self._is_device = False
+        self._capture: cv2.VideoCapture | None = None
+
+    def open(self) -> None:
+        """Open it. Raises `CameraError` when it is missing, forbidden, in use, or gives no pictures."""
+        if not self._is_url:
+            self._is_device = _require(Path(self._source))
+        if self._is_device:
+            capture = cv2.VideoCapture(self._source, cv2.CAP_V4L2)
+        else:
+            limits = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, OPEN_TIMEOUT_MS, cv2.CAP_PROP_READ_TIMEOUT_MSEC, READ_TIMEOUT_MS]
+            capture = cv2.VideoCapture(self._source, cv2.CAP_FFMPEG, limits)
+        if not capture.isOpened():
+            capture.release()
+            raise CameraError(self._refusal())
+        if self._is_device:
+            self._ask(capture)
+        self._capture = capture
+
+    def next(self) -> RawPicture:
+        """Wait for the next picture, at most 10 s for a device's and 4 s for a stream's. Raises `CameraError`."""
+        if self._capture is None:
+            raise CameraError(f"{self._source} is not open")
+        try:
+            there = self._capture.grab()
+            time_ns = self._captured_ns(time.monotonic_ns())
+            decoded, image = self._capture.retrieve() if there else (False, None)
+        except cv2.error as error:
+            raise CameraError(f"{self._source} sends what is no picture: {error.err}") from error
+        if not decoded or image is None:
+            raise CameraError(self._loss())
+        return RawPicture(time_ns, np.asarray(image, np.uint8))
+
+    def close(self) -> None:
+        """Let go of it; harmless when it is not open."""
+        if self._capture is not None:
+            self._capture.release()
+            self._capture = None
+
+    def _ask(self, capture: cv2.VideoCapture) -> None:
+        if self._size is not None:
+            # Uncompressed, USB carries large pictures at a few a second only.
+            capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))
+            capture.set(cv2.CAP_PROP_FRAME_WIDTH, self._size[0])
+            capture.set(cv2.CAP_PROP_FRAME_HEIGHT, self._size[1])
+        if self._rate_hz is not None:
+            capture.set(cv2.CAP_PROP_FPS, self._rate_hz)
+
+    def _captured_ns(self, now_ns: int) -> int:
+        """The driver's time of the picture just grabbed where it gives one that can be, else `now_ns`."""
+        if not self._is_device or self._capture is None:
+            return now_ns
+        return driver_time_ns(self._capture.get(cv2.CAP_PROP_POS_MSEC), now_ns)
+
+    def _refusal(self) -> str:
+        if not self._is_device:
+            return f"{self._source} cannot be opened, or sends no video; is it reachable and sending?"
+        users = holders(Path(self._source))
+        if users:
+            return f"{self._source} is in use by {' and '.join(users[:_MOST_NAMED])}; end that first"
+        return f"{self._source} is busy, or gives no pictures itself: a camera often has a second device that does"
+
+    def _loss(self) -> str:
+        if self._is_url or Path(self._source).exists():
+            return f"{self._source} stopped sending"
+        return f"{self._source} is gone: unplugged?"
+
+
+def driver_time_ns(milliseconds: float, now_ns: int) -> int:
+    """Return a V4L2 buffer's time in ns when it is on the monotonic clock and at most a second before `now_ns`; else
+    `now_ns`: drivers may count by another clock, or not at all."""
+    if not np.isfinite(milliseconds):
+        return now_ns
+    stamp_ns = round(milliseconds * 1e6)
+    return stamp_ns if 0 <= now_ns - stamp_ns <= _SANE_AGE_NS else now_ns
+
+
+def holders(path: Path, processes: Path = Path("/proc")) -> list[str]:
+    """Return which processes have `path` open, as "process 123 (name)", of those that this user may look into."""
+    own, found = os.getpid(), []
+    for process in sorted((entry for entry in processes.iterdir() if entry.name.isdigit()), key=lambda e: int(e.name)):
+        if int(process.name) == own:
+            continue
+        try:
+            opened = [link.readlink() for link in (process / "fd").iterdir()]
+            name = (process / "comm").read_text().strip()
+        except OSError:
+            continue  # another user's, or it has just ended
+        if path.resolve() in opened:
+            found.append(f"process {process.name} ({name})")
+    return found
+
+
+def _require(path: Path) -> bool:
+    """Whether `path` is a device. Raises `CameraError` when it is not there, or this user may not read it."""
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        others = sorted(str(device) for device in Path(_DEVICES).glob("video*"))
+        there = f"there are {', '.join(others)}" if others else "no camera is connected"
+        raise CameraError(f"there is no {path}; {there}") from None
+    if not os.access(path, os.R_OK):
+        raise CameraError(f"this user may not read {path}; add it to the group {path.group()}, and log in anew")
+    return stat.S_ISCHR(mode)

@@ -1,0 +1,116 @@
+"""Following a camera process: the newest picture, decoded and checked, or a plain error when none comes."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from types import TracebackType
+
+from perception.camera.framing import reframe
+from perception.camera.interface import Image
+from perception.camera.publisher import TOPIC
+from robot.errors import CameraError, ConnectionLost
+from robot.wire.addresses import FRAMES
+from robot.wire.camera_spec import CameraSpec, reframed
+from robot.wire.frame_image import picture_of
+from robot.wire.messages import Frame
+from robot.wire.subscription import Subscription
+
+# A picture this old may stand at the head of a queue that is still coming in behind it.
+_STALE_NS = 200_000_000
+_NEXT_IN_QUEUE_S = 0.005
+
+
+@dataclass(frozen=True)
+class ReceivedFrame:
+    """One picture as it came: monotonic capture time, the sender's count, the camera, `image` (H, W, 3) uint8 RGB."""
+
+    time_ns: int
+    index: int
+    camera: CameraSpec
+    image: Image
+
+
+def seen_as(frame: ReceivedFrame, camera: CameraSpec) -> ReceivedFrame:
+    """Return `frame` as its camera would have sent it had it been asked for pictures of the size of `camera`, whose
+    model was trained on such: cut and resized where it is of another."""
+    wanted = (camera.width, camera.height // len(camera.views))
+    if (frame.camera.width, frame.camera.height // len(frame.camera.views)) == wanted:
+        return frame
+    image = reframe(frame.image, frame.camera, wanted)
+    return replace(frame, camera=reframed(frame.camera, wanted), image=image)
+
+
+class FrameSubscriber:
+    """The pictures published at `address`. Not to be shared between threads.
+
+    Raises `ConfigurationError` as `sockets.connect`.
+    """
+
+    def __init__(self, address: str = FRAMES) -> None:
+        self._subscription = Subscription(address, TOPIC, Frame)
+
+    def latest(self, timeout_s: float) -> ReceivedFrame:
+        """Return the newest picture that no call has returned before, waiting at most `timeout_s` for one.
+
+        Raises `CameraError` when none comes or when it is not what it says, `WireError` when the sender does
+        not speak this wire.
+        """
+        return self._receive(None, timeout_s)
+
+    def newer_than(self, time_ns: int, timeout_s: float) -> ReceivedFrame:
+        """Return the newest picture, captured after `time_ns` (monotonic); waits and raises as `latest`.
+
+        A picture returned before counts too when it is new enough.
+        """
+        return self._receive(time_ns, timeout_s)
+
+    def close(self) -> None:
+        """Stop following."""
+        self._subscription.close()
+
+    def __enter__(self) -> FrameSubscriber:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _receive(self, after_ns: int | None, timeout_s: float) -> ReceivedFrame:
+        """Wait for a picture newer than `after_ns`, or, where that is None, newer than the last one taken in."""
+        history = self._subscription.history
+        before = history[-1] if history else None
+
+        def wanted() -> bool:
+            if after_ns is None:
+                return bool(history) and history[-1] is not before
+            return self._newest_ns() > after_ns
+
+        try:
+            self._subscription.wait_for(wanted, timeout_s, "picture")
+        except ConnectionLost as error:
+            raise CameraError(self._silence(timeout_s)) from error
+        while time.monotonic_ns() - self._newest_ns() > _STALE_NS:
+            try:
+                self._subscription.wait(_NEXT_IN_QUEUE_S)
+            except ConnectionLost:
+                break  # nothing behind it: this one is the newest there is
+        newest = history[-1]
+        return ReceivedFrame(newest.time_ns, newest.index, newest.camera, picture_of(newest))
+
+    def _newest_ns(self) -> int:
+        history = self._subscription.history
+        return history[-1].time_ns if history else -1
+
+    def _silence(self, timeout_s: float) -> str:
+        """What to tell the user when no picture came within `timeout_s`."""
+        address = self._subscription.address
+        if not self._subscription.history:
+            return f"no picture from {address} within {timeout_s:g} s; is `worldarm camera` running and bound there?"
+        newest = self._subscription.history[-1]
+        age_s = (time.monotonic_ns() - newest.time_ns) * 1e-9
+        return (
+            f"camera {newest.camera.name} at {address} stopped sending: its last picture is {age_s:.2f} s old; "
+            "see what its process says, and start it again"
+        )

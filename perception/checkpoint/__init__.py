@@ -1,0 +1,1 @@
+"""Checkpoints on disk, and those that come with worldarm."""

@@ -1,0 +1,147 @@
+"""`worldarm calibrate board|camera`: the sheet to print, and the lens from pictures of it."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import cv2
+import tyro
+
+from perception.calibration.board_finder import BoardFinder, View, views_of_one_size
+from perception.calibration.board_sheet import Paper, write_sheet
+from perception.calibration.coverage import Coverage, moved
+from perception.calibration.intrinsics import calibrate, require_enough
+from perception.calibration.pictures import pictures_in, read_pictures
+from perception.camera.board import Board
+from perception.camera.calibration_file import VERSION, Calibration, save_calibration
+from perception.camera.image_file import save_picture
+from perception.camera.subscriber import FrameSubscriber
+from robot.errors import CalibrationError, CameraError, ConfigurationError
+from robot.system.files import make_folder, require_writable
+from robot.wire.addresses import FRAMES
+
+STILL_PX = 1.5
+"""How far (mean, px) the board's corners may move between two pictures to count as still."""
+_PICTURE_S = 5.0
+
+Columns = Annotated[int, tyro.conf.arg(help="squares across the board")]
+Rows = Annotated[int, tyro.conf.arg(help="squares down the board")]
+SquareMm = Annotated[float, tyro.conf.arg(help="width of a square, mm, as measured on the print")]
+MarkerMm = Annotated[float, tyro.conf.arg(help="width of a marker, mm, as measured on the print")]
+Dictionary = Annotated[str, tyro.conf.arg(help="which markers, as printed beneath the board")]
+
+
+def board(
+    output: Annotated[Path, tyro.conf.arg(help="where the sheet goes: a .pdf or a .png")] = Path("board.pdf"),
+    paper: Annotated[Paper, tyro.conf.arg(help="the sheet, lying on its side")] = "a4",
+    columns: Columns = 9,
+    rows: Rows = 6,
+    square_mm: SquareMm = 28.0,
+    marker_mm: MarkerMm = 21.0,
+    dictionary: Dictionary = "4x4_100",
+) -> None:
+    """Write a calibration board to print: a chessboard with numbered markers (ChArUco), in true size."""
+    made = Board(columns, rows, 1e-3 * square_mm, 1e-3 * marker_mm, dictionary)
+    write_sheet(made, paper, output)
+    print(
+        f"{output}: {made}; print it at 100 %, check the line of 100 mm beneath it, glue it flat to something stiff, "
+        "and give sizes that came out otherwise as --square-mm and --marker-mm"
+    )
+
+
+def camera(
+    pictures: Annotated[
+        Path | None, tyro.conf.arg(help="folder of pictures taken before, instead of live ones")
+    ] = None,
+    frames_address: Annotated[str, tyro.conf.arg(help="where the camera process publishes")] = FRAMES,
+    output: Annotated[Path, tyro.conf.arg(help="the calibration's file")] = Path("calibration.json"),
+    name: Annotated[str | None, tyro.conf.arg(help="the camera's name; live, the one it has")] = None,
+    save: Annotated[Path | None, tyro.conf.arg(help="also keep the live pictures used, in this folder")] = None,
+    patience_s: Annotated[float, tyro.conf.arg(help="live: give up after so many seconds")] = 600.0,
+    columns: Columns = 9,
+    rows: Rows = 6,
+    square_mm: SquareMm = 28.0,
+    marker_mm: MarkerMm = 21.0,
+    dictionary: Dictionary = "4x4_100",
+) -> None:
+    """Find a camera's lens from pictures of the board: focal lengths, centre and distortion.
+
+    Live, it looks at the pictures that `worldarm camera` publishes (start that with --width and --height of the
+    device's own, and without --calibration), takes each still and new view of the board, and says what is missing.
+    """
+    if not 0 < patience_s < float("inf"):
+        raise ConfigurationError(f"--patience-s {patience_s:g}: give a number of seconds above 0")
+    known = Board(columns, rows, 1e-3 * square_mm, 1e-3 * marker_mm, dictionary)
+    require_writable(output)
+    if pictures is not None:
+        named, coverage = "front" if name is None else name, _from_folder(pictures, known)
+    else:
+        seen, coverage = _live(frames_address, known, patience_s, save)
+        named = seen if name is None else name
+    require_enough(coverage)
+    for missing in coverage.missing:
+        print(f"the lens is less sure where the board was never seen: {missing}")
+    found = calibrate(coverage.views)
+    lens = found.lens
+    save_calibration(output, Calibration(VERSION, named, lens, found.error_px, found.views, known))
+    (fx, _, cx), (_, fy, cy), _ = lens.matrix
+    if found.left_out:
+        print(f"{len(found.left_out)} views fitted far worse than the rest and were left out")
+    print(
+        f"camera {named}, {lens.width}x{lens.height}: focal lengths {fx:.1f} ± {found.focal_deviation[0]:.1f} and "
+        f"{fy:.1f} ± {found.focal_deviation[1]:.1f} px, centre ({cx:.1f}, {cy:.1f}), distortion "
+        f"({', '.join(f'{number:.4f}' for number in lens.distortion)})\n"
+        f"reprojection error {found.error_px:.3f} px over {found.views} views\n"
+        f"calibration: {output}"
+    )
+
+
+def _from_folder(folder: Path, known: Board) -> Coverage:
+    finder, looked = BoardFinder(known), []
+    for name, picture in read_pictures(pictures_in(folder)):
+        looked.append((name, (picture.shape[1], picture.shape[0]), finder.find(picture)))
+    views = views_of_one_size(looked, known)
+    coverage = Coverage()
+    alike = [name for name, view in views if not coverage.add(view)]
+    print(f"{len(looked)} pictures, {len(views)} with the board, {len(coverage.views)} different views")
+    if alike:
+        print(f"too much like an earlier one: {', '.join(alike[:5])}{' …' if len(alike) > 5 else ''}")
+    return coverage
+
+
+def _live(address: str, known: Board, patience_s: float, save: Path | None) -> tuple[str, Coverage]:
+    """Collect views until nothing is missing or patience ends. Returns the camera's name too."""
+    if save is not None:
+        make_folder(save)
+    finder, coverage = BoardFinder(known), Coverage()
+    until = time.monotonic() + patience_s
+    said, before = "", None
+    with FrameSubscriber(address) as frames:
+        camera = frames.latest(_PICTURE_S).camera
+        print(f"camera {camera.name}, {camera.width}x{camera.height}: show it the board; Ctrl-C ends this", flush=True)
+        while coverage.missing and time.monotonic() < until:
+            frame = frames.latest(_PICTURE_S)
+            if (frame.camera.width, frame.camera.height) != (camera.width, camera.height):
+                raise CalibrationError(f"camera {camera.name} changed the size of its pictures; begin anew")
+            sight = finder.find(cv2.cvtColor(frame.image, cv2.COLOR_RGB2BGR))  # type: ignore[arg-type]
+            before, advice = _judge(sight.view, before, sight.reason, coverage)
+            if not advice and save is not None:
+                save_picture(save / f"view-{len(coverage.views):03d}.png", frame.image)
+            told = advice or f"view {len(coverage.views)} taken"
+            if told != said:
+                print(f"{told}; still missing: {', '.join(coverage.missing) or 'nothing'}", flush=True)
+                said = told
+    if not coverage.views:
+        raise CameraError(f"in {patience_s:g} s camera {camera.name} never showed the board ({known})")
+    return camera.name, coverage
+
+
+def _judge(view: View | None, before: View | None, reason: str, coverage: Coverage) -> tuple[View | None, str]:
+    """Take in `view` if it is still and new. Returns it, and what to tell the user; nothing when it was taken."""
+    if view is None:
+        return None, reason
+    if before is None or moved(view, before) > STILL_PX:
+        return view, "hold the board still"
+    return view, "" if coverage.add(view) else "move the board to somewhere new"

@@ -1,0 +1,199 @@
+"""`worldarm calibrate hand-eye`: move the arm so that the camera sees the board from many sides, and find it."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import cv2
+import msgspec
+import numpy as np
+import tyro
+from numpy.typing import NDArray
+
+from perception.calibration.board_finder import BoardFinder, Sight, View, views_of_one_size
+from perception.calibration.hand_eye import LEAST_POSES, HandEyeResult, board_pose, solve
+from perception.calibration.hand_eye_pairs import PairRecorder, load_pairs
+from perception.calibration.hand_eye_poses import poses_around
+from perception.calibration.pictures import read_pictures
+from perception.camera.calibration_file import Calibration, HandEye, Mounting, load_calibration, save_calibration
+from perception.camera.framing import lens_of
+from perception.camera.subscriber import FrameSubscriber
+from robot.arm.interface import ArmSpec, Vector
+from robot.arm.kinematics import Kinematics
+from robot.arm.rotations import quaternion_of
+from robot.client.client import Client
+from robot.client.joint_move import move_straight
+from robot.errors import CalibrationError, ConfigurationError
+from robot.system.files import require_writable
+from robot.wire.addresses import COMMAND, FRAMES
+from robot.wire.camera_spec import CameraSpec
+
+HOLDER = "hand-eye"
+SETTLE_S = 0.4
+"""How long after the arm has stopped it may still tremble."""
+_PICTURE_S = 5.0
+
+
+@dataclass(frozen=True)
+class _Taken:
+    """What was taken, live or before: the arm, the camera as it publishes, and name, picture's size, what was found in
+    it, and measured joints (n,) rad of each pose."""
+
+    arm: ArmSpec
+    camera: CameraSpec
+    poses: list[tuple[str, tuple[int, int], Sight, Vector]]
+
+
+def hand_eye(
+    mounting: Annotated[Mounting, tyro.conf.arg(help="the camera moves with the tool, or stands beside the arm")],
+    calibration: Annotated[Path, tyro.conf.arg(help="the camera's, whose lens is known")] = Path("calibration.json"),
+    pictures: Annotated[
+        Path | None, tyro.conf.arg(help="folder recorded with --save: work it out again, without the arm")
+    ] = None,
+    poses: Annotated[int, tyro.conf.arg(help="how many poses of the arm to look from")] = 15,
+    angle: Annotated[float, tyro.conf.arg(help="how far to turn the joints of the wrist, degrees")] = 20.0,
+    speed: Annotated[float, tyro.conf.arg(help="share of each joint's velocity limit, up to 1")] = 0.2,
+    save: Annotated[Path | None, tyro.conf.arg(help="keep pictures and joints in this folder")] = None,
+    output: Annotated[Path | None, tyro.conf.arg(help="where the result goes, if not into the calibration")] = None,
+    command_address: Annotated[str, tyro.conf.arg(help="where the driver takes commands")] = COMMAND,
+    frames_address: Annotated[str, tyro.conf.arg(help="where the camera process publishes")] = FRAMES,
+) -> None:
+    """Find where a camera is: in the tool's frame when the arm carries it, else in the arm's base.
+
+    With the camera on the arm, lay the board on the table; with the camera beside the arm, have the gripper hold it.
+    Bring the arm to where the camera sees the board whole. The arm then moves slowly around that pose, and back to it
+    at the end; on Ctrl-C it holds.
+    """
+    known = load_calibration(calibration)
+    target = calibration if output is None else output
+    require_writable(target)
+    if pictures is not None:
+        taken = _recorded(pictures, known)
+    else:
+        if poses < LEAST_POSES or not 0 < angle <= 60:
+            raise ConfigurationError(
+                f"--poses must be at least {LEAST_POSES}, and --angle above 0 and at most 60 degrees"
+            )
+        taken = _moved(known, poses, math.radians(angle), speed, save, command_address, frames_address)
+    result, count = work_out(taken.arm, taken.camera, taken.poses, known, mounting)
+    frame = taken.arm.tool_frame if mounting == "eye-in-hand" else "base"
+    x, y, z = result.pose.position.tolist()
+    found = HandEye(
+        mounting,
+        taken.arm.name,
+        frame,
+        (x, y, z),
+        quaternion_of(result.pose.rotation),
+        result.method,
+        result.residual.middle,
+        result.residual.rotation,
+        count,
+    )
+    save_calibration(target, msgspec.structs.replace(known, hand_eye=found))
+    for method, residual in sorted(result.others.items(), key=lambda item: item[1].corners):
+        print(f"  {method:<10} the board seems to move {_told(residual.middle, residual.rotation)}")
+    print(
+        f"camera {known.camera} is at ({x:.4f}, {y:.4f}, {z:.4f}) m in the frame {frame} of {taken.arm.name}, "
+        f"by {result.method}: residual {_told(result.residual.middle, result.residual.rotation)} over {count} poses\n"
+        f"calibration: {target}"
+    )
+
+
+def work_out(
+    arm: ArmSpec,
+    camera: CameraSpec,
+    poses: Sequence[tuple[str, tuple[int, int], Sight, Vector]],
+    known: Calibration,
+    mounting: Mounting,
+) -> tuple[HandEyeResult, int]:
+    """Return where the camera is, and from how many poses that came; `poses` are name, picture's size, what was found
+    in it, and joints (n,) rad. Raises `CalibrationError` as the steps do."""
+    views = dict(views_of_one_size([(name, size, sight) for name, size, sight, _ in poses], known.board))
+    lens = lens_of(camera, known)
+    kinematics = Kinematics(arm)
+    tools = [kinematics.forward(joints) for name, _, _, joints in poses if name in views]
+    boards = [board_pose(view, lens) for view in views.values()]
+    result = solve(tools, boards, mounting, known.board)
+    for index in result.left_out:
+        print(f"{list(views)[index]} did not agree with the rest and was left out")
+    return result, len(tools) - len(result.left_out)
+
+
+def _recorded(folder: Path, known: Calibration) -> _Taken:
+    pairs = load_pairs(folder)
+    _require_same_camera(pairs.camera, known)
+    finder = BoardFinder(known.board)
+    files = [folder / pair.picture for pair in pairs.pairs]
+    poses = []
+    for pair, (name, picture) in zip(pairs.pairs, read_pictures(files), strict=True):
+        height, width = picture.shape[:2]
+        poses.append((name, (width, height), finder.find(picture), np.array(pair.joints)))
+    print(f"{len(poses)} pictures, {sum(sight.view is not None for _, _, sight, _ in poses)} with the board")
+    return _Taken(pairs.arm, pairs.camera, poses)
+
+
+def _moved(
+    known: Calibration,
+    count: int,
+    angle: float,
+    speed: float,
+    save: Path | None,
+    command_address: str,
+    frames_address: str,
+) -> _Taken:
+    """Move the arm from pose to pose, and back to where it was, and look at the board from each."""
+    finder = BoardFinder(known.board)
+    with Client(command_address) as client, FrameSubscriber(frames_address) as frames:
+        camera = frames.latest(_PICTURE_S).camera
+        _require_same_camera(camera, known)
+        lens_of(camera, known)
+        arm = client.arm
+        start = np.array(client.state().governed)
+        _, _, sight = _look(client, frames, finder)
+        if sight.view is None:
+            raise CalibrationError(
+                f"from where the arm is, camera {camera.name} sees {sight.reason}; bring it to where the board "
+                f"({known.board}) is in full view"
+            )
+        around = poses_around(arm, start, count, angle)
+        recorder = None if save is None else PairRecorder(save, arm, camera)
+        print(f"moving {arm.name} to {count} poses around this one, slowly; on Ctrl-C it holds", flush=True)
+        poses: list[tuple[str, tuple[int, int], Sight, Vector]] = []
+        for number, joints in enumerate(around, 1):
+            move_straight(client, joints, speed, f"pose {number}", HOLDER)
+            picture, measured, sight = _look(client, frames, finder)
+            if recorder is not None:
+                recorder.add(picture, tuple(measured.tolist()))
+            poses.append((f"pose {number}", (picture.shape[1], picture.shape[0]), sight, measured))
+            print(f"pose {number} of {count}: {_seen(sight.view, sight.reason)}", flush=True)
+        move_straight(client, start, speed, "where it began", HOLDER)
+    return _Taken(arm, camera, poses)
+
+
+def _look(client: Client, frames: FrameSubscriber, finder: BoardFinder) -> tuple[NDArray[np.uint8], Vector, Sight]:
+    """Wait until all is still; return a picture (H, W, 3) RGB, the joints as it was taken, and what it shows."""
+    frame = frames.newer_than(time.monotonic_ns() + round(SETTLE_S * 1e9), SETTLE_S + _PICTURE_S)
+    state = client.state_near(frame.time_ns)
+    sight = finder.find(np.asarray(cv2.cvtColor(frame.image, cv2.COLOR_RGB2BGR), np.uint8))
+    return frame.image, np.array(state.measured), sight
+
+
+def _require_same_camera(camera: CameraSpec, known: Calibration) -> None:
+    if camera.name != known.camera:
+        raise CalibrationError(
+            f"the calibration is of the camera {known.camera!r}, the pictures are of {camera.name!r}: give the "
+            "one that belongs to it"
+        )
+
+
+def _seen(view: View | None, reason: str) -> str:
+    return f"{len(view.ids)} corners of the board" if view is not None else reason
+
+
+def _told(middle: float, rotation: float) -> str:
+    return f"{1e3 * middle:.2f} mm, {math.degrees(rotation):.3f}°"

@@ -1,0 +1,1 @@
+"""What the world model is trained by, one loss a file."""

@@ -1,0 +1,131 @@
+"""What the world model is trained on: rollout error + SIGReg + inverse dynamics, and what the latent must tell of
+posture and colours, all on the same clips."""
+
+from __future__ import annotations
+
+import msgspec
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from perception.model.losses.colour_decoder import COARSER, ColourDecoder, colours
+from perception.model.losses.inverse_dynamics import InverseDynamics
+from perception.model.losses.keypoint_renderer import Blobs
+from perception.model.losses.sigreg import sigreg
+from perception.model.world_model import WorldModel, unroll
+
+POSTURE_WIDTH = 256
+
+
+class JepaWeights(msgspec.Struct, frozen=True):
+    """Weights of the terms beside the rollout error in latent space, whose weight is 1, and the `action_noise` (of an
+    action in [−1, 1]) and `proprio_noise` (in scaled units) under which rollouts are predicted.
+
+    Without that noise the arm's future is known exactly, and SIGReg can fill the whole latent with ever finer functions
+    of where the arm is, which cost nothing to predict: the object is crowded out. Under noise fine functions of the arm
+    are what is hard to predict, and an object that stays where it is, is easy.
+
+    `posture` weighs how well the proprioception, and `colour` how well the coarse colours of a picture, are told from
+    its latent (of `coloured` pictures a step); both keep what matters from being crowded out. `blobs` weighs how well
+    those colours can be painted with one blob at each keypoint, which makes keypoints mark things exactly.
+    """
+
+    sigreg: float = 5.0
+    inverse: float = 1.0
+    proprio: float = 1.0
+    posture: float = 2.0
+    colour: float = 4.0
+    coloured: int = 128
+    blobs: float = 2.0
+    projections: int = 256
+    action_noise: float = 0.5
+    proprio_noise: float = 0.2
+
+
+class JepaLoss(nn.Module):
+    """The world model in training, with the inverse dynamics that only training needs."""
+
+    def __init__(self, model: WorldModel, weights: JepaWeights) -> None:
+        super().__init__()
+        self.model = model
+        config = model.config
+        self.inverse = InverseDynamics(config.latent, config.action)
+        self.posture = nn.Sequential(
+            nn.Linear(config.latent, POSTURE_WIDTH), nn.GELU(), nn.Linear(POSTURE_WIDTH, config.proprio)
+        )
+        self.colour = ColourDecoder(config.height, config.width_px, config.latent)
+        height, width = config.height // config.views // COARSER, config.width_px // COARSER
+        self.blobs = Blobs(config.views, config.keypoints, height, width)
+        self.weights = weights
+
+    def forward(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Return the named terms and their weighted sum `loss`.
+
+        `batch`: `images` (B, T, H, W, 3) uint8, `plain`, the same before their looks were varied, `states` (B, T, P)
+        SI units, `actions` (B, T − 1, A) in [−1, 1], `projections` (D, M) random directions for SIGReg.
+        """
+        images, actions = batch["images"], batch["actions"]
+        clips, length = images.shape[:2]
+        each, places = self.model.encoder.look(images.flatten(0, 1))
+        latents = each.unflatten(0, (clips, length))
+        proprio = self.model.normaliser(batch["states"])
+        # No stop-gradient: SIGReg, not an asymmetry between branches, is what prevents collapse.
+        first = self.model.config.context - 1
+        felt_start = _blurred(proprio[:, first], self.weights.proprio_noise)
+        imagined, imagined_proprio = self.model.rollout(
+            latents[:, first], felt_start, _blurred(actions[:, first:], self.weights.action_noise), latents[:, 0]
+        )
+        rollout = functional.mse_loss(imagined.float(), latents[:, first + 1 :])
+        felt = functional.mse_loss(imagined_proprio.float(), proprio[:, first + 1 :])
+        guessed = self.inverse(latents[:, :-1].flatten(0, 1), latents[:, 1:].flatten(0, 1))
+        inverse = functional.mse_loss(guessed.float(), actions.flatten(0, 1))
+        spread = torch.stack([sigreg(latents[:, step], batch["projections"]) for step in range(length)]).mean()
+        posture = functional.mse_loss(self.posture(each).float(), proprio.flatten(0, 1))
+        every, count = clips * length, self.weights.coloured
+        some = (torch.randperm(every)[:count] if count < every else torch.arange(every)).to(latents.device)
+        shown = self.colour(each[some])
+        # Colours as they are and where they are, whatever the light and the camera's pose: what varies is seen through.
+        wanted = colours(batch["plain"].flatten(0, 1))
+        colour = functional.mse_loss(shown, wanted[some])
+        blobs = functional.mse_loss(self.blobs(places), wanted)
+        weights = self.weights
+        loss = (
+            rollout
+            + weights.proprio * felt
+            + weights.inverse * inverse
+            + weights.sigreg * spread
+            + weights.posture * posture
+            + weights.colour * colour
+            + weights.blobs * blobs
+        )
+        return {
+            "loss": loss,
+            "rollout": rollout,
+            "proprio": felt,
+            "inverse": inverse,
+            "sigreg": spread,
+            "posture": posture,
+            "colour": colour,
+            "blobs": blobs,
+        }
+
+
+class PredictorLoss(nn.Module):
+    """The predictor alone, on frozen latents and without noise: now it shall know exactly what each action does."""
+
+    def __init__(self, model: WorldModel) -> None:
+        super().__init__()
+        self.predictor = model.predictor
+
+    def forward(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Return the rollout errors for `latents` (B, T, D), scaled `proprio` (B, T, P), `actions` (B, T − 1, A)."""
+        latents, proprio, actions = batch["latents"], batch["proprio"], batch["actions"]
+        first = self.predictor.context - 1
+        imagined, felt = unroll(self.predictor, latents[:, first], proprio[:, first], actions[:, first:], latents[:, 0])
+        rollout = functional.mse_loss(imagined.float(), latents[:, first + 1 :])
+        error = functional.mse_loss(felt.float(), proprio[:, first + 1 :])
+        return {"loss": rollout + error, "rollout": rollout, "proprio": error}
+
+
+def _blurred(values: Tensor, noise: float) -> Tensor:
+    return values + noise * torch.randn_like(values)

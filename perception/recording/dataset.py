@@ -1,0 +1,124 @@
+"""The data set that a recording goes into: a new one, or one that was recorded in the same way."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from perception.recording.episode_rows import CLAMP_NAMES, state_and_action
+from robot.arm.interface import ArmSpec
+from robot.dataset.format.recorder_columns import recorded_features, tool_features
+from robot.dataset.format.schema import INFO_PATH, Feature
+from robot.dataset.writer import DatasetWriter
+from robot.embodiment.actions import ActionConvention
+from robot.embodiment.description import RecordedBy, read_recorded
+from robot.embodiment.proprioception import GRASPING_STATE_NAMES, STATE_NAMES
+from robot.errors import ConfigurationError, DatasetError
+from robot.system.files import make_folder
+from robot.wire.camera_spec import CameraSpec, Images
+
+MOST_TASK = 1000
+FPS = range(1, 241)
+
+
+def require_task(task: str) -> str:
+    """Return `task` without spaces around it. Raises `ConfigurationError` for one that no data set should keep."""
+    task = task.strip()
+    if not task:
+        raise ConfigurationError("say what is done in the episodes: --task 'put the cube into the box'")
+    if len(task) > MOST_TASK:
+        raise ConfigurationError(f"the task is {len(task)} characters long; say it in {MOST_TASK} at most")
+    if not task.isprintable():
+        raise ConfigurationError(
+            "the task holds characters that cannot be printed, such as line breaks; leave them out"
+        )
+    return task
+
+
+def recorded_by(arm: ArmSpec, cameras: tuple[CameraSpec, ...], action: ActionConvention) -> RecordedBy:
+    """Return how a set of this arm and these cameras is recorded, for a model whose actions are those of `action`."""
+    names = GRASPING_STATE_NAMES if "gripper" in action.axes else STATE_NAMES
+    return RecordedBy(arm.models_of or arm.name, cameras, action, names)
+
+
+def open_set(root: Path, fps: int, images: Images, arm: ArmSpec, recorded: RecordedBy) -> DatasetWriter:
+    """Return the writer of the set under `root`, made where there is none.
+
+    Raises `DatasetError` when there is another kind of set: of another arm, rate, cameras or actions; `RecordingError`
+    and `ConfigurationError` when the folder cannot be written.
+    """
+    if fps not in FPS:
+        raise ConfigurationError(f"--fps must be from {FPS.start} to {FPS.stop - 1}, not {fps}")
+    features = _features(images, arm, recorded.cameras)
+    make_folder(root)
+    if not (root / INFO_PATH).exists():
+        return DatasetWriter.create(root, fps, features, arm.name, recorded.to_metadata())
+    writer = DatasetWriter.open(root, fps, features)
+    try:
+        _require_same(root, writer, arm, recorded)
+    except DatasetError:
+        writer.close()
+        raise
+    return writer
+
+
+def _features(images: Images, arm: ArmSpec, cameras: Sequence[CameraSpec]) -> dict[str, Feature]:
+    kind = "video" if images == "video" else "image"
+    for camera in cameras:
+        if kind == "video" and (camera.width % 2 or camera.height % 2):
+            raise ConfigurationError(
+                f"the camera {camera.name} gives {camera.width}x{camera.height}; video needs even sizes: give it "
+                "another --width and --height, or record with --images png"
+            )
+    return {
+        **state_and_action(arm.joint_names),
+        **{
+            f"observation.images.{camera.name}": Feature(
+                kind, (camera.height, camera.width, 3), ("height", "width", "channels")
+            )
+            for camera in cameras
+        },
+        **recorded_features([camera.name for camera in cameras], arm.joint_names, CLAMP_NAMES),
+        **tool_features(),
+    }
+
+
+def _require_same(root: Path, writer: DatasetWriter, arm: ArmSpec, recorded: RecordedBy) -> None:
+    if writer.info.robot_type != arm.name:
+        raise DatasetError(f"{root} is of the arm {writer.info.robot_type!r}, and not {arm.name!r}: another folder")
+    before = read_recorded(writer.info)
+    if before is None:
+        raise DatasetError(f"{root} was not recorded by `worldarm record`: choose another folder")
+    for what, there, here in (
+        ("the models of the arm", before.arm, recorded.arm),
+        ("actions", before.action, recorded.action),
+        ("states", before.state_names, recorded.state_names),
+    ):
+        if there != here:
+            raise DatasetError(f"{root} was recorded for other {what} (--actions): choose another folder")
+    for there_camera, camera in zip(before.cameras, recorded.cameras, strict=True):
+        if not _alike(there_camera, camera):
+            raise DatasetError(
+                f"{root} was recorded with the camera {there_camera.name} elsewhere, or with another lens: choose "
+                "another folder, for a model would take both for one"
+            )
+
+
+def _alike(one: CameraSpec, other: CameraSpec) -> bool:
+    """Whether two specifications are of the same camera in the same place, but for rounding."""
+    numbers = []
+    for camera in (one, other):
+        if (camera.position is None) != (one.position is None) or len(camera.views) != len(one.views):
+            return False
+        views = [msgspec.to_builtins(view) for view in camera.views]
+        numbers.append([value for view in views for value in _floats(view)])
+    there, here = numbers
+    return one.name == other.name and np.allclose(there, here, rtol=1e-3, atol=1e-4)
+
+
+def _floats(view: dict[str, object]) -> list[float]:
+    given = [view[name] for name in ("focal", "centre", "position", "orientation")]
+    return [float(number) for each in given if isinstance(each, (list, tuple)) for number in each]

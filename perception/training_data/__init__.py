@@ -1,0 +1,1 @@
+"""From data sets to what a training draws: decoded frames, blocks, clips, augmentation."""

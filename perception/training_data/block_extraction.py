@@ -1,0 +1,232 @@
+"""From episodes recorded at a camera's pace to what a model learns from: a picture at the start of each block, what the
+arm felt then, and the action that took its set-point to where it was at the start of the next.
+
+Pictures are those taken nearest to an even grid of blocks; what the arm did is read off the governed set-points at the
+very moments at which they were taken, so that an action is what happened between its pictures. A camera takes several
+pictures a block, so an episode is gone through in several grids, each a part of a block later than the one before: the
+more a model is shown of what happened, the better. Where a picture is missing, or the arm was moved in ways that the
+convention of actions has no words for, an episode is cut in two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import groupby
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from perception.camera.framing import reframe
+from robot.arm.kinematics import Pose
+from robot.arm.rotations import Quaternion, rotation_matrix
+from robot.dataset.format.recorder_columns import STATE_NS, TOOL_GOVERNED, TOOL_MEASURED, capture_feature
+from robot.dataset.reader import Dataset
+from robot.embodiment.actions import ActionConvention
+from robot.embodiment.description import PICTURE, RecordedBy
+from robot.errors import DatasetError
+from robot.wire.camera_spec import CameraSpec
+
+GRIDS = 3
+"""In so many grids an episode is gone through at most; more would hold nearly the same blocks."""
+OFF_GRID = 0.25
+"""Share of a block by which a picture may miss its place in the grid."""
+ASTRAY_M = 0.02
+ASTRAY_RAD = 0.2
+"""How far outside its bounds, and how much turned otherwise, a tool may be for an action still to tell of it."""
+ASTRAY_GRIP_M = 0.01
+"""How much wider or narrower than it should be a gripper may be that actions do not move."""
+LEAST_BLOCKS = 4
+"""Shorter stretches are left out."""
+GRIPPER_STILL_M = 1e-3
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Blocks that follow one another in one grid: of `episode`, the `rows` (T,) whose pictures they begin with,
+    `states` (T, P) and `actions` (T, A), the last of which is zero, since nothing is known of what followed."""
+
+    episode: int
+    rows: NDArray[np.int64]
+    states: NDArray[np.float32]
+    actions: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """A recorded set as `stretches` of blocks, and what was `left_out` of it, in words; empty when nothing was."""
+
+    stretches: tuple[Stretch, ...]
+    left_out: str
+
+    def pictures(self, dataset: Dataset, camera: CameraSpec) -> Iterator[NDArray[np.uint8]]:
+        """Yield for each stretch, in order, the pictures of `camera` that its blocks begin with, (T, H, W, 3) RGB of a
+        model's size. Each episode is decoded once."""
+        name = f"observation.images.{camera.name}"
+        for episode, group in groupby(self.stretches, key=lambda each: each.episode):
+            stretches = list(group)
+            wanted = {int(row) for stretch in stretches for row in stretch.rows}
+            found: dict[int, NDArray[np.uint8]] = {}
+            for row, picture in enumerate(dataset.frames(episode, name)):
+                if row in wanted:
+                    found[row] = reframe(picture, camera, PICTURE)
+                if len(found) == len(wanted):
+                    break
+            for stretch in stretches:
+                yield np.stack([found[int(row)] for row in stretch.rows])
+
+
+def read_blocks(dataset: Dataset, recorded: RecordedBy, camera: CameraSpec) -> Blocks:
+    """Return the blocks in a set that was `recorded` so, seen by `camera`.
+
+    Raises `DatasetError` when it lacks a column, a number in it is not finite, or nothing is left.
+    """
+    capture = capture_feature(camera.name)
+    action, state = "action", "observation.state"
+    wanted = [action, state, TOOL_GOVERNED, TOOL_MEASURED, STATE_NS, capture]
+    stretches: list[Stretch] = []
+    astray = unseen = total = kept = 0
+    bar = tqdm(range(len(dataset)), desc="reading blocks", unit="episode", mininterval=0.5, delay=2.0, leave=False)
+    for number in bar:
+        columns = dataset.episode(number, wanted)
+        for name in (action, state, TOOL_GOVERNED, TOOL_MEASURED):
+            if not np.isfinite(columns[name]).all():
+                raise DatasetError(f"{dataset.root} has numbers in {name!r} that are not finite: check the data set")
+        motion = _Motion(recorded, columns[STATE_NS], columns[TOOL_MEASURED], columns[TOOL_GOVERNED],
+                         columns[state][:, -1], columns[action][:, -1])  # fmt: skip
+        for rows in _grids(columns[capture], columns[STATE_NS], recorded.action.block_ns):
+            within = np.array([motion.tells(int(columns[capture][row])) if row >= 0 else False for row in rows], bool)
+            total += len(rows)
+            astray += int((~within & (rows >= 0)).sum())
+            unseen += int((rows < 0).sum())
+            for part in _runs(within):
+                if len(part) > LEAST_BLOCKS:
+                    stretches.append(motion.stretch(number, rows[part], columns[capture][rows[part]]))
+                    kept += len(part)
+    left_out = ""
+    if kept < total:
+        left_out = (
+            f"{total - kept} of {total} blocks in {dataset.root} are left out: {unseen} lack a picture near enough to "
+            f"their start, in {astray} the tool was where, or turned or open so, that no such action tells of it, the "
+            "rest are too few in a row"
+        )
+    if not stretches:
+        raise DatasetError(
+            f"nothing in {dataset.root} can be learnt from in blocks: {left_out or 'its episodes are too short'}; do "
+            "its --actions say how the arm was moved?"
+        )
+    return Blocks(tuple(stretches), left_out)
+
+
+class _Motion:
+    """What the arm did in one episode, at any moment of it."""
+
+    def __init__(
+        self,
+        recorded: RecordedBy,
+        times_ns: NDArray[np.int64],
+        measured: NDArray[np.float32],
+        governed: NDArray[np.float32],
+        widths: NDArray[np.float32],
+        commands: NDArray[np.float32],
+    ) -> None:
+        self._convention: ActionConvention = recorded.action
+        self._names = recorded.state_names
+        self._first_ns = int(times_ns[0])
+        fresh = np.flatnonzero(np.diff(times_ns, prepend=times_ns[0] - 1) > 0)
+        self._seconds = (times_ns[fresh] - self._first_ns) * 1e-9
+        self._tools: dict[str, Array] = {}
+        turns: dict[str, list[Array]] = {}
+        for name, poses in (("measured", measured[fresh]), ("governed", governed[fresh])):
+            turns[name] = [rotation_matrix(_quaternion(pose[3:])) for pose in poses.astype(np.float64)]
+            yaws = np.unwrap([self._convention.yaw(turn) for turn in turns[name]])
+            self._tools[name] = np.column_stack([poses[:, :3].astype(np.float64), yaws])
+        self._rotations = turns["governed"]
+        self._widths = widths[fresh].astype(np.float64)
+        self._commands = commands[fresh].astype(np.float64)
+
+    def tells(self, time_ns: int) -> bool:
+        """Whether the convention has words for where the tool was sent at that moment."""
+        nearest = int(np.abs(self._seconds - self._at(time_ns)).argmin())
+        position = self._tools["governed"][nearest, :3]
+        target = self._convention.at(Pose(position, self._rotations[nearest]), float(self._commands[nearest]))
+        off = self._rotations[nearest].T @ self._convention.pose(target).rotation
+        turned = float(np.arccos(np.clip((np.trace(off) - 1.0) / 2.0, -1.0, 1.0)))
+        gripped = abs(target.gripper_width - float(self._commands[nearest]))
+        return bool(
+            np.linalg.norm(target.position - position) <= ASTRAY_M
+            and turned <= ASTRAY_RAD
+            and ("gripper" in self._convention.axes or gripped <= ASTRAY_GRIP_M)
+        )
+
+    def stretch(self, episode: int, rows: NDArray[np.int64], times_ns: NDArray[np.int64]) -> Stretch:
+        """Return the blocks between these moments (T,)."""
+        times = np.asarray((times_ns - self._first_ns) * 1e-9, np.float64)
+        measured = self._interpolated("measured", times)
+        governed = self._interpolated("governed", times)
+        widths = np.interp(times, self._seconds, self._widths)
+        commands = np.interp(times, self._seconds, self._commands)
+        felt = {
+            **{f"tool.{axis}": measured[:, i] for i, axis in enumerate(("x", "y", "z", "yaw"))},
+            **{f"setpoint.{axis}": governed[:, i] for i, axis in enumerate(("x", "y", "z", "yaw"))},
+            "gripper.width": widths,
+            "gripper.command": commands,
+        }
+        states = np.column_stack([felt[name] for name in self._names]).astype(np.float32)
+        actions = np.zeros((len(rows), self._convention.size))
+        for axis, name in enumerate(self._convention.axes):
+            if name == "gripper":
+                actions[:-1, axis] = self._gripping(commands)
+            elif name == "yaw":
+                actions[:-1, axis] = np.diff(governed[:, 3]) / self._convention.turn_rad
+            else:
+                actions[:-1, axis] = np.diff(governed[:, ("x", "y", "z").index(name)]) / self._convention.scale_m
+        return Stretch(episode, rows, states, np.clip(actions, -1.0, 1.0).astype(np.float32))
+
+    def _gripping(self, commands: Array) -> Array:
+        """Opening (1) or closing (−1) for each block: the way in which the gripper was last sent, and before that, what
+        its width at first comes nearer to."""
+        change = np.diff(commands)
+        way = 1.0 if commands[0] > self._convention.opening_m / 2 else -1.0
+        ways = np.empty(len(change))
+        for block, step in enumerate(change):
+            if abs(step) > GRIPPER_STILL_M:
+                way = 1.0 if step > 0 else -1.0
+            ways[block] = way
+        return ways
+
+    def _interpolated(self, which: str, times: Array) -> Array:
+        return np.stack([np.interp(times, self._seconds, column) for column in self._tools[which].T], axis=1)
+
+    def _at(self, time_ns: int) -> float:
+        return (time_ns - self._first_ns) * 1e-9
+
+
+def _grids(captured_ns: NDArray[np.int64], states_ns: NDArray[np.int64], block_ns: int) -> Iterator[NDArray[np.int64]]:
+    """Yield for each grid the row (T,) whose picture is nearest to each start of a block, from the first picture on at
+    which a state is known; −1 where none is near enough."""
+    taken = np.unique(captured_ns[captured_ns >= states_ns[0]])
+    if not len(taken):
+        return
+    last = min(captured_ns[-1], states_ns[-1])
+    a_block = block_ns / float(np.median(np.diff(taken))) if len(taken) > 1 else 1.0
+    count = int(np.clip(round(a_block), 1, GRIDS))
+    for shift in range(count):
+        starts = np.arange(taken[0] + shift * block_ns // count, last + 1, block_ns)
+        found = np.array([int(np.abs(captured_ns - start).argmin()) for start in starts], np.int64)
+        found[np.abs(captured_ns[found] - starts) > OFF_GRID * block_ns] = -1
+        yield found
+
+
+def _runs(flags: NDArray[np.bool_]) -> list[NDArray[np.int64]]:
+    """The runs of true, each as the places in it."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]])))
+    return [np.arange(begin, end) for begin, end in zip(edges[::2], edges[1::2], strict=True)]
+
+
+def _quaternion(values: Array) -> Quaternion:
+    x, y, z, w = values / np.linalg.norm(values)
+    return float(x), float(y), float(z), float(w)

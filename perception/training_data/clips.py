@@ -1,0 +1,36 @@
+"""Random clips for training, drawn by step number alone, so that a resumed run sees exactly what it would have seen."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from perception.training_data.frame_cache import FrameCache
+
+
+def generator(seed: int, step: int, purpose: int, rank: int = 0) -> np.random.Generator:
+    """Return the random generator of one training step: a function of its arguments and nothing else."""
+    return np.random.default_rng([seed, step, purpose, rank])
+
+
+def torch_generator(rng: np.random.Generator) -> torch.Generator:
+    """Return PyTorch's generator that goes on from `rng`, which moves on by one draw."""
+    return torch.Generator().manual_seed(int(rng.integers(2**62)))
+
+
+class ClipSampler:
+    """Draws clips of `length` frames, `stride` apart, from whole episodes."""
+
+    def __init__(self, cache: FrameCache, episodes: NDArray[np.int64], length: int, stride: int = 1) -> None:
+        starts = []
+        self._frames = np.arange(length) * stride
+        for episode in episodes:
+            first, count = cache.starts[episode], cache.lengths[episode]
+            starts.append(np.arange(first, first + count - self._frames[-1]))
+        self._starts = np.concatenate(starts)
+
+    def draw(self, count: int, rng: np.random.Generator) -> NDArray[np.int64]:
+        """Return frame numbers (count, length)."""
+        chosen = self._starts[rng.integers(0, len(self._starts), count)]
+        return chosen[:, None] + self._frames

@@ -1,0 +1,265 @@
+"""A data set's frames, decoded once and mapped from disk, so that training draws random clips without decoding.
+
+The cache carries the data set's fingerprint: it is built anew when the data changed, and a half-built one is never
+taken for whole because the folder appears by one rename.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from perception.training_data.block_extraction import read_blocks
+from robot.dataset.reader import Dataset
+from robot.embodiment.description import PICTURE, RecordedBy, read_recorded
+from robot.errors import DatasetError
+from robot.system.files import sync
+
+STATE = "observation.state"
+ACTION = "action"
+MEANT = "intention"
+"""What was meant to be done, where noise came to it before it was."""
+IMAGE_PREFIX = "observation.images."
+TRUTH_PREFIX = "privileged."
+ABSENT_BELOW_M = -0.3
+"""An object lower than this under the table is not in the picture."""
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+class Pictures(Protocol):
+    """Pictures (N, H, W, 3) uint8 RGB, as an array that is read by number."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: NDArray[np.int64] | slice, /) -> NDArray[np.uint8]: ...
+
+
+@dataclass(frozen=True)
+class FrameCache:
+    """All frames of a data set, one after another.
+
+    `images` (N, H, W, 3) uint8 RGB, `states` (N, P) float32, `actions` (N, A) float32 and what was `meant` by them,
+    which is the same where the data does not tell, `truth` (N, K, 3) m positions of K objects for the doctor's probes,
+    NaN where one is absent (None when the data has none), `starts` (E,) index of each episode's first frame, `lengths`
+    (E,), and `recorded` (E,) in which of the set's episodes each was, for one may have been cut into several. `series`
+    tells one series of episodes from another however many of them there are.
+    """
+
+    images: Pictures
+    states: NDArray[np.float32]
+    actions: NDArray[np.float32]
+    meant: NDArray[np.float32]
+    truth: NDArray[np.float32] | None
+    starts: NDArray[np.int64]
+    lengths: NDArray[np.int64]
+    recorded: NDArray[np.int64]
+    fingerprint: str
+    series: str
+
+    @property
+    def frames(self) -> int:
+        """Number of frames N."""
+        return len(self.states)
+
+    def frames_of(self, episodes: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the numbers of all frames of `episodes`."""
+        return np.concatenate([np.arange(self.starts[e], self.starts[e] + self.lengths[e]) for e in episodes])
+
+    def split(self, held_out_share: float, there: int | None = None) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return episode numbers for training and, the last `held_out_share` of what was recorded, for validation: what
+        was recorded in one go is not torn apart. Episodes beyond the first `there` ones came later, and are for
+        validation too."""
+        recorded = np.unique(self.recorded[:there])
+        held_out = kept_aside(len(recorded), held_out_share)
+        if len(recorded) <= held_out:
+            raise DatasetError(
+                f"the data set has {len(recorded)} episode(s), too few to keep some for validation; record more"
+            )
+        episodes, judging = np.arange(len(self.starts)), self.recorded >= recorded[-held_out]
+        return episodes[~judging], episodes[judging]
+
+
+def kept_aside(episodes: int, share: float) -> int:
+    """Return how many of `episodes` a split keeps for validation."""
+    return max(1, round(episodes * share))
+
+
+def open_cache(dataset: Dataset, camera: str, folder: Path) -> FrameCache:
+    """Return the cache of `dataset`'s pictures from `camera` in `folder`, built first where needed.
+
+    Raises `DatasetError` when the data set has no such camera, no state or no actions, and when `folder` has no room.
+    """
+    image_key = IMAGE_PREFIX + camera
+    for key, what in ((image_key, f"pictures of a camera named {camera!r}"), (STATE, "states"), (ACTION, "actions")):
+        if key not in dataset.info.features:
+            raise DatasetError(f"{dataset.root} has no {what} (feature {key!r}); it holds {_names(dataset)}")
+    fingerprint = dataset.fingerprint()
+    recorded = read_recorded(dataset.info)
+    # What a recording's blocks are depends on what it says of itself too.
+    suffix = "" if recorded is None else f"-{hashlib.sha256(msgspec.json.encode(recorded)).hexdigest()[:8]}-grids"
+    place = folder / f"{camera}-{fingerprint[:16]}{suffix}"
+    if not place.exists():
+        _build(
+            dataset, _Played(dataset, image_key) if recorded is None else _Recorded(dataset, recorded, camera), place
+        )
+    states, actions = np.load(place / "states.npy"), np.load(place / "actions.npy")
+    meta = json.loads((place / "cache.json").read_text())
+    meant, truth = place / "meant.npy", place / "truth.npy"
+    lengths = np.asarray(meta["lengths"], dtype=np.int64)
+    return FrameCache(
+        images=np.load(place / "images.npy", mmap_mode="r"),
+        states=states,
+        actions=actions,
+        meant=np.load(meant) if meant.exists() else actions,
+        truth=np.load(truth) if truth.exists() else None,
+        starts=np.asarray(meta["starts"], dtype=np.int64),
+        lengths=lengths,
+        recorded=np.asarray(meta.get("recorded", range(len(lengths))), dtype=np.int64),
+        fingerprint=fingerprint,
+        series=_series(dataset, states[: lengths[0]], actions[: lengths[0]]),
+    )
+
+
+def _series(dataset: Dataset, states: NDArray[np.float32], actions: NDArray[np.float32]) -> str:
+    """Return a digest of what stays the same when a data set grows: play's seed and recipe, and for other recordings
+    the `states` and `actions` of the first episode."""
+    if "play" in dataset.info.metadata:
+        return hashlib.sha256(json.dumps(dict(dataset.info.metadata), sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(states.tobytes() + actions.tobytes()).hexdigest()
+
+
+class _Episodes(Protocol):
+    """Episodes whose frames are to be decoded: their `lengths`, in which of the set's each was `recorded`, and the
+    `size` (H, W) of their pictures."""
+
+    lengths: list[int]
+    recorded: list[int]
+    size: tuple[int, int]
+
+    def columns(self) -> Iterator[dict[str, NDArray[Any]]]:
+        """Yield of each in turn its pictures under `IMAGE_PREFIX`, its `STATE` and `ACTION`, and what else is known."""
+
+
+class _Played:
+    """Those of a data set that holds a row a block."""
+
+    def __init__(self, dataset: Dataset, image_key: str) -> None:
+        self._dataset, self._image_key = dataset, image_key
+        self.lengths = [episode.length for episode in dataset.episodes]
+        self.recorded = list(range(len(self.lengths)))
+        height, width = dataset.info.features[image_key].shape[:2]
+        self.size = height, width
+        self._truth = sorted(key for key in dataset.info.features if key.startswith(TRUTH_PREFIX))
+        self._told = [MEANT] if MEANT in dataset.info.features else []
+
+    def columns(self) -> Iterator[dict[str, NDArray[Any]]]:
+        """Yield each episode's, with what it was meant to do and the truth, where the set tells."""
+        for index in range(len(self._dataset)):
+            columns = self._dataset.episode(index, [self._image_key, STATE, ACTION, *self._told, *self._truth])
+            # The format reads a column of one number a frame as scalars.
+            found = {key: columns[key].reshape(len(columns[key]), -1) for key in (STATE, ACTION)}
+            found[IMAGE_PREFIX] = columns[self._image_key]
+            if self._told:
+                found[MEANT] = columns[MEANT]
+            if self._truth:
+                found[TRUTH_PREFIX] = np.stack([columns[key][:, :3] for key in self._truth], axis=1)
+            yield found
+
+
+class _Recorded:
+    """Those of a data set that was recorded at a rate of its own: each a stretch of blocks in one grid."""
+
+    def __init__(self, dataset: Dataset, recorded: RecordedBy, camera: str) -> None:
+        self._dataset = dataset
+        self._camera = next(each for each in recorded.cameras if each.name == camera)
+        self._blocks = read_blocks(dataset, recorded, self._camera)
+        if self._blocks.left_out:
+            tqdm.write(self._blocks.left_out, file=sys.stderr)
+        self.lengths = [len(stretch.rows) for stretch in self._blocks.stretches]
+        self.recorded = [stretch.episode for stretch in self._blocks.stretches]
+        self.size = PICTURE[1] * len(self._camera.views), PICTURE[0]
+
+    def columns(self) -> Iterator[dict[str, NDArray[Any]]]:
+        """Yield each stretch's, its pictures cut and resized."""
+        pictures = self._blocks.pictures(self._dataset, self._camera)
+        for stretch, seen in zip(self._blocks.stretches, pictures, strict=True):
+            yield {IMAGE_PREFIX: seen, STATE: stretch.states, ACTION: stretch.actions}
+
+
+def _build(dataset: Dataset, episodes: _Episodes, place: Path) -> None:
+    """Decode everything beside `place`, and put it there at once."""
+    building = place.with_name(place.name + ".tmp")
+    try:
+        shutil.rmtree(building, ignore_errors=True)
+        building.mkdir(parents=True)
+        _decode(dataset, episodes, building)
+        building.rename(place)
+    except OSError as error:
+        shutil.rmtree(building, ignore_errors=True)
+        why = "no room for" if error.errno in NO_ROOM else "no way to keep"
+        raise DatasetError(
+            f"there is {why} the decoded frames of {dataset.root} in {place.parent}: {error.strerror or error}"
+        ) from error
+
+
+def _decode(dataset: Dataset, episodes: _Episodes, building: Path) -> None:
+    """Fill the folder `building` and see that all of it is on the disk. Raises OSError."""
+    lengths = episodes.lengths
+    total = sum(lengths)
+    if total == 0:
+        raise DatasetError(f"{dataset.root} holds no frames")
+    images = np.lib.format.open_memmap(
+        building / "images.npy", mode="w+", dtype=np.uint8, shape=(total, *episodes.size, 3)
+    )
+    _reserve(building / "images.npy")
+    numbers: dict[str, list[NDArray[Any]]] = {STATE: [], ACTION: [], MEANT: [], TRUTH_PREFIX: []}
+    first = 0
+    bar = tqdm(episodes.columns(), desc="decoding frames", total=len(lengths), unit="episode", leave=False)
+    for length, columns in zip(lengths, bar, strict=True):
+        images[first : first + length] = columns[IMAGE_PREFIX]
+        for key, parts in numbers.items():
+            if key in columns:
+                parts.append(columns[key])
+        first += length
+    images.flush()
+    names = {STATE: "states", ACTION: "actions", MEANT: "meant", TRUTH_PREFIX: "truth"}
+    for key, parts in numbers.items():
+        if not parts:
+            continue
+        values = np.concatenate(parts).astype(np.float32)
+        if not np.isfinite(values).all():
+            called = f"{TRUTH_PREFIX}*" if key == TRUTH_PREFIX else key
+            raise DatasetError(f"{dataset.root} has numbers in {called!r} that are not finite: check the data set")
+        if key == TRUTH_PREFIX:
+            values[values[..., 2] < ABSENT_BELOW_M] = np.nan
+        np.save(building / f"{names[key]}.npy", values)
+    starts = np.concatenate([[0], np.cumsum(lengths)[:-1]])
+    (building / "cache.json").write_text(
+        json.dumps({"starts": starts.tolist(), "lengths": lengths, "recorded": episodes.recorded})
+    )
+    for path in building.iterdir():  # or a power cut could leave the whole folder's name on half its contents
+        sync(path)
+
+
+def _reserve(path: Path) -> None:
+    """Have the disk set aside all of a file: a mapped page that finds no room later ends the process."""
+    if hasattr(os, "posix_fallocate"):  # macOS has none
+        with path.open("r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+
+
+def _names(dataset: Dataset) -> str:
+    return ", ".join(sorted(dataset.info.features))

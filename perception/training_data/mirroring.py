@@ -1,0 +1,95 @@
+"""Mirror images of what was recorded: what an arm did on its left it can do on its right.
+
+Reflection in the arm's own upright plane, y = 0 of the base frame, takes recordings to recordings that could have been
+made, as long as the camera stands in that plane and looks along it. So play counts twice.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+from numpy.typing import NDArray
+
+from perception.training_data.frame_cache import FrameCache, Pictures
+from robot.arm.rotations import rotation_matrix
+from robot.embodiment.description import RecordingRecipe
+from robot.errors import ConfigurationError
+from robot.wire.camera_spec import CameraSpec
+
+TURNED_STATES = ("tool.y", "tool.yaw", "setpoint.y", "setpoint.yaw")
+TURNED_AXES = ("y", "yaw")
+ASIDE_M = 0.005
+"""How far beside the plane a camera may stand, or look at a metre's distance."""
+OFF_CENTRE = 0.01
+"""How far beside the picture's middle its axis may be, as a share of the width."""
+
+
+class WithMirrored:
+    """Pictures (N, H, W, 3), and after them the mirror images of those numbered `chosen` (M,), made when asked for."""
+
+    def __init__(self, pictures: Pictures, chosen: NDArray[np.int64]) -> None:
+        self._pictures = pictures
+        self._count = len(pictures)
+        self._numbers = np.concatenate([np.arange(self._count), chosen])
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def __getitem__(self, index: NDArray[np.int64] | slice) -> NDArray[np.uint8]:
+        """Return a copy of the pictures that are numbered `index`."""
+        asked = np.arange(len(self))[index]
+        found = np.array(self._pictures[self._numbers[asked]])
+        flipped = asked >= self._count
+        found[flipped] = found[flipped][..., ::-1, :]
+        return found
+
+
+def with_mirrored(
+    cache: FrameCache, episodes: NDArray[np.int64], recipe: RecordingRecipe
+) -> tuple[FrameCache, NDArray[np.int64]]:
+    """Return the cache with the mirror images of `episodes` after what it holds, and the numbers of these.
+
+    Raises `ConfigurationError` when the camera does not stand in the plane.
+    """
+    _require_in_plane(recipe.camera)
+    chosen = cache.frames_of(episodes)
+    states = _signs(recipe.state_names, TURNED_STATES)
+    actions = _signs(recipe.action.axes, TURNED_AXES)
+    lengths = cache.lengths[episodes]
+    starts = cache.frames + np.concatenate([[0], np.cumsum(lengths)[:-1]]).astype(np.int64)
+    truth = cache.truth
+    if truth is not None:
+        truth = np.concatenate([truth, truth[chosen] * np.array([1.0, -1.0, 1.0], dtype=np.float32)])
+    both = dataclasses.replace(
+        cache,
+        images=WithMirrored(cache.images, chosen),
+        states=np.concatenate([cache.states, cache.states[chosen] * states]),
+        actions=np.concatenate([cache.actions, cache.actions[chosen] * actions]),
+        meant=np.concatenate([cache.meant, cache.meant[chosen] * actions]),
+        truth=truth,
+        starts=np.concatenate([cache.starts, starts]),
+        lengths=np.concatenate([cache.lengths, lengths]),
+        recorded=np.concatenate([cache.recorded, cache.recorded[episodes]]),
+    )
+    return both, np.arange(len(cache.starts), len(both.starts))
+
+
+def _signs(names: tuple[str, ...], turned: tuple[str, ...]) -> NDArray[np.float32]:
+    return np.array([-1.0 if name in turned else 1.0 for name in names], dtype=np.float32)
+
+
+def _require_in_plane(camera: CameraSpec) -> None:
+    """Raise `ConfigurationError` for a camera, or a rig, of which one does not stand in the plane."""
+    for view in camera.views:
+        if view.position is None or view.orientation is None:
+            raise ConfigurationError(
+                f"the pose of the camera {view.name!r} is not known, so what it sees cannot be mirrored"
+            )
+        right, _, forward = rotation_matrix(view.orientation).T
+        aside = max(abs(view.position[1]), abs(forward[1]), abs(right[0]), abs(right[2]))
+        if aside > ASIDE_M or abs(view.centre[0] - view.width / 2) > OFF_CENTRE * view.width:
+            raise ConfigurationError(
+                f"the camera {view.name!r} does not stand in the arm's own plane and look along it, so what it sees "
+                "cannot be mirrored; train without mirror images"
+            )

@@ -1,0 +1,57 @@
+"""What one camera of a rig saw, of a data set that holds the pictures of all of them."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from perception.training_data.frame_cache import FrameCache, Pictures, open_cache
+from robot.dataset.reader import Dataset
+from robot.embodiment.description import RecordingRecipe
+from robot.wire.camera_spec import CameraSpec
+
+
+class OneView:
+    """Of pictures (N, H, W, 3) the rows from `first` to `end`, read when asked for."""
+
+    def __init__(self, pictures: Pictures, first: int, end: int) -> None:
+        self._pictures = pictures
+        self._rows = slice(first, end)
+
+    def __len__(self) -> int:
+        return len(self._pictures)
+
+    def __getitem__(self, index: NDArray[np.int64] | slice) -> NDArray[np.uint8]:
+        """Return those rows of the pictures that are numbered `index`, whatever its shape."""
+        return self._pictures[index][..., self._rows, :, :]
+
+
+def seen_by(recipe: RecordingRecipe, view: int | None) -> RecordingRecipe:
+    """Return `recipe` as one camera of its rig alone would have recorded it, counted from 1 at the top; the recipe as
+    it is for None. Raises `ConfigurationError` when there is no such camera."""
+    return recipe if view is None else msgspec.structs.replace(recipe, camera=recipe.camera.view(view))
+
+
+def view_like(recipe: RecordingRecipe, camera: CameraSpec) -> int | None:
+    """Return which camera in the rig of `recipe` is `camera`; None when it is none of them."""
+    if not recipe.camera.below:
+        return None
+    numbers = range(1, 1 + len(recipe.camera.views))
+    return next((number for number in numbers if recipe.camera.view(number) == camera), None)
+
+
+def open_seen(dataset: Dataset, view: int | None, recipe: RecordingRecipe, folder: Path) -> FrameCache:
+    """Return the frames of `dataset`, recorded by `recipe`, as one camera of its rig saw them, or all for None.
+
+    Raises as `seen_by` and `open_cache` do.
+    """
+    seen = seen_by(recipe, view).camera
+    cache = open_cache(dataset, recipe.camera.name, folder)
+    if view is None:
+        return cache
+    first = sum(above.height for above in recipe.camera.views[: view - 1])
+    return dataclasses.replace(cache, images=OneView(cache.images, first, first + seen.height))

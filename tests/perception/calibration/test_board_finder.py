@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from perception.calibration.board_finder import BoardFinder, Sight, View, views_of_one_size
+from perception.calibration.board_renderer import BoardRenderer, look_at
+from perception.calibration.hand_eye import inverse
+from perception.camera.board import Board
+from robot.errors import CalibrationError
+from tests.perception.calibration.views import BOARD, LENS
+
+SIZE = (640, 480)
+
+
+@pytest.fixture(scope="module")
+def picture() -> np.ndarray:
+    middle = np.array([*BOARD.size_m, 0.0]) / 2
+    pose = inverse(look_at(middle + (0.1, 0.05, -0.42), middle, 0.2))
+    return BoardRenderer(BOARD, LENS).render(pose, np.random.default_rng(0))
+
+
+def test_every_corner_is_found_by_number_in_colour_and_grey(picture: np.ndarray) -> None:
+    finder = BoardFinder(BOARD)
+    view, grey = finder.find(picture).view, finder.find(picture[..., 0]).view
+    assert view is not None and grey is not None
+    assert view.size == SIZE and sorted(view.ids) == list(range(40))
+    np.testing.assert_array_equal(view.points, BOARD.corners[view.ids])
+    np.testing.assert_allclose(grey.pixels, view.pixels, atol=0.05)
+
+
+def test_a_part_of_the_board_is_enough_and_a_scrap_is_not(picture: np.ndarray) -> None:
+    view = BoardFinder(BOARD).find(picture).view
+    assert view is not None
+    half, scrap = picture.copy(), picture.copy()
+    across = float(np.median(view.pixels[:, 0]))
+    half[:, round(across) :] = 110
+    scrap[:, round(float(view.pixels[:, 0].min()) + 20) :] = 110
+    some = BoardFinder(BOARD).find(half).view
+    assert some is not None and 8 <= len(some.ids) < 30
+    assert BoardFinder(BOARD).find(scrap).view is None
+    assert BoardFinder(BOARD).find(np.full((480, 640, 3), 128, np.uint8)) == Sight(None, "no board")
+
+
+@pytest.mark.parametrize("other", [Board(7, 5), Board(12, 8), Board(6, 9), Board(10, 6)])
+def test_another_board_is_told_from_none(picture: np.ndarray, other: Board) -> None:
+    assert BoardFinder(other).find(picture) == Sight(None, "another board")
+
+
+def test_a_bent_board_is_not_taken_for_a_flat_one(picture: np.ndarray) -> None:
+    rows, columns = np.mgrid[0:480, 0:640].astype(np.float32)
+    wave = cv2.remap(picture, columns, rows + 25 * np.sin(columns / 30), cv2.INTER_LINEAR)
+    assert BoardFinder(BOARD).find(np.asarray(wave, np.uint8)).view is None
+
+
+def named(*sights: Sight) -> list[tuple[str, tuple[int, int], Sight]]:
+    return [(f"{index}.png", SIZE, sight) for index, sight in enumerate(sights)]
+
+
+def test_what_is_wrong_with_all_pictures_is_told() -> None:
+    points = BOARD.corners[:8]
+    good = Sight(View(np.arange(8, dtype=np.int32), points[:, :2] * 1000, points, SIZE))
+    none, other, scrap = (Sight(None, why) for why in ("no board", "another board", "too little of the board"))
+    assert [name for name, _ in views_of_one_size(named(none, good, scrap), BOARD)] == ["1.png"]
+    with pytest.raises(CalibrationError, match=r"no board is to be seen in any of 2 pictures.*nothing in them"):
+        views_of_one_size(named(none, none), BOARD)
+    with pytest.raises(CalibrationError, match="2 show a part of one that is too small"):
+        views_of_one_size(named(none, scrap, scrap), BOARD)
+    with pytest.raises(CalibrationError, match="2 of 3 pictures show another board than 9x6"):
+        views_of_one_size(named(other, other, good), BOARD)
+    with pytest.raises(CalibrationError, match=r"not of one size: 0\.png is 640x480, 1\.png is 320x240"):
+        views_of_one_size([("0.png", SIZE, good), ("1.png", (320, 240), good)], BOARD)

@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from perception.camera.calibration_file import load_calibration
+from tests.commands import running, worldarm
+from tests.perception.calibration.views import BOARD, LENS, enough_pictures, write
+
+ANY_PORT = "tcp://127.0.0.1:*"
+
+
+@pytest.fixture(scope="module")
+def pictures() -> list[NDArray[np.uint8]]:
+    return enough_pictures()
+
+
+def found_lens(path: Path) -> tuple[float, float]:
+    """By what share the worse focal length is off, and the reprojection error, px."""
+    calibration = load_calibration(path)
+    assert (calibration.lens.width, calibration.lens.height) == (640, 480) and calibration.board == BOARD
+    off = np.abs(np.diag(calibration.lens.camera_matrix) / np.diag(LENS.camera_matrix) - 1)
+    return float(off.max()), calibration.error_px
+
+
+def test_writes_a_board_to_print(tmp_path: Path) -> None:
+    result = worldarm("calibrate", "board", "--output", str(tmp_path / "sheet.pdf"))
+    assert result.returncode == 0 and (tmp_path / "sheet.pdf").stat().st_size > 1000
+    assert "9x6 squares of 28 mm with markers of 21 mm out of 4x4_100" in result.stdout
+    small = worldarm("calibrate", "board", "--output", str(tmp_path / "sheet.pdf"), "--square-mm", "60")
+    assert small.returncode == 1 and "does not fit on a4" in small.stderr
+
+
+def test_finds_the_lens_from_pictures_taken_before(tmp_path: Path, pictures: list[NDArray[np.uint8]]) -> None:
+    empty = np.full((480, 640, 3), 90, np.uint8)
+    folder = write(tmp_path / "views", [*pictures, empty, pictures[0]])
+    output = tmp_path / "c.json"
+    words = ("calibrate", "camera", "--pictures", str(folder), "--output", str(output), "--name", "wrist")
+    result = worldarm(*words)
+    assert result.returncode == 0, result.stderr
+    count = len(pictures)
+    assert f"{count + 2} pictures, {count + 1} with the board, {count} different views" in result.stdout
+    assert f"too much like an earlier one: {count + 1:03d}.png" in result.stdout
+    assert "reprojection error 0.0" in result.stdout and " px over " in result.stdout
+    focal, error = found_lens(output)
+    print(f"focal off by {100 * focal:.3f} %, reprojection error {error:.3f} px")
+    assert focal < 0.005 and error < 0.15
+    assert load_calibration(output).camera == "wrist"
+
+
+def test_pictures_that_nothing_can_be_made_of_are_told_in_one_line(
+    tmp_path: Path, pictures: list[NDArray[np.uint8]]
+) -> None:
+    output = ("--output", str(tmp_path / "c.json"))
+
+    def told(folder: Path, *more: str) -> str:
+        result = worldarm("calibrate", "camera", "--pictures", str(folder), *output, *more)
+        assert result.returncode == 1 and result.stderr.count("\n") == 1, result.stderr
+        return result.stderr
+
+    assert "there is no folder" in told(tmp_path / "absent")
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    assert "there is no picture in" in told(empty)
+    grey = write(tmp_path / "grey", [np.full((480, 640, 3), 90, np.uint8)] * 3)
+    assert "no board is to be seen in any of 3 pictures" in told(grey)
+    assert "5 different views of the board are too few" in told(write(tmp_path / "few", pictures[:5]))
+    assert "1 different views" in told(write(tmp_path / "same", [pictures[0]] * 12))
+    mixed = write(tmp_path / "mixed", [pictures[0], np.asarray(cv2.resize(pictures[1], (320, 240)), np.uint8)])
+    assert "not of one size" in told(mixed)
+    assert "show another board than 7x5" in told(write(tmp_path / "other", pictures), "--columns", "7", "--rows", "5")
+    (tmp_path / "few" / "000.png").write_bytes(b"torn")
+    assert "not a whole picture" in told(tmp_path / "few")
+    assert not (tmp_path / "c.json").exists()
+
+
+def test_live_it_says_what_is_missing_until_nothing_is(tmp_path: Path, pictures: list[NDArray[np.uint8]]) -> None:
+    """The whole way: a video of a board held up, a camera process that plays it, and the command that watches."""
+    writer = cv2.VideoWriter(str(tmp_path / "views.avi"), cv2.VideoWriter.fourcc(*"MJPG"), 4.0, (640, 480))
+    writer.set(cv2.VIDEOWRITER_PROP_QUALITY, 98)
+    for picture in pictures:
+        for _ in range(3):
+            writer.write(picture)
+    writer.release()
+    size = ("--width", "640", "--height", "480", "--encoding", "jpeg", "--quality", "97")
+    with running("camera", "--source", str(tmp_path / "views.avi"), *size, "--frames-address", ANY_PORT) as camera:
+        words = ("calibrate", "camera", "--frames-address", camera.endpoint, "--output", str(tmp_path / "c.json"))
+        result = worldarm(*words, "--save", str(tmp_path / "kept"), seconds=100.0)
+        assert result.returncode == 0, result.stderr
+        camera.end(signal.SIGINT)
+    lines = result.stdout.splitlines()
+    assert lines[0] == "camera front, 640x480: show it the board; Ctrl-C ends this"
+    assert any("still missing: the " in line and "more views" in line for line in lines)
+    assert any(line.endswith("still missing: nothing") for line in lines)
+    focal, _ = found_lens(tmp_path / "c.json")
+    assert focal < 0.005
+    again = worldarm("calibrate", "camera", "--pictures", str(tmp_path / "kept"), "--output", str(tmp_path / "d.json"))
+    assert again.returncode == 0, again.stderr
+
+
+def test_live_without_a_board_it_gives_up_when_told(tmp_path: Path) -> None:
+    assert cv2.imwrite(str(tmp_path / "grey.png"), np.full((120, 160, 3), 90, np.uint8))
+    with running("camera", "--source", str(tmp_path / "grey.png"), "--frames-address", ANY_PORT) as camera:
+        words = ("calibrate", "camera", "--frames-address", camera.endpoint, "--output", str(tmp_path / "c.json"))
+        result = worldarm(*words, "--patience-s", "1")
+    assert result.returncode == 1 and "in 1 s camera front never showed the board" in result.stderr
+    assert "no board; still missing: the upper left of the picture" in result.stdout
+    for wrong in ("0", "inf"):
+        refused = worldarm(*words, "--patience-s", wrong)
+        assert refused.returncode == 1 and "--patience-s" in refused.stderr

@@ -1,0 +1,130 @@
+"""Blocks read off recordings whose motion is known."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from perception.camera.framing import Framing
+from perception.camera.goal_source import read_goal
+from perception.recording.dataset import recorded_by
+from perception.training_data.block_extraction import read_blocks
+from perception.training_data.frame_cache import open_cache
+from robot.dataset import Dataset
+from robot.dataset.edit.merge import merge
+from robot.embodiment.actions import PLANAR_PUSH, TABLETOP, ActionConvention
+from robot.embodiment.description import read_recipe
+from robot.embodiment.proprioception import GRASPING_STATE_NAMES
+from robot.errors import DatasetError
+from robot.wire.camera_spec import CameraSpec, reframed
+from tests.perception.recording.known import ARM, CAMERA, FPS, WRIST, path, written
+
+
+def blocks_of(dataset: Dataset, convention: ActionConvention, camera: CameraSpec = CAMERA):  # type: ignore[no-untyped-def]
+    return read_blocks(dataset, recorded_by(ARM, (CAMERA, WRIST), convention), camera)
+
+
+def test_actions_say_what_happened_between_their_pictures(tmp_path: Path) -> None:
+    dataset = written(tmp_path / "set")
+    blocks = blocks_of(dataset, PLANAR_PUSH)
+    assert blocks.left_out == ""
+    stretch = blocks.stretches[0]
+    assert len(stretch.rows) == 28 and stretch.rows[0] == 1  # the first picture is older than the first state
+    assert set(np.diff(stretch.rows)) == {4, 5}  # 30 / 7
+    wanted = 0.05 * np.diff(stretch.rows) / FPS / PLANAR_PUSH.scale_m
+    np.testing.assert_allclose(stretch.actions[:-1, 1], wanted, atol=1e-4)
+    np.testing.assert_allclose(stretch.actions[:, 0], 0.0, atol=1e-5)
+    assert (stretch.actions[-1] == 0).all()
+    # What the arm felt when the picture was taken, and not when its row was put together.
+    y = path(PLANAR_PUSH, np.array([0.0]), 0.05)[0].position[1]
+    np.testing.assert_allclose(stretch.states[:, 1], y + 0.05 * (stretch.rows / FPS - 0.01), atol=1e-5)
+    np.testing.assert_allclose(stretch.states[:, 5], stretch.states[:, 1], atol=1e-6)
+    # Followed one after the other, the actions lead to where the tool was.
+    travelled = stretch.states[0, 5] + PLANAR_PUSH.scale_m * stretch.actions[:-1, 1].sum()
+    assert travelled == pytest.approx(stretch.states[-1, 5], abs=1e-4)
+
+
+def test_what_happened_is_told_of_as_often_as_pictures_allow(tmp_path: Path) -> None:
+    first, second, third = blocks_of(written(tmp_path / "set"), PLANAR_PUSH).stretches
+    assert [len(each.rows) for each in (first, second, third)] == [28, 28, 27]
+    assert second.rows[0] - first.rows[0] in (1, 2) and third.rows[0] - second.rows[0] in (1, 2)
+    for stretch in (second, third):
+        wanted = 0.05 * np.diff(stretch.rows) / FPS / PLANAR_PUSH.scale_m
+        np.testing.assert_allclose(stretch.actions[:-1, 1], wanted, atol=1e-4)
+    # A picture a block leaves nothing between two of them, and two leave one.
+    for taken, grids in ((6, 1), (3, 2), (2, 3)):
+        lost = [row for row in range(120) if row % taken]
+        slow = blocks_of(written(tmp_path / f"every-{taken}", TABLETOP, lost=lost), TABLETOP)
+        assert slow.left_out == "" and len(slow.stretches) == grids
+
+
+def test_turning_lifting_and_gripping_are_told_of_too(tmp_path: Path) -> None:
+    gripper = np.interp(np.arange(120), [0, 40, 60, 80, 100], [0.08, 0.08, 0.05, 0.05, 0.07])
+    dataset = written(tmp_path / "set", TABLETOP, gripper=gripper)
+    stretch = blocks_of(dataset, TABLETOP).stretches[0]
+    assert read_recipe(dataset.info).state_names == GRASPING_STATE_NAMES
+    assert stretch.states.shape == (20, 10) and stretch.actions.shape == (20, 5)
+    assert set(np.diff(stretch.rows)) == {6}
+    np.testing.assert_allclose(stretch.actions[:-1, 1], 0.05 / 5 / TABLETOP.scale_m, atol=1e-3)
+    np.testing.assert_allclose(stretch.actions[:-1, 2], 0.02 / 5 / TABLETOP.scale_m, atol=1e-3)
+    np.testing.assert_allclose(stretch.actions[:-1, 3], 0.3 / 5 / TABLETOP.turn_rad, atol=1e-3)
+    # Open at first; closing from row 40 on, and closed as far as it went until it opens again.
+    assert stretch.actions[:-1, 4].tolist() == [1.0] * 6 + [-1.0] * 7 + [1.0] * 6
+
+
+def test_an_episode_is_cut_where_pictures_are_missing(tmp_path: Path) -> None:
+    blocks = blocks_of(written(tmp_path / "set", lost=range(50, 62)), PLANAR_PUSH)
+    assert "lack a picture near enough" in blocks.left_out
+    first, second = blocks.stretches[:2]
+    assert first.rows.max() <= 50 and second.rows.min() >= 61
+    assert (np.abs(second.actions[:-1, 1]) < 0.3).all()  # no leap over the gap
+
+
+def test_what_no_action_tells_of_is_left_out(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match=r"nothing in .* the tool was where"):
+        blocks_of(written(tmp_path / "high", above_m=0.1), PLANAR_PUSH)
+    open_gripper = np.where(np.arange(120) < 60, 0.04, 0.0)
+    blocks = blocks_of(written(tmp_path / "open", gripper=open_gripper), PLANAR_PUSH)
+    assert blocks.stretches[0].rows[0] >= 58 and "in 41 the tool was where" in blocks.left_out
+    with pytest.raises(DatasetError, match="too few in a row"):
+        blocks_of(written(tmp_path / "short", seconds=0.5), PLANAR_PUSH)
+
+
+def test_pictures_are_framed_as_a_camera_of_that_size_would_have_sent_them(tmp_path: Path) -> None:
+    dataset = written(tmp_path / "set", sways=(0.0, 0.0))
+    cache = open_cache(dataset, "front", tmp_path / "cache")
+    assert cache.images.shape == (166, 64, 64, 3)  # type: ignore[attr-defined]
+    assert cache.lengths.tolist() == [28, 28, 27] * 2 and cache.recorded.tolist() == [0, 0, 0, 1, 1, 1]
+    rows = np.concatenate([stretch.rows for stretch in blocks_of(dataset, PLANAR_PUSH).stretches])
+    assert [int(picture.mean()) for picture in cache.images[:]] == rows.tolist()  # type: ignore[attr-defined]
+    assert cache.states.shape == (166, 7) and (cache.meant == cache.actions).all() and cache.truth is None
+    camera = read_recipe(dataset.info).camera
+    assert camera == reframed(CAMERA, (64, 64)) and camera.focal == (80.0, 80.0) and camera.centre == (32.0, 32.0)
+    assert (read_goal(f"{dataset.root}:1:50", camera) == 50).all()
+    wrist = open_cache(dataset, "wrist", tmp_path / "cache")
+    assert len(wrist.images) == 166
+    with pytest.raises(DatasetError, match="no pictures of a camera named 'side'"):
+        open_cache(dataset, "side", tmp_path / "cache")
+
+
+def test_reframing_agrees_with_the_framing_of_camera_processes() -> None:
+    from perception.camera.framing import reframe
+
+    picture = np.random.default_rng(0).integers(0, 256, (240, 320, 3), np.uint8)
+    framing = Framing("front", (320, 240), (64, 64))
+    camera = CameraSpec("front", 320, 240, (277.0, 277.0), (160.0, 120.0))
+    np.testing.assert_array_equal(reframe(picture, camera, (64, 64)), framing(picture[..., ::-1].copy()))
+    np.testing.assert_allclose(reframed(camera, (64, 64)).centre, framing.spec.centre)
+
+
+def test_recordings_of_one_kind_can_be_joined_and_learnt_from(tmp_path: Path) -> None:
+    written(tmp_path / "one")
+    written(tmp_path / "two")
+    merge(tmp_path / "both", [tmp_path / "one", tmp_path / "two"])
+    cache = open_cache(Dataset.open(tmp_path / "both"), "front", tmp_path / "cache")
+    assert cache.lengths.tolist() == [28, 28, 27] * 2
+    written(tmp_path / "other", TABLETOP)
+    with pytest.raises(DatasetError, match="recorded in another way"):
+        merge(tmp_path / "all", [tmp_path / "one", tmp_path / "other"])
