@@ -14,7 +14,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "benchmark compare": ("sim.compare_process:compare", "compare the ways of deciding on the same goals and data"),
     "benchmark ablate": ("sim.ablate_process:ablate", "train without one part at a time, and measure what that costs"),
     "benchmark planner": (
-        "control.planner_benchmark:benchmark_planner",
+        "control.benchmark.planner:benchmark_planner",
         "measure what a decision costs on this machine",
     ),
     "benchmark driver": (
@@ -38,7 +38,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "measure how fast frames are read in any order, beside lerobot",
     ),
     "benchmark scaling": (
-        "control.scaling_benchmark:benchmark_scaling",
+        "control.benchmark.scaling:benchmark_scaling",
         "measure how much faster several processes train together",
     ),
     "benchmark hand-eye": (
@@ -56,9 +56,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "replay": ("robot.commands.replay:replay", "have the arm do again what an episode of a data set did"),
     "snap": ("perception.commands.snap:snap", "take one picture from a camera, such as a goal"),
     "latency": ("robot.commands.latency:latency", "show how long a decision takes from light to motion, live"),
-    "run": ("control.agent_process:run", "move the arm until the world looks like a picture"),
-    "train": ("control.train_process:train", "learn a world model, critic and actor from a data set"),
-    "check": ("control.check_process:check", "measure a checkpoint against a data set: plannable, or why not"),
+    "run": ("control.commands.run:run", "move the arm until the world looks like a picture"),
+    "train": ("control.commands.train:train", "learn a world model, critic and actor from a data set"),
+    "check": ("control.commands.check:check", "measure a checkpoint against a data set: plannable, or why not"),
     "camera": ("perception.commands.camera:camera", "publish a camera's pictures"),
     "calibrate board": ("perception.commands.calibrate:board", "write a calibration board to print, in true size"),
     "calibrate camera": ("perception.commands.calibrate:camera", "find a camera's lens from pictures of the board"),

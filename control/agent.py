@@ -17,12 +17,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from control.arrival import SETTLED
-from control.course import Course, Leg
-from control.landmarks import Graph
-from control.planner import Planner, PlannerConfig
-from control.stages import Method, Stage, stages
-from control.trained import TrainedModel
+from control.goals.goal_detector import SETTLED
+from control.goals.goal_sequence import Course, Leg
+from control.goals.landmarks import Graph
+from control.model.trained_model import TrainedModel
+from control.planning.planner import Planner, PlannerConfig
+from control.planning.schedule import Method, Stage, stages
 from robot.arm.interface import Vector
 from robot.errors import CheckpointError, GoalError
 

@@ -11,12 +11,11 @@ import msgspec
 import torch
 import tyro
 
-from control.doctor import HELD_OUT_SHARE
-from control.learn import Learning, Sizes, learn, was_learnt
-from control.seed import require_seed
-from control.stages import Method
-from control.trained import load_trained
-from control.training import HeadTraining
+from control.learning.doctor import HELD_OUT_SHARE
+from control.learning.heads import HeadTraining
+from control.learning.pipeline import Learning, Sizes, learn, was_learnt
+from control.model.trained_model import load_trained
+from control.planning.schedule import Method
 from perception.model.losses.jepa import JepaWeights
 from perception.training.distributed import join
 from perception.training.world_model import DecoderTraining, PredictorTraining, WorldModelTraining
@@ -26,6 +25,7 @@ from robot.embodiment.description import read_recipe
 from robot.errors import ConfigurationError
 from robot.system.figures import require_picture, save_figure
 from robot.system.files import require_writable, write_json
+from robot.system.seeds import require_seed
 from sim.goal import Task
 from sim.measure import Measurement, collect, measure_agent
 from sim.summary import Summary, percent, summarise, table

@@ -9,12 +9,12 @@ import torch
 import tyro
 
 from control.agent import Agent
-from control.seed import require_seed
-from control.stages import Method
-from control.trained import TrainedModel, load_trained
+from control.model.trained_model import TrainedModel, load_trained
+from control.planning.schedule import Method
 from robot.errors import ConfigurationError
 from robot.system.figures import require_picture
 from robot.system.files import require_writable, write_json
+from robot.system.seeds import require_seed
 from sim.episode import EpisodeRecord
 from sim.goal import DRAWN_LEVELS, TASKS, Level, Subgoals, Task
 from sim.measure import Measurement, collect, measure_agent

@@ -11,12 +11,11 @@ import numpy as np
 import torch
 import tyro
 
-from control.check_process import recipe_for, require_recipe
-from control.clone import Clone, CloneAgent, CloneTraining, steps_within, train_clone
-from control.doctor import HELD_OUT_SHARE
-from control.seed import require_seed
-from control.stages import METHODS
-from control.trained import TrainedModel, load_trained
+from control.baselines.behaviour_cloning import Clone, CloneAgent, CloneTraining, steps_within, train_clone
+from control.learning.compatibility import recipe_for, require_recipe
+from control.learning.doctor import HELD_OUT_SHARE
+from control.model.trained_model import TrainedModel, load_trained
+from control.planning.schedule import METHODS
 from perception.training.compiler import require_compiler
 from perception.training.run_folder import Settings, claim_run
 from perception.training.world_model import compute_dtype
@@ -27,6 +26,7 @@ from robot.embodiment.description import RecordingRecipe
 from robot.errors import CheckpointError, ConfigurationError, DatasetError
 from robot.system.figures import require_picture
 from robot.system.files import make_folder, require_writable, write_json
+from robot.system.seeds import require_seed
 from sim.episode import EpisodeRecord
 from sim.goal import Level, Task
 from sim.measure import Measurement, collect, measure, measure_agent

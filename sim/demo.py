@@ -12,11 +12,11 @@ import torch
 import tyro
 
 from control.agent import Agent
-from control.seed import require_seed
-from control.trained import load_trained
+from control.model.trained_model import load_trained
 from perception.camera.image_file import save_picture
 from robot.errors import ConfigurationError
 from robot.system.files import make_folder
+from robot.system.seeds import require_seed
 from sim.contact_sheet import Result, draw_contact_sheet
 from sim.film import Film
 from sim.goal import Goal, Task

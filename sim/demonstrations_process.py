@@ -11,12 +11,11 @@ from typing import Annotated
 import msgspec
 import tyro
 
-from control.doctor import verdict
-from control.learn import Learning, Sizes, learn
-from control.seed import require_seed
-from control.stages import Method
-from control.trained import load_trained
-from control.training import HeadTraining
+from control.learning.doctor import verdict
+from control.learning.heads import HeadTraining
+from control.learning.pipeline import Learning, Sizes, learn
+from control.model.trained_model import load_trained
+from control.planning.schedule import Method
 from perception.checkpoint.files import Gate
 from perception.training.distributed import join
 from perception.training.world_model import DecoderTraining, PredictorTraining, WorldModelTraining
@@ -26,6 +25,7 @@ from robot.dataset.reader import Dataset
 from robot.dataset.report.quality import measure_quality
 from robot.errors import ConfigurationError, DatasetError
 from robot.system.files import make_folder, require_writable, write_json
+from robot.system.seeds import require_seed
 from sim.demonstrations import record_demonstrations
 from sim.measure import Measurement, collect, measure_agent
 from sim.summary import Summary, summarise, table

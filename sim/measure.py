@@ -12,8 +12,8 @@ import torch
 from tqdm import tqdm
 
 from control.agent import Agent
-from control.stages import Method
-from control.trained import load_trained
+from control.model.trained_model import load_trained
+from control.planning.schedule import Method
 from sim.episode import Decider, EpisodeRecord, run_episode
 from sim.goal import Level, Subgoals, Task
 from sim.lockstep import LockStep

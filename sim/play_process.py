@@ -181,7 +181,9 @@ def _batches(done: int, episodes: int) -> Iterator[_Batch]:
 def _practised(checkpoint: Path, recipe: RecordingRecipe) -> str:
     """Return what practice with a checkpoint is, in words. Raises `CheckpointError` when it can practise nothing that
     is recorded so."""
-    from control.trained import load_trained  # with it comes torch, which takes seconds and which no other play needs
+    from control.model.trained_model import (
+        load_trained,  # with it comes torch, which takes seconds and which no other play needs
+    )
 
     card = load_trained(checkpoint).card
     card.require(recipe.arm, recipe.camera)

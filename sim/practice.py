@@ -14,8 +14,8 @@ import msgspec
 import numpy as np
 
 from control.agent import Agent
-from control.stages import default_search
-from control.trained import load_trained
+from control.model.trained_model import load_trained
+from control.planning.schedule import default_search
 from robot.arm.interface import ObjectPose, Vector
 from robot.embodiment.actions import ToolTarget
 from robot.wire.camera_spec import CameraSpec

@@ -9,7 +9,7 @@ from types import TracebackType
 import numpy as np
 
 from control.agent import Agent
-from control.session import Outcome, Session, Step
+from control.runtime.session import Outcome, Session, Step
 from perception.camera.subscriber import FrameSubscriber
 from robot.arm.kinematics import Kinematics
 from robot.client.client import Client

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from control.doctor import verdict
-from control.trained import TrainedModel, load_trained
+from control.learning.doctor import verdict
+from control.model.trained_model import TrainedModel, load_trained
 from perception.checkpoint.files import CARD_FILE, WEIGHTS_FILE
 from perception.checkpoint.shipped import PRETRAINED_FOLDER
 from sim.playground import PLAYGROUNDS, PlaygroundName

@@ -6,8 +6,8 @@ import msgspec
 import numpy as np
 import torch
 
-from control.perceptron import Perceptron
-from control.trained import Parts, TrainedModel, new_parts
+from control.model.trained_model import Parts, TrainedModel, new_parts
+from control.policy.mlp import Perceptron
 from perception.checkpoint.files import SCHEMA, Card, Gate, Provenance
 from perception.model.world_model import WorldModelConfig
 from perception.training_data.frame_cache import FrameCache

@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from control.agent import Agent, Decision
-from control.course import Leg
-from control.landmarks import Landmarks
-from control.stages import METHODS, Method
-from control.trained import TrainedModel
+from control.goals.goal_sequence import Leg
+from control.goals.landmarks import Landmarks
+from control.model.trained_model import TrainedModel
+from control.planning.schedule import METHODS, Method
 from robot.errors import CheckpointError, GoalError
 from tests.tiny import CONFIG, OF_TWO, critic_says, picture, trained
 

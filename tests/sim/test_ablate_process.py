@@ -7,7 +7,7 @@ from shutil import rmtree
 import cv2
 import pytest
 
-from control.trained import load_trained
+from control.model.trained_model import load_trained
 from tests.commands import in_process
 from tests.control.conftest import QUICK
 from worldarm import main

@@ -11,7 +11,7 @@ import cv2
 import msgspec
 import pytest
 
-from control.trained import TrainedModel, save_trained
+from control.model.trained_model import TrainedModel, save_trained
 from sim.wilson import wilson
 from tests.commands import PATIENCE_S, ROOT, environment, in_process, worldarm
 from tests.sim.children import of_kind

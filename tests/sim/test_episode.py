@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from control.agent import Agent, Decision
-from control.stages import Method
-from control.trained import TrainedModel
+from control.model.trained_model import TrainedModel
+from control.planning.schedule import Method
 from robot.embodiment.actions import PLANAR_PUSH
 from sim.episode import EpisodeRecord, run_episode
 from sim.goal import Goal, Task

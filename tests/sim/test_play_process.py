@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from control.trained import load_trained
+from control.model.trained_model import load_trained
 from robot.dataset.reader import Dataset
 from robot.embodiment.actions import PLANAR_PUSH
 from robot.embodiment.description import read_recipe

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from control.agent import Agent
-from control.trained import TrainedModel, new_parts
+from control.model.trained_model import TrainedModel, new_parts
 from sim.goal import Goal
 from sim.hand import Start
 from sim.lockstep import LockStep

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import torch
 
-from control.trained import TrainedModel, new_parts, save_trained
+from control.model.trained_model import TrainedModel, new_parts, save_trained
 from perception.checkpoint.files import Card
 from sim.view import front_camera
 from tests import tiny

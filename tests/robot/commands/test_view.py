@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from control.thoughts import ThoughtPublisher
+from control.runtime.decision_publisher import ThoughtPublisher
 from robot.wire.messages import Thought
 from tests.commands import running as command
 from tests.commands import worldarm

@@ -1,0 +1,175 @@
+"""Goal-conditioned behaviour cloning, the usual way to learn from demonstrations: from pictures straight to actions.
+
+A baseline: no world model, no critic, no search; encoder and policy are learnt together on what play did next on its
+way to a later picture (hindsight relabelling; Ding et al. 2019, "GCSL" of Ghosh et al. 2021).
+"""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from control.agent import Decision
+from control.policy.action_mixture import ActionDistribution
+from control.policy.actor import Actor
+from perception.model.multi_view import make_encoder
+from perception.model.normaliser import Normaliser
+from perception.model.world_model import WorldModelConfig
+from perception.training.distributed import Workers
+from perception.training.loop import History, Schedule, train
+from perception.training_data.clips import generator
+from perception.training_data.frame_cache import FrameCache
+from robot.arm.interface import Vector
+
+CLONE = 21
+TIMED_STEPS = 20
+
+
+class CloneTraining(msgspec.Struct, frozen=True):
+    """Settings of behaviour cloning: `batch` triples a step, goals up to `reach` blocks later."""
+
+    batch: int = 128
+    learning_rate: float = 1e-3
+    reach: int = 40
+
+
+class Clone(nn.Module):
+    """(picture, proprio, running action, goal picture) → a distribution over the next action, which is when a decision
+    takes effect, a mixture of `components`; sizes are those of a world model's `config`."""
+
+    def __init__(self, config: WorldModelConfig, components: int = 1) -> None:
+        super().__init__()
+        self.encoder = make_encoder(config.height, config.width_px, config.latent, config.keypoints, config.views)
+        self.normaliser = Normaliser(config.proprio)
+        self.actor = Actor(
+            config.latent, config.proprio + config.action, config.action, config.binary, components, config.commands
+        )
+
+    def forward(self, pictures: Tensor, states: Tensor, running: Tensor, goals: Tensor) -> ActionDistribution:
+        """Return the distribution for `pictures` and `goals` (B, H, W, 3) uint8, `states` (B, P) SI units, `running`
+        actions (B, A)."""
+        latent, goal = self.encoder(torch.cat([pictures, goals])).chunk(2)
+        return self.actor(latent, torch.cat([self.normaliser(states), running], dim=-1), goal)
+
+
+class CloneLoss(nn.Module):
+    """The clone in training."""
+
+    def __init__(self, clone: Clone) -> None:
+        super().__init__()
+        self.clone = clone
+
+    def forward(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Return the mean negative log-likelihood of `action` (B, A); the rest as in `Clone.forward`."""
+        likely = self.clone(batch["images"], batch["states"], batch["running"], batch["goals"])
+        return {"loss": likely.negative_log_likelihood(batch["action"]).mean()}
+
+
+def train_clone(
+    clone: Clone,
+    cache: FrameCache,
+    episodes: NDArray[np.int64],
+    steps: int,
+    settings: CloneTraining,
+    folder: Path,
+    seed: int,
+    dtype: torch.dtype,
+    compiled: bool = False,
+) -> History:
+    """Train `clone` on the given episodes for `steps`, `compiled` first if wished; goes on in `folder` as `train`
+    does."""
+    clone.normaliser.fit(cache.states[cache.frames_of(episodes)])
+    schedule = Schedule(steps, settings.learning_rate, precision=dtype, compiled=compiled)
+    drawn = _Triples(cache, episodes, settings, seed)
+    return train("clone", CloneLoss(clone), drawn, schedule, folder, seed, Workers(0, 1, torch.device("cpu")))
+
+
+def steps_within(
+    seconds: float,
+    clone: Clone,
+    cache: FrameCache,
+    episodes: NDArray[np.int64],
+    settings: CloneTraining,
+    seed: int,
+    dtype: torch.dtype,
+    compiled: bool = False,
+) -> int:
+    """Return how many steps this machine takes in `seconds`, from a few that are timed and thrown away."""
+    loss = CloneLoss(copy.deepcopy(clone))
+    loss.clone.normaliser.fit(cache.states[cache.frames_of(episodes)])
+    if compiled:
+        loss.compile(dynamic=False)
+    optimiser = torch.optim.AdamW(loss.parameters())
+    drawn = _Triples(cache, episodes, settings, seed)
+    began = 0.0
+    for step in range(TIMED_STEPS + 5):
+        if step == 5:  # the first ones compile and allocate
+            began = time.monotonic()
+        optimiser.zero_grad(set_to_none=True)
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=dtype != torch.float32):
+            cost = loss(drawn(step))["loss"]
+        cost.backward()
+        optimiser.step()
+    return max(1, round(seconds * TIMED_STEPS / (time.monotonic() - began)))
+
+
+class CloneAgent:
+    """Does what the clone finds likeliest. It cannot tell when a goal is reached, so it never says so."""
+
+    method = "behaviour-cloning"
+
+    def __init__(self, clone: Clone) -> None:
+        self._clone = clone.eval()
+        self._goal: NDArray[np.uint8] | None = None
+
+    def set_goals(self, pictures: Sequence[NDArray[np.uint8]]) -> None:
+        """Take the last of some goal pictures (H, W, 3) uint8 RGB."""
+        self._goal = pictures[-1]
+
+    @torch.inference_mode()
+    def decide(self, picture: NDArray[np.uint8], state: Vector, committed: Vector) -> Decision:
+        """Return what to do after the running block, as `Agent.decide` does."""
+        began = time.perf_counter()
+        assert self._goal is not None, "set_goals comes first"
+        likely = self._clone(
+            torch.from_numpy(picture[None]),
+            torch.from_numpy(state[None].astype(np.float32)),
+            torch.from_numpy(committed[None].astype(np.float32)),
+            torch.from_numpy(self._goal[None]),
+        )
+        action = likely.mode()[0].double().numpy()
+        return Decision(action, 0.0, False, 0.0, None, time.perf_counter() - began)
+
+
+class _Triples:
+    """Draws (what is seen, what is done next, what it leads to) by step number alone."""
+
+    def __init__(self, cache: FrameCache, episodes: NDArray[np.int64], settings: CloneTraining, seed: int) -> None:
+        self._cache, self._settings, self._seed = cache, settings, seed
+        spans = [(int(cache.starts[e]), int(cache.starts[e] + cache.lengths[e])) for e in episodes]
+        # The action after the running one must have been taken, and lead somewhere.
+        self._frames = np.concatenate([np.arange(first, end - 2) for first, end in spans])
+        self._ends = np.concatenate([np.full(max(0, end - 2 - first), end) for first, end in spans])
+
+    def __call__(self, step: int) -> dict[str, Tensor]:
+        rng = generator(self._seed, step, CLONE)
+        chosen = rng.integers(0, len(self._frames), self._settings.batch)
+        frame, end = self._frames[chosen], self._ends[chosen]
+        last = np.minimum(end - 1, frame + 1 + self._settings.reach)
+        goal = frame + 2 + np.floor(rng.random(len(frame)) * (last - frame - 1)).astype(np.int64)
+        cache = self._cache
+        return {
+            "images": torch.from_numpy(cache.images[frame]),
+            "goals": torch.from_numpy(cache.images[goal]),
+            "states": torch.from_numpy(cache.states[frame]),
+            "running": torch.from_numpy(cache.actions[frame]),
+            "action": torch.from_numpy(cache.meant[frame + 1]),
+        }

@@ -1,0 +1,1 @@
+"""What a decision costs, and what more processes bring, measured."""

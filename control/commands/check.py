@@ -1,0 +1,110 @@
+"""`worldarm check`: measures a checkpoint against a data set and says "plannable" or why not, before any arm moves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import torch
+import tyro
+from numpy.typing import NDArray
+
+from control.learning.compatibility import recipe_for, require_recipe
+from control.learning.doctor import HELD_OUT_SHARE, examine, verdict
+from control.model.trained_model import load_trained
+from perception.checkpoint.files import Card, Gate
+from perception.training.world_model import encode_all
+from perception.training_data.frame_cache import FrameCache, kept_aside
+from perception.training_data.rig_view import open_seen, seen_by, view_like
+from robot.dataset.reader import Dataset
+from robot.errors import CheckpointError, DatasetError
+
+# Of other data than the model learnt from, none was seen, so more can be spared to judge by.
+OTHER_DATA_SHARE = 0.25
+
+
+class Kinship(Enum):
+    """What data are to a model."""
+
+    SAME = "the data it learnt from"
+    SERIES = "the data it learnt from, with more or fewer episodes"
+    OTHER = "data it did not learn from"
+
+
+def check(
+    checkpoint: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(help="folder of the checkpoint")],
+    dataset: Annotated[Path, tyro.conf.arg(help="the data set to measure it on")] = Path("data/play"),
+    cache: Annotated[Path, tyro.conf.arg(help="folder for the decoded frames, kept for the next time")] = Path(
+        "out/check/cache"
+    ),
+) -> int:
+    """Measure whether a checkpoint can be planned with, on a data set of the same arm, camera and actions.
+
+    Prints each gate with its figure and threshold, then "plannable" or the reasons why not. On the data that the model
+    learnt from, only the episodes that training kept aside, or that were added since, are judged. The exit status is 0
+    when plannable, 1 when not.
+    """
+    trained = load_trained(checkpoint)
+    source = Dataset.open(dataset)
+    recipe = recipe_for(trained.card, source)
+    view = view_like(recipe, trained.card.recipe.camera)
+    require_recipe(trained.card, seen_by(recipe, view), dataset)
+    frames = open_seen(source, view, recipe, cache)
+    fit, judge = split(trained.card, frames)
+    latents = encode_all(trained.parts.model, frames, torch.device("cpu"))
+    if not bool(torch.isfinite(latents).all()):
+        raise CheckpointError(f"{checkpoint} sees numbers that are not finite in {dataset}; train anew")
+    gates = examine(trained.parts, frames, latents, fit, judge, recipe.state_names)
+    print(
+        f"{checkpoint} on {dataset} ({_kinship(trained.card, frames).value}): "
+        f"probes fitted on {len(fit)} episodes, judged on {len(judge)} others"
+    )
+    print(table(gates))
+    print(verdict(gates))
+    return 0 if all(gate.passed for gate in gates) else 1
+
+
+def split(card: Card, frames: FrameCache) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the episodes to fit probes on and those to judge on, none of which the model learnt from.
+
+    Raises `DatasetError` for too few.
+    """
+    kinship = _kinship(card, frames)
+    if kinship is not Kinship.SERIES:
+        return frames.split(HELD_OUT_SHARE if kinship is Kinship.SAME else OTHER_DATA_SHARE)
+    episodes = card.provenance.episodes
+    if len(frames.starts) < episodes:
+        learnt = episodes - kept_aside(episodes, HELD_OUT_SHARE)
+        raise DatasetError(
+            f"the data set has {min(len(frames.starts), learnt)} of the {learnt} episodes that the model learnt from "
+            "and no others; record more, or judge it on other data"
+        )
+    return frames.split(HELD_OUT_SHARE, episodes)
+
+
+def _kinship(card: Card, frames: FrameCache) -> Kinship:
+    if frames.fingerprint == card.provenance.dataset_fingerprint:
+        return Kinship.SAME
+    return Kinship.SERIES if frames.series == card.provenance.series else Kinship.OTHER
+
+
+def table(gates: Sequence[Gate]) -> str:
+    """Return the gates as lines of text: name, figure, threshold, and whether it passed."""
+    rows = [("gate", "figure", "threshold", "")]
+    for gate in gates:
+        side = "at least" if gate.above else "at most"
+        rows.append(
+            (
+                gate.name,
+                f"{gate.value:.2f} {gate.unit}",
+                f"{side} {gate.threshold:g}",
+                "pass" if gate.passed else "FAIL",
+            )
+        )
+    widths = [max(len(row[column]) for row in rows) for column in range(4)]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    )

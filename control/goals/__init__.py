@@ -1,0 +1,1 @@
+"""What to go for, in which order, and whether it is reached."""

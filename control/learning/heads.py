@@ -1,0 +1,105 @@
+"""Trains critic and actor on frozen latents, with hindsight goals."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import torch
+from torch import Tensor
+
+from control.learning.hindsight import GoalMix, HindsightSampler
+from control.policy.actor import Actor, ActorLoss
+from control.policy.critic import Critic, CriticLoss
+from control.policy.mlp import HIDDEN
+from perception.model.world_model import Predictor
+from perception.training.distributed import Workers
+from perception.training.loop import History, Schedule, train
+from perception.training_data.clips import generator
+
+CRITIC, ACTOR = 11, 12
+
+
+class HeadTraining(msgspec.Struct, frozen=True):
+    """Settings of critic and actor: `steps` of `batch` each, `weight_decay`, `noise` added to latents, hindsight goals
+    up to `reach` blocks later, the critic's `discount` and `expectile`, the `temperature` of the actor's advantage
+    weights (0: plain behaviour cloning), the actor's `components` and the `features` by which it compares (0: latents
+    themselves), how wide the layers of both are (`hidden`), and how many states are kept as `landmarks` for the
+    agent's own sub-goals.
+
+    Many small steps, fast and hardly held back: critic and actor are short of training rather than of data, and half
+    the batch for twice the steps fits what they have not seen better. An action that wastes one block counts a
+    third of one that wastes none; a higher temperature leaves too few examples that count.
+    """
+
+    steps: int = 40000
+    batch: int = 256
+    learning_rate: float = 3e-3
+    weight_decay: float = 0.03
+    noise: float = 0.05
+    reach: int = 40
+    discount: float = 0.97
+    expectile: float = 0.9
+    temperature: float = 1.0
+    components: int = 5
+    features: int = 96
+    hidden: int = HIDDEN
+    landmarks: int = 512
+
+
+def train_critic(
+    critic: Critic,
+    sampler: HindsightSampler,
+    settings: HeadTraining,
+    folder: Path,
+    seed: int,
+    workers: Workers,
+    dtype: torch.dtype,
+) -> History:
+    """Train the critic on goals of every kind."""
+
+    def batches(step: int) -> dict[str, Tensor]:
+        rng = generator(seed, step, CRITIC, workers.rank)
+        return sampler.draw(settings.batch // workers.count, rng, GoalMix(reach=settings.reach), settings.noise)
+
+    loss = CriticLoss(critic, settings.expectile)
+    schedule = _schedule(settings, dtype)
+    return train("critic", loss, batches, schedule, folder, seed, workers, after_step=loss.move_target)
+
+
+def train_actor(
+    actor: Actor,
+    critic: Critic,
+    predictor: Predictor,
+    sampler: HindsightSampler,
+    settings: HeadTraining,
+    folder: Path,
+    seed: int,
+    workers: Workers,
+    dtype: torch.dtype,
+) -> History:
+    """Train the actor on goals that its episode did reach, weighing actions by the advantage that the critic sees in
+    them: they are those that were meant, so what they lead to is what the predictor expects."""
+    mix = GoalMix(here=0.0, following=0.1, later=0.9, same=0.0, reach=settings.reach)
+    critic.to(workers.device).eval()
+    predictor.to(workers.device).eval()
+
+    @torch.no_grad()
+    def batches(step: int) -> dict[str, Tensor]:
+        rng = generator(seed, step, ACTOR, workers.rank)
+        batch = sampler.draw(settings.batch // workers.count, rng, mix, settings.noise)
+        states = {key: value.to(workers.device) for key, value in batch.items()}
+        with torch.autocast(workers.device.type, dtype=torch.bfloat16, enabled=dtype != torch.float32):
+            now = critic(states["latent"], states["proprio"], states["goal"])
+            following = critic(*predictor(states["latent"], states["proprio"], states["action"]), states["goal"])
+        batch["advantage"] = (settings.discount * following - now - 1.0).cpu()
+        return batch
+
+    schedule = _schedule(settings, dtype)
+    return train("actor", ActorLoss(actor, settings.temperature), batches, schedule, folder, seed, workers)
+
+
+def _schedule(settings: HeadTraining, dtype: torch.dtype) -> Schedule:
+    return Schedule(
+        settings.steps, settings.learning_rate, weight_decay=settings.weight_decay, warmup=0.02, precision=dtype
+    )

@@ -1,0 +1,115 @@
+"""A trained model with all its parts, as it leaves training and as the agent loads it."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from control.goals.landmarks import Landmarks
+from control.policy.actor import Actor
+from control.policy.critic import Critic
+from control.policy.mlp import HIDDEN
+from perception.checkpoint.files import Card, load, save
+from perception.checkpoint.shipped import PRETRAINED_FOLDER
+from perception.model.decoder import Decoder
+from perception.model.world_model import WorldModel, WorldModelConfig
+from robot.errors import CheckpointError
+
+PRETRAINED = PRETRAINED_FOLDER / "push"
+"""The checkpoint that commands use unless told otherwise."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """World model, critic, actor, the decoder that only draws, and the states that are remembered."""
+
+    model: WorldModel
+    critic: Critic
+    actor: Actor
+    decoder: Decoder
+    landmarks: Landmarks
+
+    def named(self) -> dict[str, nn.Module]:
+        """Return the parts by the names that prefix their weights on disk."""
+        return {
+            "model": self.model,
+            "critic": self.critic,
+            "actor": self.actor,
+            "decoder": self.decoder,
+            "landmarks": self.landmarks,
+        }
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """The parts and the card that says what they are for."""
+
+    card: Card
+    parts: Parts
+
+
+def new_parts(
+    config: WorldModelConfig,
+    discount: float,
+    landmarks: int = 0,
+    components: int = 1,
+    features: int = 0,
+    hidden: int = HIDDEN,
+) -> Parts:
+    """Return untrained parts of the right sizes, with room for so many `landmarks`; the actor has `components` and
+    compares by `features`, and layers of critic and actor are `hidden` wide."""
+    return Parts(
+        model=WorldModel(config),
+        critic=Critic(config.latent, config.proprio, discount, config.commands, hidden),
+        actor=Actor(
+            *(config.latent, config.proprio, config.action, config.binary),
+            *(components, config.commands, features, hidden),
+        ),
+        decoder=Decoder(config.height, config.width_px, config.latent),
+        landmarks=Landmarks(landmarks, config.latent, config.proprio),
+    )
+
+
+def save_trained(folder: Path, trained: TrainedModel) -> Card:
+    """Write a checkpoint; returns its card with the weights' digest."""
+    tensors: dict[str, Tensor] = {}
+    for prefix, part in trained.parts.named().items():
+        tensors.update({f"{prefix}.{key}": value for key, value in part.state_dict().items()})
+    return save(folder, trained.card, tensors)
+
+
+def load_trained(folder: Path) -> TrainedModel:
+    """Return the model in `folder`, ready for inference. Raises `CheckpointError` for anything but a whole one."""
+    card, tensors = load(folder)
+    try:
+        parts = new_parts(card.world_model, card.discount, card.landmarks, card.components, card.features, card.hidden)
+    except (ValueError, RuntimeError) as error:
+        raise CheckpointError(f"the card in {folder} describes no model that can be: {error}") from error
+    for prefix, part in parts.named().items():
+        start = prefix + "."
+        own = {key.removeprefix(start): value for key, value in tensors.items() if key.startswith(start)}
+        try:
+            part.load_state_dict(own)
+        except RuntimeError as error:
+            # PyTorch lists every tensor that differs, one a line after a heading; the first tells enough.
+            first = str(error).splitlines()[:2][-1].strip()
+            raise CheckpointError(f"the weights in {folder} do not fit its card ({prefix}): {first}") from error
+        part.eval().requires_grad_(False)
+    return TrainedModel(card, parts)
+
+
+def quick_copy(parts: Parts, dtype: torch.dtype) -> Parts:
+    """Return parts whose predictor, critic and actor compute in `dtype`, for imagining thousands of futures; encoder,
+    normaliser and decoder stay as they are. Their weights lie in memory as a product with few rows reads them."""
+    model = copy.deepcopy(parts.model)
+    model.predictor.to(dtype)
+    critic, actor = copy.deepcopy(parts.critic).to(dtype), copy.deepcopy(parts.actor).to(dtype)
+    for part in (model.predictor, critic, actor):
+        for layer in part.modules():
+            if isinstance(layer, nn.Linear):
+                layer.weight.data = layer.weight.data.t().contiguous().t()
+    return Parts(model, critic, actor, parts.decoder, parts.landmarks)

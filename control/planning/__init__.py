@@ -1,0 +1,1 @@
+"""Planning by sampling in the world model, and the objectives that score a plan."""

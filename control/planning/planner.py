@@ -1,0 +1,192 @@
+"""Planning by sampling: propose action sequences, imagine each, keep what costs least, refit, repeat.
+
+The cross-entropy method (CEM; Rubinstein 1999) refits a Gaussian to the elites; MPPI (Williams et al. 2017) to all
+samples, weighted by exp(−cost / temperature). A share of the samples comes from the actor, rolled out in the model.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import msgspec
+import torch
+from torch import Tensor
+
+from control.planning.objectives import Objective, Rollout
+from control.policy.action_mixture import ActionDistribution, signs
+from control.policy.actor import Actor
+from perception.model.world_model import WorldModel
+
+
+class PlannerConfig(msgspec.Struct, frozen=True):
+    """The search: `samples` sequences of `horizon` blocks, refitted `iterations` times.
+
+    `elites` is the share kept by CEM and `temperature` MPPI's; `spread` the first standard deviation and `floor` the
+    smallest; `proposals` the share of samples that the actor draws; `familiarity` how much a plan costs that the actor
+    finds unlikely, and `likeness` how much one whose end does not look like the goal. The critic judges one in `judged`
+    blocks of the way there. What is binary in an action is drawn by chance, never nearer to certain than `floor`.
+    """
+
+    method: Literal["cem", "mppi"] = "cem"
+    samples: int = 64
+    horizon: int = 6
+    iterations: int = 2
+    elites: float = 0.1
+    temperature: float = 0.1
+    spread: float = 0.6
+    floor: float = 0.05
+    proposals: float = 0.5
+    familiarity: float = 0.0
+    likeness: float = 0.0
+    judged: int = 1
+
+    def __post_init__(self) -> None:
+        """Raise `ValueError` for a search that cannot be made."""
+        if self.samples < 4 or self.horizon < 1 or self.iterations < 1:
+            raise ValueError("a search needs at least 4 samples, a horizon of 1 and 1 iteration")
+        if not 0.0 <= self.proposals < 1.0 or round(self.samples * self.proposals) > self.samples - 2:
+            raise ValueError("the actor's share of the samples must leave some for the search itself")
+        if not (0.0 < self.elites <= 1.0 and self.temperature > 0.0 and self.spread > 0.0 and self.floor > 0.0):
+            raise ValueError("elites must lie in (0, 1]; temperature, spread and floor must be positive")
+        if self.judged < 1:
+            raise ValueError("the critic judges one in so many blocks: 1 or more")
+        if min(self.familiarity, self.likeness) < 0.0:
+            raise ValueError("familiarity and likeness must be 0 or more")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The chosen `actions` (T, A), what they cost, and the imagined `latents` (T, D) after each."""
+
+    actions: Tensor
+    cost: float
+    latents: Tensor
+
+
+class Planner:
+    """Searches for actions from a latent state to a goal latent; keeps its last answer to start the next from."""
+
+    def __init__(
+        self, model: WorldModel, objective: Objective, config: PlannerConfig, actor: Actor | None, seed: int
+    ) -> None:
+        self._model = model
+        self._objective = objective
+        self._config = config
+        self._actor = actor
+        self._seed = seed
+        self._rng = torch.Generator().manual_seed(seed)
+        self._last: Tensor | None = None
+        size = model.config.action
+        self._binary = torch.tensor([i in model.config.binary for i in range(size)])
+        self._any_binary = bool(self._binary.any())
+
+    def forget(self) -> None:
+        """Begin the next plan from nothing."""
+        self._last = None
+
+    def reset(self) -> None:
+        """Forget the last plan, and draw from the beginning: what follows does not depend on what was."""
+        self.forget()
+        self._rng.manual_seed(self._seed)
+
+    @torch.inference_mode()
+    def plan(self, latent: Tensor, proprio: Tensor, goal: Tensor, before: Tensor | None = None) -> Plan:
+        """Return the best plan found from `latent` (D,), `before` (D,) it and scaled `proprio` (P,) to `goal` (D,)."""
+        config = self._config
+        mean = self._warm_start()
+        spread = torch.full_like(mean, config.spread)
+        proposed = round(config.samples * config.proposals) if self._actor is not None else 0
+        best: Plan | None = None
+        kept: tuple[Tensor, Tensor] | None = None
+        for _ in range(config.iterations):
+            drawn = self._sample(mean, spread, config.samples - proposed - 1)
+            # What the actor proposes does not change between iterations, so it is imagined and judged once.
+            rollout = self._imagine(latent, proprio, goal, before, drawn, proposed if kept is None else 0)
+            cost = self._objective(rollout, goal)
+            best = _better(best, rollout, cost)
+            count = len(drawn)
+            if kept is None:
+                kept = rollout.actions[count:], cost[count:]
+            mean, spread = self._refit(torch.cat([drawn, kept[0]]), torch.cat([cost[:count], kept[1]]))
+        assert best is not None, "iterations is at least 1"
+        self._last = best.actions
+        return best
+
+    def _sample(self, mean: Tensor, spread: Tensor, count: int) -> Tensor:
+        """Return the mean itself and `count` actions drawn about it, (count + 1, T, A)."""
+        noise = torch.randn((count, *mean.shape), generator=self._rng)
+        drawn = torch.cat([mean[None], (mean + spread * noise).clamp(-1.0, 1.0)])
+        if not self._any_binary:
+            return drawn
+        chance = torch.rand((count, *mean.shape), generator=self._rng)
+        certain = 1.0 - self._config.floor
+        tossed = signs((1.0 + mean.clamp(-certain, certain)) / 2.0 - chance)
+        # Half of them change at most once, whatever the mean: tossed anew each block, a gripper that is to stay open
+        # for long after having been closed would hardly ever be imagined.
+        tossed[: count // 2] = self._steady(count // 2, *mean.shape)
+        return torch.where(self._binary, torch.cat([signs(mean)[None], tossed]), drawn)
+
+    def _steady(self, count: int, blocks: int, size: int) -> Tensor:
+        """Return `count` sequences (T, A) of −1 and 1 that change at most once."""
+        first = signs(torch.rand((count, 1, size), generator=self._rng) - 0.5)
+        change = torch.randint(2 * blocks, (count, 1, size), generator=self._rng)
+        return torch.where(torch.arange(blocks)[:, None] < change, first, -first)
+
+    def _warm_start(self) -> Tensor:
+        """Return the last plan shifted by the block that was executed, its last action repeated."""
+        if self._last is None:
+            return torch.zeros(self._config.horizon, self._model.config.action)
+        return torch.cat([self._last[1:], self._last[-1:]])
+
+    def _imagine(
+        self, latent: Tensor, proprio: Tensor, goal: Tensor, before: Tensor | None, actions: Tensor, proposed: int
+    ) -> Rollout:
+        """Return the futures under `actions` (S, T, A), and after them `proposed` ones in which the actor draws each
+        action in the imagined world."""
+        count = len(actions) + proposed
+        latents, proprios = latent.expand(count, -1), proprio.expand(count, -1)
+        earlier = None if before is None else before.expand(count, -1)
+        surprised = self._actor is not None and self._config.familiarity > 0.0
+        asked = count if surprised else proposed
+        actor = self._actor.towards(goal) if self._actor is not None and asked > 0 else None
+        steps: list[tuple[Tensor, Tensor, Tensor]] = []
+        surprise: list[Tensor] = []
+        for action in actions.unbind(1):
+            # The actor is asked once a state, for what it would do there and for how likely it finds what is done.
+            if actor is not None:
+                likely = actor(latents[count - asked :], proprios[count - asked :])
+                if proposed > 0:
+                    action = torch.cat([action, self._draw(likely.last(proposed))])
+                if surprised:
+                    surprise.append(likely.negative_log_likelihood(action))
+            following, proprios = self._model.predictor(latents, proprios, action, earlier)
+            earlier, latents = latents, following
+            steps.append((latents, proprios, action))
+        imagined, felt, taken = (torch.stack(parts, dim=1) for parts in zip(*steps, strict=True))
+        return Rollout(imagined, felt, taken, torch.stack(surprise, dim=1) if surprised else None)
+
+    def _draw(self, likely: ActionDistribution) -> Tensor:
+        """Return one action (B, A) for each state."""
+        drawn = likely.sample(self._rng)
+        drawn[0] = likely.mode()[0]  # one proposal is what the actor itself would do
+        return drawn
+
+    def _refit(self, actions: Tensor, cost: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the next mean and spread (T, A)."""
+        config = self._config
+        if config.method == "cem":
+            kept = max(2, round(config.samples * config.elites))
+            elites = actions[cost.topk(kept, largest=False).indices]
+            return elites.mean(0), elites.std(0).clamp(min=config.floor)
+        weights = torch.softmax(-(cost - cost.min()) / config.temperature, dim=0)[:, None, None]
+        mean = (weights * actions).sum(0)
+        return mean, ((weights * (actions - mean) ** 2).sum(0)).sqrt().clamp(min=config.floor)
+
+
+def _better(best: Plan | None, rollout: Rollout, cost: Tensor) -> Plan:
+    """Return the cheapest of `best` and the futures of `rollout`."""
+    chosen = int(cost.argmin())
+    if best is not None and best.cost <= float(cost[chosen]):
+        return best
+    return Plan(rollout.actions[chosen], float(cost[chosen]), rollout.latents[chosen])

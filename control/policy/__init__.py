@@ -1,0 +1,1 @@
+"""Critic and actor, which learn on the world model's latents."""

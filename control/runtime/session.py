@@ -1,0 +1,374 @@
+"""One goal at a time in real time: pictures and states come in over sockets, waypoints go out, block after block.
+
+The timing is that of the lock-step world that made the training data: the block after the one that moves the arm is
+decided from a picture taken at its start, and sent before it ends.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from control.agent import Agent, Decision
+from control.goals.goal_sequence import Leg
+from control.runtime.decision_publisher import ThoughtPublisher
+from control.runtime.entry_move import approach, rest
+from perception.camera.interface import Image
+from perception.camera.subscriber import FrameSubscriber, ReceivedFrame, seen_as
+from robot.arm.interface import Vector
+from robot.arm.kinematics import Kinematics
+from robot.client.client import Client
+from robot.embodiment.actions import ToolTarget
+from robot.embodiment.proprioception import Proprioception
+from robot.errors import CameraError, CheckpointError, ConfigurationError, ConnectionLost, Refused
+from robot.wire.messages import JointState, Thought
+
+Status = Literal["sent", "late", "missed", "reached", "last"]
+
+HOLDER = "agent"
+LEASE_S = 2.0
+FIRST_PICTURE_S = 5.0
+SILENT_S = 1.0
+"""After so long without a picture the camera counts as gone; until then the arm holds, from the end of its block on."""
+LEAD_NS = 50_000_000
+"""How long before a block its waypoints must be there for it to begin smoothly: half the servo's averaging window."""
+
+_MARGIN_NS = 15_000_000
+_WARM_UP = 3
+# Refusals that say that a command came too late to be followed, and nothing worse.
+_TOO_LATE = ("late", "too-fast")
+
+
+@dataclass(frozen=True)
+class Step:
+    """One decision and what came of it.
+
+    `block` counts from 0 and began at the monotonic `begins_ns`; `frame` and `state` (P,) are what the agent saw;
+    `goal` and `imagined` (H, W, 3) uint8 RGB (None for methods that do not imagine). `status`: "sent", in time; "late",
+    sent all the same; "missed", too late to send, so the arm holds; "reached"; or "last", the budget's last, which is
+    not sent. `command_ms` is the time from the picture's capture to the driver's answer, or to the decision where
+    nothing was sent; `received_ns`, `decided_ns` and `accepted_ns` are when the picture was here, was decided on, and
+    the driver had answered, and `tick` its tick whose set-point is the first that follows (0 where nothing was sent).
+    """
+
+    block: int
+    begins_ns: int
+    frame: ReceivedFrame
+    state: Vector
+    goal: Image
+    decision: Decision
+    status: Status
+    command_ms: float
+    received_ns: int
+    decided_ns: int
+    accepted_ns: int
+    tick: int
+    imagined: Image | None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a goal ended: whether the agent says that it is reached, the `reason` in words, the `first` and `last`
+    picture and the last `imagined` one, (H, W, 3) uint8 RGB; times in ms, one a decision; `legs` says what came of the
+    sub-goals."""
+
+    reached: bool
+    reason: str
+    decisions: int
+    late: int
+    missed: int
+    decision_ms: tuple[float, ...]
+    command_ms: tuple[float, ...]
+    first: Image
+    last: Image
+    imagined: Image | None
+    legs: tuple[Leg, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Block:
+    """What the arm does from `begins_ns` on: the `action` (A,), the set-point and posture (n,) rad that it
+    leads to. `holds`: the arm rests throughout, so the block may be stretched at will. `tick`: the driver's, whose
+    set-point is the first that it has a part in."""
+
+    begins_ns: int
+    action: Vector
+    target: ToolTarget
+    posture: Vector
+    holds: bool
+    tick: int = 0
+
+
+class Session:
+    """Lets `agent` move the arm behind `client` by what it sees in `frames`; owns none of them."""
+
+    def __init__(
+        self, agent: Agent, client: Client, frames: FrameSubscriber, thoughts: ThoughtPublisher | None = None
+    ) -> None:
+        """Check that model, arm and camera belong together; nothing moves. The pictures that are `sent`, where they are
+        of another size than the model's, are cut and resized as its training did.
+
+        Raises `CheckpointError` when they do not, `CameraError` when no picture comes.
+        """
+        self._agent = agent
+        self._client = client
+        self._frames = frames
+        self._thoughts = thoughts
+        self._recipe = agent.trained.card.recipe
+        self._convention = self._recipe.action
+        self._require()
+        self._kinematics = Kinematics(client.arm)
+        try:
+            self._proprioception = Proprioception(self._recipe.state_names, self._convention, self._kinematics)
+        except ConfigurationError as error:
+            raise CheckpointError(f"this checkpoint asks for what this version does not give: {error}") from error
+
+    def pursue(
+        self, goals: Sequence[Image], blocks: int | None = 40, on_step: Callable[[Step], None] | None = None
+    ) -> Outcome:
+        """Move until the world looks like the last of `goals`, (H, W, 3) uint8 RGB, having looked like those before it
+        one after another, for at most `blocks` blocks (None: no end).
+
+        The first block holds. `on_step` is called after each decision, once its command is out; what it does must
+        take a few milliseconds. On the way out, whatever the reason, the lease is given back and the arm holds.
+
+        Raises `GoalError` for a goal of another size and `UnreachableError` when the tool cannot be brought to where
+        the model's actions begin, both before anything moves; `CameraError` when the pictures stop; `ConnectionLost`
+        when the driver does, or when this process was too slow to keep the lease; `Refused` when another has the
+        lease, and after a stop; `ArmError` when the arm does not come to rest.
+        """
+        self._warm_up(goals)
+        steps: list[Step] = []
+        with self._lease(), _lapse_told():
+            approach(self._client, self._kinematics, self._convention)
+            for step in self._decisions(goals[-1], blocks):
+                steps.append(step)
+                if on_step is not None:
+                    on_step(step)
+            rest(self._client)
+            last = self._picture_after(time.monotonic_ns())
+        return _outcome(steps, self._agent.legs, last.image, blocks)
+
+    # ---------------------------------------------------------------- before anything moves
+
+    def _require(self) -> None:
+        card, recipe = self._agent.trained.card, self._recipe
+        if (card.world_model.proprio, card.world_model.action) != (len(recipe.state_names), recipe.action.size):
+            raise CheckpointError("this checkpoint's sizes do not fit the state and the actions that it names")
+        arm, sent = self._client.arm, self._frames.latest(FIRST_PICTURE_S).camera
+        card.require(arm.models_of or arm.name, sent, cut=True)
+        self.sent = sent
+
+    def _warm_up(self, goals: Sequence[Image]) -> None:
+        """Decide a few times for nothing: the first decisions of a process take many times as long as later ones."""
+        self._agent.set_goals(goals)
+        size = self._agent.trained.card.world_model
+        for _ in range(_WARM_UP):
+            self._agent.decide(goals[-1], np.zeros(size.proprio), np.zeros(size.action))
+        self._agent.set_goals(goals)
+
+    @contextmanager
+    def _lease(self) -> Iterator[None]:
+        """Hold the lease; give it back however this ends."""
+        self._client.acquire(HOLDER, LEASE_S)
+        try:
+            yield
+        finally:
+            self._client.give_back()
+
+    # ---------------------------------------------------------------- block after block
+
+    def _decisions(self, goal: Image, blocks: int | None) -> Iterator[Step]:
+        """Run block after block until the goal is reached or `blocks` are over."""
+        running = self._hold(time.monotonic_ns())
+        first_ns = running.begins_ns
+        while True:
+            number = (running.begins_ns - first_ns) // self._convention.block_ns
+            frame = self._see(running.begins_ns)
+            received_ns = time.monotonic_ns()
+            joints = self._felt(frame.time_ns)
+            state = self._proprioception.feel(
+                joints.measured, joints.governed, joints.gripper_width, joints.gripper_command
+            )
+            decision = self._agent.decide(frame.image.copy(), state, self._committed(running, frame.time_ns))
+            decided_ns = time.monotonic_ns()
+            following: _Block | None = None
+            accepted_ns = tick = 0
+            status: Status
+            if decision.reached:
+                status = "reached"
+            elif blocks is not None and number >= blocks - 1:
+                status = "last"
+            else:
+                status, following = self._command(running, decision.action)
+                if following is not None:
+                    accepted_ns, tick = time.monotonic_ns(), following.tick
+            command_ms = (time.monotonic_ns() - frame.time_ns) * 1e-6
+            imagined = None if decision.imagined is None else self._agent.draw(decision.imagined)
+            step = Step(
+                block=number,
+                begins_ns=running.begins_ns,
+                frame=frame,
+                state=state,
+                goal=goal,
+                decision=decision,
+                status=status,
+                command_ms=command_ms,
+                received_ns=received_ns,
+                decided_ns=decided_ns,
+                accepted_ns=accepted_ns,
+                tick=tick,
+                imagined=imagined,
+            )
+            self._publish(step)
+            yield step
+            if status in ("reached", "last"):
+                return
+            running = following or self._hold(self._next_rest(running))
+
+    def _committed(self, running: _Block, seen_ns: int) -> Vector:
+        """Return the action (A,) that the arm goes on with from `seen_ns`: none once the block is over, for where no
+        picture came in time nothing follows it."""
+        over = seen_ns >= running.begins_ns + self._convention.block_ns
+        return np.zeros_like(running.action) if over else running.action
+
+    def _command(self, running: _Block, action: Vector) -> tuple[Status, _Block | None]:
+        """Send the block that `action` (A,) asks for after the `running` one; return what came of it, and the block
+        that runs next, None when it was too late."""
+        convention = self._convention
+        ends_ns = running.begins_ns + convention.block_ns
+        late = time.monotonic_ns() > ends_ns - LEAD_NS
+        if late and running.holds:
+            # The arm rests, so what was seen is still true: the next block begins as soon as it can.
+            ends_ns = time.monotonic_ns() + LEAD_NS + _MARGIN_NS
+        if time.monotonic_ns() >= ends_ns:
+            return "missed", None
+        target = convention.target(running.target, action)
+        waypoints = convention.block(self._kinematics, running.target, target, running.posture, ends_ns)
+        try:
+            accepted = self._client.send_waypoints(waypoints)
+        except Refused as refusal:
+            if refusal.reason not in _TOO_LATE:
+                raise
+            return "missed", None
+        following = _Block(
+            ends_ns,
+            np.clip(action, -1.0, 1.0),
+            target,
+            np.asarray(waypoints[-1].positions),
+            holds=False,
+            tick=accepted.tick,
+        )
+        return ("late" if late else "sent"), following
+
+    def _next_rest(self, running: _Block) -> int:
+        """Return the next boundary (monotonic ns) at which the arm rests when nothing follows the `running` block."""
+        block_ns = self._convention.block_ns
+        ends_ns = running.begins_ns + block_ns
+        resting_ns = max(time.monotonic_ns(), ends_ns + LEAD_NS)
+        return ends_ns + block_ns * -((ends_ns - resting_ns) // block_ns)
+
+    def _hold(self, begins_ns: int) -> _Block:
+        """Wait until `begins_ns` and return the block that holds the arm where it then is commanded to be."""
+        self._client.renew()
+        time.sleep(max(0, begins_ns - time.monotonic_ns()) * 1e-9)
+        state = self._client.state()
+        governed = np.asarray(state.governed)
+        target = self._convention.at(self._kinematics.forward(governed), state.gripper_command)
+        return _Block(begins_ns, np.zeros(self._convention.size), target, governed, holds=True)
+
+    def _see(self, begins_ns: int) -> ReceivedFrame:
+        """Return the first picture of the block that began, or begins, at `begins_ns`."""
+        return self._picture_after(max(begins_ns - 1, 0))
+
+    def _picture_after(self, time_ns: int) -> ReceivedFrame:
+        """Return a picture captured after `time_ns`. Raises `CameraError` when none comes in time, `ConnectionLost`
+        when that is because the driver is gone too."""
+        block_s = self._convention.block_ns * 1e-9
+        wait_s = max((time_ns - time.monotonic_ns()) * 1e-9 + SILENT_S, block_s)
+        try:
+            return seen_as(self._frames.newer_than(time_ns, wait_s), self._recipe.camera)
+        except CameraError:
+            self._client.state()  # the simulated camera falls silent with its driver: then that is what to tell
+            raise
+
+    def _felt(self, time_ns: int) -> JointState:
+        """Return the arm's state at `time_ns`. Raises `ConnectionLost` when there is none, and `Refused` when that is
+        because this process slept so long that the lease lapsed too."""
+        try:
+            return self._client.state_near(time_ns)
+        except ConnectionLost:
+            self._client.renew()
+            raise
+
+    def _publish(self, step: Step) -> None:
+        if self._thoughts is None:
+            return
+        decision = step.decision
+        self._thoughts.publish(
+            Thought(
+                time_ns=time.monotonic_ns(),
+                decision=step.block,
+                frame_index=step.frame.index,
+                status=step.status,
+                distance=decision.distance,
+                subgoals_ahead=decision.ahead,
+                cost=decision.cost,
+                action=tuple(decision.action.tolist()),
+                plan_ms=1e3 * decision.seconds,
+                capture_to_command_ms=step.command_ms,
+                captured_ns=step.frame.time_ns,
+                received_ns=step.received_ns,
+                decided_ns=step.decided_ns,
+                accepted_ns=step.accepted_ns,
+                tick=step.tick,
+                shape=(step.goal.shape[0], step.goal.shape[1], 3),
+                goal=step.goal.tobytes(),
+                imagined=b"" if step.imagined is None else step.imagined.tobytes(),
+            )
+        )
+
+
+@contextmanager
+def _lapse_told() -> Iterator[None]:
+    """Say what it means when the driver no longer knows this agent."""
+    try:
+        yield
+    except Refused as refusal:
+        if refusal.reason != "not-holder":
+            raise
+        raise ConnectionLost(
+            f"the driver took the arm back and holds it: nothing came from the agent for {LEASE_S:g} s, so the machine "
+            "is too busy or the agent was paused, or someone stopped the arm"
+        ) from refusal
+
+
+def _outcome(steps: list[Step], legs: tuple[Leg, ...], last: Image, blocks: int | None) -> Outcome:
+    end = steps[-1]
+    late = sum(step.status == "late" for step in steps)
+    missed = sum(step.status == "missed" for step in steps)
+    reached = end.status == "reached"
+    if reached:
+        reason = "the world looks like the goal"
+    else:
+        reason = f"{blocks} blocks are over, and the goal looks {end.decision.distance:.1f} blocks away"
+        if missed > len(steps) // 4:
+            reason += f"; {missed} of {len(steps)} decisions came too late: the machine is too busy, or the camera slow"
+    return Outcome(
+        reached=reached,
+        reason=reason,
+        decisions=len(steps),
+        late=late,
+        missed=missed,
+        decision_ms=tuple(1e3 * step.decision.seconds for step in steps),
+        command_ms=tuple(step.command_ms for step in steps),
+        first=steps[0].frame.image,
+        last=last,
+        imagined=end.imagined,
+        legs=legs,
+    )

@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from control.baselines.behaviour_cloning import Clone, CloneAgent, CloneTraining, steps_within, train_clone
+from perception.training_data.frame_cache import FrameCache
+from tests.tiny import CONFIG, frames, picture
+
+SETTINGS = CloneTraining(batch=32, learning_rate=3e-3)
+
+
+def telling() -> FrameCache:
+    """Episodes that go the way which their last pictures show: bright to one side, dark to the other."""
+    cache = frames([8] * 10)
+    for episode, start in enumerate(cache.starts):
+        side = 1.0 if episode % 2 else -1.0
+        cache.meant[start : start + 8] = side
+        cache.images[start : start + 8] = 120
+        cache.images[start + 2 : start + 8] = 220 if side > 0 else 20
+    return cache
+
+
+def learnt(cache: FrameCache, folder: Path, steps: int) -> tuple[Clone, list[float]]:
+    torch.manual_seed(0)
+    clone = Clone(CONFIG)
+    history = train_clone(clone, cache, np.arange(8), steps, SETTINGS, folder, 0, torch.float32)
+    return clone, history.terms["loss"]
+
+
+def test_it_does_what_led_to_such_a_picture(tmp_path: Path) -> None:
+    clone, losses = learnt(telling(), tmp_path, 120)
+    assert losses[-1] < losses[0] - 0.5
+    agent = CloneAgent(clone)
+    plain = np.full_like(picture(), 120)
+    for grey, sign in ((220, 1.0), (20, -1.0)):
+        agent.set_goals([plain, np.full_like(plain, grey)])
+        decision = agent.decide(plain, np.zeros(CONFIG.proprio), np.zeros(CONFIG.action))
+        assert (sign * decision.action > 0.3).all() and np.abs(decision.action).max() <= 1.0
+        assert not decision.reached and decision.imagined is None
+
+
+def test_the_same_seed_learns_the_same(tmp_path: Path) -> None:
+    one, _ = learnt(telling(), tmp_path / "one", 8)
+    other, _ = learnt(telling(), tmp_path / "other", 8)
+    for mine, its in zip(one.parameters(), other.parameters(), strict=True):
+        assert torch.equal(mine, its)
+
+
+@pytest.mark.parametrize("seconds", [0.0, 2.0])
+def test_steps_fill_the_time(seconds: float) -> None:
+    steps = steps_within(seconds, Clone(CONFIG), telling(), np.arange(8), SETTINGS, 0, torch.float32)
+    assert steps == 1 if seconds == 0.0 else 20 < steps < 20000

@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from control.benchmark.scaling import Trained, _faster, table
+from tests.commands import worldarm
+from worldarm import main
+
+
+def test_two_processes_learn_what_one_does(play_set: Path, tmp_path: Path) -> None:
+    words = ["--dataset", str(play_set), "--steps", "30", "--batch", "8", "--json", str(tmp_path / "found.json")]
+    result = worldarm("benchmark", "scaling", *words, seconds=110)
+    assert result.returncode == 0, result.stderr
+    one, two = json.loads((tmp_path / "found.json").read_bytes())
+    assert (one["processes"], two["processes"]) == (1, 2) and one["faster"] is None
+    assert min(one["steps_per_s"], two["steps_per_s"]) > 0 and two["faster"] > 0
+    assert two["loss"] == pytest.approx(one["loss"], rel=0.25)
+    assert one["apart"] is None and two["apart"] > 0
+    assert f"| 2 | {two['steps_per_s']:.2f} | {two['faster']:.2f} |" in result.stdout
+
+
+def test_what_counts_is_every_doubling() -> None:
+    runs = [Trained(count, speed, 1.0, 0.1) for count, speed in ((1, 2.0), (4, 4.5))]
+    assert _faster(runs[0], runs[0]) is None
+    assert _faster(runs[1], runs[0]) == pytest.approx(1.5)
+    assert table(runs).splitlines()[2] == "| 1 | 2.00 |  | 1.000 ± 0.100 |  |"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--processes", "0"], "must be at least 1"),
+        (["--steps", "3"], "--steps at least 10"),
+        (["--batch", "1"], "too small for 2 processes"),
+    ],
+)
+def test_what_cannot_be_compared_is_refused(words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["benchmark", "scaling", *words]) == 1
+    assert said in capsys.readouterr().err

@@ -1,0 +1,54 @@
+"""A recording becomes a checkpoint that the agent takes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from control.agent import Agent
+from control.model.trained_model import load_trained
+from perception.checkpoint.files import load_card
+from robot.embodiment.actions import PLANAR_PUSH
+from robot.wire.camera_spec import reframed
+from tests.commands import in_process
+from tests.control.conftest import QUICK
+from tests.perception.recording.known import CAMERA, written
+
+
+def test_what_was_recorded_trains_is_judged_and_decides(tmp_path: Path) -> None:
+    dataset = written(tmp_path / "set", seconds=6.0, speed=0.03, sways=(0.1, 0.2, 0.3, 0.4, 0.25, 0.35))
+    checkpoint = tmp_path / "checkpoint"
+    words = ("--dataset", str(dataset.root), "--run", str(tmp_path / "run"), "--output", str(checkpoint), *QUICK)
+    done = in_process("train", *words)
+    assert done.returncode == 0, done.stderr
+    trained = load_trained(checkpoint)
+    recipe = trained.card.recipe
+    assert (recipe.camera.name, recipe.camera.width, recipe.camera.height) == ("front", 64, 64)
+    assert recipe.action == PLANAR_PUSH and recipe.arm == "panda" and trained.card.world_model.commands == (4, 5, 6)
+    assert trained.card.provenance.dataset_fingerprint == dataset.fingerprint()
+    assert trained.card.provenance.frames == 6 * (42 + 42 + 41)
+    # What its process publishes at a model's size is what the model takes.
+    trained.card.require("panda", reframed(CAMERA, (64, 64)))
+    agent = Agent(trained, "full", 0)
+    goal = np.zeros((64, 64, 3), np.uint8)
+    agent.set_goals([goal])
+    assert np.isfinite(agent.decide(goal, np.zeros(7), np.zeros(2)).action).all()
+    judged = in_process("check", str(checkpoint), "--dataset", str(dataset.root), "--cache", str(tmp_path / "cache"))
+    assert judged.returncode in (0, 1) and "plannable" in judged.stdout, judged.stderr
+
+
+def test_through_which_camera_is_chosen_by_its_name(tmp_path: Path) -> None:
+    dataset = written(tmp_path / "set", seconds=6.0, speed=0.03, sways=(0.1, 0.2, 0.3, 0.4, 0.25, 0.35))
+    checkpoint = tmp_path / "checkpoint"
+    words = ("--dataset", str(dataset.root), "--run", str(tmp_path / "run"), "--output", str(checkpoint), *QUICK)
+    refused = in_process("train", *words, "--camera", "side")
+    assert refused.returncode == 1
+    assert refused.stderr == "worldarm: the data set has no camera 'side'; it has front, wrist\n"
+    done = in_process("train", *words, "--camera", "wrist")
+    assert done.returncode == 0, done.stderr
+    card = load_card(checkpoint)
+    assert card.recipe.camera.name == "wrist" and card.provenance.settings["camera"] == "wrist"
+    # What it is judged by is what it sees through, without being told again.
+    judged = in_process("check", str(checkpoint), "--dataset", str(dataset.root), "--cache", str(tmp_path / "cache"))
+    assert "the data it learnt from" in judged.stdout and "plannable" in judged.stdout, judged.stderr

@@ -1,0 +1,121 @@
+"""What the agent's tests share: a tiny untrained checkpoint, and the simulated driver and camera as a user starts
+them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import torch
+
+from control.agent import Agent
+from control.model.trained_model import TrainedModel, load_trained, new_parts, save_trained
+from control.planning.schedule import Method
+from control.runtime.session import Session
+from perception.camera.image_file import save_picture
+from perception.camera.subscriber import FrameSubscriber
+from perception.checkpoint.files import SCHEMA, Card, Provenance
+from perception.model.world_model import WorldModelConfig
+from robot.arm.interface import Vector
+from robot.arm.kinematics import Kinematics
+from robot.client.client import Client
+from robot.embodiment.actions import PLANAR_PUSH
+from robot.embodiment.description import RecordingRecipe
+from robot.embodiment.proprioception import STATE_NAMES
+from robot.wire.messages import JointState
+from robot.wire.subscription import Subscription
+from sim.panda import panda_spec
+from sim.view import front_camera
+from tests.commands import Running, running
+from tests.sim.processes import SimulatedDriver, simulated_driver
+from tests.tiny import critic_says
+
+ANY_PORT = "tcp://127.0.0.1:*"
+NEVER, AT_ONCE = -1.0, 1e9
+GOAL = np.full((64, 64, 3), 90, np.uint8)
+KINEMATICS = Kinematics(panda_spec())
+
+
+def card(block_change: float = NEVER) -> Card:
+    """The card of a model of the simulated arm that has learnt nothing; `block_change` says when it is content."""
+    recipe = RecordingRecipe(panda_spec().name, front_camera(), PLANAR_PUSH, STATE_NAMES)
+    sizes = WorldModelConfig(latent=16, width=32, blocks=1)
+    return Card(SCHEMA, recipe, sizes, 0.96, block_change, Provenance("none", 0, 0, 0, {}, 0.0, {}), ())
+
+
+def checkpoint(folder: Path, made: Card | None = None) -> Path:
+    """Write an untrained checkpoint."""
+    made = made or card()
+    torch.manual_seed(0)
+    save_trained(folder, TrainedModel(made, critic_says(new_parts(made.world_model, made.discount))))
+    return folder
+
+
+def goal_file(folder: Path) -> Path:
+    """Write a goal picture of the right size."""
+    path = folder / "goal.png"
+    save_picture(path, GOAL)
+    return path
+
+
+def changed(made: Card, **changes: object) -> Card:
+    """The card with its recipe changed."""
+    return msgspec.structs.replace(made, recipe=msgspec.structs.replace(made.recipe, **changes))
+
+
+@dataclass(frozen=True)
+class Stage:
+    """The processes that an agent needs."""
+
+    driver: SimulatedDriver
+    camera: Running
+
+    @property
+    def frames(self) -> str:
+        """Where the camera publishes."""
+        return self.camera.endpoint
+
+    def words(self, folder: Path, *options: str) -> list[str]:
+        """The words of `worldarm run` here, with a checkpoint, a goal and the output in `folder`."""
+        return [
+            *("run", "--goal", str(goal_file(folder)), "--checkpoint", str(checkpoint(folder / "model"))),
+            *("--output", str(folder / "out"), "--command-address", self.driver.command),
+            *("--frames-address", self.frames, "--thoughts-address", ANY_PORT, *options),
+        ]
+
+
+@contextmanager
+def stage(width: int = 64, height: int = 64) -> Iterator[Stage]:
+    """Start the simulated driver and its front camera."""
+    with simulated_driver() as driver:
+        words = ["camera", "--rate-hz", "50", "--width", str(width), "--height", str(height)]
+        with running(*words, "--state-address", driver.state, "--frames-address", ANY_PORT) as camera:
+            assert "front" in camera.first_line
+            yield Stage(driver, camera)
+
+
+@contextmanager
+def session(here: Stage, folder: Path, method: Method = "random", made: Card | None = None) -> Iterator[Session]:
+    """A session with an untrained agent in this process."""
+    agent = Agent(load_trained(checkpoint(folder / "model", made)), method)
+    with ExitStack() as parts:
+        client = parts.enter_context(Client(here.driver.command, 5.0))
+        frames = parts.enter_context(FrameSubscriber(here.frames))
+        yield Session(agent, client, frames)
+
+
+@contextmanager
+def states(address: str) -> Iterator[Subscription[JointState]]:
+    """Every state from now on; drain it in the end."""
+    with Subscription(address, b"state", JointState, keep=100_000) as following:
+        following.wait(10.0)
+        yield following
+
+
+def tool(state: JointState) -> Vector:
+    """Where the state's set-point has the tool (3,) m."""
+    return KINEMATICS.position(np.asarray(state.governed))
