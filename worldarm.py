@@ -9,10 +9,16 @@ from types import FrameType
 
 # Each command is a function whose typed arguments and docstring make its own --help.
 COMMANDS: dict[str, tuple[str, str]] = {
-    "demo": ("sim.demo:demo", "watch the arm solve held-out goals in real time, filmed"),
-    "benchmark": ("sim.benchmark_process:benchmark", "measure success on held-out goals, beside baselines"),
-    "benchmark compare": ("sim.compare_process:compare", "compare the ways of deciding on the same goals and data"),
-    "benchmark ablate": ("sim.ablate_process:ablate", "train without one part at a time, and measure what that costs"),
+    "demo": ("sim.commands.demo:demo", "watch the arm solve held-out goals in real time, filmed"),
+    "benchmark": ("sim.commands.benchmark:benchmark", "measure success on held-out goals, beside baselines"),
+    "benchmark compare": (
+        "sim.commands.benchmark_compare:compare",
+        "compare the ways of deciding on the same goals and data",
+    ),
+    "benchmark ablate": (
+        "sim.commands.benchmark_ablate:ablate",
+        "train without one part at a time, and measure what that costs",
+    ),
     "benchmark planner": (
         "control.benchmark.planner:benchmark_planner",
         "measure what a decision costs on this machine",
@@ -30,7 +36,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "measure how long a drag on the page takes to move the arm",
     ),
     "benchmark demonstrations": (
-        "sim.demonstrations_process:benchmark_demonstrations",
+        "tests.benchmarks.demonstrations:benchmark_demonstrations",
         "measure what a model learns from demonstrations at the page",
     ),
     "benchmark dataset": (
@@ -50,9 +56,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "stop": ("robot.commands.operator:stop", "bring the arm to rest at once, until a reset"),
     "reset": ("robot.commands.operator:reset", "let a stopped arm be moved again"),
     "home": ("robot.commands.operator:home", "move the arm slowly to where it starts best"),
-    "teleop": ("sim.teleop_process:teleop", "move the arm by hand: keyboard, gamepad, a leader arm or a page"),
+    "teleop": ("perception.commands.teleop:teleop", "move the arm by hand: keyboard, gamepad, a leader arm or a page"),
     "view": ("robot.commands.view:view", "watch arm, cameras and agent on a page in a browser"),
-    "record": ("sim.record_process:record", "record episodes of whatever moves the arm into a data set"),
+    "record": ("perception.commands.record:record", "record episodes of whatever moves the arm into a data set"),
     "replay": ("robot.commands.replay:replay", "have the arm do again what an episode of a data set did"),
     "snap": ("perception.commands.snap:snap", "take one picture from a camera, such as a goal"),
     "latency": ("robot.commands.latency:latency", "show how long a decision takes from light to motion, live"),
@@ -66,7 +72,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "perception.commands.calibrate_hand_eye:hand_eye",
         "find where a camera is, on the arm or beside it",
     ),
-    "play": ("sim.play_process:play", "fill a data set with scripted exploratory play"),
+    "play": ("sim.commands.play:play", "fill a data set with scripted exploratory play"),
     "emulate so101": ("robot.commands.emulate:so101", "stand for an SO-101's servos, to try the driver without one"),
     "emulate ur": ("robot.commands.emulate:ur", "stand for a UR's controller, to try the driver without one"),
     "keys new": ("robot.commands.keys:new", "make this user's keys, for drivers and cameras on other machines"),

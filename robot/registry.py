@@ -1,4 +1,4 @@
-"""Arms and cameras by name: what an installed package offers through its entry points, ours and a stranger's alike.
+"""Arms, cameras and simulated scenes by name: what installed packages offer through their entry points.
 
 A package adds an arm or a camera by naming a factory in its own metadata, for instance in pyproject.toml:
 
@@ -15,6 +15,8 @@ from robot.errors import ConfigurationError
 
 ARMS = "worldarm.arms"
 CAMERAS = "worldarm.cameras"
+SCENES = "worldarm.scenes"
+"""Simulated scenes, each by the name of the arm whose driver runs it."""
 
 
 def names(group: str) -> tuple[str, ...]:

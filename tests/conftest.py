@@ -24,7 +24,7 @@ def homes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 @pytest.fixture(scope="session")
 def play_set(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small data set of play in the simulation: 12 episodes of 31 frames, 32×32 pixels. Copy it to change it."""
-    from sim.play_process import play
+    from sim.commands.play import play
 
     root = tmp_path_factory.mktemp("play") / "set"
     play(dataset=root, episodes=12, blocks=30, processes=1, size=32)

@@ -15,7 +15,7 @@ from control.learning.doctor import verdict
 from control.model.trained_model import TrainedModel, load_trained
 from perception.checkpoint.files import CARD_FILE, WEIGHTS_FILE
 from perception.checkpoint.shipped import PRETRAINED_FOLDER
-from sim.playground import PLAYGROUNDS, PlaygroundName
+from sim.tasks.environments import PLAYGROUNDS, PlaygroundName
 from tests.commands import in_process
 
 MIB = 1024**2

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from sim.lockstep import LockStep
-from sim.view import front_camera
+from sim.world.cameras import front_camera
+from sim.world.lockstep import LockStep
 from tests.control.conftest import trained_run
 
 __all__ = ["trained_run", "world"]

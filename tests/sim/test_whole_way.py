@@ -13,10 +13,10 @@ from perception.checkpoint.files import load_card
 from robot.client.client import Client
 from robot.dataset.reader import Dataset
 from robot.embodiment.actions import PLANAR_PUSH
-from sim.demonstrations import RATE_HZ, page_hand
-from sim.processes import SimulatedProcesses
-from sim.view import front_camera
+from sim.execution.processes import SimulatedProcesses
+from sim.world.cameras import front_camera
 from tests.benchmarks.demonstrator import Demonstrator
+from tests.benchmarks.page_demonstrations import RATE_HZ, page_hand
 from tests.commands import worldarm
 from tests.control.conftest import QUICK
 from tests.robot.driver.checks import steady

@@ -9,7 +9,7 @@ import torch
 
 from control.model.trained_model import TrainedModel, new_parts, save_trained
 from perception.checkpoint.files import Card
-from sim.view import front_camera
+from sim.world.cameras import front_camera
 from tests import tiny
 
 NEVER = -1.0

@@ -11,8 +11,8 @@ import pytest
 from control.commands.check import table
 from control.model.trained_model import load_trained
 from perception.checkpoint.files import CARD_FILE, WEIGHTS_FILE, Gate
-from sim.play_process import play
-from sim.view import FRONT_EYE
+from sim.commands.play import play
+from sim.world.cameras import FRONT_EYE
 from tests.commands import worldarm
 from tests.control.conftest import Run
 from worldarm import main

@@ -28,10 +28,10 @@ from robot.embodiment.description import RecordingRecipe
 from robot.embodiment.proprioception import STATE_NAMES
 from robot.wire.messages import JointState
 from robot.wire.subscription import Subscription
-from sim.panda import panda_spec
-from sim.view import front_camera
+from sim.world.cameras import front_camera
+from sim.world.panda import panda_spec
 from tests.commands import Running, running
-from tests.sim.processes import SimulatedDriver, simulated_driver
+from tests.sim.execution.process_table import SimulatedDriver, simulated_driver
 from tests.tiny import critic_says
 
 ANY_PORT = "tcp://127.0.0.1:*"

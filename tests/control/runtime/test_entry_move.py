@@ -15,7 +15,7 @@ from robot.embodiment.actions import PLANAR_PUSH, TABLETOP
 from robot.motion.tool_path import straight_waypoints
 from tests.control.runtime.scripted_arm import KINEMATICS, states, tool
 from tests.robot.driver.checks import assert_no_jump, now, steady
-from tests.sim.processes import SimulatedDriver, simulated_driver
+from tests.sim.execution.process_table import SimulatedDriver, simulated_driver
 
 LOWER, UPPER = np.asarray(PLANAR_PUSH.bounds.lower), np.asarray(PLANAR_PUSH.bounds.upper)
 DOWN = np.asarray(PLANAR_PUSH.rotation)

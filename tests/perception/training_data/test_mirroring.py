@@ -14,10 +14,10 @@ from robot.embodiment.actions import TABLETOP
 from robot.embodiment.description import RecordingRecipe
 from robot.embodiment.proprioception import GRASPING_STATE_NAMES, Proprioception
 from robot.errors import ConfigurationError
-from sim.hand import standing
-from sim.panda import panda_spec
-from sim.scene import GRASPABLE, Scene
-from sim.view import VIEWS
+from sim.policies.interface import standing
+from sim.world.cameras import VIEWS
+from sim.world.panda import panda_spec
+from sim.world.scene import GRASPABLE, Scene
 from tests.tiny import CAMERA, RECIPE, frames
 
 POSTURE = np.array([0.1, 0.5, 0.1, -2.0, 0.05, 2.5, 0.3])

@@ -47,7 +47,7 @@ def test_capsules_stand_in_for_meshes_that_are_not_here_and_that_is_said() -> No
 
 
 def test_the_fingers_open() -> None:
-    from sim.panda import panda_spec as simulated
+    from sim.world.panda import panda_spec as simulated
 
     spec = simulated()
     shapes = ArmShapes(spec)

@@ -27,7 +27,7 @@ from robot.hardware.franka.description import franka_spec
 from robot.motion.governor import Governor
 from robot.wire.messages import JointState, Waypoint
 from robot.wire.subscription import Subscription
-from sim.panda import panda_spec
+from sim.world.panda import panda_spec
 from tests.robot.driver.command import until
 from tests.robot.hardware.arm_bench import FRANKA, driving, reset_until_mended, sine, standing, start_franka
 

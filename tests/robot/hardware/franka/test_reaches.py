@@ -11,9 +11,9 @@ import pytest
 
 from perception.camera.image_file import save_picture
 from robot.arm.kinematics import Kinematics, Pose
-from sim.panda import panda_spec
-from sim.scene import Scene
-from sim.view import front_camera
+from sim.world.cameras import front_camera
+from sim.world.panda import panda_spec
+from sim.world.scene import Scene
 from tests.commands import running, worldarm
 from tests.robot.hardware.arm_bench import ANY, FRANKA, driving, standing
 

@@ -1,0 +1,204 @@
+"""`worldarm teleop`: a person moves the arm; from a page, what they do can be recorded."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from robot.client.client import Client
+from robot.embodiment.actions import CONVENTIONS, ConventionName
+from robot.errors import ConfigurationError
+from robot.teleop.devices.console import PlainConsole, TerminalConsole
+from robot.teleop.devices.gamepad import Gamepad
+from robot.teleop.devices.joint_map import read_joint_map
+from robot.teleop.devices.keyboard import HOLD_S, Keyboard
+from robot.teleop.devices.leader import TOLERANCE, Leader
+from robot.teleop.devices.pygame_pad import PygamePad
+from robot.teleop.devices.terminal import Terminal
+from robot.teleop.input import Device
+from robot.teleop.page.device import Web
+from robot.teleop.page.open_pages import SILENT_S, Pages
+from robot.teleop.recording_interface import Recording
+from robot.teleop.session import Console, Teleoperation
+from robot.teleop.speed_limits import Dial, Limits
+from robot.web.address import HOST, PORT
+from robot.wire.addresses import COMMAND, FRAMES
+from robot.wire.camera_spec import Images
+from robot.wire.messages import JointState
+from robot.wire.subscription import Subscription
+
+PATIENCE_S = 2.0
+"""How long the driver may take to answer; the arm that is waited for holds long before."""
+
+DeviceName = Literal["keyboard", "gamepad", "leader", "web"]
+
+
+@dataclass(frozen=True)
+class TeleopOptions:
+    """What `worldarm teleop` takes; its fields' help says what each is."""
+
+    device: Annotated[DeviceName, tyro.conf.arg(help="what the person holds")] = "keyboard"
+    command_address: Annotated[str, tyro.conf.arg(help="where the driver takes commands")] = COMMAND
+    speed: Annotated[float, tyro.conf.arg(help="share of the most to begin with; + and - change it")] = 0.25
+    max_speed: Annotated[float, tyro.conf.arg(help="the most that the tool ever moves, m/s")] = 0.15
+    max_turn: Annotated[float, tyro.conf.arg(help="the most that the tool ever turns, rad/s")] = 0.8
+    max_gripper: Annotated[float, tyro.conf.arg(help="how fast the gripper opens and closes, m/s")] = 0.08
+    max_joints: Annotated[float, tyro.conf.arg(help="the most of each joint's velocity limit that is used")] = 0.3
+    home_speed: Annotated[float, tyro.conf.arg(help="share of each joint's velocity limit on the way home")] = 0.1
+    rate_hz: Annotated[float, tyro.conf.arg(help="how often a second waypoints are sent")] = 50.0
+    hold_s: Annotated[
+        float, tyro.conf.arg(help="keyboard: how long a key counts as held, since terminals tell of no release")
+    ] = HOLD_S
+    leader: Annotated[
+        str | None, tyro.conf.arg(help="leader: where the driver of the arm that leads takes commands")
+    ] = None
+    joint_map: Annotated[
+        Path | None, tyro.conf.arg(help="leader: file of which joint moves which; by name when not given")
+    ] = None
+    align: Annotated[
+        bool, tyro.conf.arg(help="leader: go slowly to where it is at first; else bring the leader to the arm")
+    ] = False
+    tolerance: Annotated[
+        float, tyro.conf.arg(help="leader: how far apart, rad in each joint, both may be to begin")
+    ] = TOLERANCE
+    camera: Annotated[
+        tuple[str, ...], tyro.conf.arg(help="web: where cameras publish: ADDRESS, or NAME=ADDRESS to record it so")
+    ] = (FRAMES,)
+    host: Annotated[
+        str, tyro.conf.arg(help="web: the address to serve the page at; away from 127.0.0.1 it takes a token")
+    ] = HOST
+    port: Annotated[int, tyro.conf.arg(help="web: the port of the page; 0 has one chosen")] = PORT
+    silent_s: Annotated[
+        float, tyro.conf.arg(help="web: a page that has not answered for so long is gone, and the arm holds")
+    ] = SILENT_S
+
+
+def teleop(
+    options: Annotated[TeleopOptions, tyro.conf.arg(name="")] = TeleopOptions(),
+    dataset: Annotated[
+        Path | None, tyro.conf.arg(help="web: record into this data set; one that is there is gone on with")
+    ] = None,
+    task: Annotated[str | None, tyro.conf.arg(help="web: what is done in the episodes, in words")] = None,
+    fps: Annotated[int, tyro.conf.arg(help="web: rows a second of what is recorded")] = 30,
+    images: Annotated[Images, tyro.conf.arg(help="web: video: small, AV1; png: exact")] = "video",
+    actions: Annotated[
+        ConventionName, tyro.conf.arg(help="web: what a model will do, as for `worldarm record`")
+    ] = "tabletop",
+) -> None:
+    """Move the arm by hand, simulated or real, slowly at first; what is not held does not move.
+
+    Needs a driver that runs. SPACE stops the arm at once, as STOP does on a page; Ctrl-C ends, and the arm holds.
+    """
+    if (dataset is None) != (task is None):
+        raise ConfigurationError("recording takes both, --dataset DIR and --task 'what is done'")
+    recorder: Callable[[], AbstractContextManager[Recording]] | None = None
+    if dataset is not None and task is not None:
+
+        def recorder() -> AbstractContextManager[Recording]:
+            # Only here: loading the recorder takes seconds, and teleoperation alone does not need it.
+            from perception.recording.recorder import Recorder
+            from perception.recording.simulated_scene import simulated_scene_reset
+            from perception.recording.sources import camera_addresses
+
+            action, command = CONVENTIONS[actions], options.command_address
+            reset = simulated_scene_reset(command, action, None)
+            return Recorder(
+                dataset, task, command, camera_addresses(options.camera), fps, images, action, rearrange=reset
+            )
+
+    _run(options, recorder)
+
+
+def _run(options: TeleopOptions, recorder: Callable[[], AbstractContextManager[Recording]] | None) -> None:
+    """Have a person move the arm until they end it; a page offers to record with what `recorder` makes, where given.
+
+    Raises `ConfigurationError` for what cannot be, and what `Teleoperation.run` raises.
+    """
+    device, leader = options.device, options.leader
+    limits = Limits(options.max_speed, options.max_turn, options.max_gripper, options.max_joints)
+    dial = Dial(limits, options.speed)
+    if (leader is not None) != (device == "leader"):
+        raise ConfigurationError("--device leader needs --leader ADDRESS, and the other devices none")
+    if recorder is not None and device != "web":
+        raise ConfigurationError(f"--dataset is for --device web; beside a {device}, `worldarm record` records")
+    pages = Pages(options.silent_s)
+    with ExitStack() as parts:
+        client = parts.enter_context(Client(options.command_address, PATIENCE_S))
+        terminal = parts.enter_context(Terminal()) if device == "keyboard" or sys.stdin.isatty() else None
+        keyboard = Keyboard(terminal, dial, options.hold_s) if terminal is not None else None
+        held: Device
+        if leader is not None:
+            held = _leader(parts, client, leader, options, dial)
+        elif device == "gamepad":
+            held = Gamepad(PygamePad(), dial)
+        elif device == "web":
+            held = Web(pages, client.arm, dial)
+        else:
+            assert keyboard is not None
+            held = keyboard
+        parts.callback(held.close)
+        console: Console = PlainConsole()
+        if terminal is not None and keyboard is not None:
+            console = TerminalConsole(terminal, None if held is keyboard else keyboard)
+        if device == "web":
+            recording = parts.enter_context(recorder()) if recorder is not None else None
+            console = _page(parts, client, options, pages, dial, console, recording)
+        session = Teleoperation(client, held, console, dial, options.rate_hz, options.home_speed)
+        console.tell(
+            f"teleop: {device} for {client.arm.name} at {options.command_address}; Ctrl-C ends, and the arm holds"
+        )
+        for line in held.help:
+            console.tell(line)
+        if held is not keyboard and keyboard is not None:
+            console.tell("here: SPACE or ESC stop   r reset   h home   +/- faster, slower   x quit")
+        report = session.run()
+    print(f"teleop: ended, the arm holds; loop: {report}", flush=True)
+
+
+def _page(
+    parts: ExitStack,
+    client: Client,
+    options: TeleopOptions,
+    pages: Pages,
+    dial: Dial,
+    other: Console,
+    recording: Recording | None,
+) -> Console:
+    """Serve the page, and return it as a console beside the `other` one; `parts` closes what it opens."""
+    try:
+        from robot.teleop.page.page import WebPage
+        from robot.web.server import PageServer
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(
+            f"--device web needs the Python package '{error.name}': pip install 'worldarm[web]'"
+        ) from error
+    cameras = tuple(word.rpartition("=")[2] for word in options.camera)  # by which name matters to a recorder alone
+    server = parts.enter_context(PageServer(options.host, options.port, f"worldarm · {client.arm.name}"))
+    page = parts.enter_context(WebPage(server, client, cameras, pages, dial, other, recording))
+    other.tell(f"page: {server.url}")
+    if server.open_to_others:
+        other.tell("anyone who has this address can move the arm, and the way there is not encrypted")
+    return page
+
+
+def _leader(
+    parts: ExitStack,
+    client: Client,
+    address: str,
+    options: TeleopOptions,
+    dial: Dial,
+) -> Leader:
+    """Return the arm at `address` as the leader of the one behind `client`; `parts` closes what it opens."""
+    with Client(address) as other:
+        if other.state_address == client.state_address:
+            raise ConfigurationError(f"the arm at {address} cannot lead itself: --leader is another driver's address")
+        carried = read_joint_map(options.joint_map, other.arm, client.arm)
+        states = parts.enter_context(Subscription(other.state_address, b"state", JointState, 8))
+        states.wait(2.0)
+    return Leader(states, carried, client.arm, dial, options.tolerance, options.align)

@@ -1,0 +1,194 @@
+"""`worldarm benchmark ablate`: the same training without one of its parts, or with less data, and what that costs."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Annotated, Literal, get_args
+
+import matplotlib.pyplot as plt
+import msgspec
+import torch
+import tyro
+
+from control.learning.doctor import HELD_OUT_SHARE
+from control.learning.heads import HeadTraining
+from control.learning.pipeline import Learning, Sizes, learn, was_learnt
+from control.model.trained_model import load_trained
+from control.planning.schedule import Method
+from perception.model.losses.jepa import JepaWeights
+from perception.training.distributed import join
+from perception.training.world_model import DecoderTraining, PredictorTraining, WorldModelTraining
+from perception.training_data.frame_cache import kept_aside
+from robot.dataset.reader import Dataset
+from robot.embodiment.description import read_recipe
+from robot.errors import ConfigurationError
+from robot.system.figures import require_picture, save_figure
+from robot.system.files import require_writable, write_json
+from robot.system.seeds import require_seed
+from sim.evaluation.evaluate import Measurement, collect, measure_agent
+from sim.evaluation.summary import Summary, percent, summarise, table
+from sim.tasks.task import Task
+
+Part = Literal[
+    "inverse",
+    "sigreg",
+    "posture",
+    "colour",
+    "blobs",
+    "keypoints",
+    "features",
+    "stride",
+    "short-rollout",
+    "long-rollout",
+    "context",
+    "data",
+    "cameras",
+]
+USUAL: tuple[Part, ...] = get_args(Part)[:-1]
+"""All but the cameras: most data were seen by one."""
+WHOLE = "whole"
+
+
+def ablate(
+    task: Annotated[Task, tyro.conf.arg(help="what to measure")] = "push",
+    parts: Annotated[
+        tuple[Part, ...],
+        tyro.conf.arg(
+            help="inverse, sigreg, posture, colour, blobs: without that term of the loss; keypoints: without them; "
+            "features: an actor that compares latents themselves; stride: on frames one block apart; short-rollout "
+            "and long-rollout: clips of 2 and 6 frames; context: predict from two frames; data: a curve over the "
+            "number of episodes; cameras: see with each camera of a rig alone"
+        ),
+    ] = USUAL,
+    data_sizes: Annotated[tuple[int, ...], tyro.conf.arg(help="numbers of episodes on that curve")] = (
+        *(250, 500, 1000, 2000, 4000),
+    ),
+    dataset: Annotated[Path, tyro.conf.arg(help="the data set to learn from")] = Path("data/play"),
+    run: Annotated[Path, tyro.conf.arg(help="folder for all trainings and checkpoints, which are kept")] = Path(
+        "out/ablate"
+    ),
+    world_model: Annotated[
+        WorldModelTraining, tyro.conf.arg(help="as for `worldarm train`, for every training")
+    ] = WorldModelTraining(),
+    predictor: Annotated[PredictorTraining, tyro.conf.arg(help="likewise")] = PredictorTraining(),
+    decoder: Annotated[DecoderTraining, tyro.conf.arg(help="likewise")] = DecoderTraining(),
+    heads: Annotated[HeadTraining, tyro.conf.arg(help="likewise")] = HeadTraining(),
+    sizes: Annotated[Sizes, tyro.conf.arg(help="likewise")] = Sizes(),
+    method: Annotated[Method, tyro.conf.arg(help="how the agent decides")] = "full",
+    episodes: Annotated[int, tyro.conf.arg(help="held-out goals")] = 100,
+    seed: Annotated[int, tyro.conf.arg(help="of trainings and goals")] = 0,
+    device: Annotated[Literal["cpu", "cuda"], tyro.conf.arg(help="where to train")] = "cpu",
+    workers: Annotated[int, tyro.conf.arg(help="processes that share the goals out")] = 1,
+    json: Annotated[Path | None, tyro.conf.arg(help="write every number to this file")] = None,
+    plot: Annotated[Path, tyro.conf.arg(help="where the picture goes")] = Path("out/ablate.png"),
+) -> None:
+    """Train again without one part of the training at a time, and with fewer episodes, and measure each on the same
+    held-out goals.
+
+    Every training takes the same steps. What is finished is kept: stopped at any time, the same command goes on, and
+    checkpoints that were trained so on another machine are taken as they are. Prints a table, a row a training, and
+    draws a picture with the curve over data sizes.
+    """
+    if episodes < 1 or workers < 1:
+        raise ConfigurationError("--episodes and --workers must be at least 1")
+    require_seed(seed)
+    require_picture(plot, "--plot")
+    for path in (json, plot):
+        if path is not None:
+            require_writable(path)
+    whole = Learning(world_model, predictor, decoder, heads, sizes, seed=seed)
+    what = Measurement(task, "clean", "none", seed)
+    alone = join(device)
+    threads = torch.get_num_threads()
+    summaries = []
+    source = Dataset.open(dataset)
+    fingerprint = source.fingerprint()
+    held, views = len(source), len(read_recipe(source.info).camera.views)
+    if "cameras" in parts and views == 1:
+        raise ConfigurationError(f"--parts cameras: {dataset} was seen by one camera; play with --camera tabletop-rig")
+    if "data" in parts and (short := [size for size in data_sizes if not 1 <= size < held]):
+        raise ConfigurationError(
+            f"--data-sizes {' '.join(map(str, short))} cannot be had from the {held} episodes in {dataset}; "
+            "play more, or name smaller ones"
+        )
+    for name, learning in variants(whole, parts, data_sizes, views).items():
+        print(f"ablate: {name}", flush=True)
+        torch.set_num_threads(threads)
+        checkpoint = run / name / "checkpoint"
+        if not was_learnt(checkpoint, learning, fingerprint):
+            learn(dataset, checkpoint, run / name, run / "cache", learning, alone)
+        digest = load_trained(checkpoint).card.weights_sha256
+        runs = measure_agent(checkpoint, method, what, range(episodes), workers, None)
+        records = collect(runs, episodes, what, name)
+        summaries.append(summarise(what, name, False, digest, records))
+    print(f"{table(summaries)}\n")
+    if json is not None:
+        write_json(json, summaries)
+        print(f"numbers: {json}")
+    draw_ablations(summaries, held - kept_aside(held, HELD_OUT_SHARE), plot)
+    print(f"plot: {plot}")
+
+
+def variants(whole: Learning, parts: tuple[Part, ...], data_sizes: tuple[int, ...], views: int) -> dict[str, Learning]:
+    """Return the trainings by name: the `whole` one, and those that lack something; `views` cameras saw the data."""
+    made = {WHOLE: whole}
+    for part in parts:
+        if part == "data":
+            made |= {f"{size} episodes": dataclasses.replace(whole, episodes=size) for size in data_sizes}
+        elif part == "keypoints":
+            made["no keypoints"] = dataclasses.replace(whole, sizes=dataclasses.replace(whole.sizes, keypoints=0))
+        elif part == "features":
+            made["no features"] = dataclasses.replace(whole, heads=msgspec.structs.replace(whole.heads, features=0))
+        elif part == "cameras":
+            made |= {f"camera {n} alone": dataclasses.replace(whole, view=n) for n in range(1, views + 1)}
+        elif part == "context":
+            made["context of 2"] = dataclasses.replace(whole, sizes=dataclasses.replace(whole.sizes, context=2))
+        else:
+            made |= _without(whole, part)
+    return made
+
+
+def _without(whole: Learning, part: Part) -> dict[str, Learning]:
+    """Return the training of the world model that lacks `part`, by its name."""
+    settings = whole.world_model
+    if part == "stride":
+        return {"stride 1": _with(whole, msgspec.structs.replace(settings, stride=1))}
+    if part in ("short-rollout", "long-rollout"):
+        frames = 2 if part == "short-rollout" else 6
+        return {f"clips of {frames}": _with(whole, msgspec.structs.replace(settings, clip=frames))}
+    weights: JepaWeights = msgspec.structs.replace(settings.weights, **{part: 0.0})
+    return {f"no {part}": _with(whole, msgspec.structs.replace(settings, weights=weights))}
+
+
+def _with(whole: Learning, settings: WorldModelTraining) -> Learning:
+    return dataclasses.replace(whole, world_model=settings)
+
+
+def draw_ablations(summaries: list[Summary], whole: int, path: Path) -> None:
+    """Write a PNG: success of each training with its interval, and over the number of episodes, of which the first
+    training had the `whole`."""
+    sizes = [s for s in summaries if s.method.endswith(" episodes")]
+    others = [s for s in summaries if s not in sizes]
+    first = (summaries[0].success, summaries[0].ci95)
+    figure, (bars, curve) = plt.subplots(1, 2, figsize=(10, 3.8))
+    shares, reach = percent([(s.success, s.ci95) for s in others])
+    bars.barh([s.method for s in others], shares, xerr=reach, capsize=3, color="#3b6ea5")
+    bars.invert_yaxis()
+    bars.set_xlim(0, 105)
+    bars.set_xlabel("success within the budget, % (95 % interval)")
+    bars.set_title(f"{summaries[0].task}, {summaries[0].episodes} held-out goals")
+    if sizes:
+        points = sorted([(int(s.method.split()[0]), s.success, s.ci95) for s in sizes] + [(whole, *first)])
+        counts = [count for count, *_ in points]
+        shares, reach = percent([(success, interval) for _, success, interval in points])
+        curve.errorbar(counts, shares, yerr=reach, marker="o", capsize=3, color="#d98c3f")
+        curve.set_xscale("log")
+        curve.set_xticks(counts, [str(count) for count in counts])
+        curve.minorticks_off()
+        curve.set_xlabel("episodes of play learnt from")
+        curve.set_ylim(0, 105)
+        curve.grid(alpha=0.3)
+    else:
+        curve.set_axis_off()
+    save_figure(figure, path)

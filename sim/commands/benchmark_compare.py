@@ -1,0 +1,169 @@
+"""`worldarm benchmark compare`: every way of deciding on the same goals, learnt from the same data in the same time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import numpy as np
+import torch
+import tyro
+
+from control.baselines.behaviour_cloning import Clone, CloneAgent, CloneTraining, steps_within, train_clone
+from control.learning.compatibility import recipe_for, require_recipe
+from control.learning.doctor import HELD_OUT_SHARE
+from control.model.trained_model import TrainedModel, load_trained
+from control.planning.schedule import METHODS
+from perception.training.compiler import require_compiler
+from perception.training.run_folder import Settings, claim_run
+from perception.training.world_model import compute_dtype
+from perception.training_data.mirroring import with_mirrored
+from perception.training_data.rig_view import open_seen, seen_by, view_like
+from robot.dataset.reader import Dataset
+from robot.embodiment.description import RecordingRecipe
+from robot.errors import CheckpointError, ConfigurationError, DatasetError
+from robot.system.figures import require_picture
+from robot.system.files import make_folder, require_writable, write_json
+from robot.system.seeds import require_seed
+from sim.evaluation.episode import EpisodeRecord
+from sim.evaluation.evaluate import Measurement, collect, measure, measure_agent
+from sim.evaluation.summary import draw_summaries, summarise, table
+from sim.tasks.environments import Playground, playground_of, pretrained_for
+from sim.tasks.task import Level, Task
+from sim.world.cameras import camera_named
+from sim.world.panda import panda_spec
+
+STEPS_FILE = "steps.json"
+
+
+def compare(
+    task: Annotated[Task, tyro.conf.arg(help="what to measure")] = "push",
+    dataset: Annotated[Path, tyro.conf.arg(help="the data that the checkpoint learnt from")] = Path("data/play"),
+    checkpoint: Annotated[
+        Path | None,
+        tyro.conf.arg(
+            help="folder of the model, or the name of one that comes with worldarm; None: the one for the task"
+        ),
+    ] = None,
+    episodes: Annotated[int, tyro.conf.arg(help="held-out goals")] = 100,
+    seed: Annotated[int, tyro.conf.arg(help="another seed, other goals")] = 0,
+    level: Annotated[Level, tyro.conf.arg(help="as for `worldarm benchmark`")] = "clean",
+    run: Annotated[Path, tyro.conf.arg(help="folder for what a resumed training needs")] = Path("out/compare"),
+    clone_steps: Annotated[
+        int | None, tyro.conf.arg(help="steps of behaviour cloning; None for as long as the checkpoint trained")
+    ] = None,
+    workers: Annotated[
+        int, tyro.conf.arg(help="processes that share the goals out; decisions take longer where cores are short")
+    ] = 1,
+    json: Annotated[Path | None, tyro.conf.arg(help="write every number to this file")] = None,
+    plot: Annotated[Path, tyro.conf.arg(help="where the picture goes")] = Path("out/compare.png"),
+) -> None:
+    """Compare the agent with the ways others do it, each on the same held-out goals.
+
+    full: planning with critic, actor and model; critic-only: planning without the actor; actor-only: the actor without
+    planning; latent-distance: planning to come near the goal's latent, as LeWM and DINO-WM do, by CEM, and
+    latent-distance-mppi the same by MPPI; behaviour-cloning: a policy learnt from the same data on this machine, for as
+    long as the checkpoint says that its own training took, compiled where that was; hold and random. Prints a table and
+    draws a picture.
+    """
+    if episodes < 1 or workers < 1 or (clone_steps is not None and clone_steps < 1):
+        raise ConfigurationError("--episodes, --workers and --clone-steps must be at least 1")
+    require_seed(seed)
+    require_picture(plot, "--plot")
+    checkpoint = checkpoint or pretrained_for(task)
+    trained = load_trained(checkpoint)
+    for path in (json, plot):
+        if path is not None:
+            require_writable(path)
+    recipe = trained.card.recipe
+    playground = playground_of(recipe)
+    known = recipe.camera
+    trained.card.require(panda_spec().name, camera_named(known.name, known.width, known.height))
+    clone = _cloned(trained, dataset, run, clone_steps, seed)
+    torch.set_num_threads(1)
+    what = Measurement(task, level, "none", seed)
+    summaries = []
+    # Each runs when its turn comes: what plans or acts first, and what knows nothing last.
+    agents = [(name, measure_agent(checkpoint, name, what, range(episodes), workers, None)) for name in METHODS]
+    cloned = CloneAgent(clone)
+    for name, runs in [
+        *agents[:-2],
+        (cloned.method, _measure_clone(playground, recipe, what, cloned, range(episodes))),
+        *agents[-2:],
+    ]:
+        records = collect(runs, episodes, what, name)
+        summaries.append(summarise(what, name, False, trained.card.weights_sha256, records))
+    print(f"{table(summaries)}\n")
+    if json is not None:
+        write_json(json, summaries)
+        print(f"numbers: {json}")
+    draw_summaries(summaries, plot)
+    print(f"plot: {plot}")
+
+
+def _measure_clone(
+    playground: Playground, recipe: RecordingRecipe, what: Measurement, clone: CloneAgent, numbers: range
+) -> Iterator[EpisodeRecord]:
+    world = playground.world(recipe.camera, what.level)
+    try:
+        yield from measure(world, playground, what, clone, numbers)
+    finally:
+        world.close()
+
+
+def _cloned(trained: TrainedModel, dataset: Path, run: Path, steps: int | None, seed: int) -> Clone:
+    """Return a policy that learnt by behaviour cloning what the model learnt from, going on in `run`."""
+    card = trained.card
+    source = Dataset.open(dataset)
+    recipe = recipe_for(card, source)
+    view = view_like(recipe, card.recipe.camera)
+    require_recipe(card, seen_by(recipe, view), dataset)
+    make_folder(run)
+    cache = open_seen(source, view, recipe, run / "cache")
+    if cache.fingerprint != card.provenance.dataset_fingerprint:
+        raise DatasetError(f"the checkpoint did not learn from {dataset}; give --dataset the data it learnt from")
+    fit, _ = cache.split(HELD_OUT_SHARE)
+    if card.provenance.settings.get("mirror"):
+        cache, mirrored = with_mirrored(cache, fit, card.recipe)
+        fit = np.concatenate([fit, mirrored])
+    dtype = compute_dtype("auto", torch.device("cpu"))
+    compiled = bool(card.provenance.settings.get("compiled"))
+    if compiled:
+        require_compiler()
+    settings = CloneTraining()
+    torch.manual_seed(seed)
+    clone = Clone(card.world_model, card.components)
+    seconds = card.provenance.train_seconds
+    if steps is None:
+        steps = _remembered(
+            run / STEPS_FILE,
+            seconds,
+            lambda: steps_within(seconds, clone, cache, fit, settings, seed, dtype, compiled),
+        )
+    computed: Settings = {"precision": str(dtype), "compiled": int(compiled)}
+    claim_run(run, {"clone": {"dataset": cache.fingerprint, "seed": seed, "steps": steps, **computed}})
+    train_clone(clone, cache, fit, steps, settings, run, seed, dtype, compiled)
+    return clone
+
+
+class _Steps(msgspec.Struct, frozen=True):
+    """How many steps this machine takes in so many seconds."""
+
+    seconds: float
+    steps: int
+
+
+def _remembered(path: Path, seconds: float, count: Callable[[], int]) -> int:
+    """Return what `count` once said for so many seconds, lest a training that goes on be of another length."""
+    if path.exists():
+        try:
+            known = msgspec.json.decode(path.read_bytes(), type=_Steps)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise CheckpointError(f"{path} cannot be read ({error}); choose another --run folder") from error
+        if known.seconds == seconds:
+            return known.steps
+    counted = count()
+    write_json(path, _Steps(seconds, counted))
+    return counted

@@ -1,0 +1,133 @@
+"""`worldarm demo`: ten held-out goals in real time through the real processes, filmed."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from fractions import Fraction
+from pathlib import Path
+from typing import Annotated
+
+import torch
+import tyro
+
+from control.agent import Agent
+from control.model.trained_model import load_trained
+from perception.camera.image_file import save_picture
+from robot.errors import ConfigurationError
+from robot.system.files import make_folder
+from robot.system.seeds import require_seed
+from sim.evaluation.contact_sheet import Result, draw_contact_sheet
+from sim.evaluation.film import Film
+from sim.evaluation.real_time import RealEpisode, RealTime
+from sim.tasks.environments import playground_of, pretrained_for
+from sim.tasks.goals import make_goals
+from sim.tasks.task import Goal, Task
+
+LINGER_FRAMES = 10
+ENOUGH = 0.8
+
+
+def demo(
+    task: Annotated[Task, tyro.conf.arg(help="what the goals ask for")] = "push",
+    goals: Annotated[int, tyro.conf.arg(help="how many held-out goals")] = 10,
+    seed: Annotated[int, tyro.conf.arg(help="another seed, other goals")] = 7,
+    checkpoint: Annotated[
+        Path | None,
+        tyro.conf.arg(
+            help="folder of the model, or the name of one that comes with worldarm; None: the one for the task"
+        ),
+    ] = None,
+    output: Annotated[Path, tyro.conf.arg(help="folder for the films and the contact sheet")] = Path("out/demo"),
+) -> int:
+    """Show the arm pictures of how things should be, and watch it make them so.
+
+    Starts the simulated driver and camera as processes of their own and lets the agent solve held-out goals in real
+    time over ZeroMQ. Each goal leaves a film (goal picture, live camera, what the agent imagines, distance over time),
+    and all of them a contact sheet. Ends with status 0 when at least eight of ten goals are reached, else with 1.
+    """
+    if goals < 1:
+        raise ConfigurationError(f"--goals must be at least 1, not {goals}")
+    require_seed(seed)
+    make_folder(output)
+    began = time.monotonic()
+    # Two threads would wait for each other whenever driver or camera takes a core.
+    torch.set_num_threads(1)
+    trained = load_trained(checkpoint or pretrained_for(task))
+    agent = Agent(trained, "full", seed)
+    recipe = trained.card.recipe
+    print(f"demo: {goals} held-out {task} goals, seed {seed}; choosing them ...", flush=True)
+    playground = playground_of(recipe)
+    world = playground.world(recipe.camera)
+    try:
+        chosen = make_goals(world, playground, task, seed, goals)
+    finally:
+        world.close()
+    stage = RealTime(agent)
+    results: list[Result] = []
+    times: list[float] = []
+    with stage:
+        print(f"demo: driver at {stage.addresses.command}, camera at {stage.addresses.frames}", flush=True)
+        for goal in chosen:
+            episode = stage.run(goal)
+            results.append(_keep(episode, goal, recipe.action.block_s, output))
+            times += episode.record.decision_ms
+            print(_line(episode, goal, goals), flush=True)
+    sheet = output / "contact-sheet.png"
+    draw_contact_sheet(results, sheet)
+    reached = sum(result.reached for result in results)
+    for line in stage.timing():
+        print(line)
+    print(
+        f"demo: {reached} of {goals} goals reached, median decision {statistics.median(times):.0f} ms, "
+        f"{time.monotonic() - began:.0f} s in all"
+    )
+    print(f"demo: films in {output}/goal-*.mp4, contact sheet in {sheet}")
+    if reached < ENOUGH * goals:
+        print(f"demo: fewer than {ENOUGH:.0%} of the goals were reached; the films show how the others ended")
+        return 1
+    return 0
+
+
+def _line(episode: RealEpisode, goal: Goal, goals: int) -> str:
+    record = episode.record
+    late = f", {record.late} late" if record.late else ""
+    said = "the agent says done" if record.declared else "the agent does not say done"
+    return (
+        f"goal {goal.number + 1:2d}/{goals}: {100 * record.start_distance_m:5.1f} cm -> "
+        f"{100 * record.final_distance_m:4.1f} cm  {'reached    ' if _reached(episode, goal) else 'not reached'}  "
+        f"{record.decisions:2d} decisions, median {statistics.median(record.decision_ms):.0f} ms{late}; {said}"
+    )
+
+
+def _reached(episode: RealEpisode, goal: Goal) -> bool:
+    """Whether the world ended within tolerance of the goal."""
+    return episode.record.final_distance_m <= goal.tolerance
+
+
+def _keep(episode: RealEpisode, goal: Goal, block_s: float, output: Path) -> Result:
+    """Write the film of one goal and return what the contact sheet shows of it."""
+    outcome, record = episode.outcome, episode.record
+    name = f"goal-{goal.number + 1:02d}"
+    save_picture(output / f"{name}.png", goal.picture)
+    fps = Fraction(1 / block_s).limit_denominator(1000)
+    with Film(output / f"{name}.mp4", fps, goal.picture, goal.tolerance, goal.budget) as film:
+        for take in episode.takes:
+            step = take.step
+            film.add(
+                step.frame.image,
+                step.imagined,
+                take.distance_m,
+                f"{step.decision.distance:.1f} blocks to go, decided in {1e3 * step.decision.seconds:.0f} ms",
+            )
+        words = "the agent says done" if outcome.reached else f"{len(episode.takes)} blocks are over"
+        film.linger(outcome.last, outcome.imagined, words, LINGER_FRAMES)
+    return Result(
+        goal.number,
+        outcome.first,
+        goal.picture,
+        outcome.last,
+        record.start_distance_m,
+        record.final_distance_m,
+        _reached(episode, goal),
+    )

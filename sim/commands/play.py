@@ -1,0 +1,261 @@
+"""`worldarm play`: fills a data set with exploratory play, in several processes, and goes on where it was stopped."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Literal
+
+import numpy as np
+import tyro
+from tqdm import tqdm
+
+from robot.dataset.format.encoding import EncodedEpisode, encode_episode
+from robot.dataset.format.schema import Feature
+from robot.dataset.writer import DatasetWriter
+from robot.embodiment.description import RecordingRecipe
+from robot.errors import CheckpointError, ConfigurationError, DatasetError
+from robot.wire.camera_spec import CameraSpec
+from sim.execution.interrupts import interrupts_put_off
+from sim.execution.map_work import spread
+from sim.play.episode import play_episode, play_features
+from sim.tasks.environments import PLAYGROUNDS, PlaygroundName
+
+EPISODES_PER_TASK = 10
+# Seeds of play, and of the goals that a model is measured on, never meet.
+PLAY_SEED_SPACE = 1
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """Work for one process: episodes `first` to `last` (exclusive)."""
+
+    first: int
+    last: int
+
+
+def play(
+    dataset: Annotated[Path, tyro.conf.arg(help="folder of the data set; made if absent, continued if there")] = Path(
+        "data/play"
+    ),
+    task: Annotated[
+        PlaygroundName, tyro.conf.arg(help="push: a cube, on the table's plane; tabletop: grasp things of three shapes")
+    ] = "push",
+    env: Annotated[
+        str | None, tyro.conf.arg(help="play in this Gymnasium environment instead, by its registered name")
+    ] = None,
+    policy: Annotated[
+        str | None,
+        tyro.conf.arg(help="MODULE:FUNCTION that acts there, (observation, rng) -> action; None for random actions"),
+    ] = None,
+    repeat: Annotated[int, tyro.conf.arg(help="steps of that environment for which an action is repeated")] = 4,
+    episodes: Annotated[
+        int | None, tyro.conf.arg(help="episodes that the data set shall hold in the end; None for the task's own")
+    ] = None,
+    blocks: Annotated[
+        int | None, tyro.conf.arg(help="blocks an episode, each a fraction of a second; None for the task's own")
+    ] = None,
+    processes: Annotated[int, tyro.conf.arg(help="processes that play; 0 for one a core")] = 0,
+    ray: Annotated[
+        str | None, tyro.conf.arg(help="play on a Ray cluster instead: HOST:PORT, or local to start one here")
+    ] = None,
+    seed: Annotated[int, tyro.conf.arg(help="the same seed gives the same data")] = 0,
+    size: Annotated[int, tyro.conf.arg(help="side of the square pictures in pixels")] = 64,
+    camera: Annotated[
+        str | None,
+        tyro.conf.arg(help="simulated camera that looks on, or rig of several; None for the task's own"),
+    ] = None,
+    practice: Annotated[
+        Path | None,
+        tyro.conf.arg(
+            help="let the agent of this checkpoint, a folder or the name of one that comes with worldarm, take turns "
+            "with the hand"
+        ),
+    ] = None,
+    images: Annotated[Literal["png", "av1"], tyro.conf.arg(help="lossless pictures, or video")] = "png",
+) -> None:
+    """Let a scripted hand play in the simulation, and record what it sees and does.
+
+    With the task push it pushes a cube to random places from random sides, well and badly, and wanders about; with
+    tabletop it picks, carries, places, stacks, drops and pushes one to three objects, and misses now and then.
+    Everything carries noise. With --env actions are chosen in any Gymnasium environment that can be seen and takes
+    bounded numbers, at random or by a policy of yours. The data set is in the LeRobotDataset v3.0 format and is what
+    `worldarm train` learns from.
+    With --practice the episodes that are added hold the agent's own mistakes, and how the hand goes on from them: what
+    a model that learnt from play alone most needs to see next.
+    Stopped at any time, the command goes on where it was when it is given again.
+    """
+    playground = PLAYGROUNDS[task]
+    episodes = playground.episodes if episodes is None else episodes
+    blocks = playground.blocks if blocks is None else blocks
+    if env is None and policy is not None:
+        raise ConfigurationError("--policy acts in a Gymnasium environment: name one with --env")
+    if env is not None and camera is not None:
+        raise ConfigurationError("--camera is of the simulation's own tasks; an environment is seen as it draws itself")
+    if env is not None and practice is not None:
+        raise ConfigurationError(
+            "--practice takes turns with the scripted hand, which plays the simulation's own tasks"
+        )
+    if repeat < 1:
+        raise ConfigurationError(f"--repeat must be at least 1, not {repeat}")
+    if episodes < 1 or blocks < 2:
+        raise ConfigurationError("play needs at least one episode of two blocks")
+    if processes < 0 or seed < 0:
+        raise ConfigurationError("--processes and --seed are 0 or more")
+    if size < 16 or size % 16:
+        raise ConfigurationError(f"--size must be a multiple of 16, not {size}")
+    processes = processes or os.cpu_count() or 1
+    video = images == "av1"
+    make: Callable[[_Batch], list[EncodedEpisode]]
+    if env is None:
+        recipe, sentence = playground.recipe(size, camera), playground.sentence
+        if practice is not None:
+            sentence = _practised(practice, recipe)
+        features = play_features(playground, recipe.camera, video)
+        make = partial(
+            _play_batch,
+            task=task,
+            seed=seed,
+            blocks=blocks,
+            camera=recipe.camera,
+            features=features,
+            checkpoint=practice,
+        )
+    else:
+        # Here, since Gymnasium is an extra.
+        from sim.gym.play import env_features
+
+        recipe, sentence = _env_recipe(env, size, repeat, policy), f"play: {env}"
+        features = env_features(recipe, video)
+        make = partial(_env_batch, recipe=recipe, policy=policy, seed=seed, blocks=blocks, features=features)
+    fps = round(1 / recipe.action.block_s)
+    how = {"seed": seed, "blocks": blocks} | ({} if policy is None else {"policy": policy})
+    with _open(dataset, fps, features, recipe, how) as writer:
+        done = writer.info.total_episodes
+        if done >= episodes:
+            print(f"{dataset} already holds {done} episodes of play; nothing to do")
+            return
+        work = _batches(done, episodes)
+        began = time.monotonic()
+        with tqdm(total=episodes * blocks, initial=done * blocks, desc="play", unit="block") as bar:
+            for index, episode in enumerate(_flatten(spread(make, work, processes, ray)), start=done):
+                with interrupts_put_off():  # or the totals would lag behind the episodes
+                    writer.save_encoded(episode, sentence, {"seed": seed, "play_index": index})
+                bar.update(blocks)
+        seconds = time.monotonic() - began
+    made = (episodes - done) * blocks
+    rate = f"{made / seconds:.0f} blocks/s"
+    where = f"on Ray at {ray}" if ray else f"in {processes} process(es), {made / seconds / processes:.0f} a process"
+    print(f"{dataset}: {episodes} episodes of {blocks} blocks; {rate} {where}")
+
+
+def _open(
+    root: Path, fps: int, features: dict[str, Feature], recipe: RecordingRecipe, how: dict[str, int | str]
+) -> DatasetWriter:
+    """Return a writer for a new data set, or for one that this very command began; `how` it plays is kept in it."""
+    metadata = json.loads(json.dumps({**recipe.to_metadata(), "play": how}))
+    if not (root / "meta" / "info.json").exists():
+        # A killed play loses at most the batch in flight, which is played again: no need to wait for the disk.
+        return DatasetWriter.create(root, fps, features, recipe.arm, metadata, durable=False)
+    writer = DatasetWriter.open(root, fps, features, durable=False)
+    if dict(writer.info.metadata) != metadata:
+        writer.close()
+        raise DatasetError(
+            f"{root} was made with other settings (seed, blocks, policy, camera or action convention); "
+            "give the same ones to continue it, or choose another folder"
+        )
+    return writer
+
+
+def _batches(done: int, episodes: int) -> Iterator[_Batch]:
+    for first in range(done, episodes, EPISODES_PER_TASK):
+        yield _Batch(first, min(first + EPISODES_PER_TASK, episodes))
+
+
+def _practised(checkpoint: Path, recipe: RecordingRecipe) -> str:
+    """Return what practice with a checkpoint is, in words. Raises `CheckpointError` when it can practise nothing that
+    is recorded so."""
+    from control.model.trained_model import (
+        load_trained,  # with it comes torch, which takes seconds and which no other play needs
+    )
+
+    card = load_trained(checkpoint).card
+    card.require(recipe.arm, recipe.camera)
+    if card.recipe != recipe:
+        raise CheckpointError(
+            f"the model in {checkpoint} learnt what actions mean in another --task; it cannot practise"
+        )
+    return f"practice: the agent {card.weights_sha256[:12]} goes for pictures, and the hand goes on from there"
+
+
+def _play_batch(
+    batch: _Batch,
+    task: PlaygroundName,
+    seed: int,
+    blocks: int,
+    camera: CameraSpec,
+    features: dict[str, Feature],
+    checkpoint: Path | None,
+) -> list[EncodedEpisode]:
+    """Play and encode some episodes; runs in a process of its own. Each depends on its number, the seed and the
+    checkpoint alone."""
+    playground = PLAYGROUNDS[task]
+    fps = round(1 / playground.convention.block_s)
+    with ExitStack() as stack:
+        world = stack.enter_context(closing(playground.world(camera)))
+        practice = None
+        if checkpoint is not None:
+            import torch
+
+            from sim.play.practice import Practice
+
+            torch.set_num_threads(1)
+            practice = stack.enter_context(closing(Practice(playground, camera, checkpoint)))
+        return [
+            encode_episode(features, fps, play_episode(world, playground, rng, blocks, practice))
+            for rng in _generators(batch, seed)
+        ]
+
+
+def _generators(batch: _Batch, seed: int) -> Iterator[np.random.Generator]:
+    """Yield each episode's own generator: a function of its number and the seed."""
+    for index in range(batch.first, batch.last):
+        yield np.random.default_rng([PLAY_SEED_SPACE, seed, index])
+
+
+def _env_recipe(name: str, size: int, repeat: int, policy: str | None) -> RecordingRecipe:
+    """Return how play in an environment is recorded, having seen that it and its policy are there."""
+    from sim.gym.adapter import AnyEnv, load_policy
+
+    if policy is not None:
+        load_policy(policy)
+    env = AnyEnv(name, size, repeat)
+    env.close()
+    return env.recipe
+
+
+def _env_batch(
+    batch: _Batch, recipe: RecordingRecipe, policy: str | None, seed: int, blocks: int, features: dict[str, Feature]
+) -> list[EncodedEpisode]:
+    """Play and encode some episodes in an environment, as `_play_batch` does."""
+    from sim.gym.adapter import AnyEnv, load_policy
+    from sim.gym.play import env_episode
+
+    env = AnyEnv.of(recipe)
+    chosen = None if policy is None else load_policy(policy)
+    fps = round(1 / recipe.action.block_s)
+    with closing(env):
+        return [
+            encode_episode(features, fps, env_episode(env, chosen, rng, blocks)) for rng in _generators(batch, seed)
+        ]
+
+
+def _flatten(batches: Iterator[list[EncodedEpisode]]) -> Iterator[EncodedEpisode]:
+    for batch in batches:
+        yield from batch

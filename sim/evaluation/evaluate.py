@@ -1,0 +1,99 @@
+"""Puts one way of deciding before one held-out goal after another, in lock-step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from control.agent import Agent
+from control.model.trained_model import load_trained
+from control.planning.schedule import Method
+from sim.evaluation.episode import Decider, EpisodeRecord, run_episode
+from sim.evaluation.summary import Measured
+from sim.execution.map_work import spread
+from sim.tasks.environments import Playground, playground_of
+from sim.tasks.goals import make_goal
+from sim.tasks.task import Level, Subgoals, Task
+from sim.world.lockstep import LockStep
+
+WARMING_UP = 3
+GOALS_PER_ITEM = 5
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What is measured: a task at a level, on goals of a seed, with or without sub-goals."""
+
+    task: Task
+    level: Level
+    subgoals: Subgoals
+    seed: int
+
+
+def measure(
+    world: LockStep, playground: Playground, what: Measurement, decider: Decider, numbers: Iterable[int]
+) -> Iterator[EpisodeRecord]:
+    """Yield what came of each of the goals `numbers` in `world`, which was made for the level."""
+    _warm_up(decider, world, playground)
+    for number in numbers:
+        goal = make_goal(world, playground, what.task, what.seed, number, level=what.level)
+        yield run_episode(world, playground.convention, decider, goal, what.subgoals)
+
+
+def measure_agent(
+    checkpoint: Path, method: Method, what: Measurement, numbers: range, workers: int, ray: str | None
+) -> Iterator[EpisodeRecord]:
+    """Yield what came of the goals `numbers` with the agent of a checkpoint, the work spread as `spread` does.
+
+    Each goal's outcome is the same however it is spread; only decisions take longer where cores are shared.
+    """
+    run = partial(_measure_some, checkpoint=checkpoint, method=method, what=what)
+    if workers == 1 and ray is None:
+        yield from run(numbers)
+        return
+    parts = [numbers[first : first + GOALS_PER_ITEM] for first in range(0, len(numbers), GOALS_PER_ITEM)]
+    for records in spread(partial(_measured, run=run), parts, workers, ray):
+        yield from records
+
+
+def collect(records: Iterable[EpisodeRecord], total: int, what: Measured, method: str) -> list[EpisodeRecord]:
+    """Return all of `records`, showing how it goes."""
+    kept: list[EpisodeRecord] = []
+    with tqdm(records, total=total, desc=f"{what.task}, {what.level}, {method}", unit="goal") as bar:
+        for record in bar:
+            kept.append(record)
+            bar.set_postfix_str(f"{sum(record.success for record in kept)}/{len(kept)} reached")
+    return kept
+
+
+def _measured(numbers: range, run: partial[Iterator[EpisodeRecord]]) -> list[EpisodeRecord]:
+    """Measure some goals; runs in a process of its own."""
+    return list(run(numbers))
+
+
+def _measure_some(numbers: range, checkpoint: Path, method: Method, what: Measurement) -> Iterator[EpisodeRecord]:
+    # One thread decides soonest where processes share the cores, and does not depend on how many there are.
+    torch.set_num_threads(1)
+    trained = load_trained(checkpoint)
+    recipe = trained.card.recipe
+    playground = playground_of(recipe)
+    agent = Agent(trained, method, what.seed, subgoals="auto" if what.subgoals == "auto" else "none")
+    world = playground.world(recipe.camera, what.level)
+    try:
+        yield from measure(world, playground, what, agent, numbers)
+    finally:
+        world.close()
+
+
+def _warm_up(decider: Decider, world: LockStep, playground: Playground) -> None:
+    """Decide a few times on nothing: the first calls compile and allocate, which is not what is measured."""
+    blank = np.zeros((world.camera.height, world.camera.width, 3), dtype=np.uint8)
+    decider.set_goals([blank])
+    for _ in range(WARMING_UP):
+        decider.decide(blank, np.zeros(len(playground.state_names)), np.zeros(playground.convention.size))

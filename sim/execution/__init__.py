@@ -1,0 +1,1 @@
+"""Work in several processes, on a Ray cluster, and processes that end with their parent."""

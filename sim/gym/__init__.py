@@ -1,0 +1,1 @@
+"""Our tasks as Gymnasium environments, and any environment of Gymnasium's as a world of ours."""

@@ -1,0 +1,185 @@
+"""Any registered Gymnasium environment as worldarm's models see a world: pictures, a flat state, actions in [−1, 1].
+
+The environment stands still between steps, so what takes the arm's time costs it none; else the timing is the arm's:
+while one block of steps runs, the action for the next is chosen.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from robot.arm.interface import Box, Vector
+from robot.embodiment.actions import ActionConvention
+from robot.embodiment.description import RecordingRecipe
+from robot.errors import ConfigurationError
+from robot.wire.camera_spec import CameraSpec
+from sim.policies.interface import CorrelatedNoise
+
+try:
+    import gymnasium
+    from gymnasium import spaces
+except ImportError as error:
+    raise ConfigurationError("--env needs Gymnasium: install it with pip install 'worldarm[gym]'") from error
+
+ARM_PREFIX = "gym:"
+CAMERA = "pixels"
+NO_STATE = ("nothing",)
+LONGEST_STATE = 64
+USUAL_RATE_HZ = 20
+PIXEL_KEYS = ("pixels", "image", "rgb")
+
+Policy = Callable[[Any, np.random.Generator], Any]
+"""(observation, random generator) → action, both in the environment's own terms."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A picture (H, W, 3) uint8 RGB and the state (P,) beside it; `ended` says that nothing follows."""
+
+    image: NDArray[np.uint8]
+    state: Vector
+    ended: bool = False
+
+
+class AnyEnv:
+    """The environment `name` in square pictures of `size` pixels; each action is repeated for `repeat` of its steps."""
+
+    def __init__(self, name: str, size: int, repeat: int) -> None:
+        """Raise `ConfigurationError` for an environment that is not registered, has no pictures or takes no box of
+        numbers."""
+        try:
+            self._env = gymnasium.make(name, render_mode="rgb_array")
+        except (gymnasium.error.Error, TypeError, ImportError) as error:
+            raise ConfigurationError(f"the environment {name!r} cannot be made: {error}") from error
+        actions = self._env.action_space
+        if not isinstance(actions, spaces.Box) or not (np.isfinite(actions.low) & np.isfinite(actions.high)).all():
+            self.close()
+            raise ConfigurationError(f"{name!r} takes {actions}; a model here acts in a bounded box of numbers")
+        self.name, self._size, self._repeat, self._actions = name, size, repeat, actions
+        self.observation: Any = None
+        self._states = _states(self._env.observation_space)
+        self.state_names = tuple(name for names in self._states.values() for name in names) or NO_STATE
+        rate = max(1, round(float(self._env.metadata.get("render_fps") or USUAL_RATE_HZ) / repeat))
+        self.recipe = RecordingRecipe(
+            ARM_PREFIX + name,
+            CameraSpec(CAMERA, size, size, (float(size), float(size)), (size / 2, size / 2)),
+            ActionConvention(
+                axes=tuple(f"action{i}" for i in range(int(np.prod(actions.shape)))),
+                scale_m=0.0,
+                block_s=1 / rate,
+                waypoints=repeat,
+                bounds=Box((0.0, 0.0, 0.0), (0.0, 0.0, 0.0)),
+            ),
+            self.state_names,
+        )
+
+    @classmethod
+    def of(cls, recipe: RecordingRecipe) -> AnyEnv:
+        """Return the environment that data or a model of `recipe` belong to. Raises `ConfigurationError`."""
+        if not recipe.arm.startswith(ARM_PREFIX):
+            raise ConfigurationError(f"this is of the arm {recipe.arm!r}, and of no Gymnasium environment")
+        return cls(recipe.arm.removeprefix(ARM_PREFIX), recipe.camera.width, recipe.action.waypoints)
+
+    @property
+    def judged(self) -> bool:
+        """Whether it tells a state by which the likeness of two situations can be judged."""
+        return self.state_names != NO_STATE
+
+    def close(self) -> None:
+        """Free it."""
+        self._env.close()
+
+    def reset(self, seed: int) -> Seen:
+        """Begin an episode; the same one for the same seed."""
+        self.observation, _ = self._env.reset(seed=seed)
+        return self._look(False)
+
+    def step(self, action: Vector) -> Seen:
+        """Run one block under `action` (A,) in [−1, 1]."""
+        low, high = self._actions.low, self._actions.high
+        share = (np.clip(action, -1.0, 1.0).reshape(low.shape) + 1.0) / 2.0
+        ended = False
+        for _ in range(self._repeat):
+            self.observation, _, terminated, truncated, _ = self._env.step(
+                (low + share * (high - low)).astype(self._actions.dtype)
+            )
+            ended = bool(terminated or truncated)
+            if ended:
+                break
+        return self._look(ended)
+
+    def scaled(self, action: Any) -> Vector:
+        """Return an action in the environment's own units as one (A,) in [−1, 1]. Raises `ConfigurationError` for one
+        that the environment does not take."""
+        values = np.asarray(action, dtype=np.float64)
+        low, high = self._actions.low, self._actions.high
+        if values.shape != low.shape or not np.isfinite(values).all():
+            raise ConfigurationError(f"the policy chose {action!r}; {self.name!r} takes {self._actions}")
+        span = np.where(high > low, high - low, 1.0)
+        return np.clip(2.0 * (values - low) / span - 1.0, -1.0, 1.0).ravel()
+
+    def _look(self, ended: bool) -> Seen:
+        image = _pixels(self.observation)
+        if image is None:
+            image = np.asarray(self._env.render())
+        if image.ndim != 3 or image.shape[2] != 3:
+            raise ConfigurationError(f"{self.name!r} draws pictures of shape {image.shape}, and not in colour")
+        small = cv2.resize(image.astype(np.uint8), (self._size, self._size), interpolation=cv2.INTER_AREA)
+        return Seen(np.asarray(small, dtype=np.uint8), self._state(), ended)
+
+    def _state(self) -> Vector:
+        """Return the state (P,) of the present observation."""
+        if not self._states:
+            return np.zeros(len(NO_STATE))
+        parts = [self.observation[key] if key else self.observation for key in self._states]
+        return np.concatenate([np.ravel(np.asarray(part, dtype=np.float64)) for part in parts])
+
+
+class RandomPolicy:
+    """Actions that wander about the box, between its ends and its middle."""
+
+    def __init__(self, size: int, rng: np.random.Generator) -> None:
+        self._noise = CorrelatedNoise(rng, size, float(rng.choice([0.3, 0.7, 1.2])), kept=0.8)
+
+    def __call__(self) -> Vector:
+        """Return the next action (A,) in [−1, 1]."""
+        return np.clip(self._noise.draw(), -1.0, 1.0)
+
+
+def load_policy(name: str) -> Policy:
+    """Return the function MODULE:FUNCTION. Raises `ConfigurationError` when there is none."""
+    module, _, function = name.partition(":")
+    try:
+        policy = getattr(importlib.import_module(module), function)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ConfigurationError(f"--policy {name} is not MODULE:FUNCTION of something to import: {error}") from error
+    if not callable(policy):
+        raise ConfigurationError(f"--policy {name} is {policy!r}, which cannot be called")
+    chosen: Policy = policy
+    return chosen
+
+
+def _states(space: spaces.Space[Any]) -> dict[str, list[str]]:
+    """Return, for each part of an observation that is numbers and no picture, a name for each of them; an observation
+    without parts is the part ""."""
+    parts = dict(space.items()) if isinstance(space, spaces.Dict) else {"": space}
+    found: dict[str, list[str]] = {}
+    for key, part in parts.items():
+        count = int(np.prod(part.shape)) if isinstance(part, spaces.Box) else 0
+        if 0 < count <= LONGEST_STATE and len(part.shape or ()) <= 1:
+            found[key] = [f"{key or 'state'}.{i}" for i in range(count)]
+    return found
+
+
+def _pixels(observation: Any) -> NDArray[np.uint8] | None:
+    """Return the picture in an observation, when there is one."""
+    if isinstance(observation, dict):
+        return next((np.asarray(observation[key]) for key in PIXEL_KEYS if key in observation), None)
+    return np.asarray(observation) if np.ndim(observation) == 3 else None

@@ -1,0 +1,68 @@
+"""Play in any Gymnasium environment, as the columns that the data set stores."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+
+from robot.arm.interface import Vector
+from robot.dataset.format.schema import Feature
+from robot.embodiment.description import RecordingRecipe
+from robot.errors import ConfigurationError
+from sim.gym.adapter import AnyEnv, Policy, RandomPolicy
+from sim.play.episode import Columns
+
+SEEDS = 2**31
+SHORTEST = 2
+ATTEMPTS = 100
+
+
+def env_features(recipe: RecordingRecipe, video: bool) -> dict[str, Feature]:
+    """Return the features of such a data set. Pictures are stored as PNG, or as AV1 `video`."""
+    camera = recipe.camera
+    return {
+        "observation.state": Feature("float32", (len(recipe.state_names),), recipe.state_names),
+        f"observation.images.{camera.name}": Feature(
+            "video" if video else "image", (camera.height, camera.width, 3), ("height", "width", "channels")
+        ),
+        "action": Feature("float32", (recipe.action.size,), recipe.action.axes),
+    }
+
+
+def env_episode(env: AnyEnv, policy: Policy | None, rng: np.random.Generator, blocks: int) -> Columns:
+    """Act for `blocks` blocks or until the episode ends, and return a row for each picture; the last row's action is
+    zero, since nothing followed. Without a `policy` actions wander at random. Episodes that are over before they have
+    begun are left out. Raises `ConfigurationError` when all of `ATTEMPTS` are."""
+    for _ in range(ATTEMPTS):
+        columns = _episode(env, policy, rng, blocks)
+        if len(columns["action"]) > SHORTEST:
+            return columns
+    raise ConfigurationError(
+        f"{ATTEMPTS} episodes in {env.name!r} ended within {SHORTEST} blocks; repeat actions for fewer steps (--repeat)"
+    )
+
+
+def _episode(env: AnyEnv, policy: Policy | None, rng: np.random.Generator, blocks: int) -> Columns:
+    seen = env.reset(int(rng.integers(SEEDS)))
+    size = env.recipe.action.size
+    act = RandomPolicy(size, rng) if policy is None else partial(_chosen, env, policy, rng)
+    images, states, actions = [seen.image], [seen.state], []
+    for _ in range(blocks):
+        action = act()
+        seen = env.step(action)
+        actions.append(action)
+        images.append(seen.image)
+        states.append(seen.state)
+        if seen.ended:
+            break
+    actions.append(np.zeros(size))
+    return {
+        "observation.state": np.stack(states).astype(np.float32),
+        f"observation.images.{env.recipe.camera.name}": np.stack(images),
+        "action": np.stack(actions).astype(np.float32),
+    }
+
+
+def _chosen(env: AnyEnv, policy: Policy, rng: np.random.Generator) -> Vector:
+    return env.scaled(policy(env.observation, rng))

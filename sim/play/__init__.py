@@ -1,0 +1,1 @@
+"""Episodes of play and practice, as data sets hold them."""

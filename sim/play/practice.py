@@ -1,0 +1,104 @@
+"""Practice: the agent goes for pictures, and the scripted hand takes turns with it.
+
+Play never visits the states that an agent's own mistakes lead to, and there nobody has shown what to do. In practice
+the agent makes its mistakes, and the hand goes on from them (after DAgger, Ross et al. 2011, but without labels: what
+was done is recorded as it was done, and learnt from in hindsight).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from control.agent import Agent
+from control.model.trained_model import load_trained
+from control.planning.schedule import default_search
+from robot.arm.interface import ObjectPose, Vector
+from robot.embodiment.actions import ToolTarget
+from robot.wire.camera_spec import CameraSpec
+from sim.policies.interface import CorrelatedNoise, Hand
+from sim.tasks.environments import Playground
+from sim.world.lockstep import Observation
+from sim.world.panda import panda_spec
+
+AGENT_BLOCKS = (8, 26)
+HAND_BLOCKS = (8, 22)
+NOISE_SCALES = (0.0, 0.08, 0.2)
+"""How far an agent's actions are off on purpose: one that always does the same errs always in the same places."""
+
+
+class Practice:
+    """An agent to practise with, and a second world where its goals are arranged and seen."""
+
+    def __init__(self, playground: Playground, camera: CameraSpec, checkpoint: Path) -> None:
+        """Raises `CheckpointError` when the checkpoint is none, or was made for another arm or camera."""
+        trained = load_trained(checkpoint)
+        trained.card.require(panda_spec().name, camera)
+        self._playground = playground
+        self._elsewhere = playground.world(camera)
+        usual = default_search(trained)
+        # Half as many futures, half as far: twice and more the practice in the same time.
+        quick = msgspec.structs.replace(usual, samples=usual.samples // 2, horizon=usual.horizon // 2)
+        self.agents = Agent(trained, "full", config=quick), Agent(trained, "actor-only")
+
+    def close(self) -> None:
+        """Free the second world."""
+        self._elsewhere.close()
+
+    def goal(self, rng: np.random.Generator, objects: Sequence[ObjectPose]) -> np.ndarray:
+        """Return a picture (H, W, 3) uint8 RGB of the same objects, arranged otherwise."""
+        convention = self._playground.convention
+        there = self._playground.rearranged(rng, convention, objects)
+        self._elsewhere.reset(convention, there.tool, there.objects)
+        return self._elsewhere.observe().image
+
+    def turns(self, hand: Hand, rng: np.random.Generator) -> Turns:
+        """Begin an episode of practice with the `hand`."""
+        return Turns(self, hand, rng, self._playground.convention.size)
+
+
+class Turns:
+    """Who acts in one episode of practice: the hand and the agent, one after the other, some blocks each."""
+
+    def __init__(self, practice: Practice, hand: Hand, rng: np.random.Generator, size: int) -> None:
+        """`size` is the number of entries of an action."""
+        self._practice, self._hand, self._rng = practice, hand, rng
+        self._noise = CorrelatedNoise(rng, size, float(rng.choice(NOISE_SCALES)))
+        self._agent: Agent | None = practice.agents[0] if rng.random() < 0.5 else None
+        self._left = 0
+        self.meant: Vector = np.zeros(size)
+        """What the last action (A,) would have been without noise."""
+
+    def act(self, seen: Observation, committed: Vector, tool: ToolTarget, objects: Sequence[ObjectPose]) -> Vector:
+        """Return an action (A,) in [−1, 1]: `seen` and the running action `committed` (A,) are for the agent, the
+        set-point `tool` and the poses of the `objects` on the table for the hand."""
+        if self._left == 0:
+            self._change(objects)
+        self._left -= 1
+        if self._agent is None:
+            action = self._hand.act(tool, objects)
+            self.meant = self._hand.meant
+            return action
+        decision = self._agent.decide(seen.image, seen.state, committed)
+        if decision.reached:
+            self._left = 0
+        binary = list(self._agent.trained.card.world_model.binary)
+        noise = self._noise.draw().copy()
+        noise[binary] = 0.0
+        self.meant = decision.action
+        return np.clip(decision.action + noise, -1.0, 1.0)
+
+    def _change(self, objects: Sequence[ObjectPose]) -> None:
+        """Hand over: to the hand, which looks anew at what it finds, or to an agent with a new goal."""
+        rng = self._rng
+        if self._agent is not None:
+            self._agent = None
+            self._hand.rethink()
+            self._left = int(rng.integers(*HAND_BLOCKS))
+            return
+        self._agent = self._practice.agents[rng.integers(2)]
+        self._agent.set_goal(self._practice.goal(rng, objects))
+        self._left = int(rng.integers(*AGENT_BLOCKS))

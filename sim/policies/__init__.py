@@ -1,0 +1,1 @@
+"""Scripted policies: what plays, so that a model can learn."""

@@ -1,0 +1,378 @@
+"""Exploratory play on the tabletop: a scripted hand that picks, carries, places, stacks, drops, pushes and wanders.
+
+A planner finds every hole in what it was shown: so grasps miss on purpose, the empty gripper wanders about closed,
+things fall from any height, and everything carries correlated noise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from robot.arm.interface import ObjectPose, Vector
+from robot.arm.rotations import rotation_matrix
+from robot.embodiment.actions import ActionConvention, ToolTarget
+from sim.policies.interface import CorrelatedNoise, Start, standing
+from sim.world.scene import DISTRACTORS, GRASPABLE, SceneObject
+
+TABLE_LOWER = np.array([0.42, -0.15])
+TABLE_UPPER = np.array([0.60, 0.15])
+SPECS = {thing.name: thing for thing in (*GRASPABLE, *DISTRACTORS)}
+COUNT_SHARES = (0.30, 0.40, 0.30)
+"""How often one, two and three objects are on the table."""
+APART_M = 0.085
+LOOKING_FOR_ROOM = 200
+CLEAR_M = 0.09
+CLEAR_HEIGHT_M = 0.11
+TOWER_SHARE = 0.08
+OPEN, CLOSED = 1.0, -1.0
+RELEASED_M = 0.02
+# The set-point is up to a block ahead of what it carries.
+HELD_M = 0.05
+HELD_BELOW_M = (-0.05, 0.08)
+LIFTED_M = 0.008
+MISSED_SHARE = 0.08
+"""How often a grasp is meant to miss."""
+NUDGED_SHARE, NUDGED_M = 0.2, 0.035
+"""How often a thing is put down about where it was, and how far (standard deviation) from there."""
+NOISE_SCALES, NOISE_SHARES = (0.04, 0.12, 0.25), (0.6, 0.3, 0.1)
+STUMBLES = 0.15
+"""How often a block goes anywhere. What the hand does next shows how to set that right, and is not blurred by it, as by
+noise on everything."""
+EMPTY_HANDED_SHARES = (0.55, 0.20, 0.07, 0.18)
+"""How often an empty hand picks, pushes, wanders and leaves the picture. It leaves often since only what it did before
+shows how to bring about a picture that has no arm in it."""
+PUSH_BLOCKS = (4, 10)
+LOWERING_BLOCKS = 16
+ASIDE_M, ARRIVED_M = 0.011, 0.010
+"""How near it must be in the plane, and in height, to have come down."""
+MOVED_SHARE = 0.85
+ABOVE_SHARE = 0.7
+FUNNEL = 3.0
+"""How much higher the hand is for every metre that it is aside."""
+OUT_OF_VIEW_M = 0.335
+
+
+def random_start(rng: np.random.Generator, convention: ActionConvention) -> Start:
+    """Return one to three objects on the table, now and then one upon another, and a tool somewhere clear of them."""
+    names = rng.permutation([thing.name for thing in GRASPABLE])[: rng.choice((1, 2, 3), p=COUNT_SHARES)]
+    objects: list[ObjectPose] = []
+    for name in names.tolist():
+        spec, yaw = SPECS[name], rng.uniform(-np.pi, np.pi)
+        if objects and rng.random() < TOWER_SHARE:
+            below = objects[-1]
+            height = below.position[2] + SPECS[below.name].rest_height + spec.rest_height
+            objects.append(standing(name, (*below.position[:2], height), yaw))
+        else:
+            objects.append(standing(name, (*free_place(rng, objects), spec.rest_height), yaw))
+    place = _clear_place(rng, convention, objects)
+    yaw = float(np.clip(rng.normal(0.0, 0.5), *convention.turn_bounds))
+    width = convention.opening_m if rng.random() < 0.6 else 0.0
+    return Start(ToolTarget(place, yaw, width), tuple(objects))
+
+
+def rearranged(rng: np.random.Generator, convention: ActionConvention, objects: Sequence[ObjectPose]) -> Start:
+    """Return the same `objects`, mostly with one of them elsewhere on the table, as if an open hand had just put it
+    there, or been somewhere else since."""
+    there = list(objects)
+    which = int(rng.integers(len(there)))
+    if rng.random() < MOVED_SHARE:
+        name = there[which].name
+        others = [item for item in there if item.name != name]
+        place = (*free_place(rng, others), SPECS[name].rest_height)
+        there[which] = standing(name, place, rng.uniform(-np.pi, np.pi))
+    lower, upper = np.asarray(convention.bounds.lower), np.asarray(convention.bounds.upper)
+    if rng.random() < ABOVE_SHARE:
+        above = np.asarray(there[which].position) + np.array([*rng.normal(0.0, 0.02, 2), rng.uniform(0.06, 0.14)])
+        place_of_tool = np.clip(above, lower, upper)
+    else:
+        place_of_tool = _clear_place(rng, convention, there)
+    yaw = float(np.clip(rng.normal(0.0, 0.4), *convention.turn_bounds))
+    return Start(ToolTarget(place_of_tool, yaw, convention.opening_m), tuple(there))
+
+
+def _clear_place(rng: np.random.Generator, convention: ActionConvention, objects: Sequence[ObjectPose]) -> Vector:
+    """Return a place (3,) m for the tool, low more often than high, clear of the `objects`."""
+    lower, upper = np.asarray(convention.bounds.lower), np.asarray(convention.bounds.upper)
+    while True:
+        place: Vector = lower + (upper - lower) * np.array([*rng.random(2), rng.random() ** 2])
+        clear = all(np.linalg.norm(place[:2] - np.asarray(item.position[:2])) > CLEAR_M for item in objects)
+        if clear or place[2] > CLEAR_HEIGHT_M + 0.03 * len(objects):
+            return place
+
+
+def free_place(rng: np.random.Generator, others: Sequence[ObjectPose]) -> Vector:
+    """Return a place (2,) m on the table with room between it and `others`; where there is none, that with the most."""
+    best, most = np.zeros(2), -1.0
+    for _ in range(LOOKING_FOR_ROOM):
+        place = rng.uniform(TABLE_LOWER, TABLE_UPPER)
+        room = min((float(np.linalg.norm(place - item.position[:2])) for item in others), default=np.inf)
+        if room > APART_M:
+            return place
+        if room > most:
+            best, most = place, room
+    return best
+
+
+def turned(pose: ObjectPose) -> float:
+    """Return an object's yaw (rad): that of its x axis, or of its y axis where it stands on end."""
+    axes = rotation_matrix(pose.orientation)
+    axis = axes[:, 0] if abs(axes[2, 0]) < 0.7 else axes[:, 1]
+    return float(np.arctan2(axis[1], axis[0]))
+
+
+@dataclass(frozen=True)
+class Aim:
+    """Where the tool should be: `place` (3,) m, `yaw` rad; `grip` is OPEN or CLOSED."""
+
+    place: Vector
+    yaw: float
+    grip: float
+
+
+class TabletopHand:
+    """The scripted hand. Each skill is a generator that yields what to aim for, block after block."""
+
+    def __init__(self, rng: np.random.Generator, convention: ActionConvention, noise: float | None = None) -> None:
+        """`noise` is that of its actions; drawn at random when None."""
+        self._rng = rng
+        self._convention = convention
+        self._bounds = np.asarray(convention.bounds.lower), np.asarray(convention.bounds.upper)
+        scale = float(rng.choice(NOISE_SCALES, p=NOISE_SHARES)) if noise is None else noise
+        self._noise = CorrelatedNoise(rng, 4, scale)
+        self._stumbles = STUMBLES if noise is None else 0.0
+        self._speed = 1.0
+        self.meant: Vector = np.zeros(convention.size)
+        self._skill: Iterator[Aim] = iter(())
+        self._tool = ToolTarget(np.zeros(3))
+        self._objects: dict[str, ObjectPose] = {}
+        self._grasp: Vector = np.zeros(3)
+
+    def act(self, tool: ToolTarget, objects: Sequence[ObjectPose]) -> Vector:
+        """Return an action (5,) in [−1, 1] for the set-point `tool` and the objects on the table."""
+        while (action := self.next_action(tool, objects)) is None:
+            self.begin(self._choose())
+        return action
+
+    def rethink(self) -> None:
+        """Choose anew what to do, at the next action."""
+        self.begin(iter(()))
+
+    def begin(self, skill: Iterator[Aim]) -> None:
+        """Do `skill` next, whatever was being done."""
+        self._skill = skill
+
+    def next_action(self, tool: ToolTarget, objects: Sequence[ObjectPose]) -> Vector | None:
+        """Return what the present skill does next, as `act` does; None when it is over."""
+        self._tool = tool
+        self._objects = {item.name: item for item in objects}
+        aim = next(self._skill, None)
+        return None if aim is None else self._towards(aim)
+
+    def _towards(self, aim: Aim) -> Vector:
+        """Return the noisy action (5,) that leads to `aim`, no faster than the present skill's speed."""
+        convention = self._convention
+        wish = np.array([*(aim.place - self._tool.position) / convention.scale_m, 0.0])
+        wish[3] = (aim.yaw - self._tool.yaw) / convention.turn_rad
+        length = float(np.abs(wish[:3]).max())
+        if length > self._speed:
+            wish[:3] *= self._speed / length
+        self.meant = np.array([*np.clip(wish, -1.0, 1.0), aim.grip])
+        noise = self._noise.draw()
+        if self._rng.random() < self._stumbles:
+            return np.array([*self._rng.uniform(-1.0, 1.0, 4), aim.grip])
+        return np.array([*np.clip(wish + noise, -1.0, 1.0), aim.grip])
+
+    @property
+    def held(self) -> str | None:
+        """The object in the closed gripper, off the table; None when there is none."""
+        if self._tool.gripper_width >= RELEASED_M:
+            return None
+        for name, item in self._objects.items():
+            below = self._tool.position - np.asarray(item.position)
+            near = np.linalg.norm(below[:2]) < HELD_M and HELD_BELOW_M[0] < below[2] < HELD_BELOW_M[1]
+            if near and item.position[2] > SPECS[name].rest_height + LIFTED_M:
+                return name
+        return None
+
+    # ---------------------------------------------------------------- skills
+
+    def _choose(self) -> Iterator[Aim]:
+        rng, held = self._rng, self.held
+        self._speed = float(rng.uniform(0.8, 1.0))
+        if held is None:
+            within = [name for name in sorted(self._objects) if self._within_reach(name)]
+            kind = rng.choice(["pick", "push", "wander", "leave"], p=EMPTY_HANDED_SHARES)
+            if not within:
+                return self.wander()
+            name = str(rng.choice(within))
+            if kind == "pick":
+                return self.pick(name, float(rng.uniform(0.02, 0.035)) if rng.random() < MISSED_SHARE else 0.003)
+            if kind == "push":
+                return self.push(name)
+            return self.leave() if kind == "leave" else self.wander()
+        others = sorted(set(self._objects) - {held})
+        kind = rng.choice(["place", "stack", "drop", "wander"], p=[0.68, 0.20, 0.06, 0.06])
+        if kind == "stack" and others:
+            return self.stack(held, str(rng.choice(others)))
+        if kind == "drop":
+            return self.release()
+        if kind == "wander":
+            return self.wander()
+        yaw = self._tool.yaw + float(rng.normal(0.0, 0.4))
+        if rng.random() < NUDGED_SHARE:
+            near = self._tool.position[:2] + rng.normal(0.0, NUDGED_M, 2)
+            return self.place(held, np.clip(near, TABLE_LOWER, TABLE_UPPER), yaw)
+        room = [self._objects[other] for other in others] if rng.random() < 0.85 else []
+        return self.place(held, free_place(rng, room), yaw)
+
+    def pick(self, name: str, error_m: float) -> Iterator[Aim]:
+        """Grasp the object `name`, about `error_m` beside it, and lift it."""
+        rng = self._rng
+        angle, far = rng.uniform(-np.pi, np.pi), abs(error_m + rng.normal(0.0, 0.002))
+        beside = far * np.array([np.cos(angle), np.sin(angle), 0.0])
+        yaw = self._grasp_yaw(name)
+        above, deep = rng.uniform(0.055, 0.065), np.array([0.0, 0.0, rng.uniform(-0.010, 0.002)])
+        yield from self._lower(lambda: self._at(name) + beside + deep, above, yaw, OPEN)
+        # No longer than it takes: whoever stands still looks the same before and after, and would stand for ever.
+        yield from self._stay(CLOSED, 1)
+        # Seen while both are at rest: on the way, what is carried is behind the set-point.
+        self._grasp = self._tool.position - self._at(name)
+        lift = self._tool.position[2] + rng.uniform(0.05, 0.14)
+        yield from self._go(lambda: np.array([*self._tool.position[:2], lift]), self._tool.yaw, CLOSED, 4, 0.02)
+
+    def place(self, name: str, where: Vector, yaw: float) -> Iterator[Aim]:
+        """Carry what is held to `where` (2,) m, put it down and let go."""
+        yield from self._put(name, lambda: np.array([*where, 0.0]), yaw, self._rng.uniform(0.0, 0.012))
+
+    def stack(self, name: str, other: str) -> Iterator[Aim]:
+        """Put what is held upon the object `other`."""
+        slip = self._rng.normal(0.0, 0.003, 2)
+        yaw = self._grasp_yaw(other)
+
+        def top() -> Vector:
+            x, y, z = self._at(other)
+            return np.array([x + slip[0], y + slip[1], z + SPECS[other].rest_height])
+
+        yield from self._put(name, top, yaw, self._rng.uniform(0.002, 0.01))
+
+    def push(self, name: str) -> Iterator[Aim]:
+        """Shove the object `name` along the table with the closed gripper."""
+        rng = self._rng
+        goal = rng.uniform(TABLE_LOWER, TABLE_UPPER)
+        low, yaw = rng.uniform(0.014, 0.03), float(np.clip(rng.normal(0.0, 0.5), *self._convention.turn_bounds))
+
+        def behind(gap: float) -> Vector:
+            here = self._at(name)[:2]
+            way = goal - here
+            return here - way / max(float(np.linalg.norm(way)), 1e-6) * gap
+
+        yield from self._go(lambda: np.array([*behind(0.08), 0.10]), yaw, CLOSED, 10, 0.02)
+        yield from self._go(lambda: np.array([*behind(0.075), low]), yaw, CLOSED, 4, 0.012)
+        for _ in range(int(rng.integers(*PUSH_BLOCKS))):
+            if np.linalg.norm(goal - self._at(name)[:2]) < 0.015:
+                break
+            yield Aim(np.array([*behind(-0.01), low]), yaw, CLOSED)
+        rise = rng.uniform(0.03, 0.12)
+        yield from self._go(lambda: np.array([*self._tool.position[:2], low + rise]), yaw, CLOSED, 3, 0.02)
+
+    def wander(self) -> Iterator[Aim]:
+        """Go somewhere, near an object now and then, the gripper opening and closing as it likes."""
+        rng = self._rng
+        lower, upper = self._bounds
+        goal = lower + (upper - lower) * np.array([*rng.random(2), rng.random() ** 2])
+        if rng.random() < 0.4 and self._objects:
+            goal = self._at(str(rng.choice(sorted(self._objects)))) + [0, 0, 0.03] + rng.normal(0, 0.03, 3)
+        goal = np.clip(goal, lower, upper)
+        yaw = float(np.clip(rng.normal(0.0, 0.5), *self._convention.turn_bounds))
+        grip = self._grip if rng.random() < 0.7 else -self._grip
+        for _ in range(int(rng.integers(3, 8))):
+            if np.linalg.norm(goal - self._tool.position) < 0.02:
+                break
+            if rng.random() < 0.06:
+                grip = -grip
+            yield Aim(goal, yaw, grip)
+
+    def release(self) -> Iterator[Aim]:
+        """Let go of whatever is held, wherever that is."""
+        yield from self._stay(OPEN, 1)
+
+    def leave(self) -> Iterator[Aim]:
+        """Go up and out of the picture, and wait there a moment."""
+        rng = self._rng
+        aside = np.array([rng.uniform(0.38, 0.44), rng.uniform(-0.1, 0.1), OUT_OF_VIEW_M])
+        grip = self._grip if self._grip == CLOSED or rng.random() < 0.7 else CLOSED
+        yield from self._go(lambda: aside, 0.0, grip, 12, 0.015)
+        yield from self._stay(grip, int(rng.integers(0, 2)))
+
+    def _put(self, name: str, base: Callable[[], Vector], yaw: float, gap: float) -> Iterator[Aim]:
+        """Carry what is held above `base()` (3,) m, lower it to `gap` m over it, let go and rise."""
+        rng = self._rng
+        yaw = float(np.clip(yaw, *self._convention.turn_bounds))
+        above = np.array([0.0, 0.0, SPECS[name].rest_height + gap])
+        yield from self._lower(lambda: base() + self._grasp + above, rng.uniform(0.055, 0.065), yaw, CLOSED)
+        yield from self._stay(OPEN, 1)
+        rise = self._tool.position[2] + rng.uniform(0.06, 0.12)
+        yield from self._go(lambda: np.array([*self._tool.position[:2], rise]), yaw, OPEN, 4, 0.02)
+
+    # ---------------------------------------------------------------- movements
+
+    def _go(self, where: Callable[[], Vector], yaw: float, grip: float, blocks: int, near: float) -> Iterator[Aim]:
+        """Aim for `where()` (3,) m until the set-point is `near` m of it, for at most so many blocks."""
+        lower, upper = self._bounds
+        for _ in range(blocks):
+            goal = np.clip(where(), lower, upper)
+            if np.linalg.norm(goal - self._tool.position) < near:
+                return
+            yield Aim(goal, yaw, grip)
+
+    def _lower(self, where: Callable[[], Vector], above: float, yaw: float, grip: float) -> Iterator[Aim]:
+        """Come down on `where()` (3,) m through a funnel: `above` m over it while it is aside, lower the nearer it is.
+
+        Where to go follows from where things are and from nothing that was before, so that a hand which stumbles comes
+        back at every height, and what play does can be told from a picture.
+        """
+        lower, upper = self._bounds
+        for _ in range(LOWERING_BLOCKS):
+            goal = np.clip(where(), lower, upper)
+            off = self._tool.position - goal
+            if np.linalg.norm(off[:2]) < ASIDE_M and abs(off[2]) < ARRIVED_M:
+                return
+            aside = float(np.linalg.norm(off[:2])) - ASIDE_M
+            higher = goal + [0.0, 0.0, min(above, max(0.0, FUNNEL * aside))]
+            yield Aim(np.clip(higher, lower, upper), yaw, grip)
+
+    def _stay(self, grip: float, blocks: int) -> Iterator[Aim]:
+        """Open or close the gripper where it is."""
+        for _ in range(blocks):
+            yield Aim(self._tool.position, self._tool.yaw, grip)
+
+    @property
+    def _grip(self) -> float:
+        """What the gripper does now."""
+        return OPEN if self._tool.gripper_width >= RELEASED_M else CLOSED
+
+    def _at(self, name: str) -> Vector:
+        """Return where an object is, (3,) m."""
+        return np.asarray(self._objects[name].position)
+
+    def _within_reach(self, name: str) -> bool:
+        lower, upper = self._bounds
+        place = self._at(name)[:2]
+        return bool((place > lower[:2]).all() and (place < upper[:2]).all())
+
+    def _grasp_yaw(self, name: str) -> float:
+        """Return the yaw (rad), of those that suit an object's sides, that is nearest to the tool's."""
+        spec: SceneObject = SPECS[name]
+        here = self._tool.yaw
+        if spec.shape == "cylinder":
+            return float(np.clip(here + self._rng.normal(0.0, 0.2), *self._convention.turn_bounds))
+        every = np.pi if spec.size[0] != spec.size[1] else np.pi / 2
+        yaws = turned(self._objects[name]) + every * np.arange(-4, 5)
+        low, high = self._convention.turn_bounds
+        within = yaws[(yaws >= low) & (yaws <= high)]
+        if len(within) == 0:
+            within = np.clip(yaws, low, high)
+        return float(within[np.abs(within - here).argmin()])

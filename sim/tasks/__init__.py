@@ -1,0 +1,1 @@
+"""Tasks and their goals: how they are set up, shown and judged."""

@@ -1,0 +1,183 @@
+"""Goals of the tabletop: the scripted hand does, with care, what a picture then asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+
+import numpy as np
+
+from robot.arm.interface import ObjectPose, Vector
+from sim.policies.interface import Start, standing
+from sim.policies.tabletop import SPECS, TABLE_LOWER, TABLE_UPPER, Aim, TabletopHand, free_place, random_start
+from sim.tasks.environments import TABLETOP_PLAY
+from sim.tasks.task import Goal, Level, Task
+from sim.tasks.visibility import shown_share
+from sim.world.block_runner import BlockRunner
+from sim.world.lockstep import LockStep
+from sim.world.scene import DISTRACTORS, GRASPABLE, present
+
+BUDGET_BLOCKS: Mapping[Task, int] = MappingProxyType(
+    {"reach": 40, "push": 40, "grasp-lift": 40, "pick-place": 60, "stack-two": 80}
+)
+MOVED_AT_LEAST_M = 0.09
+REACH_AT_LEAST_M = 0.09
+REACH_CLEAR_M = 0.08
+REACH_BELOW_M = 0.20
+LIFTED_AT_LEAST_M = 0.06
+DISTURBED_M = 0.01
+GRASP_ERROR_M = 0.002
+CAREFUL = 0.02
+SHOWN_AT_LEAST = 0.5
+GRASPABLE_NAMES = frozenset(thing.name for thing in GRASPABLE)
+ALIGNED_M = 0.015
+HIGHER_M = 0.02
+
+
+def tabletop_goal(world: LockStep, task: Task, rng: np.random.Generator, number: int, level: Level) -> Goal | None:
+    """Return a goal as `world` looks now, or None when this try made none. At the level no-arm the hand leaves the
+    picture before it is taken, and at cluttered there are distractors."""
+    start = random_start(rng, TABLETOP_PLAY.convention)
+    if level == "cluttered":
+        start = Start(start.tool, (*start.objects, *_clutter(rng, start.objects)))
+    maker = _Maker(world, task, rng, start)
+    made = {
+        "reach": maker.reach,
+        "push": maker.push,
+        "grasp-lift": maker.grasp,
+        "pick-place": maker.pick_place,
+        "stack-two": maker.stack,
+    }[task]()
+    if not made:
+        return None
+    if level == "no-arm":
+        maker.do(maker.hand.leave())
+    return maker.goal(number)
+
+
+def _clutter(rng: np.random.Generator, objects: tuple[ObjectPose, ...]) -> list[ObjectPose]:
+    """Return two or three distractors beside `objects`."""
+    names = rng.permutation([thing.name for thing in DISTRACTORS])[: rng.integers(2, 4)]
+    placed: list[ObjectPose] = []
+    for name in names.tolist():
+        place = free_place(rng, [*objects, *placed])
+        placed.append(standing(name, (*place, SPECS[name].rest_height), rng.uniform(-np.pi, np.pi)))
+    return placed
+
+
+class _Maker:
+    """Makes one goal; each of its tasks returns whether the world came out as it should."""
+
+    def __init__(self, world: LockStep, task: Task, rng: np.random.Generator, start: Start) -> None:
+        self._world, self._task, self._rng, self._start = world, task, rng, start
+        convention = TABLETOP_PLAY.convention
+        self.hand = TabletopHand(rng, convention, noise=CAREFUL)
+        self._runner = BlockRunner(world, convention)
+        self._runner.reset(start.tool, start.objects)
+        self._pictures: list[np.ndarray] = []
+        self._graspable = [item.name for item in start.objects if item.name in GRASPABLE_NAMES]
+        self._chosen = str(rng.choice(self._graspable))
+
+    def do(self, skill: Iterator[Aim]) -> None:
+        """Let the hand do one thing, and everything come to rest."""
+        self.hand.begin(skill)
+        while (action := self.hand.next_action(self._runner.target, self._objects())) is not None:
+            self._runner.run_block(action)
+        for _ in range(2):
+            self._runner.run_block(np.zeros(TABLETOP_PLAY.convention.size))
+
+    def reach(self) -> bool:
+        """The tool elsewhere, everything else as it was."""
+        other = random_start(self._rng, TABLETOP_PLAY.convention).tool
+        place = np.asarray(other.position)
+        clear = all(np.linalg.norm(place - np.asarray(i.position)) > REACH_CLEAR_M for i in self._start.objects)
+        inside = bool((place[:2] > TABLE_LOWER).all() and (place[:2] < TABLE_UPPER).all() and place[2] < REACH_BELOW_M)
+        far = float(np.linalg.norm(place - np.asarray(self._start.tool.position))) > REACH_AT_LEAST_M
+        if clear and inside and far:
+            self._world.reset(TABLETOP_PLAY.convention, other, self._start.objects)
+        return clear and inside and far
+
+    def push(self) -> bool:
+        """One object elsewhere on the table, shoved there."""
+        if self._stacked(self._start.objects):
+            return False
+        self.do(self.hand.push(self._chosen))
+        return self._moved() and self._shown()
+
+    def grasp(self) -> bool:
+        """One object in the gripper, off the table."""
+        self.do(self.hand.pick(self._chosen, GRASP_ERROR_M))
+        lifted = self._place(self._chosen)[2] - self._began(self._chosen)[2] >= LIFTED_AT_LEAST_M
+        return lifted and self.hand.held == self._chosen and self._others_rest() and self._shown()
+
+    def pick_place(self) -> bool:
+        """One object elsewhere on the table, carried there."""
+        self.do(self.hand.pick(self._chosen, GRASP_ERROR_M))
+        if self.hand.held != self._chosen:
+            return False
+        others = [item for item in self._objects() if item.name != self._chosen]
+        self.do(self.hand.place(self._chosen, free_place(self._rng, others), float(self._rng.normal(0.0, 0.4))))
+        down = abs(self._place(self._chosen)[2] - SPECS[self._chosen].rest_height) < DISTURBED_M
+        return down and self._moved() and self._shown()
+
+    def stack(self) -> bool:
+        """One object upon another; the first picture shows it lifted."""
+        others = [name for name in self._graspable if name != self._chosen]
+        if not others or self._stacked(self._start.objects):
+            return False
+        below = str(self._rng.choice(others))
+        self.do(self.hand.pick(self._chosen, GRASP_ERROR_M))
+        if self.hand.held != self._chosen:
+            return False
+        self._pictures.append(self._world.observe().image)
+        self.do(self.hand.stack(self._chosen, below))
+        offset = self._place(self._chosen) - self._place(below)
+        upon = float(np.linalg.norm(offset[:2])) < ALIGNED_M and offset[2] > HIGHER_M
+        return bool(upon) and self._others_rest() and self._shown()
+
+    def goal(self, number: int) -> Goal:
+        """Take the present world as the goal."""
+        seen = self._world.observe()
+        return Goal(
+            self._task,
+            number,
+            self._start,
+            (*self._pictures, seen.image),
+            seen.state[:3],
+            self._objects(),
+            BUDGET_BLOCKS[self._task],
+            self._world.appearance,
+        )
+
+    # ---------------------------------------------------------------- what came of it
+
+    def _objects(self) -> tuple[ObjectPose, ...]:
+        return tuple(item for item in self._world.scene.objects() if present(item))
+
+    def _place(self, name: str) -> Vector:
+        return next(np.asarray(item.position) for item in self._objects() if item.name == name)
+
+    def _began(self, name: str) -> Vector:
+        return next(np.asarray(item.position) for item in self._start.objects if item.name == name)
+
+    def _moved(self) -> bool:
+        """Whether the chosen object went far enough and is on the part of the table where play begins."""
+        now = self._place(self._chosen)[:2]
+        inside = bool((now > TABLE_LOWER).all() and (now < TABLE_UPPER).all())
+        far = float(np.linalg.norm(now - self._began(self._chosen)[:2])) >= MOVED_AT_LEAST_M
+        return inside and far and self._others_rest()
+
+    def _others_rest(self) -> bool:
+        names = [item.name for item in self._start.objects if item.name != self._chosen]
+        return all(np.linalg.norm(self._place(name) - self._began(name)) < DISTURBED_M for name in names)
+
+    def _shown(self) -> bool:
+        """Whether the picture shows enough of the chosen object; the world is afterwards as it was."""
+        joints, _, width = self._world.scene.joints()
+        share = shown_share(self._world, self._chosen)
+        self._world.scene.set_arm(np.asarray(joints), width)
+        return share >= SHOWN_AT_LEAST
+
+    @staticmethod
+    def _stacked(objects: tuple[ObjectPose, ...]) -> bool:
+        return any(item.position[2] > SPECS[item.name].rest_height + DISTURBED_M for item in objects)

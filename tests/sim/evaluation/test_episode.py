@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import msgspec
+import numpy as np
+import pytest
+
+from control.agent import Agent, Decision
+from control.model.trained_model import TrainedModel
+from control.planning.schedule import Method
+from robot.embodiment.actions import PLANAR_PUSH
+from sim.evaluation.episode import EpisodeRecord, run_episode
+from sim.policies.interface import Start
+from sim.tasks.environments import PUSH
+from sim.tasks.goals import make_goal
+from sim.tasks.push import BUDGET_BLOCKS
+from sim.tasks.task import Goal, Task
+from sim.world.lockstep import LockStep
+from tests.tiny import critic_says, trained
+
+NEVER, AT_ONCE = -1.0, 1e9
+
+
+@pytest.fixture(scope="module")
+def push(world: LockStep) -> Goal:
+    return make_goal(world, PUSH, "push", 0, 0)
+
+
+def agent(method: Method, block_change: float = NEVER, seed: int = 0) -> Agent:
+    """An agent of an untrained model that is content when the latents differ by `block_change`."""
+    made = trained()
+    card = msgspec.structs.replace(made.card, block_change=block_change)
+    return Agent(TrainedModel(card, critic_says(made.parts)), method, seed)
+
+
+class Sweeper(Agent):
+    """Goes the same way all the time."""
+
+    def decide(self, picture: np.ndarray, state: np.ndarray, committed: np.ndarray) -> Decision:
+        return replace(super().decide(picture, state, committed), reached=False, action=np.array([0.0, 0.5]))
+
+
+def timeless(record: EpisodeRecord) -> EpisodeRecord:
+    """The record without what no run repeats."""
+    return msgspec.structs.replace(record, decision_ms=(0.0,) * len(record.decision_ms))
+
+
+def assert_consistent(record: EpisodeRecord, goal: Goal) -> None:
+    assert record.goal == goal.number
+    assert record.start_distance_m == goal.start_distance
+    assert 0 <= record.least_distance_m <= record.final_distance_m
+    assert record.success == (record.least_distance_m <= goal.tolerance)
+    assert record.success_declared == (record.declared and record.final_distance_m <= goal.tolerance)
+    assert len(record.decision_ms) == record.decisions and min(record.decision_ms) > 0
+    assert record.blocks == record.decisions - record.declared <= BUDGET_BLOCKS
+    assert record.late == 0
+
+
+@pytest.mark.parametrize("task", ["push", "reach"])
+def test_holding_leaves_the_world_as_it_was(world: LockStep, task: Task) -> None:
+    goal = make_goal(world, PUSH, task, 0, 1)
+    record = run_episode(world, PLANAR_PUSH, agent("hold"), goal)
+    assert_consistent(record, goal)
+    assert record.final_distance_m == pytest.approx(goal.start_distance, abs=1e-3)
+    assert record.least_distance_m == pytest.approx(goal.start_distance, abs=1e-3)
+    assert (record.success, record.declared, record.success_declared) == (False, False, False)
+    assert record.blocks == record.decisions == BUDGET_BLOCKS
+
+
+def test_an_agent_that_is_content_at_once_ends_it_and_earns_nothing(world: LockStep, push: Goal) -> None:
+    record = run_episode(world, PLANAR_PUSH, agent("random", AT_ONCE), push)
+    assert_consistent(record, push)
+    assert (record.declared, record.success, record.success_declared) == (True, False, False)
+    assert (record.decisions, record.blocks) == (3, 2)  # twice is not believed
+
+
+def test_to_say_done_at_the_goal_is_a_success_of_both_kinds(world: LockStep, push: Goal) -> None:
+    there = msgspec.structs.replace(push.start.objects[0], position=push.objects[0].position)
+    tool = np.clip(push.tool, PLANAR_PUSH.bounds.lower, PLANAR_PUSH.bounds.upper)
+    solved = replace(push, number=5, start=Start(PLANAR_PUSH.start(tool), (there,)))
+    record = run_episode(world, PLANAR_PUSH, agent("hold", AT_ONCE), solved)
+    assert_consistent(record, solved)
+    assert (record.success, record.declared, record.success_declared) == (True, True, True)
+
+
+def test_what_was_reached_on_the_way_counts_within_the_budget(world: LockStep, push: Goal) -> None:
+    """A tool that sweeps over its goal and beyond was there, but does not end there."""
+    start = np.array([0.40, -0.20, 0.045])
+    goal_tool = start + [0.0, 0.10, 0.0]
+    away = msgspec.structs.replace(push.start.objects[0], position=(0.60, 0.0, 0.03))
+    goal = Goal(
+        "reach",
+        0,
+        Start(PLANAR_PUSH.start(start), (away,)),
+        push.pictures,
+        goal_tool,
+        (away,),
+        BUDGET_BLOCKS,
+        push.appearance,
+    )
+    record = run_episode(world, PLANAR_PUSH, Sweeper(trained(), "hold"), goal)
+    assert_consistent(record, goal)
+    assert record.success and record.final_distance_m > 0.1 and not record.success_declared
+
+
+@pytest.mark.parametrize("method", ["full", "random"])
+def test_a_record_depends_on_seed_and_goal_alone(world: LockStep, push: Goal, method: Method) -> None:
+    """Nothing that the agent or the world did before matters."""
+    one, other = agent(method), agent(method)
+    first = run_episode(world, PLANAR_PUSH, one, push)
+    assert_consistent(first, push)
+    run_episode(world, PLANAR_PUSH, other, make_goal(world, PUSH, "reach", 0, 0))
+    again = run_episode(world, PLANAR_PUSH, other, push)
+    assert timeless(again) == timeless(first)
+    assert timeless(run_episode(world, PLANAR_PUSH, one, push)) == timeless(first)
+
+
+def test_another_seed_moves_otherwise(world: LockStep) -> None:
+    goal = make_goal(world, PUSH, "reach", 0, 0)
+    records = [run_episode(world, PLANAR_PUSH, agent("random", seed=seed), goal) for seed in (0, 1)]
+    assert records[0].final_distance_m != records[1].final_distance_m

@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import msgspec
+import numpy as np
+import pytest
+import torch
+
+from control.agent import Agent
+from control.model.trained_model import TrainedModel, new_parts
+from sim.evaluation.real_time import RealTime
+from sim.policies.interface import Start
+from sim.tasks.environments import PUSH
+from sim.tasks.goals import make_goal
+from sim.tasks.push import BUDGET_BLOCKS
+from sim.tasks.task import Goal
+from sim.world.lockstep import LockStep
+from tests.sim.execution.children import assert_gone, of_kind
+from tests.sim.untrained import NEVER, untrained_card
+from tests.tiny import critic_says
+
+pytestmark = pytest.mark.real_time
+
+
+@pytest.fixture(scope="module")
+def goals() -> Iterator[list[Goal]]:
+    world = LockStep(untrained_card().recipe.camera)
+    yield [make_goal(world, PUSH, "push", 0, number) for number in range(2)]
+    world.close()
+
+
+def agent(block_change: float = NEVER) -> Agent:
+    """One that holds, and says done at once when `block_change` is large."""
+    card = untrained_card(block_change)
+    torch.manual_seed(0)
+    parts = critic_says(new_parts(card.world_model, card.discount))
+    for part in parts.named().values():
+        part.eval().requires_grad_(False)
+    return Agent(TrainedModel(card, parts), "hold")
+
+
+def test_a_judge_beside_the_agent_sees_that_nothing_moved(goals: list[Goal]) -> None:
+    stage = RealTime(agent())
+    with stage:
+        started = [*of_kind("driver"), *of_kind("camera")]
+        episode = stage.run(goals[0])
+        assert stage.timing() == []
+    record = episode.record
+    assert record.goal == 0 and record.start_distance_m == goals[0].start_distance
+    for take in episode.takes:
+        assert take.distance_m == pytest.approx(goals[0].start_distance, abs=1.5e-3)
+    assert record.final_distance_m == pytest.approx(goals[0].start_distance, abs=1.5e-3)
+    assert not (record.success or record.declared or record.success_declared)
+    assert 0 < record.decisions == len(episode.takes) == len(record.decision_ms) <= BUDGET_BLOCKS
+    assert record.blocks == BUDGET_BLOCKS
+    # The agent saw the goal's start: the cube there, and a picture of the right size.
+    assert episode.outcome.first.shape == goals[0].picture.shape
+    assert len(started) == 2 and stage.timing()
+    assert_gone(started, 0.0)
+
+
+def test_one_goal_after_another_and_a_word_of_success_that_is_not_earned(goals: list[Goal]) -> None:
+    with RealTime(agent(1e9)) as stage:
+        for goal in goals:
+            episode = stage.run(goal)
+            record = episode.record
+            assert (record.goal, record.declared, record.success, record.success_declared) == (
+                goal.number,
+                True,
+                False,
+                False,
+            )
+            assert (record.decisions, record.blocks) == (3, 2)
+            tool = episode.takes[0].step.state[:3]
+            np.testing.assert_allclose(tool, goal.start.tool.position, atol=3e-3)
+
+
+def test_said_at_the_goal_it_is_a_success(goals: list[Goal]) -> None:
+    goal = goals[1]
+    there = msgspec.structs.replace(goal.start.objects[0], position=goal.objects[0].position)
+    solved = replace(goal, number=1, start=Start(goal.start.tool, (there,)))
+    assert np.linalg.norm(goal.start.tool.position[:2] - np.asarray(there.position[:2])) > 0.06, "they must not overlap"
+    with RealTime(agent(1e9)) as stage:
+        record = stage.run(solved).record
+    assert record.declared and record.success and record.success_declared
