@@ -112,8 +112,8 @@ def record(artefacts: Path) -> dict[str, Any]:
         found["keys"] = worldarm("keys", "list", state=artefacts)
         found["log replay"] = worldarm("log", "replay", state=artefacts)
         found["data set check"] = worldarm("dataset", "check", artefacts / "tabletop")
-        worldarm("dataset", "merge", work / "twice", artefacts / "push", artefacts / "push")
-        found["data set merge"] = digests(work / "twice")
+        worldarm("dataset", "merge", work / "merged", artefacts / "push", work / "play-push")
+        found["data set merge"] = digests(work / "merged")
         text = json.dumps(found, sort_keys=True)
         return dict(json.loads(text.replace(str(work), "WORK").replace(str(artefacts), "ARTEFACTS")))
 
