@@ -5,11 +5,10 @@ from __future__ import annotations
 import time
 from types import TracebackType
 
+from robot.wire import topics
 from robot.wire.addresses import THOUGHTS
 from robot.wire.messages import Thought, encode
 from robot.wire.publisher import Publisher
-
-TOPIC = b"thought"
 
 # A viewer that does not keep up misses thoughts; it never makes the agent wait.
 _QUEUE = 8
@@ -29,7 +28,7 @@ class ThoughtPublisher:
     def publish(self, thought: Thought) -> None:
         """Send one thought to whoever listens, without waiting for anyone."""
         self._sent += 1
-        self._publisher.send(TOPIC, encode(thought, self._sent, time.monotonic_ns()))
+        self._publisher.send(topics.DECISION, encode(thought, self._sent, time.monotonic_ns()))
 
     def close(self) -> None:
         """Unbind."""

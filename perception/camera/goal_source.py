@@ -11,7 +11,7 @@ import numpy as np
 from perception.camera.framing import reframe
 from perception.camera.image_file import load_goal
 from perception.camera.interface import Image
-from perception.training_data.frame_cache import IMAGE_PREFIX
+from robot.dataset.format.columns import image_column
 from robot.dataset.reader import Dataset
 from robot.embodiment.description import PICTURE, read_recorded
 from robot.errors import GoalError
@@ -31,7 +31,7 @@ def read_goal(source: str, camera: CameraSpec, sent: Callable[[], CameraSpec] | 
     if found is None or Path(source).exists():
         return load_goal(Path(source), camera, sent)
     dataset = Dataset.open(Path(found["folder"]))
-    key = IMAGE_PREFIX + camera.name
+    key = image_column(camera.name)
     if key not in dataset.features:
         raise GoalError(f"{dataset.root} has no pictures of the camera {camera.name}, which the model sees through")
     episode = _place(int(found["episode"]), len(dataset), f"{dataset.root} has", "episodes")

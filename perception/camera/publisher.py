@@ -13,11 +13,11 @@ from perception.camera.feed import EndOfPictures
 from perception.camera.interface import Camera, CameraOptions, HasSensor, Image, Picture
 from robot.errors import CameraAway, CameraError
 from robot.system.pacing import Pacer
+from robot.wire import topics
 from robot.wire.camera_spec import CameraSpec
 from robot.wire.messages import Frame, encode
 from robot.wire.publisher import Publisher
 
-TOPIC = b"frame"
 PATIENCE_S = 2.0
 """How long a camera may take over one picture, or two of its periods where that is longer."""
 
@@ -63,7 +63,9 @@ def publish(
                 absence.over()
                 if picture.time_ns <= last_ns:
                     continue  # the camera has nothing newer; sending it again would pass for a new moment
-                publisher.send(TOPIC, encode(_frame(picture, sent, spec, jpeg_quality), sent, time.monotonic_ns()))
+                publisher.send(
+                    topics.FRAME, encode(_frame(picture, sent, spec, jpeg_quality), sent, time.monotonic_ns())
+                )
                 last_ns = picture.time_ns
                 sent += 1
         finally:
@@ -98,7 +100,7 @@ def _started(camera: Camera, options: CameraOptions, endpoint: str) -> Iterator[
     """Open the camera, having said where its pictures will be, and release it however that ends."""
     print(
         f"camera {options.name}: {options.width}x{options.height} at {options.rate_hz:g} Hz on {endpoint}, "
-        f"topic {TOPIC.decode()}; stop with Ctrl-C",
+        f"topic {topics.FRAME.decode()}; stop with Ctrl-C",
         flush=True,
     )
     try:

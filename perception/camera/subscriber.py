@@ -8,8 +8,8 @@ from types import TracebackType
 
 from perception.camera.framing import reframe
 from perception.camera.interface import Image
-from perception.camera.publisher import TOPIC
 from robot.errors import CameraError, ConnectionLost
+from robot.wire import topics
 from robot.wire.addresses import FRAMES
 from robot.wire.camera_spec import CameraSpec, reframed
 from robot.wire.frame_image import picture_of
@@ -48,7 +48,7 @@ class FrameSubscriber:
     """
 
     def __init__(self, address: str = FRAMES) -> None:
-        self._subscription = Subscription(address, TOPIC, Frame)
+        self._subscription = Subscription(address, topics.FRAME, Frame)
 
     def latest(self, timeout_s: float) -> ReceivedFrame:
         """Return the newest picture that no call has returned before, waiting at most `timeout_s` for one.

@@ -28,6 +28,7 @@ from robot.teleop.recording_interface import Recording
 from robot.teleop.session import Console, Teleoperation
 from robot.teleop.speed_limits import Dial, Limits
 from robot.web.address import HOST, PORT
+from robot.wire import topics
 from robot.wire.addresses import COMMAND, FRAMES
 from robot.wire.camera_spec import Images
 from robot.wire.messages import JointState
@@ -199,6 +200,6 @@ def _leader(
         if other.state_address == client.state_address:
             raise ConfigurationError(f"the arm at {address} cannot lead itself: --leader is another driver's address")
         carried = read_joint_map(options.joint_map, other.arm, client.arm)
-        states = parts.enter_context(Subscription(other.state_address, b"state", JointState, 8))
+        states = parts.enter_context(Subscription(other.state_address, topics.STATE, JointState, 8))
         states.wait(2.0)
     return Leader(states, carried, client.arm, dial, options.tolerance, options.align)

@@ -10,6 +10,7 @@ import numpy as np
 
 from perception.recording.episode_rows import CLAMP_NAMES, state_and_action
 from robot.arm.interface import ArmSpec
+from robot.dataset.format.columns import image_column
 from robot.dataset.format.recorder_columns import recorded_features, tool_features
 from robot.dataset.format.schema import INFO_PATH, Feature
 from robot.dataset.writer import DatasetWriter
@@ -76,9 +77,7 @@ def _features(images: Images, arm: ArmSpec, cameras: Sequence[CameraSpec]) -> di
     return {
         **state_and_action(arm.joint_names),
         **{
-            f"observation.images.{camera.name}": Feature(
-                kind, (camera.height, camera.width, 3), ("height", "width", "channels")
-            )
+            image_column(camera.name): Feature(kind, (camera.height, camera.width, 3), ("height", "width", "channels"))
             for camera in cameras
         },
         **recorded_features([camera.name for camera in cameras], arm.joint_names, CLAMP_NAMES),

@@ -11,24 +11,28 @@ import numpy.typing as npt
 from perception.recording.pairing import newest_by
 from robot.arm.kinematics import Kinematics
 from robot.arm.rotations import quaternion_of
-from robot.dataset.format.recorder_columns import (
-    CAMERA_CHANGED,
-    CAMERA_SILENT,
+from robot.dataset.format.columns import (
+    ACTION,
     CLAMPS,
-    DRIVER_RESTARTED,
-    FRAME_LATE,
-    FRAME_MISSING,
     GOVERNED,
     MEASURED,
     REQUESTED,
-    STATE_LATE,
+    STATE,
     STATE_NS,
-    STATE_SILENT,
-    TOO_LONG,
     TOOL_GOVERNED,
     TOOL_MEASURED,
-    age_feature,
-    capture_feature,
+    age_column,
+    capture_column,
+)
+from robot.dataset.format.recorder_columns import (
+    CAMERA_CHANGED,
+    CAMERA_SILENT,
+    DRIVER_RESTARTED,
+    FRAME_LATE,
+    FRAME_MISSING,
+    STATE_LATE,
+    STATE_SILENT,
+    TOO_LONG,
 )
 from robot.dataset.format.schema import Feature
 from robot.motion.governor import REASONS
@@ -45,7 +49,6 @@ CAMERA_SILENT_NS = 1_000_000_000
 SPOILT = (STATE_SILENT, CAMERA_SILENT, CAMERA_CHANGED, DRIVER_RESTARTED)
 """Marks of episodes that ended where nobody meant them to."""
 TIME_IS_UP = "its time is up"
-ACTION, STATE = "action", "observation.state"
 
 Columns = dict[str, npt.NDArray[np.generic]]
 
@@ -189,4 +192,4 @@ def state_and_action(joints: Sequence[str]) -> dict[str, Feature]:
 
 
 def _times(camera: str) -> tuple[str, str]:
-    return capture_feature(camera), age_feature(camera)
+    return capture_column(camera), age_column(camera)

@@ -16,6 +16,7 @@ import msgspec
 from perception.recording.episode_rows import Columns
 from perception.recording.spool import IN_MEMORY_BYTES, Spool
 from robot.dataset.episode_encoder import EpisodeEncoder
+from robot.dataset.format.columns import image_column
 from robot.dataset.format.encoding import EncodedEpisode
 from robot.dataset.format.recorder_columns import MARKS
 from robot.dataset.writer import DatasetWriter
@@ -25,7 +26,6 @@ from robot.wire.frame_image import picture_of
 from robot.wire.messages import Frame
 
 _LOOK_S = 0.2
-PICTURES = "observation.images."
 
 
 @dataclass(frozen=True)
@@ -197,7 +197,7 @@ class Saver:
     def _encode(self, job: _Pictures, payloads: Sequence[bytes]) -> None:
         try:
             pictures = {
-                PICTURES + frame.camera.name: picture_of(msgspec.structs.replace(frame, data=data))
+                image_column(frame.camera.name): picture_of(msgspec.structs.replace(frame, data=data))
                 for frame, data in zip(job.frames, payloads, strict=True)
             }
             if job.take not in self._encoders:

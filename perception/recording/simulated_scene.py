@@ -30,9 +30,7 @@ class MakeRearrangement(Protocol):
         """
 
 
-def simulated_scene_reset(
-    command_address: str, action: ActionConvention, seed: int | None
-) -> Callable[[], str] | None:
+def simulated_scene_reset(command_address: str, action: ActionConvention, seed: int | None) -> Callable[[], str] | None:
     """Return what resets the simulated scene of the driver at `command_address`; None when the driver has none.
 
     Raises what `Client` raises.

@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from perception.camera.publisher import TOPIC
 from perception.recording.pairing import period_of
 from robot.client.client import Client
 from robot.errors import CameraError, ConfigurationError, ConnectionLost
+from robot.wire import topics
 from robot.wire.addresses import FRAMES
 from robot.wire.camera_spec import CameraSpec
 from robot.wire.messages import Frame, JointState, Spec
@@ -87,9 +87,9 @@ class Sources:
             with Client(command_address, _DRIVER_PATIENCE_S) as client:
                 self.spec: Spec = client.spec()
                 state_address = client.state_address
-            self._states = opened.enter_context(Subscription(state_address, b"state", JointState, STATES))
+            self._states = opened.enter_context(Subscription(state_address, topics.STATE, JointState, STATES))
             self._cameras = [
-                opened.enter_context(Subscription(each.address, TOPIC, Frame, PICTURES)) for each in cameras
+                opened.enter_context(Subscription(each.address, topics.FRAME, Frame, PICTURES)) for each in cameras
             ]
             self._states.wait(_DRIVER_PATIENCE_S)
             self.cameras = tuple(map(_first, cameras, self._cameras))

@@ -21,7 +21,15 @@ from tqdm import tqdm
 from perception.camera.framing import reframe
 from robot.arm.kinematics import Pose
 from robot.arm.rotations import Quaternion, rotation_matrix
-from robot.dataset.format.recorder_columns import STATE_NS, TOOL_GOVERNED, TOOL_MEASURED, capture_feature
+from robot.dataset.format.columns import (
+    ACTION,
+    STATE,
+    STATE_NS,
+    TOOL_GOVERNED,
+    TOOL_MEASURED,
+    capture_column,
+    image_column,
+)
 from robot.dataset.reader import Dataset
 from robot.embodiment.actions import ActionConvention
 from robot.embodiment.description import PICTURE, RecordedBy
@@ -65,7 +73,7 @@ class Blocks:
     def pictures(self, dataset: Dataset, camera: CameraSpec) -> Iterator[NDArray[np.uint8]]:
         """Yield for each stretch, in order, the pictures of `camera` that its blocks begin with, (T, H, W, 3) RGB of a
         model's size. Each episode is decoded once."""
-        name = f"observation.images.{camera.name}"
+        name = image_column(camera.name)
         for episode, group in groupby(self.stretches, key=lambda each: each.episode):
             stretches = list(group)
             wanted = {int(row) for stretch in stretches for row in stretch.rows}
@@ -84,19 +92,18 @@ def read_blocks(dataset: Dataset, recorded: RecordedBy, camera: CameraSpec) -> B
 
     Raises `DatasetError` when it lacks a column, a number in it is not finite, or nothing is left.
     """
-    capture = capture_feature(camera.name)
-    action, state = "action", "observation.state"
-    wanted = [action, state, TOOL_GOVERNED, TOOL_MEASURED, STATE_NS, capture]
+    capture = capture_column(camera.name)
+    wanted = [ACTION, STATE, TOOL_GOVERNED, TOOL_MEASURED, STATE_NS, capture]
     stretches: list[Stretch] = []
     astray = unseen = total = kept = 0
     bar = tqdm(range(len(dataset)), desc="reading blocks", unit="episode", mininterval=0.5, delay=2.0, leave=False)
     for number in bar:
         columns = dataset.episode(number, wanted)
-        for name in (action, state, TOOL_GOVERNED, TOOL_MEASURED):
+        for name in (ACTION, STATE, TOOL_GOVERNED, TOOL_MEASURED):
             if not np.isfinite(columns[name]).all():
                 raise DatasetError(f"{dataset.root} has numbers in {name!r} that are not finite: check the data set")
         motion = _Motion(recorded, columns[STATE_NS], columns[TOOL_MEASURED], columns[TOOL_GOVERNED],
-                         columns[state][:, -1], columns[action][:, -1])  # fmt: skip
+                         columns[STATE][:, -1], columns[ACTION][:, -1])  # fmt: skip
         for rows in _grids(columns[capture], columns[STATE_NS], recorded.action.block_ns):
             within = np.array([motion.tells(int(columns[capture][row])) if row >= 0 else False for row in rows], bool)
             total += len(rows)

@@ -23,17 +23,12 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from perception.training_data.block_extraction import read_blocks
+from robot.dataset.format.columns import ACTION, CLEAN_ACTION, IMAGES, OBJECT_POSE, STATE, image_column
 from robot.dataset.reader import Dataset
 from robot.embodiment.description import PICTURE, RecordedBy, read_recorded
 from robot.errors import DatasetError
 from robot.system.files import sync
 
-STATE = "observation.state"
-ACTION = "action"
-MEANT = "intention"
-"""What was meant to be done, where noise came to it before it was."""
-IMAGE_PREFIX = "observation.images."
-TRUTH_PREFIX = "privileged."
 ABSENT_BELOW_M = -0.3
 """An object lower than this under the table is not in the picture."""
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -102,7 +97,7 @@ def open_cache(dataset: Dataset, camera: str, folder: Path) -> FrameCache:
 
     Raises `DatasetError` when the data set has no such camera, no state or no actions, and when `folder` has no room.
     """
-    image_key = IMAGE_PREFIX + camera
+    image_key = image_column(camera)
     for key, what in ((image_key, f"pictures of a camera named {camera!r}"), (STATE, "states"), (ACTION, "actions")):
         if key not in dataset.info.features:
             raise DatasetError(f"{dataset.root} has no {what} (feature {key!r}); it holds {_names(dataset)}")
@@ -150,7 +145,7 @@ class _Episodes(Protocol):
     size: tuple[int, int]
 
     def columns(self) -> Iterator[dict[str, NDArray[Any]]]:
-        """Yield of each in turn its pictures under `IMAGE_PREFIX`, its `STATE` and `ACTION`, and what else is known."""
+        """Yield of each in turn its pictures under `IMAGES`, its `STATE` and `ACTION`, and what else is known."""
 
 
 class _Played:
@@ -162,8 +157,8 @@ class _Played:
         self.recorded = list(range(len(self.lengths)))
         height, width = dataset.info.features[image_key].shape[:2]
         self.size = height, width
-        self._truth = sorted(key for key in dataset.info.features if key.startswith(TRUTH_PREFIX))
-        self._told = [MEANT] if MEANT in dataset.info.features else []
+        self._truth = sorted(key for key in dataset.info.features if key.startswith(OBJECT_POSE))
+        self._told = [CLEAN_ACTION] if CLEAN_ACTION in dataset.info.features else []
 
     def columns(self) -> Iterator[dict[str, NDArray[Any]]]:
         """Yield each episode's, with what it was meant to do and the truth, where the set tells."""
@@ -171,11 +166,11 @@ class _Played:
             columns = self._dataset.episode(index, [self._image_key, STATE, ACTION, *self._told, *self._truth])
             # The format reads a column of one number a frame as scalars.
             found = {key: columns[key].reshape(len(columns[key]), -1) for key in (STATE, ACTION)}
-            found[IMAGE_PREFIX] = columns[self._image_key]
+            found[IMAGES] = columns[self._image_key]
             if self._told:
-                found[MEANT] = columns[MEANT]
+                found[CLEAN_ACTION] = columns[CLEAN_ACTION]
             if self._truth:
-                found[TRUTH_PREFIX] = np.stack([columns[key][:, :3] for key in self._truth], axis=1)
+                found[OBJECT_POSE] = np.stack([columns[key][:, :3] for key in self._truth], axis=1)
             yield found
 
 
@@ -196,7 +191,7 @@ class _Recorded:
         """Yield each stretch's, its pictures cut and resized."""
         pictures = self._blocks.pictures(self._dataset, self._camera)
         for stretch, seen in zip(self._blocks.stretches, pictures, strict=True):
-            yield {IMAGE_PREFIX: seen, STATE: stretch.states, ACTION: stretch.actions}
+            yield {IMAGES: seen, STATE: stretch.states, ACTION: stretch.actions}
 
 
 def _build(dataset: Dataset, episodes: _Episodes, place: Path) -> None:
@@ -225,25 +220,25 @@ def _decode(dataset: Dataset, episodes: _Episodes, building: Path) -> None:
         building / "images.npy", mode="w+", dtype=np.uint8, shape=(total, *episodes.size, 3)
     )
     _reserve(building / "images.npy")
-    numbers: dict[str, list[NDArray[Any]]] = {STATE: [], ACTION: [], MEANT: [], TRUTH_PREFIX: []}
+    numbers: dict[str, list[NDArray[Any]]] = {STATE: [], ACTION: [], CLEAN_ACTION: [], OBJECT_POSE: []}
     first = 0
     bar = tqdm(episodes.columns(), desc="decoding frames", total=len(lengths), unit="episode", leave=False)
     for length, columns in zip(lengths, bar, strict=True):
-        images[first : first + length] = columns[IMAGE_PREFIX]
+        images[first : first + length] = columns[IMAGES]
         for key, parts in numbers.items():
             if key in columns:
                 parts.append(columns[key])
         first += length
     images.flush()
-    names = {STATE: "states", ACTION: "actions", MEANT: "meant", TRUTH_PREFIX: "truth"}
+    names = {STATE: "states", ACTION: "actions", CLEAN_ACTION: "meant", OBJECT_POSE: "truth"}
     for key, parts in numbers.items():
         if not parts:
             continue
         values = np.concatenate(parts).astype(np.float32)
         if not np.isfinite(values).all():
-            called = f"{TRUTH_PREFIX}*" if key == TRUTH_PREFIX else key
+            called = f"{OBJECT_POSE}*" if key == OBJECT_POSE else key
             raise DatasetError(f"{dataset.root} has numbers in {called!r} that are not finite: check the data set")
-        if key == TRUTH_PREFIX:
+        if key == OBJECT_POSE:
             values[values[..., 2] < ABSENT_BELOW_M] = np.nan
         np.save(building / f"{names[key]}.npy", values)
     starts = np.concatenate([[0], np.cumsum(lengths)[:-1]])

@@ -17,6 +17,7 @@ from tqdm import tqdm
 from robot.arm.interface import ArmSpec
 from robot.benchmark.processes import PATIENCE_S, RunningDriver, patiently, running_driver
 from robot.errors import ConnectionLost
+from robot.wire import topics
 from robot.wire.messages import JointState, Waypoint
 from robot.wire.subscription import Subscription
 
@@ -51,7 +52,7 @@ def measure_lapses(words: Sequence[str], times: int, folder: Path) -> Lapses:
     with (
         running_driver(words, folder) as driver,
         driver.client() as client,
-        Subscription(driver.state, b"state", JointState, 8192) as states,
+        Subscription(driver.state, topics.STATE, JointState, 8192) as states,
     ):
         for turn in tqdm(range(times), desc="lapses", unit="lapse", mininterval=0.5):
             states.drain()

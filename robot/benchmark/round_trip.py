@@ -19,6 +19,7 @@ from robot.benchmark.key_holders import person, user
 from robot.benchmark.processes import PATIENCE_S, running_driver
 from robot.client.client import Client
 from robot.errors import ConnectionLost
+from robot.wire import topics
 from robot.wire.keyring import Role
 from robot.wire.messages import JointState, Waypoint
 from robot.wire.subscription import Subscription
@@ -65,7 +66,7 @@ def measure_round_trip(words: Sequence[str], times: int, folder: Path, curve: bo
             with (
                 user(who),
                 driver.client() as client,
-                Subscription(driver.state, b"state", JointState, 4096) as states,
+                Subscription(driver.state, topics.STATE, JointState, 4096) as states,
             ):
                 ours = _ours(client, states, times)
             pickled = _pickled(times)

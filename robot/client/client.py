@@ -14,7 +14,7 @@ import zmq
 from robot.arm.interface import ArmSpec, ObjectPose
 from robot.driver.inbox import MAX_REQUEST_BYTES
 from robot.errors import ConnectionLost, Refused, WireError
-from robot.wire import sockets
+from robot.wire import sockets, topics
 from robot.wire.addresses import COMMAND
 from robot.wire.clock_offset import ClockOffset, SameClock
 from robot.wire.messages import (
@@ -90,7 +90,7 @@ class Client:
             self._spec = self._ask(SpecRequest(), Spec)
             for _ in range(0 if isinstance(self.clock, SameClock) else CLOCK_EXCHANGES):
                 self._ask(SpecRequest(), Spec)
-            self._states = Subscription(self.state_address, b"state", JointState, HISTORY, self.clock)
+            self._states = Subscription(self.state_address, topics.STATE, JointState, HISTORY, self.clock)
         except BaseException:
             self.close()
             raise

@@ -15,6 +15,7 @@ from robot.client.client import Client
 from robot.client.joint_move import ARRIVED, move_straight
 from robot.client.recorded_motion import Trace
 from robot.errors import ArmError, ConnectionLost
+from robot.wire import topics
 from robot.wire.messages import JointState, Waypoint
 from robot.wire.subscription import Subscription
 
@@ -54,7 +55,7 @@ def replay_trace(
     However this ends, the lease is given back and the arm holds. Raises as `move_straight` and `Client` do.
     """
     move_straight(client, trace.setpoints[0], speed, "the beginning of the episode", HOLDER)
-    with Subscription(client.state_address, b"state", JointState, _STATES, client.clock) as states:
+    with Subscription(client.state_address, topics.STATE, JointState, _STATES, client.clock) as states:
         states.wait(2.0)
         client.acquire(HOLDER, LEASE_S)
         try:

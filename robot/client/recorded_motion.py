@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from robot.arm.interface import ArmSpec
 from robot.client.joint_move import Places
-from robot.dataset.format.recorder_columns import GOVERNED, MEASURED, STATE_NS
+from robot.dataset.format.columns import ACTION, GOVERNED, MEASURED, STATE_NS
 from robot.dataset.reader import Dataset
 from robot.errors import DatasetError
 
@@ -49,9 +49,9 @@ def read_trace(dataset: Dataset, number: int, arm: ArmSpec) -> Trace:
         _require_joints(dataset, MEASURED, arm)
         wanted.append(MEASURED)
     wanted += [STATE_NS] if STATE_NS in dataset.features else []
-    names = dataset.features["action"].names if "action" in dataset.features else None
+    names = dataset.features[ACTION].names if ACTION in dataset.features else None
     gripper = names.index(GRIPPER) if names and GRIPPER in names else None
-    wanted += ["action"] if gripper is not None else []
+    wanted += [ACTION] if gripper is not None else []
     columns = dataset.episode(number, wanted)
     setpoints = _rows(columns[GOVERNED])
     if STATE_NS in columns:
@@ -64,7 +64,7 @@ def read_trace(dataset: Dataset, number: int, arm: ArmSpec) -> Trace:
         times[kept],
         np.clip(setpoints[kept], np.array(arm.lower), np.array(arm.upper)),
         _rows(columns[MEASURED])[kept] if MEASURED in columns else None,
-        None if gripper is None else np.clip(_rows(columns["action"])[kept, gripper], *arm.gripper_range),
+        None if gripper is None else np.clip(_rows(columns[ACTION])[kept, gripper], *arm.gripper_range),
     )
     _require_possible(trace, setpoints[kept], arm, f"episode {number} of {dataset.root}")
     return trace

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from types import TracebackType
 
+from robot.wire import topics
 from robot.wire.addresses import STATE
 from robot.wire.messages import SceneState
 from robot.wire.subscription import Subscription
@@ -19,7 +20,7 @@ class SceneClient:
     """
 
     def __init__(self, state_address: str = STATE) -> None:
-        self._scenes: Subscription[SceneState] = Subscription(state_address, b"scene", SceneState, HISTORY)
+        self._scenes: Subscription[SceneState] = Subscription(state_address, topics.SCENE, SceneState, HISTORY)
 
     def near(self, time_ns: int, timeout_s: float = 0.5) -> SceneState:
         """Return the scene captured nearest to the monotonic `time_ns`, among those of the last second.

@@ -10,6 +10,7 @@ import tyro
 from robot.client.client import Client
 from robot.client.latency import ChainMatcher, table
 from robot.errors import ConfigurationError, ConnectionLost
+from robot.wire import topics
 from robot.wire.addresses import COMMAND, THOUGHTS
 from robot.wire.clock_offset import SameClock
 from robot.wire.messages import JointState, Thought
@@ -35,8 +36,8 @@ def latency(
         raise ConfigurationError("--every and --wait must be above 0")
     with (
         Client(command_address) as client,
-        Subscription(client.state_address, b"state", JointState, _KEEP, client.clock) as states,
-        Subscription(thoughts_address, b"thought", Thought, 64) as thoughts,
+        Subscription(client.state_address, topics.STATE, JointState, _KEEP, client.clock) as states,
+        Subscription(thoughts_address, topics.DECISION, Thought, 64) as thoughts,
     ):
         matcher = ChainMatcher()
         known = 0

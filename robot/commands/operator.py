@@ -11,6 +11,7 @@ from tqdm import tqdm
 from robot.client.client import HISTORY, Client
 from robot.client.home import go_home
 from robot.client.status import status_of
+from robot.wire import topics
 from robot.wire.addresses import COMMAND
 from robot.wire.messages import JointState
 from robot.wire.subscription import Subscription
@@ -23,7 +24,10 @@ def status(
     follow: Annotated[bool, tyro.conf.arg(help="go on, anew every second, until Ctrl-C")] = False,
 ) -> None:
     """Show how a driver is doing, over one second: mode, who has the lease, rates, ages, motion, effort and clamps."""
-    with Client(command_address) as client, Subscription(client.state_address, b"state", JointState, HISTORY) as states:
+    with (
+        Client(command_address) as client,
+        Subscription(client.state_address, topics.STATE, JointState, HISTORY) as states,
+    ):
         while True:
             states.history.clear()
             until = time.monotonic() + 1.0

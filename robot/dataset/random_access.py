@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from robot.dataset.format.columns import INDEX
 from robot.dataset.format.tables import Episode
 from robot.dataset.reader import Dataset, column_array, read_frames
 from robot.dataset.seekable_video import SeekableVideo
@@ -114,7 +115,7 @@ class RandomAccess:
         values, pictures = self._table(episode)
         row = self._dataset.place_in_file(episode)[0] + number
         frame = {name: column[row] for name, column in values.items()}
-        if frame["index"] != index:
+        if frame[INDEX] != index:
             raise DatasetError(f"frame {index} of {self._dataset.root} is not where its row says: check the data set")
         for name, column in pictures.items():
             frame[name] = column_array(name, self._dataset.features[name], column.slice(row, 1))[0]

@@ -20,6 +20,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from robot.dataset.format.columns import EPISODE_INDEX
 from robot.dataset.format.encoding import decode_picture
 from robot.dataset.format.schema import DatasetInfo, Feature, read_info
 from robot.dataset.format.tables import Episode, VideoSpan, read_episodes, read_tasks
@@ -175,8 +176,8 @@ class Dataset:
     def _frames(self, episode: Episode, names: Sequence[str]) -> pa.Table:
         path = self.root / self.info.data_file(episode.data_chunk, episode.data_file)
         start, _ = self.place_in_file(episode)
-        table = read_frames(path, start, episode.length, [*names, "episode_index"])
-        if (table["episode_index"].to_numpy() != episode.index).any():
+        table = read_frames(path, start, episode.length, [*names, EPISODE_INDEX])
+        if (table[EPISODE_INDEX].to_numpy() != episode.index).any():
             raise DatasetError(f"{path} holds other frames than those of episode {episode.index}: check the data set")
         return table
 

@@ -28,6 +28,7 @@ from robot.errors import ArmError, ConfigurationError, Refused
 from robot.flight_log.logged_servo import RecordedServo
 from robot.flight_log.records import Changed, Closed, Measured
 from robot.system.pacing import Pacer, PaceReport
+from robot.wire import topics
 from robot.wire.addresses import COMMAND, STATE
 from robot.wire.messages import (
     Accepted,
@@ -44,8 +45,6 @@ from robot.wire.messages import (
     Stop,
     Waypoints,
 )
-
-STATE_TOPIC, SCENE_TOPIC = b"state", b"scene"
 
 MAX_WAYPOINTS = 64
 """In one command; checking each takes some 15 µs of a tick, and 64 are seconds of motion."""
@@ -260,12 +259,12 @@ class Driver:
             self._modes,
             self._leases.holder,
         )
-        self._server.publish(STATE_TOPIC, state)
+        self._server.publish(topics.STATE, state)
         if self._scene is None or faulty:
             return
         scene = self._scene.news(self._reading, self._tick)
         if scene is not None:
-            self._server.publish(SCENE_TOPIC, scene)
+            self._server.publish(topics.SCENE, scene)
 
     def _halt(self, reason: str) -> None:
         """Drop everything, ramp to rest, and stay stopped."""

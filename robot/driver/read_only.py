@@ -11,12 +11,12 @@ from contextlib import ExitStack, suppress
 
 from robot.arm.checked_calls import arm_faults, read
 from robot.arm.interface import Readable
-from robot.driver.driver import STATE_TOPIC
 from robot.driver.modes import Mode, ModeMachine
 from robot.driver.requests import Handlers
 from robot.driver.server import Server
 from robot.errors import ArmError, Refused
 from robot.system.pacing import Pacer, PaceReport
+from robot.wire import topics
 from robot.wire.addresses import COMMAND, STATE
 from robot.wire.messages import (
     AcquireLease,
@@ -85,7 +85,7 @@ class ReadOnlyDriver:
             while not self._finishing and (end_ns is None or time.monotonic_ns() < end_ns):
                 self._look()
                 self._server.requests.serve(period_s)
-                self._server.publish(STATE_TOPIC, self._state())
+                self._server.publish(topics.STATE, self._state())
                 self._tick += 1
                 self._server.requests.serve_until(pacer.next_ns, period_s)
                 pacer.wait()

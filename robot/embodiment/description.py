@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
+from robot.dataset.format.columns import ACTION, STATE, image_column
 from robot.dataset.format.schema import DatasetInfo
 from robot.embodiment.actions import ActionConvention
 from robot.errors import DatasetError
@@ -67,7 +68,7 @@ def read_recorded(info: DatasetInfo) -> RecordedBy | None:
     if not recorded.cameras:
         raise DatasetError(f"the data set's worldarm.{RECORDED_KEY} entry in meta/info.json names no camera")
     for camera in recorded.cameras:
-        _require_shape(info, RECORDED_KEY, f"observation.images.{camera.name}", (camera.height, camera.width, 3))
+        _require_shape(info, RECORDED_KEY, image_column(camera.name), (camera.height, camera.width, 3))
     return recorded
 
 
@@ -90,9 +91,9 @@ def read_recipe(info: DatasetInfo, camera: str | None = None) -> RecordingRecipe
     seen = recipe.camera
     _which(camera, [seen.name])
     for name, shape in (
-        ("action", (recipe.action.size,)),
-        ("observation.state", (len(recipe.state_names),)),
-        (f"observation.images.{seen.name}", (seen.height, seen.width, 3)),
+        (ACTION, (recipe.action.size,)),
+        (STATE, (len(recipe.state_names),)),
+        (image_column(seen.name), (seen.height, seen.width, 3)),
     ):
         _require_shape(info, KEY, name, shape)
     return recipe

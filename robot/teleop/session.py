@@ -21,6 +21,7 @@ from robot.teleop.input import STILL, Controls, Device, JointTarget, Press, Tool
 from robot.teleop.speed_limits import Dial
 from robot.teleop.velocity_ik import Steering
 from robot.teleop.waypoint_stream import Stream
+from robot.wire import topics
 from robot.wire.messages import JointState
 from robot.wire.subscription import Subscription
 
@@ -110,7 +111,7 @@ class Teleoperation:
         Raises `Refused` when another has the lease at the beginning, or the arm is stopped then; `ConnectionLost` when
         the driver stops answering or publishing, or the device is gone for good.
         """
-        with Subscription(self._client.state_address, b"state", JointState, 64, self._client.clock) as states:
+        with Subscription(self._client.state_address, topics.STATE, JointState, 64, self._client.clock) as states:
             states.wait(_FIRST_STATE_S)
             if not self._device.poll(time.monotonic_ns(), states.history[-1]).away:
                 self._take()

@@ -12,6 +12,7 @@ from viser import uplot
 from robot.errors import CameraError, WireError
 from robot.web.feed import Feed
 from robot.web.live_view import enlarged, placeholder, strong
+from robot.wire import topics
 from robot.wire.addresses import THOUGHTS
 from robot.wire.decision_image import drawn
 from robot.wire.messages import Thought
@@ -28,7 +29,7 @@ class Thoughts:
     """
 
     def __init__(self, server: viser.ViserServer, address: str = THOUGHTS) -> None:
-        self.feed = Feed(address, b"thought", Thought, 32)
+        self.feed = Feed(address, topics.DECISION, Thought, 32)
         self._so_far: deque[Thought] = deque(maxlen=_KEPT)
         gui = server.gui
         self._words = gui.add_html(escape(_WAITING), order=25)

@@ -16,6 +16,7 @@ from robot.errors import CameraError, WireError
 from robot.web.arm_scene import ArmScene
 from robot.web.feed import Feed
 from robot.web.viewpoint import LOOK_AT, POSITION
+from robot.wire import topics
 from robot.wire.clock_offset import ClockOffset
 from robot.wire.frame_image import picture_of
 from robot.wire.messages import Frame, JointState
@@ -53,11 +54,11 @@ class Live:
     ) -> None:
         self._server = server
         self.spec = spec
-        self.states = Feed(state_address, b"state", JointState, 1, clock)
+        self.states = Feed(state_address, topics.STATE, JointState, 1, clock)
         self.cameras: list[Feed[Frame]] = []
         try:
             for address in cameras:
-                self.cameras.append(Feed(address, b"frame", Frame))
+                self.cameras.append(Feed(address, topics.FRAME, Frame))
         except BaseException:
             self.close()
             raise

@@ -7,6 +7,7 @@ from functools import partial
 import numpy as np
 
 from robot.arm.interface import Vector
+from robot.dataset.format.columns import ACTION, STATE, image_column
 from robot.dataset.format.schema import Feature
 from robot.embodiment.description import RecordingRecipe
 from robot.errors import ConfigurationError
@@ -22,11 +23,11 @@ def env_features(recipe: RecordingRecipe, video: bool) -> dict[str, Feature]:
     """Return the features of such a data set. Pictures are stored as PNG, or as AV1 `video`."""
     camera = recipe.camera
     return {
-        "observation.state": Feature("float32", (len(recipe.state_names),), recipe.state_names),
-        f"observation.images.{camera.name}": Feature(
+        STATE: Feature("float32", (len(recipe.state_names),), recipe.state_names),
+        image_column(camera.name): Feature(
             "video" if video else "image", (camera.height, camera.width, 3), ("height", "width", "channels")
         ),
-        "action": Feature("float32", (recipe.action.size,), recipe.action.axes),
+        ACTION: Feature("float32", (recipe.action.size,), recipe.action.axes),
     }
 
 
@@ -36,7 +37,7 @@ def env_episode(env: AnyEnv, policy: Policy | None, rng: np.random.Generator, bl
     begun are left out. Raises `ConfigurationError` when all of `ATTEMPTS` are."""
     for _ in range(ATTEMPTS):
         columns = _episode(env, policy, rng, blocks)
-        if len(columns["action"]) > SHORTEST:
+        if len(columns[ACTION]) > SHORTEST:
             return columns
     raise ConfigurationError(
         f"{ATTEMPTS} episodes in {env.name!r} ended within {SHORTEST} blocks; repeat actions for fewer steps (--repeat)"
@@ -58,9 +59,9 @@ def _episode(env: AnyEnv, policy: Policy | None, rng: np.random.Generator, block
             break
     actions.append(np.zeros(size))
     return {
-        "observation.state": np.stack(states).astype(np.float32),
-        f"observation.images.{env.recipe.camera.name}": np.stack(images),
-        "action": np.stack(actions).astype(np.float32),
+        STATE: np.stack(states).astype(np.float32),
+        image_column(env.recipe.camera.name): np.stack(images),
+        ACTION: np.stack(actions).astype(np.float32),
     }
 
 

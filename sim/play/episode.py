@@ -7,8 +7,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from perception.training_data.frame_cache import MEANT
-from robot.dataset.format.recorder_columns import GOVERNED, MEASURED, REQUESTED
+from robot.dataset.format.columns import (
+    ACTION,
+    CAPTURE_TIME_NS,
+    CLEAN_ACTION,
+    GOVERNED,
+    MEASURED,
+    OBJECT_POSE,
+    REQUESTED,
+    STATE,
+    image_column,
+)
 from robot.dataset.format.schema import Feature
 from robot.wire.camera_spec import CameraSpec
 from sim.tasks.environments import Playground
@@ -27,16 +36,16 @@ def play_features(playground: Playground, camera: CameraSpec, video: bool) -> di
     """Return the features of a play data set. Pictures are stored as PNG, or as AV1 `video`."""
     joints = tuple(f"joint{i}" for i in range(1, JOINTS + 1))
     return {
-        "observation.state": Feature("float32", (len(playground.state_names),), playground.state_names),
-        f"observation.images.{camera.name}": Feature(
+        STATE: Feature("float32", (len(playground.state_names),), playground.state_names),
+        image_column(camera.name): Feature(
             "video" if video else "image", (camera.height, camera.width, 3), ("height", "width", "channels")
         ),
-        "action": Feature("float32", (playground.convention.size,), playground.convention.axes),
-        MEANT: Feature("float32", (playground.convention.size,), playground.convention.axes),
+        ACTION: Feature("float32", (playground.convention.size,), playground.convention.axes),
+        CLEAN_ACTION: Feature("float32", (playground.convention.size,), playground.convention.axes),
         REQUESTED: Feature("float32", (JOINTS,), joints),
         GOVERNED: Feature("float32", (JOINTS,), joints),
         MEASURED: Feature("float32", (JOINTS,), joints),
-        "capture_time_ns": Feature("int64"),
+        CAPTURE_TIME_NS: Feature("int64"),
         **{key: Feature("float32", (7,), ("x", "y", "z", "qx", "qy", "qz", "qw")) for key in _truth_keys(playground)},
     }
 
@@ -44,8 +53,8 @@ def play_features(playground: Playground, camera: CameraSpec, video: bool) -> di
 def _truth_keys(playground: Playground) -> tuple[str, ...]:
     """Return the columns of the objects' poses, in the scene's order."""
     if len(playground.objects) == 1:
-        return ("privileged.object",)
-    return tuple(f"privileged.{thing.name}" for thing in playground.objects)
+        return (f"{OBJECT_POSE}object",)
+    return tuple(f"{OBJECT_POSE}{thing.name}" for thing in playground.objects)
 
 
 def play_episode(
@@ -68,14 +77,14 @@ def play_episode(
         objects = world.scene.objects()
         rows.append(
             {
-                "observation.state": seen.state,
-                f"observation.images.{camera.name}": seen.image,
-                "action": runner.committed if block < blocks else np.zeros(convention.size),
-                MEANT: meant if block < blocks else np.zeros(convention.size),
+                STATE: seen.state,
+                image_column(camera.name): seen.image,
+                ACTION: runner.committed if block < blocks else np.zeros(convention.size),
+                CLEAN_ACTION: meant if block < blocks else np.zeros(convention.size),
                 REQUESTED: seen.requested,
                 GOVERNED: seen.governed,
                 MEASURED: seen.measured,
-                "capture_time_ns": seen.time_ns,
+                CAPTURE_TIME_NS: seen.time_ns,
                 **{key: np.array([*item.position, *item.orientation]) for key, item in zip(keys, objects, strict=True)},
             }
         )
@@ -87,5 +96,5 @@ def play_episode(
                 action = turns.act(seen, runner.committed, runner.target, there)
                 meant = turns.meant
             runner.run_block(action)
-    kinds = {"capture_time_ns": np.int64, f"observation.images.{camera.name}": np.uint8}
+    kinds = {CAPTURE_TIME_NS: np.int64, image_column(camera.name): np.uint8}
     return {key: np.stack([np.asarray(row[key], dtype=kinds.get(key, np.float32)) for row in rows]) for key in rows[0]}

@@ -8,6 +8,7 @@ import time
 from robot.client.scene_client import SceneClient
 from robot.driver.modes import Mode
 from robot.errors import ConnectionLost
+from robot.wire import topics
 from robot.wire.messages import JointState, SceneState
 from robot.wire.subscription import Subscription
 
@@ -22,7 +23,7 @@ class Mirrored:
 
     def __init__(self, state_address: str) -> None:
         self._scenes: SceneClient | None = SceneClient(state_address)
-        self._states: Subscription[JointState] | None = Subscription(state_address, b"state", JointState)
+        self._states: Subscription[JointState] | None = Subscription(state_address, topics.STATE, JointState)
 
     def first(self, timeout_s: float) -> SceneState:
         """Wait for a scene, or for a driver that has none. Raises `ConnectionLost` when neither came in `timeout_s`."""

@@ -10,9 +10,10 @@ import numpy.typing as npt
 from tqdm import tqdm
 
 from robot.dataset import DatasetWriter, Feature
+from robot.dataset.format.columns import ACTION, STATE, image_column
 
 FPS = 30
-CAMERAS = ("observation.images.front", "observation.images.wrist")
+CAMERAS = (image_column("front"), image_column("wrist"))
 JOINTS = tuple(f"joint{number}" for number in range(1, 8))
 
 
@@ -20,14 +21,14 @@ def write_sample_set(root: Path, episodes: int, frames: int, height: int, width:
     """Write a set of so many episodes of so many frames; AV1 as the recorder has it. Raises RecordingError."""
     features = {
         **{name: Feature("video", (height, width, 3)) for name in CAMERAS},
-        "observation.state": Feature("float32", (len(JOINTS),), JOINTS),
-        "action": Feature("float32", (len(JOINTS),), JOINTS),
+        STATE: Feature("float32", (len(JOINTS),), JOINTS),
+        ACTION: Feature("float32", (len(JOINTS),), JOINTS),
     }
     rng = np.random.default_rng(seed)
     with DatasetWriter.create(root, FPS, features, "sample", durable=False) as writer:
         for _ in tqdm(range(episodes), desc="writing a data set", unit="episode", delay=2.0):
             columns: dict[str, npt.NDArray[np.generic]] = {name: _film(rng, frames, height, width) for name in CAMERAS}
-            for name in ("observation.state", "action"):
+            for name in (STATE, ACTION):
                 columns[name] = rng.normal(size=(frames, len(JOINTS))).astype(np.float32).cumsum(axis=0)
             writer.save_episode(columns, "look at the square")
 

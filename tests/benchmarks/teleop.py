@@ -22,6 +22,7 @@ from robot.client.client import Client
 from robot.errors import ArmError, ConfigurationError, ConnectionLost
 from robot.system.files import require_writable, write_json
 from robot.web.viewpoint import on_screen
+from robot.wire import topics
 from robot.wire.messages import JointState
 from robot.wire.subscription import Subscription
 from tests.benchmarks.browser import browser
@@ -128,7 +129,7 @@ def measure_drags(
             teleop.kill()
             raise ArmError(f"the teleoperation did not start: {teleop.stderr.read().strip() or line.strip()}")
         client = parts.enter_context(driver.client())
-        states = parts.enter_context(Subscription(driver.state, b"state", JointState, 4096))
+        states = parts.enter_context(Subscription(driver.state, topics.STATE, JointState, 4096))
         page = open_page(parts.enter_context(browser(executable)), line.split()[1])
         wait_for(lambda: client.state(5.0).holder == "teleop web", PAGE_PATIENCE_S, "lease")
         kinematics = Kinematics(client.arm)

@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 
 from robot.dataset.edit.video_cut import cut_video
 from robot.dataset.format import statistics
+from robot.dataset.format.columns import EPISODE_INDEX, FRAME_INDEX, INDEX, TASK_INDEX, TIMESTAMP
 from robot.dataset.format.schema import INFO_PATH, STATS_PATH, TASKS_PATH, DatasetInfo
 from robot.dataset.format.staged_files import make_durable_folder
 from robot.dataset.format.tables import (
@@ -38,7 +39,7 @@ from robot.dataset.reader import Dataset, column_array, read_frames
 from robot.errors import DatasetError, RecordingError
 from robot.system.files import sync
 
-NUMBERS = ("episode_index", "index", "task_index")
+NUMBERS = (EPISODE_INDEX, INDEX, TASK_INDEX)
 
 
 @dataclass(frozen=True)
@@ -176,17 +177,17 @@ def _transfer_data(
         raise DatasetError(f"{source} has {there} frames, and {owner} {whole}: check the data set")
     before = {name: column_array(name, info.features[name], table[name]) for name in NUMBERS}
     after = {
-        "episode_index": np.full(one.new.length, one.new.index, dtype=np.int64),
-        "index": one.new.from_index + np.arange(one.new.length, dtype=np.int64),
-        "task_index": _task_numbers(source, one, before["task_index"], tasks),
+        EPISODE_INDEX: np.full(one.new.length, one.new.index, dtype=np.int64),
+        INDEX: one.new.from_index + np.arange(one.new.length, dtype=np.int64),
+        TASK_INDEX: _task_numbers(source, one, before[TASK_INDEX], tasks),
     }
-    if (before["episode_index"] != one.old.index).any():
+    if (before[EPISODE_INDEX] != one.old.index).any():
         raise DatasetError(f"{source} holds other frames than those of episode {one.old.index}: check the data set")
     if whole == one.old.length and all((before[name] == after[name]).all() for name in NUMBERS):
         transfer(source, target, linked)
     else:
         _write(target, to_parquet(renumbered(table, after)))
-    kept = {name: column_array(name, info.features[name], table[name]) for name in ("timestamp", "frame_index")}
+    kept = {name: column_array(name, info.features[name], table[name]) for name in (TIMESTAMP, FRAME_INDEX)}
     return {**kept, **after}
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from robot.dataset.format.columns import EPISODE_INDEX, FRAME_INDEX, INDEX, TASK_INDEX, TIMESTAMP
 from robot.dataset.format.schema import BOOKKEEPING, DatasetInfo, read_info
 from robot.dataset.format.staged_files import leftovers
 from robot.dataset.format.staged_folders import beside
@@ -170,18 +171,18 @@ def _examine_episode(
 
 def _examine_bookkeeping(info: DatasetInfo, table: pa.Table, length: int) -> tuple[int, tuple[int, int]]:
     counted = np.arange(length)
-    numbers = {name: table[name].to_numpy() for name in ("frame_index", "index", "episode_index", "task_index")}
-    if (numbers["frame_index"] != counted).any():
+    numbers = {name: table[name].to_numpy() for name in (FRAME_INDEX, INDEX, EPISODE_INDEX, TASK_INDEX)}
+    if (numbers[FRAME_INDEX] != counted).any():
         raise DatasetError("its frame_index does not count up from 0")
     # Both as stored: in an episode of more than half an hour, rounding to float32 alone exceeds the tolerance.
-    off = table["timestamp"].to_numpy().astype(np.float32) - (counted / info.fps).astype(np.float32)
+    off = table[TIMESTAMP].to_numpy().astype(np.float32) - (counted / info.fps).astype(np.float32)
     if not np.abs(off).max() <= TIMESTAMP_TOLERANCE_S:
         raise DatasetError("its timestamp is not frame_index / fps")
-    if (numbers["index"] - counted != numbers["index"][0]).any():
+    if (numbers[INDEX] - counted != numbers[INDEX][0]).any():
         raise DatasetError("its index does not count up")
-    if (numbers["episode_index"] != numbers["episode_index"][0]).any():
+    if (numbers[EPISODE_INDEX] != numbers[EPISODE_INDEX][0]).any():
         raise DatasetError("its frames are of several episodes")
-    return int(numbers["task_index"][0]), (int(numbers["episode_index"][0]), int(numbers["index"][0]))
+    return int(numbers[TASK_INDEX][0]), (int(numbers[EPISODE_INDEX][0]), int(numbers[INDEX][0]))
 
 
 def _orphans(root: Path, info: DatasetInfo, rows: list[Episode]) -> list[Path]:

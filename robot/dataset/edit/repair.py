@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from robot.dataset.edit.check import Examination, Report, examine, same_statistics
+from robot.dataset.format.columns import EPISODE_INDEX, INDEX
 from robot.dataset.format.schema import BOOKKEEPING, INFO_PATH, STATS_PATH, TASKS_PATH, DatasetInfo, read_info
 from robot.dataset.format.staged_files import lock_folder, replace_file
 from robot.dataset.format.staged_folders import beside, clear_beside
@@ -135,7 +136,7 @@ def _move(root: Path, paths: Iterable[Path], why: str) -> list[str]:
 def _renumber(root: Path, info: DatasetInfo, episode: Episode, number: int, begin: int) -> None:
     """Give the episode its place in the numbers of its data and its row."""
     data = info.data_file(episode.data_chunk, episode.data_file)
-    place = {"episode_index": np.full(episode.length, number), "index": begin + np.arange(episode.length)}
+    place = {EPISODE_INDEX: np.full(episode.length, number), INDEX: begin + np.arange(episode.length)}
     with pq.ParquetFile(root / data) as file:
         stored = file.read(columns=list(BOOKKEEPING))
         before = {name: stored[name].to_numpy() for name in BOOKKEEPING}

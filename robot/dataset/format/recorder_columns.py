@@ -13,24 +13,28 @@ Per frame, as features of the data set, each of which may be absent:
   in m in the arm's base frame, then the unit quaternion x, y, z, w.
 
 Per episode, among its extras: `marks`, the reasons for which the recorder doubts it, such as "frame late".
-
-None of the names begins with "action" or "observation", which LeRobot's policies take for what to learn from.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from robot.dataset.format.columns import (
+    AGE_NS,
+    CAPTURE_NS,
+    CLAMPS,
+    GOVERNED,
+    MEASURED,
+    REQUESTED,
+    STATE_NS,
+    TOOL_GOVERNED,
+    TOOL_MEASURED,
+    age_column,
+    capture_column,
+)
 from robot.dataset.format.schema import Feature
 from robot.dataset.format.tables import Episode
 
-MEASURED = "joints.measured"
-REQUESTED = "setpoint.requested"
-GOVERNED = "setpoint.governed"
-CLAMPS = "setpoint.clamps"
-STATE_NS = "state_ns"
-TOOL_MEASURED = "tool.measured"
-TOOL_GOVERNED = "tool.governed"
 POSE_NAMES = ("x", "y", "z", "qx", "qy", "qz", "qw")
 MARKS = "marks"
 FRAME_MISSING = "frame missing"
@@ -41,19 +45,6 @@ DRIVER_RESTARTED = "driver restarted"
 CAMERA_SILENT = "camera silent"
 CAMERA_CHANGED = "camera changed"
 TOO_LONG = "too long"
-_CAPTURE = "capture_ns."
-_AGE = "age_ns."
-_PICTURES = "observation.images."
-
-
-def capture_feature(camera: str) -> str:
-    """Name of the feature that holds when the pictures of `camera` were taken."""
-    return _CAPTURE + camera
-
-
-def age_feature(camera: str) -> str:
-    """Name of the feature that holds how old the pictures of `camera` were when they were paired with a state."""
-    return _AGE + camera
 
 
 def recorded_features(cameras: Sequence[str], joints: Sequence[str], clamps: Sequence[str]) -> dict[str, Feature]:
@@ -63,8 +54,8 @@ def recorded_features(cameras: Sequence[str], joints: Sequence[str], clamps: Seq
         REQUESTED: Feature("float32", (len(joints),), tuple(joints)),
         GOVERNED: Feature("float32", (len(joints),), tuple(joints)),
         CLAMPS: Feature("bool", (len(clamps),), tuple(clamps)),
-        **{capture_feature(camera): Feature("int64") for camera in cameras},
-        **{age_feature(camera): Feature("int64") for camera in cameras},
+        **{capture_column(camera): Feature("int64") for camera in cameras},
+        **{age_column(camera): Feature("int64") for camera in cameras},
     }
 
 
@@ -76,17 +67,12 @@ def tool_features() -> dict[str, Feature]:
 
 def capture_features(features: Mapping[str, Feature]) -> dict[str, str]:
     """Camera → name of the feature with its capture times, of those that there are."""
-    return {name.removeprefix(_CAPTURE): name for name in features if name.startswith(_CAPTURE)}
+    return {name.removeprefix(CAPTURE_NS): name for name in features if name.startswith(CAPTURE_NS)}
 
 
 def age_features(features: Mapping[str, Feature]) -> dict[str, str]:
     """Camera → name of the feature with its frames' ages, of those that there are."""
-    return {name.removeprefix(_AGE): name for name in features if name.startswith(_AGE)}
-
-
-def camera_name(feature: str) -> str:
-    """The camera whose pictures a feature holds: `observation.images.front` is of "front"."""
-    return feature.removeprefix(_PICTURES)
+    return {name.removeprefix(AGE_NS): name for name in features if name.startswith(AGE_NS)}
 
 
 def marks_of(episode: Episode) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from robot.dataset.format.columns import EPISODE_INDEX, FRAME_INDEX, INDEX, TASK_INDEX, TIMESTAMP
 from robot.errors import DatasetError
 
 CODEBASE_VERSION = "v3.0"
@@ -47,11 +48,11 @@ class Feature:
 
 
 BOOKKEEPING: Mapping[str, Feature] = {
-    "timestamp": Feature("float32"),
-    "frame_index": Feature("int64"),
-    "episode_index": Feature("int64"),
-    "index": Feature("int64"),
-    "task_index": Feature("int64"),
+    TIMESTAMP: Feature("float32"),
+    FRAME_INDEX: Feature("int64"),
+    EPISODE_INDEX: Feature("int64"),
+    INDEX: Feature("int64"),
+    TASK_INDEX: Feature("int64"),
 }
 
 

@@ -17,6 +17,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from robot.dataset.format.columns import EPISODE_INDEX, FRAME_INDEX, INDEX, TASK_INDEX, TIMESTAMP
 from robot.dataset.format.encoding import EncodedEpisode
 from robot.dataset.format.schema import EPISODES_PATH, TASKS_PATH, DatasetInfo, Feature
 from robot.dataset.format.statistics import KEYS, Statistics, merge, vector_statistics
@@ -78,11 +79,11 @@ def bookkeeping(info: DatasetInfo, episode: Episode, task_index: int) -> dict[st
     """The columns that the writer fills in, (T,) each, of an episode of one task."""
     frame_index = np.arange(episode.length, dtype=np.int64)
     return {
-        "timestamp": (frame_index / info.fps).astype(np.float32),
-        "frame_index": frame_index,
-        "episode_index": np.full(episode.length, episode.index, dtype=np.int64),
-        "index": episode.from_index + frame_index,
-        "task_index": np.full(episode.length, task_index, dtype=np.int64),
+        TIMESTAMP: (frame_index / info.fps).astype(np.float32),
+        FRAME_INDEX: frame_index,
+        EPISODE_INDEX: np.full(episode.length, episode.index, dtype=np.int64),
+        INDEX: episode.from_index + frame_index,
+        TASK_INDEX: np.full(episode.length, task_index, dtype=np.int64),
     }
 
 
@@ -105,7 +106,7 @@ def row_table(info: DatasetInfo, episode: Episode, statistics: Statistics) -> pa
     statistics: of every column; those of the bookkeeping ones change with the episode's number.
     """
     plain: dict[str, tuple[Any, pa.DataType]] = {
-        "episode_index": (episode.index, pa.int64()),
+        EPISODE_INDEX: (episode.index, pa.int64()),
         "tasks": (list(episode.tasks), pa.list_(pa.string())),
         "length": (episode.length, pa.int64()),
         "data/chunk_index": (episode.data_chunk, pa.int64()),
@@ -141,10 +142,10 @@ def with_bookkeeping(statistics: Statistics, numbers: Mapping[str, npt.NDArray[n
 
 def tasks_table(tasks: Sequence[str]) -> pa.Table:
     """`meta/tasks.parquet`: each task with its index; pandas reads the text as the frame's index."""
-    table = pa.table({"task_index": pa.array(range(len(tasks)), pa.int64()), "task": pa.array(tasks, pa.string())})
+    table = pa.table({TASK_INDEX: pa.array(range(len(tasks)), pa.int64()), "task": pa.array(tasks, pa.string())})
     described = [
         {"name": name, "field_name": name, "pandas_type": kind, "numpy_type": numpy_type, "metadata": None}
-        for name, kind, numpy_type in (("task_index", "int64", "int64"), ("task", "unicode", "object"))
+        for name, kind, numpy_type in ((TASK_INDEX, "int64", "int64"), ("task", "unicode", "object"))
     ]
     pandas = {"index_columns": ["task"], "column_indexes": [], "columns": described, "pandas_version": "2.0.0"}
     return table.replace_schema_metadata({"pandas": json.dumps(pandas)})
@@ -251,8 +252,8 @@ def read_tasks(root: Path) -> list[str]:
         return []
     try:
         table = pq.read_table(path)
-        text = next(name for name in table.column_names if name != "task_index")
-        pairs = sorted(zip(table["task_index"].to_pylist(), table[text].to_pylist(), strict=True))
+        text = next(name for name in table.column_names if name != TASK_INDEX)
+        pairs = sorted(zip(table[TASK_INDEX].to_pylist(), table[text].to_pylist(), strict=True))
         return [str(task) for _, task in pairs]
     except (OSError, pa.ArrowException, KeyError, StopIteration, TypeError) as error:
         raise DatasetError(f"{path} is not a readable list of tasks: {error!r}") from error
@@ -285,7 +286,7 @@ def _own_extra(metadata: Mapping[bytes, bytes] | None, rows: int) -> dict[str, E
 
 def _episode(row: Mapping[str, Any], video_keys: Sequence[str], chunk: int, number: int, extra: Extra) -> Episode:
     return Episode(
-        index=int(row["episode_index"]),
+        index=int(row[EPISODE_INDEX]),
         length=int(row["length"]),
         tasks=tuple(row["tasks"]),
         from_index=int(row["dataset_from_index"]),

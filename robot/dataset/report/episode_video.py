@@ -12,6 +12,8 @@ import av
 import cv2
 import matplotlib
 
+from robot.dataset.format.columns import ACTION, STATE, TIMESTAMP
+
 matplotlib.use("Agg")
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +22,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from tqdm import tqdm
 
-from robot.dataset.format.recorder_columns import camera_name
+from robot.dataset.format.columns import camera_of
 from robot.dataset.format.schema import Feature
 from robot.dataset.reader import Columns, Dataset
 from robot.system.files import whole
@@ -95,8 +97,8 @@ def compose(dataset: Dataset, index: int) -> Iterator[Image]:
 
 def curve_features(features: Mapping[str, Feature]) -> list[str]:
     """The columns to draw as curves: state and action, or else the first two columns of several numbers."""
-    usual = [name for name in ("observation.state", "action") if name in features]
-    others = [name for name, feature in features.items() if feature.dtype == "float32" and name != "timestamp"]
+    usual = [name for name in (STATE, ACTION) if name in features]
+    others = [name for name, feature in features.items() if feature.dtype == "float32" and name != TIMESTAMP]
     return usual or others[:2]
 
 
@@ -146,7 +148,7 @@ def _pages(
     where = f"episode {index} of {dataset.root.resolve().name}, {episode.length / dataset.info.fps:.1f} s"
     figure.text(GAP / width, 1 - 40 / height, where, fontsize=8, color=INK, va="center", parse_math=False)
     for name, left in lefts.items():
-        words = camera_name(name)
+        words = camera_of(name)
         figure.text(left / width, 1 - 57 / height, words, fontsize=8, color=INK, va="center", parse_math=False)
     lines = []
     axes: Axes | None = None

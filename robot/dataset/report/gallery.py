@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
-from robot.dataset.format.recorder_columns import camera_name
+from robot.dataset.format.columns import camera_of
 from robot.dataset.reader import Dataset
 from robot.dataset.report.quality import EpisodeQuality, SetQuality, in_words, measure_quality
 from robot.system.files import whole
@@ -79,7 +79,7 @@ def _summary(dataset: Dataset, quality: SetQuality) -> str:
 
 
 def _article(dataset: Dataset, one: EpisodeQuality, cameras: list[str]) -> str:
-    images = [_image(camera_name(camera), strip(dataset, one.episode, camera)) for camera in cameras]
+    images = [_image(camera_of(camera), strip(dataset, one.episode, camera)) for camera in cameras]
     remarks = in_words(one)
     doubted = bool(one.marks or one.drops or one.repeats)
     return (

@@ -13,15 +13,8 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
-from robot.dataset.format.recorder_columns import (
-    CLAMPS,
-    GOVERNED,
-    MEASURED,
-    REQUESTED,
-    age_features,
-    capture_features,
-    marks_of,
-)
+from robot.dataset.format.columns import CLAMPS, GOVERNED, MEASURED, REQUESTED, STATE
+from robot.dataset.format.recorder_columns import age_features, capture_features, marks_of
 from robot.dataset.format.schema import Feature
 from robot.dataset.reader import Columns, Dataset
 
@@ -143,7 +136,7 @@ def in_words(one: EpisodeQuality) -> str:
 
 def state_feature(features: Mapping[str, Feature]) -> str | None:
     """The column that says how the arm stands; None when there is none."""
-    usual = [name for name in ("observation.state", MEASURED) if name in features]
+    usual = [name for name in (STATE, MEASURED) if name in features]
     return usual[0] if usual else None
 
 

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import matplotlib
 
+from robot.dataset.format.columns import STATE
+
 matplotlib.use("Agg")
 import msgspec
 import numpy as np
@@ -17,7 +19,7 @@ from tqdm import tqdm
 
 from robot.arm.interface import ArmSpec
 from robot.arm.kinematics import Kinematics
-from robot.dataset.format.recorder_columns import GOVERNED, MEASURED
+from robot.dataset.format.columns import GOVERNED, MEASURED
 from robot.dataset.format.schema import Feature
 from robot.dataset.reader import Dataset
 from robot.dataset.report.quality import state_feature
@@ -113,7 +115,7 @@ def _joint_feature(dataset: Dataset) -> tuple[str, list[int], ArmSpec] | None:
     if spec is None:
         return None
     features: Mapping[str, Feature] = dataset.features
-    for name in (MEASURED, "observation.state", GOVERNED):
+    for name in (MEASURED, STATE, GOVERNED):
         names = features[name].names if name in features else None
         # Under exactly these names they are worldarm's, in rad; other recorders' are called otherwise, and in degrees.
         if names and set(spec.joint_names) <= set(names):

@@ -13,7 +13,7 @@ import torch
 
 from control.model.trained_model import load_trained
 from perception.training.world_model import compute_dtype
-from perception.training_data.frame_cache import STATE
+from robot.dataset.format.columns import STATE
 from robot.dataset.reader import Dataset
 from robot.dataset.writer import DatasetWriter
 from tests.commands import ROOT, environment

@@ -14,7 +14,7 @@ import pytest
 
 from control.agent import Agent, Decision
 from control.model.trained_model import load_trained
-from control.runtime.decision_publisher import TOPIC, ThoughtPublisher
+from control.runtime.decision_publisher import ThoughtPublisher
 from control.runtime.session import SILENT_S, Session, Step
 from perception.camera.subscriber import FrameSubscriber
 from robot.arm.interface import Box
@@ -25,6 +25,7 @@ from robot.embodiment.proprioception import STATE_NAMES
 from robot.errors import CameraError, CheckpointError, ConnectionLost, GoalError, Refused, UnreachableError
 from robot.wire.messages import JointState, Thought
 from robot.wire.subscription import Subscription
+from robot.wire.topics import DECISION as TOPIC
 from tests.commands import ROOT, running
 from tests.control.runtime.scripted_arm import (
     ANY_PORT,

@@ -12,13 +12,13 @@ import zmq
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perception.camera.publisher import TOPIC
 from perception.camera.subscriber import FrameSubscriber
 from robot.errors import CameraError, WireError
 from robot.wire import sockets
 from robot.wire.camera_spec import CameraSpec
 from robot.wire.keyring import Role
 from robot.wire.messages import Done, Frame, encode
+from robot.wire.topics import FRAME as TOPIC
 from tests.commands import running
 from tests.perception.camera import pattern_camera
 

@@ -11,18 +11,18 @@ from perception.recording.dataset import open_set, recorded_by
 from robot.arm.kinematics import Pose
 from robot.arm.rotations import quaternion_of
 from robot.dataset import Dataset
-from robot.dataset.format.recorder_columns import (
+from robot.dataset.format.columns import (
     CLAMPS,
     GOVERNED,
-    MARKS,
     MEASURED,
     REQUESTED,
     STATE_NS,
     TOOL_GOVERNED,
     TOOL_MEASURED,
-    age_feature,
-    capture_feature,
+    age_column,
+    capture_column,
 )
+from robot.dataset.format.recorder_columns import MARKS
 from robot.embodiment.actions import PLANAR_PUSH, ActionConvention, ToolTarget
 from robot.wire.camera_spec import CameraSpec
 from tests.robot.panda import panda_spec
@@ -69,7 +69,7 @@ def written(
     pictures = np.tile(np.arange(rows, dtype=np.uint8)[:, None, None, None], (1, 24, 32, 3))
     times = {}
     for camera in (CAMERA, WRIST):
-        times |= {capture_feature(camera.name): captured, age_feature(camera.name): times_ns - captured}
+        times |= {capture_column(camera.name): captured, age_column(camera.name): times_ns - captured}
         times[f"observation.images.{camera.name}"] = pictures
     with open_set(root, FPS, "png", ARM, recorded_by(ARM, (CAMERA, WRIST), convention)) as writer:
         for sway in sways:

@@ -7,10 +7,10 @@ import time
 
 import numpy as np
 
-from perception.camera.publisher import TOPIC
 from robot.wire.camera_spec import CameraSpec
 from robot.wire.messages import Frame, encode
 from robot.wire.publisher import Publisher
+from robot.wire.topics import FRAME as TOPIC
 
 WIDTH, HEIGHT = 32, 24
 

@@ -11,21 +11,23 @@ from hypothesis import strategies as st
 
 from perception.recording.episode_rows import ACTION, CLAMP_NAMES, STATE, Take
 from robot.arm.kinematics import Kinematics
+from robot.dataset.format.columns import (
+    CLAMPS,
+    GOVERNED,
+    REQUESTED,
+    STATE_NS,
+    TOOL_GOVERNED,
+    age_column,
+    capture_column,
+)
 from robot.dataset.format.recorder_columns import (
     CAMERA_CHANGED,
     CAMERA_SILENT,
-    CLAMPS,
     FRAME_LATE,
     FRAME_MISSING,
-    GOVERNED,
-    REQUESTED,
     STATE_LATE,
-    STATE_NS,
     STATE_SILENT,
     TOO_LONG,
-    TOOL_GOVERNED,
-    age_feature,
-    capture_feature,
 )
 from robot.wire.camera_spec import CameraSpec
 from robot.wire.messages import Frame, JointState
@@ -76,8 +78,8 @@ def test_each_row_is_the_newest_of_everything_at_its_moment() -> None:
     assert recorded.marks == {} and recorded.rows == 20
     assert ((moments - columns[STATE_NS] >= 0) & (moments - columns[STATE_NS] < 4_000_001)).all()
     for camera, phase in ((FRONT, 0.5), (SIDE, 0.2)):
-        np.testing.assert_allclose(columns[age_feature(camera.name)], phase * PERIOD, atol=20)
-        assert (np.diff(columns[capture_feature(camera.name)]) > 0).all()
+        np.testing.assert_allclose(columns[age_column(camera.name)], phase * PERIOD, atol=20)
+        assert (np.diff(columns[capture_column(camera.name)]) > 0).all()
     assert columns[STATE].shape == columns[ACTION].shape == (20, SPEC.dof + 1)
     np.testing.assert_allclose(columns[STATE][:, -1], 0.03)
     np.testing.assert_allclose(columns[ACTION][:, -1], 0.04)
@@ -119,7 +121,7 @@ def test_what_is_lost_or_late_is_marked_and_shifts_nothing(lost: set[int], delay
         before = made.frames[0]
     assert (FRAME_MISSING in recorded.marks) == missing
     assert (FRAME_LATE in recorded.marks) == late
-    ages = recorded.columns()[age_feature("front")]
+    ages = recorded.columns()[age_column("front")]
     assert (ages >= 0).all()
 
 

@@ -18,15 +18,8 @@ from perception.recording.sources import CameraAddress, camera_addresses
 from perception.recording.status import Phase
 from robot.dataset import Dataset
 from robot.dataset.edit.check import check
-from robot.dataset.format.recorder_columns import (
-    CAMERA_SILENT,
-    FRAME_MISSING,
-    STATE_NS,
-    STATE_SILENT,
-    age_feature,
-    capture_feature,
-    marks_of,
-)
+from robot.dataset.format.columns import STATE_NS, age_column, capture_column
+from robot.dataset.format.recorder_columns import CAMERA_SILENT, FRAME_MISSING, STATE_SILENT, marks_of
 from robot.dataset.format.staged_files import Staging
 from robot.embodiment.actions import TABLETOP
 from robot.embodiment.description import read_recipe, read_recorded
@@ -99,11 +92,11 @@ def test_episodes_are_kept_discarded_and_recorded_again(driver: DriverProcess, l
     assert dataset.episodes[1].length == 15
     for index in range(2):
         columns = dataset.episode(index)
-        ages = columns[age_feature("front")]
+        ages = columns[age_column("front")]
         assert (ages >= 0).all() and np.median(ages) < 60e6
         # Each picture says which it is, and so does the time at which it was taken.
         levels = columns[PICTURES][:, 0, 0, 0].astype(int)
-        steps = np.diff(columns[capture_feature("front")]) * 30e-9
+        steps = np.diff(columns[capture_column("front")]) * 30e-9
         assert np.abs(np.diff(levels) % 200 - steps).max() < 0.7
         assert (np.abs(np.diff(columns[STATE_NS]) - 1e9 / 30) < 6e7).all()
 

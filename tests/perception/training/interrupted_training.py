@@ -16,8 +16,8 @@ from torch import Tensor, nn
 
 from perception.model.losses.jepa import JepaLoss, JepaWeights
 from perception.model.world_model import WorldModel
+from perception.training import loop as trainer
 from perception.training.distributed import Workers
-from perception.training.world_model import loop as trainer
 from perception.training_data.clips import generator
 from tests.tiny import CONFIG
 

@@ -13,8 +13,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from perception.training import loop as trainer
 from perception.training.loop import Schedule, train
-from perception.training.world_model import loop as trainer
 from robot.errors import CheckpointError
 from tests.commands import ROOT, environment, on_a_full_disk
 from tests.perception.training.interrupted_training import LEARNING_RATE, alone, batches, loss_module, run

@@ -9,7 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from perception.training_data.frame_cache import ABSENT_BELOW_M, MEANT, TRUTH_PREFIX, FrameCache, open_cache
+from perception.training_data.frame_cache import ABSENT_BELOW_M, FrameCache, open_cache
+from robot.dataset.format.columns import CLEAN_ACTION, OBJECT_POSE
 from robot.dataset.reader import Dataset
 from robot.dataset.writer import DatasetWriter
 from robot.errors import DatasetError
@@ -41,9 +42,9 @@ def assert_matches(cache: FrameCache, dataset: Dataset, camera: str) -> None:
         np.testing.assert_array_equal(cache.images[part], columns[f"observation.images.{camera}"])
         np.testing.assert_array_equal(cache.states[part], columns["observation.state"])
         np.testing.assert_array_equal(cache.actions[part], columns["action"])
-        np.testing.assert_array_equal(cache.meant[part], columns[MEANT if MEANT in columns else "action"])
+        np.testing.assert_array_equal(cache.meant[part], columns[CLEAN_ACTION if CLEAN_ACTION in columns else "action"])
         if cache.truth is not None:
-            names = sorted(name for name in columns if name.startswith(TRUTH_PREFIX))
+            names = sorted(name for name in columns if name.startswith(OBJECT_POSE))
             positions = np.stack([columns[name][:, :3] for name in names], axis=1)
             positions[positions[..., 2] < ABSENT_BELOW_M] = np.nan
             np.testing.assert_array_equal(cache.truth[part], positions)

@@ -11,7 +11,7 @@ import pytest
 
 from robot.client.recorded_motion import read_trace
 from robot.dataset import Dataset
-from robot.dataset.format.recorder_columns import GOVERNED
+from robot.dataset.format.columns import GOVERNED
 from robot.errors import DatasetError
 from tests.commands import running as started
 from tests.robot.dataset.recording import FPS, recording, sway

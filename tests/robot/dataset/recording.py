@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from robot.arm.interface import ArmSpec
 from robot.dataset import DatasetWriter, Feature
-from robot.dataset.format.recorder_columns import GOVERNED, MEASURED, STATE_NS
+from robot.dataset.format.columns import GOVERNED, MEASURED, STATE_NS
 
 FPS = 30
 

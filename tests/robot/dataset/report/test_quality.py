@@ -16,18 +16,8 @@ from hypothesis import strategies as st
 from robot.dataset import Dataset, DatasetWriter, Feature
 from robot.dataset.edit.check import check
 from robot.dataset.edit.merge import merge
-from robot.dataset.format.recorder_columns import (
-    CLAMPS,
-    FRAME_LATE,
-    FRAME_MISSING,
-    GOVERNED,
-    MARKS,
-    MEASURED,
-    REQUESTED,
-    age_feature,
-    capture_feature,
-    recorded_features,
-)
+from robot.dataset.format.columns import CLAMPS, GOVERNED, MEASURED, REQUESTED, age_column, capture_column
+from robot.dataset.format.recorder_columns import FRAME_LATE, FRAME_MISSING, MARKS, recorded_features
 from robot.dataset.report.quality import idle_frames, measure_quality, pace_of, same_starts
 from robot.dataset.report.workspace_coverage import covered
 from robot.errors import DatasetError
@@ -61,8 +51,8 @@ def recorded(length: int, start: float = 0.0) -> dict[str, npt.NDArray[Any]]:
         REQUESTED: joints,
         GOVERNED: joints,
         CLAMPS: np.zeros((length, len(REASONS)), bool),
-        **{capture_feature(camera): times for camera in ("front", "side")},
-        **{age_feature(camera): np.full(length, 20_000_000) for camera in ("front", "side")},
+        **{capture_column(camera): times for camera in ("front", "side")},
+        **{age_column(camera): np.full(length, 20_000_000) for camera in ("front", "side")},
     }
 
 
@@ -75,8 +65,8 @@ def flawed(tmp_path_factory: pytest.TempPathFactory) -> Path:
         bad = recorded(20, 0.3)
         late = PERIOD_NS * np.cumsum([0, *[1] * 9, 4, *[1] * 9])  # three pictures are missing
         late[15] = late[14]  # and one was taken twice
-        bad[capture_feature("side")] = 10**15 + late
-        bad[age_feature("front")] = np.array([20_000_000] * 19 + [180_000_000])
+        bad[capture_column("side")] = 10**15 + late
+        bad[age_column("front")] = np.array([20_000_000] * 19 + [180_000_000])
         bad[CLAMPS] = bad[CLAMPS].copy()
         bad[CLAMPS][3:8, 0] = bad[CLAMPS][7:9, 2] = True
         bad[GOVERNED] = bad[REQUESTED] - np.float32(0.25) * bad[CLAMPS][:, :1]

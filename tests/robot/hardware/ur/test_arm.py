@@ -15,8 +15,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from robot.arm import checked_calls as arm_faults
 from robot.arm.interface import ArmOptions
-from robot.arm.interface import checked_calls as arm_faults
 from robot.arm.kinematics import Kinematics
 from robot.client.client import Client
 from robot.errors import ArmError, ConfigurationError, Refused
