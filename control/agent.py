@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from control.goals.goal_detector import SETTLED
-from control.goals.goal_sequence import Course, Leg
+from control.goals.goal_sequence import GoalSequence, Leg
 from control.goals.landmarks import Graph
 from control.model.trained_model import TrainedModel
 from control.planning.planner import Planner, PlannerConfig
@@ -72,7 +72,7 @@ class Agent:
         self._stages = stages(trained, method, config, seed)
         self._stage: Stage | None = None
         self._rng = np.random.default_rng(seed)
-        self._course: Course | None = None
+        self._sequence: GoalSequence | None = None
         if subgoals == "auto" and len(self._parts.landmarks.latent) == 0:
             raise CheckpointError("this checkpoint remembers no states to find sub-goals among; train it anew")
         self._graph = Graph(self._parts.critic, self._parts.landmarks, GRAPH_REACH) if subgoals == "auto" else None
@@ -95,7 +95,7 @@ class Agent:
         for picture in pictures:
             if picture.shape != wanted or picture.dtype != np.uint8:
                 raise GoalError(f"the goal picture is {picture.shape} {picture.dtype}; this model sees {wanted} uint8")
-        self._course = self._new_course(
+        self._sequence = self._new_sequence(
             [self._parts.model.encode(torch.from_numpy(picture[None]))[0] for picture in pictures]
         )
         self._searched = False
@@ -112,13 +112,13 @@ class Agent:
         `picture` (H, W, 3) uint8 RGB and `state` (P,) SI units were taken at the running block's start.
         """
         began = time.perf_counter()
-        if self._course is None:
+        if self._sequence is None:
             raise GoalError("the agent has no goal; call set_goal with a picture first")
         model = self._parts.model
         latent = model.encode(torch.from_numpy(picture[None]))
         proprio = model.normaliser(torch.from_numpy(state[None].astype(np.float32)))
         reached = self._look(latent[0], proprio[0])
-        goal = self._course.goal
+        goal = self._sequence.goal
         # Where the arm and the world will be when this decision begins to act.
         running = torch.from_numpy(committed[None].astype(np.float32))
         expected, proprio = model.predictor(latent, proprio, running, self._before)
@@ -127,12 +127,12 @@ class Agent:
         if reached:
             action = np.zeros(self._action)
         seconds = time.perf_counter() - began
-        return Decision(action, self._course.distance, reached, cost, imagined, seconds, self._course.ahead)
+        return Decision(action, self._sequence.distance, reached, cost, imagined, seconds, self._sequence.ahead)
 
     @property
     def legs(self) -> tuple[Leg, ...]:
         """What came of the sub-goals that are behind."""
-        return () if self._course is None else self._course.legs
+        return () if self._sequence is None else self._sequence.legs
 
     @torch.inference_mode()
     def draw(self, latent: Tensor) -> NDArray[np.uint8]:
@@ -142,24 +142,24 @@ class Agent:
     def _look(self, latent: Tensor, proprio: Tensor) -> bool:
         """Compare what is seen with what is wanted, and go on to the next sub-goal where it is; return whether the
         last goal is reached."""
-        assert self._course is not None, "decide() has looked"
+        assert self._sequence is not None, "decide() has looked"
         if self._graph is not None and not self._searched:
             # From the first picture on: before, nobody knew where the way begins.
-            goals = self._course.goals
-            self._course = self._new_course([*self._graph.path(latent, proprio, goals[0]), *goals])
+            goals = self._sequence.goals
+            self._sequence = self._new_sequence([*self._graph.path(latent, proprio, goals[0]), *goals])
             self._searched = True
-        return self._course.see(
+        return self._sequence.see(
             latent, lambda goal: float(self._parts.critic.distance(latent[None], proprio[None], goal[None]))
         )
 
-    def _new_course(self, goals: Sequence[Tensor]) -> Course:
+    def _new_sequence(self, goals: Sequence[Tensor]) -> GoalSequence:
         doubting = DOUBTING if len(self._stages) > 1 else SETTLED
-        return Course(goals, self.trained.card.block_change, SUBGOAL_PATIENCE, doubting)
+        return GoalSequence(goals, self.trained.card.block_change, SUBGOAL_PATIENCE, doubting)
 
     def _planner(self) -> Planner:
         """Return what plans where the goal is as near as it is now."""
-        assert self._course is not None, "decide() has looked"
-        differs = self._course.differs / self.trained.card.block_change
+        assert self._sequence is not None, "decide() has looked"
+        differs = self._sequence.differs / self.trained.card.block_change
         stage = next(stage for stage in self._stages if differs <= stage.below)
         if stage is not self._stage:
             stage.planner.forget()  # what it planned when the world was another

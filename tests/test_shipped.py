@@ -15,7 +15,7 @@ from control.learning.doctor import verdict
 from control.model.trained_model import TrainedModel, load_trained
 from perception.checkpoint.files import CARD_FILE, WEIGHTS_FILE
 from perception.checkpoint.shipped import PRETRAINED_FOLDER
-from sim.tasks.environments import PLAYGROUNDS, PlaygroundName
+from sim.tasks.environments import ENVIRONMENTS, EnvironmentName
 from tests.commands import in_process
 
 MIB = 1024**2
@@ -25,7 +25,7 @@ MIB = 1024**2
 class Shipped:
     """A checkpoint that comes with worldarm, and the least that it must reach of `GOALS` goals of each task."""
 
-    name: PlaygroundName
+    name: EnvironmentName
     camera: str | None
     largest_bytes: int
     least: Mapping[str, int]
@@ -77,10 +77,10 @@ def test_the_card_says_where_it_comes_from(loaded: TrainedModel) -> None:
 
 
 def test_it_is_of_the_present_arm_camera_and_actions(shipped: Shipped, loaded: TrainedModel) -> None:
-    playground = PLAYGROUNDS[shipped.name]
-    assert loaded.card.recipe == playground.recipe(loaded.card.world_model.width_px, shipped.camera)
-    assert loaded.card.world_model.proprio == len(playground.state_names)
-    assert loaded.card.world_model.action == playground.convention.size
+    environment = ENVIRONMENTS[shipped.name]
+    assert loaded.card.embodiment == environment.embodiment(loaded.card.world_model.width_px, shipped.camera)
+    assert loaded.card.world_model.proprio == len(environment.state_names)
+    assert loaded.card.world_model.action == environment.convention.size
 
 
 def test_it_thinks_in_finite_numbers(loaded: TrainedModel) -> None:

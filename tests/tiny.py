@@ -12,12 +12,12 @@ from perception.checkpoint.files import SCHEMA, Card, Gate, Provenance
 from perception.model.world_model import WorldModelConfig
 from perception.training_data.frame_cache import FrameCache
 from robot.embodiment.actions import PLANAR_PUSH
-from robot.embodiment.description import RecordingRecipe
+from robot.embodiment.description import EmbodimentDescription
 from robot.embodiment.proprioception import STATE_NAMES
 from robot.wire.camera_spec import CameraSpec
 
 CAMERA = CameraSpec("front", 32, 32, (54.0, 54.0), (16.0, 16.0), (1.1, 0.0, 0.7), (0.5, -0.5, 0.5, -0.5))
-RECIPE = RecordingRecipe("panda-sim", CAMERA, PLANAR_PUSH, STATE_NAMES)
+EMBODIMENT = EmbodimentDescription("panda-sim", CAMERA, PLANAR_PUSH, STATE_NAMES)
 CONFIG = WorldModelConfig(height=32, width_px=32, proprio=7, action=2, latent=16, width=32, blocks=1, keypoints=4)
 OF_TWO = msgspec.structs.replace(CONFIG, context=2)
 DISCOUNT = 0.9
@@ -26,7 +26,7 @@ DISCOUNT = 0.9
 def card(gates: tuple[Gate, ...] = (), fingerprint: str = "f" * 64, config: WorldModelConfig = CONFIG) -> Card:
     return Card(
         schema=SCHEMA,
-        recipe=RECIPE,
+        embodiment=EMBODIMENT,
         world_model=config,
         discount=DISCOUNT,
         block_change=1.5,
@@ -67,7 +67,7 @@ def frames(lengths: list[int], seed: int = 0) -> FrameCache:
         images=rng.integers(0, 256, (total, CONFIG.height, CONFIG.width_px, 3), np.uint8),
         states=states,
         actions=rng.uniform(-1, 1, (total, CONFIG.action)).astype(np.float32),
-        meant=rng.uniform(-1, 1, (total, CONFIG.action)).astype(np.float32),
+        clean_actions=rng.uniform(-1, 1, (total, CONFIG.action)).astype(np.float32),
         truth=rng.uniform(-0.2, 0.2, (total, 1, 3)).astype(np.float32),
         starts=np.cumsum([0, *lengths[:-1]]).astype(np.int64),
         lengths=np.array(lengths, np.int64),

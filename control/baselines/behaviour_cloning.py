@@ -171,5 +171,5 @@ class _Triples:
             "goals": torch.from_numpy(cache.images[goal]),
             "states": torch.from_numpy(cache.states[frame]),
             "running": torch.from_numpy(cache.actions[frame]),
-            "action": torch.from_numpy(cache.meant[frame + 1]),
+            "action": torch.from_numpy(cache.clean_actions[frame + 1]),
         }

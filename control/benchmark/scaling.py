@@ -23,7 +23,7 @@ from perception.training.distributed import join, leave
 from perception.training.world_model import WorldModelTraining, compute_dtype, train_world_model
 from perception.training_data.frame_cache import open_cache
 from robot.dataset.reader import Dataset
-from robot.embodiment.description import read_recipe
+from robot.embodiment.description import read_embodiment
 from robot.errors import ConfigurationError, ConnectionLost
 from robot.system.files import require_writable, write_json
 
@@ -70,7 +70,7 @@ def benchmark_scaling(
     # Decoded here, once, or the processes would wait for it in turn.
     with tempfile.TemporaryDirectory(prefix="worldarm-scaling-") as place:
         source = Dataset.open(dataset)
-        open_cache(source, read_recipe(source.info).camera.name, Path(place) / "cache")
+        open_cache(source, read_embodiment(source.info).camera.name, Path(place) / "cache")
         runs = [_measure(dataset, count, steps, batch, Path(place)) for count in processes]
     runs = [msgspec.structs.replace(run, faster=_faster(run, runs[0])) for run in runs]
     print(table(runs))
@@ -152,12 +152,12 @@ def _train(dataset: Path, cache_folder: Path, run: Path, answer: Path, steps: in
     workers = join("cpu")
     try:
         source = Dataset.open(dataset)
-        recipe = read_recipe(source.info)
-        cache = open_cache(source, recipe.camera.name, cache_folder)
+        embodiment = read_embodiment(source.info)
+        cache = open_cache(source, embodiment.camera.name, cache_folder)
         fit, _ = cache.split(HELD_OUT_SHARE)
         run.mkdir(parents=True, exist_ok=True)
         torch.manual_seed(0)
-        model = WorldModel(model_config(cache, recipe, Sizes()))
+        model = WorldModel(model_config(cache, embodiment, Sizes()))
         usual = JepaWeights()
         weights = msgspec.structs.replace(usual, coloured=usual.coloured // shares)
         settings = WorldModelTraining(steps=steps, batch=batch, weights=weights)

@@ -12,7 +12,7 @@ import torch
 import tyro
 from numpy.typing import NDArray
 
-from control.learning.compatibility import recipe_for, require_recipe
+from control.learning.compatibility import embodiment_for, require_embodiment
 from control.learning.doctor import HELD_OUT_SHARE, examine, verdict
 from control.model.trained_model import load_trained
 from perception.checkpoint.files import Card, Gate
@@ -49,15 +49,15 @@ def check(
     """
     trained = load_trained(checkpoint)
     source = Dataset.open(dataset)
-    recipe = recipe_for(trained.card, source)
-    view = view_like(recipe, trained.card.recipe.camera)
-    require_recipe(trained.card, seen_by(recipe, view), dataset)
-    frames = open_seen(source, view, recipe, cache)
+    embodiment = embodiment_for(trained.card, source)
+    view = view_like(embodiment, trained.card.embodiment.camera)
+    require_embodiment(trained.card, seen_by(embodiment, view), dataset)
+    frames = open_seen(source, view, embodiment, cache)
     fit, judge = split(trained.card, frames)
     latents = encode_all(trained.parts.model, frames, torch.device("cpu"))
     if not bool(torch.isfinite(latents).all()):
         raise CheckpointError(f"{checkpoint} sees numbers that are not finite in {dataset}; train anew")
-    gates = examine(trained.parts, frames, latents, fit, judge, recipe.state_names)
+    gates = examine(trained.parts, frames, latents, fit, judge, embodiment.state_names)
     print(
         f"{checkpoint} on {dataset} ({_kinship(trained.card, frames).value}): "
         f"probes fitted on {len(fit)} episodes, judged on {len(judge)} others"

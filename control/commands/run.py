@@ -14,7 +14,7 @@ import tyro
 from control.agent import Agent, Subgoals
 from control.model.trained_model import PRETRAINED, load_trained
 from control.planning.schedule import Method
-from control.runtime.decision_publisher import ThoughtPublisher
+from control.runtime.decision_publisher import DecisionPublisher
 from control.runtime.run_strip import draw_strip
 from control.runtime.session import FIRST_PICTURE_S, Outcome, Session, Step
 from perception.camera.goal_source import read_goal
@@ -25,7 +25,7 @@ from robot.client.client import Client
 from robot.errors import ConfigurationError
 from robot.system.files import make_folder
 from robot.system.seeds import require_seed
-from robot.wire.addresses import COMMAND, FRAMES, THOUGHTS
+from robot.wire.addresses import COMMAND, DECISIONS, FRAMES
 from robot.wire.camera_spec import CameraSpec
 
 STRIP_FILE = "strip.png"
@@ -48,7 +48,7 @@ def run(
     output: Annotated[Path, tyro.conf.arg(help="folder for the strip of pictures")] = Path("out/run"),
     frames_address: Annotated[str, tyro.conf.arg(help="where the camera publishes its pictures")] = FRAMES,
     command_address: Annotated[str, tyro.conf.arg(help="where the driver takes commands")] = COMMAND,
-    thoughts_address: Annotated[str, tyro.conf.arg(help="where to publish each decision")] = THOUGHTS,
+    decisions_address: Annotated[str, tyro.conf.arg(help="where to publish each decision")] = DECISIONS,
 ) -> int:
     """Move the arm until the world looks like the goal picture; given several, like each of them in turn.
 
@@ -62,18 +62,18 @@ def run(
     torch.set_num_threads(1)
     if not goal:
         raise ConfigurationError("--goal needs at least one picture")
-    camera = load_card(checkpoint).recipe.camera
+    camera = load_card(checkpoint).embodiment.camera
     pictures = [read_goal(one, camera, lambda: _sent(frames_address)) for one in goal]
     agent = Agent(load_trained(checkpoint), method, seed, subgoals=subgoals)
     make_folder(output)  # before anything moves, not after
     with ExitStack() as parts:
-        thoughts = parts.enter_context(ThoughtPublisher(thoughts_address))
+        decisions = parts.enter_context(DecisionPublisher(decisions_address))
         client = parts.enter_context(Client(command_address))
         frames = parts.enter_context(FrameSubscriber(frames_address))
-        session = Session(agent, client, frames, thoughts)
+        session = Session(agent, client, frames, decisions)
         print(
-            f"run: towards {', then '.join(goal)} with {checkpoint}, method {method}; thoughts on {thoughts.endpoint}; "
-            "stop with Ctrl-C, then the arm holds",
+            f"run: towards {', then '.join(goal)} with {checkpoint}, method {method}; decisions on "
+            f"{decisions.endpoint}; stop with Ctrl-C, then the arm holds",
             flush=True,
         )
         sent = session.sent

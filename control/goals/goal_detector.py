@@ -40,7 +40,7 @@ def difference(latents: Tensor, others: Tensor) -> Tensor:
     return ((latents - others) ** 2).mean(-1)
 
 
-class Arrival:
+class GoalDetector:
     """Watches the difference from one goal, and the blocks to it, picture after picture.
 
     The goal is reached when the world differs from it by no more than `one_block` changes, is no more than `NEAR`

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from control.goals.goal_detector import SETTLED, Arrival, difference
+from control.goals.goal_detector import SETTLED, GoalDetector, difference
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Leg:
     reached: bool
 
 
-class Course:
+class GoalSequence:
     """Sub-goals (D,) and, last, the goal.
 
     A sub-goal is behind the agent as soon as one picture looks like it, by the same measure as a goal that is reached,
@@ -32,11 +32,11 @@ class Course:
         """`doubting` is how many pictures must show no progress before a goal that may not quite be reached counts.
         Raise `ValueError` when there is no goal."""
         if not goals:
-            raise ValueError("a course needs a goal at its end")
+            raise ValueError("a sequence needs a goal at its end")
         self.goals = tuple(goals)
         self._one_block = one_block
         self._patience = patience
-        self._arrival = Arrival(one_block, doubting)
+        self._detector = GoalDetector(one_block, doubting)
         self._spent = 0
         self._legs: list[Leg] = []
         self.differs = self.distance = math.inf
@@ -70,4 +70,4 @@ class Course:
             self._spent = 0
             self.differs = float(difference(latent, self.goal))
         self.distance = blocks_to(self.goal)
-        return not self.ahead and self._arrival.see(self.differs, self.distance)
+        return not self.ahead and self._detector.see(self.differs, self.distance)

@@ -6,39 +6,39 @@ from pathlib import Path
 
 from perception.checkpoint.files import Card
 from robot.dataset.reader import Dataset
-from robot.embodiment.description import RecordingRecipe, read_recipe, read_recorded
+from robot.embodiment.description import EmbodimentDescription, read_embodiment, read_recorded_embodiment
 from robot.errors import CheckpointError, DatasetError
 
 
-def recipe_for(card: Card, dataset: Dataset) -> RecordingRecipe:
+def embodiment_for(card: Card, dataset: Dataset) -> EmbodimentDescription:
     """Return how a data set was recorded, seen by the camera that the model sees through, or by the first where there
-    is none of that name. Raises `DatasetError` as `read_recipe`."""
-    recorded = read_recorded(dataset.info)
-    camera = card.recipe.camera.name.partition(".")[0]  # a view of a rig is called RIG.NUMBER
+    is none of that name. Raises `DatasetError` as `read_embodiment`."""
+    recorded = read_recorded_embodiment(dataset.info)
+    camera = card.embodiment.camera.name.partition(".")[0]  # a view of a rig is called RIG.NUMBER
     there = recorded is not None and camera in [each.name for each in recorded.cameras]
-    return read_recipe(dataset.info, camera if there else None)
+    return read_embodiment(dataset.info, camera if there else None)
 
 
-def require_recipe(card: Card, recipe: RecordingRecipe, dataset: Path) -> None:
+def require_embodiment(card: Card, embodiment: EmbodimentDescription, dataset: Path) -> None:
     """Raise `DatasetError` unless a data set was recorded as the model's was: by that arm, seen by that camera, with
     actions that mean the same."""
     try:
-        card.require(recipe.arm, recipe.camera)
+        card.require(embodiment.arm, embodiment.camera)
     except CheckpointError as error:
         raise DatasetError(f"{dataset} cannot judge this model: {error}") from error
-    known = card.recipe
-    if recipe.action != known.action:
-        differing = [name for name in known.action.__struct_fields__ if _differ(name, recipe, known)]
+    known = card.embodiment
+    if embodiment.action != known.action:
+        differing = [name for name in known.action.__struct_fields__ if _differ(name, embodiment, known)]
         raise DatasetError(
             f"{dataset} cannot judge this model: an action there means something else (it differs in "
             f"{', '.join(differing)})"
         )
-    if recipe.state_names != known.state_names:
+    if embodiment.state_names != known.state_names:
         raise DatasetError(
-            f"{dataset} cannot judge this model: its state is {', '.join(recipe.state_names)}; the model feels "
+            f"{dataset} cannot judge this model: its state is {', '.join(embodiment.state_names)}; the model feels "
             f"{', '.join(known.state_names)}"
         )
 
 
-def _differ(name: str, one: RecordingRecipe, other: RecordingRecipe) -> bool:
+def _differ(name: str, one: EmbodimentDescription, other: EmbodimentDescription) -> bool:
     return bool(getattr(one.action, name) != getattr(other.action, name))

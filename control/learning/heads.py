@@ -79,7 +79,7 @@ def train_actor(
     dtype: torch.dtype,
 ) -> History:
     """Train the actor on goals that its episode did reach, weighing actions by the advantage that the critic sees in
-    them: they are those that were meant, so what they lead to is what the predictor expects."""
+    them. The actions are the clean ones, so what they lead to is what the predictor expects."""
     mix = GoalMix(here=0.0, following=0.1, later=0.9, same=0.0, reach=settings.reach)
     critic.to(workers.device).eval()
     predictor.to(workers.device).eval()

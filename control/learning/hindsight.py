@@ -45,7 +45,7 @@ class HindsightSampler:
     """Draws (state, next state, goal) triples from encoded episodes.
 
     `views` are the frames as seen once or several times, otherwise lit for one; a state and its goal are drawn from any
-    one of them. `actions` (N, A), as they were meant, are aligned with the cache's frames.
+    one of them. `actions` (N, A), clean, without noise, are aligned with the cache's frames.
     """
 
     def __init__(self, cache: FrameCache, episodes: NDArray[np.int64], views: Sequence[Seen], actions: Tensor) -> None:

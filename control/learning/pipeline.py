@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from control.goals.goal_detector import block_change
-from control.learning.compatibility import require_recipe
+from control.learning.compatibility import require_embodiment
 from control.learning.doctor import HELD_OUT_SHARE, examine, require_enough
 from control.learning.heads import HeadTraining, train_actor, train_critic
 from control.learning.hindsight import HindsightSampler, Seen
@@ -40,7 +40,7 @@ from perception.training_data.frame_cache import FrameCache
 from perception.training_data.mirroring import with_mirrored
 from perception.training_data.rig_view import open_seen, seen_by
 from robot.dataset.reader import Dataset
-from robot.embodiment.description import RecordingRecipe, read_recipe
+from robot.embodiment.description import EmbodimentDescription, read_embodiment
 from robot.embodiment.proprioception import COMMANDED
 from robot.errors import ConfigurationError, DatasetError
 from robot.system.files import make_folder
@@ -137,10 +137,10 @@ def learn(
         if batch < workers.count:
             raise ConfigurationError(f"--{name}.batch {batch} is too small for {workers.count} process(es)")
     source = Dataset.open(dataset)
-    recorded_by = read_recipe(source.info, learning.camera)
-    recipe = seen_by(recorded_by, learning.view)
+    recorded_embodiment = read_embodiment(source.info, learning.camera)
+    embodiment = seen_by(recorded_embodiment, learning.view)
     if known is not None:
-        require_recipe(known.card, recipe, dataset)
+        require_embodiment(known.card, embodiment, dataset)
     dtype = compute_dtype(precision, workers.device)
     if compiled:
         require_compiler()
@@ -149,7 +149,7 @@ def learn(
         workers.wait()  # for the leader to decode the frames
     for folder in (output, run):
         make_folder(folder)
-    cache = open_seen(source, learning.view, recorded_by, cache_folder)
+    cache = open_seen(source, learning.view, recorded_embodiment, cache_folder)
     if workers.leads:
         claim_run(run, _origins(cache, learning, known, machine))
         workers.wait()
@@ -165,9 +165,9 @@ def learn(
     require_enough(cache, held_out)
     recorded = cache
     if learning.mirror:
-        cache, mirrored = with_mirrored(cache, fit, recipe)
+        cache, mirrored = with_mirrored(cache, fit, embodiment)
         fit = np.concatenate([fit, mirrored])
-    config = model_config(cache, recipe, sizes)
+    config = model_config(cache, embodiment, sizes)
     if known is not None:
         # What is felt as it was commanded was not always told apart, and need not be.
         config = msgspec.structs.replace(config, commands=known.card.world_model.commands)
@@ -186,12 +186,12 @@ def learn(
     histories["predictor"] = train_predictor(parts.model, cache, fit, latents, predictor, run, seed, workers, dtype)
     if known is None:
         histories["decoder"] = train_decoder(parts.decoder, cache, latents, learning.decoder, run, seed, workers, dtype)
-    every_look = [latents]
-    if world_model.looks.share > 0:
-        every_one = msgspec.structs.replace(world_model.looks, share=1.0)
-        every_look.append(encode_all(parts.model, cache, workers.device, every_one, seed, dtype))
-    views = [Seen(seen, *expect_all(parts.model, cache, seen)) for seen in every_look]
-    sampler = HindsightSampler(cache, fit, views, torch.from_numpy(cache.meant))
+    augmented = [latents]
+    if world_model.augmentation.share > 0:
+        every_one = msgspec.structs.replace(world_model.augmentation, share=1.0)
+        augmented.append(encode_all(parts.model, cache, workers.device, every_one, seed, dtype))
+    views = [Seen(seen, *expect_all(parts.model, cache, seen)) for seen in augmented]
+    sampler = HindsightSampler(cache, fit, views, torch.from_numpy(cache.clean_actions))
     histories["critic"] = train_critic(parts.critic, sampler, heads, run, seed, workers, dtype)
     histories["actor"] = train_actor(
         parts.actor, parts.critic, parts.model.predictor, sampler, heads, run, seed, workers, dtype
@@ -202,10 +202,10 @@ def learn(
     parts.landmarks.choose(latents[of_fit], views[0].proprio[of_fit], seed)
     for part in parts.named().values():
         part.cpu().eval()
-    gates = examine(parts, cache, latents, fit, held_out, recipe.state_names, seed)
+    gates = examine(parts, cache, latents, fit, held_out, embodiment.state_names, seed)
     card = Card(
         schema=SCHEMA,
-        recipe=recipe,
+        embodiment=embodiment,
         world_model=config,
         discount=heads.discount,
         block_change=block_change(latents, cache.starts[held_out], cache.lengths[held_out]),
@@ -250,22 +250,22 @@ def was_learnt(folder: Path, learning: Learning, fingerprint: str) -> bool:
     return (provenance.dataset_fingerprint, provenance.seed, settings) == (fingerprint, learning.seed, wanted)
 
 
-def model_config(cache: FrameCache, recipe: RecordingRecipe, sizes: Sizes) -> WorldModelConfig:
-    """Return what world model of these sizes learns from the frames of `cache`, recorded by `recipe`."""
+def model_config(cache: FrameCache, embodiment: EmbodimentDescription, sizes: Sizes) -> WorldModelConfig:
+    """Return what world model of these sizes learns from the frames of `cache`, recorded by `embodiment`."""
     return WorldModelConfig(
-        height=recipe.camera.height,
-        width_px=recipe.camera.width,
+        height=embodiment.camera.height,
+        width_px=embodiment.camera.width,
         proprio=cache.states.shape[1],
         action=cache.actions.shape[1],
         latent=sizes.latent,
         keypoints=sizes.keypoints,
-        views=len(recipe.camera.views),
+        views=len(embodiment.camera.views),
         width=sizes.width,
         blocks=sizes.blocks,
         dropout=sizes.dropout,
-        binary=recipe.action.binary,
+        binary=embodiment.action.binary,
         context=sizes.context,
-        commands=tuple(i for i, name in enumerate(recipe.state_names) if name in COMMANDED),
+        commands=tuple(i for i, name in enumerate(embodiment.state_names) if name in COMMANDED),
     )
 
 

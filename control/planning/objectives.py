@@ -16,12 +16,12 @@ from control.policy.critic import Critic
 @dataclass(frozen=True)
 class Rollout:
     """S imagined futures of T blocks: `latents` (S, T, D) and scaled `proprio` (S, T, P) after each of `actions`
-    (S, T, A). `surprise` (S, T) is minus the log-likelihood of each under the actor, where that was asked for."""
+    (S, T, A). `prior_nll` (S, T) is minus the log-likelihood of each under the actor, where that was asked for."""
 
     latents: Tensor
     proprio: Tensor
     actions: Tensor
-    surprise: Tensor | None = None
+    prior_nll: Tensor | None = None
 
 
 class Objective(Protocol):
@@ -69,14 +69,14 @@ class ActionPenalty:
 
 
 @dataclass(frozen=True)
-class Unfamiliarity:
-    """Mean surprise at the actions: keeps plans near what the data does."""
+class BehaviourPrior:
+    """Mean prior_nll at the actions: keeps plans near what the data does."""
 
     def __call__(self, rollout: Rollout, goal: Tensor) -> Tensor:
-        """Return costs (S,). Raises `ValueError` for a rollout that tells of no surprise."""
-        if rollout.surprise is None:
-            raise ValueError("nobody asked the actor; plan with a familiarity above 0")
-        return rollout.surprise.mean(1)
+        """Return costs (S,). Raises `ValueError` for a rollout that tells of no prior_nll."""
+        if rollout.prior_nll is None:
+            raise ValueError("nobody asked the actor; plan with a prior_weight above 0")
+        return rollout.prior_nll.mean(1)
 
 
 @dataclass(frozen=True)

@@ -22,10 +22,11 @@ from perception.model.world_model import WorldModel
 class PlannerConfig(msgspec.Struct, frozen=True):
     """The search: `samples` sequences of `horizon` blocks, refitted `iterations` times.
 
-    `elites` is the share kept by CEM and `temperature` MPPI's; `spread` the first standard deviation and `floor` the
-    smallest; `proposals` the share of samples that the actor draws; `familiarity` how much a plan costs that the actor
-    finds unlikely, and `likeness` how much one whose end does not look like the goal. The critic judges one in `judged`
-    blocks of the way there. What is binary in an action is drawn by chance, never nearer to certain than `floor`.
+    `elites` is the share kept by CEM and `temperature` MPPI's; `std` the first standard deviation and `min_std` the
+    smallest; `proposals` the share of samples that the actor draws; `prior_weight` weighs the actor's negative
+    log-likelihood of a plan, and `goal_distance_weight` the latent distance from the plan's end to the goal. The critic
+    scores one block in `critic_stride`. Binary entries of an action are drawn by chance, never nearer to certain than
+    `min_std`.
     """
 
     method: Literal["cem", "mppi"] = "cem"
@@ -34,12 +35,12 @@ class PlannerConfig(msgspec.Struct, frozen=True):
     iterations: int = 2
     elites: float = 0.1
     temperature: float = 0.1
-    spread: float = 0.6
-    floor: float = 0.05
+    std: float = 0.6
+    min_std: float = 0.05
     proposals: float = 0.5
-    familiarity: float = 0.0
-    likeness: float = 0.0
-    judged: int = 1
+    prior_weight: float = 0.0
+    goal_distance_weight: float = 0.0
+    critic_stride: int = 1
 
     def __post_init__(self) -> None:
         """Raise `ValueError` for a search that cannot be made."""
@@ -47,12 +48,12 @@ class PlannerConfig(msgspec.Struct, frozen=True):
             raise ValueError("a search needs at least 4 samples, a horizon of 1 and 1 iteration")
         if not 0.0 <= self.proposals < 1.0 or round(self.samples * self.proposals) > self.samples - 2:
             raise ValueError("the actor's share of the samples must leave some for the search itself")
-        if not (0.0 < self.elites <= 1.0 and self.temperature > 0.0 and self.spread > 0.0 and self.floor > 0.0):
-            raise ValueError("elites must lie in (0, 1]; temperature, spread and floor must be positive")
-        if self.judged < 1:
+        if not (0.0 < self.elites <= 1.0 and self.temperature > 0.0 and self.std > 0.0 and self.min_std > 0.0):
+            raise ValueError("elites must lie in (0, 1]; temperature, std and min_std must be positive")
+        if self.critic_stride < 1:
             raise ValueError("the critic judges one in so many blocks: 1 or more")
-        if min(self.familiarity, self.likeness) < 0.0:
-            raise ValueError("familiarity and likeness must be 0 or more")
+        if min(self.prior_weight, self.goal_distance_weight) < 0.0:
+            raise ValueError("prior_weight and goal_distance_weight must be 0 or more")
 
 
 @dataclass(frozen=True)
@@ -95,12 +96,12 @@ class Planner:
         """Return the best plan found from `latent` (D,), `before` (D,) it and scaled `proprio` (P,) to `goal` (D,)."""
         config = self._config
         mean = self._warm_start()
-        spread = torch.full_like(mean, config.spread)
+        std = torch.full_like(mean, config.std)
         proposed = round(config.samples * config.proposals) if self._actor is not None else 0
         best: Plan | None = None
         kept: tuple[Tensor, Tensor] | None = None
         for _ in range(config.iterations):
-            drawn = self._sample(mean, spread, config.samples - proposed - 1)
+            drawn = self._sample(mean, std, config.samples - proposed - 1)
             # What the actor proposes does not change between iterations, so it is imagined and judged once.
             rollout = self._imagine(latent, proprio, goal, before, drawn, proposed if kept is None else 0)
             cost = self._objective(rollout, goal)
@@ -108,19 +109,19 @@ class Planner:
             count = len(drawn)
             if kept is None:
                 kept = rollout.actions[count:], cost[count:]
-            mean, spread = self._refit(torch.cat([drawn, kept[0]]), torch.cat([cost[:count], kept[1]]))
+            mean, std = self._refit(torch.cat([drawn, kept[0]]), torch.cat([cost[:count], kept[1]]))
         assert best is not None, "iterations is at least 1"
         self._last = best.actions
         return best
 
-    def _sample(self, mean: Tensor, spread: Tensor, count: int) -> Tensor:
+    def _sample(self, mean: Tensor, std: Tensor, count: int) -> Tensor:
         """Return the mean itself and `count` actions drawn about it, (count + 1, T, A)."""
         noise = torch.randn((count, *mean.shape), generator=self._rng)
-        drawn = torch.cat([mean[None], (mean + spread * noise).clamp(-1.0, 1.0)])
+        drawn = torch.cat([mean[None], (mean + std * noise).clamp(-1.0, 1.0)])
         if not self._any_binary:
             return drawn
         chance = torch.rand((count, *mean.shape), generator=self._rng)
-        certain = 1.0 - self._config.floor
+        certain = 1.0 - self._config.min_std
         tossed = signs((1.0 + mean.clamp(-certain, certain)) / 2.0 - chance)
         # Half of them change at most once, whatever the mean: tossed anew each block, a gripper that is to stay open
         # for long after having been closed would hardly ever be imagined.
@@ -147,24 +148,24 @@ class Planner:
         count = len(actions) + proposed
         latents, proprios = latent.expand(count, -1), proprio.expand(count, -1)
         earlier = None if before is None else before.expand(count, -1)
-        surprised = self._actor is not None and self._config.familiarity > 0.0
-        asked = count if surprised else proposed
+        asks_prior = self._actor is not None and self._config.prior_weight > 0.0
+        asked = count if asks_prior else proposed
         actor = self._actor.towards(goal) if self._actor is not None and asked > 0 else None
         steps: list[tuple[Tensor, Tensor, Tensor]] = []
-        surprise: list[Tensor] = []
+        prior_nll: list[Tensor] = []
         for action in actions.unbind(1):
             # The actor is asked once a state, for what it would do there and for how likely it finds what is done.
             if actor is not None:
                 likely = actor(latents[count - asked :], proprios[count - asked :])
                 if proposed > 0:
                     action = torch.cat([action, self._draw(likely.last(proposed))])
-                if surprised:
-                    surprise.append(likely.negative_log_likelihood(action))
+                if asks_prior:
+                    prior_nll.append(likely.negative_log_likelihood(action))
             following, proprios = self._model.predictor(latents, proprios, action, earlier)
             earlier, latents = latents, following
             steps.append((latents, proprios, action))
         imagined, felt, taken = (torch.stack(parts, dim=1) for parts in zip(*steps, strict=True))
-        return Rollout(imagined, felt, taken, torch.stack(surprise, dim=1) if surprised else None)
+        return Rollout(imagined, felt, taken, torch.stack(prior_nll, dim=1) if asks_prior else None)
 
     def _draw(self, likely: ActionDistribution) -> Tensor:
         """Return one action (B, A) for each state."""
@@ -173,15 +174,15 @@ class Planner:
         return drawn
 
     def _refit(self, actions: Tensor, cost: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the next mean and spread (T, A)."""
+        """Return the next mean and std (T, A)."""
         config = self._config
         if config.method == "cem":
             kept = max(2, round(config.samples * config.elites))
             elites = actions[cost.topk(kept, largest=False).indices]
-            return elites.mean(0), elites.std(0).clamp(min=config.floor)
+            return elites.mean(0), elites.std(0).clamp(min=config.min_std)
         weights = torch.softmax(-(cost - cost.min()) / config.temperature, dim=0)[:, None, None]
         mean = (weights * actions).sum(0)
-        return mean, ((weights * (actions - mean) ** 2).sum(0)).sqrt().clamp(min=config.floor)
+        return mean, ((weights * (actions - mean) ** 2).sum(0)).sqrt().clamp(min=config.min_std)
 
 
 def _better(best: Plan | None, rollout: Rollout, cost: Tensor) -> Plan:

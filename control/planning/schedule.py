@@ -10,7 +10,14 @@ import msgspec
 import torch
 
 from control.model.trained_model import Parts, TrainedModel, quick_copy
-from control.planning.objectives import ActionPenalty, CriticCost, LatentDistance, Objective, Unfamiliarity, WeightedSum
+from control.planning.objectives import (
+    ActionPenalty,
+    BehaviourPrior,
+    CriticCost,
+    LatentDistance,
+    Objective,
+    WeightedSum,
+)
 from control.planning.planner import Planner, PlannerConfig
 from perception.training.world_model import compute_dtype
 
@@ -21,13 +28,13 @@ ACTION_WEIGHT = 0.02
 # How much the way counts beside its end: with the end alone, an arm that is nearly there puts arriving off.
 PATH_WEIGHT = 0.3
 GRIPPER_SEARCH = PlannerConfig(
-    samples=24, horizon=16, iterations=1, proposals=0.75, familiarity=1.0, likeness=15.0, judged=4
+    samples=24, horizon=16, iterations=1, proposals=0.75, prior_weight=1.0, goal_distance_weight=15.0, critic_stride=4
 )
 """Where a gripper is among the actions the way is long and narrow: few futures, most of them the actor's, but far
 enough ahead to see a grasp through; and near to what play does, lest plans find what play never showed, such as an
 empty gripper closed at the goal. A critic that counts blocks does not mind centimetres where a thing is let go; the
 latents do."""
-APPROACH_SEARCH = PlannerConfig(samples=96, horizon=2, iterations=4, spread=0.25, floor=0.01)
+APPROACH_SEARCH = PlannerConfig(samples=96, horizon=2, iterations=4, std=0.25, min_std=0.01)
 """The last centimetres: a critic that counts blocks cannot tell them apart, and of few futures that are sixteen blocks
 long none ends just there. Short ones that are refined do, and latents tell how near."""
 APPROACH = 0.5
@@ -35,7 +42,7 @@ APPROACH = 0.5
 FINE = 2.0
 """Likewise, where plans are made to end alike: a thing lies nearly in place, and the critic, which takes that for a
 block's work at most, would leave it."""
-FINE_LIKENESS = 100.0
+FINE_GOAL_DISTANCE_WEIGHT = 100.0
 
 
 @dataclass(frozen=True)
@@ -64,7 +71,7 @@ def stages(trained: TrainedModel, method: Method, config: PlannerConfig | None, 
     if method != "full" or not trained.card.world_model.binary:
         return (last,)
     # Without a gripper critic and actor come as near by themselves.
-    fine = msgspec.structs.replace(usual, likeness=FINE_LIKENESS)
+    fine = msgspec.structs.replace(usual, goal_distance_weight=FINE_GOAL_DISTANCE_WEIGHT)
     approach = Planner(parts.model, LatentDistance(path=1.0), APPROACH_SEARCH, None, seed)
     return Stage(APPROACH, approach), Stage(FINE, _planner(parts, method, fine, seed)), last
 
@@ -79,12 +86,12 @@ def _planner(parts: Parts, method: Method, config: PlannerConfig, seed: int) -> 
             config = msgspec.structs.replace(config, method="mppi")
     else:
         terms: list[tuple[float, Objective]] = [
-            (1.0, CriticCost(parts.critic, PATH_WEIGHT, config.judged)),
+            (1.0, CriticCost(parts.critic, PATH_WEIGHT, config.critic_stride)),
             (ACTION_WEIGHT, ActionPenalty()),
         ]
-        if method == "full" and config.familiarity > 0.0:
-            terms.append((config.familiarity, Unfamiliarity()))
-        if config.likeness > 0.0:
-            terms.append((config.likeness, LatentDistance()))
+        if method == "full" and config.prior_weight > 0.0:
+            terms.append((config.prior_weight, BehaviourPrior()))
+        if config.goal_distance_weight > 0.0:
+            terms.append((config.goal_distance_weight, LatentDistance()))
         objective = WeightedSum(terms)
     return Planner(parts.model, objective, config, parts.actor if method == "full" else None, seed)

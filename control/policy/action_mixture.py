@@ -19,13 +19,13 @@ class ActionDistribution:
     """B independent distributions over actions (A,), each a mixture of K components that are as likely as the softmax
     of `weights` (B, K) says.
 
-    `mean` and `log_spread` (B, K, A) are those of the Gaussian entries; where `binary` (A,) is true the entry is 1 with
+    `mean` and `log_std` (B, K, A) are those of the Gaussian entries; where `binary` (A,) is true the entry is 1 with
     probability sigmoid(`logits`) (B, K, A), and else −1.
     """
 
     weights: Tensor
     mean: Tensor
-    log_spread: Tensor
+    log_std: Tensor
     logits: Tensor
     binary: Tensor
 
@@ -33,7 +33,7 @@ class ActionDistribution:
         """Return the last `count` of the B distributions."""
         first = len(self.weights) - count
         return ActionDistribution(
-            self.weights[first:], self.mean[first:], self.log_spread[first:], self.logits[first:], self.binary
+            self.weights[first:], self.mean[first:], self.log_std[first:], self.logits[first:], self.binary
         )
 
     def mode(self) -> Tensor:
@@ -50,8 +50,8 @@ class ActionDistribution:
             if several
             else torch.zeros(len(self.weights), dtype=torch.long)
         )
-        mean, spread = _pick(self.mean, chosen), _pick(self.log_spread, chosen).exp()
-        drawn = (mean + spread * torch.randn(mean.shape, generator=rng)).clamp(-1.0, 1.0)
+        mean, std = _pick(self.mean, chosen), _pick(self.log_std, chosen).exp()
+        drawn = (mean + std * torch.randn(mean.shape, generator=rng)).clamp(-1.0, 1.0)
         if not bool(self.binary.any()):
             return drawn
         chance = torch.rand(mean.shape, generator=rng)
@@ -60,8 +60,8 @@ class ActionDistribution:
     def negative_log_likelihood(self, action: Tensor) -> Tensor:
         """Return −log π(action) (B,). A binary entry that is 0 chose nothing and costs nothing."""
         action = action.unsqueeze(1)
-        scaled = (action - self.mean) * torch.exp(-self.log_spread)
-        gaussian = 0.5 * scaled**2 + self.log_spread + 0.5 * math.log(2 * math.pi)
+        scaled = (action - self.mean) * torch.exp(-self.log_std)
+        gaussian = 0.5 * scaled**2 + self.log_std + 0.5 * math.log(2 * math.pi)
         bernoulli = action.abs() * functional.softplus(-action.sign() * self.logits)
         each = torch.where(self.binary, bernoulli, gaussian).sum(-1)
         return -torch.logsumexp(torch.log_softmax(self.weights, 1) - each, 1)

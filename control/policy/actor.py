@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from control.policy.action_mixture import ActionDistribution
-from control.policy.command_mask import Felt
+from control.policy.command_mask import CommandMask
 from control.policy.mlp import HIDDEN, Perceptron
 
 LOG_SPREAD = (-3.0, 0.5)
@@ -37,23 +37,25 @@ class Actor(nn.Module):
         `features` that one network reads out of either, so that where a thing is has to be learnt only once; 0
         compares the latents themselves. What decides has layers `hidden` wide."""
         super().__init__()
-        self.felt = Felt(proprio, commands)
+        self.command_mask = CommandMask(proprio, commands)
         self._shape = (components, 2 * action)
         chances = components if components > 1 else 0  # a single one is certain
         self.reader = _reader(latent, features) if features else None
-        self.body = Perceptron(2 * (features or latent) + self.felt.size, components * 2 * action + chances, hidden)
+        self.body = Perceptron(
+            2 * (features or latent) + self.command_mask.size, components * 2 * action + chances, hidden
+        )
         self.register_buffer("binary", torch.tensor([i in binary for i in range(action)]), persistent=False)
 
     def forward(self, latent: Tensor, proprio: Tensor, goal: Tensor) -> ActionDistribution:
         """Return the distribution of B actions."""
         seen, wanted = self._read(torch.cat([latent, goal])).chunk(2)
-        return self._distribution(self.body(torch.cat([seen, self.felt(proprio), wanted], dim=-1)))
+        return self._distribution(self.body(torch.cat([seen, self.command_mask(proprio), wanted], dim=-1)))
 
     def towards(self, goal: Tensor) -> Callable[[Tensor, Tensor], ActionDistribution]:
         """Return the same as `forward` for states that all have the `goal` (D,), in less time."""
         body = self.body.given(self._read(goal))
         return lambda latent, proprio: self._distribution(
-            body(torch.cat([self._read(latent), self.felt(proprio)], dim=-1))
+            body(torch.cat([self._read(latent), self.command_mask(proprio)], dim=-1))
         )
 
     def _read(self, latent: Tensor) -> Tensor:
@@ -65,9 +67,9 @@ class Actor(nn.Module):
 
     def _distribution(self, outputs: Tensor) -> ActionDistribution:
         components, width = self._shape
-        raw, log_spread = outputs[:, : components * width].unflatten(1, self._shape).chunk(2, dim=-1)
+        raw, log_std = outputs[:, : components * width].unflatten(1, self._shape).chunk(2, dim=-1)
         weights = outputs[:, components * width :] if components > 1 else outputs.new_zeros(len(outputs), 1)
-        return ActionDistribution(weights, torch.tanh(raw), log_spread.clamp(*LOG_SPREAD), raw, self.binary)
+        return ActionDistribution(weights, torch.tanh(raw), log_std.clamp(*LOG_SPREAD), raw, self.binary)
 
 
 def _reader(latent: int, features: int) -> nn.Sequential:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 
-class Felt(nn.Module):
+class CommandMask(nn.Module):
     """Scaled proprio (..., P) → (..., `size`), without the `commands` among its entries."""
 
     kept: Tensor

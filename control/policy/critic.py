@@ -15,7 +15,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from control.policy.command_mask import Felt
+from control.policy.command_mask import CommandMask
 from control.policy.mlp import HIDDEN, Perceptron
 
 FIRST_VALUE = -0.6
@@ -32,14 +32,14 @@ class Critic(nn.Module):
         """`commands` are the entries of proprio that it shall not see; its layers are `hidden` wide."""
         super().__init__()
         self.discount = discount
-        self.felt = Felt(proprio, commands)
-        self.networks = nn.ModuleList(Perceptron(2 * latent + self.felt.size, 1, hidden) for _ in range(2))
+        self.command_mask = CommandMask(proprio, commands)
+        self.networks = nn.ModuleList(Perceptron(2 * latent + self.command_mask.size, 1, hidden) for _ in range(2))
         for network in cast(Iterable[Perceptron], self.networks):
             network.begin_at(FIRST_VALUE / (1.0 - discount))
 
     def values(self, latent: Tensor, proprio: Tensor, goal: Tensor) -> Tensor:
         """Return both networks' values (2, B), between −1 / (1 − discount) and about 0."""
-        state = torch.cat([latent, self.felt(proprio), goal], dim=-1)
+        state = torch.cat([latent, self.command_mask(proprio), goal], dim=-1)
         return torch.stack([network(state).squeeze(-1) for network in self.networks])
 
     def forward(self, latent: Tensor, proprio: Tensor, goal: Tensor) -> Tensor:
@@ -51,7 +51,7 @@ class Critic(nn.Module):
         networks = [network.given(goal) for network in cast(Iterable[Perceptron], self.networks)]
 
         def smaller(latent: Tensor, proprio: Tensor) -> Tensor:
-            state = torch.cat([latent, self.felt(proprio)], dim=-1)
+            state = torch.cat([latent, self.command_mask(proprio)], dim=-1)
             return torch.stack([network(state).squeeze(-1) for network in networks]).amin(0)
 
         return smaller

@@ -6,35 +6,35 @@ import time
 from types import TracebackType
 
 from robot.wire import topics
-from robot.wire.addresses import THOUGHTS
-from robot.wire.messages import Thought, encode
+from robot.wire.addresses import DECISIONS
+from robot.wire.messages import DecisionReport, encode
 from robot.wire.publisher import Publisher
 
-# A viewer that does not keep up misses thoughts; it never makes the agent wait.
+# A viewer that does not keep up misses decisions; it never makes the agent wait.
 _QUEUE = 8
 
 
-class ThoughtPublisher:
-    """Binds `address` and publishes on the topic `thought`; `endpoint` is what is really bound.
+class DecisionPublisher:
+    """Binds `address` and publishes on the topic `decision`; `endpoint` is what is really bound.
 
     Raises what `Publisher` raises.
     """
 
-    def __init__(self, address: str = THOUGHTS) -> None:
+    def __init__(self, address: str = DECISIONS) -> None:
         self._sent = 0
         self._publisher = Publisher(address, _QUEUE)
         self.endpoint = self._publisher.endpoint
 
-    def publish(self, thought: Thought) -> None:
-        """Send one thought to whoever listens, without waiting for anyone."""
+    def publish(self, decision: DecisionReport) -> None:
+        """Send one decision to whoever listens, without waiting for anyone."""
         self._sent += 1
-        self._publisher.send(topics.DECISION, encode(thought, self._sent, time.monotonic_ns()))
+        self._publisher.send(topics.DECISION, encode(decision, self._sent, time.monotonic_ns()))
 
     def close(self) -> None:
         """Unbind."""
         self._publisher.close()
 
-    def __enter__(self) -> ThoughtPublisher:
+    def __enter__(self) -> DecisionPublisher:
         return self
 
     def __exit__(

@@ -16,7 +16,7 @@ import numpy as np
 
 from control.agent import Agent, Decision
 from control.goals.goal_sequence import Leg
-from control.runtime.decision_publisher import ThoughtPublisher
+from control.runtime.decision_publisher import DecisionPublisher
 from control.runtime.entry_move import approach, rest
 from perception.camera.interface import Image
 from perception.camera.subscriber import FrameSubscriber, ReceivedFrame, seen_as
@@ -26,7 +26,7 @@ from robot.client.client import Client
 from robot.embodiment.actions import ToolTarget
 from robot.embodiment.proprioception import Proprioception
 from robot.errors import CameraError, CheckpointError, ConfigurationError, ConnectionLost, Refused
-from robot.wire.messages import JointState, Thought
+from robot.wire.messages import DecisionReport, JointState
 
 Status = Literal["sent", "late", "missed", "reached", "last"]
 
@@ -108,7 +108,7 @@ class Session:
     """Lets `agent` move the arm behind `client` by what it sees in `frames`; owns none of them."""
 
     def __init__(
-        self, agent: Agent, client: Client, frames: FrameSubscriber, thoughts: ThoughtPublisher | None = None
+        self, agent: Agent, client: Client, frames: FrameSubscriber, decisions: DecisionPublisher | None = None
     ) -> None:
         """Check that model, arm and camera belong together; nothing moves. The pictures that are `sent`, where they are
         of another size than the model's, are cut and resized as its training did.
@@ -118,13 +118,13 @@ class Session:
         self._agent = agent
         self._client = client
         self._frames = frames
-        self._thoughts = thoughts
-        self._recipe = agent.trained.card.recipe
-        self._convention = self._recipe.action
+        self._publisher = decisions
+        self._embodiment = agent.trained.card.embodiment
+        self._convention = self._embodiment.action
         self._require()
         self._kinematics = Kinematics(client.arm)
         try:
-            self._proprioception = Proprioception(self._recipe.state_names, self._convention, self._kinematics)
+            self._proprioception = Proprioception(self._embodiment.state_names, self._convention, self._kinematics)
         except ConfigurationError as error:
             raise CheckpointError(f"this checkpoint asks for what this version does not give: {error}") from error
 
@@ -157,8 +157,8 @@ class Session:
     # ---------------------------------------------------------------- before anything moves
 
     def _require(self) -> None:
-        card, recipe = self._agent.trained.card, self._recipe
-        if (card.world_model.proprio, card.world_model.action) != (len(recipe.state_names), recipe.action.size):
+        card, embodiment = self._agent.trained.card, self._embodiment
+        if (card.world_model.proprio, card.world_model.action) != (len(embodiment.state_names), embodiment.action.size):
             raise CheckpointError("this checkpoint's sizes do not fit the state and the actions that it names")
         arm, sent = self._client.arm, self._frames.latest(FIRST_PICTURE_S).camera
         card.require(arm.models_of or arm.name, sent, cut=True)
@@ -292,7 +292,7 @@ class Session:
         block_s = self._convention.block_ns * 1e-9
         wait_s = max((time_ns - time.monotonic_ns()) * 1e-9 + SILENT_S, block_s)
         try:
-            return seen_as(self._frames.newer_than(time_ns, wait_s), self._recipe.camera)
+            return seen_as(self._frames.newer_than(time_ns, wait_s), self._embodiment.camera)
         except CameraError:
             self._client.state()  # the simulated camera falls silent with its driver: then that is what to tell
             raise
@@ -307,11 +307,11 @@ class Session:
             raise
 
     def _publish(self, step: Step) -> None:
-        if self._thoughts is None:
+        if self._publisher is None:
             return
         decision = step.decision
-        self._thoughts.publish(
-            Thought(
+        self._publisher.publish(
+            DecisionReport(
                 time_ns=time.monotonic_ns(),
                 decision=step.block,
                 frame_index=step.frame.index,

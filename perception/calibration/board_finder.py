@@ -39,7 +39,7 @@ class Sight:
 
 
 class BoardFinder:
-    """Looks for `board`. Reasons of `Sight` are "no board", "too little of the board" and "another board"."""
+    """Augmentation for `board`. Reasons of `Sight` are "no board", "too little of the board" and "another board"."""
 
     def __init__(self, board: Board) -> None:
         self._board = board

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from perception.checkpoint.shipped import PRETRAINED_FOLDER
 from perception.model.world_model import WorldModelConfig
-from robot.embodiment.description import RecordingRecipe
+from robot.embodiment.description import EmbodimentDescription
 from robot.errors import CheckpointError
 from robot.system.files import whole, write_json
 from robot.wire.camera_spec import CameraSpec, reframed
@@ -62,14 +62,14 @@ class Provenance(msgspec.Struct, frozen=True, omit_defaults=True):
     series: str = ""
 
 
-class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"embodiment": "recipe"}):
     """The JSON beside the weights. `block_change` is by how much one block changes the latents at most, nine times
     in ten, in held-out play (mean squared difference); a goal nearer than that counts as reached. `discount` is the
     critic's, `components` the number of the actor's and `features` those it compares by, `hidden` how wide layers of
     both are, `landmarks` the number of the states that are remembered."""
 
     schema: int
-    recipe: RecordingRecipe
+    embodiment: EmbodimentDescription
     world_model: WorldModelConfig
     discount: float
     block_change: float
@@ -85,9 +85,9 @@ class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def require(self, arm: str, camera: CameraSpec, cut: bool = False) -> None:
         """Raise `CheckpointError` unless this model was made for that arm and that camera where it stands; with `cut`,
         for what is left of its pictures once they are cut and resized to those that the model sees."""
-        if arm != self.recipe.arm:
-            raise CheckpointError(f"this checkpoint was trained on the arm {self.recipe.arm!r}, not {arm!r}")
-        known = self.recipe.camera
+        if arm != self.embodiment.arm:
+            raise CheckpointError(f"this checkpoint was trained on the arm {self.embodiment.arm!r}, not {arm!r}")
+        known = self.embodiment.camera
         if camera.name != known.name:
             raise CheckpointError(f"this checkpoint was trained on the camera {known.name!r}, not {camera.name!r}")
         if len(camera.views) != len(known.views):

@@ -15,7 +15,7 @@ from robot.dataset.format.recorder_columns import recorded_features, tool_featur
 from robot.dataset.format.schema import INFO_PATH, Feature
 from robot.dataset.writer import DatasetWriter
 from robot.embodiment.actions import ActionConvention
-from robot.embodiment.description import RecordedBy, read_recorded
+from robot.embodiment.description import RecordedEmbodiment, read_recorded_embodiment
 from robot.embodiment.proprioception import GRASPING_STATE_NAMES, STATE_NAMES
 from robot.errors import ConfigurationError, DatasetError
 from robot.system.files import make_folder
@@ -39,13 +39,13 @@ def require_task(task: str) -> str:
     return task
 
 
-def recorded_by(arm: ArmSpec, cameras: tuple[CameraSpec, ...], action: ActionConvention) -> RecordedBy:
+def recorded_embodiment(arm: ArmSpec, cameras: tuple[CameraSpec, ...], action: ActionConvention) -> RecordedEmbodiment:
     """Return how a set of this arm and these cameras is recorded, for a model whose actions are those of `action`."""
     names = GRASPING_STATE_NAMES if "gripper" in action.axes else STATE_NAMES
-    return RecordedBy(arm.models_of or arm.name, cameras, action, names)
+    return RecordedEmbodiment(arm.models_of or arm.name, cameras, action, names)
 
 
-def open_set(root: Path, fps: int, images: Images, arm: ArmSpec, recorded: RecordedBy) -> DatasetWriter:
+def open_set(root: Path, fps: int, images: Images, arm: ArmSpec, recorded: RecordedEmbodiment) -> DatasetWriter:
     """Return the writer of the set under `root`, made where there is none.
 
     Raises `DatasetError` when there is another kind of set: of another arm, rate, cameras or actions; `RecordingError`
@@ -85,10 +85,10 @@ def _features(images: Images, arm: ArmSpec, cameras: Sequence[CameraSpec]) -> di
     }
 
 
-def _require_same(root: Path, writer: DatasetWriter, arm: ArmSpec, recorded: RecordedBy) -> None:
+def _require_same(root: Path, writer: DatasetWriter, arm: ArmSpec, recorded: RecordedEmbodiment) -> None:
     if writer.info.robot_type != arm.name:
         raise DatasetError(f"{root} is of the arm {writer.info.robot_type!r}, and not {arm.name!r}: another folder")
-    before = read_recorded(writer.info)
+    before = read_recorded_embodiment(writer.info)
     if before is None:
         raise DatasetError(f"{root} was not recorded by `worldarm record`: choose another folder")
     for what, there, here in (

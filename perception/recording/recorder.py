@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-from perception.recording.dataset import open_set, recorded_by, require_task
+from perception.recording.dataset import open_set, recorded_embodiment, require_task
 from perception.recording.disk_space import Room
 from perception.recording.episode_rows import TIME_IS_UP, Row, Take
 from perception.recording.pairing import first_row
@@ -80,7 +80,7 @@ class Recorder:
         try:
             arm = self._sources.spec.arm
             self._kinematics = Kinematics(arm)
-            recorded = recorded_by(arm, self._sources.cameras, action)
+            recorded = recorded_embodiment(arm, self._sources.cameras, action)
             writer = open_set(dataset, fps, images, arm, recorded)
         except BaseException:
             self._sources.close()

@@ -19,7 +19,7 @@ from perception.model.losses.jepa import JepaLoss, JepaWeights, PredictorLoss
 from perception.model.world_model import WorldModel
 from perception.training.distributed import Workers
 from perception.training.loop import History, Schedule, train
-from perception.training_data.augmentation import Looks, vary
+from perception.training_data.augmentation import Augmentation, vary
 from perception.training_data.clips import ClipSampler, generator, torch_generator
 from perception.training_data.frame_cache import FrameCache
 
@@ -32,8 +32,8 @@ ENCODE_BATCH = 1024
 
 class WorldModelTraining(msgspec.Struct, frozen=True):
     """Settings of the world model's training: `steps` of `batch` clips of `clip` frames, `stride` blocks apart, which
-    may vary in `looks`; a context of two takes one frame more, before them. Over several blocks the arm goes about and
-    things mostly stay: so they are what is learnt."""
+    pictures are varied by `augmentation`; a context of two takes one frame more, before them. Over several blocks the
+    arm goes about and things mostly stay: so they are what is learnt."""
 
     steps: int = 4000
     batch: int = 64
@@ -41,7 +41,7 @@ class WorldModelTraining(msgspec.Struct, frozen=True):
     stride: int = 5
     learning_rate: float = 1.5e-3
     weights: JepaWeights = JepaWeights()
-    looks: Looks = Looks()
+    augmentation: Augmentation = Augmentation()
 
 
 class PredictorTraining(msgspec.Struct, frozen=True):
@@ -96,7 +96,9 @@ def train_world_model(
         images = torch.from_numpy(cache.images[clips])
         rng = torch_generator(generator(seed, step, LOOKS, workers.rank))
         return {
-            "images": vary(images.flatten(0, 1), settings.looks, rng, model.config.views).unflatten(0, clips.shape),
+            "images": vary(images.flatten(0, 1), settings.augmentation, rng, model.config.views).unflatten(
+                0, clips.shape
+            ),
             "plain": images,
             "states": torch.from_numpy(cache.states[clips]),
             # Displacements add up, so their mean over the blocks between two frames says where the arm went.
@@ -188,21 +190,21 @@ def encode_all(
     model: WorldModel,
     cache: FrameCache,
     device: torch.device,
-    looks: Looks | None = None,
+    augmentation: Augmentation | None = None,
     seed: int = 0,
     dtype: torch.dtype = torch.float32,
 ) -> Tensor:
-    """Return the latents (N, D) of every frame of the cache, on the CPU; with `looks`, of pictures that look otherwise,
-    each episode in one way, which hangs on `seed`. Matrices are multiplied in `dtype`."""
+    """Return the latents (N, D) of every frame of the cache, on the CPU; with `augmentation`, of varied pictures, each
+    episode in one way, which depends on `seed`. Matrices are multiplied in `dtype`."""
     model.eval().to(device)
     rng = torch_generator(generator(seed, 0, VARIED))
     latents = []
-    ends = (cache.starts + cache.lengths).tolist() if looks is not None else [cache.frames]
+    ends = (cache.starts + cache.lengths).tolist() if augmentation is not None else [cache.frames]
     for first, end in _portions(ends, "encoding"):
         # Copied, since the cache is mapped for reading only, and PyTorch warns of that.
         pictures = torch.from_numpy(np.array(cache.images[first:end]))
-        if looks is not None:
-            pictures = vary(pictures, looks, rng, model.config.views, alike=end - first)
+        if augmentation is not None:
+            pictures = vary(pictures, augmentation, rng, model.config.views, alike=end - first)
         with torch.autocast(device.type, dtype=torch.bfloat16, enabled=dtype != torch.float32):
             latents.append(model.encode(pictures.to(device)).float().cpu())
     return torch.cat(latents)

@@ -29,7 +29,7 @@ _PATCHES = 8
 _MOST_CLUTTER = 3
 
 
-class Looks(msgspec.Struct, frozen=True):
+class Augmentation(msgspec.Struct, frozen=True):
     """How far looks vary: the `share` of pictures that are changed at all; `colour`, the gain of each channel; `light`,
     brightness, contrast and its slope across the picture; `texture`, in grey levels of 255; the camera's `shift` as a
     share of the picture's width, `turn` in degrees and `zoom`; `clutter`, how likely each of three things more is."""
@@ -44,27 +44,27 @@ class Looks(msgspec.Struct, frozen=True):
     clutter: float = 0.25
 
 
-def vary(pictures: Tensor, looks: Looks, rng: torch.Generator, views: int = 1, alike: int = 1) -> Tensor:
+def vary(pictures: Tensor, augmentation: Augmentation, rng: torch.Generator, views: int = 1, alike: int = 1) -> Tensor:
     """Return `pictures` (B, H, W, 3) uint8 RGB, some of them looking otherwise, so many of them one after another
     `alike`; where `views` cameras share a picture, each of theirs by itself. Raises `ValueError` unless B is a multiple
     of `alike`."""
     if len(pictures) % alike:
         raise ValueError(f"{len(pictures)} pictures cannot look alike by {alike}")
-    if looks.share <= 0.0:
+    if augmentation.share <= 0.0:
         return pictures
     if views > 1:
-        each = [vary(part, looks, rng, alike=alike) for part in pictures.chunk(views, dim=1)]
+        each = [vary(part, augmentation, rng, alike=alike) for part in pictures.chunk(views, dim=1)]
         return torch.cat(each, dim=1)
-    chosen = torch.rand(len(pictures) // alike, generator=rng) < looks.share
+    chosen = torch.rand(len(pictures) // alike, generator=rng) < augmentation.share
     if not bool(chosen.any()):
         return pictures
     chosen = chosen.repeat_interleave(alike)
     # Everything below goes through one channel after the other, and broadcasts each look over the pictures that share
-    # it: (looks, alike, 3, H, W).
+    # it: (augmentation, alike, 3, H, W).
     pixels = pictures[chosen].permute(0, 3, 1, 2).float().unflatten(0, (-1, alike)).contiguous()
-    pixels = _clutter(pixels, looks, rng)
-    pixels = _camera(pixels, looks, rng)
-    pixels = _light(pixels, looks, rng)
+    pixels = _clutter(pixels, augmentation, rng)
+    pixels = _camera(pixels, augmentation, rng)
+    pixels = _light(pixels, augmentation, rng)
     varied = pictures.clone()
     varied[chosen] = pixels.clamp(0.0, 255.0).round().to(torch.uint8).flatten(0, 1).permute(0, 2, 3, 1)
     return varied
@@ -75,12 +75,12 @@ def _spread(count: int, amount: float, rng: torch.Generator, *shape: int) -> Ten
     return (2.0 * torch.rand((count, *shape), generator=rng) - 1.0) * amount
 
 
-def _camera(pixels: Tensor, looks: Looks, rng: torch.Generator) -> Tensor:
+def _camera(pixels: Tensor, augmentation: Augmentation, rng: torch.Generator) -> Tensor:
     """Move, turn and zoom pictures (B, G, 3, H, W), each G alike; what comes into view at the edges continues them."""
     count, alike = pixels.shape[:2]
-    angle = _spread(count, math.radians(looks.turn), rng)
-    scale = 1.0 + _spread(count, looks.zoom, rng)
-    moved = _spread(count, 2.0 * looks.shift, rng, 2)
+    angle = _spread(count, math.radians(augmentation.turn), rng)
+    scale = 1.0 + _spread(count, augmentation.zoom, rng)
+    moved = _spread(count, 2.0 * augmentation.shift, rng, 2)
     cosine, sine = torch.cos(angle) * scale, torch.sin(angle) * scale
     matrix = torch.stack(
         [torch.stack([cosine, -sine, moved[:, 0]], -1), torch.stack([sine, cosine, moved[:, 1]], -1)], 1
@@ -92,29 +92,29 @@ def _camera(pixels: Tensor, looks: Looks, rng: torch.Generator) -> Tensor:
     return moved_pixels.unflatten(1, (alike, -1))
 
 
-def _light(pixels: Tensor, looks: Looks, rng: torch.Generator) -> Tensor:
+def _light(pixels: Tensor, augmentation: Augmentation, rng: torch.Generator) -> Tensor:
     """Change colours, brightness, contrast and texture of pictures (B, G, 3, H, W), each G alike."""
     count, _, _, height, width = pixels.shape
-    gain = 1.0 + _spread(count, looks.colour, rng, 1, 3, 1, 1)
-    bright = 1.0 + _spread(count, looks.light, rng, 1, 1, 1, 1)
-    slope = _spread(count, looks.light, rng, 1, 2, 1, 1)
+    gain = 1.0 + _spread(count, augmentation.colour, rng, 1, 3, 1, 1)
+    bright = 1.0 + _spread(count, augmentation.light, rng, 1, 1, 1, 1)
+    slope = _spread(count, augmentation.light, rng, 1, 2, 1, 1)
     down, across = torch.linspace(-0.5, 0.5, height)[:, None], torch.linspace(-0.5, 0.5, width)[None, :]
     shade = 1.0 + slope[:, :, :1] * down + slope[:, :, 1:] * across
-    contrast = 1.0 + _spread(count, looks.light, rng, 1, 1, 1, 1)
+    contrast = 1.0 + _spread(count, augmentation.light, rng, 1, 1, 1, 1)
     middle = pixels.mean((1, 2, 3, 4), keepdim=True)
     rough = torch.randn((count, 1, height // _PATCHES, width // _PATCHES), generator=rng)
     texture = functional.interpolate(rough, size=(height, width), mode="bilinear", align_corners=False)
-    amount = looks.texture * torch.rand((count, 1, 1, 1), generator=rng)
+    amount = augmentation.texture * torch.rand((count, 1, 1, 1), generator=rng)
     rough_surface = (amount * texture).unsqueeze(1)
     return ((pixels - middle) * contrast + middle) * gain * bright * shade + rough_surface
 
 
-def _clutter(pixels: Tensor, looks: Looks, rng: torch.Generator) -> Tensor:
+def _clutter(pixels: Tensor, augmentation: Augmentation, rng: torch.Generator) -> Tensor:
     """Put up to three small ellipses and boxes into pictures (B, G, 3, H, W), each G alike."""
     count, _, _, height, width = pixels.shape
     rows, columns = torch.arange(height)[None, :, None], torch.arange(width)[None, None, :]
     for _ in range(_MOST_CLUTTER):
-        there = torch.rand((count, 1, 1), generator=rng) < looks.clutter
+        there = torch.rand((count, 1, 1), generator=rng) < augmentation.clutter
         centre = torch.rand((count, 2, 1, 1), generator=rng) * torch.tensor([height, width])[None, :, None, None]
         size = (0.02 + 0.05 * torch.rand((count, 2, 1, 1), generator=rng)) * width
         v, u = (rows - centre[:, 0]) / size[:, 0], (columns - centre[:, 1]) / size[:, 1]

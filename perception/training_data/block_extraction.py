@@ -32,7 +32,7 @@ from robot.dataset.format.columns import (
 )
 from robot.dataset.reader import Dataset
 from robot.embodiment.actions import ActionConvention
-from robot.embodiment.description import PICTURE, RecordedBy
+from robot.embodiment.description import PICTURE, RecordedEmbodiment
 from robot.errors import DatasetError
 from robot.wire.camera_spec import CameraSpec
 
@@ -87,7 +87,7 @@ class Blocks:
                 yield np.stack([found[int(row)] for row in stretch.rows])
 
 
-def read_blocks(dataset: Dataset, recorded: RecordedBy, camera: CameraSpec) -> Blocks:
+def read_blocks(dataset: Dataset, recorded: RecordedEmbodiment, camera: CameraSpec) -> Blocks:
     """Return the blocks in a set that was `recorded` so, seen by `camera`.
 
     Raises `DatasetError` when it lacks a column, a number in it is not finite, or nothing is left.
@@ -133,7 +133,7 @@ class _Motion:
 
     def __init__(
         self,
-        recorded: RecordedBy,
+        recorded: RecordedEmbodiment,
         times_ns: NDArray[np.int64],
         measured: NDArray[np.float32],
         governed: NDArray[np.float32],

@@ -25,7 +25,7 @@ from tqdm import tqdm
 from perception.training_data.block_extraction import read_blocks
 from robot.dataset.format.columns import ACTION, CLEAN_ACTION, IMAGES, OBJECT_POSE, STATE, image_column
 from robot.dataset.reader import Dataset
-from robot.embodiment.description import PICTURE, RecordedBy, read_recorded
+from robot.embodiment.description import PICTURE, RecordedEmbodiment, read_recorded_embodiment
 from robot.errors import DatasetError
 from robot.system.files import sync
 
@@ -46,17 +46,18 @@ class Pictures(Protocol):
 class FrameCache:
     """All frames of a data set, one after another.
 
-    `images` (N, H, W, 3) uint8 RGB, `states` (N, P) float32, `actions` (N, A) float32 and what was `meant` by them,
-    which is the same where the data does not tell, `truth` (N, K, 3) m positions of K objects for the doctor's probes,
-    NaN where one is absent (None when the data has none), `starts` (E,) index of each episode's first frame, `lengths`
-    (E,), and `recorded` (E,) in which of the set's episodes each was, for one may have been cut into several. `series`
+    `images` (N, H, W, 3) uint8 RGB; `states` (N, P) float32; `actions` (N, A) float32; `clean_actions` (N, A), the
+    actions before noise was added (the same where the data does not tell); `truth` (N, K, 3) m, positions of K objects
+    for the doctor's probes, NaN where one is absent (None when the data has none); `starts` (E,), index of each
+    episode's first frame; `lengths` (E,); and `recorded` (E,), the number of the recorded episode that each was cut
+    from. `series`
     tells one series of episodes from another however many of them there are.
     """
 
     images: Pictures
     states: NDArray[np.float32]
     actions: NDArray[np.float32]
-    meant: NDArray[np.float32]
+    clean_actions: NDArray[np.float32]
     truth: NDArray[np.float32] | None
     starts: NDArray[np.int64]
     lengths: NDArray[np.int64]
@@ -102,7 +103,7 @@ def open_cache(dataset: Dataset, camera: str, folder: Path) -> FrameCache:
         if key not in dataset.info.features:
             raise DatasetError(f"{dataset.root} has no {what} (feature {key!r}); it holds {_names(dataset)}")
     fingerprint = dataset.fingerprint()
-    recorded = read_recorded(dataset.info)
+    recorded = read_recorded_embodiment(dataset.info)
     # What a recording's blocks are depends on what it says of itself too.
     suffix = "" if recorded is None else f"-{hashlib.sha256(msgspec.json.encode(recorded)).hexdigest()[:8]}-grids"
     place = folder / f"{camera}-{fingerprint[:16]}{suffix}"
@@ -112,13 +113,13 @@ def open_cache(dataset: Dataset, camera: str, folder: Path) -> FrameCache:
         )
     states, actions = np.load(place / "states.npy"), np.load(place / "actions.npy")
     meta = json.loads((place / "cache.json").read_text())
-    meant, truth = place / "meant.npy", place / "truth.npy"
+    clean, truth = place / "meant.npy", place / "truth.npy"
     lengths = np.asarray(meta["lengths"], dtype=np.int64)
     return FrameCache(
         images=np.load(place / "images.npy", mmap_mode="r"),
         states=states,
         actions=actions,
-        meant=np.load(meant) if meant.exists() else actions,
+        clean_actions=np.load(clean) if clean.exists() else actions,
         truth=np.load(truth) if truth.exists() else None,
         starts=np.asarray(meta["starts"], dtype=np.int64),
         lengths=lengths,
@@ -129,8 +130,8 @@ def open_cache(dataset: Dataset, camera: str, folder: Path) -> FrameCache:
 
 
 def _series(dataset: Dataset, states: NDArray[np.float32], actions: NDArray[np.float32]) -> str:
-    """Return a digest of what stays the same when a data set grows: play's seed and recipe, and for other recordings
-    the `states` and `actions` of the first episode."""
+    """Return a digest of what stays the same when a data set grows: play's seed and embodiment, and for other
+    recordings the `states` and `actions` of the first episode."""
     if "play" in dataset.info.metadata:
         return hashlib.sha256(json.dumps(dict(dataset.info.metadata), sort_keys=True).encode()).hexdigest()
     return hashlib.sha256(states.tobytes() + actions.tobytes()).hexdigest()
@@ -161,7 +162,7 @@ class _Played:
         self._told = [CLEAN_ACTION] if CLEAN_ACTION in dataset.info.features else []
 
     def columns(self) -> Iterator[dict[str, NDArray[Any]]]:
-        """Yield each episode's, with what it was meant to do and the truth, where the set tells."""
+        """Yield each episode's, with its clean actions and the truth, where the set tells."""
         for index in range(len(self._dataset)):
             columns = self._dataset.episode(index, [self._image_key, STATE, ACTION, *self._told, *self._truth])
             # The format reads a column of one number a frame as scalars.
@@ -177,7 +178,7 @@ class _Played:
 class _Recorded:
     """Those of a data set that was recorded at a rate of its own: each a stretch of blocks in one grid."""
 
-    def __init__(self, dataset: Dataset, recorded: RecordedBy, camera: str) -> None:
+    def __init__(self, dataset: Dataset, recorded: RecordedEmbodiment, camera: str) -> None:
         self._dataset = dataset
         self._camera = next(each for each in recorded.cameras if each.name == camera)
         self._blocks = read_blocks(dataset, recorded, self._camera)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from perception.training_data.frame_cache import FrameCache, Pictures
 from robot.arm.rotations import rotation_matrix
-from robot.embodiment.description import RecordingRecipe
+from robot.embodiment.description import EmbodimentDescription
 from robot.errors import ConfigurationError
 from robot.wire.camera_spec import CameraSpec
 
@@ -46,16 +46,16 @@ class WithMirrored:
 
 
 def with_mirrored(
-    cache: FrameCache, episodes: NDArray[np.int64], recipe: RecordingRecipe
+    cache: FrameCache, episodes: NDArray[np.int64], embodiment: EmbodimentDescription
 ) -> tuple[FrameCache, NDArray[np.int64]]:
     """Return the cache with the mirror images of `episodes` after what it holds, and the numbers of these.
 
     Raises `ConfigurationError` when the camera does not stand in the plane.
     """
-    _require_in_plane(recipe.camera)
+    _require_in_plane(embodiment.camera)
     chosen = cache.frames_of(episodes)
-    states = _signs(recipe.state_names, TURNED_STATES)
-    actions = _signs(recipe.action.axes, TURNED_AXES)
+    states = _signs(embodiment.state_names, TURNED_STATES)
+    actions = _signs(embodiment.action.axes, TURNED_AXES)
     lengths = cache.lengths[episodes]
     starts = cache.frames + np.concatenate([[0], np.cumsum(lengths)[:-1]]).astype(np.int64)
     truth = cache.truth
@@ -66,7 +66,7 @@ def with_mirrored(
         images=WithMirrored(cache.images, chosen),
         states=np.concatenate([cache.states, cache.states[chosen] * states]),
         actions=np.concatenate([cache.actions, cache.actions[chosen] * actions]),
-        meant=np.concatenate([cache.meant, cache.meant[chosen] * actions]),
+        clean_actions=np.concatenate([cache.clean_actions, cache.clean_actions[chosen] * actions]),
         truth=truth,
         starts=np.concatenate([cache.starts, starts]),
         lengths=np.concatenate([cache.lengths, lengths]),

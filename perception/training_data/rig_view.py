@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from perception.training_data.frame_cache import FrameCache, Pictures, open_cache
 from robot.dataset.reader import Dataset
-from robot.embodiment.description import RecordingRecipe
+from robot.embodiment.description import EmbodimentDescription
 from robot.wire.camera_spec import CameraSpec
 
 
@@ -30,28 +30,28 @@ class OneView:
         return self._pictures[index][..., self._rows, :, :]
 
 
-def seen_by(recipe: RecordingRecipe, view: int | None) -> RecordingRecipe:
-    """Return `recipe` as one camera of its rig alone would have recorded it, counted from 1 at the top; the recipe as
-    it is for None. Raises `ConfigurationError` when there is no such camera."""
-    return recipe if view is None else msgspec.structs.replace(recipe, camera=recipe.camera.view(view))
+def seen_by(embodiment: EmbodimentDescription, view: int | None) -> EmbodimentDescription:
+    """Return `embodiment` as one camera of its rig alone would have recorded it, counted from 1 at
+    the top; as it is for None. Raises `ConfigurationError` when there is no such camera."""
+    return embodiment if view is None else msgspec.structs.replace(embodiment, camera=embodiment.camera.view(view))
 
 
-def view_like(recipe: RecordingRecipe, camera: CameraSpec) -> int | None:
-    """Return which camera in the rig of `recipe` is `camera`; None when it is none of them."""
-    if not recipe.camera.below:
+def view_like(embodiment: EmbodimentDescription, camera: CameraSpec) -> int | None:
+    """Return which camera in the rig of `embodiment` is `camera`; None when it is none of them."""
+    if not embodiment.camera.below:
         return None
-    numbers = range(1, 1 + len(recipe.camera.views))
-    return next((number for number in numbers if recipe.camera.view(number) == camera), None)
+    numbers = range(1, 1 + len(embodiment.camera.views))
+    return next((number for number in numbers if embodiment.camera.view(number) == camera), None)
 
 
-def open_seen(dataset: Dataset, view: int | None, recipe: RecordingRecipe, folder: Path) -> FrameCache:
-    """Return the frames of `dataset`, recorded by `recipe`, as one camera of its rig saw them, or all for None.
+def open_seen(dataset: Dataset, view: int | None, embodiment: EmbodimentDescription, folder: Path) -> FrameCache:
+    """Return the frames of `dataset`, recorded by `embodiment`, as one camera of its rig saw them, or all for None.
 
     Raises as `seen_by` and `open_cache` do.
     """
-    seen = seen_by(recipe, view).camera
-    cache = open_cache(dataset, recipe.camera.name, folder)
+    seen = seen_by(embodiment, view).camera
+    cache = open_cache(dataset, embodiment.camera.name, folder)
     if view is None:
         return cache
-    first = sum(above.height for above in recipe.camera.views[: view - 1])
+    first = sum(above.height for above in embodiment.camera.views[: view - 1])
     return dataclasses.replace(cache, images=OneView(cache.images, first, first + seen.height))

@@ -25,7 +25,7 @@ CAMERA_AND_AGENT = (
     ("camera", "--state-address", "STATE", "--frames-address", "tcp://127.0.0.1:5573"),
     (
         *("run", "--goal", "GOAL", "--blocks", "None", "--command-address", "COMMAND"),
-        *("--frames-address", "tcp://127.0.0.1:5573", "--thoughts-address", "tcp://127.0.0.1:5574"),
+        *("--frames-address", "tcp://127.0.0.1:5573", "--decisions-address", "tcp://127.0.0.1:5574"),
     ),
 )
 

@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from robot.wire.messages import JointState, Thought
+from robot.wire.messages import DecisionReport, JointState
 
 STAGES = (
     ("capture → received", "from the camera to the agent"),
@@ -46,25 +46,25 @@ class ChainMatcher:
         self.matched = 0
         self.chains: deque[Chain] = deque(maxlen=keep)
         self._ticks: dict[int, int] = {}
-        self._waiting: deque[Thought] = deque(maxlen=64)
+        self._waiting: deque[DecisionReport] = deque(maxlen=64)
 
-    def take(self, states: Iterable[JointState], thoughts: Iterable[Thought]) -> None:
+    def take(self, states: Iterable[JointState], decisions: Iterable[DecisionReport]) -> None:
         """Take in what has come since the last call."""
         for state in states:
             self._ticks[state.tick] = state.set_point_ns
         if len(self._ticks) > 4096:  # some seconds of ticks: later than that nobody asks for them
             for tick in sorted(self._ticks)[:-2048]:
                 del self._ticks[tick]
-        self._waiting.extend(thought for thought in thoughts if thought.tick)
+        self._waiting.extend(decision for decision in decisions if decision.tick)
         for _ in range(len(self._waiting)):
-            thought = self._waiting.popleft()
-            set_point_ns = self._ticks.get(thought.tick)
+            decision = self._waiting.popleft()
+            set_point_ns = self._ticks.get(decision.tick)
             if set_point_ns is not None:
-                times = (thought.captured_ns, thought.received_ns, thought.decided_ns, thought.accepted_ns)
+                times = (decision.captured_ns, decision.received_ns, decision.decided_ns, decision.accepted_ns)
                 self.chains.append(Chain(*times, set_point_ns))
                 self.matched += 1
-            elif not self._ticks or thought.tick > min(self._ticks):
-                self._waiting.append(thought)  # its state is still on the way
+            elif not self._ticks or decision.tick > min(self._ticks):
+                self._waiting.append(decision)  # its state is still on the way
 
 
 def table(chains: Sequence[Chain]) -> list[str]:

@@ -36,7 +36,7 @@ Seed = Annotated[
 
 
 def merge(output: New, inputs: Sets) -> None:
-    """Join data sets of the same arm, rate, features and recipe into a new one; they stay as they are.
+    """Join data sets of the same arm, rate, features and embodiment into a new one; they stay as they are.
 
     Frames and videos are copied as they are; episodes are numbered anew, and tasks of the same words become one.
     """

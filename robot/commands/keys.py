@@ -42,7 +42,7 @@ def allow(
     role: Annotated[
         Literal["watch", "stop", "command", "serve"],
         tyro.conf.arg(
-            help="watch: see states, frames and thoughts; stop: stop the arm too; command: move it too; serve: a "
+            help="watch: see states, frames and decisions; stop: stop the arm too; command: move it too; serve: a "
             "machine that this one connects to"
         ),
     ] = "watch",

@@ -11,9 +11,9 @@ from robot.client.client import Client
 from robot.client.latency import ChainMatcher, table
 from robot.errors import ConfigurationError, ConnectionLost
 from robot.wire import topics
-from robot.wire.addresses import COMMAND, THOUGHTS
+from robot.wire.addresses import COMMAND, DECISIONS
 from robot.wire.clock_offset import SameClock
-from robot.wire.messages import JointState, Thought
+from robot.wire.messages import DecisionReport, JointState
 from robot.wire.subscription import Subscription
 
 _KEEP = 2048
@@ -22,7 +22,7 @@ _DRAIN_S = 0.05
 
 def latency(
     command_address: Annotated[str, tyro.conf.arg(help="where the driver takes commands")] = COMMAND,
-    thoughts_address: Annotated[str, tyro.conf.arg(help="where the agent publishes its decisions")] = THOUGHTS,
+    decisions_address: Annotated[str, tyro.conf.arg(help="where the agent publishes its decisions")] = DECISIONS,
     every: Annotated[float, tyro.conf.arg(help="seconds between two tables")] = 2.0,
     decisions: Annotated[int | None, tyro.conf.arg(help="end after so many decisions; None for Ctrl-C")] = None,
     wait: Annotated[float, tyro.conf.arg(help="seconds to wait for an agent's next decision")] = 60.0,
@@ -37,24 +37,24 @@ def latency(
     with (
         Client(command_address) as client,
         Subscription(client.state_address, topics.STATE, JointState, _KEEP, client.clock) as states,
-        Subscription(thoughts_address, topics.DECISION, Thought, 64) as thoughts,
+        Subscription(decisions_address, topics.DECISION, DecisionReport, 64) as published,
     ):
         matcher = ChainMatcher()
         known = 0
         last = shown = time.monotonic()
         while decisions is None or known < decisions:
             states.drain()
-            thoughts.drain()
-            matcher.take(list(states.history), list(thoughts.history))
+            published.drain()
+            matcher.take(list(states.history), list(published.history))
             states.history.clear()
-            thoughts.history.clear()
+            published.history.clear()
             now = time.monotonic()
             if matcher.matched > known:
                 known, last = matcher.matched, now
             if now - last > wait:
                 raise ConnectionLost(
                     f"no decision was sent within {wait:g} s; is `worldarm run` at work and publishing to "
-                    f"{thoughts_address}?"
+                    f"{decisions_address}?"
                 )
             if now - shown > every and known:
                 shown = now

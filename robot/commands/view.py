@@ -12,13 +12,13 @@ from robot.client.client import Client
 from robot.errors import ConfigurationError
 from robot.system.pacing import Pacer
 from robot.web.address import HOST, PORT
-from robot.wire.addresses import COMMAND, FRAMES, THOUGHTS
+from robot.wire.addresses import COMMAND, DECISIONS, FRAMES
 
 
 def view(
     command_address: Annotated[str, tyro.conf.arg(help="where the driver takes commands")] = COMMAND,
     camera: Annotated[tuple[str, ...], tyro.conf.arg(help="where cameras publish their pictures")] = (FRAMES,),
-    thoughts_address: Annotated[str, tyro.conf.arg(help="where the agent publishes its decisions")] = THOUGHTS,
+    decisions_address: Annotated[str, tyro.conf.arg(help="where the agent publishes its decisions")] = DECISIONS,
     host: Annotated[
         str, tyro.conf.arg(help="the address to serve the page at; away from 127.0.0.1 it takes a token")
     ] = HOST,
@@ -31,7 +31,7 @@ def view(
     keep up with.
     """
     try:
-        from robot.web.decision_view import Thoughts
+        from robot.web.decision_view import DecisionView
         from robot.web.live_view import PAINTED_EVERY_S, Live, mode_of
         from robot.web.server import PageServer
     except ModuleNotFoundError as error:
@@ -49,14 +49,14 @@ def view(
         server = parts.enter_context(PageServer(host, port, f"worldarm · {spec.name}"))
         live = Live(server.viser, spec, state_address, camera, clock)
         parts.callback(live.close)
-        thoughts = Thoughts(server.viser, thoughts_address)
-        parts.callback(thoughts.close)
+        decisions = DecisionView(server.viser, decisions_address)
+        parts.callback(decisions.close)
         print(f"view: {spec.name} at {command_address}, page {server.url}; stop with Ctrl-C", flush=True)
         pacer = Pacer(PAINTED_EVERY_S)
         while True:
             pacer.wait()
             state = live.states.newest
             live.paint([mode_of(state)] if state is not None else [])
-            fresh = thoughts.paint()
+            fresh = decisions.paint()
             if log is not None:
                 log.add(live.states.newest, [camera.newest for camera in live.cameras], fresh)

@@ -19,7 +19,7 @@ PICTURE = (64, 64)
 """Width and height to which recorded pictures are cut and resized for a model."""
 
 
-class RecordingRecipe(msgspec.Struct, frozen=True):
+class EmbodimentDescription(msgspec.Struct, frozen=True):
     """`arm` name, `camera`, `action` convention, and the names of the entries of `observation.state`."""
 
     arm: str
@@ -32,7 +32,7 @@ class RecordingRecipe(msgspec.Struct, frozen=True):
         return {KEY: msgspec.to_builtins(self)}
 
 
-class RecordedBy(msgspec.Struct, frozen=True):
+class RecordedEmbodiment(msgspec.Struct, frozen=True):
     """How a set was recorded from processes, at its own rate and size: the `arm` whose models fit, and the `cameras`,
     the first of which a model sees through unless told otherwise. A model learns from it block by block, with actions
     in `action`'s terms and a state of `state_names`."""
@@ -46,21 +46,21 @@ class RecordedBy(msgspec.Struct, frozen=True):
         """Return what to hand to the data set's writer."""
         return {RECORDED_KEY: msgspec.to_builtins(self)}
 
-    def recipe(self, camera: str | None = None) -> RecordingRecipe:
+    def embodiment(self, camera: str | None = None) -> EmbodimentDescription:
         """Return how the blocks that a model learns from were as good as recorded, seen by the camera of that name, or
         the first. Raises `DatasetError` when there is none."""
         names = [each.name for each in self.cameras]
         seen = self.cameras[_which(camera, names)]
-        return RecordingRecipe(self.arm, reframed(seen, PICTURE), self.action, self.state_names)
+        return EmbodimentDescription(self.arm, reframed(seen, PICTURE), self.action, self.state_names)
 
 
-def read_recorded(info: DatasetInfo) -> RecordedBy | None:
+def read_recorded_embodiment(info: DatasetInfo) -> RecordedEmbodiment | None:
     """Return how a set was recorded from processes; None for one that holds blocks. Raises `DatasetError` when what it
     says of that is not valid, or not what its columns are."""
     if RECORDED_KEY not in info.metadata:
         return None
     try:
-        recorded = msgspec.convert(info.metadata[RECORDED_KEY], RecordedBy)
+        recorded = msgspec.convert(info.metadata[RECORDED_KEY], RecordedEmbodiment)
     except msgspec.ValidationError as error:
         raise DatasetError(
             f"the data set's worldarm.{RECORDED_KEY} entry in meta/info.json is not valid: {error}"
@@ -72,15 +72,15 @@ def read_recorded(info: DatasetInfo) -> RecordedBy | None:
     return recorded
 
 
-def read_recipe(info: DatasetInfo, camera: str | None = None) -> RecordingRecipe:
+def read_embodiment(info: DatasetInfo, camera: str | None = None) -> EmbodimentDescription:
     """Return how a data set was recorded, as a model must know it that sees through the camera of that name, or the
     first. Raises `DatasetError` when there is no such camera, when the set does not say how, or not what its columns
     are."""
-    recorded = read_recorded(info)
+    recorded = read_recorded_embodiment(info)
     if recorded is not None:
-        return recorded.recipe(camera)
+        return recorded.embodiment(camera)
     try:
-        recipe = msgspec.convert(info.metadata[KEY], RecordingRecipe)
+        embodiment = msgspec.convert(info.metadata[KEY], EmbodimentDescription)
     except KeyError:
         raise DatasetError(
             "the data set does not say which camera and which action convention it was recorded with "
@@ -88,15 +88,15 @@ def read_recipe(info: DatasetInfo, camera: str | None = None) -> RecordingRecipe
         ) from None
     except msgspec.ValidationError as error:
         raise DatasetError(f"the data set's worldarm.{KEY} entry in meta/info.json is not valid: {error}") from error
-    seen = recipe.camera
+    seen = embodiment.camera
     _which(camera, [seen.name])
     for name, shape in (
-        (ACTION, (recipe.action.size,)),
-        (STATE, (len(recipe.state_names),)),
+        (ACTION, (embodiment.action.size,)),
+        (STATE, (len(embodiment.state_names),)),
         (image_column(seen.name), (seen.height, seen.width, 3)),
     ):
         _require_shape(info, KEY, name, shape)
-    return recipe
+    return embodiment
 
 
 def _which(camera: str | None, names: list[str]) -> int:

@@ -58,7 +58,7 @@ class ToolTarget:
     gripper: float = 0.0
 
 
-Wish = Velocity | JointTarget | ToolTarget
+TeleopInput = Velocity | JointTarget | ToolTarget
 
 STILL = Velocity()
 
@@ -68,11 +68,11 @@ class Controls:
     """What a device says at one moment.
 
     `away` says in words why there is nobody at the device; empty while there is. `may_move` is whether the person holds
-    what has to be held for anything to move (the dead-man's button), `wish` what is to move then. `note` is what the
+    what has to be held for anything to move (the dead-man's button), `input_` what is to move then. `note` is what the
     person should know, empty when nothing.
     """
 
-    wish: Wish = STILL
+    input_: TeleopInput = STILL
     presses: tuple[Press, ...] = ()
     may_move: bool = True
     away: str = ""
@@ -80,7 +80,7 @@ class Controls:
 
 
 class Device(Protocol):
-    """Where wishes come from. `name` is how the device is called, `help` its keys or buttons, a line each."""
+    """Where inputs come from. `name` is how the device is called, `help` its keys or buttons, a line each."""
 
     name: str
     help: Sequence[str]

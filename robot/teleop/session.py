@@ -1,4 +1,4 @@
-"""A person moves the arm: wishes come in from a device, waypoints go out at a fixed rate, under a lease that lives only
+"""A person moves the arm: inputs come in from a device, waypoints go out at a fixed rate, under a lease that lives only
 as long as there is someone at the device.
 
 What is not held does not move. Whatever interrupts the arm (a stop, another's lease, a device that was away, a process
@@ -17,7 +17,7 @@ from robot.client.client import Client
 from robot.client.joint_move import ARRIVED, require_clear
 from robot.errors import ConfigurationError, ConnectionLost, Refused
 from robot.system.pacing import Pacer, PaceReport
-from robot.teleop.input import STILL, Controls, Device, JointTarget, Press, ToolTarget, Velocity, Wish
+from robot.teleop.input import STILL, Controls, Device, JointTarget, Press, TeleopInput, ToolTarget, Velocity
 from robot.teleop.speed_limits import Dial
 from robot.teleop.velocity_ik import Steering
 from robot.teleop.waypoint_stream import Stream
@@ -152,11 +152,11 @@ class Teleoperation:
         self._note = controls.note
         self._watch(now_ns, state, controls)
         if self._mine:
-            wish = self._wish(controls, state)
+            input_ = self._input(controls, state)
             if Press.HOME in presses:  # what was held until now does not interrupt it at once
                 self._go_home(controls, state)
-                wish = STILL
-            self._move(now_ns, state, wish)
+                input_ = STILL
+            self._move(now_ns, state, input_)
         elif Press.HOME in presses:
             self._console.tell("home: the lease is not yours; press reset to take it")
         return True
@@ -175,13 +175,13 @@ class Teleoperation:
             self._clamps = tuple(dict.fromkeys(clamp for state in fresh for clamp in state.clamps))
         return newest
 
-    def _wish(self, controls: Controls, state: JointState) -> Wish:
+    def _input(self, controls: Controls, state: JointState) -> TeleopInput:
         """Return what is to move now: home, when on the way there, and else what the device says."""
-        wish = controls.wish if controls.may_move else STILL
+        input_ = controls.input_ if controls.may_move else STILL
         if not self._homing:
-            return wish
+            return input_
         goal = self._client.arm.home
-        moved = isinstance(wish, ToolTarget) or (isinstance(wish, Velocity) and not wish.is_zero)
+        moved = isinstance(input_, ToolTarget) or (isinstance(input_, Velocity) and not input_.is_zero)
         if not controls.may_move or moved:
             self._interrupt("on the way home: interrupted, the arm holds")
             return STILL
@@ -190,8 +190,8 @@ class Teleoperation:
             return STILL
         return JointTarget(goal, state.gripper_command, self._home_speed)
 
-    def _move(self, now_ns: int, state: JointState, wish: Wish) -> None:
-        """Send the next waypoints for `wish`, or keep the lease where nothing is to move."""
+    def _move(self, now_ns: int, state: JointState, input_: TeleopInput) -> None:
+        """Send the next waypoints for `input_`, or keep the lease where nothing is to move."""
         self._slowed = ()
         ready = now_ns - state.time_ns < _STALE_NS and state.time_ns > self._taken_ns
         if not ready or (not self._stream.running and max(map(abs, state.governed_velocity)) > _STILL):
@@ -200,7 +200,7 @@ class Teleoperation:
             self._slowed = () if ready else ("waiting for the arm's state",)
             self._renew(now_ns)
             return
-        if isinstance(wish, Velocity) and wish.is_zero and self._stream.at_rest(state):
+        if isinstance(input_, Velocity) and input_.is_zero and self._stream.at_rest(state):
             self._stream.drop()
             self._steering.begin()
             self._renew(now_ns)
@@ -209,15 +209,15 @@ class Teleoperation:
         seconds = self._stream.catch_up(now_ns, state, blocked)
         head, width = self._stream.head, self._stream.gripper_width
         most = self._dial.limits.gripper * seconds
-        if isinstance(wish, JointTarget):
-            velocity, slowed = self._steering.towards(head, wish, seconds)
-            opened = wish.gripper_width - width
+        if isinstance(input_, JointTarget):
+            velocity, slowed = self._steering.towards(head, input_, seconds)
+            opened = input_.gripper_width - width
         else:
-            if isinstance(wish, ToolTarget):
-                velocity, slowed = self._steering.reach(head, wish, seconds)
+            if isinstance(input_, ToolTarget):
+                velocity, slowed = self._steering.reach(head, input_, seconds)
             else:
-                velocity, slowed = self._steering.velocity(head, wish, seconds)
-            opened = wish.gripper * seconds
+                velocity, slowed = self._steering.velocity(head, input_, seconds)
+            opened = input_.gripper * seconds
         if np.isfinite(opened):
             width += min(max(opened, -most), most)
         try:

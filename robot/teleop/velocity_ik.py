@@ -1,4 +1,4 @@
-"""From a wish to joint velocities: differential inverse kinematics, slowed near whatever the arm must not run into.
+"""From a input_ to joint velocities: differential inverse kinematics, slowed near whatever the arm must not run into.
 
 The tool's velocity is solved for by least squares whose damping sets in near a singularity and is nil elsewhere
 (Nakamura and Hanafusa, "Inverse kinematic solutions with singularity robustness", 1986), so that near one the arm
@@ -44,7 +44,7 @@ _ABSURD = 1e3
 
 
 class Steering:
-    """Turns wishes into joint velocities for one arm within `limits`; remembers which orientation it keeps."""
+    """Turns inputs into joint velocities for one arm within `limits`; remembers which orientation it keeps."""
 
     def __init__(self, spec: ArmSpec, limits: Limits) -> None:
         self._limits = limits
@@ -62,14 +62,14 @@ class Steering:
         """Keep from now on the orientation in which the tool is next found."""
         self._rotation = None
 
-    def velocity(self, joints: Vector, wish: Velocity, seconds: float) -> tuple[Vector, tuple[str, ...]]:
-        """Return the joints' velocities (n,) rad/s at `joints` (n,) rad that carry `wish` out for the next `seconds`,
-        and what slows it down; zero for a wish with a number that is not finite.
+    def velocity(self, joints: Vector, input_: Velocity, seconds: float) -> tuple[Vector, tuple[str, ...]]:
+        """Return the joints' velocities (n,) rad/s at `joints` (n,) rad that carry `input_` out for the next `seconds`,
+        and what slows it down; zero for a input_ with a number that is not finite.
 
         Never faster than the limits, whatever is wished.
         """
         still = np.zeros(len(joints))
-        asked = np.array((*wish.linear, wish.yaw))
+        asked = np.array((*input_.linear, input_.yaw))
         if not np.isfinite(asked).all():
             return still, ("not-finite",)
         asked = np.clip(asked, -_ABSURD, _ABSURD)
@@ -78,28 +78,28 @@ class Steering:
             return still, ()
         pose = self._kinematics.forward(joints)
         linear = _at_most(asked[:3], self._limits.linear)
-        yaw = min(max(wish.yaw, -self._limits.yaw), self._limits.yaw)
+        yaw = min(max(input_.yaw, -self._limits.yaw), self._limits.yaw)
         return self._carry_out(joints, pose.position, linear, self._angular(pose.rotation, yaw, seconds), yaw)
 
-    def reach(self, joints: Vector, wish: ToolTarget, seconds: float) -> tuple[Vector, tuple[str, ...]]:
+    def reach(self, joints: Vector, input_: ToolTarget, seconds: float) -> tuple[Vector, tuple[str, ...]]:
         """Return the joints' velocities (n,) rad/s at `joints` (n,) rad that bring the tool nearer to where it is
         wished for the next `seconds`, in a straight line that ends softly, and what slows it down; zero once there, and
-        for a wish with a number that is not finite. Never faster than the limits, whatever is wished."""
+        for a input_ with a number that is not finite. Never faster than the limits, whatever is wished."""
         self.begin()
         still = np.zeros(len(joints))
-        place = np.array((*wish.position, *wish.orientation, wish.linear, wish.turn))
-        size = float(np.linalg.norm(np.clip(wish.orientation, -_ABSURD, _ABSURD)))
-        if not (np.isfinite(place).all() and 0.5 < size < _ABSURD and wish.linear >= 0.0 and wish.turn >= 0.0):
+        place = np.array((*input_.position, *input_.orientation, input_.linear, input_.turn))
+        size = float(np.linalg.norm(np.clip(input_.orientation, -_ABSURD, _ABSURD)))
+        if not (np.isfinite(place).all() and 0.5 < size < _ABSURD and input_.linear >= 0.0 and input_.turn >= 0.0):
             return still, ("not-finite",)
         pose = self._kinematics.forward(joints)
-        x, y, z, w = (each / size for each in wish.orientation)
+        x, y, z, w = (each / size for each in input_.orientation)
         way = np.clip(place[:3], -_ABSURD, _ABSURD) - pose.position
         turn = np.asarray(pin.log3(rotation_matrix((x, y, z, w)) @ pose.rotation.T))
         if np.linalg.norm(way) < _THERE_M and np.linalg.norm(turn) < _THERE:
             return still, ()
         gain = min(_REACH_GAIN, 1.0 / seconds)
-        linear = _at_most(gain * way, min(wish.linear, self._limits.linear))
-        angular = _at_most(gain * turn, min(wish.turn, self._limits.yaw))
+        linear = _at_most(gain * way, min(input_.linear, self._limits.linear))
+        angular = _at_most(gain * turn, min(input_.turn, self._limits.yaw))
         return self._carry_out(joints, pose.position, linear, angular, float(angular[2]))
 
     def _carry_out(

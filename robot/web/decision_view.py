@@ -13,24 +13,24 @@ from robot.errors import CameraError, WireError
 from robot.web.feed import Feed
 from robot.web.live_view import enlarged, placeholder, strong
 from robot.wire import topics
-from robot.wire.addresses import THOUGHTS
+from robot.wire.addresses import DECISIONS
 from robot.wire.decision_image import drawn
-from robot.wire.messages import Thought
+from robot.wire.messages import DecisionReport
 
 _KEPT = 400
 _WAITING = "no agent is at work: `worldarm run` starts one"
 BLUE, GREEN = "#2a62a8", "#268c4a"
 
 
-class Thoughts:
+class DecisionView:
     """Shows the decisions published at `address` on `server`'s page. For one thread, which calls `paint`.
 
     Decisions are kept until the goal changes, the newest few hundred. Raises `ConfigurationError` as `Subscription`.
     """
 
-    def __init__(self, server: viser.ViserServer, address: str = THOUGHTS) -> None:
-        self.feed = Feed(address, topics.DECISION, Thought, 32)
-        self._so_far: deque[Thought] = deque(maxlen=_KEPT)
+    def __init__(self, server: viser.ViserServer, address: str = DECISIONS) -> None:
+        self.feed = Feed(address, topics.DECISION, DecisionReport, 32)
+        self._so_far: deque[DecisionReport] = deque(maxlen=_KEPT)
         gui = server.gui
         self._words = gui.add_html(escape(_WAITING), order=25)
         self._goal = gui.add_image(placeholder(), label="goal", order=60, jpeg_quality=85)
@@ -57,7 +57,7 @@ class Thoughts:
             order=27,
         )
 
-    def paint(self) -> list[Thought]:
+    def paint(self) -> list[DecisionReport]:
         """Take in what has come and show it; return what is new."""
         try:
             fresh = self.feed.drain()
@@ -93,10 +93,10 @@ class Thoughts:
         self.feed.close()
 
 
-def _line(thought: Thought) -> str:
-    subgoals = f", {thought.subgoals_ahead} subgoals ahead" if thought.subgoals_ahead else ""
+def _line(decision: DecisionReport) -> str:
+    subgoals = f", {decision.subgoals_ahead} subgoals ahead" if decision.subgoals_ahead else ""
     return (
-        f'<div class="worldarm">agent: {strong(thought.status)} · decision {thought.decision} · '
-        f"{thought.distance:.1f} blocks to go{subgoals}<br>decided in {thought.plan_ms:.0f} ms, "
-        f"{thought.capture_to_command_ms:.0f} ms from capture to command</div>"
+        f'<div class="worldarm">agent: {strong(decision.status)} · decision {decision.decision} · '
+        f"{decision.distance:.1f} blocks to go{subgoals}<br>decided in {decision.plan_ms:.0f} ms, "
+        f"{decision.capture_to_command_ms:.0f} ms from capture to command</div>"
     )

@@ -16,7 +16,7 @@ from robot.system.files import require_writable
 from robot.web.arm_shapes import ArmShapes
 from robot.wire.decision_image import drawn
 from robot.wire.frame_image import picture_of
-from robot.wire.messages import Frame, JointState, Thought
+from robot.wire.messages import DecisionReport, Frame, JointState
 
 
 class RerunLog:
@@ -47,7 +47,9 @@ class RerunLog:
             )
             self._stream.log(f"arm/{number}", mesh, static=True)
 
-    def add(self, state: JointState | None, frames: Sequence[Frame | None], thoughts: Sequence[Thought]) -> None:
+    def add(
+        self, state: JointState | None, frames: Sequence[Frame | None], decisions: Sequence[DecisionReport]
+    ) -> None:
         """Write what is new; in place of a picture that is none, why it is not."""
         if state is not None and state.time_ns != self._state_ns:
             self._state_ns = state.time_ns
@@ -57,8 +59,8 @@ class RerunLog:
                 self._frames_ns[frame.camera.name] = frame.time_ns
                 self._at(frame.time_ns)
                 self._picture(f"camera/{frame.camera.name}", partial(picture_of, frame))
-        for thought in thoughts:
-            self._add_thought(thought)
+        for decision in decisions:
+            self._add_decision(decision)
 
     def close(self) -> None:
         """Write what waits, and close the file."""
@@ -79,16 +81,16 @@ class RerunLog:
             turned = rerun.Quaternion(xyzw=(x, y, z, w))
             self._stream.log(f"arm/{number}", rerun.Transform3D(translation=position, rotation=turned))
 
-    def _add_thought(self, thought: Thought) -> None:
+    def _add_decision(self, decision: DecisionReport) -> None:
         rerun = self._rerun
-        self._at(thought.decided_ns or thought.time_ns)
-        self._stream.log("agent/distance", rerun.Scalars(thought.distance))
-        self._stream.log("agent/plan_ms", rerun.Scalars(thought.plan_ms))
-        self._stream.log("agent/capture_to_command_ms", rerun.Scalars(thought.capture_to_command_ms))
-        self._stream.log("agent/status", rerun.TextLog(thought.status))
-        for name, data in (("goal", thought.goal), ("imagined", thought.imagined)):
+        self._at(decision.decided_ns or decision.time_ns)
+        self._stream.log("agent/distance", rerun.Scalars(decision.distance))
+        self._stream.log("agent/plan_ms", rerun.Scalars(decision.plan_ms))
+        self._stream.log("agent/capture_to_command_ms", rerun.Scalars(decision.capture_to_command_ms))
+        self._stream.log("agent/status", rerun.TextLog(decision.status))
+        for name, data in (("goal", decision.goal), ("imagined", decision.imagined)):
             if data:
-                self._picture(f"agent/{name}", partial(drawn, thought, data))
+                self._picture(f"agent/{name}", partial(drawn, decision, data))
 
     def _picture(self, where: str, picture: Callable[[], NDArray[np.uint8]]) -> None:
         try:

@@ -3,4 +3,4 @@
 STATE = "tcp://127.0.0.1:5551"
 COMMAND = "tcp://127.0.0.1:5552"
 FRAMES = "tcp://127.0.0.1:5553"
-THOUGHTS = "tcp://127.0.0.1:5554"
+DECISIONS = "tcp://127.0.0.1:5554"

@@ -24,7 +24,7 @@ KEY_LENGTH = 40
 
 
 class Role(str, Enum):
-    """What another may do here: `watch` states, frames and thoughts; `stop` the arm too; `command` it too. To `serve`
+    """What another may do here: `watch` states, frames and decisions; `stop` the arm too; `command` it too. To `serve`
     is the other way round: it is a machine that this one may connect to."""
 
     WATCH = "watch"

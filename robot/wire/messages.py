@@ -231,8 +231,8 @@ class Frame(Published, frozen=True):
     data: bytes
 
 
-class Thought(Published, frozen=True):
-    """One decision of the agent, published on the topic `thought`, so that viewers and recorders need no torch.
+class DecisionReport(Published, frozen=True):
+    """One decision of the agent, published on the topic `decision`, so that viewers and recorders need no torch.
 
     `distance` is the critic's estimate of blocks to go to the goal or, while there are `subgoals_ahead`, to the next of
     them; `goal` and `imagined` are (H, W, 3) rgb8 bytes of `shape` (empty when not drawn); `action` is the normalised
@@ -278,7 +278,7 @@ Body: TypeAlias = (
     | Done
     | Refusal
     | Frame
-    | Thought
+    | DecisionReport
 )
 
 

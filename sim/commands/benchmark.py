@@ -19,7 +19,7 @@ from sim.evaluation.episode import EpisodeRecord
 from sim.evaluation.evaluate import Measurement, collect, measure_agent
 from sim.evaluation.real_time import RealTime
 from sim.evaluation.summary import Summary, draw_summaries, summarise, table
-from sim.tasks.environments import playground_of, pretrained_for
+from sim.tasks.environments import environment_of, pretrained_for
 from sim.tasks.goals import make_goals
 from sim.tasks.task import DRAWN_LEVELS, TASKS, Level, Subgoals, Task
 from sim.world.cameras import camera_named
@@ -108,8 +108,8 @@ def benchmark(
             summaries.append(_in_env(env, trained, name, episodes, seed))
     else:
         assert task is not None, "either is given"
-        playground_of(trained.card.recipe)  # raises for a model of no playground
-        known = trained.card.recipe.camera
+        environment_of(trained.card.embodiment)  # raises for a model of no environment
+        known = trained.card.embodiment.camera
         trained.card.require(panda_spec().name, camera_named(known.name, known.width, known.height))
         what = Measurement(task, level, subgoals, seed)
         for name in method:
@@ -136,7 +136,7 @@ def _in_env(name: str, trained: TrainedModel, method: Method, episodes: int, see
     from sim.gym.goals import EnvMeasurement, measure_env
 
     what = EnvMeasurement(name, seed)
-    world = AnyEnv.of(trained.card.recipe)
+    world = AnyEnv.of(trained.card.embodiment)
     try:
         if world.name != name:
             raise ConfigurationError(f"this checkpoint learnt in {world.name!r}, not in {name!r}")
@@ -150,11 +150,11 @@ def _in_env(name: str, trained: TrainedModel, method: Method, episodes: int, see
 
 def _through_processes(agent: Agent, what: Measurement, episodes: int) -> list[EpisodeRecord]:
     """Run the episodes in real time through the real processes; the goals are made beforehand."""
-    recipe = agent.trained.card.recipe
-    playground = playground_of(recipe)
-    world = playground.world(recipe.camera, what.level)
+    embodiment = agent.trained.card.embodiment
+    environment = environment_of(embodiment)
+    world = environment.world(embodiment.camera, what.level)
     try:
-        goals = make_goals(world, playground, what.task, what.seed, episodes, what.level)
+        goals = make_goals(world, environment, what.task, what.seed, episodes, what.level)
     finally:
         world.close()
     stage = RealTime(agent)

@@ -21,7 +21,7 @@ from perception.training.distributed import join
 from perception.training.world_model import DecoderTraining, PredictorTraining, WorldModelTraining
 from perception.training_data.frame_cache import kept_aside
 from robot.dataset.reader import Dataset
-from robot.embodiment.description import read_recipe
+from robot.embodiment.description import read_embodiment
 from robot.errors import ConfigurationError
 from robot.system.figures import require_picture, save_figure
 from robot.system.files import require_writable, write_json
@@ -104,7 +104,7 @@ def ablate(
     summaries = []
     source = Dataset.open(dataset)
     fingerprint = source.fingerprint()
-    held, views = len(source), len(read_recipe(source.info).camera.views)
+    held, views = len(source), len(read_embodiment(source.info).camera.views)
     if "cameras" in parts and views == 1:
         raise ConfigurationError(f"--parts cameras: {dataset} was seen by one camera; play with --camera tabletop-rig")
     if "data" in parts and (short := [size for size in data_sizes if not 1 <= size < held]):

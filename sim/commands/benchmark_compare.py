@@ -12,7 +12,7 @@ import torch
 import tyro
 
 from control.baselines.behaviour_cloning import Clone, CloneAgent, CloneTraining, steps_within, train_clone
-from control.learning.compatibility import recipe_for, require_recipe
+from control.learning.compatibility import embodiment_for, require_embodiment
 from control.learning.doctor import HELD_OUT_SHARE
 from control.model.trained_model import TrainedModel, load_trained
 from control.planning.schedule import METHODS
@@ -22,7 +22,7 @@ from perception.training.world_model import compute_dtype
 from perception.training_data.mirroring import with_mirrored
 from perception.training_data.rig_view import open_seen, seen_by, view_like
 from robot.dataset.reader import Dataset
-from robot.embodiment.description import RecordingRecipe
+from robot.embodiment.description import EmbodimentDescription
 from robot.errors import CheckpointError, ConfigurationError, DatasetError
 from robot.system.figures import require_picture
 from robot.system.files import make_folder, require_writable, write_json
@@ -30,7 +30,7 @@ from robot.system.seeds import require_seed
 from sim.evaluation.episode import EpisodeRecord
 from sim.evaluation.evaluate import Measurement, collect, measure, measure_agent
 from sim.evaluation.summary import draw_summaries, summarise, table
-from sim.tasks.environments import Playground, playground_of, pretrained_for
+from sim.tasks.environments import Environment, environment_of, pretrained_for
 from sim.tasks.task import Level, Task
 from sim.world.cameras import camera_named
 from sim.world.panda import panda_spec
@@ -77,9 +77,9 @@ def compare(
     for path in (json, plot):
         if path is not None:
             require_writable(path)
-    recipe = trained.card.recipe
-    playground = playground_of(recipe)
-    known = recipe.camera
+    embodiment = trained.card.embodiment
+    environment = environment_of(embodiment)
+    known = embodiment.camera
     trained.card.require(panda_spec().name, camera_named(known.name, known.width, known.height))
     clone = _cloned(trained, dataset, run, clone_steps, seed)
     torch.set_num_threads(1)
@@ -90,7 +90,7 @@ def compare(
     cloned = CloneAgent(clone)
     for name, runs in [
         *agents[:-2],
-        (cloned.method, _measure_clone(playground, recipe, what, cloned, range(episodes))),
+        (cloned.method, _measure_clone(environment, embodiment, what, cloned, range(episodes))),
         *agents[-2:],
     ]:
         records = collect(runs, episodes, what, name)
@@ -104,11 +104,11 @@ def compare(
 
 
 def _measure_clone(
-    playground: Playground, recipe: RecordingRecipe, what: Measurement, clone: CloneAgent, numbers: range
+    environment: Environment, embodiment: EmbodimentDescription, what: Measurement, clone: CloneAgent, numbers: range
 ) -> Iterator[EpisodeRecord]:
-    world = playground.world(recipe.camera, what.level)
+    world = environment.world(embodiment.camera, what.level)
     try:
-        yield from measure(world, playground, what, clone, numbers)
+        yield from measure(world, environment, what, clone, numbers)
     finally:
         world.close()
 
@@ -117,16 +117,16 @@ def _cloned(trained: TrainedModel, dataset: Path, run: Path, steps: int | None, 
     """Return a policy that learnt by behaviour cloning what the model learnt from, going on in `run`."""
     card = trained.card
     source = Dataset.open(dataset)
-    recipe = recipe_for(card, source)
-    view = view_like(recipe, card.recipe.camera)
-    require_recipe(card, seen_by(recipe, view), dataset)
+    embodiment = embodiment_for(card, source)
+    view = view_like(embodiment, card.embodiment.camera)
+    require_embodiment(card, seen_by(embodiment, view), dataset)
     make_folder(run)
-    cache = open_seen(source, view, recipe, run / "cache")
+    cache = open_seen(source, view, embodiment, run / "cache")
     if cache.fingerprint != card.provenance.dataset_fingerprint:
         raise DatasetError(f"the checkpoint did not learn from {dataset}; give --dataset the data it learnt from")
     fit, _ = cache.split(HELD_OUT_SHARE)
     if card.provenance.settings.get("mirror"):
-        cache, mirrored = with_mirrored(cache, fit, card.recipe)
+        cache, mirrored = with_mirrored(cache, fit, card.embodiment)
         fit = np.concatenate([fit, mirrored])
     dtype = compute_dtype("auto", torch.device("cpu"))
     compiled = bool(card.provenance.settings.get("compiled"))

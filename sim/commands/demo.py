@@ -20,7 +20,7 @@ from robot.system.seeds import require_seed
 from sim.evaluation.contact_sheet import Result, draw_contact_sheet
 from sim.evaluation.film import Film
 from sim.evaluation.real_time import RealEpisode, RealTime
-from sim.tasks.environments import playground_of, pretrained_for
+from sim.tasks.environments import environment_of, pretrained_for
 from sim.tasks.goals import make_goals
 from sim.tasks.task import Goal, Task
 
@@ -55,12 +55,12 @@ def demo(
     torch.set_num_threads(1)
     trained = load_trained(checkpoint or pretrained_for(task))
     agent = Agent(trained, "full", seed)
-    recipe = trained.card.recipe
+    embodiment = trained.card.embodiment
     print(f"demo: {goals} held-out {task} goals, seed {seed}; choosing them ...", flush=True)
-    playground = playground_of(recipe)
-    world = playground.world(recipe.camera)
+    environment = environment_of(embodiment)
+    world = environment.world(embodiment.camera)
     try:
-        chosen = make_goals(world, playground, task, seed, goals)
+        chosen = make_goals(world, environment, task, seed, goals)
     finally:
         world.close()
     stage = RealTime(agent)
@@ -70,7 +70,7 @@ def demo(
         print(f"demo: driver at {stage.addresses.command}, camera at {stage.addresses.frames}", flush=True)
         for goal in chosen:
             episode = stage.run(goal)
-            results.append(_keep(episode, goal, recipe.action.block_s, output))
+            results.append(_keep(episode, goal, embodiment.action.block_s, output))
             times += episode.record.decision_ms
             print(_line(episode, goal, goals), flush=True)
     sheet = output / "contact-sheet.png"

@@ -19,13 +19,13 @@ from tqdm import tqdm
 from robot.dataset.format.encoding import EncodedEpisode, encode_episode
 from robot.dataset.format.schema import Feature
 from robot.dataset.writer import DatasetWriter
-from robot.embodiment.description import RecordingRecipe
+from robot.embodiment.description import EmbodimentDescription
 from robot.errors import CheckpointError, ConfigurationError, DatasetError
 from robot.wire.camera_spec import CameraSpec
 from sim.execution.interrupts import interrupts_put_off
 from sim.execution.map_work import spread
 from sim.play.episode import play_episode, play_features
-from sim.tasks.environments import PLAYGROUNDS, PlaygroundName
+from sim.tasks.environments import ENVIRONMENTS, EnvironmentName
 
 EPISODES_PER_TASK = 10
 # Seeds of play, and of the goals that a model is measured on, never meet.
@@ -45,7 +45,8 @@ def play(
         "data/play"
     ),
     task: Annotated[
-        PlaygroundName, tyro.conf.arg(help="push: a cube, on the table's plane; tabletop: grasp things of three shapes")
+        EnvironmentName,
+        tyro.conf.arg(help="push: a cube, on the table's plane; tabletop: grasp things of three shapes"),
     ] = "push",
     env: Annotated[
         str | None, tyro.conf.arg(help="play in this Gymnasium environment instead, by its registered name")
@@ -80,7 +81,7 @@ def play(
     ] = None,
     images: Annotated[Literal["png", "av1"], tyro.conf.arg(help="lossless pictures, or video")] = "png",
 ) -> None:
-    """Let a scripted hand play in the simulation, and record what it sees and does.
+    """Let a scripted policy play in the simulation, and record what it sees and does.
 
     With the task push it pushes a cube to random places from random sides, well and badly, and wanders about; with
     tabletop it picks, carries, places, stacks, drops and pushes one to three objects, and misses now and then.
@@ -91,16 +92,16 @@ def play(
     a model that learnt from play alone most needs to see next.
     Stopped at any time, the command goes on where it was when it is given again.
     """
-    playground = PLAYGROUNDS[task]
-    episodes = playground.episodes if episodes is None else episodes
-    blocks = playground.blocks if blocks is None else blocks
+    environment = ENVIRONMENTS[task]
+    episodes = environment.episodes if episodes is None else episodes
+    blocks = environment.blocks if blocks is None else blocks
     if env is None and policy is not None:
         raise ConfigurationError("--policy acts in a Gymnasium environment: name one with --env")
     if env is not None and camera is not None:
         raise ConfigurationError("--camera is of the simulation's own tasks; an environment is seen as it draws itself")
     if env is not None and practice is not None:
         raise ConfigurationError(
-            "--practice takes turns with the scripted hand, which plays the simulation's own tasks"
+            "--practice takes turns with the scripted policy, which plays the simulation's own tasks"
         )
     if repeat < 1:
         raise ConfigurationError(f"--repeat must be at least 1, not {repeat}")
@@ -114,16 +115,16 @@ def play(
     video = images == "av1"
     make: Callable[[_Batch], list[EncodedEpisode]]
     if env is None:
-        recipe, sentence = playground.recipe(size, camera), playground.sentence
+        embodiment, sentence = environment.embodiment(size, camera), environment.sentence
         if practice is not None:
-            sentence = _practised(practice, recipe)
-        features = play_features(playground, recipe.camera, video)
+            sentence = _practised(practice, embodiment)
+        features = play_features(environment, embodiment.camera, video)
         make = partial(
             _play_batch,
             task=task,
             seed=seed,
             blocks=blocks,
-            camera=recipe.camera,
+            camera=embodiment.camera,
             features=features,
             checkpoint=practice,
         )
@@ -131,12 +132,12 @@ def play(
         # Here, since Gymnasium is an extra.
         from sim.gym.play import env_features
 
-        recipe, sentence = _env_recipe(env, size, repeat, policy), f"play: {env}"
-        features = env_features(recipe, video)
-        make = partial(_env_batch, recipe=recipe, policy=policy, seed=seed, blocks=blocks, features=features)
-    fps = round(1 / recipe.action.block_s)
+        embodiment, sentence = _env_embodiment(env, size, repeat, policy), f"play: {env}"
+        features = env_features(embodiment, video)
+        make = partial(_env_batch, embodiment=embodiment, policy=policy, seed=seed, blocks=blocks, features=features)
+    fps = round(1 / embodiment.action.block_s)
     how = {"seed": seed, "blocks": blocks} | ({} if policy is None else {"policy": policy})
-    with _open(dataset, fps, features, recipe, how) as writer:
+    with _open(dataset, fps, features, embodiment, how) as writer:
         done = writer.info.total_episodes
         if done >= episodes:
             print(f"{dataset} already holds {done} episodes of play; nothing to do")
@@ -156,13 +157,13 @@ def play(
 
 
 def _open(
-    root: Path, fps: int, features: dict[str, Feature], recipe: RecordingRecipe, how: dict[str, int | str]
+    root: Path, fps: int, features: dict[str, Feature], embodiment: EmbodimentDescription, how: dict[str, int | str]
 ) -> DatasetWriter:
     """Return a writer for a new data set, or for one that this very command began; `how` it plays is kept in it."""
-    metadata = json.loads(json.dumps({**recipe.to_metadata(), "play": how}))
+    metadata = json.loads(json.dumps({**embodiment.to_metadata(), "play": how}))
     if not (root / "meta" / "info.json").exists():
         # A killed play loses at most the batch in flight, which is played again: no need to wait for the disk.
-        return DatasetWriter.create(root, fps, features, recipe.arm, metadata, durable=False)
+        return DatasetWriter.create(root, fps, features, embodiment.arm, metadata, durable=False)
     writer = DatasetWriter.open(root, fps, features, durable=False)
     if dict(writer.info.metadata) != metadata:
         writer.close()
@@ -178,7 +179,7 @@ def _batches(done: int, episodes: int) -> Iterator[_Batch]:
         yield _Batch(first, min(first + EPISODES_PER_TASK, episodes))
 
 
-def _practised(checkpoint: Path, recipe: RecordingRecipe) -> str:
+def _practised(checkpoint: Path, embodiment: EmbodimentDescription) -> str:
     """Return what practice with a checkpoint is, in words. Raises `CheckpointError` when it can practise nothing that
     is recorded so."""
     from control.model.trained_model import (
@@ -186,8 +187,8 @@ def _practised(checkpoint: Path, recipe: RecordingRecipe) -> str:
     )
 
     card = load_trained(checkpoint).card
-    card.require(recipe.arm, recipe.camera)
-    if card.recipe != recipe:
+    card.require(embodiment.arm, embodiment.camera)
+    if card.embodiment != embodiment:
         raise CheckpointError(
             f"the model in {checkpoint} learnt what actions mean in another --task; it cannot practise"
         )
@@ -196,7 +197,7 @@ def _practised(checkpoint: Path, recipe: RecordingRecipe) -> str:
 
 def _play_batch(
     batch: _Batch,
-    task: PlaygroundName,
+    task: EnvironmentName,
     seed: int,
     blocks: int,
     camera: CameraSpec,
@@ -205,10 +206,10 @@ def _play_batch(
 ) -> list[EncodedEpisode]:
     """Play and encode some episodes; runs in a process of its own. Each depends on its number, the seed and the
     checkpoint alone."""
-    playground = PLAYGROUNDS[task]
-    fps = round(1 / playground.convention.block_s)
+    environment = ENVIRONMENTS[task]
+    fps = round(1 / environment.convention.block_s)
     with ExitStack() as stack:
-        world = stack.enter_context(closing(playground.world(camera)))
+        world = stack.enter_context(closing(environment.world(camera)))
         practice = None
         if checkpoint is not None:
             import torch
@@ -216,9 +217,9 @@ def _play_batch(
             from sim.play.practice import Practice
 
             torch.set_num_threads(1)
-            practice = stack.enter_context(closing(Practice(playground, camera, checkpoint)))
+            practice = stack.enter_context(closing(Practice(environment, camera, checkpoint)))
         return [
-            encode_episode(features, fps, play_episode(world, playground, rng, blocks, practice))
+            encode_episode(features, fps, play_episode(world, environment, rng, blocks, practice))
             for rng in _generators(batch, seed)
         ]
 
@@ -229,7 +230,7 @@ def _generators(batch: _Batch, seed: int) -> Iterator[np.random.Generator]:
         yield np.random.default_rng([PLAY_SEED_SPACE, seed, index])
 
 
-def _env_recipe(name: str, size: int, repeat: int, policy: str | None) -> RecordingRecipe:
+def _env_embodiment(name: str, size: int, repeat: int, policy: str | None) -> EmbodimentDescription:
     """Return how play in an environment is recorded, having seen that it and its policy are there."""
     from sim.gym.adapter import AnyEnv, load_policy
 
@@ -237,19 +238,24 @@ def _env_recipe(name: str, size: int, repeat: int, policy: str | None) -> Record
         load_policy(policy)
     env = AnyEnv(name, size, repeat)
     env.close()
-    return env.recipe
+    return env.embodiment
 
 
 def _env_batch(
-    batch: _Batch, recipe: RecordingRecipe, policy: str | None, seed: int, blocks: int, features: dict[str, Feature]
+    batch: _Batch,
+    embodiment: EmbodimentDescription,
+    policy: str | None,
+    seed: int,
+    blocks: int,
+    features: dict[str, Feature],
 ) -> list[EncodedEpisode]:
     """Play and encode some episodes in an environment, as `_play_batch` does."""
     from sim.gym.adapter import AnyEnv, load_policy
     from sim.gym.play import env_episode
 
-    env = AnyEnv.of(recipe)
+    env = AnyEnv.of(embodiment)
     chosen = None if policy is None else load_policy(policy)
-    fps = round(1 / recipe.action.block_s)
+    fps = round(1 / embodiment.action.block_s)
     with closing(env):
         return [
             encode_episode(features, fps, env_episode(env, chosen, rng, blocks)) for rng in _generators(batch, seed)

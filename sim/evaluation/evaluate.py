@@ -17,7 +17,7 @@ from control.planning.schedule import Method
 from sim.evaluation.episode import Decider, EpisodeRecord, run_episode
 from sim.evaluation.summary import Measured
 from sim.execution.map_work import spread
-from sim.tasks.environments import Playground, playground_of
+from sim.tasks.environments import Environment, environment_of
 from sim.tasks.goals import make_goal
 from sim.tasks.task import Level, Subgoals, Task
 from sim.world.lockstep import LockStep
@@ -37,13 +37,13 @@ class Measurement:
 
 
 def measure(
-    world: LockStep, playground: Playground, what: Measurement, decider: Decider, numbers: Iterable[int]
+    world: LockStep, environment: Environment, what: Measurement, decider: Decider, numbers: Iterable[int]
 ) -> Iterator[EpisodeRecord]:
     """Yield what came of each of the goals `numbers` in `world`, which was made for the level."""
-    _warm_up(decider, world, playground)
+    _warm_up(decider, world, environment)
     for number in numbers:
-        goal = make_goal(world, playground, what.task, what.seed, number, level=what.level)
-        yield run_episode(world, playground.convention, decider, goal, what.subgoals)
+        goal = make_goal(world, environment, what.task, what.seed, number, level=what.level)
+        yield run_episode(world, environment.convention, decider, goal, what.subgoals)
 
 
 def measure_agent(
@@ -81,19 +81,19 @@ def _measure_some(numbers: range, checkpoint: Path, method: Method, what: Measur
     # One thread decides soonest where processes share the cores, and does not depend on how many there are.
     torch.set_num_threads(1)
     trained = load_trained(checkpoint)
-    recipe = trained.card.recipe
-    playground = playground_of(recipe)
+    embodiment = trained.card.embodiment
+    environment = environment_of(embodiment)
     agent = Agent(trained, method, what.seed, subgoals="auto" if what.subgoals == "auto" else "none")
-    world = playground.world(recipe.camera, what.level)
+    world = environment.world(embodiment.camera, what.level)
     try:
-        yield from measure(world, playground, what, agent, numbers)
+        yield from measure(world, environment, what, agent, numbers)
     finally:
         world.close()
 
 
-def _warm_up(decider: Decider, world: LockStep, playground: Playground) -> None:
+def _warm_up(decider: Decider, world: LockStep, environment: Environment) -> None:
     """Decide a few times on nothing: the first calls compile and allocate, which is not what is measured."""
     blank = np.zeros((world.camera.height, world.camera.width, 3), dtype=np.uint8)
     decider.set_goals([blank])
     for _ in range(WARMING_UP):
-        decider.decide(blank, np.zeros(len(playground.state_names)), np.zeros(playground.convention.size))
+        decider.decide(blank, np.zeros(len(environment.state_names)), np.zeros(environment.convention.size))

@@ -49,8 +49,8 @@ class RealTime:
 
     def __init__(self, agent: Agent) -> None:
         self._agent = agent
-        self._recipe = agent.trained.card.recipe
-        self._processes = SimulatedProcesses(self._recipe.camera)
+        self._embodiment = agent.trained.card.embodiment
+        self._processes = SimulatedProcesses(self._embodiment.camera)
         self._stack = ExitStack()
 
     def __enter__(self) -> RealTime:
@@ -72,7 +72,7 @@ class RealTime:
 
     def run(self, goal: Goal, subgoals: Subgoals = "none") -> RealEpisode:
         """Bring the world to the goal's start, let the agent go for it, and judge."""
-        set_stage(self.addresses.command, self._recipe.action, goal.start)
+        set_stage(self.addresses.command, self._embodiment.action, goal.start)
         takes: list[Take] = []
         with Client(self.addresses.command) as client:
             kinematics = Kinematics(client.arm)

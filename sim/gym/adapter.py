@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from robot.arm.interface import Box, Vector
 from robot.embodiment.actions import ActionConvention
-from robot.embodiment.description import RecordingRecipe
+from robot.embodiment.description import EmbodimentDescription
 from robot.errors import ConfigurationError
 from robot.wire.camera_spec import CameraSpec
 from sim.policies.interface import CorrelatedNoise
@@ -67,7 +67,7 @@ class AnyEnv:
         self._states = _states(self._env.observation_space)
         self.state_names = tuple(name for names in self._states.values() for name in names) or NO_STATE
         rate = max(1, round(float(self._env.metadata.get("render_fps") or USUAL_RATE_HZ) / repeat))
-        self.recipe = RecordingRecipe(
+        self.embodiment = EmbodimentDescription(
             ARM_PREFIX + name,
             CameraSpec(CAMERA, size, size, (float(size), float(size)), (size / 2, size / 2)),
             ActionConvention(
@@ -81,11 +81,11 @@ class AnyEnv:
         )
 
     @classmethod
-    def of(cls, recipe: RecordingRecipe) -> AnyEnv:
-        """Return the environment that data or a model of `recipe` belong to. Raises `ConfigurationError`."""
-        if not recipe.arm.startswith(ARM_PREFIX):
-            raise ConfigurationError(f"this is of the arm {recipe.arm!r}, and of no Gymnasium environment")
-        return cls(recipe.arm.removeprefix(ARM_PREFIX), recipe.camera.width, recipe.action.waypoints)
+    def of(cls, embodiment: EmbodimentDescription) -> AnyEnv:
+        """Return the environment that data or a model of `embodiment` belong to. Raises `ConfigurationError`."""
+        if not embodiment.arm.startswith(ARM_PREFIX):
+            raise ConfigurationError(f"this is of the arm {embodiment.arm!r}, and of no Gymnasium environment")
+        return cls(embodiment.arm.removeprefix(ARM_PREFIX), embodiment.camera.width, embodiment.action.waypoints)
 
     @property
     def judged(self) -> bool:

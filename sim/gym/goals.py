@@ -63,7 +63,7 @@ def env_goal(env: AnyEnv, spread: Vector, seed: int, number: int) -> EnvGoal:
     for _ in range(ATTEMPTS):
         episode = int(rng.integers(SEEDS))
         first = last = env.reset(episode)
-        act = RandomPolicy(env.recipe.action.size, rng)
+        act = RandomPolicy(env.embodiment.action.size, rng)
         for _ in range(int(rng.integers(*GOAL_BLOCKS))):
             last = env.step(act())
             if last.ended:
@@ -78,7 +78,7 @@ def _run(env: AnyEnv, decider: Decider, spread: Vector, goal: EnvGoal) -> Episod
     """Let `decider` go for `goal`, with the arm's timing: while one block runs, the next is decided."""
     seen = env.reset(goal.episode)
     decider.set_goals([goal.picture])
-    committed = np.zeros(env.recipe.action.size)
+    committed = np.zeros(env.embodiment.action.size)
     distances, times, declared = [], [], False
     final = goal.start_distance
     for _ in range(BUDGET_BLOCKS):

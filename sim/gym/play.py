@@ -9,7 +9,7 @@ import numpy as np
 from robot.arm.interface import Vector
 from robot.dataset.format.columns import ACTION, STATE, image_column
 from robot.dataset.format.schema import Feature
-from robot.embodiment.description import RecordingRecipe
+from robot.embodiment.description import EmbodimentDescription
 from robot.errors import ConfigurationError
 from sim.gym.adapter import AnyEnv, Policy, RandomPolicy
 from sim.play.episode import Columns
@@ -19,15 +19,15 @@ SHORTEST = 2
 ATTEMPTS = 100
 
 
-def env_features(recipe: RecordingRecipe, video: bool) -> dict[str, Feature]:
+def env_features(embodiment: EmbodimentDescription, video: bool) -> dict[str, Feature]:
     """Return the features of such a data set. Pictures are stored as PNG, or as AV1 `video`."""
-    camera = recipe.camera
+    camera = embodiment.camera
     return {
-        STATE: Feature("float32", (len(recipe.state_names),), recipe.state_names),
+        STATE: Feature("float32", (len(embodiment.state_names),), embodiment.state_names),
         image_column(camera.name): Feature(
             "video" if video else "image", (camera.height, camera.width, 3), ("height", "width", "channels")
         ),
-        ACTION: Feature("float32", (recipe.action.size,), recipe.action.axes),
+        ACTION: Feature("float32", (embodiment.action.size,), embodiment.action.axes),
     }
 
 
@@ -46,7 +46,7 @@ def env_episode(env: AnyEnv, policy: Policy | None, rng: np.random.Generator, bl
 
 def _episode(env: AnyEnv, policy: Policy | None, rng: np.random.Generator, blocks: int) -> Columns:
     seen = env.reset(int(rng.integers(SEEDS)))
-    size = env.recipe.action.size
+    size = env.embodiment.action.size
     act = RandomPolicy(size, rng) if policy is None else partial(_chosen, env, policy, rng)
     images, states, actions = [seen.image], [seen.state], []
     for _ in range(blocks):
@@ -60,7 +60,7 @@ def _episode(env: AnyEnv, policy: Policy | None, rng: np.random.Generator, block
     actions.append(np.zeros(size))
     return {
         STATE: np.stack(states).astype(np.float32),
-        image_column(env.recipe.camera.name): np.stack(images),
+        image_column(env.embodiment.camera.name): np.stack(images),
         ACTION: np.stack(actions).astype(np.float32),
     }
 

@@ -16,14 +16,14 @@ from numpy.typing import NDArray
 
 from robot.errors import ConfigurationError
 from sim.evaluation.episode import distance_left
-from sim.tasks.environments import PLAYGROUNDS, PlaygroundName
+from sim.tasks.environments import ENVIRONMENTS, EnvironmentName
 from sim.tasks.goals import GOAL_SEED_SPACE, TRAINING_SEED_SPACE, budget, make_goal
 from sim.tasks.task import Goal, Task
 from sim.world.block_runner import BlockRunner
 
 Seen = dict[str, Any]
 
-ENVIRONMENTS: dict[str, tuple[PlaygroundName, Task]] = {
+TASK_ENVS: dict[str, tuple[EnvironmentName, Task]] = {
     "worldarm/Push-v0": ("push", "push"),
     "worldarm/Reach-v0": ("push", "reach"),
     "worldarm/TabletopReach-v0": ("tabletop", "reach"),
@@ -36,9 +36,9 @@ LARGEST_NUMBER = 2**31
 
 
 class TaskEnv(gymnasium.Env[Seen, NDArray[np.float32]]):
-    """One task on one playground, seen through its camera.
+    """One task on one environment, seen through its camera.
 
-    Observations: `pixels` and `goal` (size, size, 3) uint8 RGB, `proprio` (P,) in m and rad as the playground's state
+    Observations: `pixels` and `goal` (size, size, 3) uint8 RGB, `proprio` (P,) in m and rad as the environment's state
     names, and `committed` (A,), the action that the arm carries out until the next step. Actions (A,) in [−1, 1] mean
     what its convention says: a displacement of the tool and, on the tabletop, its turning and the gripper. The reward
     is −1 a step until the goal is reached, which ends the episode; `info` tells `distance_m` and `is_success`.
@@ -50,15 +50,17 @@ class TaskEnv(gymnasium.Env[Seen, NDArray[np.float32]]):
         "render_fps": 5,
     }
 
-    def __init__(self, playground: PlaygroundName, task: Task, size: int = 64, render_mode: str | None = None) -> None:
+    def __init__(
+        self, environment: EnvironmentName, task: Task, size: int = 64, render_mode: str | None = None
+    ) -> None:
         if render_mode not in (None, "rgb_array"):
             raise ConfigurationError(f"render_mode {render_mode!r} is not one of None, 'rgb_array'")
         self.render_mode = render_mode
         self._task: Task = task
-        self._playground = PLAYGROUNDS[playground]
-        convention = self._playground.convention
+        self._environment = ENVIRONMENTS[environment]
+        convention = self._environment.convention
         self.metadata = {**self.metadata, "render_fps": round(1 / convention.block_s)}
-        self._world = self._playground.world(self._playground.camera(size, size))
+        self._world = self._environment.world(self._environment.camera(size, size))
         self._runner = BlockRunner(self._world, convention)
         self._goal: Goal | None = None
         picture = spaces.Box(0, 255, (size, size, 3), np.uint8)
@@ -68,7 +70,7 @@ class TaskEnv(gymnasium.Env[Seen, NDArray[np.float32]]):
             {
                 "pixels": picture,
                 "goal": picture,
-                "proprio": spaces.Box(-2.0, 2.0, (len(self._playground.state_names),), np.float32),
+                "proprio": spaces.Box(-2.0, 2.0, (len(self._environment.state_names),), np.float32),
                 "committed": actions,
             }
         )
@@ -81,7 +83,7 @@ class TaskEnv(gymnasium.Env[Seen, NDArray[np.float32]]):
             number, goal_seed, space = int(held_out[1]), int(held_out[0]), GOAL_SEED_SPACE
         else:
             number, goal_seed, space = int(self.np_random.integers(LARGEST_NUMBER)), 0, TRAINING_SEED_SPACE
-        self._goal = goal = make_goal(self._world, self._playground, self._task, goal_seed, number, space)
+        self._goal = goal = make_goal(self._world, self._environment, self._task, goal_seed, number, space)
         self._runner.reset(goal.start.tool, goal.start.objects)
         return self._look(goal)
 
@@ -89,7 +91,7 @@ class TaskEnv(gymnasium.Env[Seen, NDArray[np.float32]]):
         """Run one block, with `action` (2,) sent for the one after it."""
         if self._goal is None:
             raise ConfigurationError("the environment has no goal yet; call reset() first")
-        size = self._playground.convention.size
+        size = self._environment.convention.size
         if np.shape(action) != (size,) or not np.isfinite(action).all():
             raise ConfigurationError(f"an action is {size} finite numbers, not {action!r}")
         self._runner.run_block(np.asarray(action, dtype=np.float64))
@@ -116,10 +118,10 @@ class TaskEnv(gymnasium.Env[Seen, NDArray[np.float32]]):
         return observation, {"distance_m": distance, "is_success": distance <= goal.tolerance}
 
 
-for _name, (_playground, _task) in ENVIRONMENTS.items():
+for _name, (_environment, _task) in TASK_ENVS.items():
     gymnasium.register(
         _name,
         entry_point="sim.gym.task_envs:TaskEnv",
-        kwargs={"playground": _playground, "task": _task},
-        max_episode_steps=budget(_playground, _task),
+        kwargs={"environment": _environment, "task": _task},
+        max_episode_steps=budget(_environment, _task),
     )

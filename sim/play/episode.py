@@ -20,7 +20,7 @@ from robot.dataset.format.columns import (
 )
 from robot.dataset.format.schema import Feature
 from robot.wire.camera_spec import CameraSpec
-from sim.tasks.environments import Playground
+from sim.tasks.environments import Environment
 from sim.world.block_runner import BlockRunner
 from sim.world.lockstep import LockStep
 from sim.world.scene import present
@@ -32,46 +32,46 @@ JOINTS = 7
 Columns = dict[str, NDArray[np.generic]]
 
 
-def play_features(playground: Playground, camera: CameraSpec, video: bool) -> dict[str, Feature]:
+def play_features(environment: Environment, camera: CameraSpec, video: bool) -> dict[str, Feature]:
     """Return the features of a play data set. Pictures are stored as PNG, or as AV1 `video`."""
     joints = tuple(f"joint{i}" for i in range(1, JOINTS + 1))
     return {
-        STATE: Feature("float32", (len(playground.state_names),), playground.state_names),
+        STATE: Feature("float32", (len(environment.state_names),), environment.state_names),
         image_column(camera.name): Feature(
             "video" if video else "image", (camera.height, camera.width, 3), ("height", "width", "channels")
         ),
-        ACTION: Feature("float32", (playground.convention.size,), playground.convention.axes),
-        CLEAN_ACTION: Feature("float32", (playground.convention.size,), playground.convention.axes),
+        ACTION: Feature("float32", (environment.convention.size,), environment.convention.axes),
+        CLEAN_ACTION: Feature("float32", (environment.convention.size,), environment.convention.axes),
         REQUESTED: Feature("float32", (JOINTS,), joints),
         GOVERNED: Feature("float32", (JOINTS,), joints),
         MEASURED: Feature("float32", (JOINTS,), joints),
         CAPTURE_TIME_NS: Feature("int64"),
-        **{key: Feature("float32", (7,), ("x", "y", "z", "qx", "qy", "qz", "qw")) for key in _truth_keys(playground)},
+        **{key: Feature("float32", (7,), ("x", "y", "z", "qx", "qy", "qz", "qw")) for key in _truth_keys(environment)},
     }
 
 
-def _truth_keys(playground: Playground) -> tuple[str, ...]:
+def _truth_keys(environment: Environment) -> tuple[str, ...]:
     """Return the columns of the objects' poses, in the scene's order."""
-    if len(playground.objects) == 1:
+    if len(environment.objects) == 1:
         return (f"{OBJECT_POSE}object",)
-    return tuple(f"{OBJECT_POSE}{thing.name}" for thing in playground.objects)
+    return tuple(f"{OBJECT_POSE}{thing.name}" for thing in environment.objects)
 
 
 def play_episode(
-    world: LockStep, playground: Playground, rng: np.random.Generator, blocks: int, practice: Practice | None = None
+    world: LockStep, environment: Environment, rng: np.random.Generator, blocks: int, practice: Practice | None = None
 ) -> Columns:
-    """Play `blocks` blocks and return blocks + 1 rows: each row's action is what followed its picture, and beside it
-    stands what was meant before noise came to it; the last row's are zero, since nothing followed. An object that is
-    not on the table has its pose under it. In `practice` an agent takes turns with the hand."""
-    camera, convention = world.camera, playground.convention
-    start = playground.start(rng, convention)
-    hand = playground.hand(rng, convention)
-    turns = None if practice is None else practice.turns(hand, rng)
+    """Play `blocks` blocks and return blocks + 1 rows: each row's action is what followed its picture, and the clean
+    action stands beside it; the last row's are zero, since nothing followed. An object that is not on the table has its
+    pose under it. In `practice` an agent takes turns with the hand."""
+    camera, convention = world.camera, environment.convention
+    start = environment.start(rng, convention)
+    policy = environment.policy(rng, convention)
+    turns = None if practice is None else practice.turns(policy, rng)
     runner = BlockRunner(world, convention)
     runner.reset(start.tool, start.objects)
-    keys = _truth_keys(playground)
+    keys = _truth_keys(environment)
     rows: list[dict[str, object]] = []
-    meant = np.zeros(convention.size)
+    clean_action = np.zeros(convention.size)
     for block in range(blocks + 1):
         seen = world.observe()
         objects = world.scene.objects()
@@ -80,7 +80,7 @@ def play_episode(
                 STATE: seen.state,
                 image_column(camera.name): seen.image,
                 ACTION: runner.committed if block < blocks else np.zeros(convention.size),
-                CLEAN_ACTION: meant if block < blocks else np.zeros(convention.size),
+                CLEAN_ACTION: clean_action if block < blocks else np.zeros(convention.size),
                 REQUESTED: seen.requested,
                 GOVERNED: seen.governed,
                 MEASURED: seen.measured,
@@ -91,10 +91,10 @@ def play_episode(
         if block < blocks:
             there = [item for item in objects if present(item)]
             if turns is None:
-                action, meant = hand.act(runner.target, there), hand.meant
+                action, clean_action = policy.act(runner.target, there), policy.clean_action
             else:
                 action = turns.act(seen, runner.committed, runner.target, there)
-                meant = turns.meant
+                clean_action = turns.clean_action
             runner.run_block(action)
     kinds = {CAPTURE_TIME_NS: np.int64, image_column(camera.name): np.uint8}
     return {key: np.stack([np.asarray(row[key], dtype=kinds.get(key, np.float32)) for row in rows]) for key in rows[0]}

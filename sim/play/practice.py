@@ -1,4 +1,4 @@
-"""Practice: the agent goes for pictures, and the scripted hand takes turns with it.
+"""Practice: the agent goes for pictures, and the scripted policy takes turns with it.
 
 Play never visits the states that an agent's own mistakes lead to, and there nobody has shown what to do. In practice
 the agent makes its mistakes, and the hand goes on from them (after DAgger, Ross et al. 2011, but without labels: what
@@ -19,8 +19,8 @@ from control.planning.schedule import default_search
 from robot.arm.interface import ObjectPose, Vector
 from robot.embodiment.actions import ToolTarget
 from robot.wire.camera_spec import CameraSpec
-from sim.policies.interface import CorrelatedNoise, Hand
-from sim.tasks.environments import Playground
+from sim.policies.interface import CorrelatedNoise, ScriptedPolicy
+from sim.tasks.environments import Environment
 from sim.world.lockstep import Observation
 from sim.world.panda import panda_spec
 
@@ -33,12 +33,12 @@ NOISE_SCALES = (0.0, 0.08, 0.2)
 class Practice:
     """An agent to practise with, and a second world where its goals are arranged and seen."""
 
-    def __init__(self, playground: Playground, camera: CameraSpec, checkpoint: Path) -> None:
+    def __init__(self, environment: Environment, camera: CameraSpec, checkpoint: Path) -> None:
         """Raises `CheckpointError` when the checkpoint is none, or was made for another arm or camera."""
         trained = load_trained(checkpoint)
         trained.card.require(panda_spec().name, camera)
-        self._playground = playground
-        self._elsewhere = playground.world(camera)
+        self._environment = environment
+        self._elsewhere = environment.world(camera)
         usual = default_search(trained)
         # Half as many futures, half as far: twice and more the practice in the same time.
         quick = msgspec.structs.replace(usual, samples=usual.samples // 2, horizon=usual.horizon // 2)
@@ -50,26 +50,26 @@ class Practice:
 
     def goal(self, rng: np.random.Generator, objects: Sequence[ObjectPose]) -> np.ndarray:
         """Return a picture (H, W, 3) uint8 RGB of the same objects, arranged otherwise."""
-        convention = self._playground.convention
-        there = self._playground.rearranged(rng, convention, objects)
+        convention = self._environment.convention
+        there = self._environment.rearranged(rng, convention, objects)
         self._elsewhere.reset(convention, there.tool, there.objects)
         return self._elsewhere.observe().image
 
-    def turns(self, hand: Hand, rng: np.random.Generator) -> Turns:
-        """Begin an episode of practice with the `hand`."""
-        return Turns(self, hand, rng, self._playground.convention.size)
+    def turns(self, policy: ScriptedPolicy, rng: np.random.Generator) -> Turns:
+        """Begin an episode of practice with the `policy`."""
+        return Turns(self, policy, rng, self._environment.convention.size)
 
 
 class Turns:
     """Who acts in one episode of practice: the hand and the agent, one after the other, some blocks each."""
 
-    def __init__(self, practice: Practice, hand: Hand, rng: np.random.Generator, size: int) -> None:
+    def __init__(self, practice: Practice, policy: ScriptedPolicy, rng: np.random.Generator, size: int) -> None:
         """`size` is the number of entries of an action."""
-        self._practice, self._hand, self._rng = practice, hand, rng
+        self._practice, self._policy, self._rng = practice, policy, rng
         self._noise = CorrelatedNoise(rng, size, float(rng.choice(NOISE_SCALES)))
         self._agent: Agent | None = practice.agents[0] if rng.random() < 0.5 else None
         self._left = 0
-        self.meant: Vector = np.zeros(size)
+        self.clean_action: Vector = np.zeros(size)
         """What the last action (A,) would have been without noise."""
 
     def act(self, seen: Observation, committed: Vector, tool: ToolTarget, objects: Sequence[ObjectPose]) -> Vector:
@@ -79,8 +79,8 @@ class Turns:
             self._change(objects)
         self._left -= 1
         if self._agent is None:
-            action = self._hand.act(tool, objects)
-            self.meant = self._hand.meant
+            action = self._policy.act(tool, objects)
+            self.clean_action = self._policy.clean_action
             return action
         decision = self._agent.decide(seen.image, seen.state, committed)
         if decision.reached:
@@ -88,7 +88,7 @@ class Turns:
         binary = list(self._agent.trained.card.world_model.binary)
         noise = self._noise.draw().copy()
         noise[binary] = 0.0
-        self.meant = decision.action
+        self.clean_action = decision.action
         return np.clip(decision.action + noise, -1.0, 1.0)
 
     def _change(self, objects: Sequence[ObjectPose]) -> None:
@@ -96,7 +96,7 @@ class Turns:
         rng = self._rng
         if self._agent is not None:
             self._agent = None
-            self._hand.rethink()
+            self._policy.rethink()
             self._left = int(rng.integers(*HAND_BLOCKS))
             return
         self._agent = self._practice.agents[rng.integers(2)]

@@ -1,4 +1,4 @@
-"""The scripted hands that play: what one must offer, and how an episode of its play begins."""
+"""The scripted policys that play: what one must offer, and how an episode of its play begins."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ class Start:
     objects: tuple[ObjectPose, ...]
 
 
-class Hand(Protocol):
+class ScriptedPolicy(Protocol):
     """Plays. It sees the truth of the simulation; what is recorded of it is pictures and actions."""
 
     @property
-    def meant(self) -> Vector:
+    def clean_action(self) -> Vector:
         """What the last action (A,) would have been without noise."""
 
     def act(self, tool: ToolTarget, objects: Sequence[ObjectPose]) -> Vector:

@@ -1,4 +1,4 @@
-"""Exploratory play: a scripted hand that pushes the cube about, from all sides, well and badly.
+"""Exploratory play: a scripted policy that pushes the cube about, from all sides, well and badly.
 
 What the planner may later imagine is bounded by what play has shown: so the hand steers the cube to random places,
 shoves it without looking, wanders into it by accident, and everything carries correlated noise.
@@ -45,13 +45,13 @@ def cube_pose(centre: Vector, yaw: float, name: str = "cube", height: float = 0.
     return standing(name, (*centre, height), yaw)
 
 
-class PushingHand:
-    """The scripted hand. It sees the truth of the simulation; what is recorded of it is pictures and actions."""
+class PushPolicy:
+    """The scripted policy. It sees the truth of the simulation; what is recorded of it is pictures and actions."""
 
     def __init__(self, rng: np.random.Generator, convention: ActionConvention) -> None:
         self._rng = rng
         self._convention = convention
-        self.meant: Vector = np.zeros(convention.size)
+        self.clean_action: Vector = np.zeros(convention.size)
         self._noise: Vector = np.zeros(convention.size)
         self._noise_scale = float(rng.choice([0.05, 0.15, 0.3, 0.45]))
         self._left = 0
@@ -83,7 +83,7 @@ class PushingHand:
         length = float(np.abs(wish).max())
         if length > self._speed:
             wish = wish * (self._speed / length)
-        self.meant = np.clip(wish, -1.0, 1.0)
+        self.clean_action = np.clip(wish, -1.0, 1.0)
         return np.clip(wish + self._noise, -1.0, 1.0)
 
     def _new_segment(self, cube: Vector) -> None:

@@ -1,4 +1,4 @@
-"""Exploratory play on the tabletop: a scripted hand that picks, carries, places, stacks, drops, pushes and wanders.
+"""Exploratory play on the tabletop: a scripted policy that picks, carries, places, stacks, drops, pushes and wanders.
 
 A planner finds every hole in what it was shown: so grasps miss on purpose, the empty gripper wanders about closed,
 things fall from any height, and everything carries correlated noise.
@@ -132,8 +132,8 @@ class Aim:
     grip: float
 
 
-class TabletopHand:
-    """The scripted hand. Each skill is a generator that yields what to aim for, block after block."""
+class TabletopPolicy:
+    """The scripted policy. Each skill is a generator that yields what to aim for, block after block."""
 
     def __init__(self, rng: np.random.Generator, convention: ActionConvention, noise: float | None = None) -> None:
         """`noise` is that of its actions; drawn at random when None."""
@@ -144,7 +144,7 @@ class TabletopHand:
         self._noise = CorrelatedNoise(rng, 4, scale)
         self._stumbles = STUMBLES if noise is None else 0.0
         self._speed = 1.0
-        self.meant: Vector = np.zeros(convention.size)
+        self.clean_action: Vector = np.zeros(convention.size)
         self._skill: Iterator[Aim] = iter(())
         self._tool = ToolTarget(np.zeros(3))
         self._objects: dict[str, ObjectPose] = {}
@@ -179,7 +179,7 @@ class TabletopHand:
         length = float(np.abs(wish[:3]).max())
         if length > self._speed:
             wish[:3] *= self._speed / length
-        self.meant = np.array([*np.clip(wish, -1.0, 1.0), aim.grip])
+        self.clean_action = np.array([*np.clip(wish, -1.0, 1.0), aim.grip])
         noise = self._noise.draw()
         if self._rng.random() < self._stumbles:
             return np.array([*self._rng.uniform(-1.0, 1.0, 4), aim.grip])

@@ -1,4 +1,4 @@
-"""Playgrounds: what is on the table, what an action means there, who looks on, and who plays."""
+"""Environments: what is on the table, what an action means there, who looks on, and who plays."""
 
 from __future__ import annotations
 
@@ -13,47 +13,47 @@ import numpy as np
 from perception.checkpoint.shipped import PRETRAINED_FOLDER
 from robot.arm.interface import ObjectPose
 from robot.embodiment.actions import PLANAR_PUSH, TABLETOP, ActionConvention
-from robot.embodiment.description import RecordingRecipe
+from robot.embodiment.description import EmbodimentDescription
 from robot.embodiment.proprioception import GRASPING_STATE_NAMES, STATE_NAMES
 from robot.errors import ConfigurationError
 from robot.wire.camera_spec import CameraSpec
 from sim.policies import push as push_play
 from sim.policies import tabletop as tabletop_play
-from sim.policies.interface import Hand, Start
+from sim.policies.interface import ScriptedPolicy, Start
 from sim.tasks.task import LEVELS, TASKS, Level, Task
 from sim.world.cameras import camera_named, front_camera, tabletop_camera
 from sim.world.lockstep import LockStep
 from sim.world.panda import panda_spec
 from sim.world.scene import DISTRACTORS, GRASPABLE, RED_CUBE, Scene, SceneObject
 
-PlaygroundName = Literal["push", "tabletop"]
+EnvironmentName = Literal["push", "tabletop"]
 
 
 @dataclass(frozen=True)
-class Playground:
-    """One kind of world. `start` and `hand` draw an episode's beginning and who plays it, `rearranged` another
+class Environment:
+    """One kind of world. `start` and `policy` draw an episode's beginning and who plays it, `rearranged` another
     arrangement of the same things; `episodes` of `blocks` are what a model needs to learn from; `tasks` and `levels`
     are those with goals; `sentence` says what is played."""
 
-    name: PlaygroundName
+    name: EnvironmentName
     sentence: str
     objects: tuple[SceneObject, ...]
     convention: ActionConvention
     state_names: tuple[str, ...]
     camera: Callable[[int, int], CameraSpec]
     start: Callable[[np.random.Generator, ActionConvention], Start]
-    hand: Callable[[np.random.Generator, ActionConvention], Hand]
+    policy: Callable[[np.random.Generator, ActionConvention], ScriptedPolicy]
     rearranged: Callable[[np.random.Generator, ActionConvention, Sequence[ObjectPose]], Start]
     tasks: tuple[Task, ...]
     levels: tuple[Level, ...]
     episodes: int
     blocks: int
 
-    def recipe(self, size: int, camera: str | None = None) -> RecordingRecipe:
+    def embodiment(self, size: int, camera: str | None = None) -> EmbodimentDescription:
         """Return how play with square pictures of `size` pixels is recorded, as the simulated `camera` sees it, or the
         usual one; each camera of a rig has a picture of that size. Raises `ConfigurationError` for an unknown one."""
         seen = self.camera(size, size) if camera is None else camera_named(camera, size)
-        return RecordingRecipe(panda_spec().name, seen, self.convention, self.state_names)
+        return EmbodimentDescription(panda_spec().name, seen, self.convention, self.state_names)
 
     def world(self, camera: CameraSpec, level: Level = "clean") -> LockStep:
         """Return a world of this kind on simulated time, seen by `camera`; it has what goals of `level` show."""
@@ -61,7 +61,7 @@ class Playground:
         return LockStep(camera, Scene(objects), self.state_names)
 
 
-PUSH = Playground(
+PUSH = Environment(
     name="push",
     sentence="play: push the cube about",
     objects=(RED_CUBE,),
@@ -69,14 +69,14 @@ PUSH = Playground(
     state_names=STATE_NAMES,
     camera=front_camera,
     start=push_play.random_start,
-    hand=push_play.PushingHand,
+    policy=push_play.PushPolicy,
     rearranged=push_play.rearranged,
     tasks=("reach", "push"),
     levels=("clean",),
     episodes=2500,
     blocks=40,
 )
-TABLETOP_PLAY = Playground(
+TABLETOP_PLAY = Environment(
     name="tabletop",
     sentence="play: pick, carry, place, stack, drop and push things",
     objects=GRASPABLE,
@@ -84,29 +84,31 @@ TABLETOP_PLAY = Playground(
     state_names=GRASPING_STATE_NAMES,
     camera=tabletop_camera,
     start=tabletop_play.random_start,
-    hand=tabletop_play.TabletopHand,
+    policy=tabletop_play.TabletopPolicy,
     rearranged=tabletop_play.rearranged,
     tasks=TASKS,
     levels=LEVELS,
     episodes=4500,
     blocks=50,
 )
-PLAYGROUNDS: Mapping[PlaygroundName, Playground] = MappingProxyType(
-    {playground.name: playground for playground in (PUSH, TABLETOP_PLAY)}
+ENVIRONMENTS: Mapping[EnvironmentName, Environment] = MappingProxyType(
+    {environment.name: environment for environment in (PUSH, TABLETOP_PLAY)}
 )
 
 
 def pretrained_for(task: Task) -> Path:
-    """Return the checkpoint that comes with worldarm for a task: that of the simplest playground which has it."""
-    return PRETRAINED_FOLDER / next(playground.name for playground in PLAYGROUNDS.values() if task in playground.tasks)
+    """Return the checkpoint that comes with worldarm for a task: that of the simplest environment which has it."""
+    return PRETRAINED_FOLDER / next(
+        environment.name for environment in ENVIRONMENTS.values() if task in environment.tasks
+    )
 
 
-def playground_of(recipe: RecordingRecipe) -> Playground:
-    """Return the playground that data or a model of `recipe` belong to. Raises `ConfigurationError` when it is none."""
-    for playground in PLAYGROUNDS.values():
-        if (playground.convention, playground.state_names) == (recipe.action, recipe.state_names):
-            return playground
+def environment_of(embodiment: EmbodimentDescription) -> Environment:
+    """Return the environment of data or a model of `embodiment`. Raises `ConfigurationError` when there is none."""
+    for environment in ENVIRONMENTS.values():
+        if (environment.convention, environment.state_names) == (embodiment.action, embodiment.state_names):
+            return environment
     raise ConfigurationError(
-        "the simulation has no playground where actions mean what this model learnt; it can be run on the arm that it "
+        "the simulation has no environment where actions mean what this model learnt; it can be run on the arm that it "
         "was made for"
     )

@@ -12,7 +12,7 @@ from robot.errors import ConfigurationError
 from robot.wire.camera_spec import CameraSpec
 from sim.tasks import push as push_goals
 from sim.tasks import tabletop as tabletop_goals
-from sim.tasks.environments import Playground, PlaygroundName
+from sim.tasks.environments import Environment, EnvironmentName
 from sim.tasks.push import push_goal, reach_goal
 from sim.tasks.tabletop import tabletop_goal
 from sim.tasks.task import Goal, Level, Task
@@ -32,7 +32,7 @@ _SEEDED: tuple[Task, ...] = ("push", "reach", "grasp-lift", "pick-place", "stack
 
 def make_goal(
     world: LockStep,
-    playground: Playground,
+    environment: Environment,
     task: Task,
     seed: int,
     number: int,
@@ -41,18 +41,18 @@ def make_goal(
 ) -> Goal:
     """Return held-out goal `number` of a seed, or one of another seed `space`; the same every time. Never one that is
     reached at the start. Leaves `world` looking as the goal does, which for cluttered needs one made for that
-    level. Raises `ConfigurationError` for a task or a level that the playground does not have."""
-    if task not in playground.tasks:
+    level. Raises `ConfigurationError` for a task or a level that the environment does not have."""
+    if task not in environment.tasks:
         raise ConfigurationError(
-            f"the playground {playground.name!r} has no task {task!r}; it has {', '.join(playground.tasks)}"
+            f"the environment {environment.name!r} has no task {task!r}; it has {', '.join(environment.tasks)}"
         )
-    if level not in playground.levels or (level == "no-arm" and task in _ABOUT_THE_ARM):
-        raise ConfigurationError(f"the playground {playground.name!r} shows no {task} goal at the level {level!r}")
+    if level not in environment.levels or (level == "no-arm" and task in _ABOUT_THE_ARM):
+        raise ConfigurationError(f"the environment {environment.name!r} shows no {task} goal at the level {level!r}")
     seeds = [space, _SEEDED.index(task), seed, number]
     rng = np.random.default_rng(seeds)
     world.appear(_appearance(world.camera, level, np.random.default_rng([*seeds, 1])))
     for _ in range(ATTEMPTS):
-        if playground.name == "push":
+        if environment.name == "push":
             goal = push_goal(world, rng, number) if task == "push" else reach_goal(world, rng, number)
         else:
             goal = tabletop_goal(world, task, rng, number, level)
@@ -71,9 +71,9 @@ def _appearance(camera: CameraSpec, level: Level, rng: np.random.Generator) -> A
     return Appearance(camera, other_light(rng)) if level == "lit" else Appearance(camera)
 
 
-def budget(playground: PlaygroundName, task: Task) -> int:
+def budget(environment: EnvironmentName, task: Task) -> int:
     """Return how many blocks an agent has for a goal."""
-    return push_goals.BUDGET_BLOCKS if playground == "push" else tabletop_goals.BUDGET_BLOCKS[task]
+    return push_goals.BUDGET_BLOCKS if environment == "push" else tabletop_goals.BUDGET_BLOCKS[task]
 
 
 def _refuse_solved(goal: Goal) -> None:
@@ -85,7 +85,7 @@ def _refuse_solved(goal: Goal) -> None:
 
 
 def make_goals(
-    world: LockStep, playground: Playground, task: Task, seed: int, count: int, level: Level = "clean"
+    world: LockStep, environment: Environment, task: Task, seed: int, count: int, level: Level = "clean"
 ) -> list[Goal]:
     """Return the first `count` held-out goals of a seed."""
-    return [make_goal(world, playground, task, seed, number, level=level) for number in range(count)]
+    return [make_goal(world, environment, task, seed, number, level=level) for number in range(count)]

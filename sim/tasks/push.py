@@ -1,10 +1,10 @@
-"""Goals of the playground push: the cube elsewhere on the table, or the tool."""
+"""Goals of the environment push: the cube elsewhere on the table, or the tool."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from sim.policies.push import TABLE_LOWER, TABLE_UPPER, PushingHand, random_start
+from sim.policies.push import TABLE_LOWER, TABLE_UPPER, PushPolicy, random_start
 from sim.tasks.environments import PUSH
 from sim.tasks.task import Goal
 from sim.tasks.visibility import shown_share
@@ -26,7 +26,7 @@ def push_goal(world: LockStep, rng: np.random.Generator, number: int) -> Goal | 
     """Play until the cube has been moved far enough and lies in view; the goal is a frame some blocks later."""
     convention = PUSH.convention
     start = random_start(rng, convention)
-    hand = PushingHand(rng, convention)
+    policy = PushPolicy(rng, convention)
     runner = BlockRunner(world, convention)
     runner.reset(start.tool, start.objects)
     origin = np.asarray(start.objects[0].position[:2])
@@ -39,7 +39,7 @@ def push_goal(world: LockStep, rng: np.random.Generator, number: int) -> Goal | 
             seen = world.observe()
             goal = Goal("push", number, start, (seen.image,), seen.state[:3], objects, BUDGET_BLOCKS, world.appearance)
             return goal if shown_share(world, objects[0].name) >= SHOWN_AT_LEAST else None
-        runner.run_block(hand.act(runner.target, objects))
+        runner.run_block(policy.act(runner.target, objects))
     return None
 
 

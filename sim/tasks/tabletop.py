@@ -1,4 +1,4 @@
-"""Goals of the tabletop: the scripted hand does, with care, what a picture then asks for."""
+"""Goals of the tabletop: the scripted policy does, with care, what a picture then asks for."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from robot.arm.interface import ObjectPose, Vector
 from sim.policies.interface import Start, standing
-from sim.policies.tabletop import SPECS, TABLE_LOWER, TABLE_UPPER, Aim, TabletopHand, free_place, random_start
+from sim.policies.tabletop import SPECS, TABLE_LOWER, TABLE_UPPER, Aim, TabletopPolicy, free_place, random_start
 from sim.tasks.environments import TABLETOP_PLAY
 from sim.tasks.task import Goal, Level, Task
 from sim.tasks.visibility import shown_share
@@ -51,7 +51,7 @@ def tabletop_goal(world: LockStep, task: Task, rng: np.random.Generator, number:
     if not made:
         return None
     if level == "no-arm":
-        maker.do(maker.hand.leave())
+        maker.do(maker.policy.leave())
     return maker.goal(number)
 
 
@@ -71,7 +71,7 @@ class _Maker:
     def __init__(self, world: LockStep, task: Task, rng: np.random.Generator, start: Start) -> None:
         self._world, self._task, self._rng, self._start = world, task, rng, start
         convention = TABLETOP_PLAY.convention
-        self.hand = TabletopHand(rng, convention, noise=CAREFUL)
+        self.policy = TabletopPolicy(rng, convention, noise=CAREFUL)
         self._runner = BlockRunner(world, convention)
         self._runner.reset(start.tool, start.objects)
         self._pictures: list[np.ndarray] = []
@@ -80,8 +80,8 @@ class _Maker:
 
     def do(self, skill: Iterator[Aim]) -> None:
         """Let the hand do one thing, and everything come to rest."""
-        self.hand.begin(skill)
-        while (action := self.hand.next_action(self._runner.target, self._objects())) is not None:
+        self.policy.begin(skill)
+        while (action := self.policy.next_action(self._runner.target, self._objects())) is not None:
             self._runner.run_block(action)
         for _ in range(2):
             self._runner.run_block(np.zeros(TABLETOP_PLAY.convention.size))
@@ -101,22 +101,22 @@ class _Maker:
         """One object elsewhere on the table, shoved there."""
         if self._stacked(self._start.objects):
             return False
-        self.do(self.hand.push(self._chosen))
+        self.do(self.policy.push(self._chosen))
         return self._moved() and self._shown()
 
     def grasp(self) -> bool:
         """One object in the gripper, off the table."""
-        self.do(self.hand.pick(self._chosen, GRASP_ERROR_M))
+        self.do(self.policy.pick(self._chosen, GRASP_ERROR_M))
         lifted = self._place(self._chosen)[2] - self._began(self._chosen)[2] >= LIFTED_AT_LEAST_M
-        return lifted and self.hand.held == self._chosen and self._others_rest() and self._shown()
+        return lifted and self.policy.held == self._chosen and self._others_rest() and self._shown()
 
     def pick_place(self) -> bool:
         """One object elsewhere on the table, carried there."""
-        self.do(self.hand.pick(self._chosen, GRASP_ERROR_M))
-        if self.hand.held != self._chosen:
+        self.do(self.policy.pick(self._chosen, GRASP_ERROR_M))
+        if self.policy.held != self._chosen:
             return False
         others = [item for item in self._objects() if item.name != self._chosen]
-        self.do(self.hand.place(self._chosen, free_place(self._rng, others), float(self._rng.normal(0.0, 0.4))))
+        self.do(self.policy.place(self._chosen, free_place(self._rng, others), float(self._rng.normal(0.0, 0.4))))
         down = abs(self._place(self._chosen)[2] - SPECS[self._chosen].rest_height) < DISTURBED_M
         return down and self._moved() and self._shown()
 
@@ -126,11 +126,11 @@ class _Maker:
         if not others or self._stacked(self._start.objects):
             return False
         below = str(self._rng.choice(others))
-        self.do(self.hand.pick(self._chosen, GRASP_ERROR_M))
-        if self.hand.held != self._chosen:
+        self.do(self.policy.pick(self._chosen, GRASP_ERROR_M))
+        if self.policy.held != self._chosen:
             return False
         self._pictures.append(self._world.observe().image)
-        self.do(self.hand.stack(self._chosen, below))
+        self.do(self.policy.stack(self._chosen, below))
         offset = self._place(self._chosen) - self._place(below)
         upon = float(np.linalg.norm(offset[:2])) < ALIGNED_M and offset[2] > HIGHER_M
         return bool(upon) and self._others_rest() and self._shown()

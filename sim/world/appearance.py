@@ -1,4 +1,4 @@
-"""How the simulated world looks: the light, and where the camera really stands."""
+"""How the simulated world augmentation: the light, and where the camera really stands."""
 
 from __future__ import annotations
 

@@ -55,13 +55,17 @@ def test_from_the_page_to_an_agent_that_goes_for_a_picture(tmp_path: Path) -> No
         trained = says("train", "--dataset", dataset, "--run", tmp_path / "run", "--output", model, *QUICK)
         assert f"checkpoint in {model}" in trained
         card = load_card(model)
-        assert (card.recipe.camera.name, card.recipe.camera.width, card.recipe.camera.height) == ("front", 64, 64)
-        assert card.recipe.action == PLANAR_PUSH and card.provenance.frames > 60
+        assert (card.embodiment.camera.name, card.embodiment.camera.width, card.embodiment.camera.height) == (
+            "front",
+            64,
+            64,
+        )
+        assert card.embodiment.action == PLANAR_PUSH and card.provenance.frames > 60
         judged = says("check", model, "--dataset", dataset, "--cache", tmp_path / "cache", status=(0, 1))
         assert "plannable" in judged.splitlines()[-1]
 
         addresses = ("--command-address", where.command, "--frames-address", where.frames)
-        own = ("--thoughts-address", "tcp://127.0.0.1:*", "--output", tmp_path / "out", "--blocks", "20")
+        own = ("--decisions-address", "tcp://127.0.0.1:*", "--output", tmp_path / "out", "--blocks", "20")
         told = says("run", "--goal", goal, "--checkpoint", model, *addresses, *own, status=(0, 1))
         assert "camera front sends 160x120; the model sees the middle of it as 64x64" in told
         assert re.search(r"^(not )?reached: ", told, re.MULTILINE) and "decisions, median" in told

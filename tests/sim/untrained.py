@@ -17,8 +17,8 @@ NEVER = -1.0
 
 def untrained_card(block_change: float = NEVER) -> Card:
     """Its card; with 32×32 pictures, and never content unless `block_change` says so."""
-    recipe = msgspec.structs.replace(tiny.RECIPE, camera=front_camera(32, 32))
-    return msgspec.structs.replace(tiny.card(), recipe=recipe, block_change=block_change)
+    embodiment = msgspec.structs.replace(tiny.EMBODIMENT, camera=front_camera(32, 32))
+    return msgspec.structs.replace(tiny.card(), embodiment=embodiment, block_change=block_change)
 
 
 def untrained_checkpoint(folder: Path, block_change: float = NEVER) -> Path:

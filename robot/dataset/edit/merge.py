@@ -17,7 +17,7 @@ from robot.dataset.format.staged_folders import new_folder, require_new
 from robot.dataset.reader import Dataset
 from robot.errors import DatasetError
 
-RECIPES = ("recording", "recorded")
+EMBODIMENT_KEYS = ("recording", "recorded")
 """Where `robot.embodiment.description` keeps which cameras and actions a set was recorded with."""
 
 
@@ -28,7 +28,7 @@ def merge(output: Path, inputs: Sequence[Path]) -> DatasetInfo:
     statistics are merged. What the sets remember of themselves and do not agree on goes into the new one's history.
 
     Raises DatasetError, with nothing written, when `output` exists, or a set is absent, in use, damaged, of another
-    arm, rate, features, extras or recipe, or has videos that cannot be cut; RecordingError when `output` cannot be
+    arm, rate, features, extras or embodiment, or has videos that cannot be cut; RecordingError when `output` cannot be
     written.
     """
     if not inputs:
@@ -62,7 +62,7 @@ def require_alike(first: Dataset, other: Dataset) -> None:
         one, two = here.user_features.get(name), there.user_features.get(name)
         if one is None or two is None or not same_kind(one, two) or one.info != two.info:
             raise _differ(first, other, f"feature {name!r}", describe_feature(one), describe_feature(two))
-    for key in RECIPES:
+    for key in EMBODIMENT_KEYS:
         if here.metadata.get(key) != there.metadata.get(key):
             raise DatasetError(
                 f"{other.root} was recorded in another way than {first.root} (worldarm.{key} in meta/info.json: "

@@ -217,12 +217,12 @@ class UrEmulator:
         number = payload[0]
         if not 1 <= number <= len(connection.inputs):
             return
-        recipe = connection.inputs[number - 1]
-        if len(payload) - 1 < recipe.packing.size:
+        embodiment = connection.inputs[number - 1]
+        if len(payload) - 1 < embodiment.packing.size:
             return
-        values = recipe.packing.unpack_from(payload, 1)
+        values = embodiment.packing.unpack_from(payload, 1)
         at = 0
-        for name in recipe.names:
+        for name in embodiment.names:
             kind = _type_of(name)
             if kind == "NOT_FOUND":
                 continue
@@ -238,13 +238,13 @@ class UrEmulator:
         for connection in list(self._connections):
             if connection.outbox:  # a client that was too busy to read
                 self._send(connection, b"")
-            recipe = connection.output
-            if recipe is None or not connection.started or self._steps % connection.every or connection.outbox:
+            embodiment = connection.output
+            if embodiment is None or not connection.started or self._steps % connection.every or connection.outbox:
                 continue
             values: list[float] = []
-            for name in recipe.names:
+            for name in embodiment.names:
                 values += self._value(name)
-            self._send(connection, _packet(ord("U"), b"\x01" + recipe.packing.pack(*values)))
+            self._send(connection, _packet(ord("U"), b"\x01" + embodiment.packing.pack(*values)))
 
     def _value(self, name: str) -> list[float]:
         controller = self.controller

@@ -78,12 +78,12 @@ class Gamepad:
             return Controls(may_move=False, away="no gamepad is plugged in")
         presses = tuple(PRESSES[name] for name in state.pressed if name in PRESSES)
         held = DEAD_MAN in state.down
-        wish = self._wish(state)
+        input_ = self._input(state)
         if not self._armed:
             # After an interruption, or plugged in anew: not before the sticks or the button have been let go.
-            self._armed = not held or wish.is_zero
-            wish = STILL
-        return Controls(wish if held else STILL, presses, may_move=held)
+            self._armed = not held or input_.is_zero
+            input_ = STILL
+        return Controls(input_ if held else STILL, presses, may_move=held)
 
     def let_go(self) -> None:
         """Move nothing before sticks and gripper buttons, or the dead-man's button, have been let go."""
@@ -93,7 +93,7 @@ class Gamepad:
         """Let go of the gamepad."""
         self._pad.close()
 
-    def _wish(self, state: PadState) -> Velocity:
+    def _input(self, state: PadState) -> Velocity:
         right, back = response(state.left)
         turn, down = response(state.right)
         dial = self._dial

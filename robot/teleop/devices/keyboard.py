@@ -89,8 +89,8 @@ class Keyboard:
             ways[axis] = direction
         x, y, z, yaw, gripper = ways
         dial = self._dial
-        wish = Velocity((x * dial.linear, y * dial.linear, z * dial.linear), yaw * dial.yaw, gripper * dial.gripper)
-        return Controls(wish, presses)
+        input_ = Velocity((x * dial.linear, y * dial.linear, z * dial.linear), yaw * dial.yaw, gripper * dial.gripper)
+        return Controls(input_, presses)
 
     def hear(self, now_ns: int) -> tuple[Press, ...]:
         """Take in what was typed, and return what was pressed of the keys that do not move the arm.

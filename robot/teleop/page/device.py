@@ -48,7 +48,7 @@ class Web:
             self._armed = held.is_nothing
             note = "" if self._armed else "let go, then go on"
             return Controls(presses=held.presses, note=note)
-        return Controls(self._wish(held, follower), held.presses)
+        return Controls(self._input(held, follower), held.presses)
 
     def let_go(self) -> None:
         """Move nothing before handle and buttons have been let go of."""
@@ -57,7 +57,7 @@ class Web:
     def close(self) -> None:
         """Nothing: the pages are their server's."""
 
-    def _wish(self, held: Held, follower: JointState) -> Velocity | ToolTarget:
+    def _input(self, held: Held, follower: JointState) -> Velocity | ToolTarget:
         dial = self._dial
         x, y, z, yaw, grip = held.ways
         gripper = grip * dial.gripper

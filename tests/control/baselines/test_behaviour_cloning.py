@@ -18,7 +18,7 @@ def telling() -> FrameCache:
     cache = frames([8] * 10)
     for episode, start in enumerate(cache.starts):
         side = 1.0 if episode % 2 else -1.0
-        cache.meant[start : start + 8] = side
+        cache.clean_actions[start : start + 8] = side
         cache.images[start : start + 8] = 120
         cache.images[start + 2 : start + 8] = 220 if side > 0 else 20
     return cache

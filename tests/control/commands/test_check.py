@@ -88,7 +88,7 @@ def test_a_table_lines_up_and_tells_pass_from_fail() -> None:
 
 
 def edited(run: Run, root: Path, edit: Callable[[dict[str, Any]], object]) -> Path:
-    """The data set with another recipe."""
+    """The data set with another embodiment."""
     shutil.copytree(run.dataset, root)
     path = root / "meta" / "info.json"
     info = json.loads(path.read_text())

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from control.model.trained_model import load_trained
-from control.runtime.decision_publisher import ThoughtPublisher
+from control.runtime.decision_publisher import DecisionPublisher
 from perception.camera.image_file import save_picture
 from perception.checkpoint.files import WEIGHTS_FILE
 from robot.wire.messages import JointState
@@ -68,7 +68,7 @@ def test_runs_to_the_end_of_its_budget_and_tells(here: Stage, tmp_path: Path) ->
     result = worldarm(*here.words(tmp_path, "--method", "actor-only", "--blocks", "6"))
     assert (result.returncode, result.stderr) == (1, "")
     lines = result.stdout.splitlines()
-    assert "method actor-only; thoughts on tcp://127.0.0.1:" in lines[0]
+    assert "method actor-only; decisions on tcp://127.0.0.1:" in lines[0]
     assert 2 <= sum(line.startswith("block") for line in lines) <= 6
     assert "not reached: 6 blocks are over" in lines[-3]
     assert "median" in lines[-2] and "p99" in lines[-2] and "late" in lines[-2]
@@ -203,7 +203,7 @@ def test_what_is_wrong_with_the_checkpoint_is_said_before_anything_starts(
 
 def test_no_driver_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["run", "--goal", str(goal_file(tmp_path)), "--checkpoint", str(checkpoint(tmp_path / "model"))]
-    nowhere = ["--command-address", "tcp://127.0.0.1:9", "--thoughts-address", "tcp://127.0.0.1:*"]
+    nowhere = ["--command-address", "tcp://127.0.0.1:9", "--decisions-address", "tcp://127.0.0.1:*"]
     assert "no driver answered" in told(capsys, *words, *nowhere)
 
 
@@ -237,8 +237,8 @@ def test_what_came_of_it_is_told_even_when_its_pictures_cannot_be_kept(here: Sta
 
 
 def test_a_thoughts_address_in_use_is_said(here: Stage, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with ThoughtPublisher(ANY_PORT) as other:
-        assert other.endpoint in told(capsys, *here.words(tmp_path, "--thoughts-address", other.endpoint))
+    with DecisionPublisher(ANY_PORT) as other:
+        assert other.endpoint in told(capsys, *here.words(tmp_path, "--decisions-address", other.endpoint))
 
 
 def test_another_arm_or_camera_is_refused_and_nothing_moves(
@@ -247,7 +247,7 @@ def test_another_arm_or_camera_is_refused_and_nothing_moves(
     words = here.words(tmp_path)
     with here.driver.client() as client:
         before = now(client)
-        small = card().recipe.camera
+        small = card().embodiment.camera
         for made, said in (
             (changed(card(), arm="other"), "trained on the arm 'other', not 'panda-sim'"),
             (changed(card(), camera=type(small)(small.name, 64, 64, (1.0, 1.0), small.centre)), "focal lengths"),
@@ -255,4 +255,4 @@ def test_another_arm_or_camera_is_refused_and_nothing_moves(
             checkpoint(tmp_path / "model", made)
             assert said in told(capsys, *words)
         assert now(client).governed == before.governed and now(client).mode == before.mode
-    assert load_trained(tmp_path / "model").card.recipe.arm == "panda-sim"
+    assert load_trained(tmp_path / "model").card.embodiment.arm == "panda-sim"

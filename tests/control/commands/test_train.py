@@ -19,7 +19,7 @@ from robot.dataset.writer import DatasetWriter
 from tests.commands import ROOT, environment
 from tests.control.conftest import QUICK, Run
 from tests.robot.dataset import samples
-from tests.tiny import RECIPE
+from tests.tiny import EMBODIMENT
 from worldarm import main
 
 PRECISION, OTHER_PRECISION = "float32", "bf16"
@@ -43,7 +43,7 @@ def test_a_data_set_becomes_a_checkpoint_with_its_curves(trained_run: Run) -> No
     assert provenance.settings["heads.steps"] == 12 and provenance.train_seconds > 0
     assert {"sizes.latent": 16, "processes": 1, "device": "cpu"}.items() <= provenance.settings.items()
     assert provenance.settings["precision"] in ("bf16", "float32") and len(provenance.series) == 64
-    assert loaded.card.recipe.camera.width == 32 and loaded.card.world_model.latent == 16
+    assert loaded.card.embodiment.camera.width == 32 and loaded.card.world_model.latent == 16
     assert loaded.card.hidden == 32
     assert loaded.card.world_model.commands == (4, 5, 6)  # the set-points
     assert len(loaded.card.gates) == 6 and loaded.card.block_change > 0
@@ -178,12 +178,12 @@ def test_two_processes_share_a_training_that_one_does_not_go_on_with(
     assert "processes was 2, now 1" in refusal(capsys, *words, *QUICK)
 
 
-def made_without(root: Path, feature: str = "", lengths: tuple[int, ...] = (40, 40), recipe: bool = True) -> Path:
+def made_without(root: Path, feature: str = "", lengths: tuple[int, ...] = (40, 40), embodiment: bool = True) -> Path:
     """A data set of random 32×32 pictures that lacks one feature."""
     features = samples.features(size=32)
-    features[STATE] = type(features[STATE])("float32", (7,), RECIPE.state_names)
+    features[STATE] = type(features[STATE])("float32", (7,), EMBODIMENT.state_names)
     features = {name: value for name, value in features.items() if name != feature}
-    metadata = RECIPE.to_metadata() if recipe else None
+    metadata = EMBODIMENT.to_metadata() if embodiment else None
     with DatasetWriter.create(root, samples.FPS, features, "panda-sim", metadata, durable=False) as writer:
         for seed, length in enumerate(lengths):
             columns = samples.columns(seed, length, 32)
@@ -211,7 +211,7 @@ def test_data_that_cannot_be_learnt_from_is_refused_in_one_line(
         "no actions": (made_without(tmp_path / "still", "action"), "has no actions"),
         "no states": (made_without(tmp_path / "numb", STATE), "has no states"),
         "no pictures": (made_without(tmp_path / "blind", samples.CAMERA), "has no pictures"),
-        "no recipe": (made_without(tmp_path / "mute", recipe=False), "does not say which camera"),
+        "no embodiment": (made_without(tmp_path / "mute", embodiment=False), "does not say which camera"),
         "one episode": (made_without(tmp_path / "one", lengths=(40,)), "too few to keep some for validation"),
         "short episodes": (made_without(tmp_path / "short", lengths=(5, 40)), "training needs clips of 11"),
         "short judges": (made_without(tmp_path / "hasty", lengths=(40, 20)), "too little data to judge a model by"),

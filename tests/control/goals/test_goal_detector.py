@@ -6,12 +6,12 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from control.goals.goal_detector import NEAR, PROGRESS, SETTLED, SURE, Arrival, block_change
+from control.goals.goal_detector import NEAR, PROGRESS, SETTLED, SURE, GoalDetector, block_change
 
 
 def seen(*differences: float, one_block: float = 1.0, doubting: int = SETTLED, blocks: float = 0.0) -> list[bool]:
     """What is said at each of these pictures."""
-    arrival = Arrival(one_block, doubting)
+    arrival = GoalDetector(one_block, doubting)
     return [arrival.see(difference, blocks) for difference in differences]
 
 
@@ -71,7 +71,7 @@ def test_it_is_said_only_near_the_goal_and_not_before_three_pictures(before: lis
 
 
 def test_what_was_seen_of_another_goal_is_forgotten() -> None:
-    arrival = Arrival(1.0)
+    arrival = GoalDetector(1.0)
     assert [arrival.see(0.5, 0.0) for _ in range(3)][-1]
     arrival.forget()
     assert [arrival.see(0.5, 0.0) for _ in range(3)] == [False, False, True]

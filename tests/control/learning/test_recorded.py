@@ -23,9 +23,13 @@ def test_what_was_recorded_trains_is_judged_and_decides(tmp_path: Path) -> None:
     done = in_process("train", *words)
     assert done.returncode == 0, done.stderr
     trained = load_trained(checkpoint)
-    recipe = trained.card.recipe
-    assert (recipe.camera.name, recipe.camera.width, recipe.camera.height) == ("front", 64, 64)
-    assert recipe.action == PLANAR_PUSH and recipe.arm == "panda" and trained.card.world_model.commands == (4, 5, 6)
+    embodiment = trained.card.embodiment
+    assert (embodiment.camera.name, embodiment.camera.width, embodiment.camera.height) == ("front", 64, 64)
+    assert (
+        embodiment.action == PLANAR_PUSH
+        and embodiment.arm == "panda"
+        and trained.card.world_model.commands == (4, 5, 6)
+    )
     assert trained.card.provenance.dataset_fingerprint == dataset.fingerprint()
     assert trained.card.provenance.frames == 6 * (42 + 42 + 41)
     # What its process publishes at a model's size is what the model takes.
@@ -48,7 +52,7 @@ def test_through_which_camera_is_chosen_by_its_name(tmp_path: Path) -> None:
     done = in_process("train", *words, "--camera", "wrist")
     assert done.returncode == 0, done.stderr
     card = load_card(checkpoint)
-    assert card.recipe.camera.name == "wrist" and card.provenance.settings["camera"] == "wrist"
+    assert card.embodiment.camera.name == "wrist" and card.provenance.settings["camera"] == "wrist"
     # What it is judged by is what it sees through, without being told again.
     judged = in_process("check", str(checkpoint), "--dataset", str(dataset.root), "--cache", str(tmp_path / "cache"))
     assert "the data it learnt from" in judged.stdout and "plannable" in judged.stdout, judged.stderr

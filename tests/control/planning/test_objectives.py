@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 import torch
 
-from control.planning.objectives import ActionPenalty, CriticCost, LatentDistance, Rollout, Unfamiliarity, WeightedSum
+from control.planning.objectives import ActionPenalty, BehaviourPrior, CriticCost, LatentDistance, Rollout, WeightedSum
 from tests.tiny import CONFIG, parts
 
 
@@ -43,9 +43,9 @@ def test_critic_cost_is_minus_the_value_along_the_way(path: float, every: int, j
 
 def test_unfamiliarity_is_the_mean_surprise_and_needs_to_be_told_of_it() -> None:
     rollout = hand_made()
-    torch.testing.assert_close(Unfamiliarity()(rollout, GOAL), torch.tensor([3.0, 0.0]))
-    with pytest.raises(ValueError, match="familiarity above 0"):
-        Unfamiliarity()(dataclasses.replace(rollout, surprise=None), GOAL)
+    torch.testing.assert_close(BehaviourPrior()(rollout, GOAL), torch.tensor([3.0, 0.0]))
+    with pytest.raises(ValueError, match="prior_weight above 0"):
+        BehaviourPrior()(dataclasses.replace(rollout, prior_nll=None), GOAL)
 
 
 def test_costs_add_up_with_their_weights() -> None:

@@ -87,7 +87,7 @@ def test_cem_finds_the_optimum_that_algebra_gives() -> None:
     # min |STEP · Σ a − g|² + w · mean(a²): every block does the same, a = STEP · g / (STEP² · T + w / 2T).
     weight, blocks = 1.0, 3
     objective = WeightedSum([(1.0, Quadratic()), (weight, ActionPenalty())])
-    config = PlannerConfig(samples=512, horizon=blocks, iterations=12, floor=0.005)
+    config = PlannerConfig(samples=512, horizon=blocks, iterations=12, min_std=0.005)
     plan = planner(config, objective).plan(LATENT, PROPRIO, goal(0.6, -0.3))
     best = STEP * torch.tensor([0.6, -0.3]) / (STEP**2 * blocks + weight / (2 * blocks))
     torch.testing.assert_close(plan.actions, best.expand(blocks, 2), atol=0.05, rtol=0)
@@ -116,7 +116,7 @@ def test_the_seed_decides_everything(method: Literal["cem", "mppi"], acting: boo
 
 
 def test_it_starts_from_its_last_answer_until_told_to_forget() -> None:
-    config = PlannerConfig(horizon=4, samples=8, iterations=1, spread=1e-3)
+    config = PlannerConfig(horizon=4, samples=8, iterations=1, std=1e-3)
     made = planner(config)
     for _ in range(30):  # each search is tiny, so only by going on from the last does it get anywhere
         far = made.plan(LATENT, PROPRIO, goal(0.9, 0.9)).cost
@@ -171,15 +171,15 @@ def test_it_tells_how_likely_the_actor_finds_each_action_where_it_is_taken() -> 
 
     torch.manual_seed(0)
     actor, kept, far = Actor(4, 1, 2, components=3).eval(), Kept(), goal(0.4, 0.1)
-    config = PlannerConfig(horizon=3, samples=16, iterations=1, proposals=0.5, familiarity=1.0)
+    config = PlannerConfig(horizon=3, samples=16, iterations=1, proposals=0.5, prior_weight=1.0)
     planner(config, kept, actor).plan(LATENT, PROPRIO, far)
     seen = kept.rollout
-    assert seen.surprise is not None and seen.surprise.shape == (16, 3)
+    assert seen.prior_nll is not None and seen.prior_nll.shape == (16, 3)
     for block in range(3):
         latents = LATENT.expand(16, -1) if block == 0 else seen.latents[:, block - 1]
         likely = actor(latents, PROPRIO.expand(16, -1), far.expand(16, -1))
         torch.testing.assert_close(
-            seen.surprise[:, block], likely.negative_log_likelihood(seen.actions[:, block]), atol=1e-4, rtol=1e-4
+            seen.prior_nll[:, block], likely.negative_log_likelihood(seen.actions[:, block]), atol=1e-4, rtol=1e-4
         )
     planner(PlannerConfig(horizon=3, samples=16, iterations=1), kept, actor).plan(LATENT, PROPRIO, far)
-    assert kept.rollout.surprise is None
+    assert kept.rollout.prior_nll is None

@@ -18,7 +18,7 @@ def test_its_likelihood_is_that_of_a_diagonal_gaussian() -> None:
     actor, state = Actor(8, 3, 2), inputs()
     action = 2 * torch.rand(6, 2) - 1
     likely = actor(*state)
-    expected = -Normal(likely.mean[:, 0], likely.log_spread[:, 0].exp()).log_prob(action).sum(-1)
+    expected = -Normal(likely.mean[:, 0], likely.log_std[:, 0].exp()).log_prob(action).sum(-1)
     torch.testing.assert_close(likely.negative_log_likelihood(action), expected)
 
 
@@ -28,7 +28,7 @@ def test_of_a_binary_entry_the_likelihood_is_bernoullis() -> None:
     likely = actor(*state)
     gripper = torch.tensor([1.0, -1.0, 1.0, -1.0, 1.0, -1.0])
     action = torch.cat([2 * torch.rand(6, 2) - 1, gripper[:, None]], dim=1)
-    gaussian = -Normal(likely.mean[:, 0, :2], likely.log_spread[:, 0, :2].exp()).log_prob(action[:, :2]).sum(-1)
+    gaussian = -Normal(likely.mean[:, 0, :2], likely.log_std[:, 0, :2].exp()).log_prob(action[:, :2]).sum(-1)
     bernoulli = -Bernoulli(logits=likely.logits[:, 0, 2]).log_prob((gripper + 1) / 2)
     torch.testing.assert_close(likely.negative_log_likelihood(action), gaussian + bernoulli)
     # To leave the gripper alone is no choice, and costs nothing.
@@ -72,7 +72,7 @@ def test_the_likelihood_of_a_mixture_is_that_of_its_components() -> None:
     likely = actor(*state)
     action = 2 * torch.rand(6, 2) - 1
     mixture = MixtureSameFamily(
-        Categorical(logits=likely.weights), Independent(Normal(likely.mean, likely.log_spread.exp()), 1)
+        Categorical(logits=likely.weights), Independent(Normal(likely.mean, likely.log_std.exp()), 1)
     )
     torch.testing.assert_close(likely.negative_log_likelihood(action), -mixture.log_prob(action))
 
@@ -107,7 +107,7 @@ def test_actions_and_spreads_stay_within_bounds() -> None:
             parameter.mul_(30.0)
         likely = actor(*(1000 * value for value in inputs()))
     assert likely.mean.abs().max() <= 1
-    assert likely.log_spread.min() >= LOG_SPREAD[0] and likely.log_spread.max() <= LOG_SPREAD[1]
+    assert likely.log_std.min() >= LOG_SPREAD[0] and likely.log_std.max() <= LOG_SPREAD[1]
 
 
 def test_it_copies_the_better_of_two_actions() -> None:
@@ -148,6 +148,6 @@ def test_for_a_goal_that_all_have_it_is_the_same(features: int) -> None:
         inputs(),
     )
     once, apart = actor.towards(goal[0])(latent, proprio), actor(latent, proprio, goal[:1].expand(6, -1))
-    for name in ("weights", "mean", "log_spread", "logits"):
+    for name in ("weights", "mean", "log_std", "logits"):
         torch.testing.assert_close(getattr(once, name), getattr(apart, name))
         torch.testing.assert_close(getattr(once.last(2), name), getattr(apart, name)[4:])

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from control.policy.actor import Actor
-from control.policy.command_mask import Felt
+from control.policy.command_mask import CommandMask
 from control.policy.critic import Critic
 
 
@@ -13,7 +13,7 @@ from control.policy.critic import Critic
 @given(size=st.integers(1, 8), data=st.data())
 def test_all_but_the_commands_are_felt_in_their_order(size: int, data: st.DataObject) -> None:
     commands = data.draw(st.sets(st.integers(0, size - 1)))
-    felt = Felt(size, commands)
+    felt = CommandMask(size, commands)
     proprio = torch.arange(3 * size, dtype=torch.float32).reshape(3, size)
     kept = [entry for entry in range(size) if entry not in commands]
     assert felt.size == len(kept)

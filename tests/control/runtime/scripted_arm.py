@@ -24,7 +24,7 @@ from robot.arm.interface import Vector
 from robot.arm.kinematics import Kinematics
 from robot.client.client import Client
 from robot.embodiment.actions import PLANAR_PUSH
-from robot.embodiment.description import RecordingRecipe
+from robot.embodiment.description import EmbodimentDescription
 from robot.embodiment.proprioception import STATE_NAMES
 from robot.wire.messages import JointState
 from robot.wire.subscription import Subscription
@@ -42,9 +42,9 @@ KINEMATICS = Kinematics(panda_spec())
 
 def card(block_change: float = NEVER) -> Card:
     """The card of a model of the simulated arm that has learnt nothing; `block_change` says when it is content."""
-    recipe = RecordingRecipe(panda_spec().name, front_camera(), PLANAR_PUSH, STATE_NAMES)
+    embodiment = EmbodimentDescription(panda_spec().name, front_camera(), PLANAR_PUSH, STATE_NAMES)
     sizes = WorldModelConfig(latent=16, width=32, blocks=1)
-    return Card(SCHEMA, recipe, sizes, 0.96, block_change, Provenance("none", 0, 0, 0, {}, 0.0, {}), ())
+    return Card(SCHEMA, embodiment, sizes, 0.96, block_change, Provenance("none", 0, 0, 0, {}, 0.0, {}), ())
 
 
 def checkpoint(folder: Path, made: Card | None = None) -> Path:
@@ -63,8 +63,8 @@ def goal_file(folder: Path) -> Path:
 
 
 def changed(made: Card, **changes: object) -> Card:
-    """The card with its recipe changed."""
-    return msgspec.structs.replace(made, recipe=msgspec.structs.replace(made.recipe, **changes))
+    """The card with its embodiment changed."""
+    return msgspec.structs.replace(made, embodiment=msgspec.structs.replace(made.embodiment, **changes))
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class Stage:
         return [
             *("run", "--goal", str(goal_file(folder)), "--checkpoint", str(checkpoint(folder / "model"))),
             *("--output", str(folder / "out"), "--command-address", self.driver.command),
-            *("--frames-address", self.frames, "--thoughts-address", ANY_PORT, *options),
+            *("--frames-address", self.frames, "--decisions-address", ANY_PORT, *options),
         ]
 
 

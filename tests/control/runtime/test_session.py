@@ -14,7 +14,7 @@ import pytest
 
 from control.agent import Agent, Decision
 from control.model.trained_model import load_trained
-from control.runtime.decision_publisher import ThoughtPublisher
+from control.runtime.decision_publisher import DecisionPublisher
 from control.runtime.session import SILENT_S, Session, Step
 from perception.camera.subscriber import FrameSubscriber
 from robot.arm.interface import Box
@@ -23,7 +23,7 @@ from robot.client.scene_client import SceneClient
 from robot.embodiment.actions import PLANAR_PUSH
 from robot.embodiment.proprioception import STATE_NAMES
 from robot.errors import CameraError, CheckpointError, ConnectionLost, GoalError, Refused, UnreachableError
-from robot.wire.messages import JointState, Thought
+from robot.wire.messages import DecisionReport, JointState
 from robot.wire.subscription import Subscription
 from robot.wire.topics import DECISION as TOPIC
 from tests.commands import ROOT, running
@@ -245,21 +245,21 @@ def test_publishes_every_decision_with_pictures(here: Stage, tmp_path: Path) -> 
     with (
         Client(here.driver.command, 5.0) as client,
         FrameSubscriber(here.frames) as frames,
-        ThoughtPublisher("tcp://127.0.0.1:*") as publisher,
-        Subscription(publisher.endpoint, TOPIC, Thought, keep=100) as thoughts,
+        DecisionPublisher("tcp://127.0.0.1:*") as publisher,
+        Subscription(publisher.endpoint, TOPIC, DecisionReport, keep=100) as decisions,
     ):
         Session(agent, client, frames, publisher).pursue([GOAL], 5, steps.append)
-        thoughts.wait(5.0)
-        heard = {thought.decision: thought for thought in thoughts.history}
+        decisions.wait(5.0)
+        heard = {decision.decision: decision for decision in decisions.history}
     assert steps[-1].block in heard
     for step in steps:
         if step.block not in heard:
             continue  # said before the subscription had come through
-        thought = heard[step.block]
-        assert (thought.status, thought.frame_index) == (step.status, step.frame.index)
-        assert thought.shape == (64, 64, 3) and thought.goal == GOAL.tobytes()
-        assert step.imagined is not None and thought.imagined == step.imagined.tobytes()
-        assert thought.action == pytest.approx(step.decision.action)
+        decision = heard[step.block]
+        assert (decision.status, decision.frame_index) == (step.status, step.frame.index)
+        assert decision.shape == (64, 64, 3) and decision.goal == GOAL.tobytes()
+        assert step.imagined is not None and decision.imagined == step.imagined.tobytes()
+        assert decision.action == pytest.approx(step.decision.action)
 
 
 def test_a_stop_by_anyone_ends_it_with_the_driver_s_reason(here: Stage, tmp_path: Path) -> None:
@@ -295,8 +295,8 @@ def test_waits_for_no_one_who_has_the_lease(here: Stage, tmp_path: Path) -> None
         ({"arm": "other"}, "trained on the arm 'other', not 'panda-sim'"),
         ({"state_names": ("tool.x",)}, "sizes do not fit"),
         ({"state_names": (*STATE_NAMES[:-1], "warmth")}, "no arm here feels warmth"),
-        ({"camera": msgspec.structs.replace(card().recipe.camera, name="side")}, "trained on the camera 'side'"),
-        ({"camera": msgspec.structs.replace(card().recipe.camera, width=80)}, "80×64"),
+        ({"camera": msgspec.structs.replace(card().embodiment.camera, name="side")}, "trained on the camera 'side'"),
+        ({"camera": msgspec.structs.replace(card().embodiment.camera, width=80)}, "80×64"),
         ({"action": msgspec.structs.replace(PLANAR_PUSH, axes=("x", "y", "z"))}, "sizes do not fit"),
     ],
 )

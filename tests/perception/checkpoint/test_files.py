@@ -19,7 +19,7 @@ from perception.checkpoint.files import CARD_FILE, SCHEMA, WEIGHTS_FILE, Gate, l
 from perception.checkpoint.shipped import PRETRAINED_FOLDER
 from robot.errors import CheckpointError
 from robot.wire.camera_spec import CameraSpec
-from tests.tiny import CAMERA, RECIPE, card
+from tests.tiny import CAMERA, EMBODIMENT, card
 
 GATES = (Gate("effective rank", 17.25, 8.0, True, "dimensions"), Gate("probe", 0.4, 1.5, False, "cm"))
 same_folder = settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
@@ -185,13 +185,13 @@ def camera(**changes: object) -> CameraSpec:
     ("arm", "seen", "words"),
     [
         ("ur5e", CAMERA, "trained on the arm 'panda-sim', not 'ur5e'"),
-        (RECIPE.arm, camera(width=64), r"sees pictures of 32×32; the camera 'front' sends 64×32"),
-        (RECIPE.arm, camera(name="wrist"), "trained on the camera 'front', not 'wrist'"),
-        (RECIPE.arm, camera(focal=(54.0, 56.0)), "has focal lengths"),
-        (RECIPE.arm, camera(focal=(0.0, 54.0)), "has focal lengths"),
-        (RECIPE.arm, camera(centre=(16.0, 17.0)), "has its optical centre"),
-        (RECIPE.arm, camera(position=(1.1, 0.02, 0.7)), r"stands 2\.0 cm from where .* move it back"),
-        (RECIPE.arm, camera(orientation=turned(2.0)), r"is turned by 2\.0° .* turn it back"),
+        (EMBODIMENT.arm, camera(width=64), r"sees pictures of 32×32; the camera 'front' sends 64×32"),
+        (EMBODIMENT.arm, camera(name="wrist"), "trained on the camera 'front', not 'wrist'"),
+        (EMBODIMENT.arm, camera(focal=(54.0, 56.0)), "has focal lengths"),
+        (EMBODIMENT.arm, camera(focal=(0.0, 54.0)), "has focal lengths"),
+        (EMBODIMENT.arm, camera(centre=(16.0, 17.0)), "has its optical centre"),
+        (EMBODIMENT.arm, camera(position=(1.1, 0.02, 0.7)), r"stands 2\.0 cm from where .* move it back"),
+        (EMBODIMENT.arm, camera(orientation=turned(2.0)), r"is turned by 2\.0° .* turn it back"),
     ],
 )
 def test_another_arm_or_view_is_refused_with_what_differs(arm: str, seen: CameraSpec, words: str) -> None:
@@ -210,7 +210,7 @@ def test_another_arm_or_view_is_refused_with_what_differs(arm: str, seen: Camera
     ],
 )
 def test_the_same_view_within_tolerance_is_taken(seen: CameraSpec) -> None:
-    card().require(RECIPE.arm, seen)
+    card().require(EMBODIMENT.arm, seen)
 
 
 def test_a_card_from_before_an_entry_had_a_default_is_whole(folder: Path) -> None:
@@ -221,4 +221,4 @@ def test_a_card_from_before_an_entry_had_a_default_is_whole(folder: Path) -> Non
         json.dumps(said, separators=(",", ":"), ensure_ascii=False).encode()
     ).hexdigest()
     (folder / CARD_FILE).write_text(json.dumps(said, indent=1))
-    assert load(folder)[0].recipe.action.opening_m == 0.0
+    assert load(folder)[0].embodiment.action.opening_m == 0.0

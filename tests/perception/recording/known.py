@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from perception.recording.dataset import open_set, recorded_by
+from perception.recording.dataset import open_set, recorded_embodiment
 from robot.arm.kinematics import Pose
 from robot.arm.rotations import quaternion_of
 from robot.dataset import Dataset
@@ -71,7 +71,7 @@ def written(
     for camera in (CAMERA, WRIST):
         times |= {capture_column(camera.name): captured, age_column(camera.name): times_ns - captured}
         times[f"observation.images.{camera.name}"] = pictures
-    with open_set(root, FPS, "png", ARM, recorded_by(ARM, (CAMERA, WRIST), convention)) as writer:
+    with open_set(root, FPS, "png", ARM, recorded_embodiment(ARM, (CAMERA, WRIST), convention)) as writer:
         for sway in sways:
             poses = path(convention, (times_ns - times_ns[0]) * 1e-9, speed, sway)
             tool = np.array([[*pose.position, *quaternion_of(pose.rotation)] for pose in poses], np.float32)

@@ -22,7 +22,7 @@ from robot.dataset.format.columns import STATE_NS, age_column, capture_column
 from robot.dataset.format.recorder_columns import CAMERA_SILENT, FRAME_MISSING, STATE_SILENT, marks_of
 from robot.dataset.format.staged_files import Staging
 from robot.embodiment.actions import TABLETOP
-from robot.embodiment.description import read_recipe, read_recorded
+from robot.embodiment.description import read_embodiment, read_recorded_embodiment
 from robot.errors import CameraError, ConfigurationError, ConnectionLost, DatasetError, RecordingError
 from tests.perception.recording.lens import Lens
 from tests.robot.dataset.samples import write
@@ -108,12 +108,12 @@ def test_a_recording_goes_on_with_its_set_and_no_other(driver: DriverProcess, le
             record(recorder, 0.3)
         assert check(root).sound and len(Dataset.open(root)) == episodes
     info = Dataset.open(root).info
-    recorded = read_recorded(info)
+    recorded = read_recorded_embodiment(info)
     assert recorded is not None and recorded.cameras == (lens.spec,)
     assert info.robot_type == "panda" and info.fps == 30
-    recipe = read_recipe(info)
-    assert (recipe.camera.width, recipe.camera.height) == (64, 64)
-    assert recipe.camera.focal[0] == pytest.approx(30.0 * 64 / 24)
+    embodiment = read_embodiment(info)
+    assert (embodiment.camera.width, embodiment.camera.height) == (64, 64)
+    assert embodiment.camera.focal[0] == pytest.approx(30.0 * 64 / 24)
     with Lens("wrist") as wrist:
         for more, lenses, words in (
             ({"fps": 25}, (lens,), "30 frames a second, not 25"),

@@ -19,7 +19,7 @@ from perception.training.world_model import (
     train_decoder,
     train_world_model,
 )
-from perception.training_data.augmentation import Looks
+from perception.training_data.augmentation import Augmentation
 from tests.perception.training.interrupted_training import alone
 from tests.tiny import CONFIG, OF_TWO, frames, parts
 
@@ -69,7 +69,7 @@ def test_precision_is_what_was_asked_for(precision: str, dtype: torch.dtype) -> 
 def test_pictures_that_look_otherwise_are_encoded_so_by_their_seed() -> None:
     cache, model = frames([ENCODE_BATCH + 10]), parts().model
     plain = encode_all(model, cache, CPU)
-    looks = Looks(share=1.0)
+    looks = Augmentation(share=1.0)
     varied, again, other = (encode_all(model, cache, CPU, looks, seed) for seed in (0, 0, 1))
     assert varied.shape == plain.shape and torch.equal(varied, again)
     assert ((varied - plain).abs().amax(1) > 1e-3).float().mean() > 0.95

@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from perception.training_data.augmentation import Looks, vary
+from perception.training_data.augmentation import Augmentation, vary
 
-STILL = Looks(share=1.0, colour=0.0, light=0.0, texture=0.0, shift=0.0, turn=0.0, zoom=0.0, clutter=0.0)
+STILL = Augmentation(share=1.0, colour=0.0, light=0.0, texture=0.0, shift=0.0, turn=0.0, zoom=0.0, clutter=0.0)
 
 
 def scene(count: int = 16) -> Tensor:
@@ -18,8 +18,8 @@ def scene(count: int = 16) -> Tensor:
     return pictures
 
 
-def varied(pictures: Tensor, looks: Looks, seed: int = 0) -> Tensor:
-    return vary(pictures, looks, torch.Generator().manual_seed(seed))
+def varied(pictures: Tensor, augmentation: Augmentation, seed: int = 0) -> Tensor:
+    return vary(pictures, augmentation, torch.Generator().manual_seed(seed))
 
 
 def where_red(pictures: Tensor) -> np.ndarray:
@@ -29,13 +29,13 @@ def where_red(pictures: Tensor) -> np.ndarray:
 
 
 def test_without_a_share_nothing_changes() -> None:
-    assert varied(scene(), Looks()) is not None
-    torch.testing.assert_close(varied(scene(), Looks()), scene())
+    assert varied(scene(), Augmentation()) is not None
+    torch.testing.assert_close(varied(scene(), Augmentation()), scene())
     torch.testing.assert_close(varied(scene(), STILL), scene())
 
 
 def test_the_seed_decides_and_each_picture_looks_otherwise() -> None:
-    looks = Looks(share=1.0)
+    looks = Augmentation(share=1.0)
     first = varied(scene(), looks)
     torch.testing.assert_close(varied(scene(), looks), first)
     assert (varied(scene(), looks, seed=1) != first).any()
@@ -44,14 +44,14 @@ def test_the_seed_decides_and_each_picture_looks_otherwise() -> None:
 
 
 def test_the_share_says_how_many_are_changed() -> None:
-    made = varied(scene(400), Looks(share=0.3))
+    made = varied(scene(400), Augmentation(share=0.3))
     changed = (made != scene(400)).flatten(1).any(1).float().mean()
     assert 0.2 < float(changed) < 0.4
 
 
 @pytest.mark.parametrize("part", ["colour", "light", "texture", "shift", "turn", "zoom", "clutter"])
 def test_every_part_changes_something_by_itself(part: str) -> None:
-    looks = msgspec.structs.replace(STILL, **{part: getattr(Looks(), part)})
+    looks = msgspec.structs.replace(STILL, **{part: getattr(Augmentation(), part)})
     assert (varied(scene(), looks) != scene()).flatten(1).any(1).float().mean() > 0.5
 
 
@@ -62,7 +62,7 @@ def test_the_camera_moves_by_no_more_than_told() -> None:
 
 
 def test_what_is_to_be_grasped_stays_in_the_picture() -> None:
-    looks = Looks(share=1.0, clutter=0.0)
+    looks = Augmentation(share=1.0, clutter=0.0)
     made = varied(scene(64), looks)
     assert np.isfinite(where_red(made)).all(), "the red square is still red"
 
@@ -71,7 +71,7 @@ def test_what_two_cameras_see_varies_each_by_itself() -> None:
     """The light and the shift of the one are not those of the other, and neither runs into the other's picture."""
     seen = torch.full((40, 64, 32, 3), 120, dtype=torch.uint8)
     seen[:, 32:] = 60
-    varied = vary(seen, Looks(share=1.0, texture=0.0, clutter=0.0), torch.Generator().manual_seed(0), views=2)
+    varied = vary(seen, Augmentation(share=1.0, texture=0.0, clutter=0.0), torch.Generator().manual_seed(0), views=2)
     assert varied.shape == seen.shape and varied.dtype == torch.uint8
     above, below = (half.float().mean((1, 2, 3)) for half in (varied[:, :32], varied[:, 32:]))
     together = torch.corrcoef(torch.stack([above, below]))[0, 1]
@@ -80,7 +80,7 @@ def test_what_two_cameras_see_varies_each_by_itself() -> None:
 
 def test_pictures_that_shall_look_alike_do_and_differ_from_the_next() -> None:
     """One day's camera and light, one after another: what is the same in two pictures stays the same."""
-    made = vary(scene(12), Looks(share=1.0), torch.Generator().manual_seed(0), alike=4)
+    made = vary(scene(12), Augmentation(share=1.0), torch.Generator().manual_seed(0), alike=4)
     days = made.unflatten(0, (3, 4))
     assert torch.equal(days, days[:, :1].expand_as(days))
     assert not torch.equal(days[0], days[1]) and not torch.equal(days[1], days[2])
@@ -88,4 +88,4 @@ def test_pictures_that_shall_look_alike_do_and_differ_from_the_next() -> None:
 
 def test_a_look_cannot_be_shared_by_a_part_of_a_picture() -> None:
     with pytest.raises(ValueError, match="10 pictures cannot look alike by 4"):
-        vary(scene(10), Looks(share=1.0), torch.Generator(), alike=4)
+        vary(scene(10), Augmentation(share=1.0), torch.Generator(), alike=4)

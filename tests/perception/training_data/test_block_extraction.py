@@ -9,13 +9,13 @@ import pytest
 
 from perception.camera.framing import Framing
 from perception.camera.goal_source import read_goal
-from perception.recording.dataset import recorded_by
+from perception.recording.dataset import recorded_embodiment
 from perception.training_data.block_extraction import read_blocks
 from perception.training_data.frame_cache import open_cache
 from robot.dataset import Dataset
 from robot.dataset.edit.merge import merge
 from robot.embodiment.actions import PLANAR_PUSH, TABLETOP, ActionConvention
-from robot.embodiment.description import read_recipe
+from robot.embodiment.description import read_embodiment
 from robot.embodiment.proprioception import GRASPING_STATE_NAMES
 from robot.errors import DatasetError
 from robot.wire.camera_spec import CameraSpec, reframed
@@ -23,7 +23,7 @@ from tests.perception.recording.known import ARM, CAMERA, FPS, WRIST, path, writ
 
 
 def blocks_of(dataset: Dataset, convention: ActionConvention, camera: CameraSpec = CAMERA):  # type: ignore[no-untyped-def]
-    return read_blocks(dataset, recorded_by(ARM, (CAMERA, WRIST), convention), camera)
+    return read_blocks(dataset, recorded_embodiment(ARM, (CAMERA, WRIST), convention), camera)
 
 
 def test_actions_say_what_happened_between_their_pictures(tmp_path: Path) -> None:
@@ -64,7 +64,7 @@ def test_turning_lifting_and_gripping_are_told_of_too(tmp_path: Path) -> None:
     gripper = np.interp(np.arange(120), [0, 40, 60, 80, 100], [0.08, 0.08, 0.05, 0.05, 0.07])
     dataset = written(tmp_path / "set", TABLETOP, gripper=gripper)
     stretch = blocks_of(dataset, TABLETOP).stretches[0]
-    assert read_recipe(dataset.info).state_names == GRASPING_STATE_NAMES
+    assert read_embodiment(dataset.info).state_names == GRASPING_STATE_NAMES
     assert stretch.states.shape == (20, 10) and stretch.actions.shape == (20, 5)
     assert set(np.diff(stretch.rows)) == {6}
     np.testing.assert_allclose(stretch.actions[:-1, 1], 0.05 / 5 / TABLETOP.scale_m, atol=1e-3)
@@ -99,8 +99,8 @@ def test_pictures_are_framed_as_a_camera_of_that_size_would_have_sent_them(tmp_p
     assert cache.lengths.tolist() == [28, 28, 27] * 2 and cache.recorded.tolist() == [0, 0, 0, 1, 1, 1]
     rows = np.concatenate([stretch.rows for stretch in blocks_of(dataset, PLANAR_PUSH).stretches])
     assert [int(picture.mean()) for picture in cache.images[:]] == rows.tolist()  # type: ignore[attr-defined]
-    assert cache.states.shape == (166, 7) and (cache.meant == cache.actions).all() and cache.truth is None
-    camera = read_recipe(dataset.info).camera
+    assert cache.states.shape == (166, 7) and (cache.clean_actions == cache.actions).all() and cache.truth is None
+    camera = read_embodiment(dataset.info).camera
     assert camera == reframed(CAMERA, (64, 64)) and camera.focal == (80.0, 80.0) and camera.centre == (32.0, 32.0)
     assert (read_goal(f"{dataset.root}:1:50", camera) == 50).all()
     wrist = open_cache(dataset, "wrist", tmp_path / "cache")

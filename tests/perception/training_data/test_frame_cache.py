@@ -42,7 +42,9 @@ def assert_matches(cache: FrameCache, dataset: Dataset, camera: str) -> None:
         np.testing.assert_array_equal(cache.images[part], columns[f"observation.images.{camera}"])
         np.testing.assert_array_equal(cache.states[part], columns["observation.state"])
         np.testing.assert_array_equal(cache.actions[part], columns["action"])
-        np.testing.assert_array_equal(cache.meant[part], columns[CLEAN_ACTION if CLEAN_ACTION in columns else "action"])
+        np.testing.assert_array_equal(
+            cache.clean_actions[part], columns[CLEAN_ACTION if CLEAN_ACTION in columns else "action"]
+        )
         if cache.truth is not None:
             names = sorted(name for name in columns if name.startswith(OBJECT_POSE))
             positions = np.stack([columns[name][:, :3] for name in names], axis=1)

@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 from perception.training_data.mirroring import WithMirrored, with_mirrored
 from robot.arm.kinematics import Kinematics
 from robot.embodiment.actions import TABLETOP
-from robot.embodiment.description import RecordingRecipe
+from robot.embodiment.description import EmbodimentDescription
 from robot.embodiment.proprioception import GRASPING_STATE_NAMES, Proprioception
 from robot.errors import ConfigurationError
 from sim.policies.interface import standing
 from sim.world.cameras import VIEWS
 from sim.world.panda import panda_spec
 from sim.world.scene import GRASPABLE, Scene
-from tests.tiny import CAMERA, RECIPE, frames
+from tests.tiny import CAMERA, EMBODIMENT, frames
 
 POSTURE = np.array([0.1, 0.5, 0.1, -2.0, 0.05, 2.5, 0.3])
 MIRRORED_JOINTS = np.array([-1, 1, -1, 1, -1, 1, -1])
@@ -58,7 +58,7 @@ def test_what_stands_on_the_other_side_looks_like_the_mirror_image(name: str) ->
 
 @given(side=st.floats(-0.15, 0.15), yaw=st.floats(-1.0, 1.0))
 def test_what_the_arm_feels_and_does_there_is_mirrored_too(side: float, yaw: float) -> None:
-    recipe = RecordingRecipe("panda-sim", CAMERA, TABLETOP, GRASPING_STATE_NAMES)
+    embodiment = EmbodimentDescription("panda-sim", CAMERA, TABLETOP, GRASPING_STATE_NAMES)
     kinematics = Kinematics(panda_spec())
     feel = Proprioception(GRASPING_STATE_NAMES, TABLETOP, kinematics)
     home = np.asarray(panda_spec().home)
@@ -72,17 +72,17 @@ def test_what_the_arm_feels_and_does_there_is_mirrored_too(side: float, yaw: flo
     one = frames([3])
     states = np.stack([felt(1.0)] * 3)
     actions = np.tile(np.float32([0.1, 0.2, 0.3, 0.4, 1.0]), (3, 1))
-    cache = dataclasses.replace(one, states=states, actions=actions, meant=0.5 * actions)
-    both, numbers = with_mirrored(cache, np.array([0]), recipe)
+    cache = dataclasses.replace(one, states=states, actions=actions, clean_actions=0.5 * actions)
+    both, numbers = with_mirrored(cache, np.array([0]), embodiment)
     np.testing.assert_allclose(both.states[3], felt(-1.0), atol=1e-3)
     np.testing.assert_allclose(both.actions[3], [0.1, -0.2, 0.3, -0.4, 1.0], atol=1e-6)
-    np.testing.assert_allclose(both.meant[3], [0.05, -0.1, 0.15, -0.2, 0.5], atol=1e-6)
+    np.testing.assert_allclose(both.clean_actions[3], [0.05, -0.1, 0.15, -0.2, 0.5], atol=1e-6)
     assert numbers.tolist() == [1] and both.starts.tolist() == [0, 3] and both.lengths.tolist() == [3, 3]
 
 
 def test_some_episodes_are_mirrored_after_the_others() -> None:
     cache = frames([4, 5, 3])
-    both, numbers = with_mirrored(cache, np.array([1, 2]), RECIPE)
+    both, numbers = with_mirrored(cache, np.array([1, 2]), EMBODIMENT)
     assert numbers.tolist() == [3, 4] and both.frames == 12 + 8 == len(both.images)
     assert both.truth is not None and cache.truth is not None
     every = both.images[np.arange(20)]
@@ -96,9 +96,9 @@ def test_some_episodes_are_mirrored_after_the_others() -> None:
 
 
 def test_a_camera_beside_the_arm_cannot_be_mirrored() -> None:
-    side = msgspec.structs.replace(RECIPE, camera=VIEWS["side"](32, 32))
+    side = msgspec.structs.replace(EMBODIMENT, camera=VIEWS["side"](32, 32))
     with pytest.raises(ConfigurationError, match="'side' does not stand in the arm's own plane"):
         with_mirrored(frames([3]), np.array([0]), side)
-    unknown = msgspec.structs.replace(RECIPE, camera=msgspec.structs.replace(CAMERA, position=None))
+    unknown = msgspec.structs.replace(EMBODIMENT, camera=msgspec.structs.replace(CAMERA, position=None))
     with pytest.raises(ConfigurationError, match="pose of the camera 'front' is not known"):
         with_mirrored(frames([3]), np.array([0]), unknown)

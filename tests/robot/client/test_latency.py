@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from robot.client.latency import STAGES, ChainMatcher, table
-from robot.wire.messages import JointState, Thought
+from robot.wire.messages import DecisionReport, JointState
 from tests.commands import worldarm
 from tests.robot.driver.command import DriverProcess
 
@@ -38,12 +38,12 @@ def state(tick: int) -> JointState:
     )
 
 
-def thought(tick: int, planning_ms: int = 20) -> Thought:
+def decision(tick: int, planning_ms: int = 20) -> DecisionReport:
     """A decision whose command the driver took up in `tick`, a millisecond before its set-point went out."""
     accepted_ns = tick * 4 * MS - MS
     decided_ns = accepted_ns - MS // 2
     received_ns = decided_ns - planning_ms * MS
-    return Thought(
+    return DecisionReport(
         time_ns=accepted_ns,
         decision=tick,
         frame_index=0,
@@ -67,10 +67,10 @@ def thought(tick: int, planning_ms: int = 20) -> Thought:
 
 def test_each_decision_finds_its_set_point_whichever_comes_first() -> None:
     matcher = ChainMatcher()
-    matcher.take([state(tick) for tick in range(100, 200)], [thought(150)])
-    matcher.take([], [thought(210), thought(0)])
+    matcher.take([state(tick) for tick in range(100, 200)], [decision(150)])
+    matcher.take([], [decision(210), decision(0)])
     assert matcher.matched == 1
-    matcher.take([state(tick) for tick in range(200, 260)], [thought(40)])  # its states were gone before we looked
+    matcher.take([state(tick) for tick in range(200, 260)], [decision(40)])  # its states were gone before we looked
     assert matcher.matched == 2
     for chain in matcher.chains:
         assert chain.stages_ms == pytest.approx((3.0, 20.0, 0.5, 1.0, 24.5))
@@ -83,7 +83,7 @@ def test_each_decision_finds_its_set_point_whichever_comes_first() -> None:
 def test_the_table_has_both_quantiles_of_every_stage() -> None:
     matcher = ChainMatcher()
     plans = [20] * 95 + [60] * 5
-    matcher.take([state(tick) for tick in range(1, 102)], [thought(1 + i, plan) for i, plan in enumerate(plans)])
+    matcher.take([state(tick) for tick in range(1, 102)], [decision(1 + i, plan) for i, plan in enumerate(plans)])
     lines = table(matcher.chains)
     assert len(lines) == 1 + len(STAGES)
     planning = next(line for line in lines if line.startswith("received → decided"))
@@ -92,7 +92,7 @@ def test_the_table_has_both_quantiles_of_every_stage() -> None:
 
 def test_without_an_agent_it_says_so(tmp_path: Path) -> None:
     with DriverProcess(tmp_path) as process:
-        words = ("latency", "--command-address", process.command, "--thoughts-address", "tcp://127.0.0.1:9")
+        words = ("latency", "--command-address", process.command, "--decisions-address", "tcp://127.0.0.1:9")
         nothing = worldarm(*words, "--wait", "0.5")
     assert (nothing.returncode, nothing.stdout) == (1, "")
     assert "is `worldarm run` at work" in nothing.stderr

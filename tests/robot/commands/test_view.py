@@ -1,4 +1,4 @@
-"""Watching: arm, cameras and an agent's thoughts on a page, of processes that come and go; nothing can be moved."""
+"""Watching: arm, cameras and an agent's decisions on a page, of processes that come and go; nothing can be moved."""
 
 import signal
 import time
@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from control.runtime.decision_publisher import ThoughtPublisher
-from robot.wire.messages import Thought
+from control.runtime.decision_publisher import DecisionPublisher
+from robot.wire.messages import DecisionReport
 from tests.commands import running as command
 from tests.commands import worldarm
 from tests.robot.driver.checks import now
@@ -20,9 +20,9 @@ pytestmark = pytest.mark.real_time
 SHAPE = (16, 16, 3)
 
 
-def thought(decision: int, shape: tuple[int, int, int] = SHAPE) -> Thought:
+def decision(decision: int, shape: tuple[int, int, int] = SHAPE) -> DecisionReport:
     picture = bytes(np.full(SHAPE, decision % 256, np.uint8).tobytes())
-    return Thought(
+    return DecisionReport(
         time_ns=time.monotonic_ns(),
         decision=decision,
         frame_index=decision,
@@ -47,8 +47,8 @@ def thought(decision: int, shape: tuple[int, int, int] = SHAPE) -> Thought:
 def test_it_shows_what_an_agent_thinks_and_offers_nothing_to_move_the_arm_with(
     running: DriverProcess, tmp_path: Path
 ) -> None:
-    with ThoughtPublisher("tcp://127.0.0.1:*") as agent:
-        words = ("--command-address", running.command, "--thoughts-address", agent.endpoint, "--port", "0")
+    with DecisionPublisher("tcp://127.0.0.1:*") as agent:
+        words = ("--command-address", running.command, "--decisions-address", agent.endpoint, "--port", "0")
         with command("view", *words, "--camera", "tcp://127.0.0.1:9") as view:
             assert view.first_line.startswith("view: "), view.end()[2]
             url = view.first_line.partition("page ")[2].partition(";")[0]
@@ -60,12 +60,12 @@ def test_it_shows_what_an_agent_thinks_and_offers_nothing_to_move_the_arm_with(
                 decisions = iter(range(1_000_000))
 
                 def sent(*told: str) -> bool:
-                    agent.publish(thought(next(decisions)))
+                    agent.publish(decision(next(decisions)))
                     time.sleep(0.05)
                     return all(each in page.text for each in told)
 
                 until(lambda: sent("agent: <b>moving</b>", "1 subgoals ahead", "decided in 21 ms"))
-                agent.publish(thought(0, (4, 4, 3)))
+                agent.publish(decision(0, (4, 4, 3)))
                 until(lambda: "as a picture of (4, 4, 3)" in page.text)
                 until(lambda: sent("blocks to go"))
                 assert not page.shows("STOP") and "/handle" not in page.parts
@@ -83,12 +83,12 @@ def test_without_a_driver_it_says_so() -> None:
 def test_the_same_goes_into_a_file_for_rerun(running: DriverProcess, tmp_path: Path) -> None:
     pytest.importorskip("rerun")
     log = tmp_path / "log.rrd"
-    with ThoughtPublisher("tcp://127.0.0.1:*") as agent:
-        words = ("--command-address", running.command, "--thoughts-address", agent.endpoint, "--port", "0")
+    with DecisionPublisher("tcp://127.0.0.1:*") as agent:
+        words = ("--command-address", running.command, "--decisions-address", agent.endpoint, "--port", "0")
         with command("view", *words, "--camera", "tcp://127.0.0.1:9", "--rerun", str(log)) as view:
             assert view.first_line.startswith("view: "), view.end()[2]
             for decision in range(20):
-                agent.publish(thought(decision))
+                agent.publish(decision(decision))
                 time.sleep(0.05)
             assert view.end(signal.SIGINT)[0] == 130
     data = log.read_bytes()

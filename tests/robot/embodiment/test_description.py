@@ -7,11 +7,11 @@ import pytest
 
 from robot.dataset.format.schema import DatasetInfo, Feature, new_info, read_info
 from robot.embodiment.actions import PLANAR_PUSH
-from robot.embodiment.description import KEY, RecordedBy, RecordingRecipe, read_recipe
+from robot.embodiment.description import KEY, EmbodimentDescription, RecordedEmbodiment, read_embodiment
 from robot.errors import DatasetError
 from robot.wire.camera_spec import CameraSpec
 
-RECIPE = RecordingRecipe(
+EMBODIMENT = EmbodimentDescription(
     arm="panda",
     camera=CameraSpec("front", 64, 48, (60.5, 60.5), (32.0, 24.0), (1.1, 0.0, 0.7), (0.5, -0.5, 0.5, -0.5)),
     action=PLANAR_PUSH,
@@ -29,18 +29,18 @@ def written(root: Path, metadata: dict[str, object] | None) -> DatasetInfo:
 
 @pytest.mark.parametrize("posed", [True, False])
 def test_a_recipe_comes_back_from_the_file_as_it_was(tmp_path: Path, posed: bool) -> None:
-    camera = RECIPE.camera if posed else CameraSpec("front", 64, 48, (60.5, 60.5), (32.0, 24.0))
-    recipe = RecordingRecipe(RECIPE.arm, camera, RECIPE.action, RECIPE.state_names)
-    assert read_recipe(written(tmp_path, recipe.to_metadata())) == recipe
+    camera = EMBODIMENT.camera if posed else CameraSpec("front", 64, 48, (60.5, 60.5), (32.0, 24.0))
+    embodiment = EmbodimentDescription(EMBODIMENT.arm, camera, EMBODIMENT.action, EMBODIMENT.state_names)
+    assert read_embodiment(written(tmp_path, embodiment.to_metadata())) == embodiment
 
 
 def test_what_else_the_file_remembers_is_no_matter(tmp_path: Path) -> None:
-    assert read_recipe(written(tmp_path, {**RECIPE.to_metadata(), "play": {"seed": 3}})) == RECIPE
+    assert read_embodiment(written(tmp_path, {**EMBODIMENT.to_metadata(), "play": {"seed": 3}})) == EMBODIMENT
 
 
 def test_a_data_set_that_does_not_say_is_refused_with_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="record it with worldarm"):
-        read_recipe(written(tmp_path, None))
+        read_embodiment(written(tmp_path, None))
 
 
 @pytest.mark.parametrize(
@@ -48,13 +48,13 @@ def test_a_data_set_that_does_not_say_is_refused_with_what_to_do(tmp_path: Path)
     [(("arm",), 3), (("camera", "focal"), [60.5]), (("action", "axes"), None), (("action", "bounds"), {"lower": 1})],
 )
 def test_a_recipe_that_is_not_one_is_refused(tmp_path: Path, path: tuple[str, ...], value: object) -> None:
-    metadata = json.loads(json.dumps(RECIPE.to_metadata()))
+    metadata = json.loads(json.dumps(EMBODIMENT.to_metadata()))
     entry = metadata[KEY]
     for name in path[:-1]:
         entry = entry[name]
     entry[path[-1]] = value
     with pytest.raises(DatasetError, match="is not valid"):
-        read_recipe(written(tmp_path, metadata))
+        read_embodiment(written(tmp_path, metadata))
 
 
 @pytest.mark.parametrize(
@@ -71,9 +71,9 @@ def test_a_recipe_that_contradicts_the_columns_is_refused(column: str, feature: 
         "observation.state": Feature("float32", (2,)),
         "observation.images.front": Feature("image", (48, 64, 3)),
     }
-    assert read_recipe(new_info(8, fitting, "panda", RECIPE.to_metadata())).camera == RECIPE.camera
+    assert read_embodiment(new_info(8, fitting, "panda", EMBODIMENT.to_metadata())).camera == EMBODIMENT.camera
     with pytest.raises(DatasetError, match=f"column '{column}' is of shape .* one of them was changed"):
-        read_recipe(new_info(8, {**fitting, column: feature}, "panda", RECIPE.to_metadata()))
+        read_embodiment(new_info(8, {**fitting, column: feature}, "panda", EMBODIMENT.to_metadata()))
 
 
 def test_of_several_cameras_one_is_seen_through() -> None:
@@ -81,12 +81,15 @@ def test_of_several_cameras_one_is_seen_through() -> None:
         CameraSpec("front", 80, 60, (60.0, 60.0), (40.0, 30.0)),
         CameraSpec("wrist", 32, 32, (9.0, 9.0), (16, 16)),
     )
-    recorded = RecordedBy("panda", cameras, RECIPE.action, RECIPE.state_names)
+    recorded = RecordedEmbodiment("panda", cameras, EMBODIMENT.action, EMBODIMENT.state_names)
     features = {f"observation.images.{each.name}": Feature("image", (each.height, each.width, 3)) for each in cameras}
     info = new_info(8, features, "panda", recorded.to_metadata())
-    assert read_recipe(info) == read_recipe(info, "front") and read_recipe(info).camera.focal == (64.0, 64.0)
-    assert read_recipe(info, "wrist").camera == CameraSpec("wrist", 64, 64, (18.0, 18.0), (32.0, 32.0))
+    assert read_embodiment(info) == read_embodiment(info, "front") and read_embodiment(info).camera.focal == (
+        64.0,
+        64.0,
+    )
+    assert read_embodiment(info, "wrist").camera == CameraSpec("wrist", 64, 64, (18.0, 18.0), (32.0, 32.0))
     with pytest.raises(DatasetError, match=r"no camera 'side'; it has front, wrist$"):
-        read_recipe(info, "side")
+        read_embodiment(info, "side")
     with pytest.raises(DatasetError, match=r"no camera 'side'; it has front$"):
-        read_recipe(new_info(8, {"action": Feature("float32", (2,))}, "panda", RECIPE.to_metadata()), "side")
+        read_embodiment(new_info(8, {"action": Feature("float32", (2,))}, "panda", EMBODIMENT.to_metadata()), "side")

@@ -29,12 +29,12 @@ any_number = st.floats(allow_nan=True, allow_infinity=True)
 some_number = st.floats(-2.0, 2.0)
 
 
-def carried_out(spec: ArmSpec, wish: Velocity, seconds: float, limits: Limits | None = None):  # type: ignore[no-untyped-def]
+def carried_out(spec: ArmSpec, input_: Velocity, seconds: float, limits: Limits | None = None):  # type: ignore[no-untyped-def]
     """From home: the joints on the way (T, n), and all that slowed it."""
     steering = Steering(spec, limits or Limits())
     way, slowed = [np.array(spec.home)], set()
     for _ in range(round(seconds / PERIOD_S)):
-        velocity, reasons = steering.velocity(way[-1], wish, PERIOD_S)
+        velocity, reasons = steering.velocity(way[-1], input_, PERIOD_S)
         way.append(way[-1] + PERIOD_S * velocity)
         slowed |= set(reasons)
     return np.array(way), slowed
@@ -122,18 +122,18 @@ def test_a_box_to_keep_out_of_slows_before_it_is_reached() -> None:
 @settings(deadline=None, max_examples=60)
 @given(
     which=st.sampled_from(ARMS),
-    wishes=st.lists(st.tuples(some_number, some_number, some_number, some_number), min_size=1, max_size=6),
+    inputs=st.lists(st.tuples(some_number, some_number, some_number, some_number), min_size=1, max_size=6),
     linear=st.floats(0.01, 1.0),
     yaw=st.floats(0.01, 3.0),
     joints=st.floats(0.05, 1.0),
 )
 def test_whatever_is_wished_limits_are_kept(
-    which: ArmSpec, wishes: list[tuple[float, ...]], linear: float, yaw: float, joints: float
+    which: ArmSpec, inputs: list[tuple[float, ...]], linear: float, yaw: float, joints: float
 ) -> None:
     limits = Limits(linear, yaw, 0.08, joints)
     steering = Steering(which, limits)
     way = [np.array(which.home)]
-    for x, y, z, turn in wishes:
+    for x, y, z, turn in inputs:
         for _ in range(25):
             velocity, _ = steering.velocity(way[-1], Velocity((x, y, z), turn), PERIOD_S)
             way.append(way[-1] + PERIOD_S * velocity)
@@ -186,12 +186,12 @@ def test_the_dial_stays_between_slow_and_the_limits() -> None:
     assert dial.share == 0.05
 
 
-def reached_for(spec: ArmSpec, wish: ToolTarget, seconds: float, limits: Limits | None = None) -> np.ndarray:
+def reached_for(spec: ArmSpec, input_: ToolTarget, seconds: float, limits: Limits | None = None) -> np.ndarray:
     """From home: the joints on the way (T, n) to where the tool is wished."""
     steering = Steering(spec, limits or Limits())
     way = [np.array(spec.home)]
     for _ in range(round(seconds / PERIOD_S)):
-        velocity, _ = steering.reach(way[-1], wish, PERIOD_S)
+        velocity, _ = steering.reach(way[-1], input_, PERIOD_S)
         way.append(way[-1] + PERIOD_S * velocity)
     return np.array(way)
 
@@ -202,8 +202,8 @@ def test_what_is_reached_for_is_reached_in_a_straight_line_and_kept(spec: ArmSpe
     first = kinematics.forward(np.array(spec.home))
     goal = first.position + (0.03, 0.05, -0.04)
     turn = pin.exp3(np.array((0.1, -0.05, 0.3)))
-    wish = ToolTarget(tuple(goal.tolist()), quaternion_of(turn @ first.rotation), 0.1, 0.5)
-    way = reached_for(spec, wish, 4.0)
+    input_ = ToolTarget(tuple(goal.tolist()), quaternion_of(turn @ first.rotation), 0.1, 0.5)
+    way = reached_for(spec, input_, 4.0)
     last = kinematics.forward(way[-1])
     assert np.abs(last.position - goal).max() < 1e-3
     assert np.abs(pin.log3(turn @ first.rotation @ last.rotation.T)).max() < 5e-3
@@ -218,8 +218,8 @@ def test_what_is_reached_for_is_reached_in_a_straight_line_and_kept(spec: ArmSpe
 def test_an_arm_of_five_joints_brings_its_tool_there_and_turns_as_it_must() -> None:
     first = KINEMATICS[SO101.name].forward(np.array(SO101.home))
     goal = first.position + (0.02, 0.03, 0.02)
-    wish = ToolTarget(tuple(goal.tolist()), quaternion_of(first.rotation), 0.1, 0.5)
-    last = reached_for(SO101, wish, 5.0)[-1]
+    input_ = ToolTarget(tuple(goal.tolist()), quaternion_of(first.rotation), 0.1, 0.5)
+    last = reached_for(SO101, input_, 5.0)[-1]
     assert np.abs(KINEMATICS[SO101.name].position(last) - goal).max() < 2e-3
 
 
@@ -240,8 +240,8 @@ def test_wherever_the_tool_is_wished_limits_are_kept(
 @given(st.tuples(*[any_number] * 9))
 @settings(max_examples=50, deadline=None)
 def test_nonsense_that_is_reached_for_moves_nothing(numbers: tuple[float, ...]) -> None:
-    wish = ToolTarget(numbers[:3], numbers[3:7], *numbers[7:])  # type: ignore[arg-type]
-    velocity, _ = Steering(ARMS[0], Limits()).reach(np.array(ARMS[0].home), wish, PERIOD_S)
+    input_ = ToolTarget(numbers[:3], numbers[3:7], *numbers[7:])  # type: ignore[arg-type]
+    velocity, _ = Steering(ARMS[0], Limits()).reach(np.array(ARMS[0].home), input_, PERIOD_S)
     assert np.isfinite(velocity).all()
     if not np.isfinite(numbers).all():
         assert not velocity.any()

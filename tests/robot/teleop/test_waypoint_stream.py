@@ -81,10 +81,10 @@ class Arm:
             reason="",
         )
 
-    def turn(self, wish: Velocity) -> str:
+    def turn(self, input_: Velocity) -> str:
         seconds = self.stream.catch_up(self.client.now_ns, self.state, bool(self.set_point.clamps))
-        velocity, _ = self.steering.velocity(self.stream.head, wish, seconds)
-        return self.stream.go(velocity, seconds, self.stream.gripper_width + wish.gripper * seconds)
+        velocity, _ = self.steering.velocity(self.stream.head, input_, seconds)
+        return self.stream.go(velocity, seconds, self.stream.gripper_width + input_.gripper * seconds)
 
     def wait(self, until_ns: int) -> None:
         while self.client.now_ns < until_ns:
@@ -119,19 +119,19 @@ def test_no_further_turn_brings_the_arm_to_rest_by_itself() -> None:
 
 
 number = st.floats(-0.3, 0.3)
-wishes = st.builds(Velocity, st.tuples(number, number, number), st.floats(-2.0, 2.0), number)
+inputs = st.builds(Velocity, st.tuples(number, number, number), st.floats(-2.0, 2.0), number)
 
 
 @settings(deadline=None, max_examples=40)
 @example([(STILL, 0)] * 4 + [(Velocity((0.0, 0.0, 1.1674329967844814e-07)), 0)])
-@given(st.lists(st.tuples(wishes, st.sampled_from([0, 0, 0, 5, 40, 90, 130, 170, 400])), min_size=5, max_size=40))
+@given(st.lists(st.tuples(inputs, st.sampled_from([0, 0, 0, 5, 40, 90, 130, 170, 400])), min_size=5, max_size=40))
 def test_whatever_is_wished_however_late_limits_are_kept_and_what_is_let_go_rests(
     turns: list[tuple[Velocity, int]],
 ) -> None:
     arm = Arm()
     start = np.array(SPEC.home)
-    for wish, late_ms in turns:
-        arm.turn(wish)
+    for input_, late_ms in turns:
+        arm.turn(input_)
         arm.wait(arm.client.now_ns + TURN_NS + late_ms * 1_000_000)
     let_go = len(arm.governed)
     for _ in range(round(REST_S * 1e9 / TURN_NS)):

@@ -187,7 +187,7 @@ def test_a_model_of_another_arm_is_refused(
     words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     made = trained()
-    other = msgspec.structs.replace(made.card, recipe=msgspec.structs.replace(made.card.recipe, arm="other"))
+    other = msgspec.structs.replace(made.card, embodiment=msgspec.structs.replace(made.card.embodiment, arm="other"))
     save_trained(tmp_path / "other", TrainedModel(other, made.parts))
     assert main([*words, "--checkpoint", str(tmp_path / "other")]) == 1
     assert "trained on the arm 'other'" in capsys.readouterr().err

@@ -57,7 +57,7 @@ def test_each_camera_of_a_rig_may_look_on_alone(tmp_path: Path) -> None:
     summaries = json.loads((tmp_path / "numbers.json").read_bytes())
     assert [summary["method"] for summary in summaries] == ["whole", "camera 1 alone", "camera 2 alone"]
     cards = [load_trained(tmp_path / "run" / s["method"] / "checkpoint").card for s in summaries]
-    assert [card.recipe.camera.name for card in cards] == ["tabletop-rig", "tabletop-rig.1", "tabletop-rig.2"]
+    assert [card.embodiment.camera.name for card in cards] == ["tabletop-rig", "tabletop-rig.1", "tabletop-rig.2"]
     assert [(card.world_model.views, card.world_model.height) for card in cards] == [(2, 64), (1, 32), (1, 32)]
     assert len({card.provenance.dataset_fingerprint for card in cards}) == 1
     # The doctor, too, shows it the one camera's part of the pictures.

@@ -14,7 +14,7 @@ import pytest
 from control.model.trained_model import load_trained
 from robot.dataset.reader import Dataset
 from robot.embodiment.actions import PLANAR_PUSH
-from robot.embodiment.description import read_recipe
+from robot.embodiment.description import read_embodiment
 from robot.embodiment.proprioception import STATE_NAMES
 from sim.play.episode import play_features
 from sim.tasks.environments import PUSH, TABLETOP_PLAY
@@ -56,9 +56,9 @@ def test_it_makes_a_data_set_that_says_how_it_was_made(whole: Dataset) -> None:
     assert whole.info.fps == 7
     features = play_features(PUSH, front_camera(SIZE, SIZE), video=False)
     whole.require(features)
-    recipe = read_recipe(whole.info)
-    assert recipe.camera == front_camera(SIZE, SIZE) and recipe.action == PLANAR_PUSH
-    assert (recipe.arm, recipe.state_names) == ("panda-sim", STATE_NAMES)
+    embodiment = read_embodiment(whole.info)
+    assert embodiment.camera == front_camera(SIZE, SIZE) and embodiment.action == PLANAR_PUSH
+    assert (embodiment.arm, embodiment.state_names) == ("panda-sim", STATE_NAMES)
     assert whole.info.metadata["play"] == {"seed": 7, "blocks": BLOCKS}
     assert [episode.extra["play_index"] for episode in whole.episodes] == list(range(EPISODES))
     first, second = whole.episode(0), whole.episode(1)
@@ -82,7 +82,7 @@ def test_the_tabletop_is_played_on_too(tmp_path: Path) -> None:
     dataset = Dataset.open(tmp_path / "play")
     camera = TABLETOP_PLAY.camera(SIZE, SIZE)
     dataset.require(play_features(TABLETOP_PLAY, camera, video=False))
-    assert read_recipe(dataset.info) == TABLETOP_PLAY.recipe(SIZE) and dataset.info.fps == 5
+    assert read_embodiment(dataset.info) == TABLETOP_PLAY.embodiment(SIZE) and dataset.info.fps == 5
     assert [episode.tasks for episode in dataset.episodes] == [(TABLETOP_PLAY.sentence,)] * 3
     refused = in_process(*arguments(tmp_path / "play", episodes=5))
     assert refused.returncode != 0 and "choose another folder" in refused.stderr
@@ -93,7 +93,7 @@ def test_a_rig_sees_the_same_play_from_the_side_as_well(tmp_path: Path) -> None:
         result = in_process(*arguments(tmp_path / name, episodes=2, task="tabletop"), *words)
         assert result.returncode == 0, result.stderr
     one, both = Dataset.open(tmp_path / "one"), Dataset.open(tmp_path / "rig")
-    assert read_recipe(both.info) == TABLETOP_PLAY.recipe(SIZE, "tabletop-rig")
+    assert read_embodiment(both.info) == TABLETOP_PLAY.embodiment(SIZE, "tabletop-rig")
     for episode in range(2):
         front = one.episode(episode)["observation.images.tabletop"]
         stacked = both.episode(episode)["observation.images.tabletop-rig"]
@@ -248,7 +248,7 @@ def test_an_agent_may_practise_where_the_hand_has_played(tmp_path: Path) -> None
         (["--size", "16"], "sends 16×16"),
         (["--size", "32", "--task", "tabletop", "--camera", "front"], "in another --task; it cannot practise"),
         (["--size", "32", "--task", "tabletop"], "trained on the camera 'front', not 'tabletop'"),
-        (["--env", "Pendulum-v1"], "--practice takes turns with the scripted hand"),
+        (["--env", "Pendulum-v1"], "--practice takes turns with the scripted policy"),
         (["--practice", "nowhere"], "nowhere"),
     ],
 )

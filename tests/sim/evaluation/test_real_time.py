@@ -26,7 +26,7 @@ pytestmark = pytest.mark.real_time
 
 @pytest.fixture(scope="module")
 def goals() -> Iterator[list[Goal]]:
-    world = LockStep(untrained_card().recipe.camera)
+    world = LockStep(untrained_card().embodiment.camera)
     yield [make_goal(world, PUSH, "push", 0, number) for number in range(2)]
     world.close()
 

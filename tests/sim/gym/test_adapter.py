@@ -67,7 +67,7 @@ def test_what_is_seen_and_felt_comes_from_the_observation() -> None:
     assert env.state_names == ("place.0", "place.1") and env.judged
     np.testing.assert_allclose(seen.state, [0.1, 0.2])
     np.testing.assert_array_equal(seen.image, np.full((16, 16, 3), 70, np.uint8))
-    assert env.recipe.action.block_s == 0.1 and env.recipe.action.size == 2
+    assert env.embodiment.action.block_s == 0.1 and env.embodiment.action.size == 2
 
 
 def test_an_action_is_stretched_to_the_box_and_repeated_until_the_episode_ends() -> None:

@@ -10,15 +10,15 @@ from gymnasium.utils.env_checker import check_env
 
 from robot.embodiment.actions import PLANAR_PUSH
 from robot.errors import ConfigurationError
-from sim.gym.task_envs import ENVIRONMENTS, TaskEnv
-from sim.tasks.environments import PLAYGROUNDS, PUSH
+from sim.gym.task_envs import TASK_ENVS, TaskEnv
+from sim.tasks.environments import ENVIRONMENTS, PUSH
 from sim.tasks.goals import make_goal
 from sim.tasks.push import BUDGET_BLOCKS
 
 STILL = np.zeros(2, np.float32)
 
 
-@pytest.fixture(params=ENVIRONMENTS)
+@pytest.fixture(params=TASK_ENVS)
 def env(request: pytest.FixtureRequest) -> Iterator[gymnasium.Env[Any, Any]]:
     env = gymnasium.make(request.param, size=32)
     yield env
@@ -26,7 +26,7 @@ def env(request: pytest.FixtureRequest) -> Iterator[gymnasium.Env[Any, Any]]:
 
 
 @pytest.mark.filterwarnings("error:.*:UserWarning")
-@pytest.mark.parametrize("name", ENVIRONMENTS)
+@pytest.mark.parametrize("name", TASK_ENVS)
 def test_the_librarys_own_checker_finds_nothing_wrong(name: str) -> None:
     made = gymnasium.make(name, size=32, render_mode="rgb_array", disable_env_checker=True)
     check_env(made.unwrapped)
@@ -58,7 +58,7 @@ def test_an_action_takes_effect_one_block_later(env: gymnasium.Env[Any, Any]) ->
         np.testing.assert_allclose(seen["committed"], action)
     np.testing.assert_allclose(places[1], places[0], atol=6e-3)
     assert env.spec is not None
-    convention = PLAYGROUNDS[env.spec.kwargs["playground"]].convention
+    convention = ENVIRONMENTS[env.spec.kwargs["environment"]].convention
     moved = min(0.6 * convention.scale_m, convention.bounds.upper[0] - places[0][0])
     np.testing.assert_allclose(places[3] - places[0], [moved, 0.0], atol=1e-3)
 

@@ -8,7 +8,7 @@ import pytest
 from robot.embodiment.actions import PLANAR_PUSH, ToolTarget
 from robot.embodiment.proprioception import STATE_NAMES
 from sim.play.episode import Columns, play_episode, play_features
-from sim.policies.push import CLEARANCE_M, TABLE_LOWER, TABLE_UPPER, PushingHand, cube_pose, random_start
+from sim.policies.push import CLEARANCE_M, TABLE_LOWER, TABLE_UPPER, PushPolicy, cube_pose, random_start
 from sim.tasks.environments import PUSH
 from sim.world.cameras import front_camera
 from sim.world.lockstep import LockStep
@@ -141,7 +141,7 @@ def test_episodes_begin_with_the_cube_in_view_and_the_tool_clear_of_it() -> None
 def test_the_hand_acts_within_range_wherever_the_cube_is() -> None:
     for seed in range(20):
         rng = np.random.default_rng(seed)
-        policy = PushingHand(rng, PLANAR_PUSH)
+        policy = PushPolicy(rng, PLANAR_PUSH)
         for _ in range(60):
             tool = ToolTarget(rng.uniform(-1, 1, 3))
             action = policy.act(tool, [cube_pose(rng.uniform(-1, 1, 2), 0.0)])

@@ -11,7 +11,7 @@ from robot.embodiment.actions import TABLETOP
 from robot.embodiment.proprioception import GRASPING_STATE_NAMES
 from sim.play.episode import Columns, play_episode, play_features
 from sim.policies.interface import standing
-from sim.policies.tabletop import SPECS, TABLE_LOWER, TABLE_UPPER, Aim, TabletopHand, random_start, turned
+from sim.policies.tabletop import SPECS, TABLE_LOWER, TABLE_UPPER, Aim, TabletopPolicy, random_start, turned
 from sim.tasks.environments import TABLETOP_PLAY
 from sim.world.block_runner import BlockRunner
 from sim.world.lockstep import LockStep
@@ -23,7 +23,7 @@ EPISODES = 24
 CAREFUL = 0.02
 NAMES = [thing.name for thing in GRASPABLE]
 WIDTH, COMMAND = (GRASPING_STATE_NAMES.index(name) for name in ("gripper.width", "gripper.command"))
-Doing = Callable[[TabletopHand], Iterator[Aim]]
+Doing = Callable[[TabletopPolicy], Iterator[Aim]]
 
 
 @pytest.fixture(scope="module")
@@ -43,17 +43,17 @@ class Table:
 
     def __init__(self, world: LockStep, objects: list[ObjectPose], seed: int = 0) -> None:
         self.world = world
-        self.hand = TabletopHand(np.random.default_rng(seed), TABLETOP, noise=CAREFUL)
+        self.policy = TabletopPolicy(np.random.default_rng(seed), TABLETOP, noise=CAREFUL)
         self.runner = BlockRunner(world, TABLETOP)
         self.runner.reset(TABLETOP.start(np.array([0.45, 0.0, 0.2])), objects)
 
     def do(self, skill: Iterator[Aim]) -> None:
-        self.hand.begin(skill)
-        while (action := self.hand.next_action(self.runner.target, self.objects())) is not None:
+        self.policy.begin(skill)
+        while (action := self.policy.next_action(self.runner.target, self.objects())) is not None:
             self.runner.run_block(action)
         for _ in range(2):
             self.runner.run_block(np.zeros(5))
-        assert self.hand.next_action(self.runner.target, self.objects()) is None  # it sees what came of it
+        assert self.policy.next_action(self.runner.target, self.objects()) is None  # it sees what came of it
 
     def objects(self) -> list[ObjectPose]:
         return [item for item in self.world.scene.objects() if present(item)]
@@ -75,19 +75,19 @@ def lifted(columns: Columns, name: str) -> np.ndarray:
 @pytest.mark.parametrize("yaw", [0.0, 0.7, 1.5])
 def test_each_object_can_be_picked_carried_and_put_down(world: LockStep, name: str, yaw: float) -> None:
     table = Table(world, [upright(name, 0.5, -0.1, yaw)])
-    table.do(table.hand.pick(name, 0.002))
-    assert table.hand.held == name and table.place(name)[2] > SPECS[name].rest_height + 0.02
+    table.do(table.policy.pick(name, 0.002))
+    assert table.policy.held == name and table.place(name)[2] > SPECS[name].rest_height + 0.02
     assert world.observe().state[WIDTH] > 0.03 > world.observe().state[COMMAND] == 0.0
-    table.do(table.hand.place(name, np.array([0.55, 0.1]), 0.2))
-    assert table.hand.held is None
+    table.do(table.policy.place(name, np.array([0.55, 0.1]), 0.2))
+    assert table.policy.held is None
     np.testing.assert_allclose(table.place(name), (0.55, 0.1, SPECS[name].rest_height), atol=0.015)
 
 
 @pytest.mark.parametrize(("top", "below"), [("red_cube", "blue_box"), ("yellow_cylinder", "red_cube")])
 def test_one_object_can_be_put_upon_another(world: LockStep, top: str, below: str) -> None:
     table = Table(world, [upright(top, 0.5, -0.1), upright(below, 0.52, 0.08)])
-    table.do(table.hand.pick(top, 0.002))
-    table.do(table.hand.stack(top, below))
+    table.do(table.policy.pick(top, 0.002))
+    table.do(table.policy.stack(top, below))
     offset = table.place(top) - table.place(below)
     assert np.linalg.norm(offset[:2]) < 0.015
     assert offset[2] == pytest.approx(SPECS[top].rest_height + SPECS[below].rest_height, abs=0.005)
@@ -98,23 +98,23 @@ def test_a_grasp_that_misses_on_purpose_leaves_an_empty_gripper_closed(world: Lo
     missed = 0
     for seed in range(6):
         table = Table(world, [upright("yellow_cylinder", 0.5, 0.0)], seed)
-        table.do(table.hand.pick("yellow_cylinder", 0.05))
-        missed += table.hand.held is None and world.observe().state[WIDTH] < 0.01
+        table.do(table.policy.pick("yellow_cylinder", 0.05))
+        missed += table.policy.held is None and world.observe().state[WIDTH] < 0.01
     assert missed >= 4
 
 
 def test_what_is_let_go_of_falls(world: LockStep) -> None:
     table = Table(world, [upright("red_cube", 0.5, 0.0)])
-    table.do(table.hand.pick("red_cube", 0.002))
+    table.do(table.policy.pick("red_cube", 0.002))
     table.do(table.hand.release())
-    assert table.hand.held is None and table.place("red_cube")[2] < 0.03
+    assert table.policy.held is None and table.place("red_cube")[2] < 0.03
 
 
 def test_pushing_moves_an_object_along_the_table(world: LockStep) -> None:
     moved = 0
     for seed in range(6):
         table = Table(world, [upright("blue_box", 0.5, 0.0)], seed)
-        table.do(table.hand.push("blue_box"))
+        table.do(table.policy.push("blue_box"))
         way = table.place("blue_box") - [0.5, 0.0, SPECS["blue_box"].rest_height]
         moved += bool(np.linalg.norm(way[:2]) > 0.03) and abs(way[2]) < 0.005
     assert moved >= 4
@@ -122,7 +122,7 @@ def test_pushing_moves_an_object_along_the_table(world: LockStep) -> None:
 
 def test_whoever_leaves_is_out_of_the_picture(world: LockStep) -> None:
     table = Table(world, [upright("red_cube", 0.5, 0.0)])
-    table.do(table.hand.leave())
+    table.do(table.policy.leave())
     gone = world.observe().image
     world.reset(TABLETOP, TABLETOP.start(np.array([0.38, -0.2, 0.34])), [upright("red_cube", 0.5, 0.0)])
     assert (np.abs(gone.astype(int) - world.observe().image).max(-1) > 40).mean() < 0.01

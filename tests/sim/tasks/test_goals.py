@@ -9,7 +9,7 @@ from robot.arm.interface import ObjectPose
 from robot.errors import ConfigurationError
 from sim.commands.play import PLAY_SEED_SPACE
 from sim.policies.interface import Start
-from sim.tasks.environments import PLAYGROUNDS, Playground, PlaygroundName
+from sim.tasks.environments import ENVIRONMENTS, Environment, EnvironmentName
 from sim.tasks.goals import GOAL_SEED_SPACE, budget, make_goal, make_goals
 from sim.tasks.task import TASKS, TOLERANCE_M, Goal, Task
 from sim.world.cameras import tabletop_rig
@@ -17,20 +17,20 @@ from sim.world.lockstep import LockStep
 from sim.world.scene import GRASPABLE, present
 
 COUNT = 4
-EVERY: list[tuple[PlaygroundName, Task]] = [
-    (name, task) for name, playground in PLAYGROUNDS.items() for task in playground.tasks
+EVERY: list[tuple[EnvironmentName, Task]] = [
+    (name, task) for name, environment in ENVIRONMENTS.items() for task in environment.tasks
 ]
-Worlds = dict[PlaygroundName, LockStep]
-Goals = dict[tuple[PlaygroundName, Task], list[Goal]]
+Worlds = dict[EnvironmentName, LockStep]
+Goals = dict[tuple[EnvironmentName, Task], list[Goal]]
 
 
-def new_world(playground: Playground) -> LockStep:
-    return playground.world(playground.camera(32, 32))
+def new_world(environment: Environment) -> LockStep:
+    return environment.world(environment.camera(32, 32))
 
 
 @pytest.fixture(scope="module")
 def worlds() -> Iterator[Worlds]:
-    worlds = {name: new_world(playground) for name, playground in PLAYGROUNDS.items()}
+    worlds = {name: new_world(environment) for name, environment in ENVIRONMENTS.items()}
     yield worlds
     for world in worlds.values():
         world.close()
@@ -39,7 +39,7 @@ def worlds() -> Iterator[Worlds]:
 @pytest.fixture(scope="module")
 def goals(worlds: Worlds) -> Goals:
     """The first goals of seed 0."""
-    return {(name, task): make_goals(worlds[name], PLAYGROUNDS[name], task, 0, COUNT) for name, task in EVERY}
+    return {(name, task): make_goals(worlds[name], ENVIRONMENTS[name], task, 0, COUNT) for name, task in EVERY}
 
 
 def assert_same(one: Goal, other: Goal) -> None:
@@ -57,23 +57,23 @@ def same_start(one: Start, other: Start) -> bool:
 
 @pytest.mark.parametrize(("name", "task"), EVERY)
 def test_a_goal_depends_on_seed_and_number_alone(
-    worlds: Worlds, goals: Goals, name: PlaygroundName, task: Task
+    worlds: Worlds, goals: Goals, name: EnvironmentName, task: Task
 ) -> None:
-    playground = PLAYGROUNDS[name]
-    fresh = new_world(playground)
+    environment = ENVIRONMENTS[name]
+    fresh = new_world(environment)
     try:
         for number in (2, 0):  # not in order, with other tasks between, and in a fresh world
-            assert_same(make_goal(worlds[name], playground, task, 0, number), goals[name, task][number])
-            make_goal(worlds[name], playground, "reach", 3, number)
-        assert_same(make_goal(fresh, playground, task, 0, COUNT - 1), goals[name, task][-1])
+            assert_same(make_goal(worlds[name], environment, task, 0, number), goals[name, task][number])
+            make_goal(worlds[name], environment, "reach", 3, number)
+        assert_same(make_goal(fresh, environment, task, 0, COUNT - 1), goals[name, task][-1])
     finally:
         fresh.close()
 
 
 def test_seeds_tasks_and_numbers_give_other_goals(worlds: Worlds, goals: Goals) -> None:
-    for name, playground in PLAYGROUNDS.items():
-        made = [goal for task in playground.tasks for goal in goals[name, task]]
-        made += [make_goal(worlds[name], playground, task, 1, 0) for task in playground.tasks]
+    for name, environment in ENVIRONMENTS.items():
+        made = [goal for task in environment.tasks for goal in goals[name, task]]
+        made += [make_goal(worlds[name], environment, task, 1, 0) for task in environment.tasks]
         for index, goal in enumerate(made):
             for other in made[:index]:
                 assert not same_start(goal.start, other.start)
@@ -82,13 +82,13 @@ def test_seeds_tasks_and_numbers_give_other_goals(worlds: Worlds, goals: Goals) 
 
 @pytest.mark.parametrize(("name", "task"), EVERY)
 def test_the_start_is_far_from_the_goal_and_the_goal_is_at_itself(
-    goals: Goals, name: PlaygroundName, task: Task
+    goals: Goals, name: EnvironmentName, task: Task
 ) -> None:
     for number, goal in enumerate(goals[name, task]):
         assert (goal.task, goal.number, goal.budget) == (task, number, budget(name, task))
         assert goal.start_distance > goal.tolerance == TOLERANCE_M[task]
         assert goal.distance(goal.tool, goal.objects) == 0.0
-        assert [item.name for item in goal.objects] == sorted_as_in_scene(goal, PLAYGROUNDS[name])
+        assert [item.name for item in goal.objects] == sorted_as_in_scene(goal, ENVIRONMENTS[name])
         moved = [float(np.linalg.norm(np.subtract(*pair))) for pair in moves(goal).values()]
         if task == "reach":
             assert max(moved) < 1e-3, "to reach, nothing must be pushed"
@@ -102,14 +102,14 @@ def moves(goal: Goal) -> dict[str, tuple[tuple[float, ...], tuple[float, ...]]]:
     return {item.name: (began[item.name], item.position) for item in goal.objects}
 
 
-def sorted_as_in_scene(goal: Goal, playground: Playground) -> list[str]:
+def sorted_as_in_scene(goal: Goal, environment: Environment) -> list[str]:
     names = {item.name for item in goal.start.objects}
-    return [thing.name for thing in playground.objects if thing.name in names]
+    return [thing.name for thing in environment.objects if thing.name in names]
 
 
 def test_goals_lie_within_the_actions_bounds_and_on_the_table(goals: Goals) -> None:
     for (name, _), made in goals.items():
-        bounds = PLAYGROUNDS[name].convention.bounds
+        bounds = ENVIRONMENTS[name].convention.bounds
         lower, upper = np.asarray(bounds.lower) - 0.01, np.asarray(bounds.upper) + 0.01
         for goal in made:
             for tool in (goal.tool, np.asarray(goal.start.tool.position)):
@@ -137,39 +137,39 @@ def test_what_is_to_be_lifted_hangs_in_the_gripper_and_what_is_stacked_lies_on_a
 
 
 def test_a_goal_may_be_shown_without_the_arm(worlds: Worlds) -> None:
-    playground, world = PLAYGROUNDS["tabletop"], worlds["tabletop"]
-    goal = make_goal(world, playground, "pick-place", 0, 0, level="no-arm")
-    away = playground.convention.start(np.array([0.40, 0.0, 0.335]))
-    world.reset(playground.convention, away, goal.objects)
+    environment, world = ENVIRONMENTS["tabletop"], worlds["tabletop"]
+    goal = make_goal(world, environment, "pick-place", 0, 0, level="no-arm")
+    away = environment.convention.start(np.array([0.40, 0.0, 0.335]))
+    world.reset(environment.convention, away, goal.objects)
     bare = world.observe().image
     assert (np.abs(bare.astype(int) - goal.picture).max(-1) > 40).mean() < 0.01
 
 
 def test_at_some_levels_the_world_looks_otherwise_than_in_the_data(worlds: Worlds) -> None:
-    playground, world = PLAYGROUNDS["tabletop"], worlds["tabletop"]
-    clean = make_goal(world, playground, "pick-place", 0, 0)
+    environment, world = ENVIRONMENTS["tabletop"], worlds["tabletop"]
+    clean = make_goal(world, environment, "pick-place", 0, 0)
     for level in ("shifted", "lit"):
-        goal = make_goal(world, playground, "pick-place", 0, 0, level=level)
+        goal = make_goal(world, environment, "pick-place", 0, 0, level=level)
         # The same goal, and another picture of it.
         assert (goal.start.objects, goal.objects) == (clean.start.objects, clean.objects)
         assert (goal.picture != clean.picture).any(-1).mean() > 0.05
         # Whoever goes for it sees the world as it looks there, and the next goal is drawn anew.
-        world.reset(playground.convention, goal.start.tool, goal.start.objects)
+        world.reset(environment.convention, goal.start.tool, goal.start.objects)
         np.testing.assert_array_equal(world.picture(), world.observe().image)
-        again = make_goal(world, playground, "pick-place", 0, 1, level=level)
+        again = make_goal(world, environment, "pick-place", 0, 1, level=level)
         assert again.appearance != goal.appearance
-    np.testing.assert_array_equal(make_goal(world, playground, "pick-place", 0, 0).picture, clean.picture)
-    camera = make_goal(world, playground, "pick-place", 0, 0, level="shifted").appearance.camera
+    np.testing.assert_array_equal(make_goal(world, environment, "pick-place", 0, 0).picture, clean.picture)
+    camera = make_goal(world, environment, "pick-place", 0, 0, level="shifted").appearance.camera
     assert 0.001 < np.abs(np.subtract(camera.position, world.camera.position)).max() <= 0.02
     cosine = abs(np.dot(camera.orientation, world.camera.orientation))
     assert 0.0 < 2 * np.arccos(cosine) <= np.deg2rad(3.0) + 1e-9
 
 
 def test_the_cameras_of_a_rig_are_each_shifted_by_themselves() -> None:
-    playground = PLAYGROUNDS["tabletop"]
-    world = playground.world(tabletop_rig(32, 64))
+    environment = ENVIRONMENTS["tabletop"]
+    world = environment.world(tabletop_rig(32, 64))
     try:
-        goal = make_goal(world, playground, "reach", 0, 0, level="shifted")
+        goal = make_goal(world, environment, "reach", 0, 0, level="shifted")
     finally:
         world.close()
     assert goal.picture.shape == (64, 32, 3)
@@ -181,11 +181,11 @@ def test_the_cameras_of_a_rig_are_each_shifted_by_themselves() -> None:
 
 
 def test_clutter_is_of_things_that_play_never_shows(worlds: Worlds) -> None:
-    playground = PLAYGROUNDS["tabletop"]
-    world = playground.world(playground.camera(32, 32), "cluttered")
+    environment = ENVIRONMENTS["tabletop"]
+    world = environment.world(environment.camera(32, 32), "cluttered")
     known = {thing.name for thing in GRASPABLE}
     for number in range(3):
-        goal = make_goal(world, playground, "pick-place", 0, number, level="cluttered")
+        goal = make_goal(world, environment, "pick-place", 0, number, level="cluttered")
         names = {item.name for item in goal.objects}
         assert 2 <= len(names - known) <= 3 and names & known
         # They stay where they are: what is asked for is one of the others elsewhere.
@@ -211,19 +211,19 @@ def test_the_judge_looks_at_the_tool_to_reach_and_else_at_the_object_that_is_far
 
 def test_a_task_that_a_playground_lacks_is_refused(worlds: Worlds) -> None:
     with pytest.raises(ConfigurationError, match=r"'push' has no task 'stack-two'; it has reach, push"):
-        make_goal(worlds["push"], PLAYGROUNDS["push"], "stack-two", 0, 0)
-    assert set(PLAYGROUNDS["tabletop"].tasks) == set(TASKS)
+        make_goal(worlds["push"], ENVIRONMENTS["push"], "stack-two", 0, 0)
+    assert set(ENVIRONMENTS["tabletop"].tasks) == set(TASKS)
     with pytest.raises(ConfigurationError, match=r"no grasp-lift goal at the level 'no-arm'"):
-        make_goal(worlds["tabletop"], PLAYGROUNDS["tabletop"], "grasp-lift", 0, 0, level="no-arm")
+        make_goal(worlds["tabletop"], ENVIRONMENTS["tabletop"], "grasp-lift", 0, 0, level="no-arm")
     with pytest.raises(ConfigurationError, match=r"'push' shows no push goal at the level 'no-arm'"):
-        make_goal(worlds["push"], PLAYGROUNDS["push"], "push", 0, 0, level="no-arm")
+        make_goal(worlds["push"], ENVIRONMENTS["push"], "push", 0, 0, level="no-arm")
 
 
 def test_no_episode_of_play_starts_where_a_goal_does(goals: Goals) -> None:
     assert GOAL_SEED_SPACE != PLAY_SEED_SPACE
     for (name, _), made in goals.items():
-        playground = PLAYGROUNDS[name]
+        environment = ENVIRONMENTS[name]
         for index in range(200):
             rng = np.random.default_rng([PLAY_SEED_SPACE, 0, index])
-            start = playground.start(rng, playground.convention)
+            start = environment.start(rng, environment.convention)
             assert not any(same_start(goal.start, start) for goal in made)

@@ -131,7 +131,7 @@ OTHERS: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda root: another(root, extra={"who": "me"}),
         "extras of the episodes of the one .*seed.*, of the other .*who",
     ),
-    "recipe": (lambda root: change_info(write(root, 1), worldarm={"recording": {"arm": "x"}}), "in another way"),
+    "embodiment": (lambda root: change_info(write(root, 1), worldarm={"recording": {"arm": "x"}}), "in another way"),
     "empty": (lambda root: DatasetWriter.create(root, FPS, features(), "panda").close(), "without an episode"),
     "absent": (lambda root: None, "does not exist"),
     "no set": (lambda root: root.mkdir(), "is not a data set"),

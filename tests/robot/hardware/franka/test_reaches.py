@@ -34,7 +34,7 @@ def run(folder: Path, kinematics: Kinematics) -> tuple[subprocess.CompletedProce
     ):
         addresses = ["--frames-address", camera.endpoint, "--command-address", driver.command]
         files = ["--goal", str(folder / "goal.png"), "--output", str(folder / "run")]
-        ran = worldarm("run", *files, *addresses, "--thoughts-address", ANY, seconds=120.0)
+        ran = worldarm("run", *files, *addresses, "--decisions-address", ANY, seconds=120.0)
         return ran, kinematics.position(np.array(client.state(10.0).measured))
 
 
