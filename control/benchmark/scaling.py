@@ -18,7 +18,7 @@ import tyro
 from control.learning.doctor import HELD_OUT_SHARE
 from control.learning.pipeline import Sizes, model_config
 from perception.model.losses.jepa import JepaWeights
-from perception.model.world_model import WorldModel
+from perception.model.world_model import PICTURE, WorldModel
 from perception.training.distributed import join, leave
 from perception.training.world_model import WorldModelTraining, compute_dtype, train_world_model
 from perception.training_data.frame_cache import open_cache
@@ -70,7 +70,7 @@ def benchmark_scaling(
     # Decoded here, once, or the processes would wait for it in turn.
     with tempfile.TemporaryDirectory(prefix="worldarm-scaling-") as place:
         source = Dataset.open(dataset)
-        open_cache(source, read_embodiment(source.info).camera.name, Path(place) / "cache")
+        open_cache(source, read_embodiment(source.info).camera.name, Path(place) / "cache", PICTURE)
         runs = [_measure(dataset, count, steps, batch, Path(place)) for count in processes]
     runs = [msgspec.structs.replace(run, faster=_faster(run, runs[0])) for run in runs]
     print(table(runs))
@@ -152,8 +152,8 @@ def _train(dataset: Path, cache_folder: Path, run: Path, answer: Path, steps: in
     workers = join("cpu")
     try:
         source = Dataset.open(dataset)
-        embodiment = read_embodiment(source.info)
-        cache = open_cache(source, embodiment.camera.name, cache_folder)
+        embodiment = read_embodiment(source.info, picture=PICTURE)
+        cache = open_cache(source, embodiment.camera.name, cache_folder, PICTURE)
         fit, _ = cache.split(HELD_OUT_SHARE)
         run.mkdir(parents=True, exist_ok=True)
         torch.manual_seed(0)

@@ -12,11 +12,12 @@ from robot.errors import CheckpointError, DatasetError
 
 def embodiment_for(card: Card, dataset: Dataset) -> EmbodimentDescription:
     """Return how a data set was recorded, seen by the camera that the model sees through, or by the first where there
-    is none of that name. Raises `DatasetError` as `read_embodiment`."""
+    is none of that name. Pictures that were recorded at a camera's own rate and size have the size that the model
+    takes. Raises `DatasetError` as `read_embodiment`."""
     recorded = read_recorded_embodiment(dataset.info)
     camera = card.embodiment.camera.name.partition(".")[0]  # a view of a rig is called RIG.NUMBER
     there = recorded is not None and camera in [each.name for each in recorded.cameras]
-    return read_embodiment(dataset.info, camera if there else None)
+    return read_embodiment(dataset.info, camera if there else None, card.embodiment.camera.view_size)
 
 
 def require_embodiment(card: Card, embodiment: EmbodimentDescription, dataset: Path) -> None:

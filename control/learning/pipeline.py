@@ -18,7 +18,7 @@ from control.learning.heads import HeadTraining, train_actor, train_critic
 from control.learning.hindsight import HindsightSampler, Seen
 from control.model.trained_model import TrainedModel, load_trained, new_parts, save_trained
 from perception.checkpoint.files import CARD_FILE, SCHEMA, Card, Gate, Provenance, load_card
-from perception.model.world_model import WorldModelConfig
+from perception.model.world_model import PICTURE, WorldModelConfig
 from perception.training.compiler import require_compiler
 from perception.training.curves import draw_curves
 from perception.training.distributed import Workers
@@ -137,7 +137,7 @@ def learn(
         if batch < workers.count:
             raise ConfigurationError(f"--{name}.batch {batch} is too small for {workers.count} process(es)")
     source = Dataset.open(dataset)
-    recorded_embodiment = read_embodiment(source.info, learning.camera)
+    recorded_embodiment = read_embodiment(source.info, learning.camera, PICTURE)
     embodiment = seen_by(recorded_embodiment, learning.view)
     if known is not None:
         require_embodiment(known.card, embodiment, dataset)

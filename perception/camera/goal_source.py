@@ -13,7 +13,7 @@ from perception.camera.image_file import load_goal
 from perception.camera.interface import Image
 from robot.dataset.format.columns import image_column
 from robot.dataset.reader import Dataset
-from robot.embodiment.description import PICTURE, read_recorded_embodiment
+from robot.embodiment.description import read_recorded_embodiment
 from robot.errors import GoalError
 from robot.wire.camera_spec import CameraSpec
 
@@ -40,7 +40,7 @@ def read_goal(source: str, camera: CameraSpec, sent: Callable[[], CameraSpec] | 
     image = np.asarray(frames[frame], np.uint8)
     recorded = read_recorded_embodiment(dataset.info)
     if recorded is not None:
-        image = reframe(image, next(each for each in recorded.cameras if each.name == camera.name), PICTURE)
+        image = reframe(image, next(each for each in recorded.cameras if each.name == camera.name), camera.view_size)
     if image.shape != (camera.height, camera.width, 3):
         raise GoalError(
             f"the pictures of {dataset.root} are {image.shape[1]}x{image.shape[0]}; the model sees camera "

@@ -46,7 +46,7 @@ def load_goal(path: Path, camera: CameraSpec, sent: Callable[[], CameraSpec] | N
                 f"{said}, and gets {live.width}x{live.height} from camera {live.name}: take the goal picture with that "
                 "camera, such as by `worldarm snap`"
             )
-    return reframe(image, camera, (camera.width, camera.height // len(camera.views)))
+    return reframe(image, camera, camera.view_size)
 
 
 def _shaped(image: Image, camera: CameraSpec) -> bool:

@@ -34,8 +34,8 @@ class ReceivedFrame:
 def seen_as(frame: ReceivedFrame, camera: CameraSpec) -> ReceivedFrame:
     """Return `frame` as its camera would have sent it had it been asked for pictures of the size of `camera`, whose
     model was trained on such: cut and resized where it is of another."""
-    wanted = (camera.width, camera.height // len(camera.views))
-    if (frame.camera.width, frame.camera.height // len(frame.camera.views)) == wanted:
+    wanted = camera.view_size
+    if frame.camera.view_size == wanted:
         return frame
     image = reframe(frame.image, frame.camera, wanted)
     return replace(frame, camera=reframed(frame.camera, wanted), image=image)

@@ -13,6 +13,9 @@ from torch import Tensor, nn
 from perception.model.multi_view import make_encoder
 from perception.model.normaliser import Normaliser
 
+PICTURE = (64, 64)
+"""Width and height in pixels of each camera's picture, unless something else is asked for."""
+
 
 class WorldModelConfig(msgspec.Struct, frozen=True):
     """Sizes of a world model: picture in pixels, of so many `views` stacked, `proprio` and `action` lengths, `latent`
@@ -21,8 +24,8 @@ class WorldModelConfig(msgspec.Struct, frozen=True):
     they are): a gripper is open or closed. `commands` are the entries of proprio that tell what was commanded; only
     the predictor sees them. `context` is the number of latents, 1 or 2, from which the next one is predicted."""
 
-    height: int = 64
-    width_px: int = 64
+    height: int = PICTURE[1]
+    width_px: int = PICTURE[0]
     proprio: int = 7
     action: int = 2
     latent: int = 192

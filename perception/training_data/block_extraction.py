@@ -32,7 +32,7 @@ from robot.dataset.format.columns import (
 )
 from robot.dataset.reader import Dataset
 from robot.embodiment.actions import ActionConvention
-from robot.embodiment.description import PICTURE, RecordedEmbodiment
+from robot.embodiment.description import RecordedEmbodiment
 from robot.errors import DatasetError
 from robot.wire.camera_spec import CameraSpec
 
@@ -70,17 +70,17 @@ class Blocks:
     stretches: tuple[Stretch, ...]
     left_out: str
 
-    def pictures(self, dataset: Dataset, camera: CameraSpec) -> Iterator[NDArray[np.uint8]]:
-        """Yield for each stretch, in order, the pictures of `camera` that its blocks begin with, (T, H, W, 3) RGB of a
-        model's size. Each episode is decoded once."""
+    def pictures(self, dataset: Dataset, camera: CameraSpec, picture: tuple[int, int]) -> Iterator[NDArray[np.uint8]]:
+        """Yield for each stretch, in order, the pictures of `camera` that its blocks begin with, (T, H, W, 3) RGB, each
+        view's cut and resized to the width and height of `picture`. Each episode is decoded once."""
         name = image_column(camera.name)
         for episode, group in groupby(self.stretches, key=lambda each: each.episode):
             stretches = list(group)
             wanted = {int(row) for stretch in stretches for row in stretch.rows}
             found: dict[int, NDArray[np.uint8]] = {}
-            for row, picture in enumerate(dataset.frames(episode, name)):
+            for row, image in enumerate(dataset.frames(episode, name)):
                 if row in wanted:
-                    found[row] = reframe(picture, camera, PICTURE)
+                    found[row] = reframe(image, camera, picture)
                 if len(found) == len(wanted):
                     break
             for stretch in stretches:

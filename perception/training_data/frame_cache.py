@@ -25,7 +25,7 @@ from tqdm import tqdm
 from perception.training_data.block_extraction import read_blocks
 from robot.dataset.format.columns import ACTION, CLEAN_ACTION, IMAGES, OBJECT_POSE, STATE, image_column
 from robot.dataset.reader import Dataset
-from robot.embodiment.description import PICTURE, RecordedEmbodiment, read_recorded_embodiment
+from robot.embodiment.description import RecordedEmbodiment, read_recorded_embodiment
 from robot.errors import DatasetError
 from robot.system.files import sync
 
@@ -93,10 +93,12 @@ def kept_aside(episodes: int, share: float) -> int:
     return max(1, round(episodes * share))
 
 
-def open_cache(dataset: Dataset, camera: str, folder: Path) -> FrameCache:
+def open_cache(dataset: Dataset, camera: str, folder: Path, picture: tuple[int, int] | None = None) -> FrameCache:
     """Return the cache of `dataset`'s pictures from `camera` in `folder`, built first where needed.
 
-    Raises `DatasetError` when the data set has no such camera, no state or no actions, and when `folder` has no room.
+    `picture` is as in `read_embodiment`: the width and height of each view's pictures, where the set was recorded at a
+    camera's own rate and size. Each size has a cache of its own. Raises `DatasetError` when the data set has no such
+    camera, no state or no actions, and when `folder` has no room.
     """
     image_key = image_column(camera)
     for key, what in ((image_key, f"pictures of a camera named {camera!r}"), (STATE, "states"), (ACTION, "actions")):
@@ -105,12 +107,17 @@ def open_cache(dataset: Dataset, camera: str, folder: Path) -> FrameCache:
     fingerprint = dataset.fingerprint()
     recorded = read_recorded_embodiment(dataset.info)
     # What a recording's blocks are depends on what it says of itself too.
-    suffix = "" if recorded is None else f"-{hashlib.sha256(msgspec.json.encode(recorded)).hexdigest()[:8]}-grids"
+    suffix = ""
+    if recorded is not None:
+        picture = recorded.embodiment(camera, picture).camera.view_size
+        digest = hashlib.sha256(msgspec.json.encode(recorded)).hexdigest()[:8]
+        suffix = f"-{digest}-{picture[0]}x{picture[1]}-grids"
     place = folder / f"{camera}-{fingerprint[:16]}{suffix}"
     if not place.exists():
-        _build(
-            dataset, _Played(dataset, image_key) if recorded is None else _Recorded(dataset, recorded, camera), place
-        )
+        if recorded is None or picture is None:
+            _build(dataset, _Played(dataset, image_key), place)
+        else:
+            _build(dataset, _Recorded(dataset, recorded, camera, picture), place)
     states, actions = np.load(place / "states.npy"), np.load(place / "actions.npy")
     meta = json.loads((place / "cache.json").read_text())
     clean, truth = place / "meant.npy", place / "truth.npy"
@@ -178,19 +185,19 @@ class _Played:
 class _Recorded:
     """Those of a data set that was recorded at a rate of its own: each a stretch of blocks in one grid."""
 
-    def __init__(self, dataset: Dataset, recorded: RecordedEmbodiment, camera: str) -> None:
-        self._dataset = dataset
+    def __init__(self, dataset: Dataset, recorded: RecordedEmbodiment, camera: str, picture: tuple[int, int]) -> None:
+        self._dataset, self._picture = dataset, picture
         self._camera = next(each for each in recorded.cameras if each.name == camera)
         self._blocks = read_blocks(dataset, recorded, self._camera)
         if self._blocks.left_out:
             tqdm.write(self._blocks.left_out, file=sys.stderr)
         self.lengths = [len(stretch.rows) for stretch in self._blocks.stretches]
         self.recorded = [stretch.episode for stretch in self._blocks.stretches]
-        self.size = PICTURE[1] * len(self._camera.views), PICTURE[0]
+        self.size = picture[1] * len(self._camera.views), picture[0]
 
     def columns(self) -> Iterator[dict[str, NDArray[Any]]]:
         """Yield each stretch's, its pictures cut and resized."""
-        pictures = self._blocks.pictures(self._dataset, self._camera)
+        pictures = self._blocks.pictures(self._dataset, self._camera, self._picture)
         for stretch, seen in zip(self._blocks.stretches, pictures, strict=True):
             yield {IMAGES: seen, STATE: stretch.states, ACTION: stretch.actions}
 

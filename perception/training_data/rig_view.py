@@ -50,7 +50,7 @@ def open_seen(dataset: Dataset, view: int | None, embodiment: EmbodimentDescript
     Raises as `seen_by` and `open_cache` do.
     """
     seen = seen_by(embodiment, view).camera
-    cache = open_cache(dataset, embodiment.camera.name, folder)
+    cache = open_cache(dataset, embodiment.camera.name, folder, embodiment.camera.view_size)
     if view is None:
         return cache
     first = sum(above.height for above in embodiment.camera.views[: view - 1])

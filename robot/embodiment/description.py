@@ -15,8 +15,6 @@ from robot.wire.camera_spec import CameraSpec, reframed
 
 KEY = "recording"
 RECORDED_KEY = "recorded"
-PICTURE = (64, 64)
-"""Width and height to which recorded pictures are cut and resized for a model."""
 
 
 class EmbodimentDescription(msgspec.Struct, frozen=True):
@@ -46,12 +44,18 @@ class RecordedEmbodiment(msgspec.Struct, frozen=True):
         """Return what to hand to the data set's writer."""
         return {RECORDED_KEY: msgspec.to_builtins(self)}
 
-    def embodiment(self, camera: str | None = None) -> EmbodimentDescription:
-        """Return how the blocks that a model learns from were as good as recorded, seen by the camera of that name, or
-        the first. Raises `DatasetError` when there is none."""
+    def embodiment(self, camera: str | None = None, picture: tuple[int, int] | None = None) -> EmbodimentDescription:
+        """Return the embodiment of a model that learns from the blocks of this set and sees the camera of that name, or
+        the first for None.
+
+        `picture` is the width and height to which each view's pictures are cut and resized, None for the recorded size.
+        Raises `DatasetError` when there is no such camera.
+        """
         names = [each.name for each in self.cameras]
         seen = self.cameras[_which(camera, names)]
-        return EmbodimentDescription(self.arm, reframed(seen, PICTURE), self.action, self.state_names)
+        if picture is not None:
+            seen = reframed(seen, picture)
+        return EmbodimentDescription(self.arm, seen, self.action, self.state_names)
 
 
 def read_recorded_embodiment(info: DatasetInfo) -> RecordedEmbodiment | None:
@@ -72,13 +76,20 @@ def read_recorded_embodiment(info: DatasetInfo) -> RecordedEmbodiment | None:
     return recorded
 
 
-def read_embodiment(info: DatasetInfo, camera: str | None = None) -> EmbodimentDescription:
-    """Return how a data set was recorded, as a model must know it that sees through the camera of that name, or the
-    first. Raises `DatasetError` when there is no such camera, when the set does not say how, or not what its columns
-    are."""
+def read_embodiment(
+    info: DatasetInfo, camera: str | None = None, picture: tuple[int, int] | None = None
+) -> EmbodimentDescription:
+    """Return the embodiment of a model that learns from this data set and sees the camera of that name, or the first
+    for None.
+
+    `picture` is the width and height to which the pictures of each view are cut and resized where the set was recorded
+    at a camera's own rate and size, None for the recorded size; a set that holds blocks has its pictures in one size
+    only. Raises `DatasetError` when there is no such camera, or when what the set says of its embodiment is missing,
+    not valid, or does not match its columns.
+    """
     recorded = read_recorded_embodiment(info)
     if recorded is not None:
-        return recorded.embodiment(camera)
+        return recorded.embodiment(camera, picture)
     try:
         embodiment = msgspec.convert(info.metadata[KEY], EmbodimentDescription)
     except KeyError:

@@ -39,6 +39,11 @@ class CameraSpec(msgspec.Struct, frozen=True):
         own = self.height - sum(camera.height for camera in self.below)
         return (msgspec.structs.replace(self, height=own, below=()), *self.below)
 
+    @property
+    def view_size(self) -> tuple[int, int]:
+        """Width and height, in pixels, of the picture of each camera of the rig; of any other camera, of its own."""
+        return self.width, self.height // (1 + len(self.below))
+
     def view(self, number: int) -> CameraSpec:
         """Return one camera of the rig, counted from 1 at the top, under a name that says so, such as `rig.2`. Raises
         `ConfigurationError` when there are not so many."""

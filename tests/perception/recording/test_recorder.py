@@ -111,7 +111,7 @@ def test_a_recording_goes_on_with_its_set_and_no_other(driver: DriverProcess, le
     recorded = read_recorded_embodiment(info)
     assert recorded is not None and recorded.cameras == (lens.spec,)
     assert info.robot_type == "panda" and info.fps == 30
-    embodiment = read_embodiment(info)
+    embodiment = read_embodiment(info, picture=(64, 64))
     assert (embodiment.camera.width, embodiment.camera.height) == (64, 64)
     assert embodiment.camera.focal[0] == pytest.approx(30.0 * 64 / 24)
     with Lens("wrist") as wrist:

@@ -94,19 +94,31 @@ def test_what_no_action_tells_of_is_left_out(tmp_path: Path) -> None:
 
 def test_pictures_are_framed_as_a_camera_of_that_size_would_have_sent_them(tmp_path: Path) -> None:
     dataset = written(tmp_path / "set", sways=(0.0, 0.0))
-    cache = open_cache(dataset, "front", tmp_path / "cache")
+    cache = open_cache(dataset, "front", tmp_path / "cache", (64, 64))
     assert cache.images.shape == (166, 64, 64, 3)  # type: ignore[attr-defined]
     assert cache.lengths.tolist() == [28, 28, 27] * 2 and cache.recorded.tolist() == [0, 0, 0, 1, 1, 1]
     rows = np.concatenate([stretch.rows for stretch in blocks_of(dataset, PLANAR_PUSH).stretches])
     assert [int(picture.mean()) for picture in cache.images[:]] == rows.tolist()  # type: ignore[attr-defined]
     assert cache.states.shape == (166, 7) and (cache.clean_actions == cache.actions).all() and cache.truth is None
-    camera = read_embodiment(dataset.info).camera
+    assert read_embodiment(dataset.info).camera == CAMERA
+    camera = read_embodiment(dataset.info, picture=(64, 64)).camera
     assert camera == reframed(CAMERA, (64, 64)) and camera.focal == (80.0, 80.0) and camera.centre == (32.0, 32.0)
     assert (read_goal(f"{dataset.root}:1:50", camera) == 50).all()
-    wrist = open_cache(dataset, "wrist", tmp_path / "cache")
+    wrist = open_cache(dataset, "wrist", tmp_path / "cache", (64, 64))
     assert len(wrist.images) == 166
     with pytest.raises(DatasetError, match="no pictures of a camera named 'side'"):
         open_cache(dataset, "side", tmp_path / "cache")
+
+
+def test_each_picture_size_has_a_cache_of_its_own(tmp_path: Path) -> None:
+    dataset = written(tmp_path / "set")
+    small, wide = (open_cache(dataset, "front", tmp_path / "cache", size) for size in ((32, 32), (48, 32)))
+    assert small.images.shape == (83, 32, 32, 3) and wide.images.shape == (83, 32, 48, 3)  # type: ignore[attr-defined]
+    again = open_cache(dataset, "front", tmp_path / "cache", (32, 32))
+    np.testing.assert_array_equal(again.images[:], small.images[:])  # type: ignore[index]
+    camera = read_embodiment(dataset.info, picture=(48, 32)).camera
+    goal = read_goal(f"{dataset.root}:0:50", camera)
+    assert goal.shape == (32, 48, 3) and (goal == 50).all()
 
 
 def test_reframing_agrees_with_the_framing_of_camera_processes() -> None:

@@ -84,11 +84,9 @@ def test_of_several_cameras_one_is_seen_through() -> None:
     recorded = RecordedEmbodiment("panda", cameras, EMBODIMENT.action, EMBODIMENT.state_names)
     features = {f"observation.images.{each.name}": Feature("image", (each.height, each.width, 3)) for each in cameras}
     info = new_info(8, features, "panda", recorded.to_metadata())
-    assert read_embodiment(info) == read_embodiment(info, "front") and read_embodiment(info).camera.focal == (
-        64.0,
-        64.0,
-    )
-    assert read_embodiment(info, "wrist").camera == CameraSpec("wrist", 64, 64, (18.0, 18.0), (32.0, 32.0))
+    assert read_embodiment(info) == read_embodiment(info, "front") and read_embodiment(info).camera == cameras[0]
+    assert read_embodiment(info, picture=(64, 64)).camera.focal == (64.0, 64.0)
+    assert read_embodiment(info, "wrist", (64, 64)).camera == CameraSpec("wrist", 64, 64, (18.0, 18.0), (32.0, 32.0))
     with pytest.raises(DatasetError, match=r"no camera 'side'; it has front, wrist$"):
         read_embodiment(info, "side")
     with pytest.raises(DatasetError, match=r"no camera 'side'; it has front$"):
