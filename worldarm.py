@@ -1,4 +1,4 @@
-"""The command line: one line a command, and nothing is imported before it is needed."""
+"""The command line: a table of commands. The module of a command is imported only when that command runs."""
 
 from __future__ import annotations
 
@@ -7,108 +7,132 @@ import signal
 import sys
 from types import FrameType
 
-# Each command is a function whose typed arguments and docstring make its own --help.
-COMMANDS: dict[str, tuple[str, str]] = {
-    "demo": ("sim.commands.demo:demo", "watch the arm solve held-out goals in real time, filmed"),
-    "benchmark": ("sim.commands.benchmark:benchmark", "measure success on held-out goals, beside baselines"),
-    "benchmark compare": (
-        "sim.commands.benchmark_compare:compare",
-        "compare the ways of deciding on the same goals and data",
-    ),
-    "benchmark ablate": (
-        "sim.commands.benchmark_ablate:ablate",
-        "train without one part at a time, and measure what that costs",
-    ),
-    "benchmark planner": (
-        "control.benchmark.planner:benchmark_planner",
-        "measure what a decision costs on this machine",
-    ),
-    "benchmark driver": (
-        "robot.benchmark.driver:benchmark_driver",
-        "measure what the driver promises: lapses, crashes, nonsense, strangers, lateness",
-    ),
-    "benchmark record": (
-        "perception.benchmark.recording_command:benchmark_record",
-        "measure what a recording promises: no picture lost, saved at once, whole after a kill",
-    ),
-    "benchmark teleop": (
-        "tests.benchmarks.teleop:benchmark_teleop",
-        "measure how long a drag on the page takes to move the arm",
-    ),
-    "benchmark demonstrations": (
-        "tests.benchmarks.demonstrations:benchmark_demonstrations",
-        "measure what a model learns from demonstrations at the page",
-    ),
-    "benchmark dataset": (
-        "tests.benchmarks.dataset:benchmark_dataset",
-        "measure how fast frames are read in any order, beside lerobot",
-    ),
-    "benchmark scaling": (
-        "control.benchmark.scaling:benchmark_scaling",
-        "measure how much faster several processes train together",
-    ),
-    "benchmark hand-eye": (
-        "perception.benchmark.hand_eye:benchmark_hand_eye",
-        "measure how exact calibrations are on drawn pictures",
-    ),
-    "driver": ("robot.commands.driver:driver", "run an arm, simulated or real, for whoever holds the lease"),
-    "status": ("robot.commands.operator:status", "show how a running driver and its arm are doing"),
-    "stop": ("robot.commands.operator:stop", "bring the arm to rest at once, until a reset"),
-    "reset": ("robot.commands.operator:reset", "let a stopped arm be moved again"),
-    "home": ("robot.commands.operator:home", "move the arm slowly to where it starts best"),
-    "teleop": ("perception.commands.teleop:teleop", "move the arm by hand: keyboard, gamepad, a leader arm or a page"),
-    "view": ("robot.commands.view:view", "watch arm, cameras and agent on a page in a browser"),
-    "record": ("perception.commands.record:record", "record episodes of whatever moves the arm into a data set"),
-    "replay": ("robot.commands.replay:replay", "have the arm do again what an episode of a data set did"),
-    "snap": ("perception.commands.snap:snap", "take one picture from a camera, such as a goal"),
-    "latency": ("robot.commands.latency:latency", "show how long a decision takes from light to motion, live"),
-    "run": ("control.commands.run:run", "move the arm until the world looks like a picture"),
-    "train": ("control.commands.train:train", "learn a world model, critic and actor from a data set"),
-    "check": ("control.commands.check:check", "measure a checkpoint against a data set: plannable, or why not"),
-    "camera": ("perception.commands.camera:camera", "publish a camera's pictures"),
-    "calibrate board": ("perception.commands.calibrate:board", "write a calibration board to print, in true size"),
-    "calibrate camera": ("perception.commands.calibrate:camera", "find a camera's lens from pictures of the board"),
-    "calibrate hand-eye": (
-        "perception.commands.calibrate_hand_eye:hand_eye",
-        "find where a camera is, on the arm or beside it",
-    ),
-    "play": ("sim.commands.play:play", "fill a data set with scripted exploratory play"),
-    "emulate so101": ("robot.commands.emulate:so101", "stand for an SO-101's servos, to try the driver without one"),
-    "emulate ur": ("robot.commands.emulate:ur", "stand for a UR's controller, to try the driver without one"),
-    "keys new": ("robot.commands.keys:new", "make this user's keys, for drivers and cameras on other machines"),
-    "keys list": ("robot.commands.keys:list_", "show the public key, and whom this machine lets in"),
-    "keys allow": ("robot.commands.keys:allow", "let someone watch, stop or command, or know a machine that serves"),
-    "keys revoke": ("robot.commands.keys:revoke", "let someone in no longer"),
-    "log show": ("robot.commands.log:show", "show what a driver was asked and did in its last minutes"),
-    "log export": ("robot.commands.log:export", "write a driver's last minutes as an MCAP file"),
-    "log replay": ("robot.commands.log:replay", "run a driver's last minutes through the governor again"),
-    "dataset info": ("robot.commands.dataset:info", "show what a data set holds"),
-    "dataset check": ("robot.commands.dataset:check", "tell whether a data set is whole"),
-    "dataset repair": ("robot.commands.dataset:repair", "mend a data set that a crash left half-written"),
-    "dataset merge": ("robot.commands.dataset_edit:merge", "join data sets into a new one"),
-    "dataset split": ("robot.commands.dataset_edit:split", "copy parts of a data set into new ones"),
-    "dataset delete": ("robot.commands.dataset_edit:delete", "take episodes out of a data set"),
-    "dataset show": ("robot.commands.dataset_show:show", "make a film of an episode, with its state and action"),
-    "dataset gallery": ("robot.commands.dataset_show:gallery", "make a page with pictures of every episode"),
-    "dataset push": ("robot.commands.dataset_hub:push", "put a data set on the Hugging Face Hub"),
-    "dataset pull": ("robot.commands.dataset_hub:pull", "bring a data set from the Hugging Face Hub"),
-    "dataset quality": (
-        "robot.commands.dataset_quality:quality",
-        "measure how good a recording is, episode by episode",
-    ),
+Command = tuple[str, str]
+"""Where a command's function is, MODULE:FUNCTION, and what it does in one line."""
+
+# A function's typed arguments and docstring make the --help of its command.
+GROUPS: dict[str, dict[str, Command]] = {
+    "Try it": {
+        "demo": ("sim.commands.demo:demo", "watch the simulated arm solve held-out goals in real time, and film it"),
+        "emulate so101": (
+            "robot.commands.emulate:so101",
+            "emulate an SO-101's servos, to try the driver without the arm",
+        ),
+        "emulate ur": ("robot.commands.emulate:ur", "emulate a UR controller, to try the driver without the arm"),
+    },
+    "Run an arm": {
+        "driver": (
+            "robot.commands.driver:driver",
+            "run one arm, simulated or real, for the client that holds the lease",
+        ),
+        "camera": ("perception.commands.camera:camera", "publish the pictures of one camera, simulated or real"),
+        "run": ("control.commands.run:run", "let the agent move the arm until the world looks like a goal picture"),
+        "snap": ("perception.commands.snap:snap", "take one picture from a camera, for example as a goal"),
+        "teleop": (
+            "perception.commands.teleop:teleop",
+            "move the arm by keyboard, gamepad, leader arm or browser page",
+        ),
+        "view": ("robot.commands.view:view", "watch arm, cameras and agent on a browser page"),
+        "status": ("robot.commands.operator:status", "show mode, lease, rates and clamps of a running driver"),
+        "stop": ("robot.commands.operator:stop", "bring the arm to rest at once and keep it stopped until a reset"),
+        "reset": ("robot.commands.operator:reset", "allow motion again after a stop or a fault"),
+        "home": ("robot.commands.operator:home", "move the arm slowly to its home position"),
+        "log show": ("robot.commands.log:show", "show what a driver was asked and what it did in its last minutes"),
+        "log export": ("robot.commands.log:export", "write a driver's last minutes to an MCAP file"),
+        "log replay": ("robot.commands.log:replay", "pass a driver's last minutes through the governor again"),
+        "calibrate board": ("perception.commands.calibrate:board", "write a calibration board to print, in true size"),
+        "calibrate camera": (
+            "perception.commands.calibrate:camera",
+            "find a camera's lens parameters from pictures of the board",
+        ),
+        "calibrate hand-eye": (
+            "perception.commands.calibrate_hand_eye:hand_eye",
+            "find the pose of a camera on the arm or beside it",
+        ),
+        "keys new": ("robot.commands.keys:new", "make this user's keys, for access from other machines"),
+        "keys list": ("robot.commands.keys:list_", "show this user's public key and the keys that have access"),
+        "keys allow": ("robot.commands.keys:allow", "give a key access: to watch, to stop, to command or to serve"),
+        "keys revoke": ("robot.commands.keys:revoke", "take a key's access away"),
+    },
+    "Collect data": {
+        "record": ("perception.commands.record:record", "record episodes into a data set while anything moves the arm"),
+        "replay": ("robot.commands.replay:replay", "repeat the motion of a recorded episode on the arm"),
+        "play": ("sim.commands.play:play", "fill a data set with scripted exploratory play in simulation"),
+        "dataset info": ("robot.commands.dataset:info", "show what a data set contains"),
+        "dataset show": ("robot.commands.dataset_show:show", "make a film of one episode, with its states and actions"),
+        "dataset gallery": ("robot.commands.dataset_show:gallery", "make a page with pictures of every episode"),
+        "dataset quality": (
+            "robot.commands.dataset_quality:quality",
+            "report rates, gaps, ages and clamps of a recording",
+        ),
+        "dataset check": ("robot.commands.dataset:check", "check whether a data set is whole"),
+        "dataset repair": ("robot.commands.dataset:repair", "repair a data set after a crash"),
+        "dataset merge": ("robot.commands.dataset_edit:merge", "join data sets into a new one"),
+        "dataset split": ("robot.commands.dataset_edit:split", "copy parts of a data set into new ones"),
+        "dataset delete": ("robot.commands.dataset_edit:delete", "delete episodes from a data set"),
+        "dataset push": ("robot.commands.dataset_hub:push", "upload a data set to the Hugging Face Hub"),
+        "dataset pull": ("robot.commands.dataset_hub:pull", "download a data set from the Hugging Face Hub"),
+    },
+    "Learn": {
+        "train": ("control.commands.train:train", "train world model, critic and actor on a data set"),
+        "check": ("control.commands.check:check", "check whether a checkpoint can be planned with, and why not"),
+    },
+    "Measure": {
+        "latency": ("robot.commands.latency:latency", "show the time from a picture to the arm's motion, live"),
+        "benchmark": ("sim.commands.benchmark:benchmark", "measure success on held-out goals, beside baselines"),
+        "benchmark compare": (
+            "sim.commands.benchmark_compare:compare",
+            "compare methods of deciding on the same goals and data",
+        ),
+        "benchmark ablate": (
+            "sim.commands.benchmark_ablate:ablate",
+            "train without one part at a time, and measure the difference",
+        ),
+        "benchmark planner": ("control.benchmark.planner:benchmark_planner", "measure how long a decision takes"),
+        "benchmark scaling": (
+            "control.benchmark.scaling:benchmark_scaling",
+            "measure how much faster several processes train together",
+        ),
+        "benchmark driver": (
+            "robot.benchmark.driver:benchmark_driver",
+            "test the driver against lapses, crashes, malformed messages and intruders",
+        ),
+        "benchmark record": (
+            "perception.benchmark.recording_command:benchmark_record",
+            "test a recording for lost pictures, saving time and kills",
+        ),
+        "benchmark hand-eye": (
+            "perception.benchmark.hand_eye:benchmark_hand_eye",
+            "measure the accuracy of calibrations on rendered pictures",
+        ),
+        "benchmark teleop": (
+            "tests.benchmarks.teleop:benchmark_teleop",
+            "measure the time from a drag on the page to the arm's motion",
+        ),
+        "benchmark demonstrations": (
+            "tests.benchmarks.demonstrations:benchmark_demonstrations",
+            "measure a model that learns from demonstrations on the page",
+        ),
+        "benchmark dataset": (
+            "tests.benchmarks.dataset:benchmark_dataset",
+            "measure random reading of frames, beside lerobot",
+        ),
+    },
 }
+COMMANDS: dict[str, Command] = {name: command for group in GROUPS.values() for name, command in group.items()}
+"""Every command by its name."""
 
 FROM_A_CLONE = "tests.benchmarks."
-"""Commands that need a browser or another library to measure are not installed."""
+"""Modules that the installed package lacks: these commands need a browser or another library."""
 INTERRUPTED = 130
 PIPE_CLOSED = 141
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command that `arguments` (by default the process's own) name, and return its exit status.
+    """Run the command that `arguments` name (by default those of the process), and return its exit status.
 
-    0 when it did what was asked, 1 for an error told in one line, 2 for a command line that makes no sense,
-    129 when its terminal was closed, 130 after Ctrl-C, 141 when the reader of its output went away, 143 after SIGTERM.
+    0: the command succeeded. 1: it reported an error, in one line. 2: the command line is wrong. 129: the terminal
+    was closed. 130: Ctrl-C. 141: the reader of the output closed it. 143: SIGTERM.
     """
     words = sys.argv[1:] if arguments is None else arguments
     try:
@@ -125,7 +149,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _dispatch(words: list[str]) -> int:
-    """Find the command at the front of `words` and run it with the rest."""
+    """Find the command that `words` begin with and run it with the remaining words."""
     if not words or words[0] in ("-h", "--help", "help"):
         print(_help())
         return 0
@@ -139,14 +163,14 @@ def _dispatch(words: list[str]) -> int:
 
 
 def _run(name: str, rest: list[str]) -> int:
-    """Import one command and run it; an error meant for the user becomes one line."""
+    """Import the command `name` and run it with the arguments `rest`. An error meant for the user becomes one line."""
     from robot.errors import WorldarmError
 
-    # Leaving by an exception lets every `finally` run: sockets close, the arm holds, files are whole.
-    signal.signal(signal.SIGTERM, _leave)
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as nohup has it
-        signal.signal(signal.SIGHUP, _leave)
-    destructors_fail, sys.unraisablehook = sys.unraisablehook, _leave_all_the_same
+    # An exception runs every `finally`: sockets close, the arm holds, files stay whole.
+    signal.signal(signal.SIGTERM, _exit_on_signal)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup ignores it
+        signal.signal(signal.SIGHUP, _exit_on_signal)
+    previous_hook, sys.unraisablehook = sys.unraisablehook, _resend_lost_signal
     try:
         from importlib import import_module
 
@@ -166,12 +190,15 @@ def _run(name: str, rest: list[str]) -> int:
         print(f"worldarm: {where}{error.strerror or error}", file=sys.stderr)
         return 1
     finally:
-        sys.unraisablehook = destructors_fail
+        sys.unraisablehook = previous_hook
     return status if isinstance(status, int) else 0
 
 
 def _find_clone(name: str) -> None:
-    """Let modules be imported that are not installed. Raise `ConfigurationError` where this is no clone."""
+    """Make modules importable that only a clone of the repository has.
+
+    Raises `ConfigurationError` when this is not a clone.
+    """
     from pathlib import Path
 
     from robot.errors import ConfigurationError
@@ -180,18 +207,18 @@ def _find_clone(name: str) -> None:
     if not root.joinpath("tests", "benchmarks").is_dir():
         raise ConfigurationError(
             f"`worldarm {name}` is not part of the installed package: clone the repository, run `make setup` there, "
-            f"then `.venv/bin/worldarm {name}`"
+            f"then run `.venv/bin/worldarm {name}`"
         )
     if str(root) not in sys.path:
         sys.path.append(str(root))
 
 
-def _leave(number: int, _frame: FrameType | None) -> None:
+def _exit_on_signal(number: int, _frame: FrameType | None) -> None:
     raise SystemExit(128 + number)
 
 
-def _leave_all_the_same(lost: sys.UnraisableHookArgs) -> None:
-    """Send a signal again that took effect inside a destructor, where Python drops what it raises."""
+def _resend_lost_signal(lost: sys.UnraisableHookArgs) -> None:
+    """Send a signal again that arrived inside a destructor, where Python drops the exception it raises."""
     if issubclass(lost.exc_type, KeyboardInterrupt):
         number = int(signal.SIGINT)
     elif isinstance(lost.exc_value, SystemExit) and isinstance(lost.exc_value.code, int) and lost.exc_value.code > 128:
@@ -201,24 +228,39 @@ def _leave_all_the_same(lost: sys.UnraisableHookArgs) -> None:
         return
     from threading import Timer
 
-    # A little later, or it would be dropped in here once more.
-    Timer(0.01, os.kill, (os.getpid(), number)).start()
+    # After a delay: at once, it would be dropped here again. On a busy machine a short delay is over too early as well.
+    delay_s = 0.01
+    while True:
+        try:
+            Timer(delay_s, os.kill, (os.getpid(), number)).start()
+            return
+        except (KeyboardInterrupt, SystemExit):
+            delay_s *= 4
 
 
-def _help(prefix: str = "") -> str:
-    """Return the list of commands, those beginning with `prefix` only."""
-    names = [name for name in COMMANDS if name.startswith(prefix)]
-    width = max(map(len, names))
-    lines = [f"  {name:<{width}}  {COMMANDS[name][1]}" for name in names]
-    return "\n".join(
-        [
-            "Show a robot arm a picture of how things should be, and it moves until the world looks like it.",
-            "",
-            "usage: worldarm COMMAND [OPTIONS]      worldarm COMMAND --help      worldarm --version",
-            "",
-            *lines,
-        ]
-    )
+def _help() -> str:
+    """Return the help text: what worldarm is, how it is called, and every command in its group."""
+    width = max(map(len, COMMANDS))
+    lines = [
+        "Show a robot arm a picture of how things should be, and it moves until the world looks like the picture.",
+        "",
+        "usage: worldarm COMMAND [OPTIONS]      worldarm COMMAND --help      worldarm --version",
+    ]
+    for title, group in GROUPS.items():
+        lines += ["", f"{title}:", *_listing(group, width)]
+    return "\n".join(lines)
+
+
+def _group_help(word: str) -> str:
+    """Return the list of the commands whose first word is `word`."""
+    group = {name: command for name, command in COMMANDS.items() if name.startswith(f"{word} ")}
+    usage = f"usage: worldarm {word} COMMAND [OPTIONS]      worldarm {word} COMMAND --help"
+    return "\n".join([usage, "", *_listing(group, max(map(len, group)))])
+
+
+def _listing(commands: dict[str, Command], width: int) -> list[str]:
+    """Return one line for each command, with its name padded to `width` characters."""
+    return [f"  {name:<{width}}  {line}" for name, (_, line) in commands.items()]
 
 
 def _version() -> int:
@@ -227,16 +269,16 @@ def _version() -> int:
     try:
         print(f"worldarm {version('worldarm')}")
     except PackageNotFoundError:
-        print("worldarm: not installed, so it has no version: run pip install -e .", file=sys.stderr)
+        print("worldarm: it is not installed, so its version is unknown: run `pip install -e .`", file=sys.stderr)
         return 1
     return 0
 
 
 def _unknown(words: list[str]) -> int:
-    """Say what the user may have meant; status 2."""
+    """List the group that `words` name, or report an unknown command with the nearest known one. Return the status."""
     if any(name.startswith(f"{words[0]} ") for name in COMMANDS):
         if len(words) == 1 or words[1] in ("-h", "--help"):
-            print(_help(f"{words[0]} "))
+            print(_group_help(words[0]))
             return 0 if len(words) > 1 else 2
         asked = " ".join(words[:2])
     else:
@@ -244,13 +286,13 @@ def _unknown(words: list[str]) -> int:
     from difflib import get_close_matches
 
     close = get_close_matches(asked.lstrip("-"), [*COMMANDS, *(name.split()[0] for name in COMMANDS)], n=1)
-    hint = f"did you mean '{close[0]}'?" if close else "worldarm --help lists them"
+    hint = f"did you mean '{close[0]}'?" if close else "`worldarm --help` lists all commands"
     print(f"worldarm: there is no command '{asked}': {hint}", file=sys.stderr)
     return 2
 
 
 def _stdout_is_closed() -> bool:
-    """Whether the reader of our output went away; if so, nothing more is written to it, at exit either."""
+    """Return whether the reader of our output closed it. If so, discard what is written from now on, at exit too."""
     from select import POLLERR, poll
 
     output = poll()

@@ -12,7 +12,7 @@ import pytest
 from tests.commands import ROOT, environment, running, worldarm
 from tests.forked import Outcome, outcomes
 from tests.perception.camera import pattern_camera
-from worldarm import COMMANDS
+from worldarm import COMMANDS, GROUPS
 
 
 def test_help_names_every_command_and_is_quick() -> None:
@@ -25,6 +25,19 @@ def test_help_names_every_command_and_is_quick() -> None:
     assert min(seconds) < 0.3
     for name, (_, line) in COMMANDS.items():
         assert f"  {name} " in result.stdout and line in result.stdout
+
+
+def test_help_lists_commands_under_what_a_user_wants_to_do() -> None:
+    sections = worldarm("--help").stdout.split("\n\n")[2:]
+    titles = [section.splitlines()[0] for section in sections]
+    assert titles == ["Try it:", "Run an arm:", "Collect data:", "Learn:", "Measure:"]
+    for section, group in zip(sections, GROUPS.values(), strict=True):
+        listed = [line.strip().split("  ")[0] for line in section.splitlines()[1:]]
+        assert listed == list(group)
+
+
+def test_each_line_of_the_help_fits_a_terminal() -> None:
+    assert max(map(len, worldarm("--help").stdout.splitlines())) <= 105
 
 
 def test_help_imports_nothing_that_a_command_needs() -> None:
@@ -81,7 +94,7 @@ def test_version() -> None:
 
 @pytest.mark.parametrize(
     ("word", "hint"),
-    [("camra", "did you mean 'camera'?"), ("xyzzy", "worldarm --help lists them"), ("--camera", "'camera'")],
+    [("camra", "did you mean 'camera'?"), ("xyzzy", "`worldarm --help` lists all commands"), ("--camera", "'camera'")],
 )
 def test_an_unknown_command_gets_a_hint(word: str, hint: str) -> None:
     result = worldarm(word)
