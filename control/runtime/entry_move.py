@@ -6,34 +6,23 @@ be there.
 
 from __future__ import annotations
 
-import time
-
 import numpy as np
 import pinocchio as pin
 
 from robot.arm.interface import Vector
 from robot.arm.kinematics import Kinematics, Pose
 from robot.client.client import Client
+from robot.client.tool_move import ToolSpeed, follow_waypoints, tool_waypoints
 from robot.embodiment.actions import ActionConvention
 from robot.errors import ArmError, UnreachableError
-from robot.motion.tool_path import straight_waypoints
 from robot.wire.messages import Waypoint
 
 TOLERANCE_M = 0.01
 TOLERANCE_RAD = 0.05
 GRIPPER_TOLERANCE_M = 0.005
-SPEED_M_S = 0.1
-TURN_RAD_S = 0.5
-GRIPPER_M_S = 0.1
+SPEED = ToolSpeed(tool_m_s=0.1, turn_rad_s=0.5, gripper_m_s=0.1)
 CLEARANCE_M = 0.10
 """How far above the bounds the tool travels, so that it passes over what lies there."""
-REST_TIMEOUT_S = 3.0
-
-_SPACING_S = 0.05
-_BATCH = 20
-_LEAD_S = 0.3
-_COMMANDED_STILL = 1e-3
-_MEASURED_STILL = 0.02
 
 
 def approach(client: Client, kinematics: Kinematics, convention: ActionConvention) -> None:
@@ -47,9 +36,7 @@ def approach(client: Client, kinematics: Kinematics, convention: ActionConventio
     here = kinematics.forward(joints)
     if in_bounds(here, state.gripper_command, convention):
         return
-    waypoints = _way(kinematics, convention, here, joints, state.gripper_command)
-    _follow(client, waypoints)
-    state = client.state()
+    state = follow_waypoints(client, _way(kinematics, convention, here, joints, state.gripper_command))
     if not in_bounds(kinematics.forward(np.asarray(state.governed)), state.gripper_command, convention):
         raise ArmError(f"the arm did not arrive where its actions begin: {', '.join(state.clamps) or 'it was held up'}")
 
@@ -80,68 +67,7 @@ def _way(
         convention.pose(convention.start(np.array([*entry[:2], height]))),
         convention.pose(convention.start(entry)),
     ]
-    waypoints: list[Waypoint] = []
-    elapsed_ns = 0
-    for stop in stops:
-        way_m = float(np.linalg.norm(stop.position - here.position))
-        turn_rad = float(np.linalg.norm(pin.log3(here.rotation.T @ stop.rotation)))
-        grip_m = abs(width - gripper_width)
-        seconds = max(way_m / SPEED_M_S, turn_rad / TURN_RAD_S, grip_m / GRIPPER_M_S, 4 * _SPACING_S)
-        try:
-            leg = straight_waypoints(
-                kinematics,
-                here,
-                stop,
-                joints,
-                elapsed_ns,
-                seconds,
-                round(seconds / _SPACING_S),
-                width,
-            )
-        except UnreachableError as error:
-            raise UnreachableError(
-                f"the arm cannot go in straight lines to where its actions begin: {error}"
-            ) from error
-        waypoints += leg
-        elapsed_ns += round(seconds * 1e9)
-        here, joints, gripper_width = stop, np.asarray(leg[-1].positions), width
-    return waypoints
-
-
-def _follow(client: Client, waypoints: list[Waypoint]) -> None:
-    """Send `waypoints`, timed from 0, a batch at a time, each before the one before it ends; wait for rest."""
-    begins_ns = time.monotonic_ns() + round(_LEAD_S * 1e9)
-    for first in range(0, len(waypoints), _BATCH):
-        batch = [
-            Waypoint(begins_ns + waypoint.time_ns, waypoint.positions, waypoint.gripper_width)
-            for waypoint in waypoints[first : first + _BATCH]
-        ]
-        client.send_waypoints(batch)
-        _wait_until(client, batch[-1].time_ns - round(_LEAD_S * 1e9))
-    rest(client)
-
-
-def rest(client: Client) -> None:
-    """Wait, keeping the lease, until the arm has finished its waypoints and stands still.
-
-    Raises `ArmError` when it does not come to rest in a few seconds.
-    """
-    # A state from before now may not know of the waypoints that were sent last.
-    asked_ns = time.monotonic_ns()
-    deadline = time.monotonic() + REST_TIMEOUT_S
-    while time.monotonic() < deadline:
-        state = client.state()
-        commanded, measured = max(map(abs, state.governed_velocity)), max(map(abs, state.measured_velocity))
-        fresh = state.time_ns > max(asked_ns, state.active_until_ns)
-        if fresh and commanded < _COMMANDED_STILL and measured < _MEASURED_STILL:
-            return
-        client.renew()
-        time.sleep(0.02)
-    raise ArmError(f"the arm did not come to rest within {REST_TIMEOUT_S:g} s")
-
-
-def _wait_until(client: Client, time_ns: int) -> None:
-    """Sleep until the monotonic `time_ns`, keeping the lease."""
-    while (left_s := (time_ns - time.monotonic_ns()) * 1e-9) > 0:
-        time.sleep(min(left_s, 0.2))
-        client.renew()
+    try:
+        return tool_waypoints(kinematics, joints, gripper_width, stops, width, SPEED)
+    except UnreachableError as error:
+        raise UnreachableError(f"the arm cannot go in straight lines to where its actions begin: {error}") from error

@@ -17,12 +17,13 @@ import numpy as np
 from control.agent import Agent, Decision
 from control.goals.goal_sequence import Leg
 from control.runtime.decision_publisher import DecisionPublisher
-from control.runtime.entry_move import approach, rest
+from control.runtime.entry_move import approach
 from perception.camera.interface import Image
 from perception.camera.subscriber import FrameSubscriber, ReceivedFrame, seen_as
 from robot.arm.interface import Vector
 from robot.arm.kinematics import Kinematics
 from robot.client.client import Client
+from robot.client.rest import wait_for_rest
 from robot.embodiment.actions import ToolTarget
 from robot.embodiment.proprioception import Proprioception
 from robot.errors import CameraError, CheckpointError, ConfigurationError, ConnectionLost, Refused
@@ -150,7 +151,7 @@ class Session:
                 steps.append(step)
                 if on_step is not None:
                     on_step(step)
-            rest(self._client)
+            wait_for_rest(self._client)
             last = self._picture_after(time.monotonic_ns())
         return _outcome(steps, self._agent.legs, last.image, blocks)
 

@@ -11,15 +11,14 @@ from robot.arm.collisions import clearances
 from robot.arm.interface import ArmSpec, Vector
 from robot.arm.kinematics import Kinematics
 from robot.client.client import Client
+from robot.client.rest import wait_for_rest
 from robot.errors import ArmError, ConfigurationError
 from robot.motion.governor import WHAT_TOUCHES, workspace
-from robot.wire.messages import Waypoint
+from robot.wire.messages import JointState, Waypoint
 
 LEASE_S = 1.0
 ARRIVED = 0.02
 """rad from the goal that counts as there."""
-_STILL = 1e-4
-"""rad/s below which nothing moves but the last digits."""
 _LOOKS = 50
 _LEAD_S = 0.2
 _GRACE_S = 2.0
@@ -49,27 +48,31 @@ def move_straight(
     require_clear(spec, start, goal, called)
     # A straight segment's velocity is even, but for its rounded ends.
     duration_s = max(1.0, float((np.abs(goal - start) / (speed * np.array(spec.velocity))).max()))
+
+    def report(state: JointState) -> None:
+        if on_wait is not None:
+            on_wait(1.0 - min(1.0, _left(state, goal) / far) if far > 0 else 1.0)
+
     client.acquire(holder, LEASE_S)
     try:
         begin_ns = time.monotonic_ns() + round(_LEAD_S * 1e9)
         end_ns = begin_ns + round(duration_s * 1e9)
         here = Waypoint(begin_ns, tuple(start.tolist()), state.gripper_command)
         client.send_waypoints([here, Waypoint(end_ns, tuple(goal.tolist()), state.gripper_command)])
-        while time.monotonic_ns() < end_ns + round(_GRACE_S * 1e9):
-            time.sleep(0.2)
-            client.renew()
-            state = client.state()
-            left = float(np.abs(np.array(state.measured) - goal).max())
-            if on_wait is not None:
-                on_wait(1.0 - min(1.0, left / far) if far > 0 else 1.0)
-            if left < ARRIVED and max(map(abs, state.governed_velocity)) < _STILL:
-                return far
+        state = wait_for_rest(client, (end_ns - time.monotonic_ns()) * 1e-9 + _GRACE_S, report)
     finally:
         client.give_back()
-    raise ArmError(
-        f"the arm is {np.degrees(left):.1f}° from {called} after {duration_s + _GRACE_S:.0f} s; "
-        f"{'the governor clamped it: ' + ', '.join(state.clamps) if state.clamps else 'something may be in its way'}"
-    )
+    if (left := _left(state, goal)) >= ARRIVED:
+        clamped = f"the governor clamped it: {', '.join(state.clamps)}" if state.clamps else ""
+        raise ArmError(
+            f"the arm came to rest {np.degrees(left):.1f}° from {called}; {clamped or 'something may be in its way'}"
+        )
+    return far
+
+
+def _left(state: JointState, goal: Vector) -> float:
+    """Return how far the measured joints are from `goal` (n,), the farthest joint's, in rad."""
+    return float(np.abs(np.array(state.measured) - goal).max())
 
 
 def require_clear(spec: ArmSpec, start: Vector, end: Vector, called: str) -> None:

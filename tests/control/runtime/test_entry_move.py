@@ -7,10 +7,11 @@ import numpy as np
 import pinocchio as pin
 import pytest
 
-from control.runtime.entry_move import CLEARANCE_M, approach, in_bounds, rest
+from control.runtime.entry_move import CLEARANCE_M, approach, in_bounds
 from robot.arm.interface import Vector
 from robot.arm.kinematics import Pose
 from robot.client.client import Client
+from robot.client.rest import wait_for_rest
 from robot.embodiment.actions import PLANAR_PUSH, TABLETOP
 from robot.motion.tool_path import straight_waypoints
 from tests.control.runtime.scripted_arm import KINEMATICS, states, tool
@@ -38,7 +39,7 @@ def go(client: Client, target: Vector, yaw: float = 0.0, gripper_width: float = 
     )
     client.send_waypoints(waypoints, begins_ns)
     time.sleep((waypoints[-1].time_ns - time.monotonic_ns()) * 1e-9)
-    rest(client)
+    wait_for_rest(client)
 
 
 @pytest.mark.parametrize(
