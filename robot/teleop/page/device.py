@@ -6,6 +6,7 @@ at rest where it is. A page that no longer answers holds nothing.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 
 import numpy as np
@@ -51,8 +52,9 @@ class Web:
         return Controls(self._input(held, follower), held.presses)
 
     def let_go(self) -> None:
-        """Move nothing before handle and buttons have been let go of."""
-        self._armed = False
+        """Move nothing before handle and buttons have been let go of. Where nothing is held now, what is held from now
+        on moves the arm: a person may press as soon as the page says that the arm is theirs."""
+        self._armed = self._pages.is_idle(time.monotonic_ns())
 
     def close(self) -> None:
         """Nothing: the pages are their server's."""

@@ -194,6 +194,16 @@ class Pages:
                 ways[axis] = way
             return Held("", page.handle, self._grab, tuple(ways), presses)
 
+    def is_idle(self, now_ns: int) -> bool:
+        """Whether nothing is held at the page that drives. A page that has not answered for as long as a button counts
+        as held may still hold one: it is not idle."""
+        with self._lock:
+            page = self._pages.get(self._driver) if self._driver is not None else None
+            if page is None:
+                return True
+            heard = now_ns - page.heard_ns < HELD_NS
+            return heard and page.handle is None and all(now_ns - each[1] >= HELD_NS for each in page.held.values())
+
     def _nobody(self) -> str:
         return "nobody drives; press Drive on a page" if self._pages else "no page is open"
 

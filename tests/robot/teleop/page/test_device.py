@@ -59,7 +59,6 @@ def driving(url: str, driver: DriverProcess) -> Page:
     page.press("Reset")
     with driver.client() as client:
         until(lambda: now(client).holder == "teleop web")
-    time.sleep(0.3)  # what is held at the moment at which the lease is taken moves nothing
     return page
 
 

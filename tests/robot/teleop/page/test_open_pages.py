@@ -1,15 +1,22 @@
 """Whatever pages do, in whatever order: one drives at most, and only what it holds now counts."""
 
+import time
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from robot.errors import ConfigurationError
-from robot.teleop.input import Press
+from robot.teleop.input import STILL, Press, Velocity
+from robot.teleop.page.device import Web
 from robot.teleop.page.open_pages import HELD_NS, Pages
+from robot.teleop.speed_limits import Dial, Limits
+from robot.wire.messages import JointState
+from tests.robot.panda import panda_spec
 
 MS = 1_000_000
+SPEC = panda_spec()
 PLACE = ((0.4, 0.0, 0.3), (0.0, 0.0, 0.0, 1.0))
 
 page_numbers = st.integers(0, 3)
@@ -126,3 +133,55 @@ def test_while_it_rests_nobody_is_there_and_afterwards_the_same_page_drives() ->
     assert not held.away and held.is_nothing, "what was held before counts no more"
     pages.grab(1, PLACE)
     assert pages.held(0).handle == PLACE
+
+
+def follower() -> JointState:
+    still = (0.0,) * SPEC.dof
+    return JointState(
+        time_ns=0,
+        tick=0,
+        mode="active",
+        requested=SPEC.home,
+        governed=SPEC.home,
+        measured=SPEC.home,
+        governed_velocity=still,
+        measured_velocity=still,
+        measured_effort=(),
+        gripper_command=0.08,
+        gripper_width=0.08,
+        clamps=(),
+        holder="teleop web",
+        active_until_ns=0,
+        set_point_ns=0,
+        reason="",
+    )
+
+
+def test_what_is_held_right_after_an_interruption_moves_the_arm_and_what_was_held_does_not() -> None:
+    pages = Pages()
+    device, now_ns = Web(pages, SPEC, Dial(Limits(), 1.0)), time.monotonic_ns()
+    pages.opened(1, now_ns)
+    device.let_go()
+    pages.hold(1, 2, 1, now_ns)
+    moved = device.poll(now_ns, follower())
+    assert isinstance(moved.input_, Velocity) and moved.input_.linear[2] > 0 and not moved.note
+    device.let_go()
+    pages.hold(1, 2, 1, now_ns + HELD_NS // 2)
+    stays = device.poll(now_ns + HELD_NS // 2, follower())
+    assert stays.input_ == STILL and stays.note == "let go, then go on"
+    assert not device.poll(now_ns + 2 * HELD_NS, follower()).note
+    pages.hold(1, 2, 1, now_ns + 2 * HELD_NS)
+    assert device.poll(now_ns + 2 * HELD_NS, follower()).input_ != STILL
+
+
+def test_a_page_from_which_nothing_came_for_a_while_may_still_hold_something() -> None:
+    pages = Pages()
+    assert pages.is_idle(0)
+    pages.opened(1, 0)
+    assert pages.is_idle(0) and not pages.is_idle(HELD_NS)
+    pages.heard(1, HELD_NS)
+    assert pages.is_idle(HELD_NS)
+    pages.grab(1, PLACE)
+    assert not pages.is_idle(HELD_NS)
+    pages.drop(1)
+    assert pages.is_idle(HELD_NS)
