@@ -24,6 +24,7 @@ from control.model.trained_model import TrainedModel
 from control.planning.planner import Planner, PlannerConfig
 from control.planning.schedule import Method, Stage, stages
 from robot.arm.interface import Vector
+from robot.embodiment.observation import Observation
 from robot.errors import CheckpointError, GoalError
 
 DOUBTING = 6
@@ -68,6 +69,7 @@ class Agent:
         self.method: Method = method
         self._parts = trained.parts
         self._action = trained.card.world_model.action
+        self._camera = trained.card.embodiment.camera.name
         self._seed = seed
         self._stages = stages(trained, method, config, seed)
         self._stage: Stage | None = None
@@ -106,17 +108,18 @@ class Agent:
             stage.planner.reset()
 
     @torch.inference_mode()
-    def decide(self, picture: NDArray[np.uint8], state: Vector, committed: Vector) -> Decision:
+    def decide(self, observation: Observation, committed: Vector) -> Decision:
         """Return the decision for the block after the one that `committed` (A,) is now moving the arm through.
 
-        `picture` (H, W, 3) uint8 RGB and `state` (P,) SI units were taken at the running block's start.
+        The `observation` was made at the running block's start. Raises `GoalError` without a goal, `CameraError` when
+        the picture of the model's camera is missing.
         """
         began = time.perf_counter()
         if self._sequence is None:
             raise GoalError("the agent has no goal; call set_goal with a picture first")
         model = self._parts.model
-        latent = model.encode(torch.from_numpy(picture[None]))
-        proprio = model.normaliser(torch.from_numpy(state[None].astype(np.float32)))
+        latent = model.encode(torch.from_numpy(observation.picture(self._camera)[None]))
+        proprio = model.normaliser(torch.from_numpy(observation.state[None].astype(np.float32)))
         reached = self._look(latent[0], proprio[0])
         goal = self._sequence.goal
         # Where the arm and the world will be when this decision begins to act.

@@ -28,6 +28,7 @@ from perception.training.loop import History, Schedule, train
 from perception.training_data.clips import generator
 from perception.training_data.frame_cache import FrameCache
 from robot.arm.interface import Vector
+from robot.embodiment.observation import Observation
 
 CLONE = 21
 TIMED_STEPS = 20
@@ -126,8 +127,10 @@ class CloneAgent:
 
     method = "behaviour-cloning"
 
-    def __init__(self, clone: Clone) -> None:
+    def __init__(self, clone: Clone, camera: str) -> None:
+        """`camera` is the name of the one that it learnt from."""
         self._clone = clone.eval()
+        self._camera = camera
         self._goal: NDArray[np.uint8] | None = None
 
     def set_goals(self, pictures: Sequence[NDArray[np.uint8]]) -> None:
@@ -135,13 +138,13 @@ class CloneAgent:
         self._goal = pictures[-1]
 
     @torch.inference_mode()
-    def decide(self, picture: NDArray[np.uint8], state: Vector, committed: Vector) -> Decision:
+    def decide(self, observation: Observation, committed: Vector) -> Decision:
         """Return what to do after the running block, as `Agent.decide` does."""
         began = time.perf_counter()
         assert self._goal is not None, "set_goals comes first"
         likely = self._clone(
-            torch.from_numpy(picture[None]),
-            torch.from_numpy(state[None].astype(np.float32)),
+            torch.from_numpy(observation.picture(self._camera)[None]),
+            torch.from_numpy(observation.state[None].astype(np.float32)),
             torch.from_numpy(committed[None].astype(np.float32)),
             torch.from_numpy(self._goal[None]),
         )

@@ -26,6 +26,7 @@ from control.model.trained_model import PRETRAINED, load_trained
 from control.planning.planner import PlannerConfig
 from control.planning.schedule import default_search
 from perception.training.world_model import compute_dtype
+from robot.embodiment.observation import Observation
 from robot.errors import ConfigurationError
 from robot.system.figures import require_picture, save_figure
 from robot.system.files import require_writable, write_json
@@ -96,9 +97,11 @@ def benchmark_planner(
     agents = [Agent(trained, "full", config=config) for config in searches]
     size = trained.card.world_model
     rng = np.random.default_rng(0)
-    goal, *seen = rng.integers(0, 256, (1 + decisions, size.height, size.width_px, 3), np.uint8)
-    felt, still = rng.normal(size=(decisions, size.proprio)), np.zeros(size.action)
-    gflop = [_prepare(agent, goal, seen[0], felt[0]) for agent in agents]
+    goal, *pictures = rng.integers(0, 256, (1 + decisions, size.height, size.width_px, 3), np.uint8)
+    states, still = rng.normal(size=(decisions, size.proprio)), np.zeros(size.action)
+    camera = trained.card.embodiment.camera.name
+    seen = [Observation({camera: picture}, state, 0) for picture, state in zip(pictures, states, strict=True)]
+    gflop = [_prepare(agent, goal, seen[0]) for agent in agents]
     precision = compute_dtype("auto", torch.device("cpu"))
     product = _matrix_product(precision)
     times: NDArray[np.float64] = np.empty((len(agents), decisions))
@@ -106,7 +109,7 @@ def benchmark_planner(
     for turn in tqdm(range(decisions), desc="deciding", unit="round"):
         product_s[turn] = _seconds(product)
         for index, agent in enumerate(agents):
-            times[index, turn] = agent.decide(seen[turn], felt[turn], still).seconds
+            times[index, turn] = agent.decide(seen[turn], still).seconds
     rate = 2 * MATRIX**3 * 1e-9 / float(np.median(product_s))
     costs = []
     for config, taken, work in zip(searches, 1e3 * times, gflop, strict=True):
@@ -142,14 +145,14 @@ def table(costs: Sequence[Cost], usual: PlannerConfig) -> str:
     return "\n".join(rows)
 
 
-def _prepare(agent: Agent, goal: NDArray[np.uint8], picture: NDArray[np.uint8], felt: NDArray[np.float64]) -> float:
+def _prepare(agent: Agent, goal: NDArray[np.uint8], seen: Observation) -> float:
     """Give the agent its goal, let it decide a few times for nothing, and return the GFLOP of one decision."""
     agent.set_goal(goal)
     still = np.zeros(agent.trained.card.world_model.action)
     for _ in range(_WARM_UP):
-        agent.decide(picture, felt, still)
+        agent.decide(seen, still)
     with FlopCounterMode(display=False) as counter:
-        agent.decide(picture, felt, still)
+        agent.decide(seen, still)
     return counter.get_total_flops() * 1e-9
 
 

@@ -25,6 +25,7 @@ from robot.arm.kinematics import Kinematics
 from robot.client.client import Client
 from robot.client.rest import wait_for_rest
 from robot.embodiment.actions import ToolTarget
+from robot.embodiment.observation import Observation
 from robot.embodiment.proprioception import Proprioception
 from robot.errors import CameraError, CheckpointError, ConfigurationError, ConnectionLost, Refused
 from robot.wire.messages import DecisionReport, JointState
@@ -168,9 +169,10 @@ class Session:
     def _warm_up(self, goals: Sequence[Image]) -> None:
         """Decide a few times for nothing: the first decisions of a process take many times as long as later ones."""
         self._agent.set_goals(goals)
-        size = self._agent.trained.card.world_model
+        embodiment = self._embodiment
+        nothing = Observation({embodiment.camera.name: goals[-1]}, np.zeros(len(embodiment.state_names)), 0)
         for _ in range(_WARM_UP):
-            self._agent.decide(goals[-1], np.zeros(size.proprio), np.zeros(size.action))
+            self._agent.decide(nothing, np.zeros(self._convention.size))
         self._agent.set_goals(goals)
 
     @contextmanager
@@ -196,7 +198,8 @@ class Session:
             state = self._proprioception.feel(
                 joints.measured, joints.governed, joints.gripper_width, joints.gripper_command
             )
-            decision = self._agent.decide(frame.image.copy(), state, self._committed(running, frame.time_ns))
+            seen = Observation({frame.camera.name: frame.image.copy()}, state, frame.time_ns)
+            decision = self._agent.decide(seen, self._committed(running, frame.time_ns))
             decided_ns = time.monotonic_ns()
             following: _Block | None = None
             accepted_ns = tick = 0

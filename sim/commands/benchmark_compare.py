@@ -87,7 +87,7 @@ def compare(
     summaries = []
     # Each runs when its turn comes: what plans or acts first, and what knows nothing last.
     agents = [(name, measure_agent(checkpoint, name, what, range(episodes), workers, None)) for name in METHODS]
-    cloned = CloneAgent(clone)
+    cloned = CloneAgent(clone, known.name)
     for name, runs in [
         *agents[:-2],
         (cloned.method, _measure_clone(environment, embodiment, what, cloned, range(episodes))),

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from control.agent import Decision
 from robot.arm.interface import Vector
 from robot.embodiment.actions import ActionConvention
+from robot.embodiment.observation import Observation
 from sim.tasks.task import Goal, Subgoals
 from sim.world.block_runner import BlockRunner
 from sim.world.lockstep import LockStep
@@ -45,7 +46,7 @@ class Decider(Protocol):
     def set_goals(self, pictures: Sequence[NDArray[np.uint8]]) -> None:
         """Take goal pictures, as `Agent.set_goals` does."""
 
-    def decide(self, picture: NDArray[np.uint8], state: Vector, committed: Vector) -> Decision:
+    def decide(self, observation: Observation, committed: Vector) -> Decision:
         """Decide, as `Agent.decide` does."""
 
 
@@ -62,8 +63,7 @@ def run_episode(
     declared = False
     # One block of hold comes first, while the first decision is made; it counts.
     for _ in range(goal.budget):
-        seen = world.observe()
-        decision = agent.decide(seen.image, seen.state, runner.committed)
+        decision = agent.decide(world.observe(), runner.committed)
         times.append(1e3 * decision.seconds)
         if decision.reached:
             declared = True

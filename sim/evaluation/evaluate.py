@@ -14,6 +14,7 @@ from tqdm import tqdm
 from control.agent import Agent
 from control.model.trained_model import load_trained
 from control.planning.schedule import Method
+from robot.embodiment.observation import Observation
 from sim.evaluation.episode import Decider, EpisodeRecord, run_episode
 from sim.evaluation.summary import Measured
 from sim.execution.map_work import spread
@@ -95,5 +96,6 @@ def _warm_up(decider: Decider, world: LockStep, environment: Environment) -> Non
     """Decide a few times on nothing: the first calls compile and allocate, which is not what is measured."""
     blank = np.zeros((world.camera.height, world.camera.width, 3), dtype=np.uint8)
     decider.set_goals([blank])
+    nothing = Observation({world.camera.name: blank}, np.zeros(len(environment.state_names)), 0)
     for _ in range(WARMING_UP):
-        decider.decide(blank, np.zeros(len(environment.state_names)), np.zeros(environment.convention.size))
+        decider.decide(nothing, np.zeros(environment.convention.size))

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from robot.arm.interface import Box, Vector
 from robot.embodiment.actions import ActionConvention
 from robot.embodiment.description import EmbodimentDescription
+from robot.embodiment.observation import Observation
 from robot.errors import ConfigurationError
 from robot.wire.camera_spec import CameraSpec
 from sim.policies.interface import CorrelatedNoise
@@ -41,11 +42,17 @@ Policy = Callable[[Any, np.random.Generator], Any]
 
 @dataclass(frozen=True)
 class Seen:
-    """A picture (H, W, 3) uint8 RGB and the state (P,) beside it; `ended` says that nothing follows."""
+    """A picture (H, W, 3) uint8 RGB and the state (P,) at `time_ns` since the reset; `ended`: nothing follows."""
 
     image: NDArray[np.uint8]
     state: Vector
+    time_ns: int
     ended: bool = False
+
+    @property
+    def observation(self) -> Observation:
+        """The same for what decides."""
+        return Observation({CAMERA: self.image}, self.state, self.time_ns)
 
 
 class AnyEnv:
@@ -64,6 +71,7 @@ class AnyEnv:
             raise ConfigurationError(f"{name!r} takes {actions}; a model here acts in a bounded box of numbers")
         self.name, self._size, self._repeat, self._actions = name, size, repeat, actions
         self.observation: Any = None
+        self._time_ns = 0
         self._states = _states(self._env.observation_space)
         self.state_names = tuple(name for names in self._states.values() for name in names) or NO_STATE
         rate = max(1, round(float(self._env.metadata.get("render_fps") or USUAL_RATE_HZ) / repeat))
@@ -99,6 +107,7 @@ class AnyEnv:
     def reset(self, seed: int) -> Seen:
         """Begin an episode; the same one for the same seed."""
         self.observation, _ = self._env.reset(seed=seed)
+        self._time_ns = 0
         return self._look(False)
 
     def step(self, action: Vector) -> Seen:
@@ -113,6 +122,7 @@ class AnyEnv:
             ended = bool(terminated or truncated)
             if ended:
                 break
+        self._time_ns += self.embodiment.action.block_ns
         return self._look(ended)
 
     def scaled(self, action: Any) -> Vector:
@@ -132,7 +142,7 @@ class AnyEnv:
         if image.ndim != 3 or image.shape[2] != 3:
             raise ConfigurationError(f"{self.name!r} draws pictures of shape {image.shape}, and not in colour")
         small = cv2.resize(image.astype(np.uint8), (self._size, self._size), interpolation=cv2.INTER_AREA)
-        return Seen(np.asarray(small, dtype=np.uint8), self._state(), ended)
+        return Seen(np.asarray(small, dtype=np.uint8), self._state(), self._time_ns, ended)
 
     def _state(self) -> Vector:
         """Return the state (P,) of the present observation."""

@@ -82,7 +82,7 @@ def _run(env: AnyEnv, decider: Decider, spread: Vector, goal: EnvGoal) -> Episod
     distances, times, declared = [], [], False
     final = goal.start_distance
     for _ in range(BUDGET_BLOCKS):
-        decision = decider.decide(seen.image, seen.state, committed)
+        decision = decider.decide(seen.observation, committed)
         times.append(1e3 * decision.seconds)
         if decision.reached:
             declared = True

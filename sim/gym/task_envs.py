@@ -110,7 +110,7 @@ class TaskEnv(gymnasium.Env[Seen, NDArray[np.float32]]):
         seen = self._world.observe()
         distance = distance_left(self._world, goal)
         observation: Seen = {
-            "pixels": seen.image,
+            "pixels": seen.picture(self._world.camera.name),
             "goal": goal.picture.copy(),
             "proprio": seen.state.astype(np.float32),
             "committed": self._runner.committed.astype(np.float32),

@@ -73,17 +73,17 @@ def play_episode(
     rows: list[dict[str, object]] = []
     clean_action = np.zeros(convention.size)
     for block in range(blocks + 1):
-        seen = world.observe()
+        seen, joints = world.observe(), world.joints()
         objects = world.scene.objects()
         rows.append(
             {
                 STATE: seen.state,
-                image_column(camera.name): seen.image,
+                image_column(camera.name): seen.picture(camera.name),
                 ACTION: runner.committed if block < blocks else np.zeros(convention.size),
                 CLEAN_ACTION: clean_action if block < blocks else np.zeros(convention.size),
-                REQUESTED: seen.requested,
-                GOVERNED: seen.governed,
-                MEASURED: seen.measured,
+                REQUESTED: joints.requested,
+                GOVERNED: joints.governed,
+                MEASURED: joints.measured,
                 CAPTURE_TIME_NS: seen.time_ns,
                 **{key: np.array([*item.position, *item.orientation]) for key, item in zip(keys, objects, strict=True)},
             }

@@ -18,10 +18,10 @@ from control.model.trained_model import load_trained
 from control.planning.schedule import default_search
 from robot.arm.interface import ObjectPose, Vector
 from robot.embodiment.actions import ToolTarget
+from robot.embodiment.observation import Observation
 from robot.wire.camera_spec import CameraSpec
 from sim.policies.interface import CorrelatedNoise, ScriptedPolicy
 from sim.tasks.environments import Environment
-from sim.world.lockstep import Observation
 from sim.world.panda import panda_spec
 
 AGENT_BLOCKS = (8, 26)
@@ -53,7 +53,7 @@ class Practice:
         convention = self._environment.convention
         there = self._environment.rearranged(rng, convention, objects)
         self._elsewhere.reset(convention, there.tool, there.objects)
-        return self._elsewhere.observe().image
+        return self._elsewhere.picture()
 
     def turns(self, policy: ScriptedPolicy, rng: np.random.Generator) -> Turns:
         """Begin an episode of practice with the `policy`."""
@@ -82,7 +82,7 @@ class Turns:
             action = self._policy.act(tool, objects)
             self.clean_action = self._policy.clean_action
             return action
-        decision = self._agent.decide(seen.image, seen.state, committed)
+        decision = self._agent.decide(seen, committed)
         if decision.reached:
             self._left = 0
         binary = list(self._agent.trained.card.world_model.binary)

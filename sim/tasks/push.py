@@ -37,7 +37,8 @@ def push_goal(world: LockStep, rng: np.random.Generator, number: int) -> Goal | 
         inside = bool((centre > TABLE_LOWER).all() and (centre < TABLE_UPPER).all())
         if inside and moved >= PUSH_AT_LEAST_M + MARGIN_M and rng.random() < 0.15:
             seen = world.observe()
-            goal = Goal("push", number, start, (seen.image,), seen.state[:3], objects, BUDGET_BLOCKS, world.appearance)
+            picture, tool = seen.picture(world.camera.name), seen.state[:3]
+            goal = Goal("push", number, start, (picture,), tool, objects, BUDGET_BLOCKS, world.appearance)
             return goal if shown_share(world, objects[0].name) >= SHOWN_AT_LEAST else None
         runner.run_block(policy.act(runner.target, objects))
     return None
@@ -56,6 +57,5 @@ def reach_goal(world: LockStep, rng: np.random.Generator, number: int) -> Goal |
         return None
     world.reset(convention, other, start.objects)
     seen = world.observe()
-    return Goal(
-        "reach", number, start, (seen.image,), seen.state[:3], world.scene.objects(), BUDGET_BLOCKS, world.appearance
-    )
+    picture, objects = seen.picture(world.camera.name), world.scene.objects()
+    return Goal("reach", number, start, (picture,), seen.state[:3], objects, BUDGET_BLOCKS, world.appearance)

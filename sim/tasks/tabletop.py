@@ -129,7 +129,7 @@ class _Maker:
         self.do(self.policy.pick(self._chosen, GRASP_ERROR_M))
         if self.policy.held != self._chosen:
             return False
-        self._pictures.append(self._world.observe().image)
+        self._pictures.append(self._world.picture())
         self.do(self.policy.stack(self._chosen, below))
         offset = self._place(self._chosen) - self._place(below)
         upon = float(np.linalg.norm(offset[:2])) < ALIGNED_M and offset[2] > HIGHER_M
@@ -142,7 +142,7 @@ class _Maker:
             self._task,
             number,
             self._start,
-            (*self._pictures, seen.image),
+            (*self._pictures, seen.picture(self._world.camera.name)),
             seen.state[:3],
             self._objects(),
             BUDGET_BLOCKS[self._task],

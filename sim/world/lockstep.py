@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from robot.arm.interface import ObjectPose, Vector
 from robot.arm.kinematics import Kinematics
 from robot.embodiment.actions import ActionConvention, ToolTarget
+from robot.embodiment.observation import Observation
 from robot.embodiment.proprioception import STATE_NAMES, Proprioception
 from robot.motion.servo import Servo, SetPoint
 from robot.wire.camera_spec import CameraSpec
@@ -25,13 +26,9 @@ from sim.world.scene import Scene
 
 
 @dataclass(frozen=True)
-class Observation:
-    """What can be known at one instant: `image` (H, W, 3) uint8 RGB, `state` (P,) as the world's state names, joints
-    (n,) rad."""
+class Joints:
+    """The arm's joints (n,) rad at one instant: what was `requested`, what the governor let through, and `measured`."""
 
-    time_ns: int
-    image: NDArray[np.uint8]
-    state: Vector
     requested: Vector
     governed: Vector
     measured: Vector
@@ -105,19 +102,18 @@ class LockStep:
         self.time_ns = time_ns
 
     def observe(self) -> Observation:
-        """Return what the camera and the arm show now."""
+        """Return what the camera and the arm show now; the state has the entries of the world's state names."""
         positions, _, width = self.scene.joints()
         setpoint = self._setpoint
         assert setpoint is not None and self._proprioception is not None, "reset() runs the first tick"
-        measured = np.asarray(positions)
-        return Observation(
-            time_ns=self.time_ns,
-            image=self.picture(),
-            state=self._proprioception.feel(measured, setpoint.governed, width, setpoint.gripper_width),
-            requested=setpoint.requested,
-            governed=setpoint.governed,
-            measured=measured,
-        )
+        state = self._proprioception.feel(np.asarray(positions), setpoint.governed, width, setpoint.gripper_width)
+        return Observation({self.camera.name: self.picture()}, state, self.time_ns)
+
+    def joints(self) -> Joints:
+        """Return where the joints are asked to be and where they are now."""
+        setpoint = self._setpoint
+        assert setpoint is not None, "reset() runs the first tick"
+        return Joints(setpoint.requested, setpoint.governed, np.asarray(self.scene.joints()[0]))
 
     def observe_tool(self) -> Vector:
         """Return where the tool is, (3,) m; for the judge."""

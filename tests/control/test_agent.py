@@ -12,11 +12,17 @@ from control.goals.goal_sequence import Leg
 from control.goals.landmarks import Landmarks
 from control.model.trained_model import TrainedModel
 from control.planning.schedule import METHODS, Method
+from robot.embodiment.observation import Observation
 from robot.errors import CheckpointError, GoalError
-from tests.tiny import CONFIG, OF_TWO, critic_says, picture, trained
+from tests.tiny import CAMERA, CONFIG, OF_TWO, critic_says, picture, trained
 
 STATE = np.zeros(CONFIG.proprio)
 STILL = np.zeros(CONFIG.action)
+
+
+def seen(place: int = 0) -> Observation:
+    """What an arm at rest knows of picture `place`."""
+    return Observation({CAMERA.name: picture(place)}, STATE, 0)
 
 
 def with_reach(one_block: float) -> TrainedModel:
@@ -28,7 +34,7 @@ def with_reach(one_block: float) -> TrainedModel:
 def decisions(method: Method, seed: int = 0, model: TrainedModel | None = None, count: int = 3) -> list[Decision]:
     agent = Agent(model or with_reach(-1.0), method, seed)
     agent.set_goal(picture(1))
-    return [agent.decide(picture(2 + index), STATE, STILL) for index in range(count)]
+    return [agent.decide(seen(2 + index), STILL) for index in range(count)]
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -54,7 +60,7 @@ def test_what_was_before_a_goal_does_not_matter(method: Method) -> None:
     towards = []
     for goal in (1, 2, 1):
         agent.set_goal(picture(goal))
-        towards.append(np.stack([agent.decide(picture(3 + index), STATE, STILL).action for index in range(3)]))
+        towards.append(np.stack([agent.decide(seen(3 + index), STILL).action for index in range(3)]))
     np.testing.assert_array_equal(towards[0], towards[2])
     # An untrained model's costs hardly tell goals apart, so only methods without a search must differ between them.
     if method in ("hold", "random", "actor-only"):
@@ -68,17 +74,17 @@ def test_hold_holds_and_random_does_not() -> None:
 
 def test_without_a_goal_it_does_not_decide() -> None:
     with pytest.raises(GoalError, match="set_goal"):
-        Agent(trained()).decide(picture(), STATE, STILL)
+        Agent(trained()).decide(seen(), STILL)
 
 
 @pytest.mark.parametrize("shape", [(32, 48, 3), (16, 16, 3), (64, 64, 3)])
 def test_a_goal_of_another_size_is_refused_and_the_old_one_stays(shape: tuple[int, ...]) -> None:
     agent = Agent(with_reach(-1.0), "actor-only")
     agent.set_goal(picture(1))
-    before = agent.decide(picture(2), STATE, STILL)
+    before = agent.decide(seen(2), STILL)
     with pytest.raises(GoalError, match="this model sees"):
         agent.set_goal(np.zeros(shape, np.uint8))
-    np.testing.assert_array_equal(agent.decide(picture(2), STATE, STILL).action, before.action)
+    np.testing.assert_array_equal(agent.decide(seen(2), STILL).action, before.action)
 
 
 def apart() -> float:
@@ -88,11 +94,11 @@ def apart() -> float:
     return float(((one - other) ** 2).mean())
 
 
-def says_done(one_block: float, seen: list[int]) -> list[bool]:
+def says_done(one_block: float, shown: list[int]) -> list[bool]:
     """Whether an agent with the goal 1 says done at each of the pictures seen."""
     agent = Agent(with_reach(one_block), "hold")
     agent.set_goal(picture(1))
-    return [agent.decide(picture(index), STATE, STILL).reached for index in seen]
+    return [agent.decide(seen(index), STILL).reached for index in shown]
 
 
 def test_reached_needs_to_be_seen_three_times_and_stops_the_arm() -> None:
@@ -100,7 +106,7 @@ def test_reached_needs_to_be_seen_three_times_and_stops_the_arm() -> None:
     assert not made[0].reached and made[0].action.any()
     agent = Agent(with_reach(1e9), "full")
     agent.set_goal(picture(1))
-    made = [agent.decide(picture(2), STATE, STILL) for _ in range(4)]
+    made = [agent.decide(seen(2), STILL) for _ in range(4)]
     assert [decision.reached for decision in made] == [False] * 2 + [True] * 2
     assert [bool(decision.action.any()) for decision in made] == [True] * 2 + [False] * 2
 
@@ -110,7 +116,7 @@ def test_what_the_critic_finds_far_is_not_reached() -> None:
     critic_says(made.parts, -10.0)
     agent = Agent(made, "full")
     agent.set_goal(picture(1))
-    assert not any(agent.decide(picture(1), STATE, STILL).reached for _ in range(20))
+    assert not any(agent.decide(seen(1), STILL).reached for _ in range(20))
 
 
 def test_what_differs_by_more_than_a_block_from_the_goal_is_not_reached() -> None:
@@ -125,15 +131,15 @@ def test_a_new_goal_begins_to_count_anew() -> None:
     agent = Agent(with_reach(1e9), "hold")
     agent.set_goal(picture(1))
     for _ in range(2):
-        agent.decide(picture(2), STATE, STILL)
+        agent.decide(seen(2), STILL)
     agent.set_goal(picture(3))
-    assert [agent.decide(picture(2), STATE, STILL).reached for _ in range(3)] == [False] * 2 + [True]
+    assert [agent.decide(seen(2), STILL).reached for _ in range(3)] == [False] * 2 + [True]
 
 
 def test_it_decides_for_the_end_of_the_block_that_runs() -> None:
     agent = Agent(with_reach(-1.0), "actor-only")
     agent.set_goal(picture(1))
-    still, moving = (agent.decide(picture(2), STATE, np.array(done)) for done in ([0.0, 0.0], [1.0, -1.0]))
+    still, moving = (agent.decide(seen(2), np.array(done)) for done in ([0.0, 0.0], [1.0, -1.0]))
     assert not np.array_equal(still.action, moving.action)
     assert still.distance == moving.distance  # how far it is now does not depend on where it is going
 
@@ -145,8 +151,8 @@ def test_what_was_seen_a_block_ago_matters_to_a_context_of_two_alone() -> None:
         imagined = []
         for earlier in (3, 4):
             agent.set_goal(picture(1))
-            agent.decide(picture(earlier), STATE, STILL)
-            found = agent.decide(picture(2), STATE, STILL).imagined
+            agent.decide(seen(earlier), STILL)
+            found = agent.decide(seen(2), STILL).imagined
             assert found is not None
             imagined.append(found)
         assert torch.equal(*imagined) != differs
@@ -155,7 +161,7 @@ def test_what_was_seen_a_block_ago_matters_to_a_context_of_two_alone() -> None:
 def test_it_draws_what_it_imagines() -> None:
     agent = Agent(with_reach(-1.0))
     agent.set_goal(picture(1))
-    imagined = agent.decide(picture(2), STATE, STILL).imagined
+    imagined = agent.decide(seen(2), STILL).imagined
     assert imagined is not None
     drawn = agent.draw(imagined)
     assert drawn.shape == (32, 32, 3) and drawn.dtype == np.uint8
@@ -164,15 +170,14 @@ def test_it_draws_what_it_imagines() -> None:
 def test_of_several_goals_each_counts_until_it_was_seen_and_the_last_ends_it() -> None:
     agent = Agent(with_reach(1e-6), "hold")
     agent.set_goals([picture(2), picture(3), picture(1)])
-    seen = [9, 2, 9, 3, 2, 1, 1, 1]
-    made = [agent.decide(picture(index), STATE, STILL) for index in seen]
+    made = [agent.decide(seen(index), STILL) for index in (9, 2, 9, 3, 2, 1, 1, 1)]
     assert [decision.ahead for decision in made] == [2, 1, 1, 0, 0, 0, 0, 0]
     assert [decision.reached for decision in made] == [False] * 7 + [True]
     assert agent.legs == (Leg(2, True), Leg(2, True))
     # As soon as one is behind, the distance is that to the next.
     alone = Agent(with_reach(1e-6), "hold")
     alone.set_goal(picture(3))
-    assert made[1].distance == alone.decide(picture(2), STATE, STILL).distance
+    assert made[1].distance == alone.decide(seen(2), STILL).distance
 
 
 def test_goals_that_are_none_or_of_another_size_are_refused() -> None:
@@ -214,11 +219,11 @@ def test_its_own_sub_goals_are_states_that_it_remembers(monkeypatch: pytest.Monk
     monkeypatch.setattr(model.parts.critic, "distance", far)
     agent = Agent(model, "hold", subgoals="auto")
     agent.set_goal(picture(1))
-    assert [agent.decide(picture(seen), STATE, STILL).ahead for seen in (2, 5, 9)] == [1, 0, 0]
+    assert [agent.decide(seen(place), STILL).ahead for place in (2, 5, 9)] == [1, 0, 0]
     assert agent.legs == (Leg(2, True),)
     direct = Agent(model, "hold")
     direct.set_goal(picture(1))
-    assert direct.decide(picture(2), STATE, STILL).ahead == 0
+    assert direct.decide(seen(2), STILL).ahead == 0
 
 
 def test_a_model_that_remembers_nothing_cannot_find_sub_goals() -> None:

@@ -8,7 +8,8 @@ import torch
 
 from control.baselines.behaviour_cloning import Clone, CloneAgent, CloneTraining, steps_within, train_clone
 from perception.training_data.frame_cache import FrameCache
-from tests.tiny import CONFIG, frames, picture
+from robot.embodiment.observation import Observation
+from tests.tiny import CAMERA, CONFIG, frames, picture
 
 SETTINGS = CloneTraining(batch=32, learning_rate=3e-3)
 
@@ -34,11 +35,11 @@ def learnt(cache: FrameCache, folder: Path, steps: int) -> tuple[Clone, list[flo
 def test_it_does_what_led_to_such_a_picture(tmp_path: Path) -> None:
     clone, losses = learnt(telling(), tmp_path, 120)
     assert losses[-1] < losses[0] - 0.5
-    agent = CloneAgent(clone)
+    agent = CloneAgent(clone, CAMERA.name)
     plain = np.full_like(picture(), 120)
     for grey, sign in ((220, 1.0), (20, -1.0)):
         agent.set_goals([plain, np.full_like(plain, grey)])
-        decision = agent.decide(plain, np.zeros(CONFIG.proprio), np.zeros(CONFIG.action))
+        decision = agent.decide(Observation({CAMERA.name: plain}, np.zeros(CONFIG.proprio), 0), np.zeros(CONFIG.action))
         assert (sign * decision.action > 0.3).all() and np.abs(decision.action).max() <= 1.0
         assert not decision.reached and decision.imagined is None
 

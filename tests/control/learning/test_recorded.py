@@ -10,6 +10,7 @@ from control.agent import Agent
 from control.model.trained_model import load_trained
 from perception.checkpoint.files import load_card
 from robot.embodiment.actions import PLANAR_PUSH
+from robot.embodiment.observation import Observation
 from robot.wire.camera_spec import reframed
 from tests.commands import in_process
 from tests.control.conftest import QUICK
@@ -37,7 +38,7 @@ def test_what_was_recorded_trains_is_judged_and_decides(tmp_path: Path) -> None:
     agent = Agent(trained, "full", 0)
     goal = np.zeros((64, 64, 3), np.uint8)
     agent.set_goals([goal])
-    assert np.isfinite(agent.decide(goal, np.zeros(7), np.zeros(2)).action).all()
+    assert np.isfinite(agent.decide(Observation({"front": goal}, np.zeros(7), 0), np.zeros(2)).action).all()
     judged = in_process("check", str(checkpoint), "--dataset", str(dataset.root), "--cache", str(tmp_path / "cache"))
     assert judged.returncode in (0, 1) and "plannable" in judged.stdout, judged.stderr
 

@@ -21,6 +21,7 @@ from robot.arm.interface import Box
 from robot.client.client import Client
 from robot.client.scene_client import SceneClient
 from robot.embodiment.actions import PLANAR_PUSH
+from robot.embodiment.observation import Observation
 from robot.embodiment.proprioception import STATE_NAMES
 from robot.errors import CameraError, CheckpointError, ConnectionLost, GoalError, Refused, UnreachableError
 from robot.wire.messages import DecisionReport, JointState
@@ -202,9 +203,9 @@ def test_the_arm_waits_for_a_camera_that_is_silent_for_half_a_second(here: Stage
 class SlowAgent(Agent):
     """An agent whose every decision takes longer than a block."""
 
-    def decide(self, picture: np.ndarray, state: np.ndarray, committed: np.ndarray) -> Decision:
+    def decide(self, observation: Observation, committed: np.ndarray) -> Decision:
         time.sleep(1.5 * BLOCK_S)
-        return super().decide(picture, state, committed)
+        return super().decide(observation, committed)
 
 
 def test_decisions_that_take_longer_than_a_block_move_the_arm_from_rest_to_rest(here: Stage, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from control.agent import Agent, Decision
 from control.model.trained_model import TrainedModel
 from control.planning.schedule import Method
 from robot.embodiment.actions import PLANAR_PUSH
+from robot.embodiment.observation import Observation
 from sim.evaluation.episode import EpisodeRecord, run_episode
 from sim.policies.interface import Start
 from sim.tasks.environments import PUSH
@@ -37,8 +38,8 @@ def agent(method: Method, block_change: float = NEVER, seed: int = 0) -> Agent:
 class Sweeper(Agent):
     """Goes the same way all the time."""
 
-    def decide(self, picture: np.ndarray, state: np.ndarray, committed: np.ndarray) -> Decision:
-        return replace(super().decide(picture, state, committed), reached=False, action=np.array([0.0, 0.5]))
+    def decide(self, observation: Observation, committed: np.ndarray) -> Decision:
+        return replace(super().decide(observation, committed), reached=False, action=np.array([0.0, 0.5]))
 
 
 def timeless(record: EpisodeRecord) -> EpisodeRecord:

@@ -123,9 +123,9 @@ def test_pushing_moves_an_object_along_the_table(world: LockStep) -> None:
 def test_whoever_leaves_is_out_of_the_picture(world: LockStep) -> None:
     table = Table(world, [upright("red_cube", 0.5, 0.0)])
     table.do(table.policy.leave())
-    gone = world.observe().image
+    gone = world.picture()
     world.reset(TABLETOP, TABLETOP.start(np.array([0.38, -0.2, 0.34])), [upright("red_cube", 0.5, 0.0)])
-    assert (np.abs(gone.astype(int) - world.observe().image).max(-1) > 40).mean() < 0.01
+    assert (np.abs(gone.astype(int) - world.picture()).max(-1) > 40).mean() < 0.01
 
 
 def test_an_episode_has_every_feature_in_its_shape(episodes: list[Columns]) -> None:

@@ -141,7 +141,7 @@ def test_a_goal_may_be_shown_without_the_arm(worlds: Worlds) -> None:
     goal = make_goal(world, environment, "pick-place", 0, 0, level="no-arm")
     away = environment.convention.start(np.array([0.40, 0.0, 0.335]))
     world.reset(environment.convention, away, goal.objects)
-    bare = world.observe().image
+    bare = world.picture()
     assert (np.abs(bare.astype(int) - goal.picture).max(-1) > 40).mean() < 0.01
 
 
@@ -155,7 +155,7 @@ def test_at_some_levels_the_world_looks_otherwise_than_in_the_data(worlds: World
         assert (goal.picture != clean.picture).any(-1).mean() > 0.05
         # Whoever goes for it sees the world as it looks there, and the next goal is drawn anew.
         world.reset(environment.convention, goal.start.tool, goal.start.objects)
-        np.testing.assert_array_equal(world.picture(), world.observe().image)
+        np.testing.assert_array_equal(world.picture(), world.observe().picture(world.camera.name))
         again = make_goal(world, environment, "pick-place", 0, 1, level=level)
         assert again.appearance != goal.appearance
     np.testing.assert_array_equal(make_goal(world, environment, "pick-place", 0, 0).picture, clean.picture)

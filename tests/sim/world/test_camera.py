@@ -231,7 +231,7 @@ def test_the_mirror_shows_what_the_stepped_world_shows() -> None:
             world.run_until(time_ms * 1_000_000)
             positions, _, width = world.scene.joints()
             scene = SceneState(world.time_ns, 0, positions, width, world.scene.objects())
-            difference = np.abs(drawn(scene, world.camera).astype(int) - world.observe().image)
+            difference = np.abs(drawn(scene, world.camera).astype(int) - world.picture())
             # The fingers may stand a hair off centre while they move; the mirror has them even.
             assert (difference.max(axis=2) > 8).mean() < 0.002
     finally:
