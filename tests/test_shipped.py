@@ -73,7 +73,7 @@ def test_the_card_says_where_it_comes_from(loaded: TrainedModel) -> None:
     assert len(told.dataset_fingerprint) == 64 and int(told.dataset_fingerprint, 16) > 0
     assert told.episodes > 100 and told.frames > 10 * told.episodes and told.train_seconds > 0
     assert told.settings and told.versions
-    assert 0 < loaded.card.discount < 1 and 0 < loaded.card.block_change < 1
+    assert 0 < loaded.card.heads.discount < 1 and 0 < loaded.card.block_change < 1
 
 
 def test_it_is_of_the_present_arm_camera_and_actions(shipped: Shipped, loaded: TrainedModel) -> None:

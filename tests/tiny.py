@@ -8,7 +8,7 @@ import torch
 
 from control.model.trained_model import Parts, TrainedModel, new_parts
 from control.policy.mlp import Perceptron
-from perception.checkpoint.files import SCHEMA, Card, Gate, Provenance
+from perception.checkpoint.card import SCHEMA, Card, Gate, HeadsConfig, Provenance
 from perception.model.world_model import WorldModelConfig
 from perception.training_data.frame_cache import FrameCache
 from robot.embodiment.actions import PLANAR_PUSH
@@ -20,7 +20,7 @@ CAMERA = CameraSpec("front", 32, 32, (54.0, 54.0), (16.0, 16.0), (1.1, 0.0, 0.7)
 EMBODIMENT = EmbodimentDescription("panda-sim", CAMERA, PLANAR_PUSH, STATE_NAMES)
 CONFIG = WorldModelConfig(height=32, width_px=32, proprio=7, action=2, latent=16, width=32, blocks=1, keypoints=4)
 OF_TWO = msgspec.structs.replace(CONFIG, context=2)
-DISCOUNT = 0.9
+HEADS = HeadsConfig(discount=0.9)
 
 
 def card(gates: tuple[Gate, ...] = (), fingerprint: str = "f" * 64, config: WorldModelConfig = CONFIG) -> Card:
@@ -28,7 +28,7 @@ def card(gates: tuple[Gate, ...] = (), fingerprint: str = "f" * 64, config: Worl
         schema=SCHEMA,
         embodiment=EMBODIMENT,
         world_model=config,
-        discount=DISCOUNT,
+        heads=HEADS,
         block_change=1.5,
         provenance=Provenance(
             fingerprint, 12, 372, 0, {"heads.steps": 8000, "heads.noise": 0.05}, 12.5, {"torch": "2"}
@@ -39,7 +39,7 @@ def card(gates: tuple[Gate, ...] = (), fingerprint: str = "f" * 64, config: Worl
 
 def parts(seed: int = 0, config: WorldModelConfig = CONFIG) -> Parts:
     torch.manual_seed(seed)
-    made = new_parts(config, DISCOUNT)
+    made = new_parts(config, HEADS)
     for part in made.named().values():
         part.eval().requires_grad_(False)
     return made

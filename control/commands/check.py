@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from control.learning.compatibility import embodiment_for, require_embodiment
 from control.learning.doctor import HELD_OUT_SHARE, examine, verdict
 from control.model.trained_model import load_trained
-from perception.checkpoint.files import Card, Gate
+from perception.checkpoint.card import Card, Gate
 from perception.training.world_model import encode_all
 from perception.training_data.frame_cache import FrameCache, kept_aside
 from perception.training_data.rig_view import open_seen, seen_by, view_like

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from perception.checkpoint.files import Card
+from perception.checkpoint.card import Card
 from robot.dataset.reader import Dataset
 from robot.embodiment.description import EmbodimentDescription, read_embodiment, read_recorded_embodiment
 from robot.errors import CheckpointError, DatasetError

@@ -13,7 +13,7 @@ from torch import Tensor
 from control.learning.hindsight import Seen
 from control.model.trained_model import Parts
 from control.policy.critic import Critic
-from perception.checkpoint.files import Gate
+from perception.checkpoint.card import Gate
 from perception.evaluation.gates import ROLLOUT, world_model_gates
 from perception.training.world_model import expect_all
 from perception.training_data.frame_cache import FrameCache

@@ -12,6 +12,7 @@ from control.learning.hindsight import GoalMix, HindsightSampler
 from control.policy.actor import Actor, ActorLoss
 from control.policy.critic import Critic, CriticLoss
 from control.policy.mlp import HIDDEN
+from perception.checkpoint.card import HeadsConfig
 from perception.model.world_model import Predictor
 from perception.training.distributed import Workers
 from perception.training.loop import History, Schedule, train
@@ -45,6 +46,10 @@ class HeadTraining(msgspec.Struct, frozen=True):
     features: int = 96
     hidden: int = HIDDEN
     landmarks: int = 512
+
+    def config(self) -> HeadsConfig:
+        """Return the sizes of critic and actor, for their constructors and the checkpoint's card."""
+        return HeadsConfig(self.discount, self.landmarks, self.components, self.features, self.hidden)
 
 
 def train_critic(

@@ -17,7 +17,8 @@ from control.learning.doctor import HELD_OUT_SHARE, examine, require_enough
 from control.learning.heads import HeadTraining, train_actor, train_critic
 from control.learning.hindsight import HindsightSampler, Seen
 from control.model.trained_model import TrainedModel, load_trained, new_parts, save_trained
-from perception.checkpoint.files import CARD_FILE, SCHEMA, Card, Gate, Provenance, load_card
+from perception.checkpoint.card import SCHEMA, Card, Gate, Provenance
+from perception.checkpoint.files import CARD_FILE, load_card
 from perception.model.world_model import PICTURE, WorldModelConfig
 from perception.training.compiler import require_compiler
 from perception.training.curves import draw_curves
@@ -173,7 +174,7 @@ def learn(
         config = msgspec.structs.replace(config, commands=known.card.world_model.commands)
         _require_sizes(known, config)
     torch.manual_seed(seed)
-    parts = new_parts(config, heads.discount, heads.landmarks, heads.components, heads.features, heads.hidden)
+    parts = new_parts(config, heads.config())
     histories: dict[str, History] = {}
     if known is None:
         histories["world model"] = train_world_model(
@@ -207,7 +208,7 @@ def learn(
         schema=SCHEMA,
         embodiment=embodiment,
         world_model=config,
-        discount=heads.discount,
+        heads=heads.config(),
         block_change=block_change(latents, cache.starts[held_out], cache.lengths[held_out]),
         provenance=Provenance(
             dataset_fingerprint=recorded.fingerprint,
@@ -229,10 +230,6 @@ def learn(
             series=cache.series,
         ),
         gates=tuple(gates),
-        landmarks=heads.landmarks,
-        components=heads.components,
-        features=heads.features,
-        hidden=heads.hidden,
     )
     save_trained(output, TrainedModel(card, parts))
     draw_curves(histories, run / "curves.png")

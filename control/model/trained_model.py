@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from control.goals.landmarks import Landmarks
 from control.policy.actor import Actor
 from control.policy.critic import Critic
-from control.policy.mlp import HIDDEN
-from perception.checkpoint.files import Card, load, save
+from perception.checkpoint.card import Card, HeadsConfig
+from perception.checkpoint.files import load, save
 from perception.checkpoint.shipped import PRETRAINED_FOLDER
 from perception.model.decoder import Decoder
 from perception.model.world_model import WorldModel, WorldModelConfig
@@ -52,25 +52,17 @@ class TrainedModel:
     parts: Parts
 
 
-def new_parts(
-    config: WorldModelConfig,
-    discount: float,
-    landmarks: int = 0,
-    components: int = 1,
-    features: int = 0,
-    hidden: int = HIDDEN,
-) -> Parts:
-    """Return untrained parts of the right sizes, with room for so many `landmarks`; the actor has `components` and
-    compares by `features`, and layers of critic and actor are `hidden` wide."""
+def new_parts(config: WorldModelConfig, heads: HeadsConfig) -> Parts:
+    """Return untrained parts of these sizes."""
     return Parts(
         model=WorldModel(config),
-        critic=Critic(config.latent, config.proprio, discount, config.commands, hidden),
+        critic=Critic(config.latent, config.proprio, heads.discount, config.commands, heads.hidden),
         actor=Actor(
             *(config.latent, config.proprio, config.action, config.binary),
-            *(components, config.commands, features, hidden),
+            *(heads.components, config.commands, heads.features, heads.hidden),
         ),
         decoder=Decoder(config.height, config.width_px, config.latent),
-        landmarks=Landmarks(landmarks, config.latent, config.proprio),
+        landmarks=Landmarks(heads.landmarks, config.latent, config.proprio),
     )
 
 
@@ -86,7 +78,7 @@ def load_trained(folder: Path) -> TrainedModel:
     """Return the model in `folder`, ready for inference. Raises `CheckpointError` for anything but a whole one."""
     card, tensors = load(folder)
     try:
-        parts = new_parts(card.world_model, card.discount, card.landmarks, card.components, card.features, card.hidden)
+        parts = new_parts(card.world_model, card.heads)
     except (ValueError, RuntimeError) as error:
         raise CheckpointError(f"the card in {folder} describes no model that can be: {error}") from error
     for prefix, part in parts.named().items():

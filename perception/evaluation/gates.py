@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from perception.checkpoint.files import Gate
+from perception.checkpoint.card import Gate
 from perception.model.world_model import WorldModel
 
 RANDOM_ACTIONS = 64

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TypeAlias
 
+from perception.checkpoint.upgrade import upgraded_settings
 from robot.errors import CheckpointError
 from robot.system.files import whole
 
@@ -47,6 +48,6 @@ def _read(path: Path) -> dict[str, dict[str, str | int | float]]:
         return {}
     try:
         found = json.loads(path.read_text())
-        return {part: dict(settings) for part, settings in found.items()}
+        return {part: upgraded_settings(settings) for part, settings in found.items()}
     except (ValueError, AttributeError, TypeError) as error:
         raise CheckpointError(f"{path} cannot be read ({error}); choose another --run folder") from error

@@ -16,7 +16,7 @@ from control.learning.heads import HeadTraining
 from control.learning.pipeline import Learning, Sizes, learn
 from control.model.trained_model import load_trained
 from control.planning.schedule import Method
-from perception.checkpoint.files import Gate
+from perception.checkpoint.card import Gate
 from perception.training.distributed import join
 from perception.training.world_model import DecoderTraining, PredictorTraining, WorldModelTraining
 from robot.dataset.edit.check import check

@@ -8,7 +8,7 @@ import msgspec
 import torch
 
 from control.model.trained_model import TrainedModel, new_parts, save_trained
-from perception.checkpoint.files import Card
+from perception.checkpoint.card import Card
 from sim.world.cameras import front_camera
 from tests import tiny
 
@@ -25,5 +25,5 @@ def untrained_checkpoint(folder: Path, block_change: float = NEVER) -> Path:
     """Write it to `folder`."""
     card = untrained_card(block_change)
     torch.manual_seed(0)
-    save_trained(folder, TrainedModel(card, tiny.critic_says(new_parts(card.world_model, card.discount))))
+    save_trained(folder, TrainedModel(card, tiny.critic_says(new_parts(card.world_model, card.heads))))
     return folder

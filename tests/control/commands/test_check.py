@@ -10,7 +10,8 @@ import pytest
 
 from control.commands.check import table
 from control.model.trained_model import load_trained
-from perception.checkpoint.files import CARD_FILE, WEIGHTS_FILE, Gate
+from perception.checkpoint.card import Gate
+from perception.checkpoint.files import CARD_FILE, WEIGHTS_FILE
 from sim.commands.play import play
 from sim.world.cameras import FRONT_EYE
 from tests.commands import worldarm

@@ -44,7 +44,7 @@ def test_a_data_set_becomes_a_checkpoint_with_its_curves(trained_run: Run) -> No
     assert {"sizes.latent": 16, "processes": 1, "device": "cpu"}.items() <= provenance.settings.items()
     assert provenance.settings["precision"] in ("bf16", "float32") and len(provenance.series) == 64
     assert loaded.card.embodiment.camera.width == 32 and loaded.card.world_model.latent == 16
-    assert loaded.card.hidden == 32
+    assert loaded.card.heads.hidden == 32
     assert loaded.card.world_model.commands == (4, 5, 6)  # the set-points
     assert len(loaded.card.gates) == 6 and loaded.card.block_change > 0
     curves = cv2.imread(str(trained_run.folder / "curves.png"))

@@ -10,7 +10,7 @@ from control.model.trained_model import Parts, TrainedModel, load_trained, new_p
 from perception.checkpoint.files import save
 from perception.model.decoder import Decoder
 from robot.errors import CheckpointError
-from tests.tiny import CONFIG, DISCOUNT, card, parts, picture, trained
+from tests.tiny import CONFIG, HEADS, card, parts, picture, trained
 
 
 def test_a_loaded_model_thinks_as_the_saved_one(tmp_path: Path) -> None:
@@ -62,7 +62,7 @@ def test_untrained_parts_follow_the_seed() -> None:
 
     assert torch.equal(weights(parts(3)), weights(parts(3)))
     assert not torch.equal(weights(parts(3)), weights(parts(4)))
-    assert isinstance(new_parts(CONFIG, DISCOUNT).decoder, Decoder)
+    assert isinstance(new_parts(CONFIG, HEADS).decoder, Decoder)
 
 
 @pytest.mark.parametrize(("dtype", "near"), [(torch.float32, 0.0), (torch.bfloat16, 0.05)])

@@ -18,7 +18,7 @@ from control.planning.schedule import Method
 from control.runtime.session import Session
 from perception.camera.image_file import save_picture
 from perception.camera.subscriber import FrameSubscriber
-from perception.checkpoint.files import SCHEMA, Card, Provenance
+from perception.checkpoint.card import SCHEMA, Card, HeadsConfig, Provenance
 from perception.model.world_model import WorldModelConfig
 from robot.arm.interface import Vector
 from robot.arm.kinematics import Kinematics
@@ -44,14 +44,16 @@ def card(block_change: float = NEVER) -> Card:
     """The card of a model of the simulated arm that has learnt nothing; `block_change` says when it is content."""
     embodiment = EmbodimentDescription(panda_spec().name, front_camera(), PLANAR_PUSH, STATE_NAMES)
     sizes = WorldModelConfig(latent=16, width=32, blocks=1)
-    return Card(SCHEMA, embodiment, sizes, 0.96, block_change, Provenance("none", 0, 0, 0, {}, 0.0, {}), ())
+    return Card(
+        SCHEMA, embodiment, sizes, HeadsConfig(0.96), block_change, Provenance("none", 0, 0, 0, {}, 0.0, {}), ()
+    )
 
 
 def checkpoint(folder: Path, made: Card | None = None) -> Path:
     """Write an untrained checkpoint."""
     made = made or card()
     torch.manual_seed(0)
-    save_trained(folder, TrainedModel(made, critic_says(new_parts(made.world_model, made.discount))))
+    save_trained(folder, TrainedModel(made, critic_says(new_parts(made.world_model, made.heads))))
     return folder
 
 

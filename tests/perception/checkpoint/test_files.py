@@ -15,8 +15,10 @@ from hypothesis import strategies as st
 from safetensors.torch import save_file
 from torch import Tensor
 
-from perception.checkpoint.files import CARD_FILE, SCHEMA, WEIGHTS_FILE, Gate, load, load_card, save
+from perception.checkpoint.card import SCHEMA, Gate
+from perception.checkpoint.files import CARD_FILE, WEIGHTS_FILE, load, load_card, save
 from perception.checkpoint.shipped import PRETRAINED_FOLDER
+from perception.checkpoint.upgrade import OLDEST
 from robot.errors import CheckpointError
 from robot.wire.camera_spec import CameraSpec
 from tests.tiny import CAMERA, EMBODIMENT, card
@@ -121,14 +123,14 @@ def test_other_weights_are_refused(folder: Path) -> None:
         load(folder)
 
 
-@pytest.mark.parametrize("schema", [SCHEMA - 1, SCHEMA + 1])
+@pytest.mark.parametrize("schema", [OLDEST - 1, SCHEMA + 1])
 def test_another_schema_is_told_apart_from_damage(folder: Path, schema: int) -> None:
     (folder / CARD_FILE).write_text(json.dumps({"schema": schema, "whatever": "it held"}))
-    with pytest.raises(CheckpointError, match=f"is of schema {schema} and this worldarm reads {SCHEMA}"):
+    with pytest.raises(CheckpointError, match=f"is of schema {schema} and this worldarm reads {OLDEST} to {SCHEMA}"):
         load(folder)
 
 
-@pytest.mark.parametrize("edit", [lambda made: made.pop("recipe"), lambda made: made.update(extra=1)])
+@pytest.mark.parametrize("edit", [lambda made: made.pop("embodiment"), lambda made: made.update(extra=1)])
 def test_a_card_that_says_too_little_or_too_much_is_refused(folder: Path, edit: Callable[[dict], object]) -> None:
     said = json.loads((folder / CARD_FILE).read_text())
     edit(said)
@@ -215,7 +217,7 @@ def test_the_same_view_within_tolerance_is_taken(seen: CameraSpec) -> None:
 
 def test_a_card_from_before_an_entry_had_a_default_is_whole(folder: Path) -> None:
     said = json.loads((folder / CARD_FILE).read_text())
-    del said["recipe"]["action"]["opening_m"]
+    del said["embodiment"]["action"]["opening_m"]
     said["card_sha256"] = ""
     said["card_sha256"] = hashlib.sha256(
         json.dumps(said, separators=(",", ":"), ensure_ascii=False).encode()

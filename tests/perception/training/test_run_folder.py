@@ -41,6 +41,17 @@ def test_a_part_that_was_not_begun_may_change(tmp_path: Path) -> None:
         claim_run(tmp_path, BEFORE)
 
 
+def test_a_run_that_an_older_version_began_goes_on(tmp_path: Path) -> None:
+    said = {"world-model": {"seed": 0, "world_model.looks.share": 0.3}}
+    (tmp_path / RUN_FILE).write_text(json.dumps(said))
+    begun(tmp_path, "world-model")
+    now: dict[str, Settings] = {"world-model": {"seed": 0, "world_model.augmentation.share": 0.3}}
+    claim_run(tmp_path, now)
+    assert json.loads((tmp_path / RUN_FILE).read_text()) == now
+    with pytest.raises(CheckpointError, match=r"world_model\.augmentation\.share was 0\.3, now 0\.4"):
+        claim_run(tmp_path, {"world-model": {"seed": 0, "world_model.augmentation.share": 0.4}})
+
+
 @pytest.mark.parametrize("damage", ["", "{", "[1]", '{"critic": 3}'])
 def test_a_torn_file_is_refused(tmp_path: Path, damage: str) -> None:
     (tmp_path / RUN_FILE).write_text(damage)

@@ -35,7 +35,7 @@ def agent(block_change: float = NEVER) -> Agent:
     """One that holds, and says done at once when `block_change` is large."""
     card = untrained_card(block_change)
     torch.manual_seed(0)
-    parts = critic_says(new_parts(card.world_model, card.discount))
+    parts = critic_says(new_parts(card.world_model, card.heads))
     for part in parts.named().values():
         part.eval().requires_grad_(False)
     return Agent(TrainedModel(card, parts), "hold")
