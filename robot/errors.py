@@ -1,4 +1,4 @@
-"""Every error that worldarm raises on purpose: typed, in plain words, with what to do next."""
+"""Every error that worldarm raises on purpose. Each message is in plain words and says what to do next."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ class WorldarmError(Exception):
 
 
 class ConfigurationError(WorldarmError):
-    """Something the user asked for cannot be: an unknown name, a value out of range, a missing extra."""
+    """The user asked for something impossible: an unknown name, a value out of range, a missing extra."""
 
 
 class WireError(WorldarmError):
-    """A message that is not of this wire: malformed, of another schema version, or with a non-finite number."""
+    """A message that this wire protocol does not accept: malformed, of another schema version, or with a non-finite
+    number."""
 
 
 class ConnectionLost(WorldarmError):
@@ -20,7 +21,7 @@ class ConnectionLost(WorldarmError):
 
 
 class Refused(WorldarmError):
-    """The driver refused a command; `reason` is the driver's own word for why."""
+    """The driver refused a command; `reason` is the driver's code for why, such as "late", and `detail` explains it."""
 
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(f"the driver refused the command ({reason}): {detail}")
@@ -28,7 +29,7 @@ class Refused(WorldarmError):
         self.detail = detail
 
     def __reduce__(self) -> tuple[type[Refused], tuple[str, str]]:
-        """Let a worker process hand it to the one that waits for it."""
+        """Make the error picklable, so that a worker process can pass it to the process that waits for it."""
         return Refused, (self.reason, self.detail)
 
 
@@ -37,37 +38,38 @@ class AddressInUse(WorldarmError):
 
 
 class UnreachableError(WorldarmError):
-    """No joint configuration within the limits reaches the pose asked for."""
+    """No joint configuration within the limits reaches the requested pose."""
 
 
 class ArmError(WorldarmError):
-    """The arm itself cannot go on: its link is lost, it is in a fault, or it starts outside its limits."""
+    """The arm cannot continue: its link is lost, it is in a fault, or it starts outside its limits."""
 
 
 class DatasetError(WorldarmError):
-    """A data set that is absent, empty, half-written, damaged, or without what was asked of it."""
+    """A data set that is absent, empty, half-written or damaged, or that lacks the requested content."""
 
 
 class RecordingError(WorldarmError):
-    """An episode could not be written (disk full, read-only folder); episodes kept earlier are whole."""
+    """An episode could not be written (disk full, read-only folder); episodes kept earlier are complete."""
 
 
 class CameraError(WorldarmError):
-    """A camera that cannot be opened, or that stopped sending."""
+    """A camera that cannot be opened, or that stopped sending pictures."""
 
 
 class CameraAway(CameraError):
-    """A camera that sends nothing for now and is tried again: stalled, unplugged, or its picture file replaced."""
+    """A camera that sends nothing at present and is retried: stalled, unplugged, or its picture file is being
+    replaced."""
 
 
 class CalibrationError(WorldarmError):
-    """Pictures that no calibration can be made from, or a calibration file that is missing, foreign, or of another
-    camera's pictures."""
+    """Pictures from which no calibration can be computed, or a calibration file that is missing, not worldarm's, or
+    made for another camera."""
 
 
 class GoalError(WorldarmError):
-    """A goal picture that is missing, not an image, or not of the size that the model sees."""
+    """A goal picture that is missing, is not an image, or has a size other than the model's input."""
 
 
 class CheckpointError(WorldarmError):
-    """A checkpoint that is missing, torn, foreign, of another schema, or for another arm or camera."""
+    """A checkpoint that is missing, truncated, not worldarm's, of another schema, or for another arm or camera."""

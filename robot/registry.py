@@ -1,6 +1,6 @@
-"""Arms, cameras and simulated scenes by name: what installed packages offer through their entry points.
+"""Arms, cameras and simulated scenes by name, as installed packages register them through entry points.
 
-A package adds an arm or a camera by naming a factory in its own metadata, for instance in pyproject.toml:
+A package adds an arm or a camera by naming a factory in its metadata, for instance in pyproject.toml:
 
     [project.entry-points."worldarm.cameras"]
     mine = "my_package.camera:make_camera"
@@ -20,15 +20,15 @@ SCENES = "worldarm.scenes"
 
 
 def names(group: str) -> tuple[str, ...]:
-    """Return the names that are registered in `group`, in order of the alphabet."""
+    """Return the names that are registered in `group`, in alphabetical order."""
     return tuple(sorted({entry.name for entry in entry_points(group=group)}))
 
 
 def load(group: str, name: str) -> Any:
-    """Return what is registered in `group` as `name`, such as the factory of an arm.
+    """Return the object registered in `group` under `name`, such as the factory of an arm.
 
-    Raises `ConfigurationError` when there is none of that name, when two packages claim it, or when the Python
-    package that it needs is not installed.
+    Raises `ConfigurationError` when no package registers that name, when two packages do, or when a Python package that
+    it needs is not installed.
     """
     kind = group.rpartition(".")[2].removesuffix("s")
     found = {entry.value: entry for entry in entry_points(group=group, name=name)}
@@ -50,13 +50,13 @@ def load(group: str, name: str) -> Any:
 
 
 def _package(entry: EntryPoint) -> str:
-    """Name of the installed package that declared `entry`."""
+    """Return the name of the installed package that declared `entry`."""
     return entry.dist.metadata["Name"] if entry.dist is not None else "an unknown package"
 
 
 def _remedy(entry: EntryPoint, missing: str | None) -> str:
-    """What to install: the extra of the entry's own name where its package has one, else the module itself."""
+    """Return what to install: the extra named like the entry where its package has one, else the missing module."""
     extras = (entry.dist.metadata.get_all("Provides-Extra") or []) if entry.dist is not None else []
     if entry.name in extras:
         return f"pip install '{_package(entry)}[{entry.name}]'"
-    return f"install it, or reinstall {_package(entry)} with all that it depends on (missing: {missing})"
+    return f"install it, or reinstall {_package(entry)} with all its dependencies (missing: {missing})"

@@ -1,1 +1,1 @@
-"""What an arm is to the rest of the system: its interface, kinematics, collisions and limits of installation."""
+"""The arm as the rest of the system sees it: interface, kinematics, collisions and limits of the installation."""

@@ -1,4 +1,4 @@
-"""One kind of error for an arm that fails, whoever wrote it and whatever its link raises or reports."""
+"""Calls to an arm that raise `ArmError` on every failure, independent of what the arm's implementation raises."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from robot.arm.interface import Arm, Readable, Reading
 from robot.errors import ArmError, WorldarmError
 
 SILENCE_S = 0.25
-"""An arm whose newest reading is older than this has lost its link, whatever it says."""
+"""An arm whose newest reading is older than this has lost its link, even if it reports no error."""
 
 
 @contextmanager
 def arm_faults(but: type[WorldarmError] = ArmError) -> Iterator[None]:
-    """Around a call of the arm: whatever it raises, such as `OSError`, becomes `ArmError`; `but` stays what it is."""
+    """Wrap a call to the arm: any exception, such as `OSError`, becomes `ArmError`; errors of type `but` pass
+    unchanged."""
     try:
         yield
     except (ArmError, but):
@@ -26,9 +27,9 @@ def arm_faults(but: type[WorldarmError] = ArmError) -> Iterator[None]:
 
 
 def read(arm: Arm | Readable) -> Reading:
-    """Return the arm's newest measurement, of as many joints as it has and of finite numbers.
+    """Return the arm's newest measurement, checked for the number of joints and for finite values.
 
-    Raises `ArmError` when it gives none such, or none since `SILENCE_S` ago.
+    Raises `ArmError` when the measurement fails these checks, cannot be read, or is older than `SILENCE_S`.
     """
     asked_ns = time.monotonic_ns()
     with arm_faults():
@@ -42,7 +43,7 @@ def read(arm: Arm | Readable) -> Reading:
         numbers = (*reading.positions, *reading.velocities, *reading.efforts, reading.gripper_width)
         if not math.isfinite(sum(numbers)):
             raise ArmError("the arm reported a number that is not finite")
-        # Against the instant before the call: a process that was paused in between has not lost its arm.
+        # Compared with the time before the call: a process that was paused during the call has not lost its arm.
         silent_s = (asked_ns - reading.time_ns) * 1e-9
         if silent_s > SILENCE_S:
             raise ArmError(f"the arm has not reported for {silent_s:.2f} s")

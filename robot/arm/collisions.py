@@ -1,4 +1,4 @@
-"""How far the arm's bodies are from each other, from the table and from boxes they must not enter.
+"""Distances of the arm's bodies from each other, from the table and from boxes that they must not enter.
 
 Bodies are capsules around the arm's links; the distances are those of Pinocchio's collision models (Coal).
 """
@@ -16,18 +16,18 @@ from robot.arm.kinematics import Kinematics
 from robot.errors import ConfigurationError
 
 MARGIN = 0.005
-"""m; nearer than this counts as touching."""
+"""m; bodies closer than this count as touching."""
 APART = 3
-"""Bodies with fewer joints between them are not kept apart: their joints' own limits do that, and capsules are too
-round to tell."""
+"""Least number of joints between two bodies that are checked against each other. Closer neighbours are kept apart by
+their joint limits, and their capsules overlap because they are rounder than the links."""
 _TABLE_SIDE = 10.0
 
 
 class Clearance:
-    """The least distance between `pairs` of some bodies, which is called `reason` when it is too small.
+    """The least distance over `pairs` of `bodies`; `reason` names the violation when it is too small.
 
-    `reach` (n,) m bounds what a joint does: when each joint i turns by x_i, no distance changes by more than
-    Σ reach_i |x_i|.
+    `reach` (n,) m bounds the effect of each joint: when each joint i turns by x_i, no distance changes by more than Σ
+    reach_i |x_i|.
     """
 
     def __init__(
@@ -48,11 +48,12 @@ class Clearance:
         for first, second in pairs:
             self._geometry.addCollisionPair(pin.CollisionPair(first, second))
         self._data = self._geometry.createData()
-        # A joint between two bodies moves the outer one past the inner one; one below both carries both along.
+        # A joint between two bodies moves the outer one relative to the inner one; a joint below both moves both
+        # together.
         self.reach: Vector = np.max([reaches[number] for pair in pairs for number in pair], axis=0)
 
     def room(self, joints: Vector) -> float:
-        """Return the least distance (m) at `joints` (n,) rad, less the margin; negative when bodies overlap."""
+        """Return the least distance (m) at `joints` (n,) rad, minus `MARGIN`; negative when bodies overlap."""
         nearest = pin.computeDistances(
             self._model, self._scratch, self._geometry, self._data, self._kinematics.configuration(joints)
         )
@@ -60,9 +61,9 @@ class Clearance:
 
 
 def clearances(spec: ArmSpec, kinematics: Kinematics) -> tuple[Clearance, ...]:
-    """Return what has to stay clear: the arm's bodies of each other, of the table and of the boxes to keep out of.
+    """Return the clearances to keep: between the arm's bodies, to the table, and to the keep-out boxes.
 
-    Raises `ConfigurationError` for a body on a link that the description does not have.
+    Raises `ConfigurationError` for a body on a link that the robot description lacks.
     """
     model = kinematics.model
     bodies, reaches, joints = [], [], []
@@ -100,7 +101,7 @@ def clearances(spec: ArmSpec, kinematics: Kinematics) -> tuple[Clearance, ...]:
 
 
 def _between(model: pin.Model, first: int, second: int) -> int:
-    """Return how many joints lie between two of the model's joints' links."""
+    """Return how many joints lie between the links of the joints `first` and `second`."""
     chains = []
     for joint in (first, second):
         chain = set()

@@ -1,15 +1,15 @@
-"""Watches what the joints measure: an arm that presses harder than it may is stopped."""
+"""Watches the measured joint efforts: an arm that exceeds its effort limit is stopped."""
 
 from __future__ import annotations
 
 from robot.arm.interface import ArmSpec, Reading
 
 READINGS = 3
-"""In a row; one alone may be a disturbed measurement."""
+"""Number of successive readings above the limit before the arm is stopped; a single one may be noise."""
 
 
 class EffortWatch:
-    """Watches one arm of `spec`, reading after reading."""
+    """Watches the efforts of one arm with the specification `spec`."""
 
     def __init__(self, spec: ArmSpec) -> None:
         self._names = spec.joint_names
@@ -17,7 +17,7 @@ class EffortWatch:
         self._over = 0
 
     def see(self, reading: Reading) -> str:
-        """Take `reading` in; return which joint bears too much, in words, once it has for `READINGS`; else nothing."""
+        """Process `reading`; return a message that names the overloaded joint after `READINGS` in a row, else ""."""
         if not (self._limits and reading.efforts):
             return ""
         shares = [abs(effort) / limit for effort, limit in zip(reading.efforts, self._limits, strict=True)]
@@ -27,5 +27,5 @@ class EffortWatch:
             return ""
         return (
             f"{self._names[worst]} bears {abs(reading.efforts[worst]):.1f} N·m, more than the "
-            f"{self._limits[worst]:g} it may: free the arm, then reset"
+            f"{self._limits[worst]:g} allowed: free the arm, then reset"
         )

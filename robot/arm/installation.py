@@ -1,4 +1,4 @@
-"""Where an arm stands, as its user tells it: how high the table is, how far it may reach, and what to keep out of."""
+"""The installation of an arm, as its user gives it: table height, workspace, and boxes to keep out of."""
 
 from __future__ import annotations
 
@@ -20,10 +20,9 @@ def placed(
     workspace: Corners | None = None,
     keep_out: Sequence[Corners] = (),
 ) -> ArmSpec:
-    """Return `spec` with what is given in place of its own; `keep_out` boxes are added to its own.
+    """Return `spec` with `table_height` and `workspace` replaced where given, and the `keep_out` boxes added.
 
-    Raises `ConfigurationError` for a box without an inside, a number that is not finite, and a table above all of the
-    workspace.
+    Raises `ConfigurationError` for an empty box, a number that is not finite, or a table above the whole workspace.
     """
     if table_height is not None:
         if not math.isfinite(table_height):

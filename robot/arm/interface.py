@@ -1,7 +1,7 @@
-"""What an arm is to the driver: a specification, and five calls at the loop rate.
+"""The arm as the driver sees it: a specification, and five calls at the loop rate.
 
-The same protocol stands before the simulated arm and every real one, so the driver, its governor and its
-watchdog are one piece of code for all of them.
+Simulated and real arms implement the same protocol, so the driver, its governor and its watchdog are the same code for
+all of them.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ class Box(msgspec.Struct, frozen=True):
 
 
 class Capsule(msgspec.Struct, frozen=True):
-    """A body of the arm, as all points within `radius` (m) of the line from `start` to `end`, (x, y, z) m in the frame
-    of `link`. One that `handles` things may touch the table, as a gripper's fingers must."""
+    """A body of the arm: all points within `radius` (m) of the line from `start` to `end`, (x, y, z) m in the frame of
+    `link`. A body with `handles` may touch the table, as a gripper's fingers must."""
 
     link: str
     start: tuple[float, float, float]
@@ -35,17 +35,17 @@ class Capsule(msgspec.Struct, frozen=True):
 
 
 class ArmSpec(msgspec.Struct, frozen=True):
-    """Everything that a stranger must know to command an arm safely.
+    """Everything that a client must know to command an arm safely.
 
-    Joint vectors are ordered as `joint_names` and have length n; SI units, radians. `urdf` is the XML text of
-    the robot description (it may hold more joints than `joint_names`, such as fingers; those stay fixed),
-    `tool_frame` the name of the link in it whose pose is "the end effector". `workspace` bounds the origin of
-    the tool frame and `table_height` the lowest z (m) it may take.
+    Joint vectors are ordered as `joint_names` and have length n; SI units, radians. `urdf` is the XML text of the robot
+    description (it may hold more joints than `joint_names`, such as fingers; those stay fixed), `tool_frame` the name
+    of its link that is the end effector. `workspace` bounds the origin of the tool frame and `table_height` the lowest
+    z (m) it may take.
 
-    `bodies` are what must stay clear of each other, of the table and of the boxes to `keep_out` of; `effort` (n,) N·m
-    is what a joint may measure before the arm is stopped, empty when it measures none. `models_of` is the name of the
-    arm whose learnt models fit this one, because it has the same joints, tool, home and rate; empty when only its own
-    do.
+    `bodies` must stay clear of each other, of the table and of the `keep_out` boxes. `effort` (n,) N·m is the largest
+    measured effort of each joint before the arm is stopped; it is empty when the arm measures none. `models_of` names
+    the arm whose learnt models also fit this one, because both have the same joints, tool, home and rate; it is empty
+    when only this arm's own models fit.
     """
 
     name: str
@@ -85,7 +85,7 @@ class Reading(msgspec.Struct, frozen=True):
 
 
 class ObjectPose(msgspec.Struct, frozen=True):
-    """Where a simulated object is: `position` (x, y, z) m and `orientation` quaternion (x, y, z, w)."""
+    """The pose of a simulated object: `position` (x, y, z) m and `orientation` quaternion (x, y, z, w)."""
 
     name: str
     position: tuple[float, float, float]
@@ -93,8 +93,8 @@ class ObjectPose(msgspec.Struct, frozen=True):
 
 
 class ArmOptions(msgspec.Struct, frozen=True):
-    """What the user tells a factory of arms: the `address` of a real one, a host or a serial port, and the file of its
-    `calibration`, where it has one."""
+    """What the user passes to an arm's factory: the `address` of a real arm (a host or a serial port) and its
+    `calibration` file, where it has one."""
 
     address: str | None = None
     calibration: Path | None = None
@@ -115,7 +115,7 @@ class Arm(Protocol):
         """Command joint set-points (n,) rad and the gripper's width (m) for the next period. Raises `ArmError`."""
 
     def park(self) -> None:
-        """Leave the arm holding its position by itself; called once on the way out, never drops torque."""
+        """Leave the arm holding its position by itself, without dropping torque; called once at shutdown."""
 
     def close(self) -> None:
         """Release the link; the arm keeps holding."""
@@ -128,22 +128,22 @@ class Readable(Protocol):
     spec: ArmSpec
 
     def start_reading(self) -> None:
-        """Open the link and enable nothing: the arm is left as it is. Raises `ArmError`, also where it would not give
-        way to a hand."""
+        """Open the link and enable nothing: the arm's state does not change. Raises `ArmError`, also when a person
+        could not move the arm by hand."""
 
     def read(self) -> Reading:
         """Return the newest measurement. Raises `ArmError` when the link is lost."""
 
     def close(self) -> None:
-        """Release the link; the arm is left as it is."""
+        """Release the link; the arm's state does not change."""
 
 
 @runtime_checkable
 class HasScene(Protocol):
-    """A simulated arm also owns the objects around it; a real one does not have these calls."""
+    """A simulated arm that also owns the objects around it; a real arm does not have these calls."""
 
     def objects(self) -> tuple[ObjectPose, ...]:
         """Return the poses of all objects."""
 
     def place(self, objects: tuple[ObjectPose, ...]) -> None:
-        """Put the named objects where told, at rest. Raises `ConfigurationError` for an unknown name."""
+        """Put the named objects at the given poses, at rest. Raises `ConfigurationError` for an unknown name."""

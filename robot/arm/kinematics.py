@@ -1,7 +1,7 @@
-"""Where the tool is for given joints, and which joints put the tool where it is wanted.
+"""Forward and inverse kinematics: the tool's pose for given joints, and the joints for a given pose of the tool.
 
-The maths is Pinocchio's: forward kinematics, the geometric Jacobian, and inverse kinematics by damped least
-squares over that Jacobian (Wampler 1986), restarted from other postures when the seed leads nowhere.
+The maths is Pinocchio's: forward kinematics, the geometric Jacobian, and inverse kinematics by damped least squares
+over that Jacobian (Wampler 1986), restarted from other postures when the search from the seed fails.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from robot.errors import ConfigurationError, UnreachableError
 
 POSITION_TOLERANCE = 1e-4
 ROTATION_TOLERANCE = 1e-3
-# The solver stops well inside what it promises, so that a chain of solutions does not wander.
+# The solver converges well inside the promised tolerance, so that a chain of solutions does not drift.
 _STOP_POSITION = 1e-5
 _STOP_ROTATION = 1e-4
 _ITERATIONS = 60
@@ -36,7 +36,7 @@ class Pose:
 
 
 class Kinematics:
-    """Forward and inverse kinematics of the tool frame of one arm; holds scratch memory, so one a thread.
+    """Forward and inverse kinematics of one arm's tool frame. It holds scratch memory: use one instance per thread.
 
     Joints of the description that `spec.joint_names` does not name, such as fingers, stay at zero. Raises
     `ConfigurationError` when the description cannot be read or lacks a joint or the tool frame.
@@ -69,8 +69,8 @@ class Kinematics:
         return self._tool.translation.copy()
 
     def jacobian(self, joints: Vector) -> NDArray[np.float64]:
-        """Return the (6, n) Jacobian at `joints` (n,) rad: linear m/s above angular rad/s of the tool, in the axes
-        of the base frame, per rad/s of each joint."""
+        """Return the (6, n) Jacobian at `joints` (n,) rad: the tool's linear velocity (m/s, rows 0 to 2) and angular
+        velocity (rad/s, rows 3 to 5), in the axes of the base frame, per rad/s of each joint."""
         configuration = self.configuration(joints)
         jacobian = pin.computeFrameJacobian(
             self._model, self._data, configuration, self._frame, pin.ReferenceFrame.LOCAL_WORLD_ALIGNED
@@ -79,23 +79,24 @@ class Kinematics:
 
     @property
     def model(self) -> pin.Model:
-        """Pinocchio's model of the arm, whose joints are those of the specification, in the order of the tree."""
+        """Pinocchio's model of the arm; its joints are those of the specification, in the order of the kinematic
+        tree."""
         return self._model
 
     def configuration(self, joints: Vector) -> Vector:
-        """Return `joints` (n,) rad in the order of the model's."""
+        """Return `joints` (n,) rad in the order of the model's joints."""
         return joints if self._in_order else joints[self._inverse_order]
 
     def reach_bounds(self) -> Vector:
-        """Return, for each joint, how far from its axis the tool can be at most, in any posture: (n,) m.
+        """Return the largest distance of the tool from each joint's axis over all postures: (n,) m.
 
-        Turning joint i by x moves the tool by x times this bound or less; for a sliding joint the bound is 1.
+        Turning joint i by x moves the tool by at most x times this bound; for a prismatic joint the bound is 1.
         """
         return self.reach_of(self._frame, 0.0)
 
     def reach_of(self, frame: int, beyond: float) -> Vector:
-        """Return the same (n,) m for a point up to `beyond` m from the origin of the model's frame number `frame`; 0
-        for a joint that does not move it."""
+        """Return the bounds of `reach_bounds` (n,) m for a point up to `beyond` m from the origin of the model's frame
+        number `frame`; 0 for a joint that does not move that frame."""
         bounds = np.empty(len(self._order))
         for name_index, in_model in enumerate(self._order):
             joint = int(in_model) + 1
@@ -119,13 +120,13 @@ class Kinematics:
     def inverse(self, target: Pose, seed: Vector, restarts: int = 32) -> Vector:
         """Return joints (n,) rad, within the limits, that put the tool at `target`.
 
-        The search starts at `seed` (n,) rad and so finds the nearby posture when there is one; failing that it
-        starts from the arm's home and from `restarts` - 1 further postures, the same ones each time. With
-        `restarts` 0 only the neighbourhood of the seed counts. The answer is within 0.1 mm and 1e-3 rad.
-        Raises `UnreachableError` when no start leads there, saying how close the best one came.
+        The search starts at `seed` (n,) rad and so finds a nearby posture when there is one. If that fails, it starts
+        from the arm's home and from `restarts` - 1 further postures, the same ones in each call. With `restarts` 0 it
+        searches only from the seed. The answer is within 0.1 mm and 1e-3 rad. Raises `UnreachableError`, with the least
+        error found, when no start leads to the target.
         """
         if not (np.isfinite(target.position).all() and np.isfinite(target.rotation).all()):
-            raise UnreachableError("asked for a pose with a number that is not finite")
+            raise UnreachableError("the requested pose holds a number that is not finite")
         goal = np.asarray(target.position, dtype=np.float64)
         joints, best = self._descend(goal, target.rotation, seed)
         if _within(best, POSITION_TOLERANCE, ROTATION_TOLERANCE):
@@ -142,7 +143,7 @@ class Kinematics:
         x, y, z = goal
         raise UnreachableError(
             f"no posture within the joint limits puts the tool at ({x:.4f}, {y:.4f}, {z:.4f}) m with the "
-            f"orientation asked for: the nearest found misses by {best[0] * 1e3:.2f} mm and {best[1]:.4f} rad"
+            f"requested orientation: the nearest found misses by {best[0] * 1e3:.2f} mm and {best[1]:.4f} rad"
         )
 
     def _place(self, joints: Vector) -> None:
@@ -152,7 +153,7 @@ class Kinematics:
     def _descend(
         self, goal: Vector, rotation: NDArray[np.float64], start: Vector
     ) -> tuple[Vector, tuple[float, float]]:
-        """Walk from `start` towards the goal; return the best joints met and how far (m, rad) they miss."""
+        """Iterate from `start` towards the goal; return the best joints found and their error (m, rad)."""
         joints = np.clip(start, self._lower, self._upper)
         best_joints, best, best_at = joints, (np.inf, np.inf), 0
         error = self._error
@@ -170,12 +171,12 @@ class Kinematics:
                 return joints, miss
             if iteration - best_at >= _STALLED_AFTER:
                 break
-            # Damping that grows with the error keeps far steps sane and leaves near ones quadratic.
+            # Damping that grows with the error bounds steps far from the goal and keeps quadratic convergence near it.
             damping = self._damping * (1.0 + 1e3 * (miss[0] + miss[1]) ** 2)
             step = jacobian.T @ np.linalg.solve(jacobian @ jacobian.T + damping, error)
             blocked = ((joints <= self._lower) & (step < 0.0)) | ((joints >= self._upper) & (step > 0.0))
             if blocked.any():
-                # A joint at its limit cannot help: let the others do without it, rather than clip its share away.
+                # A joint at its limit cannot contribute: solve again without it instead of clipping its share.
                 jacobian = jacobian * ~blocked
                 step = jacobian.T @ np.linalg.solve(jacobian @ jacobian.T + damping, error)
             largest = float(np.abs(step).max())
@@ -190,7 +191,7 @@ def _within(miss: tuple[float, float], position: float, rotation: float) -> bool
 
 
 def _model(spec: ArmSpec) -> pin.Model:
-    """The description's model with every joint but the named ones locked at zero."""
+    """Build the model of the robot description with every joint except those in `joint_names` locked at zero."""
     try:
         whole = pin.buildModelFromXML(spec.urdf)
     except (RuntimeError, ValueError) as error:

@@ -1,4 +1,4 @@
-"""Rotations as unit quaternions (x, y, z, w), the way PyBullet and ROS write them."""
+"""Rotations as unit quaternions (x, y, z, w), in the order that PyBullet and ROS use."""
 
 from __future__ import annotations
 

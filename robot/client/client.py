@@ -1,4 +1,4 @@
-"""The other end of the driver's sockets: ask, command and follow the arm, each call with a timeout and typed errors."""
+"""The client of a driver: query, command and follow the arm; every call has a timeout and raises typed errors."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ A = TypeVar("A", bound=Message)
 HISTORY = 512
 """States kept for `state_near`: two seconds at 250 Hz."""
 FRESH_S = 0.1
-"""A state older than this is not "now": a newer one is waited for."""
+"""`state` waits for a newer state when the newest is older than this."""
 RESET_S = 15.0
-"""How long a reset may take: it starts an arm anew whose link was lost, or finds that it does not answer yet."""
+"""How long a reset may take: it restarts an arm whose link was lost, or reports that the arm does not answer yet."""
 COMMAND_LIFE_S = 0.1
-"""How long after it is sent a command may still be taken up, unless told otherwise."""
+"""The default time after sending within which the driver may still accept a command."""
 
 CLOCK_EXCHANGES = 8
-"""With a driver on another host, to learn its clock before its times are relied on."""
+"""Number of exchanges with a driver on another host, to estimate its clock before its times are used."""
 
 _QUEUE = 64
 
@@ -59,21 +59,21 @@ _QUEUE = 64
 class Client:
     """A connection to one driver, for one thread.
 
-    Every call waits at most `timeout_s` for its answer, and `reset` for `RESET_S` where that is longer. All calls raise
-    `ConnectionLost` when the driver does not answer in time, `Refused` (with the driver's reason) when it says no, and
-    `WireError` when what answers is not a driver of this version. As a context manager it gives the lease back on the
-    way out.
+    Every call waits at most `timeout_s` for its answer; `reset` waits for `RESET_S` where that is longer. All calls
+    raise `ConnectionLost` when the driver does not answer in time, `Refused` with the driver's reason when it refuses,
+    and `WireError` when the answer is not from a driver of this version. As a context manager it gives the lease back
+    on exit.
 
-    All times, in states as in commands, are on this host's monotonic clock; `clock` tells how far ahead the driver's
-    is.
+    All times, in states and in commands, are on this host's monotonic clock; `clock` estimates how far ahead the
+    driver's clock is.
     """
 
     def __init__(
         self, command_address: str = COMMAND, timeout_s: float = 1.0, clock: ClockOffset | None = None
     ) -> None:
-        """Connect and fetch the arm's specification. Raises `ConfigurationError` as `sockets.connect`, and
-        `ConnectionLost` when no driver answers. `clock` learns the driver's; by default this host's own where the
-        address is on it."""
+        """Connect and fetch the arm's specification. `clock` estimates the driver's clock; by default it is a new
+        estimator, or this host's clock when the driver runs on this host. Raises `ConfigurationError` for an invalid
+        address or an unknown server key, as `sockets.connect` does, and `ConnectionLost` when no driver answers."""
         self.command_address = command_address
         self._timeout_s = timeout_s
         self._token = ""
@@ -95,11 +95,11 @@ class Client:
             self.close()
             raise
 
-    # ---------------------------------------------------------------- what the arm is and does
+    # ---------------------------------------------------------------- specification and state
 
     @property
     def arm(self) -> ArmSpec:
-        """The arm's specification, as the driver gave it on connecting."""
+        """The arm's specification, as received on connecting."""
         return self._spec.arm
 
     @property
@@ -113,12 +113,12 @@ class Client:
         return self._spec.has_scene
 
     def spec(self) -> Spec:
-        """Ask for the specification anew."""
+        """Request the specification again."""
         self._spec = self._ask(SpecRequest(), Spec)
         return self._spec
 
     def state(self, timeout_s: float = 0.5) -> JointState:
-        """Return the newest state, at most 0.1 s old. Raises `ConnectionLost` when none came in `timeout_s`."""
+        """Return the newest state, at most 0.1 s old. Raises `ConnectionLost` when none comes within `timeout_s`."""
         states = self._following()
         states.wait_for(
             lambda: bool(states.history) and time.monotonic_ns() - states.history[-1].time_ns <= FRESH_S * 1e9,
@@ -130,22 +130,23 @@ class Client:
     def state_near(self, time_ns: int, timeout_s: float = 0.5, tolerance_s: float = 0.05) -> JointState:
         """Return the state captured nearest to the monotonic `time_ns`, among the last two seconds.
 
-        Waits for a state later than `time_ns` when there is none yet. Raises `ConnectionLost` when that does not
-        come in `timeout_s`, or when the nearest state is more than `tolerance_s` away.
+        Waits for a state later than `time_ns` when there is none yet. Raises `ConnectionLost` when none comes within
+        `timeout_s`, or when the nearest state is more than `tolerance_s` away.
         """
         return self._following().near(time_ns, timeout_s, "state", tolerance_s)
 
     # ---------------------------------------------------------------- the lease
 
     def acquire(self, holder: str, ttl_s: float = 1.0) -> Lease:
-        """Become the only writer, named `holder`. Something must be sent every `ttl_s` seconds (0.05 to 10)."""
+        """Acquire the lease as `holder`. It lapses when no command or renewal is sent for `ttl_s` seconds (0.05 to
+        10)."""
         lease = self._ask(AcquireLease(holder, ttl_s), Lease)
         self._token = lease.token
         self._sequence = 0
         return self._local(lease)
 
     def renew(self) -> Lease:
-        """Keep the lease for another time-to-live."""
+        """Extend the lease by its time-to-live."""
         return self._local(self._ask(RenewLease(self._token), Lease))
 
     def release(self) -> None:
@@ -156,8 +157,8 @@ class Client:
     # ---------------------------------------------------------------- commands
 
     def send_waypoints(self, waypoints: Sequence[Waypoint], deadline_ns: int | None = None) -> Accepted:
-        """Move through `waypoints`, at most 64; also renews the lease. Taken up until the monotonic `deadline_ns`,
-        0.1 s from now when not told."""
+        """Move through `waypoints`, at most 64; also renews the lease. The driver refuses the command after the
+        monotonic `deadline_ns`, by default 0.1 s from now."""
         self._sequence += 1
         if deadline_ns is None:
             deadline_ns = time.monotonic_ns() + round(COMMAND_LIFE_S * 1e9)
@@ -168,21 +169,21 @@ class Client:
         return self._ask(Waypoints(self._token, self._sequence, deadline_ns, tuple(waypoints)), Accepted)
 
     def stop(self, reason: str) -> None:
-        """Ramp to rest and stay stopped until `reset`; needs no lease, and ends the lease of whoever has it."""
+        """Ramp to rest and stay stopped until `reset`; needs no lease, and ends the present lease."""
         self._ask(Stop(reason), Done)
 
     def reset(self) -> None:
-        """Leave the stopped mode, or start an arm anew that was in a fault; a lease must then be acquired anew."""
+        """Leave the mode stopped, or restart an arm that is in a fault; the lease must then be acquired again."""
         self._ask(Reset(), Done, max(self._timeout_s, RESET_S))
 
     def place_objects(self, objects: Sequence[ObjectPose]) -> None:
-        """Put simulated objects where told, at rest; needs the lease."""
+        """Put simulated objects at the given poses, at rest; needs the lease."""
         self._ask(PlaceObjects(self._token, tuple(objects)), Done)
 
     # ---------------------------------------------------------------- closing
 
     def give_back(self) -> None:
-        """Give the lease back if it is held and can be: the arm holds then, as it does where the lease lapses."""
+        """Give the lease back if it is still held; the arm then holds, as it does when the lease lapses."""
         # Lapsed, revoked, or the driver is gone: in each case there is nothing left to give back.
         with suppress(Refused, ConnectionLost):
             if self._token:
@@ -207,7 +208,7 @@ class Client:
     ) -> None:
         self.close()
 
-    # ---------------------------------------------------------------- asking
+    # ---------------------------------------------------------------- requests
 
     def _following(self) -> Subscription[JointState]:
         if self._states is None:
@@ -215,7 +216,8 @@ class Client:
         return self._states
 
     def _ask(self, body: Message, answer: type[A], timeout_s: float | None = None) -> A:
-        """Send one request and return its answer. The number before it tells the answer from a late, older one."""
+        """Send one request and return its answer. The number sent before it distinguishes the answer from a late answer
+        to an older request."""
         timeout_s = self._timeout_s if timeout_s is None else timeout_s
         self._asked += 1
         number = self._asked.to_bytes(8, "big")

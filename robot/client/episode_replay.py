@@ -1,5 +1,5 @@
-"""An arm does again what an episode did: to its first set-point slowly, then through all of them at the rate at which
-they were recorded, under a lease and through the governor like any other motion."""
+"""Repeats an episode's motion on an arm: slowly to its first set-point, then through all set-points at the recorded
+rate, under a lease and through the governor like any other motion."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ Array = npt.NDArray[np.float64]
 
 
 class Deviation(msgspec.Struct, frozen=True):
-    """How far the arm was from where it had been, over `moments`: `of` says whether that was measured or commanded
-    then. Per joint, root mean square and the worst, rad; and of the tool, m. `clamped` counts the states in which the
-    governor changed a set-point, `seconds` how long it took."""
+    """The deviation of the replayed from the recorded positions, over `moments`; `of` says whether the recorded
+    positions were measured or commanded. The root mean square and the worst are per joint in rad, and of the tool in m.
+    `clamped` counts the states in which the governor changed a set-point; `seconds` is the duration of the replay."""
 
     of: str
     moments: int
@@ -50,9 +50,11 @@ def replay_trace(
     client: Client, trace: Trace, speed: float, on_progress: Callable[[float], None] | None = None
 ) -> Deviation:
     """Move the arm to the trace's first set-point with up to `speed` of each joint's velocity limit, then through the
-    trace; return how near it came. `on_progress` is told the share that is done.
+    trace; return the deviation. `on_progress` receives the completed share.
 
-    However this ends, the lease is given back and the arm holds. Raises as `move_straight` and `Client` do.
+    The lease is given back and the arm holds, also after an error. Raises `ArmError` when the arm does not reach the
+    first set-point, or another client moves it, `ConfigurationError`, `Refused` and `ConnectionLost` as `move_straight`
+    does, and `WireError` as `Client` does.
     """
     move_straight(client, trace.setpoints[0], speed, "the beginning of the episode", HOLDER)
     with Subscription(client.state_address, topics.STATE, JointState, _STATES, client.clock) as states:
@@ -61,7 +63,7 @@ def replay_trace(
         try:
             state = client.state()
             if float(np.abs(np.subtract(state.governed, trace.setpoints[0])).max()) > ARRIVED:
-                raise ArmError("somebody moved the arm from the beginning of the episode; try again")
+                raise ArmError("another client moved the arm away from the beginning of the episode; try again")
             width = state.gripper_command
             widths = np.full(len(trace.seconds), width) if trace.widths is None else trace.widths
             settle_s = _LEAD_S + abs(float(widths[0]) - width) / _GRIPPER_M_S
@@ -80,7 +82,7 @@ def _follow(
     begins_ns: int,
     on_progress: Callable[[float], None] | None,
 ) -> list[JointState]:
-    """Send the trace a little ahead of time, part by part; return every state from then on."""
+    """Send the trace in batches, each a little ahead of time; return every state since its beginning."""
     times_ns = begins_ns + np.round(trace.seconds * 1e9).astype(np.int64)
     seen: list[JointState] = []
     sent = 0
@@ -95,7 +97,7 @@ def _follow(
                 Waypoint(int(times_ns[i]), tuple(trace.setpoints[i].tolist()), float(widths[i]))
                 for i in range(sent, until)
             ]
-            if sent == 0:  # stays where it is until the first moment
+            if sent == 0:  # stay at the present position until the first moment
                 state = client.state()
                 points.insert(0, Waypoint(now_ns + 60_000_000, state.governed, float(widths[0])))
             client.send_waypoints(points)

@@ -1,4 +1,4 @@
-"""Bringing the arm home: every joint in a straight line to where the arm's maker or user says it starts best."""
+"""Moves the arm home: every joint moves in a straight line to the start position that the arm's maker or user chose."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ HOLDER = "home"
 def go_home(client: Client, speed: float, on_wait: Callable[[float], None] | None = None) -> float:
     """Move the arm to its home with up to `speed` of each joint's velocity limit; return how far it was, in rad.
 
-    `on_wait` and what is raised are `move_straight`'s.
+    `on_wait` receives the completed share. Raises `ConfigurationError`, `Refused`, `ConnectionLost` and `ArmError` as
+    `move_straight` does.
     """
     return move_straight(client, np.array(client.arm.home), speed, "its home", HOLDER, on_wait)

@@ -1,4 +1,4 @@
-"""Moving the arm to given joints, every joint in a straight line, slowly, and only where nothing is in the way."""
+"""Moves the arm to given joints: every joint in a straight line, slowly, and only when no obstacle is in the way."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from robot.wire.messages import JointState, Waypoint
 
 LEASE_S = 1.0
 ARRIVED = 0.02
-"""rad from the goal that counts as there."""
+"""rad; within this distance of the goal the arm has arrived."""
 _LOOKS = 50
 _LEAD_S = 0.2
 _GRACE_S = 2.0
@@ -32,12 +32,12 @@ def move_straight(
     holder: str,
     on_wait: Callable[[float], None] | None = None,
 ) -> float:
-    """Move the arm to the joints `goal` (n,) rad, `called` so in errors, with up to `speed` of each joint's velocity
-    limit; return how far it was, in rad. The lease is `holder`'s while it moves.
+    """Move the arm to the joints `goal` (n,) rad with up to `speed` of each joint's velocity limit; return the distance
+    moved, in rad. Errors name the goal as `called`. `holder` holds the lease during the motion.
 
-    `on_wait` is told the share of the way, some times a second. Raises `ConfigurationError` for a speed that is none
-    and for a way that leads through something, before anything moves; `Refused` when another has the lease or the arm
-    is stopped; `ConnectionLost`; and `ArmError` when it does not arrive.
+    `on_wait` receives the completed share of the path, several times a second. Raises, before anything moves,
+    `ConfigurationError` for an invalid speed and for a path that leads through an obstacle; `Refused` when another
+    client holds the lease or the arm is stopped; `ConnectionLost`; and `ArmError` when the arm does not arrive.
     """
     if not 0 < speed <= 1:
         raise ConfigurationError(f"--speed must be above 0 and at most 1, not {speed:g}")
@@ -46,7 +46,7 @@ def move_straight(
     start = np.array(state.governed)
     far = float(np.abs(goal - start).max())
     require_clear(spec, start, goal, called)
-    # A straight segment's velocity is even, but for its rounded ends.
+    # A straight segment has constant velocity except at its rounded ends.
     duration_s = max(1.0, float((np.abs(goal - start) / (speed * np.array(spec.velocity))).max()))
 
     def report(state: JointState) -> None:
@@ -76,8 +76,8 @@ def _left(state: JointState, goal: Vector) -> float:
 
 
 def require_clear(spec: ArmSpec, start: Vector, end: Vector, called: str) -> None:
-    """Raise `ConfigurationError` when the straight way between joints `start` and `end` (n,) rad, which is `called` so,
-    leads out of the workspace or through something."""
+    """Raise `ConfigurationError`, which names the goal as `called`, when the straight path between the joints `start`
+    and `end` (n,) rad leads out of the workspace or through an obstacle."""
     places = Places(spec)
     for share in np.linspace(0.0, 1.0, _LOOKS)[1:]:
         if what := places.forbidden((1.0 - share) * start + share * end):
@@ -87,7 +87,7 @@ def require_clear(spec: ArmSpec, start: Vector, end: Vector, called: str) -> Non
 
 
 class Places:
-    """Where an arm may be, as its governor sees it."""
+    """The positions that an arm's governor permits."""
 
     def __init__(self, spec: ArmSpec) -> None:
         self.kinematics = Kinematics(spec)
@@ -95,7 +95,7 @@ class Places:
         self._lower, self._upper = workspace(spec)
 
     def forbidden(self, joints: Vector) -> str:
-        """Return what is wrong with the arm's being at `joints` (n,) rad, in words; empty when nothing is."""
+        """Return a message that says why `joints` (n,) rad are forbidden; empty when they are permitted."""
         tool = self.kinematics.position(joints)
         if (tool < self._lower).any() or (tool > self._upper).any():
             return f"the tool leaves its workspace at ({tool[0]:.2f}, {tool[1]:.2f}, {tool[2]:.2f}) m"

@@ -1,4 +1,4 @@
-"""How long a decision takes from light to motion, stage by stage, gathered from what agent and driver publish."""
+"""Measures the latency of a decision from camera to motion, stage by stage, from the messages of agent and driver."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from robot.wire.messages import DecisionReport, JointState
 
 STAGES = (
     ("capture → received", "from the camera to the agent"),
-    ("received → decided", "looking, imagining, planning"),
+    ("received → decided", "encoding, imagining, planning"),
     ("decided → accepted", "to the driver and its answer"),
-    ("accepted → set-point", "until the arm is told"),
+    ("accepted → set-point", "until the arm is commanded"),
     ("capture → set-point", "the whole chain"),
 )
 
 
 @dataclass(frozen=True)
 class Chain:
-    """The times of one decision, monotonic ns on one clock, in order of the stages."""
+    """The times of one decision, monotonic ns on one clock, in the order of the stages."""
 
     captured_ns: int
     received_ns: int
@@ -32,15 +32,14 @@ class Chain:
 
     @property
     def stages_ms(self) -> tuple[float, ...]:
-        """How long each of `STAGES` took, in ms. The set-point may be out before the driver's answer is read."""
+        """The duration of each of `STAGES`, in ms. The set-point may be written before the driver's answer is read."""
         times = (self.captured_ns, self.received_ns, self.decided_ns, self.accepted_ns, self.set_point_ns)
         steps = [1e-6 * (after - before) for before, after in pairwise(times)]
         return (*steps, 1e-6 * (self.set_point_ns - self.captured_ns))
 
 
 class ChainMatcher:
-    """Finds, for each decision that was sent, the set-point that followed first; remembers the last `keep` of all that
-    were `matched`."""
+    """Finds the first set-point that follows each sent decision; keeps the last `keep` of all `matched` chains."""
 
     def __init__(self, keep: int = 1000) -> None:
         self.matched = 0
@@ -49,10 +48,10 @@ class ChainMatcher:
         self._waiting: deque[DecisionReport] = deque(maxlen=64)
 
     def take(self, states: Iterable[JointState], decisions: Iterable[DecisionReport]) -> None:
-        """Take in what has come since the last call."""
+        """Process the messages that have come since the last call."""
         for state in states:
             self._ticks[state.tick] = state.set_point_ns
-        if len(self._ticks) > 4096:  # some seconds of ticks: later than that nobody asks for them
+        if len(self._ticks) > 4096:  # several seconds of ticks: no decision refers to older ones
             for tick in sorted(self._ticks)[:-2048]:
                 del self._ticks[tick]
         self._waiting.extend(decision for decision in decisions if decision.tick)
@@ -64,11 +63,11 @@ class ChainMatcher:
                 self.chains.append(Chain(*times, set_point_ns))
                 self.matched += 1
             elif not self._ticks or decision.tick > min(self._ticks):
-                self._waiting.append(decision)  # its state is still on the way
+                self._waiting.append(decision)  # its state has not come yet
 
 
 def table(chains: Sequence[Chain]) -> list[str]:
-    """Return p50 and p99 of every stage over `chains`, at least one, a line each."""
+    """Return the p50 and p99 of every stage over `chains` (at least one), one line per stage."""
     stages = np.array([chain.stages_ms for chain in chains])
     median, high = np.percentile(stages, (50, 99), axis=0)
     lines = [f"{'':<22}{'p50':>11}{'p99':>11}"]

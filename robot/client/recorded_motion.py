@@ -1,4 +1,4 @@
-"""The motion of one recorded episode: what was let through, when, and what was measured; read for an arm to repeat."""
+"""The motion of one recorded episode, read so that an arm can repeat it: set-points, times and measured joints."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from robot.errors import DatasetError
 
 GRIPPER = "gripper.command"
 _SLACK = 1e-5
-"""Single precision, in rad and m."""
+"""Rounding of single precision, in rad and m."""
 _VELOCITY_SLACK = 1.02
 _LEAST_APART_S = 1e-3
 
@@ -24,8 +24,8 @@ Array = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Trace:
-    """T moments: `seconds` (T,) from the first, the governed `setpoints` (T, n) rad and the `measured` joints, None
-    where the set has none, and `widths` (T,) m that the gripper was sent to, None where it does not say."""
+    """T moments: `seconds` (T,) since the first, the governed `setpoints` (T, n) rad, the `measured` joints (T, n) rad,
+    None where the data set has none, and the commanded gripper `widths` (T,) m, None where the data set has none."""
 
     seconds: Array
     setpoints: Array
@@ -34,14 +34,14 @@ class Trace:
 
 
 def read_trace(dataset: Dataset, number: int, arm: ArmSpec) -> Trace:
-    """Return the motion of episode `number`, all of which `arm` may make.
+    """Return the motion of episode `number`, checked against the limits of `arm`.
 
-    Raises `DatasetError` when the set is of another arm or does not say enough, or the motion breaks one of the arm's
-    limits, leaves its workspace or leads through something.
+    Raises `DatasetError` when the data set is of another arm or lacks a needed column, and when the motion exceeds one
+    of the arm's limits, leaves its workspace or leads through an obstacle.
     """
     if dataset.info.robot_type not in (arm.name, arm.models_of or arm.name):
         raise DatasetError(
-            f"{dataset.root} is of the arm {dataset.info.robot_type or 'that is not named'}, and not {arm.name}"
+            f"{dataset.root} was recorded with the arm {dataset.info.robot_type or '(not named)'}, not with {arm.name}"
         )
     _require_joints(dataset, GOVERNED, arm)
     wanted = [GOVERNED]
@@ -58,7 +58,7 @@ def read_trace(dataset: Dataset, number: int, arm: ArmSpec) -> Trace:
         times = (columns[STATE_NS] - columns[STATE_NS][0]).astype(np.float64) * 1e-9
     else:
         times = np.arange(len(setpoints)) / dataset.info.fps
-    # A state that served two rows is one moment.
+    # Two rows with the same state are one moment.
     kept = np.flatnonzero(np.diff(times, prepend=-1.0) >= _LEAST_APART_S)
     trace = Trace(
         times[kept],
@@ -74,11 +74,11 @@ def _require_joints(dataset: Dataset, name: str, arm: ArmSpec) -> None:
     feature = dataset.features.get(name)
     if feature is None:
         raise DatasetError(
-            f"{dataset.root} has no column {name!r}, so what the arm did is not known: record with `worldarm record`"
+            f"{dataset.root} has no column {name!r}, so the arm's motion is unknown: record with `worldarm record`"
         )
     if feature.names != arm.joint_names:
         raise DatasetError(
-            f"the column {name!r} of {dataset.root} is of the joints {', '.join(feature.names or ('not named',))}; the "
+            f"the column {name!r} of {dataset.root} has the joints {', '.join(feature.names or ('not named',))}; the "
             f"arm has {', '.join(arm.joint_names)}"
         )
 
@@ -86,7 +86,7 @@ def _require_joints(dataset: Dataset, name: str, arm: ArmSpec) -> None:
 def _require_possible(trace: Trace, recorded: Array, arm: ArmSpec, called: str) -> None:
     if not np.isfinite(recorded).all() or (np.abs(recorded - trace.setpoints) > _SLACK).any():
         row = int(np.argmax(~(np.abs(recorded - trace.setpoints) <= _SLACK).all(axis=1)))
-        raise DatasetError(f"{called} goes beyond the joints' limits, {trace.seconds[row]:.2f} s on")
+        raise DatasetError(f"{called} exceeds the joints' limits after {trace.seconds[row]:.2f} s")
     speeds = np.abs(np.diff(trace.setpoints, axis=0)) / np.diff(trace.seconds)[:, None]
     if (speeds > _VELOCITY_SLACK * np.array(arm.velocity)).any():
         row, joint = np.argwhere(speeds > _VELOCITY_SLACK * np.array(arm.velocity))[0]

@@ -1,4 +1,5 @@
-"""Following the simulated objects: for the judge and the simulated camera, kept apart so that an agent never does."""
+"""Follows the simulated objects, for the success check and the simulated camera. It is separate from `Client` so that
+an agent never sees the objects' poses."""
 
 from __future__ import annotations
 
@@ -16,7 +17,7 @@ HISTORY = 64
 class SceneClient:
     """The scenes that the driver of a simulated arm publishes at `state_address`, for one thread.
 
-    Raises `ConfigurationError` as `sockets.connect`.
+    Raises `ConfigurationError` for an invalid address or an unknown server key, as `sockets.connect` does.
     """
 
     def __init__(self, state_address: str = STATE) -> None:
@@ -25,25 +26,26 @@ class SceneClient:
     def near(self, time_ns: int, timeout_s: float = 0.5) -> SceneState:
         """Return the scene captured nearest to the monotonic `time_ns`, among those of the last second.
 
-        Raises `ConnectionLost` when none of the time or later came in `timeout_s`, or none within 50 ms of it.
+        Raises `ConnectionLost` when none of that time or later comes within `timeout_s`, or when none is within 50 ms
+        of it.
         """
         return self._scenes.near(time_ns, timeout_s, "scene")
 
     def latest(self, timeout_s: float = 0.5, after_ns: int = 0, epoch: int = 0) -> SceneState:
         """Return the newest scene captured after the monotonic `after_ns`, of at least `epoch`.
 
-        Waits for one; raises `ConnectionLost` when none came in `timeout_s`.
+        Waits for one; raises `ConnectionLost` when none comes within `timeout_s`.
         """
         scenes = self._scenes.history
         self._scenes.wait_for(
             lambda: bool(scenes) and scenes[-1].time_ns > after_ns and scenes[-1].epoch >= epoch,
             timeout_s,
-            "scene as new as asked for",
+            "scene as new as requested",
         )
         return scenes[-1]
 
     def close(self) -> None:
-        """Stop following."""
+        """Close the subscription."""
         self._scenes.close()
 
     def __enter__(self) -> SceneClient:

@@ -1,4 +1,4 @@
-"""How a running driver is doing, gathered from what it publishes over a moment."""
+"""The status of a running driver, computed from the states that it publishes over a short time."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from robot.wire.messages import JointState
 
 @dataclass(frozen=True)
 class Status:
-    """What consecutive states of an arm tell: mode and why, the lease's holder, how many came a second, the newest
-    one's age (s), how far the arm was from its set-points at most (rad), how fast it was, what share of the effort that
-    a joint may bear it bore, and what the governor clamped how often."""
+    """A summary of consecutive states of an arm: `mode` and its `reason`, the lease `holder`, the rate of states, the
+    newest state's age (s), the largest distance from a set-point (rad), the largest speed (rad/s), the largest share of
+    a joint's effort limit, and the number of the governor's clamps by reason."""
 
     arm: str
     mode: str
@@ -34,9 +34,9 @@ class Status:
 
     @property
     def lines(self) -> Sequence[str]:
-        """The same in words, a line a topic."""
+        """The summary as text, one line per subject."""
         clamped = ", ".join(f"{name} {count} times" for name, count in sorted(self.clamps.items())) or "nothing"
-        effort = "not measured" if self.effort is None else f"{100 * self.effort:.0f} % of what a joint may bear"
+        effort = "not measured" if self.effort is None else f"{100 * self.effort:.0f} % of a joint's limit"
         return (
             f"arm      {self.arm}",
             f"mode     {self.mode}{f': {self.reason}' if self.reason else ''}",
@@ -51,7 +51,7 @@ class Status:
 
 
 def status_of(spec: ArmSpec, states: Sequence[JointState]) -> Status:
-    """Return what `states`, at least one, tell."""
+    """Return the summary of `states` (at least one)."""
     newest = states[-1]
     span_s = (newest.time_ns - states[0].time_ns) * 1e-9
     measured = [state for state in states if state.measured_effort]

@@ -1,8 +1,8 @@
-"""The driver: one thread, one loop, that alone commands the arm.
+"""The driver: one thread with one loop, the only code that commands the arm.
 
-Each tick it reads the arm, lets a lapsed lease ramp to rest, advances the trajectory through the governor, writes the
-arm and publishes what happened; then, and while it waits for the next, it answers a bounded number of requests. A
-request, however broken, costs an answer and never the loop.
+Each tick it reads the arm, ramps to rest when the lease has lapsed, advances the trajectory through the governor,
+writes the set-point and publishes the state. Then, and while it waits for the next tick, it answers a bounded number of
+requests. A malformed request gets an answer and never ends the loop.
 """
 
 from __future__ import annotations
@@ -47,16 +47,17 @@ from robot.wire.messages import (
 )
 
 MAX_WAYPOINTS = 64
-"""In one command; checking each takes some 15 µs of a tick, and 64 are seconds of motion."""
+"""The most waypoints in one command; checking each takes about 15 µs of a tick, and 64 are seconds of motion."""
 SHUTDOWN_S = 2.0
 STARTUP_S = 2.0
-"""How long an arm that was just enabled is held to less than its full speed: whoever enabled it stands beside it."""
+"""How long an arm that was just enabled is limited to less than its full speed: the person who enabled it stands beside
+it."""
 STILL = 0.02
-"""rad/s; an arm that measures slower than this on every joint stands still."""
+"""rad/s; the arm stands still when every joint is measured slower than this."""
 
 
 class Driver:
-    """Runs `arm` for whoever has the lease. Binds on construction; nothing touches the arm before `run`.
+    """Runs `arm` for the lease holder. Its sockets are bound on construction; nothing touches the arm before `run`.
 
     `state_endpoint` and `command_endpoint` are the addresses really bound, `black_box` the folder of the black box,
     one of the usual places for None. Others than this machine reach it with keys alone, this machine too where `curve`
@@ -102,14 +103,14 @@ class Driver:
 
     @property
     def fault(self) -> str:
-        """Why the arm cannot go on; empty while it can."""
+        """The reason why the arm cannot continue; empty while it can."""
         return self._modes.reason if self._modes.mode is Mode.FAULT else ""
 
     @property
     def at_rest(self) -> bool:
-        """Whether the arm stands still, as commanded and as last measured; for use once `run` has begun.
+        """Whether the arm stands still, both as commanded and as last measured; valid once `run` has begun.
 
-        In a fault, when it can no longer be measured, as commanded.
+        In a fault, when the arm can no longer be measured, only the command counts.
         """
         still = self._modes.mode is Mode.FAULT or self._measured_still()
         return self._set_point.at_rest and still
@@ -120,16 +121,16 @@ class Driver:
         return self._servo.folder
 
     def finish(self) -> None:
-        """Ask the loop to bring the arm to rest and end; may be called from a signal handler."""
+        """Request that the loop brings the arm to rest and ends; safe to call from a signal handler."""
         self._finishing = True
 
     def run(self, duration_s: float | None = None, ready: Callable[[], None] | None = None) -> PaceReport:
         """Run until `finish` or for `duration_s`, then ramp to rest, park and close; return the loop's timing.
 
-        `ready` is called once, when the arm is enabled and the loop is about to begin. Raises `ArmError` when the
-        arm does not start, or starts outside its limits: nothing has moved then. An arm that fails later, with
-        whatever exception, is ramped to rest if it still takes set-points, and leaves the loop running in the mode
-        fault, until a reset starts it anew.
+        `ready` is called once, when the arm is enabled and the loop is about to begin. Raises `ArmError` when the arm
+        does not start, or starts outside its limits; nothing has moved then. An arm that fails later, with any
+        exception, is ramped to rest if it still accepts set-points. The loop then continues in the mode fault until a
+        reset restarts the arm.
         """
         with self._open as way_out:
             way_out.callback(self._leave, self._arm.close)
@@ -158,9 +159,10 @@ class Driver:
             self._publish()
             self._servo.note(Closed(time.monotonic_ns(), self._modes.reason))
         except BaseException:
-            # A defect must not leave the arm in motion; wherever in a tick it lies, this much of one is left.
+            # A defect must not leave the arm in motion: reading and writing set-points still work after a defect
+            # elsewhere in a tick.
             self._servo.hold()
-            pacer.wait()  # this period may have had its set-point already
+            pacer.wait()  # this period's set-point may have been written already
             for _ in self._until_rest(pacer):
                 self._read()
                 self._advance(time.monotonic_ns())
@@ -177,24 +179,24 @@ class Driver:
         self._tick += 1
 
     def _until_rest(self, pacer: Pacer) -> Iterator[None]:
-        """One turn a period until the arm is at rest, takes no more set-points, or has had its time."""
+        """Yield once per period until the arm is at rest, accepts no more set-points, or `SHUTDOWN_S` have passed."""
         deadline = time.monotonic() + SHUTDOWN_S
         while not self._mute and not self.at_rest and time.monotonic() < deadline:
             yield
             pacer.wait()
 
     def _leave(self, call: Callable[[], None]) -> None:
-        """Make one of the arm's last two calls."""
+        """Make one of the arm's last two calls, park or close."""
         try:
             with arm_faults():
                 call()
         except ArmError:
-            # An arm that has failed already may well fail here; that it did is in `fault`.
+            # An arm that has failed already is likely to fail here too; `fault` already reports the failure.
             if self._modes.mode is not Mode.FAULT:
                 raise
 
     def _engage_first(self) -> None:
-        """Take over where the arm stands, so that the first set-point is the measured position."""
+        """Engage at the arm's present position, so that the first set-point is the measured position."""
         self._reading = read(self._arm)
         self._servo.engage(np.array(self._reading.positions), self._reading.gripper_width, STARTUP_S)
         self._set_point = self._servo.tick(time.monotonic_ns())
@@ -222,10 +224,10 @@ class Driver:
         holder = self._leases.lapse(now_ns)
         if holder:
             self._servo.hold()
-            self._change(Mode.HOLDING, f"the lease of {holder} lapsed: nothing came from it in time")
+            self._change(Mode.HOLDING, f"the lease of {holder} lapsed: its client sent nothing in time")
 
     def _look(self) -> None:
-        """Take the objects in at the instant of the reading: the write that follows moves a simulated world on."""
+        """Read the objects' poses at the time of the reading: the next write advances a simulated world."""
         if self._scene is None or self._modes.mode is Mode.FAULT:
             return
         try:
@@ -234,7 +236,8 @@ class Driver:
             self._fail(error)
 
     def _advance(self, now_ns: int) -> None:
-        """Write the next set-point; in a fault those of the ramp to rest, unseen, while the arm takes them."""
+        """Write the next set-point; in a fault, write the ramp to rest without feedback while the arm accepts
+        set-points."""
         if self._mute or (self._modes.mode is Mode.FAULT and self._set_point.at_rest):
             return
         self._set_point = self._servo.tick(now_ns)
@@ -244,7 +247,7 @@ class Driver:
                 self._arm.write(self._set_point.governed, self._set_point.gripper_width)
         except ArmError as error:
             self._mute = True
-            # Whatever the arm does now, it is no longer commanded to move.
+            # The arm's motion is unknown now, but it is no longer commanded to move.
             self._set_point = replace(self._set_point, velocity=np.zeros_like(self._set_point.velocity))
             self._fail(error)
 
@@ -267,7 +270,7 @@ class Driver:
             self._server.publish(topics.SCENE, scene)
 
     def _halt(self, reason: str) -> None:
-        """Drop everything, ramp to rest, and stay stopped."""
+        """Drop all waypoints and the lease, ramp to rest, and stay stopped."""
         self._servo.hold()
         self._leases.revoke()
         if self._modes.mode is Mode.STOPPED:
@@ -278,7 +281,7 @@ class Driver:
     def _fail(self, error: ArmError) -> None:
         self._servo.hold()
         self._leases.revoke()
-        if self._modes.mode is not Mode.FAULT:  # the first reason is the one to mend
+        if self._modes.mode is not Mode.FAULT:  # the first reason is the one to fix
             self._change(Mode.FAULT, str(error))
 
     def _change(self, mode: Mode, reason: str) -> None:
@@ -291,11 +294,11 @@ class Driver:
     def _acquire(self, body: AcquireLease) -> Body:
         self._refuse_when_unable()
         now_ns = time.monotonic_ns()
-        self._watch(now_ns)  # a lease that lapsed since the last tick ends here, its waypoints with it
+        self._watch(now_ns)  # ends a lease that lapsed since the last tick, with its waypoints
         grant = self._leases.acquire(body.holder, body.ttl_s, now_ns)
         if self.at_rest:
-            # The arm may have been pushed since it came to rest: take over where it stands. The gripper keeps its
-            # command, or an object in it would be let go.
+            # The arm may have been pushed since it came to rest: engage at its measured position. The gripper keeps its
+            # command, so that it does not drop an object.
             try:
                 self._servo.engage(np.array(self._reading.positions), self._set_point.gripper_width)
             except ArmError as error:
@@ -322,7 +325,7 @@ class Driver:
         now_ns = time.monotonic_ns()
         self._leases.check_command(body.token, body.sequence, body.deadline_ns, now_ns)
         if len(body.waypoints) > MAX_WAYPOINTS:
-            raise Refused("bad-length", f"{len(body.waypoints)} waypoints; send at most {MAX_WAYPOINTS} in a command")
+            raise Refused("bad-length", f"{len(body.waypoints)} waypoints; send at most {MAX_WAYPOINTS} per command")
         clamps = self._servo.accept(body.waypoints, now_ns)
         self._leases.renew(body.token, now_ns)
         return Accepted(body.sequence, clamps, self._tick)
@@ -331,7 +334,7 @@ class Driver:
         if self._modes.mode is Mode.FAULT:
             raise Refused("fault", f"the driver no longer commands the arm: {self._modes.reason}")
         if not self._finishing:
-            self._halt(body.reason[:MAX_REASON_LENGTH] or "someone called stop")
+            self._halt(body.reason[:MAX_REASON_LENGTH] or "a client called stop")
         return Done()
 
     def _reset(self, _: Reset) -> Body:
@@ -344,21 +347,21 @@ class Driver:
         return Done()
 
     def _start_anew(self) -> None:
-        """Open the arm's link again and take over where the arm stands now. The loop waits meanwhile: there is nothing
-        that it could command. Raises `Refused`, with the fault as it is, when the arm still does not start."""
+        """Open the arm's link again and engage at the arm's present position. The loop waits meanwhile: there is
+        nothing that it could command. Raises `Refused`, with the present fault, when the arm still does not start."""
         try:
             with suppress(ArmError), arm_faults():
-                self._arm.close()  # what is left of the old link; that it fails is why there is a fault
+                self._arm.close()  # the old link, whose failure caused the fault; closing it may fail too
             with arm_faults():
                 self._arm.start()
             self._engage_first()
             if not self._measured_still():
                 raise ArmError("the arm is in motion")
-            with arm_faults():  # where it stands: an arm that does not take this either has not been mended
+            with arm_faults():  # an arm that does not accept its present position is still in a fault
                 self._arm.write(self._set_point.governed, self._set_point.gripper_width)
         except (ArmError, ConfigurationError) as error:
             self._modes.reason = str(error)
-            raise Refused("fault", f"{error}; mend that, then reset again") from error
+            raise Refused("fault", f"{error}; fix that, then reset again") from error
         self._mute = False
         self._change(Mode.IDLE, "")
 
@@ -376,7 +379,7 @@ class Driver:
 
     def _refuse_when_unable(self) -> None:
         if self._modes.mode is Mode.FAULT:
-            raise Refused("fault", f"{self._modes.reason}; mend that, then send a reset")
+            raise Refused("fault", f"{self._modes.reason}; fix that, then send a reset")
         if self._modes.mode is Mode.STOPPED:
             way_out = "" if self._finishing else "; send a reset first"
             raise Refused("stopped", self._modes.reason + way_out)

@@ -1,7 +1,7 @@
-"""The driver's end of the command socket: requests in, answers out, never blocking, whatever a peer sends.
+"""The driver's end of the command socket: it receives requests and sends answers, and no peer can block it.
 
-A request is a ZeroMQ message whose last frame is the payload; the frames before it are the return address and
-come back unchanged before the answer, so a DEALER can number its requests and a REQ socket works as it is.
+A request is a ZeroMQ message whose last frame is the payload; the frames before it are the return address and come back
+unchanged before the answer. A DEALER can therefore number its requests, and a REQ socket works unchanged.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from robot.wire.curve_gate import Gate
 from robot.wire.keyring import Role
 
 MAX_REQUEST_BYTES = 16 * 1024
-"""Decoding this many bytes takes a tenth of a tick; the longest command that is taken has half of them."""
+"""Decoding this many bytes takes a tenth of a tick; the longest accepted command has half as many."""
 _MAX_FRAME_BYTES = 1024 * 1024
 _MAX_FRAMES = 6
 _MAX_FRAMES_A_CALL = 64
@@ -25,8 +25,8 @@ _QUEUE = 64
 
 @dataclass(frozen=True)
 class Request:
-    """One message: `route` goes before the answer; `payload` is None when it was too large or oddly framed. `key` is
-    the sender's public key where there is a gate."""
+    """One message: `route` is the return address, sent before the answer; `payload` is None when the message was too
+    large or wrongly framed. `key` is the sender's public key where there is a gate."""
 
     route: tuple[bytes, ...]
     payload: bytes | None
@@ -34,17 +34,19 @@ class Request:
 
 
 class Inbox:
-    """A bound ROUTER socket. `endpoint` is where it really is. Raises what `sockets.bind` raises."""
+    """A bound ROUTER socket. `endpoint` is the address actually bound. Raises `ConfigurationError` and `AddressInUse`,
+    as `sockets.bind` does."""
 
     def __init__(self, context: zmq.Context[zmq.Socket[bytes]], address: str, gate: Gate | None = None) -> None:
         self._guarded = gate is not None
         self._socket = sockets.make(context, zmq.ROUTER, _QUEUE)
-        # A frame beyond this closes its sender's connection before the memory is spent.
+        # A larger frame closes its sender's connection before memory is allocated for it.
         self._socket.setsockopt(zmq.MAXMSGSIZE, _MAX_FRAME_BYTES)
         self._frames: list[bytes] = []
         self._surplus = False
         try:
-            # Whoever may watch may ask what there is to watch; what else is allowed is asked for each request.
+            # A key with the role watch may connect and request the specification; every other request is checked by
+            # itself.
             self.endpoint = sockets.bind(self._socket, address, Role.WATCH, gate)
         except BaseException:
             self._socket.close()
@@ -53,7 +55,7 @@ class Inbox:
     def receive(self) -> Request | None:
         """Return the next request, or None when there is none now.
 
-        A message of endless small frames is read a few frames a call and dropped, so that it cannot hold the loop.
+        A message of very many small frames is read a few frames per call and dropped, so that it cannot block the loop.
         """
         for _ in range(_MAX_FRAMES_A_CALL):
             try:
@@ -65,12 +67,13 @@ class Inbox:
             else:
                 self._surplus = True
             if not self._socket.getsockopt(zmq.RCVMORE):
-                # The handshake's name for whoever sent it; ZeroMQ tells it with every frame but the return address.
+                # The sender's public key from the handshake; ZeroMQ attaches it to every frame except the return
+                # address.
                 return self._finish(str(frame.get("User-Id")) if self._guarded else "")
         return None
 
     def wait(self, until_ns: int) -> bool:
-        """Wait, to the millisecond below `until_ns`, for something to receive; return whether there is something."""
+        """Wait for a request until `until_ns`, rounded down to the millisecond; return whether there is one."""
         remaining_ms = (until_ns - time.monotonic_ns()) // 1_000_000
         return remaining_ms > 0 and self._socket.poll(remaining_ms) != 0
 
@@ -79,7 +82,7 @@ class Inbox:
         try:
             self._socket.send_multipart([*request.route, payload], zmq.NOBLOCK)
         except zmq.Again:
-            return  # only this peer misses its own answer; it has a timeout of its own
+            return  # only this peer misses its answer; its own timeout reports that
 
     def close(self) -> None:
         """Release the address."""

@@ -1,7 +1,7 @@
-"""One writer at a time: a lease that must be kept alive, and commands that must come from its holder, in order.
+"""One writer at a time: the holder must renew its lease, and commands must come from the holder, in order.
 
-Everything is refused with `Refused` and a reason of `messages.REASONS`; nothing here reads a clock, so every
-instant is the caller's `now_ns`.
+A refusal raises `Refused` with a reason of `messages.REASONS`. Nothing here reads a clock: the caller passes the time
+as `now_ns`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ MAX_HOLDER_LENGTH = 64
 
 @dataclass(frozen=True)
 class Grant:
-    """A lease as it stands: its secret `token`, the `holder`'s name, and when it lapses unless renewed."""
+    """The present lease: its secret `token`, the name of its `holder`, and the time at which it lapses unless
+    renewed."""
 
     token: str
     holder: str
@@ -26,7 +27,7 @@ class Grant:
 
 
 class LeaseDesk:
-    """Grants the one lease, renews it, and says which commands may pass under it."""
+    """Grants the one lease, renews it, and checks which commands it permits."""
 
     def __init__(self) -> None:
         self._grant: Grant | None = None
@@ -34,7 +35,7 @@ class LeaseDesk:
 
     @property
     def holder(self) -> str:
-        """Name of the lease's holder, empty when it is free."""
+        """The name of the lease holder, empty when the lease is free."""
         return self._grant.holder if self._grant else ""
 
     def acquire(self, holder: str, ttl_s: float, now_ns: int) -> Grant:
@@ -53,19 +54,20 @@ class LeaseDesk:
         return self._grant
 
     def renew(self, token: str, now_ns: int) -> Grant:
-        """Keep the lease for another time-to-live from now. Raises `Refused`: "not-holder"."""
+        """Extend the lease by its time-to-live from now. Raises `Refused`: "not-holder"."""
         grant = self._held(token, now_ns)
         self._grant = Grant(grant.token, grant.holder, grant.ttl_ns, now_ns + grant.ttl_ns)
         return self._grant
 
     def check(self, token: str, now_ns: int) -> None:
-        """Let the holder pass. Raises `Refused`: "not-holder"."""
+        """Check that `token` is the holder's. Raises `Refused`: "not-holder"."""
         self._held(token, now_ns)
 
     def check_command(self, token: str, sequence: int, deadline_ns: int, now_ns: int) -> None:
-        """Let one command pass, and its sequence number never again, even when the command is then refused.
+        """Check one command. Its sequence number is used up even when the command is refused later.
 
-        Raises `Refused`: "not-holder", "stale-sequence" for a number that has not grown, "late" past the deadline.
+        Raises `Refused`: "not-holder", "stale-sequence" for a number that is not larger than the last, "late" past the
+        deadline.
         """
         self._held(token, now_ns)
         if sequence <= self._sequence:
@@ -75,16 +77,16 @@ class LeaseDesk:
             raise Refused("late", f"command {sequence} came {(now_ns - deadline_ns) * 1e-6:.1f} ms past its deadline")
 
     def release(self, token: str, now_ns: int) -> None:
-        """Take the lease back from its holder. Raises `Refused`: "not-holder"."""
+        """End the lease at its holder's request. Raises `Refused`: "not-holder"."""
         self._held(token, now_ns)
         self._grant = None
 
     def revoke(self) -> None:
-        """Take the lease from whoever has it; nothing happens when no one does."""
+        """End the lease, if there is one."""
         self._grant = None
 
     def lapse(self, now_ns: int) -> str:
-        """Return the holder's name, once, when the lease has run out by now; otherwise an empty string."""
+        """End a lease that has expired and return its holder's name; return an empty string when none has."""
         if self._grant is None or now_ns < self._grant.expires_ns:
             return ""
         holder = self._grant.holder
@@ -93,10 +95,10 @@ class LeaseDesk:
 
     def _held(self, token: str, now_ns: int) -> Grant:
         grant = self._grant
-        # Compared as bytes: compare_digest takes text only when it is ASCII, and a token is whatever a peer sent.
+        # Compared as bytes: compare_digest accepts only ASCII text, and a peer may send any token.
         if grant is None or not secrets.compare_digest(token.encode(errors="replace"), grant.token.encode()):
             owner = f"{grant.holder} has it" if grant else "it is free"
-            raise Refused("not-holder", f"this token is not that of the current lease ({owner}); acquire it first")
+            raise Refused("not-holder", f"this token does not belong to the current lease ({owner}); acquire it first")
         if now_ns >= grant.expires_ns:
-            raise Refused("not-holder", "the lease lapsed before this came; acquire it again")
+            raise Refused("not-holder", "the lease lapsed before this request came; acquire it again")
         return grant

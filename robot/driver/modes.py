@@ -1,8 +1,8 @@
-"""What the driver is doing, as one small state machine whose legal moves stand in one table.
+"""The driver's mode, as a state machine whose legal transitions stand in one table.
 
-idle: at rest, no one has the lease. active: someone has it. holding: the lease lapsed or was given back; the arm
-ramps to rest and stays there. stopped: someone called stop; latched until a reset. fault: the arm itself cannot go
-on; a reset starts it anew.
+idle: at rest, the lease is free. active: a client holds the lease. holding: the lease lapsed or was given back; the arm
+ramps to rest and stays there. stopped: stop was called; latched until a reset. fault: the arm cannot continue; a reset
+restarts it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from enum import Enum
 
 
 class Mode(str, Enum):
-    """The driver's mode; its value is what `JointState.mode` carries."""
+    """The driver's mode; `JointState.mode` carries its value."""
 
     IDLE = "idle"
     ACTIVE = "active"
@@ -30,19 +30,19 @@ LEGAL: dict[Mode, frozenset[Mode]] = {
 
 
 class IllegalTransition(RuntimeError):
-    """The driver's own code asked for a move that `LEGAL` does not have; a defect, never a user's mistake."""
+    """The driver's code requested a transition that `LEGAL` does not have; a defect, never a user's mistake."""
 
 
 class ModeMachine:
-    """The current mode and, in plain words, why: `mode` and `reason`; starts idle, with no reason."""
+    """The current `mode` and its `reason` in plain words; starts idle, with no reason."""
 
     def __init__(self) -> None:
         self.mode = Mode.IDLE
         self.reason = ""
 
     def to(self, mode: Mode, reason: str) -> None:
-        """Move to `mode` because of `reason`. Raises `IllegalTransition`."""
+        """Change to `mode` because of `reason`. Raises `IllegalTransition`."""
         if mode not in LEGAL[self.mode]:
-            raise IllegalTransition(f"no way from {self.mode.value} to {mode.value} ({reason or 'no reason given'})")
+            raise IllegalTransition(f"no transition from {self.mode.value} to {mode.value} ({reason or 'no reason'})")
         self.mode = mode
         self.reason = reason

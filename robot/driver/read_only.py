@@ -1,6 +1,6 @@
-"""A driver that reads its arm and moves nothing, for an arm that a person moves by hand.
+"""A driver that only reads its arm, for an arm that a person moves by hand.
 
-It publishes and answers as the other driver does, but never grants a lease, and has no way to command the arm.
+It publishes states and answers requests as `Driver` does, but never grants a lease and cannot command the arm.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ READ_ONLY = "read only: a person moves this arm"
 
 
 class ReadOnlyDriver:
-    """Publishes where `arm` is. Binds on construction; nothing touches the arm before `run`.
+    """Publishes the state of `arm`. Its sockets are bound on construction; nothing touches the arm before `run`.
 
-    `state_endpoint` and `command_endpoint` are the addresses really bound. Raises `ConfigurationError` and
+    `state_endpoint` and `command_endpoint` are the addresses actually bound. Raises `ConfigurationError` and
     `AddressInUse` as `Driver` does.
     """
 
@@ -62,17 +62,17 @@ class ReadOnlyDriver:
 
     @property
     def fault(self) -> str:
-        """Why the arm cannot be read; empty while it can."""
+        """The reason why the arm cannot be read; empty while it can."""
         return self._modes.reason if self._modes.mode is Mode.FAULT else ""
 
     def finish(self) -> None:
-        """Ask the loop to end; may be called from a signal handler."""
+        """Request that the loop ends; safe to call from a signal handler."""
         self._finishing = True
 
     def run(self, duration_s: float | None = None, ready: Callable[[], None] | None = None) -> PaceReport:
-        """Run until `finish` or for `duration_s`; return the loop's timing. `ready` is called once, when the arm is
-        there. Raises `ArmError` when it is not; one that fails later leaves the loop running in the mode fault, until a
-        reset opens its link anew."""
+        """Run until `finish` or for `duration_s`; return the loop's timing. `ready` is called once, when the arm's link
+        is open. Raises `ArmError` when it cannot be opened. When the arm fails later, the loop continues in the mode
+        fault until a reset opens the link again."""
         with ExitStack() as way_out:
             way_out.callback(self._server.close)
             way_out.callback(self._close)
@@ -105,7 +105,7 @@ class ReadOnlyDriver:
             self._modes.to(Mode.FAULT, str(error))
 
     def _state(self) -> JointState:
-        """The newest measurement, in place of set-points too: what commands this arm is a hand."""
+        """Return a state whose set-points are the newest measurement too, because a person moves this arm."""
         reading, fault = self._reading, self._modes.mode is Mode.FAULT
         return JointState(
             time_ns=time.monotonic_ns() if fault else reading.time_ns,
@@ -127,7 +127,7 @@ class ReadOnlyDriver:
         )
 
     def _refuse(self, _: object) -> Body:
-        raise Refused("not-allowed", "this driver only reads its arm, and moves nothing; start it without --read-only")
+        raise Refused("not-allowed", "this driver only reads its arm and cannot move it; start it without --read-only")
 
     def _reset(self, _: Reset) -> Body:
         if self._modes.mode is Mode.FAULT:
@@ -136,11 +136,11 @@ class ReadOnlyDriver:
                 self._start()
             except ArmError as error:
                 self._modes.reason = str(error)
-                raise Refused("fault", f"{error}; mend that, then reset again") from error
+                raise Refused("fault", f"{error}; fix that, then reset again") from error
             self._modes.to(Mode.IDLE, READ_ONLY)
         return Done()
 
     def _close(self) -> None:
-        # What is left of a link that failed may well fail here too, and there is nothing to be brought to rest.
+        # Closing a link that has failed is likely to fail too, and this driver has no motion to stop.
         with suppress(ArmError), arm_faults():
             self._arm.close()

@@ -1,5 +1,5 @@
-"""Takes requests up, a bounded number from tick to tick, and turns each into an answer: a request, however broken and
-whoever sent it, costs an answer and never the loop."""
+"""Answers a bounded number of requests per tick. A malformed request, from any sender, gets an answer and never ends
+the loop."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ from robot.wire.messages import (
 )
 
 REQUESTS_A_TICK = 16
-"""From one tick to the next."""
+"""The most requests from one tick to the next."""
 REQUEST_SHARE = 0.25
-"""Of each period, after which no further request is taken up in it."""
+"""The share of each period after which no further request is started in it."""
 MAX_REASON_LENGTH = 200
 
 ROLES: dict[type[Any], Role] = {SpecRequest: Role.WATCH, Stop: Role.STOP}
-"""What a sender's key must be allowed, where there is a gate; to `command` for all other requests."""
+"""The role that a sender's key needs where there is a gate; all other requests need `command`."""
 NOTED = frozenset(kind.__name__ for kind in (AcquireLease, ReleaseLease, Stop, Reset, PlaceObjects))
 """Requests that the black box keeps when they are carried out: others come many times a second, or change nothing."""
 
 QUICK = (SpecRequest, RenewLease, Waypoints)
-"""What is answered between ticks: what is often asked and changes no mode."""
+"""The requests that are answered between ticks: they are frequent and change no mode."""
 
 Handlers = Mapping[type[Any], Callable[[Any], Body]]
 
@@ -67,17 +67,18 @@ class RequestDesk:
         self._waiting: tuple[Request, Body | WireError] | None = None
 
     def serve(self, period_s: float) -> None:
-        """Begin a period: answer what has come, without waiting, within the share of it that requests may have."""
+        """Begin a period: answer the waiting requests, without blocking, within `REQUEST_SHARE` of the period."""
         self._left, self._left_ns = REQUESTS_A_TICK, round(REQUEST_SHARE * period_s * 1e9)
         self._refusal_noted = False
         while self._has_time and self._take_up():
             pass
 
     def serve_until(self, deadline_ns: int, period_s: float) -> None:
-        """Answer what is `QUICK` and comes while the period lasts, within what is left of that share, and be back
-        before its end at `deadline_ns` by as long as a request may take: who asks shall not wait for a tick to hear.
+        """Answer `QUICK` requests that come during the rest of the period, so that their senders need not wait for the
+        next tick. Use at most the rest of `REQUEST_SHARE`, and return early enough before `deadline_ns` for one
+        request.
 
-        Anything else waits for the tick, whose state then tells of it, and so does what came after it.
+        Any other request waits for the tick, whose state then shows its effect; so do the requests after it.
         """
         until_ns = deadline_ns - round(REQUEST_SHARE * period_s * 1e9)
         while self._has_time and self._waiting is None and self._inbox.wait(until_ns):
@@ -88,8 +89,8 @@ class RequestDesk:
         return self._left > 0 and self._left_ns > 0
 
     def _take_up(self, quick: bool = False) -> bool:
-        """Answer one request, or, when only `quick` ones are wanted and it is none, let it wait; return whether there
-        was one. What came of none, a part of a long message, costs too."""
+        """Answer one request and return whether there was one. With `quick`, a request that is not `QUICK` is left
+        waiting. A part of a long message counts against the time too."""
         began_ns = time.monotonic_ns()
         taken = self._waiting if self._waiting is not None else self._receive()
         self._waiting = None
@@ -104,7 +105,7 @@ class RequestDesk:
         return taken is not None
 
     def _receive(self) -> tuple[Request, Body | WireError] | None:
-        """Return the next request with what it says, or why that cannot be told."""
+        """Return the next request with its body, or with the error when it cannot be decoded."""
         request = self._inbox.receive()
         if request is None:
             return None
@@ -125,7 +126,7 @@ class RequestDesk:
         return answer
 
     def _answer(self, request: Request, body: Body | WireError) -> tuple[Body, str]:
-        """Carry out what `request` says, and return the answer and the request's name, empty when it was none."""
+        """Carry out `request`; return the answer and the name of the request, empty when it was malformed."""
         if isinstance(body, WireError):
             return Refusal("malformed", str(body)[:MAX_REASON_LENGTH]), ""
         name = type(body).__name__
@@ -140,4 +141,4 @@ class RequestDesk:
 
     def _require_role(self, key: str, role: Role) -> None:
         if self._gate is not None and not self._gate.allows(key, role):
-            raise Refused("not-allowed", f"your key may not {role.value} here; `worldarm keys allow` gives that role")
+            raise Refused("not-allowed", f"your key lacks the role {role.value} here; `worldarm keys allow` gives it")

@@ -1,4 +1,4 @@
-"""The objects of a simulated arm, as its driver keeps them: looked at, put where told, and told to who follows."""
+"""The objects of a simulated arm, as its driver handles them: read, placed on request, and published."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from robot.wire.messages import SceneState
 
 SCENE_TICKS = 5
 OBJECT_RANGE = 10.0
-"""m from the base, on each axis; an object further out is a mistake."""
+"""m from the base, on each axis; a request to put an object further out is a mistake."""
 
 
 class SceneDesk:
-    """Speaks with the scene of one arm; a new epoch begins whenever objects are placed."""
+    """Handles the scene of one arm; a new epoch begins each time objects are placed."""
 
     def __init__(self, scene: HasScene) -> None:
         self._scene = scene
@@ -24,12 +24,12 @@ class SceneDesk:
         self._told_epoch = -1
 
     def look(self) -> None:
-        """Remember where the objects are now. Raises `ArmError`."""
+        """Read and keep the present poses of the objects. Raises `ArmError`."""
         with arm_faults():
             self._objects = self._scene.objects()
 
     def place(self, objects: tuple[ObjectPose, ...]) -> None:
-        """Put objects where told. Raises `Refused`, with nothing changed, and `ArmError`."""
+        """Put `objects` at the given poses. Raises `Refused`, with nothing changed, and `ArmError`."""
         for item in objects:
             if max(map(abs, item.position)) > OBJECT_RANGE:
                 raise Refused("out-of-workspace", f"{item.name} would be more than {OBJECT_RANGE:g} m away")
@@ -43,7 +43,7 @@ class SceneDesk:
         self._epoch += 1
 
     def news(self, reading: Reading, tick: int) -> SceneState | None:
-        """The scene as last looked at, together with `reading`; None when it need not be told at this tick."""
+        """Return the scene as last read, with the joints of `reading`; None when this tick publishes no scene."""
         if tick % SCENE_TICKS != 0 and self._epoch == self._told_epoch:
             return None
         self._told_epoch = self._epoch

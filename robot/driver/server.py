@@ -1,4 +1,4 @@
-"""Where others reach a driver: the socket that states go out by, and the one that requests are answered at."""
+"""The driver's two sockets: one publishes states, the other answers requests."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Server:
         self.requests = RequestDesk(inbox, gate, handlers, self._encode, note, holder)
 
     def publish(self, topic: bytes, body: Body) -> None:
-        """Send `body` to all who watch `topic`, without waiting."""
+        """Send `body` to all subscribers of `topic`, without waiting."""
         self._publisher.send(topic, self._encode(body))
 
     def close(self) -> None:

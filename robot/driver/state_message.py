@@ -1,4 +1,4 @@
-"""What is told of a tick: what was measured, what was commanded, and in which mode."""
+"""The state message of a tick: what was measured, what was commanded, and the mode."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ def joint_state(
     modes: ModeMachine,
     holder: str,
 ) -> JointState:
-    """Return the state to publish after `tick`, whose `set_point` was handed to the arm at the monotonic
+    """Return the state to publish after `tick`; its `set_point` was written to the arm at the monotonic
     `set_point_ns`."""
     return JointState(
-        # In a fault the measured values are the last ones known; the state itself is of now.
+        # In a fault the measured values are the last known ones, but the state has the present time.
         time_ns=time.monotonic_ns() if modes.mode is Mode.FAULT else reading.time_ns,
         tick=tick,
         mode=modes.mode.value,

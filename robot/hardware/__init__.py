@@ -1,1 +1,1 @@
-"""Real arms, one a file, each found by its name through the entry points `worldarm.arms`."""
+"""Real arms, one package per maker, each found by name through the entry-point group `worldarm.arms`."""

@@ -1,6 +1,7 @@
-"""The bodies of a Franka Panda or FR3 with its hand, as capsules round the collision meshes that its maker publishes.
+"""The bodies of a Franka Panda or FR3 with its hand, as capsules around the collision meshes that its maker publishes.
 
-Each is the capsule of least volume round all vertices of one mesh; the fingers' holds them open and closed.
+Each is the capsule of least volume around all vertices of one mesh; the fingers' capsule contains them both open and
+closed.
 """
 
 from __future__ import annotations
@@ -8,11 +9,11 @@ from __future__ import annotations
 from robot.arm.interface import Capsule
 
 EFFORT = (87.0, 87.0, 87.0, 87.0, 12.0, 12.0, 12.0)
-"""N·m that each joint may bear, as the maker states."""
+"""The maker's effort limit of each joint, N·m."""
 
 
 def panda_bodies(prefix: str = "panda_") -> tuple[Capsule, ...]:
-    """Return them for a description whose links' names begin with `prefix`."""
+    """Return the bodies for a robot description whose link names begin with `prefix`."""
     return (
         Capsule(f"{prefix}link0", (-0.002, 0.0, 0.053), (-0.056, 0.0, 0.012), 0.105),
         Capsule(f"{prefix}link1", (-0.001, -0.053, -0.001), (0.0, 0.0, -0.139), 0.077),

@@ -1,4 +1,4 @@
-"""A call that may block, made to end in time."""
+"""Time limits for calls that may block."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ T = TypeVar("T")
 
 
 def within(seconds: float, call: Callable[[], T]) -> T:
-    """Return what `call` returns, or raise what it raises; `TimeoutError` when it has not ended in time.
+    """Return the result of `call` or raise its exception; raise `TimeoutError` when it takes longer than `seconds`.
 
-    It then goes on in a thread of its own, and what comes of it is let go of. It must release the interpreter's lock
-    while it blocks.
+    After a timeout the call continues in its own thread, and its result is discarded. The call must release the
+    interpreter's lock while it blocks.
     """
     outcome: queue.SimpleQueue[tuple[T, None] | tuple[None, Exception]] = queue.SimpleQueue()
 
     def run() -> None:
         try:
             outcome.put((call(), None))
-        except Exception as error:  # noqa: BLE001 - raised again by whoever waits for it
+        except Exception as error:  # noqa: BLE001 - raised again in the waiting thread
             outcome.put((None, error))
 
     threading.Thread(target=run, daemon=True).start()
@@ -30,9 +30,9 @@ def within(seconds: float, call: Callable[[], T]) -> T:
     except queue.Empty:
         raise TimeoutError(f"no answer within {seconds:g} s") from None
     if error is None:
-        return result  # type: ignore[return-value] # it is a T where there is no error
+        return result  # type: ignore[return-value] # a T when there is no error
     try:
         raise error
     finally:
-        # Else the error holds this frame, which holds the error: whatever its callers had open would stay open.
+        # Otherwise the error and this frame refer to each other, and resources that the callers opened would stay open.
         del error

@@ -1,6 +1,6 @@
-"""The quickest stop within acceleration and jerk limits, each joint by itself.
+"""The quickest stop within acceleration and jerk limits, for each joint independently.
 
-A motion, here and in the governor, is an array of rows position, velocity and acceleration (3, n).
+A motion, here and in the governor, is an array (3, n) with the rows position, velocity and acceleration.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ Motion: TypeAlias = NDArray[np.float64]
 
 
 MotionState: TypeAlias = tuple[tuple[float, ...], tuple[float, ...], tuple[float, ...]]
-"""A motion as it is written down."""
+"""A motion as tuples, for the flight log."""
 
 
 def state_of(motion: Motion) -> MotionState:
-    """Return `motion` (3, n) as it is written down."""
+    """Return `motion` (3, n) as tuples."""
     position, velocity, acceleration = map(tuple, motion.tolist())
     return position, velocity, acceleration
 
 
 def motion_of(state: MotionState) -> Motion:
-    """Return the motion (3, n) that was written down."""
+    """Return the motion (3, n) that `state` holds."""
     return np.array(state)
 
 
@@ -50,11 +50,11 @@ class Brake:
 
     @property
     def duration(self) -> float:
-        """Seconds until the slowest joint rests."""
+        """Seconds until the last joint is at rest."""
         return float(self._trajectory.duration)
 
     def plan(self, motion: Motion) -> bool:
-        """Plan the stop from `motion` (3, n), finite; return whether there is one."""
+        """Plan the stop from the finite `motion` (3, n); return whether there is one."""
         request = self._request
         start = motion.tolist()
         request.current_position, request.current_velocity, request.current_acceleration = start
@@ -79,10 +79,10 @@ class Brake:
         return np.array(self._trajectory.at_time(time))
 
     def extent(self) -> tuple[list[float], list[float]]:
-        """Return, per joint, a least and a greatest position (n,) rad that the way keeps within.
+        """Return bounds on the positions during the stop: the least and the greatest per joint, (n,) rad each.
 
-        They are those of its ends, unless the acceleration is already more than the stop needs: then the joint
-        turns round once, within the time that the acceleration takes to fade, and the bound covers that.
+        They are the positions at its two ends, unless the acceleration already exceeds what the stop needs. Then the
+        joint reverses once, within the time that the acceleration takes to fade, and the bounds cover that.
         """
         ends = self._trajectory.at_time(self._trajectory.duration)[0]
         lower, upper = [], []

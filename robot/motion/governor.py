@@ -1,9 +1,9 @@
-"""The last guard between any set-point and the arm.
+"""The last check between any set-point and the arm.
 
-It keeps one promise: from every set-point that it lets through there is a stop, within acceleration and jerk
-limits, that stays within the joints' limits, keeps the tool inside the workspace and above the table, and every body of
-the arm clear of the others, of the table and of the boxes to keep out of. A request that would break the promise, or a
-limit, is replaced by the next point of the stop that was verified before it.
+It guarantees that every set-point that it admits has a verified stop. The stop respects acceleration and jerk limits
+and stays within the joints' limits. It keeps the tool inside the workspace and above the table, and every body of the
+arm clear of the others, of the table and of the keep-out boxes. A request that would break this guarantee, or a limit,
+is replaced by the next point of the stop that was verified last.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from robot.arm.kinematics import Kinematics
 from robot.errors import ArmError
 from robot.motion.brake import Brake, Motion, MotionState, motion_of, state_of
 
-# Rounding only: far below anything an arm can feel.
+# Rounding only: far below what affects an arm.
 _RELATIVE = 1e-3
 _POSITION_SLACK = 1e-6
-# An arm at rest may be found this far outside its limits (sag, a nudge); further out a person must look.
+# An arm at rest may be this far outside its limits (sag, a nudge); further out, a person must intervene.
 START_JOINT_SLACK = 0.02
 START_TOOL_SLACK = 0.02
 
@@ -31,15 +31,15 @@ START_TOOL_SLACK = 0.02
 WHAT_TOUCHES = {
     "self-collision": "the arm touches itself",
     "table": "the arm touches the table",
-    "keep-out": "the arm is in a box that it is to keep out of",
+    "keep-out": "the arm is in a keep-out box",
 }
 REASONS = ("not-finite", "velocity", "acceleration", "jerk", "position", "workspace", *WHAT_TOUCHES)
-"""All that may be wrong with a request, as `Governor.admit` and the published states name it."""
+"""The reasons to reject a request, as `Governor.admit` returns them and states publish them."""
 
 
 class GovernorState(msgspec.Struct, frozen=True):
-    """All that a governor remembers from one tick to the next: the posture it was `engaged` at, the last `motion`, the
-    one whose stop it has verified, and the time since on that stop."""
+    """The complete state of a governor between two ticks: the posture at which it was `engaged`, the last admitted
+    `motion`, the motion whose stop was `verified`, and the time already spent on that stop."""
 
     engaged: tuple[float, ...]
     motion: MotionState
@@ -48,7 +48,7 @@ class GovernorState(msgspec.Struct, frozen=True):
 
 
 class Governor:
-    """Guards one arm; `engage` first. `motion` (3, n) is the last one let through."""
+    """Checks the set-points of one arm; call `engage` first. `motion` (3, n) is the last admitted motion."""
 
     def __init__(self, spec: ArmSpec, kinematics: Kinematics) -> None:
         self._spec = spec
@@ -70,10 +70,10 @@ class Governor:
         self._candidate = Brake(spec)
 
     def engage(self, position: Vector) -> None:
-        """Take over at rest at `position` (n,) rad.
+        """Start at rest at `position` (n,) rad.
 
-        Raises `ArmError` when that is not finite or well outside the limits; a little outside is taken as it
-        is, and the limit is moved there until the next call.
+        A position up to 0.02 rad or 0.02 m outside a limit is accepted, and that limit is moved there until the next
+        call. Raises `ArmError` when the position is not finite or further outside.
         """
         spec = self._spec
         if position.shape != (spec.dof,) or not np.isfinite(position).all():
@@ -114,13 +114,13 @@ class Governor:
         self._look(self.motion[0])
 
     def state(self) -> GovernorState:
-        """Return what `restore` needs to continue from here."""
+        """Return the state from which `restore` continues."""
         return GovernorState(
             tuple(self._engaged_at.tolist()), state_of(self.motion), state_of(self._verified.start), self._brake_time
         )
 
     def restore(self, state: GovernorState) -> None:
-        """Become what the governor was whose `state` this is."""
+        """Continue from `state`, which another governor of the same arm returned."""
         self.engage(np.array(state.engaged))
         self.motion = motion_of(state.motion)
         self._verified.plan(motion_of(state.verified))
@@ -128,16 +128,16 @@ class Governor:
         self._look(self.motion[0])
 
     def touching(self, joints: Vector) -> str:
-        """Return what the arm would touch at `joints` (n,) rad, in words; empty when nothing."""
+        """Return a message that says what the arm would touch at `joints` (n,) rad; empty when nothing."""
         for guard in self._guards:
             if guard.clearance.room(joints) < guard.allow:
                 return WHAT_TOUCHES[guard.clearance.reason]
         return ""
 
     def admit(self, request: Motion) -> tuple[Motion, tuple[str, ...]]:
-        """Return the motion (3, n) to command one period after the last one, and what was wrong with `request`.
+        """Return the motion (3, n) to command one period after the last one, and the reasons why `request` is rejected.
 
-        `request` is a motion (3, n); it is returned itself, with no reasons, when nothing was wrong.
+        `request` is a motion (3, n); an admitted request is returned unchanged, with no reasons.
         """
         reasons = self._faults(request)
         if reasons:
@@ -150,14 +150,14 @@ class Governor:
         return request, ()
 
     def _faults(self, request: Motion) -> tuple[str, ...]:
-        """Name everything wrong with `request`; when nothing is, `_candidate` holds its verified stop."""
+        """Return the reasons to reject `request`; when there are none, `_candidate` holds its verified stop."""
         if not math.isfinite(np.add.reduce(request, axis=None)):
             return ("not-finite",)
         self._both[:3] = self.motion
         self._both[3:] = request
         found = self._found
         np.matmul(self._step, self._both, out=found[:-1])
-        # Where the velocity goes while the acceleration is taken back.
+        # The velocity that the joint reaches while its acceleration returns to zero.
         acceleration = request[2]
         found[-1] = request[1] + acceleration * np.abs(acceleration) / self._jerk_doubled
         within = np.abs(found, out=found) <= self._step_limits
@@ -171,7 +171,7 @@ class Governor:
             if low < lower or high > upper:
                 return ("position",)
             swing += reach * max(high - here, here - low)
-        # Joints that stay within the extent take the tool no further than the swing from where it was looked at.
+        # Joints within the extent move the tool by at most `swing` from the posture at which it was last computed.
         if swing > self._room and (faults := self._tool_faults(request, np.array(extent))):
             return faults
         for guard in self._guards:
@@ -180,7 +180,8 @@ class Governor:
         return ()
 
     def _tool_faults(self, request: Motion, extent: NDArray[np.float64]) -> tuple[str, ...]:
-        """Whether the candidate's stop, within `extent` (2, n), keeps the tool in its box, looking ever closer."""
+        """Return why the candidate's stop, within `extent` (2, n), takes the tool out of its box; try the cheapest
+        bound first."""
         self._look(request[0])
         swing = float(self._reach @ np.abs(extent - request[0]).max(axis=0))
         if swing <= self._room or (self._room >= 0.0 and self._stays_inside(request[0], extent)):
@@ -195,9 +196,11 @@ class Governor:
         return ("table",) if tool[2] < self._box_lower[2] <= self._table else ("workspace",)
 
     def _stays_clear(self, guard: _Guard, request: Motion) -> bool:
-        """Whether the candidate's stop keeps `guard`'s bodies clear, looking again as soon as they may have come near.
+        """Return whether the candidate's stop keeps `guard`'s bodies clear, sampled whenever they may have come too
+        close.
 
-        On its way to rest a joint is never faster than where its velocity goes while its acceleration is taken back.
+        While it stops, a joint is never faster than the velocity that it reaches while its acceleration returns to
+        zero.
         """
         room = guard.look(request[0]) - guard.allow
         time, motion = 0.0, request
@@ -218,10 +221,10 @@ class Governor:
         return bool((tool < self._box_lower).any() or (tool > self._box_upper).any())
 
     def _stays_inside(self, joints: Vector, extent: NDArray[np.float64]) -> bool:
-        """Whether Taylor's formula about `joints` (n,) keeps the tool in its box for all joints within `extent`.
+        """Return whether Taylor's formula about `joints` (n,) keeps the tool in its box for all joints within `extent`.
 
-        The first order is the Jacobian's; a second derivative by joints i and j is no longer than the arm that
-        the outer of the two swings, which bounds the rest.
+        The first order is the Jacobian. A second derivative by the joints i and j is no longer than the reach of the
+        outer of the two joints, which bounds the remainder.
         """
         jacobian = self._kinematics.jacobian(joints)[:3]
         forward, backward = np.maximum(jacobian, 0.0), np.minimum(jacobian, 0.0)
@@ -233,7 +236,7 @@ class Governor:
         return bool((self._tool + least > self._box_lower).all() and (self._tool + greatest < self._box_upper).all())
 
     def _look(self, joints: Vector) -> None:
-        """Measure how far the tool is from the nearest face of its box, at `joints` (n,)."""
+        """Compute the tool's distance from the nearest face of its box at `joints` (n,) rad."""
         tool = self._kinematics.position(joints)
         self._looked_at: list[float] = joints.tolist()
         self._tool = tool
@@ -241,8 +244,8 @@ class Governor:
 
 
 class _Guard:
-    """A clearance, how much there was where it was last looked at, and how much less than none may be left: an arm that
-    was found touching something may stay as it is, and move away."""
+    """A clearance with the value computed last. `allow` (m, 0 or less) is the least permitted value: an arm that
+    touched something when it was engaged may stay there and move away."""
 
     def __init__(self, clearance: Clearance) -> None:
         self.clearance = clearance
@@ -252,13 +255,13 @@ class _Guard:
         self._looked_at: list[float] = []
 
     def look(self, joints: Vector) -> float:
-        """Return the clearance (m) at `joints` (n,)."""
+        """Compute and return the clearance (m) at `joints` (n,) rad."""
         self._room = self.clearance.room(joints)
         self._looked_at = joints.tolist()
         return self._room
 
     def covers(self, extent: tuple[list[float], list[float]]) -> bool:
-        """Whether joints within `extent` are too near to where it was last looked at to use up what was left there."""
+        """Return whether the clearance at the last computed posture suffices for all joints within `extent`."""
         swing = 0.0
         for low, high, reach, here in zip(*extent, self._reach, self._looked_at, strict=True):
             swing += reach * max(high - here, here - low)
@@ -266,19 +269,19 @@ class _Guard:
 
 
 def workspace(spec: ArmSpec) -> tuple[Vector, Vector]:
-    """Return the lower and the upper corner (3,) m of where the tool may be: the workspace above the table."""
+    """Return the lower and the upper corner (3,) m of the tool's allowed box: the workspace above the table."""
     lower = np.array(spec.workspace.lower)
     lower[2] = max(lower[2], spec.table_height)
     return lower, np.array(spec.workspace.upper)
 
 
 def _step_checks(period: float) -> tuple[NDArray[np.float64], tuple[str, ...]]:
-    """What one period's step must satisfy, as linear forms (k, 6) of the motion before and the motion after.
+    """Return the conditions on one period's step, as linear forms (k, 6) of the motion before and the motion after.
 
-    Let s run from 0 to 1 over the period. The differences of positions that an observer takes over several
-    periods are sums of integrals of the jerk (or acceleration) over single periods, with fixed weights in s.
-    Bounding each such integral by what a signal within the limit could reach therefore bounds every observed
-    velocity, acceleration and jerk, however requests and stops follow each other.
+    Let s run from 0 to 1 over the period. Differences of positions over several periods are sums of integrals of the
+    jerk (or acceleration) over single periods, with fixed weights in s. Each integral is bounded by the largest value
+    that a signal within the limit reaches. This bounds every observed velocity, acceleration and jerk, for any sequence
+    of requests and stops.
     """
     t = period
     before_p, before_v, before_a, after_p, after_v, after_a = np.eye(6)

@@ -1,7 +1,7 @@
-"""One tick of moving the arm: the trajectory asks, the governor answers.
+"""One tick of the arm's motion: the trajectory requests a set-point, the governor admits or replaces it.
 
-The same object runs inside the driver and inside the lock-step simulation, so what is learnt in one holds in
-the other.
+The same class runs inside the driver and inside the lock-step simulation, so a model learnt in one is valid in the
+other.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ _POSITION_SLACK = 1e-6
 class SetPoint:
     """What to command at one tick.
 
-    `requested` and `governed` (n,) rad are what the trajectory asked for and what may be commanded; `velocity`
-    (n,) rad/s is the governed one; `gripper_width` in m. `clamps` names why the two differ, and is empty when
-    they do not. `at_rest` says that the arm stands still and has nothing left to do.
+    `requested` (n,) rad is the trajectory's set-point, `governed` (n,) rad the one to command, and `velocity` (n,)
+    rad/s the governed velocity; `gripper_width` is in m. `clamps` names the reasons why requested and governed differ;
+    it is empty when they are equal. `at_rest` is true when the arm stands still and has no waypoint left to reach.
     """
 
     requested: Vector
@@ -44,7 +44,7 @@ class SetPoint:
 
 
 class ServoState(msgspec.Struct, frozen=True):
-    """All that an engaged servo remembers from one tick to the next."""
+    """The complete state of an engaged servo between two ticks."""
 
     trajectory: TrajectoryState
     governor: GovernorState
@@ -70,10 +70,10 @@ class Servo:
         return 0 if self._trajectory is None else self._trajectory.active_until_ns
 
     def engage(self, measured: Vector, gripper_width: float, ramp_s: float = 0.0) -> None:
-        """Take over at rest at the joints `measured` (n,) rad: the first set-point is there, and for the first `ramp_s`
-        seconds none is fast.
+        """Start at rest at the joints `measured` (n,) rad. The first set-point is there, and during the first `ramp_s`
+        seconds the velocity is limited by a ramp.
 
-        For an arm that stands still. Raises `ArmError` when it is well outside its limits.
+        The arm must stand still. Raises `ArmError` when it is well outside its limits.
         """
         position = np.array(measured, dtype=np.float64)
         if not math.isfinite(gripper_width):
@@ -83,21 +83,21 @@ class Servo:
         self._trajectory = Trajectory(self._spec, position, min(max(gripper_width, closed), opened), ramp_s)
 
     def state(self) -> ServoState:
-        """Return what `restore` needs to continue from here, to the last bit."""
+        """Return the state from which `restore` continues, identical to the last bit."""
         return ServoState(self._engaged().state(), self._governor.state())
 
     def restore(self, state: ServoState) -> None:
-        """Become what the servo of the same arm was whose `state` this is."""
+        """Continue from `state`, which another servo of the same arm returned."""
         self.engage(np.array(state.governor.engaged), state.trajectory.gripper_width)
         self._governor.restore(state.governor)
         self._engaged().restore(state.trajectory)
 
     def accept(self, waypoints: Sequence[Waypoint], now_ns: int) -> tuple[str, ...]:
-        """Take `waypoints` in place of every one not yet reached that is later than the first of these.
+        """Replace every waypoint not yet reached that is not earlier than the first of `waypoints`.
 
-        A waypoint that is already due, but by less than the tolerance, is put one period ahead, which the
-        answer names as "late". Raises `Refused`, with nothing changed, for waypoints that are malformed, late,
-        out of order, outside the limits or the workspace, or further apart than the joints are fast.
+        A waypoint that is overdue by less than `LATE_TOLERANCE_NS` is moved to one period from now, and "late" is
+        returned. Raises `Refused`, with nothing changed, for waypoints that are malformed, late, out of order, outside
+        the limits or the workspace, or too far apart for the joints' velocity limits.
         """
         trajectory = self._engaged()
         self._check_form(waypoints, now_ns)
@@ -164,7 +164,7 @@ class Servo:
                 )
 
     def _check_places(self, positions: Vector) -> None:
-        """Refuse joints (m, n) outside their limits, and those that put the tool outside its box."""
+        """Refuse joints (m, n) that are outside their limits or put the tool outside its box."""
         spec = self._spec
         outside = (positions < self._lower) | (positions > self._upper)
         if outside.any():
@@ -182,15 +182,15 @@ class Servo:
                     f"waypoint {index} puts the tool at ({tool[0]:.3f}, {tool[1]:.3f}, {tool[2]:.3f}) m; the workspace "
                     f"is {tuple(self._box_lower.tolist())} to {tuple(self._box_upper.tolist())}",
                 )
-        # The last alone, where the arm would come to rest: one look takes as long as all the rest, and what lies on the
-        # way is the governor's.
+        # Only the last waypoint, where the arm would come to rest: one collision check takes as long as all other
+        # checks, and the governor checks the way there.
         if touches := self._governor.touching(positions[-1]):
             raise Refused("touches", f"at the last waypoint {touches}")
 
     def _check_speed(
         self, trajectory: Trajectory, waypoints: Sequence[Waypoint], positions: Vector, now_ns: int
     ) -> None:
-        """Refuse waypoints further from the one before than the joints can go in the time between."""
+        """Refuse waypoints that the joints cannot reach from the previous one in the time between."""
         previous_ns, previous = trajectory.join(waypoints[0].time_ns, now_ns)
         for index, (waypoint, joints) in enumerate(zip(waypoints, positions, strict=True)):
             seconds = (waypoint.time_ns - previous_ns) * 1e-9

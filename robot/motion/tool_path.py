@@ -1,4 +1,4 @@
-"""Straight lines of the tool, as joint waypoints with times.
+"""Straight-line motion of the tool, as timed joint waypoints.
 
 The position runs along the line at constant speed while the orientation turns about one fixed axis (slerp).
 """
@@ -14,8 +14,8 @@ from robot.arm.kinematics import Kinematics, Pose
 from robot.errors import ConfigurationError
 from robot.wire.messages import Waypoint
 
-# An arm with a joint to spare may reach a pose with many postures, and a chain of nearest ones drifts without
-# end. Leaning each search towards home at this rate (1/s) makes the posture almost a function of the pose.
+# A redundant arm reaches a pose with many postures, and a chain of nearest postures drifts without bound. Pulling each
+# search towards home at this rate (1/s) makes the posture almost a function of the pose.
 POSTURE_RATE = 1.0
 
 
@@ -31,11 +31,11 @@ def straight_waypoints(
 ) -> tuple[Waypoint, ...]:
     """Return `count` waypoints, evenly spaced in time, that take the tool from `start` to `end` in a straight line.
 
-    `seed` (n,) rad are the joints at `start`; the first waypoint is one step after it, the last is at `end` at
-    `start_ns` + `duration_s`. Every waypoint is solved from the one before (leant a little towards the arm's
-    home), and from nowhere else, so the posture never flips on the way. All carry `gripper_width` (m). Raises
-    `UnreachableError` when a point of the line cannot be reached in that way, `ConfigurationError` when `count`
-    or `duration_s` is not positive.
+    `seed` (n,) rad are the joints at `start`. The first waypoint is one step after it, the last is at `end` at
+    `start_ns` + `duration_s`. The search for each waypoint starts only at the one before, pulled slightly towards the
+    arm's home, so that the posture never flips on the way. All waypoints have the gripper width `gripper_width` (m).
+    Raises `UnreachableError` when a point of the line cannot be reached in that way, and `ConfigurationError` when
+    `count` or `duration_s` is not positive.
     """
     if count < 1 or not duration_s > 0.0:
         raise ConfigurationError(f"a line needs at least one waypoint and some time, not {count} in {duration_s} s")

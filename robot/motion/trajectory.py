@@ -1,7 +1,7 @@
-"""From timed waypoints to one set-point a tick, within velocity, acceleration and jerk limits (Ruckig).
+"""Turns timed waypoints into one set-point per tick, within velocity, acceleration and jerk limits (Ruckig).
 
-The tracker sees the arm from a frame that moves along with the reference: there the target stands still, so the
-time-optimal way to it is also the way that catches up without lag and stays without chatter.
+The tracker works in a frame that moves along with the reference. In that frame the target stands still, so the
+time-optimal trajectory to it catches up with the reference without lag and stays on it without chatter.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ from robot.motion.waypoint_path import Reference, ReferenceState
 from robot.wire.messages import Waypoint
 
 GRIPPER_SPEED = 0.2
-# The clock that paces the reference follows the caller's with this gain a tick: the scheduler's jitter, taken
-# as it comes, would ask for full acceleration back and forth.
+# The clock that paces the reference follows the caller's clock with this gain per tick: unfiltered, the scheduler's
+# jitter would demand full acceleration back and forth.
 _CLOCK_GAIN = 0.02
 _CLOCK_JUMP_NS = 20_000_000
-# How much of a limit the moving frame itself may use up; the rest is for catching up.
+# The share of a limit that the moving frame itself may use; the rest is for catching up.
 _FRAME_SHARE = 0.9
 _VELOCITY_SHARE = 0.995
-# In rad, rad/s and rad/s^2, what is left to catch up with that the arm may have at once: far below all limits, and less
-# than the planner can tell from nothing, which would have the arm creep.
+# In rad, rad/s and rad/s^2: an error below this is closed in one step. It is far below all limits, and smaller than the
+# planner can distinguish from zero, which would make the arm creep.
 _THERE = np.array([[1e-8], [1e-6], [1e-3]])
 _RAMP_FROM = 0.1
-"""Share of the velocity limits with which a start-up ramp begins."""
+"""The share of the velocity limits at which a start-up ramp begins."""
 
 
 class TrajectoryState(msgspec.Struct, frozen=True):
-    """All that a trajectory remembers from one tick to the next."""
+    """The complete state of a trajectory between two ticks."""
 
     reference: ReferenceState
     motion: MotionState
@@ -46,8 +46,8 @@ class TrajectoryState(msgspec.Struct, frozen=True):
 
 
 class Trajectory:
-    """The arm's planned motion; starts at rest at `position` (n,) rad with the gripper `gripper_width` m wide. For the
-    first `ramp_s` seconds it goes slowly, then faster, up to its velocity limits."""
+    """The arm's planned motion. It starts at rest at `position` (n,) rad with the gripper `gripper_width` m wide.
+    During the first `ramp_s` seconds the velocity limits rise linearly to their full values."""
 
     def __init__(self, spec: ArmSpec, position: Vector, gripper_width: float, ramp_s: float = 0.0) -> None:
         self._period = 1.0 / spec.rate_hz
@@ -79,7 +79,7 @@ class Trajectory:
         return self._reference.last_ns
 
     def state(self) -> TrajectoryState:
-        """Return what `restore` needs to continue from here."""
+        """Return the state from which `restore` continues."""
         return TrajectoryState(
             reference=self._reference.state(),
             motion=state_of(self.motion),
@@ -92,7 +92,7 @@ class Trajectory:
         )
 
     def restore(self, state: TrajectoryState) -> None:
-        """Become what the trajectory was whose `state` this is."""
+        """Continue from `state`, which another trajectory of the same arm returned."""
         self._reference.restore(state.reference)
         self.motion = motion_of(state.motion)
         self.gripper_width = state.gripper_width
@@ -104,14 +104,14 @@ class Trajectory:
             self._brake.plan(motion_of(state.brake_start))
 
     def join(self, first_ns: int, now_ns: int) -> tuple[int, Vector]:
-        """Return when and from which joints (n,) rad a waypoint at `first_ns` will be approached."""
+        """Return the time (ns) and the joints (n,) rad from which a waypoint at `first_ns` will be approached."""
         if self._braking:
             return now_ns, self.motion[0]
         time_ns, point = self._reference.join(first_ns, now_ns)
         return time_ns, point[:-1]
 
     def follow(self, waypoints: Sequence[Waypoint], now_ns: int) -> None:
-        """Take `waypoints` in place of every one not earlier than the first, which must be later than `now_ns`."""
+        """Replace every waypoint not earlier than the first of `waypoints`, which must be later than `now_ns`."""
         if self._braking:
             self._braking = False
             self._reference.rest_at(np.append(self.motion[0], self.gripper_width))
@@ -123,13 +123,13 @@ class Trajectory:
         self._start_braking()
 
     def resume(self, motion: Motion) -> None:
-        """Carry on from `motion` (3, n), which was commanded in place of what was asked for."""
+        """Continue from `motion` (3, n), which was commanded in place of the requested motion."""
         self.motion = motion
         if self._braking:
             self._start_braking()
 
     def settled(self) -> bool:
-        """Whether the arm rests and nothing is left to do."""
+        """Return whether the arm is at rest and has no waypoint left to reach."""
         if self.motion[1:].any():
             return False
         return self._braking or bool(
@@ -139,7 +139,7 @@ class Trajectory:
         )
 
     def advance(self, now_ns: int) -> Motion:
-        """Move on by one period, to the motion (3, n) for `now_ns` plus that period, and return it."""
+        """Advance by one period; return the motion (3, n) for the time `now_ns` plus that period."""
         clock_ns = self._tick_clock(now_ns)
         self._ramped_s = min(self._ramp_s, self._ramped_s + self._period)
         if self._braking:
@@ -152,7 +152,7 @@ class Trajectory:
         return self.motion
 
     def _track(self, reference: Motion) -> Motion:
-        """One step towards the reference (3, n), which is where the arm should be at the end of the step."""
+        """Return the motion one step towards the reference (3, n), which holds for the end of the step."""
         period = self._period
         limit = _FRAME_SHARE * self._acceleration
         frame_acceleration = np.minimum(np.maximum(reference[2], -limit), limit)
@@ -179,7 +179,7 @@ class Trajectory:
         try:
             self._planner.calculate(request, self._plan)
         except ruckig.RuckigError:
-            # The planner finds no way from here (it is rare, and a matter of rounding): slow down for one step.
+            # The planner finds no trajectory from here (rare, and a matter of rounding): slow down for one step.
             self._brake.plan(self.motion)
             return self._brake.at(period)
         step: Motion = frame + np.array(self._plan.at_time(period))
@@ -195,7 +195,7 @@ class Trajectory:
         self.gripper_width = float(min(max(target, self.gripper_width - step), self.gripper_width + step))
 
     def _tick_clock(self, now_ns: int) -> float:
-        """The time (ns) at the end of this period, on a clock that advances evenly."""
+        """Return the time (ns) at the end of this period, on a clock that advances evenly."""
         target = now_ns + self._period * 1e9
         if self._clock_ns is None or abs(target - self._clock_ns - self._period * 1e9) > _CLOCK_JUMP_NS:
             self._clock_ns = target

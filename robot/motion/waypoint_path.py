@@ -1,7 +1,7 @@
-"""Where the arm should be at each moment: timed waypoints joined by straight segments, with rounded corners.
+"""The reference path over time: timed waypoints joined by straight segments, with rounded corners.
 
-The rounding is a moving average centred on the moment asked for, so that it costs no lag on a straight segment;
-it turns each step in velocity at a waypoint into a stretch of constant acceleration.
+The rounding is a moving average centred on the requested time, so that it adds no lag on a straight segment. It turns
+each step in velocity at a waypoint into a stretch of constant acceleration.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ _HALF_WINDOW_NS = round(HALF_WINDOW_S * 1e9)
 
 
 class ReferenceState(msgspec.Struct, frozen=True):
-    """All that a reference remembers: its points (n + 1,) and their times."""
+    """The complete state of a reference: its points (n + 1,) and their times."""
 
     times_ns: tuple[int, ...]
     points: tuple[tuple[float, ...], ...]
 
 
 class Reference:
-    """The timed polyline of joints and gripper width; at rest before its first point and after its last.
+    """A timed polyline of joints and gripper width; it is at rest before its first point and after its last.
 
     Points are vectors (n + 1,): joints in rad, then the gripper's width in m.
     """
@@ -52,13 +52,13 @@ class Reference:
         return now_ns, self._plain(now_ns)
 
     def replace(self, waypoints: Sequence[Waypoint], now_ns: int) -> None:
-        """Take `waypoints` in place of every point not earlier than the first of them.
+        """Replace every point not earlier than the first of `waypoints`.
 
-        The first must be later than `now_ns`, and their times must grow.
+        The first must be later than `now_ns`, and their times must increase.
         """
         joint_ns, joint = self.join(waypoints[0].time_ns, now_ns)
         kept = self._kept(waypoints[0].time_ns)
-        # The average looks back half a window: keep what lies in it, and the one point before.
+        # The average looks back half a window: keep the points in it, and the one before.
         oldest = max(0, bisect_right(self._times_ns, now_ns - 2 * _HALF_WINDOW_NS) - 1)
         times_ns, points = self._times_ns[oldest:kept], self._points[oldest:kept]
         if not times_ns or times_ns[-1] < joint_ns:
@@ -72,11 +72,11 @@ class Reference:
         self._build()
 
     def state(self) -> ReferenceState:
-        """Return what `restore` needs to continue from here."""
+        """Return the state from which `restore` continues."""
         return ReferenceState(tuple(self._times_ns), tuple(tuple(point.tolist()) for point in self._points))
 
     def restore(self, state: ReferenceState) -> None:
-        """Become what the reference was whose `state` this is."""
+        """Continue from `state`, which another reference returned."""
         self._times_ns = list(state.times_ns)
         self._points = [np.array(point) for point in state.points]
         self.last_ns = self._times_ns[-1]
@@ -91,17 +91,17 @@ class Reference:
         return (later - earlier) / (2.0 * HALF_WINDOW_S)
 
     def _kept(self, first_ns: int) -> int:
-        """How many of the present points stay when waypoints from `first_ns` on come in."""
+        """Return how many of the present points stay when waypoints from `first_ns` on arrive."""
         return bisect_right(self._times_ns, first_ns - 1)
 
     def _plain(self, time_ns: int) -> Vector:
-        """The point (n + 1,) of the polyline itself, corners and all."""
+        """Return the point (n + 1,) of the polyline before its corners are rounded."""
         index = min(max(bisect_right(self._times_ns, time_ns) - 1, 0), len(self._points) - 1)
         elapsed = max(0, time_ns - self._times_ns[index]) * 1e-9
         return self._coefficients[index + 1, 1] + elapsed * self._coefficients[index + 1, 2]
 
     def _moments(self, time_ns: float) -> NDArray[np.float64]:
-        """Rows of the polyline's integral since its first point, its value and its slope: (3, n + 1)."""
+        """Return the polyline's integral since its first point, its value and its slope, as rows (3, n + 1)."""
         segment = bisect_right(self._times_ns, time_ns)
         elapsed = (time_ns - self._times_ns[max(segment - 1, 0)]) * 1e-9
         powers = self._powers
@@ -110,7 +110,8 @@ class Reference:
         return powers @ self._coefficients[segment]
 
     def _build(self) -> None:
-        """Per segment its integral so far, first point and slope: (m + 1, 3, n + 1), the rests at the ends included."""
+        """Compute each segment's integral so far, first point and slope, (m + 1, 3, n + 1), including the rest at each
+        end."""
         count = len(self._points)
         self._coefficients = np.zeros((count + 1, 3, self._points[0].shape[0]))
         self._coefficients[0, 1] = self._points[0]

@@ -1,1 +1,1 @@
-"""Files, pacing, scheduling, seeds and figures: what every floor needs of the machine."""
+"""Files, pacing, scheduling, seeds and figures: the operating-system services that every floor uses."""

@@ -1,4 +1,4 @@
-"""Figures as files: drawn without a screen, and there whole or not at all."""
+"""Figures as files: drawn without a display, and written completely or not at all."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ DPI = 120
 
 
 def require_picture(path: Path, option: str) -> None:
-    """Raise `ConfigurationError` when the name of the file `path`, which `option` asked for, is not a picture's."""
+    """Raise `ConfigurationError` when `path`, given with `option`, does not end in a supported picture format."""
     if path.suffix.lower() not in FORMATS:
-        raise ConfigurationError(f"{option} {path} is no picture that can be written; end it in {', '.join(FORMATS)}")
+        raise ConfigurationError(f"{option} {path} is not a supported picture format; end it in {', '.join(FORMATS)}")
 
 
 def save_figure(figure: Figure, path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What a command leaves behind: found out early whether it can be written, and then written whole or not at all."""
+"""Output files: checked early for whether they can be written, and then written completely or not at all."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from robot.errors import ConfigurationError, RecordingError
 
 
 def make_folder(folder: Path) -> None:
-    """Make `folder` if it is absent, and see that it takes files.
+    """Make `folder` if it is absent, and check that files can be written to it.
 
-    Raises `ConfigurationError` when it does not, so that this is known before any work is spent on its contents.
+    Raises `ConfigurationError` when they cannot, so that this is known before any work is done for its contents.
     """
     _try(folder, folder)
 
 
 def require_writable(path: Path) -> None:
-    """Make the folder of the file `path` and see that the file can be written there, without touching it.
+    """Make the folder of the file `path` and check that the file can be written there, without changing it.
 
     Raises `ConfigurationError` when it cannot.
     """
@@ -33,11 +33,11 @@ def require_writable(path: Path) -> None:
 
 @contextmanager
 def whole(path: Path) -> Iterator[Path]:
-    """A context that yields where to write what shall be `path`: beside it, with the same suffix.
+    """A context for writing `path` atomically: it yields a temporary path beside it, with the same suffix.
 
-    When the body ends, the file is on the disk and takes its place; when the body raises, the file that was there
-    before stays. Raises `RecordingError` when it cannot be written (disk full, read-only folder). A device or a pipe
-    has no beside and is written to as it is.
+    When the body ends, the temporary file is synced to disk and replaces `path`; when the body raises, the previous
+    file stays. Raises `RecordingError` when it cannot be written (disk full, read-only folder). A device or a pipe is
+    written directly.
     """
     if _is_device(path):
         yield path
@@ -58,13 +58,14 @@ def whole(path: Path) -> Iterator[Path]:
 
 
 def write_json(path: Path, content: object) -> None:
-    """Write `content`, of msgspec's types, as indented JSON. Raises `RecordingError` when it cannot be written."""
+    """Write `content`, which msgspec can encode, as indented JSON. Raises `RecordingError` when it cannot be
+    written."""
     with whole(path) as beside:
         beside.write_bytes(msgspec.json.format(msgspec.json.encode(content), indent=2) + b"\n")
 
 
 def sync(path: Path) -> None:
-    """Make a file's contents, or a folder's own entries (its renames), durable. Raises OSError."""
+    """Make a file's contents, or a folder's entries (its renames), durable. Raises `OSError`."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -73,7 +74,7 @@ def sync(path: Path) -> None:
 
 
 def _try(folder: Path, asked: Path) -> None:
-    """Write a byte to `folder`: a full disk would still let an empty file be made."""
+    """Check that one byte can be written to `folder`: a full disk would still accept an empty file."""
     probe = folder / f".{os.getpid()}.tmp"
     try:
         if not folder.exists():

@@ -1,7 +1,7 @@
-"""One object owns the pace of a loop and the report of how well it was kept.
+"""Keeps a loop at a constant rate and reports how well the rate was kept.
 
-Deadlines are absolute: each is the one before it plus the period, so that a late tick is not paid for by every
-tick after it. Deadlines that passed while a tick ran over are skipped and counted, never run in a burst.
+Deadlines are absolute: each is the one before it plus the period, so that a late tick does not delay the ticks after
+it. Deadlines that pass during a tick that overruns are skipped and counted, never run in a burst.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class PaceReport:
-    """How a loop kept its deadlines: `ticks` run, `skipped` deadlines that no tick served, `on_time` the share of
-    all deadlines served within one period, and lateness quantiles over the ticks, in seconds."""
+    """How a loop kept its deadlines: the number of `ticks`, the number of deadlines `skipped`, the share of all
+    deadlines met within one period (`on_time`), and lateness quantiles over the ticks, in seconds."""
 
     ticks: int
     skipped: int
@@ -32,10 +32,10 @@ class PaceReport:
 
 
 class Pacer:
-    """Wakes a loop every `period_s` seconds and remembers, in bounded memory, how late it woke.
+    """Wakes a loop every `period_s` seconds and records, in bounded memory, how late it woke.
 
-    It sleeps and does not spin: at the rates worldarm runs, the 50 µs that Linux adds to a sleep are 1 % of a
-    period, and a spinning loop would take them from the processes beside it.
+    It sleeps and does not spin: at worldarm's rates the 50 µs that Linux adds to a sleep are 1 % of a period, and a
+    spinning loop would take processor time from other processes.
     """
 
     def __init__(self, period_s: float) -> None:
@@ -65,7 +65,7 @@ class Pacer:
             self._on_time += 1
 
     def report(self) -> PaceReport:
-        """Return the figures over every tick so far; all zero, and `on_time` 1, before the first."""
+        """Return the figures over all ticks so far; before the first tick all are 0 and `on_time` is 1."""
         ticks = self._lateness.count
         return PaceReport(
             ticks=ticks,
@@ -79,8 +79,8 @@ class Pacer:
 
 
 class LatenessHistogram:
-    """Counts of non-negative integers in bins an eighth of an octave apart: quantiles within 12.5 %, from a
-    few hundred numbers however long the loop runs."""
+    """Counts of non-negative integers in bins an eighth of an octave wide: it gives quantiles within 12.5 % from a few
+    hundred numbers, independent of how long the loop runs."""
 
     def __init__(self) -> None:
         self._counts = [0] * (_bin(2**63) + 1)
@@ -106,13 +106,13 @@ class LatenessHistogram:
 
 
 def _bin(value: int) -> int:
-    """Index of the bin of `value`: exact below 8, then three bits after the leading one."""
+    """Return the index of the bin of `value`: exact below 8, then three bits after the leading one."""
     shift = max(value.bit_length() - 4, 0)
     return 8 * shift + (value >> shift)
 
 
 def _upper_edge(index: int) -> int:
-    """Largest value whose bin is `index`."""
+    """Return the largest value whose bin is `index`."""
     if index < 16:
         return index
     shift = index // 8 - 1

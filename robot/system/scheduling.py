@@ -1,4 +1,4 @@
-"""How the kernel lets what keeps a pace run on a machine that is busy with other things."""
+"""Kernel scheduling, so that a paced loop keeps its rate on a busy machine."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ import threading
 from robot.errors import ConfigurationError
 
 SLICE_NS = 100_000
-"""The shortest that Linux knows."""
+"""The shortest time slice that Linux supports."""
 NICE = 10
-"""Of work that may take its time, on the scale from −20 to 19: a tenth of the usual share where both want all."""
+"""The nice value of work that can wait, on the scale from −20 to 19: under contention it gets a tenth of the usual
+share."""
 _SCHED_SETATTR = {"x86_64": 314, "aarch64": 274}
 
 
@@ -33,26 +34,26 @@ class _Attributes(ctypes.Structure):
 
 
 def _ask_for_short_slices() -> None:
-    """Ask for `SLICE_NS` of the processor at a time, where the kernel knows such a wish.
+    """Request time slices of `SLICE_NS`, where the kernel supports that.
 
-    From 6.12 on Linux lets who asks for less than another interrupt it at once, where others wait for up to 3 ms for
-    it to have had its share (the EEVDF scheduler); earlier ones agree and do nothing. It takes no privilege, and gives
-    no more of the processor than before.
+    From Linux 6.12 on (the EEVDF scheduler), a process with a shorter slice preempts one with a longer slice at once;
+    with equal slices it waits for up to 3 ms. Earlier kernels accept the request without effect. It needs no privilege,
+    and does not increase the process's share of the processor.
     """
     number = _SCHED_SETATTR.get(platform.machine()) if sys.platform == "linux" else None
     if number is None:
         return
     asked = _Attributes(
         size=ctypes.sizeof(_Attributes), nice=os.getpriority(os.PRIO_PROCESS, 0), runtime=SLICE_NS
-    )  # a policy of 0, the ordinary one
+    )  # policy 0 is the ordinary one
     ctypes.CDLL(None).syscall(number, 0, ctypes.byref(asked), 0)
 
 
 def keep_pace(realtime: bool) -> None:
-    """Have the kernel wake this process in time: before every ordinary one when `realtime`, else in the midst of their
-    shares, where the kernel can.
+    """Configure the kernel to wake this process on time: with `realtime` before every ordinary process, else by
+    preempting their time slices, where the kernel supports that.
 
-    Raises `ConfigurationError` where real-time scheduling is not granted.
+    Raises `ConfigurationError` when real-time scheduling is not granted.
     """
     if realtime:
         _go_first()
@@ -61,15 +62,15 @@ def keep_pace(realtime: bool) -> None:
 
 
 def give_way() -> None:
-    """Let the calling thread, and those that it starts, run after others that want the processor too: for work that
-    may take its time beside what keeps a pace."""
-    if sys.platform == "linux":  # elsewhere a priority is a whole process's
+    """Lower the priority of the calling thread and of the threads that it starts: for work that can wait beside a paced
+    loop."""
+    if sys.platform == "linux":  # elsewhere a priority belongs to a whole process
         thread = threading.get_native_id()
         os.setpriority(os.PRIO_PROCESS, thread, max(NICE, os.getpriority(os.PRIO_PROCESS, thread)))
 
 
 def _go_first() -> None:
-    """Ask for the lowest real-time priority, which is above every ordinary process. Raises `ConfigurationError` where
+    """Request the lowest real-time priority, which is above every ordinary process. Raises `ConfigurationError` when
     the system does not grant it."""
     try:
         os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))

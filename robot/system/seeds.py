@@ -1,4 +1,4 @@
-"""Which seeds there are: as many as PyTorch's and NumPy's generators both take."""
+"""The range of seeds that both PyTorch's and NumPy's generators accept."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ SEEDS = 2**63
 
 
 def require_seed(seed: int) -> None:
-    """Raise `ConfigurationError` for a seed that no generator takes."""
+    """Raise `ConfigurationError` for a seed outside that range."""
     if seed < 0:
         raise ConfigurationError(f"--seed must be 0 or more, not {seed}")
     if seed >= SEEDS:

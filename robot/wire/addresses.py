@@ -1,4 +1,4 @@
-"""Where each process binds unless told otherwise: on this machine's loopback."""
+"""The default address of each process: on this machine's loopback."""
 
 STATE = "tcp://127.0.0.1:5551"
 COMMAND = "tcp://127.0.0.1:5552"

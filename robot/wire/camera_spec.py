@@ -1,4 +1,4 @@
-"""Which camera took a picture: what a model must know to tell whether it has seen this view before."""
+"""The camera that took a picture, described so that a model can check whether it was trained on this view."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import msgspec
 from robot.errors import ConfigurationError
 
 Images: TypeAlias = Literal["video", "png"]
-"""How a camera's pictures are kept in a data set."""
+"""How a data set stores a camera's pictures."""
 
 
 class CameraSpec(msgspec.Struct, frozen=True):
@@ -18,8 +18,9 @@ class CameraSpec(msgspec.Struct, frozen=True):
     its pose in the arm's base frame: `position` (x, y, z) m and `orientation` quaternion (x, y, z, w) of the
     optical frame (z forward, x right, y down).
 
-    `below` are cameras that take their pictures at the same instant: a rig, whose picture has theirs stacked below the
-    first one's, all of one size. `height` is then that of the whole stack; all else is the first camera's.
+    A rig combines cameras that take their pictures at the same time, all of one size: its picture is a stack with the
+    first camera's picture at the top and those of the cameras `below` under it. `height` is then that of the whole
+    stack; the other fields are the first camera's.
     """
 
     name: str
@@ -33,7 +34,7 @@ class CameraSpec(msgspec.Struct, frozen=True):
 
     @property
     def views(self) -> tuple[CameraSpec, ...]:
-        """The cameras of the rig from above to below, each by itself; of any other camera, itself."""
+        """The rig's single cameras from top to bottom; for a camera that is no rig, the camera itself."""
         if not self.below:
             return (self,)
         own = self.height - sum(camera.height for camera in self.below)
@@ -45,8 +46,8 @@ class CameraSpec(msgspec.Struct, frozen=True):
         return self.width, self.height // (1 + len(self.below))
 
     def view(self, number: int) -> CameraSpec:
-        """Return one camera of the rig, counted from 1 at the top, under a name that says so, such as `rig.2`. Raises
-        `ConfigurationError` when there are not so many."""
+        """Return the rig's camera `number`, counted from 1 at the top, with a name such as `rig.2`. Raises
+        `ConfigurationError` when the rig has no such camera."""
         if not self.below or not 1 <= number <= len(self.views):
             what = f"a rig of {len(self.views)} cameras" if self.below else "no rig"
             raise ConfigurationError(f"the camera {self.name!r} is {what}: it has no view {number}")
@@ -54,8 +55,8 @@ class CameraSpec(msgspec.Struct, frozen=True):
 
 
 def rig(name: str, cameras: tuple[CameraSpec, ...]) -> CameraSpec:
-    """Return `cameras` as one called `name`, from above to below. Raises `ConfigurationError` unless they have
-    pictures of one size."""
+    """Return the rig `name` of `cameras`, from top to bottom. Raises `ConfigurationError` unless their pictures have
+    one size."""
     first = cameras[0]
     if any((camera.width, camera.height) != (first.width, first.height) for camera in cameras):
         raise ConfigurationError(f"the cameras of the rig {name!r} must all have pictures of one size")
@@ -73,7 +74,8 @@ class Crop:
 
 
 def centre_crop(native: tuple[int, int], wanted: tuple[int, int]) -> Crop:
-    """Return the largest middle part of a picture `native` (width, height) that has the shape of `wanted`."""
+    """Return the largest centred part of a picture of the size `native` (width, height) with the aspect ratio of
+    `wanted`."""
     scale = min(native[0] / wanted[0], native[1] / wanted[1])
     width = max(1, min(native[0], round(scale * wanted[0])))
     height = max(1, min(native[1], round(scale * wanted[1])))
@@ -81,7 +83,7 @@ def centre_crop(native: tuple[int, int], wanted: tuple[int, int]) -> Crop:
 
 
 def reframed(camera: CameraSpec, wanted: tuple[int, int]) -> CameraSpec:
-    """Return what takes the pictures of `camera` once the middle of each view is cut and resized to `wanted` (width,
+    """Return the specification of `camera` after the centre of each view is cropped and resized to `wanted` (width,
     height)."""
     views = []
     for view in camera.views:

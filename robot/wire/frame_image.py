@@ -1,4 +1,4 @@
-"""The picture in a message, decoded and held against what its camera says of itself."""
+"""Decodes the picture in a message and checks it against its camera's specification."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def picture_of(frame: Frame) -> NDArray[np.uint8]:
     shape = (camera.height, camera.width, 3)
     image: NDArray[np.uint8]
     if min(shape) <= 0:
-        raise CameraError(f"camera {camera.name} says that its pictures are {camera.width}x{camera.height}")
+        raise CameraError(f"camera {camera.name} reports an impossible picture size: {camera.width}x{camera.height}")
     if frame.encoding == "rgb8":
         if len(frame.data) != camera.height * camera.width * 3:
             raise CameraError(
@@ -38,7 +38,7 @@ def picture_of(frame: Frame) -> NDArray[np.uint8]:
 
 
 def _from_jpeg(frame: Frame) -> NDArray[np.uint8]:
-    """Decode a JPEG file. Raises `CameraError` when the bytes are none."""
+    """Decode a JPEG file. Raises `CameraError` when the bytes are not a JPEG file."""
     decoded = cv2.imdecode(np.frombuffer(frame.data, np.uint8), cv2.IMREAD_COLOR) if frame.data else None
     if decoded is None:
         raise CameraError(f"camera {frame.camera.name} sent {len(frame.data)} bytes that are not a JPEG picture")

@@ -1,7 +1,7 @@
-"""Who this machine is on the network, and whom it lets in: CURVE keys in a folder of the user's.
+"""This machine's identity on the network and the machines that it admits: CURVE keys in a folder of the user's.
 
-`own.json` holds this user's pair of keys, readable by nobody else; `others.json` the public keys of others, with what
-each may do. Both are read anew whenever they changed, so that a list takes effect while processes run.
+`own.json` holds this user's key pair, readable only by this user; `others.json` holds the public keys of others, each
+with its role. Both files are read again whenever they change, so that a change takes effect in running processes.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ KEY_LENGTH = 40
 
 
 class Role(str, Enum):
-    """What another may do here: `watch` states, frames and decisions; `stop` the arm too; `command` it too. To `serve`
-    is the other way round: it is a machine that this one may connect to."""
+    """What another key may do here: `watch` states, frames and decisions; `stop` the arm as well; `command` the arm as
+    well. `serve` is the opposite direction: it marks a machine to which this one may connect."""
 
     WATCH = "watch"
     STOP = "stop"
@@ -37,21 +37,21 @@ _ORDER = (Role.WATCH, Role.STOP, Role.COMMAND)
 
 
 def includes(role: Role, wanted: Role) -> bool:
-    """Whether whoever has `role` may do what `wanted` stands for."""
+    """Return whether `role` includes the permissions of `wanted`."""
     if Role.SERVE in (role, wanted):
         return role is wanted
     return _ORDER.index(role) >= _ORDER.index(wanted)
 
 
 class OwnKeys(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A pair of CURVE keys, Z85 text of 40 characters each."""
+    """A CURVE key pair, each key as 40 characters of Z85 text."""
 
     public: str
     secret: str
 
 
 class Other(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Someone else's `public` key, what it may do, and for one that serves, at which `host`."""
+    """Another party's `public` key with its role, and for the role serve its `host`."""
 
     name: str
     public: str
@@ -60,7 +60,7 @@ class Other(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Keyring:
-    """The keys in `folder`; nothing needs to be there yet."""
+    """The keys in `folder`, which may be empty or absent."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -68,7 +68,8 @@ class Keyring:
         self._others: tuple[Other, ...] = ()
 
     def own(self) -> OwnKeys:
-        """Return this user's pair of keys. Raises `ConfigurationError` when there is none, or others can read it."""
+        """Return this user's key pair. Raises `ConfigurationError` when there is none, or when other users can read
+        it."""
         path = self.folder / OWN
         try:
             mode = path.stat().st_mode
@@ -84,7 +85,7 @@ class Keyring:
         return keys
 
     def others(self) -> tuple[Other, ...]:
-        """Return everybody on the list, as it is now. Raises `ConfigurationError` when it cannot be read."""
+        """Return all entries of the list at present. Raises `ConfigurationError` when it cannot be read."""
         path = self.folder / OTHERS
         try:
             found = path.stat()
@@ -99,31 +100,30 @@ class Keyring:
         return self._others
 
     def allows(self, public: str, wanted: Role) -> bool:
-        """Whether the owner of the key `public` may do what `wanted` stands for. On doubt not: a list that cannot be
-        read allows nobody."""
+        """Return whether the key `public` has the permissions of `wanted`. A list that cannot be read allows no key."""
         return any(other.public == public and includes(other.role, wanted) for other in self._readable())
 
     def holders(self, wanted: Role) -> frozenset[str]:
-        """Return the public keys of all that may do what `wanted` stands for; none while the list cannot be read."""
+        """Return the public keys that have the permissions of `wanted`; none while the list cannot be read."""
         return frozenset(other.public for other in self._readable() if includes(other.role, wanted))
 
     def _readable(self) -> tuple[Other, ...]:
-        """Return the list; nobody while it cannot be read."""
+        """Return the list; empty while it cannot be read."""
         try:
             return self.others()
         except ConfigurationError:
             return ()
 
     def server_at(self, host: str) -> str | None:
-        """Return the public key that whoever serves at `host` must have; None when none is on the list."""
+        """Return the public key that the server at `host` must have; None when the list has none."""
         return next((other.public for other in self.others() if other.role is Role.SERVE and other.host == host), None)
 
     def make(self) -> OwnKeys:
-        """Make this user's pair of keys. Raises `ConfigurationError` when there is one already."""
+        """Make this user's key pair. Raises `ConfigurationError` when there is one already."""
         path = self.folder / OWN
         if path.exists():
             raise ConfigurationError(
-                f"{path} is there already, and others know its public key; delete it first if they shall no longer"
+                f"{path} exists already, and other machines may rely on its key; delete it first to replace it"
             )
         public, secret = (key.decode() for key in zmq.curve_keypair())
         keys = OwnKeys(public, secret)
@@ -136,19 +136,22 @@ class Keyring:
         return keys
 
     def allow(self, other: Other) -> None:
-        """Put `other` on the list, in place of one of the same name.
+        """Put `other` on the list; it replaces an entry of the same name.
 
-        Raises `ConfigurationError` for a name or key that is none, and a role that needs a host and has none.
+        Raises `ConfigurationError` for an invalid name or key, and for a host that is missing or does not belong to the
+        role.
         """
         if not _NAME.fullmatch(other.name):
-            raise ConfigurationError(f"{other.name!r} is no name: use letters, digits, dots, dashes, up to 64 of them")
+            raise ConfigurationError(f"{other.name!r} is not a name: use up to 64 letters, digits, dots and dashes")
         require_key(other.public)
         if (other.role is Role.SERVE) != bool(other.host):
-            raise ConfigurationError("--host names where a machine serves, and goes with --role serve alone")
+            raise ConfigurationError(
+                "--role serve needs --host, the address of the serving machine; no other role does"
+            )
         self._write((*(each for each in self.others() if each.name != other.name), other))
 
     def revoke(self, name: str) -> None:
-        """Take `name` off the list. Raises `ConfigurationError` when it is not on it."""
+        """Remove `name` from the list. Raises `ConfigurationError` when the list lacks it."""
         others = self.others()
         if all(each.name != name for each in others):
             known = ", ".join(each.name for each in others) or "nobody"
@@ -168,11 +171,11 @@ def require_key(text: str) -> None:
     except (ValueError, KeyError, UnicodeEncodeError):
         sound = False
     if not sound:
-        raise ConfigurationError(f"{text!r} is no public key; `worldarm keys list` prints one of 40 characters")
+        raise ConfigurationError(f"{text!r} is not a public key; `worldarm keys list` prints one of 40 characters")
 
 
 def usual_keyring() -> Keyring:
-    """Return the keys of this user: in $XDG_CONFIG_HOME/worldarm/keys, usually ~/.config/worldarm/keys."""
+    """Return this user's keyring: the folder $XDG_CONFIG_HOME/worldarm/keys, usually ~/.config/worldarm/keys."""
     config = os.environ.get("XDG_CONFIG_HOME", "")
     base = Path(config) if os.path.isabs(config) else Path.home() / ".config"
     return Keyring(base / "worldarm" / "keys")

@@ -1,8 +1,8 @@
-"""The wire: every message that crosses a socket, as one tagged union with a schema version.
+"""The wire protocol: every message that crosses a socket, as one tagged union with a schema version.
 
-A message travels as MessagePack of `Envelope`: a schema version, the sender's sequence number, the sender's
-monotonic clock and the body. Decoding is strict: unknown tags, missing or surplus types, another version and
-non-finite numbers are refused with `WireError`, so nothing behind this file ever meets them.
+A message travels as MessagePack of `Envelope`: a schema version, the sender's sequence number, the sender's monotonic
+clock and the body. Decoding is strict: unknown tags, missing, surplus or mistyped fields, another version and
+non-finite numbers raise `WireError`, so no code behind this file ever receives them.
 """
 
 from __future__ import annotations
@@ -29,12 +29,13 @@ class Message(msgspec.Struct, frozen=True, tag=True, forbid_unknown_fields=True)
 
 
 class Published(Message, frozen=True):
-    """Base of what is published on a topic: true at the sender's monotonic `time_ns`."""
+    """Base of the messages that are published on a topic: valid at the sender's monotonic `time_ns`."""
 
     time_ns: int
 
     def shifted(self: P, by_ns: int) -> P:
-        """Return the same with all times later by `by_ns`: as a host's clock tells them that is so far ahead."""
+        """Return the message with all times later by `by_ns`: its times on the clock of a host that is `by_ns`
+        ahead."""
         return msgspec.structs.replace(self, time_ns=self.time_ns + by_ns)
 
 
@@ -44,12 +45,12 @@ class Published(Message, frozen=True):
 class JointState(Published, frozen=True):
     """The arm at one tick of the driver, published on the topic `state`.
 
-    `time_ns` is the driver's monotonic capture time. `requested`, `governed` and `measured` are (n,) rad:
-    what the trajectory asked for, what the governor let through, and what the arm reported before it;
+    `time_ns` is the driver's monotonic capture time. `requested`, `governed` and `measured` are (n,) rad: the
+    trajectory's set-point, the set-point that the governor admitted, and the arm's report before this tick;
     `governed_velocity` and `measured_velocity` are rad/s, `measured_effort` N·m, empty where the arm measures none.
-    `clamps` names what the governor changed at this tick. `holder` is the name of the lease's holder, empty when free.
-    `active_until_ns` is the time of the last waypoint accepted, 0 when there is none; `set_point_ns` the time at which
-    this tick's set-point was handed to the arm.
+    `clamps` names the limits for which the governor changed the set-point at this tick. `holder` is the name of the
+    lease holder, empty when the lease is free. `active_until_ns` is the time of the last accepted waypoint, 0 when
+    there is none; `set_point_ns` the time at which this tick's set-point was written to the arm.
     """
 
     tick: int
@@ -69,7 +70,7 @@ class JointState(Published, frozen=True):
     reason: str
 
     def shifted(self: J, by_ns: int) -> J:
-        """Return the same with all times later by `by_ns`."""
+        """Return the state with all times later by `by_ns`."""
         return msgspec.structs.replace(
             self,
             time_ns=self.time_ns + by_ns,
@@ -79,11 +80,11 @@ class JointState(Published, frozen=True):
 
 
 class SceneState(Published, frozen=True):
-    """Where the simulated objects are, published on the topic `scene` by simulated arms only.
+    """The poses of the simulated objects, published on the topic `scene` by simulated arms only.
 
-    It is the judge's and the simulated camera's knowledge; the agent does not subscribe to it. `epoch` grows
-    each time the objects are placed anew. `joints` (n,) rad and `gripper_width` m let a mirror draw the arm at
-    the same instant.
+    The task's success check and the simulated camera use it; the agent does not subscribe to it. `epoch` increases each
+    time the objects are placed. `joints` (n,) rad and `gripper_width` m let a mirror of the scene draw the arm at the
+    same time.
     """
 
     epoch: int
@@ -92,7 +93,7 @@ class SceneState(Published, frozen=True):
     objects: tuple[ObjectPose, ...]
 
 
-# ---------------------------------------------------------------- asked of the driver
+# ---------------------------------------------------------------- requests to the driver
 
 
 class SpecRequest(Message, frozen=True):
@@ -100,14 +101,14 @@ class SpecRequest(Message, frozen=True):
 
 
 class AcquireLease(Message, frozen=True):
-    """Ask to be the only writer, as `holder`, for `ttl_s` seconds at a time; answered by `Lease` or `Refusal`."""
+    """Acquire the lease as `holder`, with a time-to-live of `ttl_s` seconds; answered by `Lease` or `Refusal`."""
 
     holder: str
     ttl_s: float
 
 
 class RenewLease(Message, frozen=True):
-    """Keep the lease for another time-to-live; answered by `Lease` or `Refusal`."""
+    """Extend the lease by its time-to-live; answered by `Lease` or `Refusal`."""
 
     token: str
 
@@ -129,9 +130,9 @@ class Waypoint(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Waypoints(Message, frozen=True):
     """Move through these waypoints; answered by `Accepted` or `Refusal`.
 
-    Replaces every waypoint not yet reached that is later than the first of these. `sequence` must grow with
-    each command under one token; the command is refused when it arrives after `deadline_ns` (driver's
-    monotonic clock). Accepting waypoints also renews the lease.
+    They replace every waypoint not yet reached that is not earlier than the first of them. `sequence` must increase
+    with each command under one token. The command is refused when it arrives after `deadline_ns` (driver's monotonic
+    clock). Accepting waypoints also renews the lease.
     """
 
     token: str
@@ -141,27 +142,27 @@ class Waypoints(Message, frozen=True):
 
 
 class Stop(Message, frozen=True):
-    """Ramp to rest now and stay stopped until `Reset`; anyone may ask, no lease is needed."""
+    """Ramp to rest now and stay stopped until `Reset`; no lease is needed."""
 
     reason: str
 
 
 class Reset(Message, frozen=True):
-    """Leave the stopped mode; the only way out of it. Answered by `Done` or `Refusal`."""
+    """Leave the mode stopped or fault; there is no other way out of it. Answered by `Done` or `Refusal`."""
 
 
 class PlaceObjects(Message, frozen=True):
-    """Put simulated objects somewhere; refused by an arm without a scene and while another holds the lease."""
+    """Put simulated objects at the given poses; refused by an arm without a scene and without the lease's token."""
 
     token: str
     objects: tuple[ObjectPose, ...]
 
 
-# ---------------------------------------------------------------- answered by the driver
+# ---------------------------------------------------------------- answers of the driver
 
 
 class Spec(Message, frozen=True):
-    """The arm's specification, its driver's schedule, and whether it has a scene."""
+    """The arm's specification, the address at which its driver publishes states, and whether it has a scene."""
 
     arm: ArmSpec
     state_address: str
@@ -169,7 +170,7 @@ class Spec(Message, frozen=True):
 
 
 class Lease(Message, frozen=True):
-    """The lease is yours: send `token` with each command, and something before `expires_ns`."""
+    """The lease is granted: send `token` with each command, and renew the lease before `expires_ns`."""
 
     token: str
     holder: str
@@ -177,8 +178,8 @@ class Lease(Message, frozen=True):
 
 
 class Accepted(Message, frozen=True):
-    """Waypoints taken; `clamps` names what was changed in them on the way in. The set-point of `tick` is the first
-    that they have a part in."""
+    """The waypoints are accepted; `clamps` names the changes made to them. The set-point of `tick` is the first that
+    they affect."""
 
     sequence: int
     clamps: tuple[str, ...]
@@ -190,7 +191,7 @@ class Done(Message, frozen=True):
 
 
 class Refusal(Message, frozen=True):
-    """The request was not carried out: `reason` is one of `REASONS`, `detail` says what and what to do."""
+    """The request was not carried out: `reason` is one of `REASONS`, `detail` says what is wrong and what to do."""
 
     reason: str
     detail: str
@@ -218,7 +219,7 @@ REASONS = (
 )
 
 
-# ---------------------------------------------------------------- cameras and the agent
+# ---------------------------------------------------------------- published by cameras and the agent
 
 
 class Frame(Published, frozen=True):
@@ -234,12 +235,12 @@ class Frame(Published, frozen=True):
 class DecisionReport(Published, frozen=True):
     """One decision of the agent, published on the topic `decision`, so that viewers and recorders need no torch.
 
-    `distance` is the critic's estimate of blocks to go to the goal or, while there are `subgoals_ahead`, to the next of
-    them; `goal` and `imagined` are (H, W, 3) rgb8 bytes of `shape` (empty when not drawn); `action` is the normalised
-    block action; `plan_ms` the time to decide and `capture_to_command_ms` from the frame's capture to the driver's
-    answer. `captured_ns`, `received_ns`, `decided_ns` and `accepted_ns` are the times at which the frame was taken, was
-    here, was decided on and the driver had answered, on the agent's clock, and `tick` is the driver's tick whose
-    set-point is the first that follows; the last two are 0 where nothing was sent.
+    `distance` is the critic's estimate of the blocks left to the goal or, while there are `subgoals_ahead`, to the next
+    subgoal. `goal` and `imagined` are (H, W, 3) rgb8 bytes of `shape`, empty when not drawn. `action` is the normalised
+    block action. `plan_ms` is the time to decide, and `capture_to_command_ms` the time from the frame's capture to the
+    driver's answer. On the agent's clock, the frame was captured at `captured_ns` and received at `received_ns`, the
+    agent decided at `decided_ns`, and the driver had answered at `accepted_ns`. `tick` is the driver's tick with the
+    first set-point that follows the decision. `accepted_ns` and `tick` are 0 where nothing was sent.
     """
 
     decision: int
@@ -283,7 +284,7 @@ Body: TypeAlias = (
 
 
 class Envelope(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What is on the wire: schema version, sender's sequence number and monotonic clock, and the message."""
+    """The encoded unit: schema version, sender's sequence number and monotonic clock, and the message."""
 
     version: int
     sequence: int
@@ -306,7 +307,7 @@ def encode(body: Body, sequence: int, sent_ns: int) -> bytes:
 
 
 def decode(data: bytes) -> Envelope:
-    """Return the message in `data`. Raises `WireError` for anything that is not wholly valid."""
+    """Return the message in `data`. Raises `WireError` for any invalid message."""
     if len(data) > MAX_MESSAGE_BYTES:
         raise WireError(f"message of {len(data)} bytes is larger than the {MAX_MESSAGE_BYTES} allowed")
     try:
@@ -322,7 +323,7 @@ def decode(data: bytes) -> Envelope:
 
 
 def _finite(value: Any) -> bool:
-    """Whether no float anywhere in `value` is NaN or infinite."""
+    """Return whether every float in `value`, at any depth, is finite."""
     if isinstance(value, float):
         return math.isfinite(value)
     if isinstance(value, tuple):

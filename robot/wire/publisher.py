@@ -1,4 +1,4 @@
-"""A bound socket that publishes to whoever may watch, and to nobody any longer whose key was revoked."""
+"""A bound socket that publishes to clients with the role watch, and disconnects clients whose key was revoked."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ _CHECK_S = 0.25
 
 
 class Publisher:
-    """Publishes at `address`, of at most `queue` messages for each who does not keep up; `endpoint` is what is really
-    bound. `gate` guards it; without a `context` it makes both for itself, a gate where others reach the address.
+    """Publishes at `address`, with a queue of at most `queue` messages for each slow subscriber; `endpoint` is the
+    address actually bound. `gate` guards the socket. Without a `context` it makes its own, and its own gate where other
+    machines reach the address.
 
-    Raises what `sockets.bind` and `sockets.gate_for` raise.
+    Raises `ConfigurationError` and `AddressInUse`, as `sockets.bind` and `sockets.gate_for` do.
     """
 
     def __init__(
@@ -47,7 +48,7 @@ class Publisher:
         self._checked = time.monotonic()
 
     def send(self, topic: bytes, payload: bytes) -> None:
-        """Send `payload` on `topic`, without waiting for anyone."""
+        """Send `payload` on `topic`, without waiting for any subscriber."""
         if self._gate is not None and time.monotonic() - self._checked > _CHECK_S:
             self._checked = time.monotonic()
             self._expel(self._gate)
@@ -83,9 +84,9 @@ class Publisher:
         return endpoint
 
     def _expel(self, gate: Gate) -> None:
-        """Show everybody out once someone may no longer watch; who may comes in again by itself.
+        """Disconnect all clients when one of them may no longer watch; permitted clients reconnect by themselves.
 
-        ZeroMQ asks for a key once, when someone connects, and cannot show out one alone.
+        ZeroMQ checks a key once, when a client connects, and cannot disconnect a single client.
         """
         watchers = gate.watchers()
         if self._watchers - watchers and self._socket is not None:
@@ -93,5 +94,5 @@ class Publisher:
             self._socket = None
         self._watchers = watchers
         if self._socket is None:
-            with suppress(AddressInUse):  # the old socket takes a moment to let go of it; at the next check, then
+            with suppress(AddressInUse):  # the old socket may still hold the address; the next check tries again
                 self._bind(self.endpoint)

@@ -1,7 +1,7 @@
-"""Making sockets the one way worldarm makes them: bounded queues, no lingering, plain errors, and nothing in the clear.
+"""Makes all of worldarm's sockets: bounded queues, no lingering, plain errors, and no unencrypted network traffic.
 
-On this machine's loopback anyone may connect who can run a process here. Anything else needs keys on both sides, and is
-refused before a socket exists: in the clear a stranger on the network could move the arm.
+Every process of this machine may connect over its loopback. Any other connection needs keys on both sides; without them
+it is refused before a socket exists, because an unknown client on the network could otherwise move the arm.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ _HOST_NAME = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(\.(?!-)[A-Za-z0-9-]{1,63})*")
 
 
 class Address(NamedTuple):
-    """Where a socket is: an IP address or, to connect to, a `host`'s name, and a `port` that may be "*" or "0"."""
+    """The address of a socket: `host` is an IP address or, for connecting, a host name; `port` may be "*" or "0"."""
 
     host: str
     port: str
 
     @property
     def loopback(self) -> bool:
-        """Whether nobody but this machine reaches it."""
+        """Whether only this machine reaches it."""
         ip = _ip(self.host)
         return ip is not None and ip.is_loopback
 
@@ -40,12 +40,12 @@ class Address(NamedTuple):
 
     @property
     def endpoint(self) -> str:
-        """The same as ZeroMQ writes it."""
+        """The address in ZeroMQ's notation."""
         return f"tcp://[{self.host}]:{self.port}" if ":" in self.host else f"tcp://{self.host}:{self.port}"
 
 
 def parse(address: str) -> Address:
-    """Return what `address`, like tcp://127.0.0.1:5551, means. Raises `ConfigurationError` when it means nothing."""
+    """Parse `address`, such as tcp://127.0.0.1:5551. Raises `ConfigurationError` when it is not an address."""
     host, colon, port = address.removeprefix("tcp://").rpartition(":")
     if not address.startswith("tcp://") or not colon:
         raise ConfigurationError(f"{address!r} is not an address; write it like tcp://127.0.0.1:5551")
@@ -58,18 +58,18 @@ def parse(address: str) -> Address:
 
 
 def seen_from(peer: str, address: str) -> str:
-    """Return `address`, which a process bound that was reached at `peer`, as it is reached from here."""
+    """Return how this machine reaches `address`, which was bound by the process at `peer`."""
     bound = parse(address)
     return bound._replace(host=parse(peer).host).endpoint if bound.everywhere else address
 
 
 def clock_at(address: str) -> ClockOffset:
-    """Return what learns how far ahead the clock of whoever is at `address` is: on this machine it is the same one."""
+    """Return the estimator of the clock offset of the process at `address`; on this machine both share one clock."""
     return SameClock() if parse(address).loopback else ClockOffset()
 
 
 def make(context: zmq.Context[zmq.Socket[bytes]], kind: int, queue: int) -> zmq.Socket[bytes]:
-    """Return a socket that holds at most `queue` messages each way and drops what is unsent when closed."""
+    """Return a socket that holds at most `queue` messages in each direction and drops unsent ones when closed."""
     socket = context.socket(kind)
     socket.setsockopt(zmq.SNDHWM, queue)
     socket.setsockopt(zmq.RCVHWM, queue)
@@ -78,18 +78,18 @@ def make(context: zmq.Context[zmq.Socket[bytes]], kind: int, queue: int) -> zmq.
 
 
 def bind(socket: zmq.Socket[bytes], address: str, role: Role, gate: Gate | None = None) -> str:
-    """Bind `socket` and return the endpoint it really has, its port filled in. Whoever connects needs `role` where
-    there is a `gate`.
+    """Bind `socket` and return its actual endpoint, with the port filled in. Where there is a `gate`, clients need
+    `role`.
 
-    Raises `ConfigurationError` for an address that others reach when there is no gate, or none of this machine's, and
-    `AddressInUse` when another process has it.
+    Raises `ConfigurationError` for an address that other machines reach when there is no gate, and for one that is not
+    this machine's. Raises `AddressInUse` when another process holds the address.
     """
     where = parse(address)
     if _ip(where.host) is None:
-        raise ConfigurationError(f"{address!r} cannot be bound: give an address of this machine's, not a name")
+        raise ConfigurationError(f"{address!r} cannot be bound: give an IP address of this machine, not a name")
     if gate is None and not where.loopback:
         raise ConfigurationError(
-            f"{address!r} is not on this machine's loopback, and others may connect to it with keys alone; "
+            f"{address!r} is not on this machine's loopback, and other machines may connect only with keys; "
             f"use tcp://127.0.0.1:{where.port}"
         )
     if gate is not None:
@@ -109,9 +109,9 @@ def bind(socket: zmq.Socket[bytes], address: str, role: Role, gate: Gate | None 
 
 
 def gate_for(context: zmq.Context[zmq.Socket[bytes]], *addresses: str, curve: bool = False) -> Gate | None:
-    """Return the gate that sockets at `addresses` need: one where others reach any of them, or `curve` is wanted.
+    """Return the gate for sockets at `addresses`; None when only this machine reaches them and `curve` is False.
 
-    Raises `ConfigurationError` for no address, and when this machine has no keys but needs some.
+    Raises `ConfigurationError` for an invalid address, and when this machine needs keys but has none.
     """
     open_to_others = [address for address in addresses if not parse(address).loopback]
     if not (curve or open_to_others):
@@ -119,14 +119,14 @@ def gate_for(context: zmq.Context[zmq.Socket[bytes]], *addresses: str, curve: bo
     try:
         return Gate(context, usual_keyring())
     except ConfigurationError as error:
-        why = f"{open_to_others[0]!r} is not on this machine's loopback" if open_to_others else "CURVE is wanted"
-        raise ConfigurationError(f"{why}, which takes keys: {error}") from error
+        why = f"{open_to_others[0]!r} is not on this machine's loopback" if open_to_others else "CURVE is required"
+        raise ConfigurationError(f"{why}, which needs keys: {error}") from error
 
 
 def connect(socket: zmq.Socket[bytes], address: str) -> None:
-    """Connect `socket`, now or whenever the other process appears: with keys to a host that serves with a known one.
+    """Connect `socket`, now or when the other process appears; with keys where the server's key is known.
 
-    Raises `ConfigurationError` for no address, and for one beyond this machine that serves with no known key.
+    Raises `ConfigurationError` for an invalid address, and for another machine whose key is not known.
     """
     where = parse(address)
     if where.port in ("*", "0"):
@@ -137,7 +137,7 @@ def connect(socket: zmq.Socket[bytes], address: str) -> None:
     server = keyring.server_at(where.host)
     if server is None and not where.loopback:
         raise ConfigurationError(
-            f"no key of {where.host} is known, and without one nobody could tell it from a stranger: run `worldarm "
+            f"no key of {where.host} is known, so its identity cannot be verified: run `worldarm "
             f"keys list` there, and here `worldarm keys allow NAME KEY --role serve --host {where.host}`"
         )
     if server is not None:

@@ -1,4 +1,4 @@
-"""Following one topic of a publisher: the newest first, old ones dropped, and an error when nothing comes."""
+"""A subscription to one topic of a publisher: it keeps the newest messages and raises an error when none come."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ _STALLED_S = 0.05
 class Subscription(Generic[M]):
     """The messages of type `kind` on `topic` at `address`, the last `keep` of them in `history`, oldest first.
 
-    One that nobody looks at for long fills up, down to the sender's end, and its connection may then stay closed for a
-    while after it has been emptied: so one that is still silent then is connected anew.
+    When a subscription is not read for long, the queues on both sides fill, and the connection may then stay stalled
+    for a while after they are drained. A subscription that is still silent after draining is therefore reconnected.
 
-    Times are told on this host's clock: those of another host are shifted by what `clock` says, where one is given that
-    learns otherwise, and else by what the messages themselves tell of it. Not safe to share between threads. Raises
-    `ConfigurationError` as `sockets.connect`.
+    All times are on this host's clock. Those of another host are shifted by `clock` where one is given that learns from
+    other exchanges, else by an offset estimated from the messages themselves. Not safe to share between threads. Raises
+    `ConfigurationError` for an invalid address or an unknown server key, as `sockets.connect` does.
     """
 
     def __init__(
@@ -52,16 +52,16 @@ class Subscription(Generic[M]):
         self._connect()
 
     def drain(self) -> int:
-        """Take in everything that has come, without waiting, and return how many messages that was.
+        """Receive all waiting messages, without blocking, and return their number.
 
         Raises `WireError` when the publisher does not speak this wire.
         """
         looked, self._looked = self._looked, time.monotonic()
         self._neglected = self._neglected or self._looked - looked > _NEGLECTED_S
-        # Collected raw first: after a long pause only the messages that will be kept are worth decoding.
+        # Collected undecoded first: after a long pause only the messages that are kept need decoding.
         waiting: deque[tuple[bytes, int]] = deque(maxlen=self.history.maxlen)
         count = 0
-        # An empty queue, which `Again` tells of, is what was wanted.
+        # `Again` reports an empty queue, which is the wanted state.
         with suppress(zmq.Again):
             for _ in range(MAX_DRAINED):
                 frames = self._socket.recv_multipart(zmq.NOBLOCK)
@@ -79,7 +79,7 @@ class Subscription(Generic[M]):
         return count
 
     def wait(self, timeout_s: float) -> None:
-        """Wait until something has come, and take it in. Raises `ConnectionLost` after `timeout_s`, `WireError`."""
+        """Wait for a message and receive it. Raises `ConnectionLost` after `timeout_s`, and `WireError`."""
         deadline = time.monotonic() + timeout_s
         while not self.drain():
             left_s = deadline - time.monotonic()
@@ -92,8 +92,8 @@ class Subscription(Generic[M]):
                 )
 
     def wait_for(self, wanted: Callable[[], bool], timeout_s: float, what: str) -> None:
-        """Take messages in until `wanted()`, which looks at `history`. Raises `WireError`, and `ConnectionLost` that
-        names `what` when `timeout_s` have passed."""
+        """Receive messages until `wanted()`, which inspects `history`, is true. Raises `WireError`, and
+        `ConnectionLost`, which names `what`, after `timeout_s`."""
         deadline = time.monotonic() + timeout_s
         self.drain()
         came = 0
@@ -110,24 +110,24 @@ class Subscription(Generic[M]):
         self._neglected = False
 
     def near(self, time_ns: int, timeout_s: float, what: str, tolerance_s: float = 0.05) -> M:
-        """Return the message of the time nearest to the monotonic `time_ns` in the history, waiting for one later than
-        that. Raises `WireError`, and `ConnectionLost` that names `what` when `timeout_s` have passed, or when the
-        nearest is more than `tolerance_s` away.
+        """Return the message in the history that is nearest to the monotonic `time_ns`; wait for one not earlier than
+        that. Raises `WireError`, and `ConnectionLost`, which names `what`, after `timeout_s` or when the nearest is
+        more than `tolerance_s` away.
         """
         history = self.history
         self.wait_for(
-            lambda: bool(history) and history[-1].time_ns >= time_ns, timeout_s, f"{what} as late as the time asked for"
+            lambda: bool(history) and history[-1].time_ns >= time_ns, timeout_s, f"{what} as late as the requested time"
         )
         times = [message.time_ns for message in history]
         after = bisect_left(times, time_ns)
         nearest = min(range(max(after - 1, 0), after + 1), key=lambda index: abs(times[index] - time_ns))
         away_s = abs(times[nearest] - time_ns) * 1e-9
         if away_s > tolerance_s:
-            raise ConnectionLost(f"no {what} within {tolerance_s:g} s of the time asked for ({away_s:.2f} s)")
+            raise ConnectionLost(f"no {what} within {tolerance_s:g} s of the requested time ({away_s:.2f} s)")
         return history[nearest]
 
     def close(self) -> None:
-        """Stop following."""
+        """Close the subscription."""
         self._socket.close()
         self._context.term()
 
@@ -141,7 +141,7 @@ class Subscription(Generic[M]):
             raise
 
     def _poll(self, timeout_s: float) -> bool:
-        """Wait until something has come, at most `timeout_s`; return whether something has."""
+        """Wait at most `timeout_s` for a message; return whether one has come."""
         if self._neglected and timeout_s > _STALLED_S:
             if self._socket.poll(round(_STALLED_S * 1000)):
                 return True

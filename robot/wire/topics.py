@@ -1,4 +1,4 @@
-"""Topics of what processes publish; each message travels under one of them."""
+"""The topics on which processes publish; each published message belongs to one of them."""
 
 from __future__ import annotations
 

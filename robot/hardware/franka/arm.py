@@ -1,7 +1,7 @@
 """The Franka Research 3 and the Panda over their Franka Control Interface, through franky (libfranka).
 
-How set-points get there was chosen by measurement against franky-sim: a sine at a quarter of the last joint's speed,
-one set-point every 4 ms, against the arm's own clock.
+The way to stream set-points was chosen by measurement against franky-sim: a sine at a quarter of the last joint's
+speed, one set-point every 4 ms, measured on the arm's own clock.
 
 | streamed through | furthest behind | acceleration that the last joint measured, rms (1.40 rad/s² asked) |
 |---|---|---|
@@ -9,8 +9,8 @@ one set-point every 4 ms, against the arm's own clock.
 | `JointVelocityMotion`, replaced each tick, position fed back | 0.002 rad | 55 rad/s² |
 | `JointMotion` or `JointWaypointMotion`, replaced each tick | 0.4 rad | plans to rest at every set-point |
 
-A motion that replaces another starts its plan anew, and each start jolts the arm; the tracker is made to be fed, takes
-40 µs of a tick in place of 110 µs, and gives way to what the arm touches.
+A motion that replaces another starts its plan again, and each start jolts the arm. The tracker is made for streaming,
+takes 40 µs of a tick instead of 110 µs, and is compliant on contact.
 """
 
 from __future__ import annotations
@@ -31,22 +31,21 @@ from robot.hardware.timeouts import within
 
 STIFFNESS = (600.0, 600.0, 600.0, 600.0, 250.0, 150.0, 50.0)
 DAMPING = (50.0, 50.0, 50.0, 20.0, 20.0, 20.0, 10.0)
-"""N·m/rad and N·m·s/rad, those of the maker's own example of joint impedance (franka_ros,
+"""N·m/rad and N·m·s/rad, from the maker's example of joint impedance (franka_ros,
 joint_impedance_example_controller)."""
 CONTACT_NM = (40.0, 40.0, 36.0, 36.0, 16.0, 14.0, 12.0)
-"""External torque on a joint at which the arm stops itself, N·m: the maker's examples have half as much on the first
-four, which is less than accelerating and pushing things take, and the same at the wrist."""
+"""External torque on a joint at which the arm stops itself, N·m. The maker's examples use the same values at the wrist
+and half of these on the first four joints, which is less than acceleration and pushing objects need."""
 CONTACT_N = (40.0, 40.0, 40.0, 25.0, 25.0, 25.0)
-"""External force (N) and torque (N·m) at the hand at which it stops itself."""
+"""External force (N) and torque (N·m) at the hand at which the arm stops itself."""
 FOLLOW_RAD = 0.3
-"""An arm further than this from its set-point does not follow it, and is stopped: it is held, or its computer is too
+"""An arm further than this from its set-point does not follow it, and is stopped: it is blocked, or the computer is too
 busy to answer it in time."""
 CONNECT_S = 4.0
 STOP_S = 3.0
 _ENGAGE_S = 1.0
 _REALTIME_KERNEL = Path("/sys/kernel/realtime")
-"""Where libfranka looks as well: on a kernel without, it can only be told not to insist, and answers as fast as it can.
-"""
+"""The file that libfranka checks too. On a kernel without it, libfranka can only run without real-time scheduling."""
 
 
 def make_arm(options: ArmOptions) -> Franka:
@@ -55,7 +54,7 @@ def make_arm(options: ArmOptions) -> Franka:
     Raises `ConfigurationError` without an address.
     """
     if options.address is None:
-        raise ConfigurationError("a Franka arm needs its address: --address HOST, the one that Desk is opened at")
+        raise ConfigurationError("a Franka arm needs its address: --address HOST, the same as that of Desk")
     return Franka(options.address)
 
 
@@ -73,11 +72,11 @@ class Franka:
         self.spec: ArmSpec = franka_spec()
 
     def start(self) -> None:
-        """Connect, see that arm and hand are ready, and have the joints track where they are.
+        """Connect, check that arm and hand are ready, and start tracking at the present position.
 
-        An arm that stopped itself, as after a collision or when its link was lost, is asked once to recover: whoever
-        starts or resets the driver has looked at it. Raises `ArmError` when nobody answers, when the arm is guided by
-        hand, stopped by its user or still in an error, and when the hand is missing or was not homed.
+        An arm that stopped itself, for instance after a collision or a lost link, is made to recover once: the person
+        who starts or resets the driver has inspected it. Raises `ArmError` when the arm does not answer, is guided by
+        hand, is stopped by its user or still has an error, and when the hand is missing or was not homed.
         """
         try:
             with plain_words(self._host):
@@ -90,13 +89,13 @@ class Franka:
                 self._link.move(self._tracking, asynchronous=True)
                 self._await_control()
         except BaseException:
-            with suppress(ArmError):  # why it did not start is what there is to say
+            with suppress(ArmError):  # the first error, why it did not start, is the one to report
                 self.close()
             raise
 
     def read(self) -> Reading:
-        """Return the newest measurement. Raises `ArmError` when the arm no longer tracks, with its reason, and when it
-        does not follow its set-points; it is then damped to rest."""
+        """Return the newest measurement. Raises `ArmError` when the arm has stopped tracking, with its reason, and when
+        it does not follow its set-points; it is then damped to rest."""
         hand = self._tracked()
         state = self._link.state
         self._see_that_it_follows(state.q)
@@ -112,8 +111,8 @@ class Franka:
         )
 
     def write(self, positions: Vector, gripper_width: float) -> None:
-        """Track `positions` (7,) rad from now on, at the velocity at which they come. Raises `ArmError` when the arm no
-        longer tracks, with its reason."""
+        """Track `positions` (7,) rad from now on, at the velocity between successive set-points. Raises `ArmError` when
+        the arm has stopped tracking, with its reason."""
         hand = self._tracked()
         velocities = (positions - self._before) * self.spec.rate_hz
         self._before = np.array(positions)
@@ -121,14 +120,14 @@ class Franka:
         hand.want(gripper_width)
 
     def park(self) -> None:
-        """Stop tracking: the arm is damped to rest and then holds with its own controller. Raises `ArmError` when it
-        has not within `STOP_S`."""
+        """Stop tracking: the arm is damped to rest and then holds with its own controller. Raises `ArmError` when it is
+        not at rest within `STOP_S`."""
         self._tracked()
         self._stop()
 
     def close(self) -> None:
-        """Let go of arm and hand. Where they were still tracking they are stopped as by `park`; raises `ArmError` when
-        that fails, with the link gone all the same."""
+        """Disconnect from arm and hand. An arm that still tracks is stopped as by `park`. Raises `ArmError` when that
+        fails; the link is closed even then."""
         hand, self._hand = self._hand, None
         if hand is not None:
             hand.close()
@@ -136,8 +135,8 @@ class Franka:
             if self._robot is not None and self._robot.is_in_control:
                 self._stop()
         finally:
-            # The link is closed with the last reference to it. No other is kept anywhere, least of all in a frame that
-            # an error holds on to.
+            # The link closes with the last reference to it. No other reference is kept, in particular not in the frame
+            # of an error.
             self._robot = None
 
     @property
@@ -158,14 +157,14 @@ class Franka:
         self._link.set_collision_behavior(list(CONTACT_NM), list(CONTACT_N))
 
     def _make_ready(self) -> None:
-        """See that the arm takes motions. Raises `ArmError` when it does not."""
+        """Check that the arm accepts motions. Raises `ArmError` when it does not."""
         state = self._link.state
         if state.robot_mode == franky.RobotMode.Reflex:
             try:
                 within(CONNECT_S, self._recover)
             except franky.CommandException as error:
                 raise ArmError(
-                    f"the arm at {self._host} has stopped itself, and does not recover: {said(error)}"
+                    f"the arm at {self._host} has stopped itself and does not recover: {said(error)}"
                 ) from error
             state = self._link.state
         if state.robot_mode != franky.RobotMode.Idle:
@@ -179,7 +178,7 @@ class Franka:
         deadline = time.monotonic() + _ENGAGE_S
         while not self._link.is_in_control or self._link.state.robot_mode != franky.RobotMode.Move:
             if time.monotonic() > deadline:
-                self._link.join_motion(0.0)  # raises what ended it, where it had begun
+                self._link.join_motion(0.0)  # raises the error that ended it, if it had begun
                 raise ArmError(f"the arm at {self._host} did not begin to track within {_ENGAGE_S:g} s")
             time.sleep(0.005)
 
@@ -187,7 +186,7 @@ class Franka:
         """Return the hand. Raises `ArmError` when the arm does not track, with its reason."""
         if not self._link.is_in_control or self._hand is None:
             with plain_words(self._host):
-                self._link.join_motion(0.0)  # raises what ended it
+                self._link.join_motion(0.0)  # raises the error that ended it
             raise ArmError(f"the arm at {self._host} no longer tracks its set-points")
         return self._hand
 
@@ -198,7 +197,7 @@ class Franka:
             self._link.move(franky.TorqueStopMotion(), asynchronous=True)
             raise ArmError(
                 f"{self.spec.joint_names[worst]} is {behind[worst]:.2f} rad from its set-point and does not follow: "
-                "free the arm, or give its computer less to do"
+                "free the arm, or reduce the load of this computer"
             )
 
     def _stop(self) -> None:
@@ -209,5 +208,5 @@ class Franka:
 
 
 def _tracking() -> franky.JointImpedanceTrackingMotion:
-    """Return a motion that holds where it begins, until it is given a reference; each can be used once."""
+    """Return a motion that holds its first position until it receives a reference; each can be used once."""
     return franky.JointImpedanceTrackingMotion(stiffness=np.array(STIFFNESS), damping=np.array(DAMPING))

@@ -1,11 +1,12 @@
-"""The Franka Research 3's and the Panda's kinematics, hand and limits, as their maker publishes them.
+"""Kinematics, hand and limits of the Franka Research 3 and the Panda, as their maker publishes them.
 
 Source: https://frankarobotics.github.io/docs/robot_specifications.html (Denavit-Hartenberg parameters in Craig's
 convention; limits of both arms). Both have the same kinematics, and limits here hold for both.
 
-The Research 3 allows a joint the less speed the nearer it is to its end, √(2 a d) − o at a distance d. The positions
-here end where that is the speed here, with one exception: joint 4 may fold to −2.95 rad, as reaching the near edge of
-the workspace takes, where a Research 3 allows 0.65 rad/s (1.6 from −2.60 on). One that is faster there stops itself.
+The Research 3 limits a joint's speed near the end of its range: √(2 a d) − o at a distance d from it. The position
+limits here are where that speed equals the velocity limit here, with one exception. Joint 4 may fold to −2.95 rad,
+which the near edge of the workspace needs; there a Research 3 allows 0.65 rad/s (1.6 from −2.60 on), and stops itself
+when the joint is faster.
 """
 
 from __future__ import annotations
@@ -19,10 +20,10 @@ PREFIX = "franka_"
 JOINTS = tuple(f"{PREFIX}joint{number}" for number in range(1, 8))
 TOOL = f"{PREFIX}grasptarget"
 OPEN_M = 0.08
-"""Between the fingers when the hand is open all the way."""
+"""The distance between the fingers when the hand is fully open."""
 RATE_HZ = 250.0
-"""The arm's own 1 kHz is kept by the native thread that tracks the set-points; every fourth of its steps gets a new
-one, as in simulation, which leaves the driver's loop the time to answer, to govern and to be late."""
+"""The native thread that tracks the set-points runs at the arm's own 1 kHz; every fourth step gets a new set-point, as
+in simulation. This leaves the driver's loop enough time for requests, for the governor and for jitter."""
 
 # Craig's convention: a of the joint before (m), d of the joint (m), alpha of the joint before (rad).
 _DH = (
@@ -37,7 +38,7 @@ _DH = (
 _FLANGE_M = 0.107
 _HAND_TURN = -0.25 * math.pi
 _FINGERTIPS_M = 0.105
-"""From the hand's base to between the fingertips, where simulation has `panda_grasptarget`."""
+"""From the hand's base to the point between the fingertips, where the simulation has `panda_grasptarget`."""
 
 LOWER = (-2.31, -1.24, -2.48, -2.95, -2.57, 1.01, -2.77)
 UPPER = (2.31, 1.24, 2.48, -0.60, 2.57, 3.75, 2.77)
@@ -51,7 +52,7 @@ def franka_urdf() -> str:
     links = [*(f"link{number}" for number in range(9)), "hand", "grasptarget"]
     parts = [f'<link name="{PREFIX}{name}"/>' for name in links]
     for number, (a, d, alpha) in enumerate(_DH):
-        # The frame turns by alpha about x before it goes along its own z.
+        # The frame rotates by alpha about x before it moves along its own z.
         xyz = f"{a:.9g} {-math.sin(alpha) * d:.9g} {math.cos(alpha) * d:.9g}"
         parts.append(
             f'<joint name="{JOINTS[number]}" type="revolute"><origin xyz="{xyz}" rpy="{alpha:.12g} 0 0"/>'
@@ -66,8 +67,8 @@ def franka_urdf() -> str:
 
 
 def franka_spec() -> ArmSpec:
-    """Return the specification of an arm that stands at the edge of its table, and whose fingers may reach down to a
-    centimetre above that."""
+    """Return the specification of an arm at the edge of its table, whose fingers may reach down to 1 cm above the
+    table."""
     return ArmSpec(
         name="franka",
         joint_names=JOINTS,
@@ -79,7 +80,7 @@ def franka_spec() -> ArmSpec:
         rate_hz=RATE_HZ,
         urdf=franka_urdf(),
         tool_frame=TOOL,
-        # Home, workspace and table are where the simulated Panda has them, so that what is learnt there fits.
+        # Home, workspace and table equal those of the simulated Panda, so that models learnt there fit.
         home=(0.0, -0.1, 0.0, -2.5, 0.0, 2.4, 0.785),
         workspace=Box((0.30, -0.32, 0.01), (0.75, 0.32, 0.60)),
         table_height=0.01,
@@ -91,7 +92,7 @@ def franka_spec() -> ArmSpec:
 
 
 def _fixed(parent: str, child: str, along: float, turn: float) -> str:
-    """Return a fixed joint that goes `along` z (m) and turns about it (rad)."""
+    """Return a fixed joint that moves `along` z (m) and rotates by `turn` about it (rad)."""
     return (
         f'<joint name="{PREFIX}{child}_joint" type="fixed"><origin xyz="0 0 {along}" rpy="0 0 {turn:.12g}"/>'
         f'<parent link="{PREFIX}{parent}"/><child link="{PREFIX}{child}"/></joint>'

@@ -1,4 +1,4 @@
-"""What a Franka arm refuses, and why, in plain words with what to do about it."""
+"""Plain messages for the errors of a Franka arm, with what to do about each."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ MODES = {
     "AutomaticErrorRecovery": "it is still recovering from an error: wait until its light is blue or white",
     "Move": "another program moves it: end that first",
 }
-"""What keeps the arm from taking set-points, by the name of its mode; in `Idle` nothing does."""
+"""Why the arm does not accept set-points, by the name of its mode; in `Idle` it accepts them."""
 
 
 @contextmanager
 def plain_words(host: str) -> Iterator[None]:
-    """Around calls of franky: what it raises becomes `ArmError`."""
+    """Wrap calls of franky: its exceptions become `ArmError`."""
     try:
         yield
     except TimeoutError as error:
         raise ArmError(
-            f"the arm at {host} does not answer: {error}; is it switched on, and this its address?"
+            f"the arm at {host} does not answer: {error}; is it switched on, and is this its address?"
         ) from error
     except franky.NetworkException as error:
         raise ArmError(
-            f"the arm at {host} cannot be reached ({said(error)}): is it switched on, this its address, FCI activated "
-            "in Desk, and no other program connected to it?"
+            f"the arm at {host} cannot be reached ({said(error)}): is it on, is this its address, is FCI active "
+            "in Desk, and is no other program connected to it?"
         ) from error
     except (franky.IncompatibleVersionException, franky.ProtocolException) as error:
         raise ArmError(
@@ -43,7 +43,7 @@ def plain_words(host: str) -> Iterator[None]:
         ) from error
     except franky.RealtimeException as error:
         raise ArmError(
-            f"this kernel has real-time scheduling and does not grant it ({said(error)}): raise the limit rtprio of "
+            f"this kernel has real-time scheduling but does not grant it ({said(error)}): raise the limit rtprio of "
             "your user to 99"
         ) from error
     except (franky.CommandException, franky.ControlException, franky.ModelException) as error:
@@ -51,7 +51,7 @@ def plain_words(host: str) -> Iterator[None]:
 
 
 def said(error: Exception) -> str:
-    """Return what the library says in `error`, without its name."""
+    """Return the library's message in `error`, without the library's name."""
     return str(error).removeprefix("libfranka: ").strip()
 
 

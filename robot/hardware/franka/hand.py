@@ -1,6 +1,6 @@
-"""The Franka Hand: a gripper that takes a second for a command and must not take the loop's time for it.
+"""The Franka Hand: a gripper that takes a second per command and must not block the loop.
 
-One thread follows how wide it is, another carries out the newest wish; neither is ever waited for by the loop.
+One thread reads its width, another carries out the newest command; the loop never waits for either.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from robot.hardware.timeouts import within
 SPEED = 0.1
 """m/s between the fingers."""
 FORCE_N = 40.0
-"""With which it holds what it closes on; it can do 70 continuously."""
+"""The gripping force; the hand can apply 70 N continuously."""
 CONNECT_S = 3.0
 _SAME_M = 0.001
-"""A wish no further than this from the last one is the same."""
+"""A commanded width no further than this from the last one counts as the same command."""
 _SHUT_M = 0.002
-"""A wish below this is one to grip whatever is there."""
+"""A commanded width below this is a command to grip."""
 _FOLLOW_S = 0.02
 _LEAVE_S = 1.5
 
 
 class FrankaHand:
-    """The hand of the arm at `host`, connected on construction and left as it is.
+    """The hand of the arm at `host`, connected on construction without being moved.
 
-    Raises `ArmError` when there is none, or when it does not know yet how far it opens.
+    Raises `ArmError` when there is none, or when it was not homed yet.
     """
 
     def __init__(self, host: str) -> None:
@@ -38,9 +38,7 @@ class FrankaHand:
             self._gripper = within(CONNECT_S, lambda: franky.Gripper(host))
             state = within(CONNECT_S, lambda: self._gripper.state)
         if state.max_width < 0.5 * OPEN_M:
-            raise ArmError(
-                f"the hand of the arm at {host} does not know how far it opens: home it in Desk (it opens and closes)"
-            )
+            raise ArmError(f"the hand of the arm at {host} has not been homed: home it in Desk (it opens and closes)")
         self._host = host
         self._width = float(state.width)
         self._wish = self._width
@@ -53,19 +51,18 @@ class FrankaHand:
 
     @property
     def width(self) -> float:
-        """How far the fingers are apart (m), as last reported. Raises `ArmError` when the hand is lost."""
+        """Return the last reported distance between the fingers (m). Raises `ArmError` when the hand is lost."""
         if self._fault:
             raise ArmError(f"the hand of the arm at {self._host} is lost: {self._fault}")
         return self._width
 
     def want(self, width: float) -> None:
-        """Wish for the fingers to be `width` m apart, from now on. Returns at once; a command that is under way is
-        carried out first."""
+        """Command the fingers to be `width` m apart. Returns at once; the present command is carried out first."""
         self._wish = width
         self._news.set()
 
     def close(self) -> None:
-        """Let go of the link; a command that is under way is carried out by the hand alone."""
+        """Close the link; the hand completes the present command by itself."""
         self._ended.set()
         self._news.set()
         for thread in self._threads:
@@ -91,8 +88,8 @@ class FrankaHand:
             try:
                 self._command(wish)
             except franky.CommandException:
-                # Something is between the fingers, or keeps them together: how wide they are says so already, and
-                # asking again would not help. The next wish is another one.
+                # An object is between the fingers, or holds them together. The reported width shows that, and repeating
+                # the command would not help; the next command differs.
                 continue
             except (franky.NetworkException, franky.ProtocolException) as error:
                 self._fault = said(error)
@@ -100,7 +97,7 @@ class FrankaHand:
 
     def _command(self, wish: float) -> None:
         if wish < _SHUT_M:
-            # Whatever is gripped, however thick, is gripped: the bounds only say when the hand reports success.
+            # An object of any thickness is gripped: the bounds only decide when the hand reports success.
             self._gripper.grasp(0.0, SPEED, FORCE_N, OPEN_M, OPEN_M)
         else:
             self._gripper.move(min(wish, OPEN_M), SPEED)

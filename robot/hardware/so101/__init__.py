@@ -1,1 +1,1 @@
-"""The SO-101 on its serial line, and a protocol emulator of it."""
+"""The SO-101 on its serial line, and an emulator of its protocol."""

@@ -1,7 +1,7 @@
 """The SO-101 over its serial line: five joints and a gripper, each a Feetech servo that holds its own position.
 
-Servos are commanded in steps by a calibration file, which says for each where its range lies and which way it turns;
-the file is the one that LeRobot's calibration writes.
+Servos are commanded in steps. A calibration file gives each servo's range and direction; it has the format of LeRobot's
+calibration.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ RADIANS = 2.0 * math.pi / STEPS
 POSITION_MODE = 0
 FASTEST = 254
 _SHARE_TO_EDGE = 0.98
-"""How much of a joint's calibrated range is used: its ends are where it was pushed against its stops."""
+"""The share of a joint's calibrated range that is used: the range ends at the joint's mechanical stops."""
 _FIRST_S = 1.0
 _LOWEST_VOLTS = 4.5
 
 
 class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One servo: its `id`, whether it turns the other way (`drive_mode` 1), the `homing_offset` that was written to it,
-    and the steps between which it may go."""
+    """One servo: its `id`, whether its direction is reversed (`drive_mode` 1), the `homing_offset` that was written to
+    it, and the range of its steps."""
 
     id: Annotated[int, msgspec.Meta(ge=0, le=252)]
     drive_mode: Annotated[int, msgspec.Meta(ge=0, le=1)]
@@ -61,7 +61,7 @@ class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def half_range(self) -> float:
-        """How far the joint goes to either side of zero, rad."""
+        """The joint's range to either side of zero, rad."""
         return 0.5 * (self.range_max - self.range_min) * RADIANS
 
     def angle(self, steps: float) -> float:
@@ -75,21 +75,22 @@ class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def read_calibration(path: Path) -> dict[str, Calibration]:
-    """Return the calibration of every servo by its name. Raises `ConfigurationError` for a file that is none."""
+    """Return the calibration of every servo by its name. Raises `ConfigurationError` for a file that is not a
+    calibration."""
     try:
         found = msgspec.json.decode(path.read_bytes(), type=dict[str, Calibration])
     except OSError as error:
         raise ConfigurationError(f"the calibration file {path} cannot be read: {error.strerror}") from error
     except msgspec.DecodeError as error:
-        raise ConfigurationError(f"{path} is no calibration of an SO-101: {error}") from error
+        raise ConfigurationError(f"{path} is not a calibration of an SO-101: {error}") from error
     if found.keys() != set(MOTORS):
-        raise ConfigurationError(f"{path} is no calibration of an SO-101: it has {', '.join(found) or 'no servo'}")
+        raise ConfigurationError(f"{path} is not a calibration of an SO-101: it has {', '.join(found) or 'no servo'}")
     if len({each.id for each in found.values()}) != len(found):
         raise ConfigurationError(f"{path} gives the same id to two servos")
     for name, each in found.items():
         if each.range_max - each.range_min < 100:
             raise ConfigurationError(
-                f"{path} gives {name} a range of {each.range_max - each.range_min} steps; calibrate it anew"
+                f"{path} gives {name} a range of {each.range_max - each.range_min} steps; calibrate it again"
             )
     return found
 
@@ -97,13 +98,13 @@ def read_calibration(path: Path) -> dict[str, Calibration]:
 def make_arm(options: ArmOptions) -> So101:
     """Return the arm on the serial line `options.address`; the entry point `so101` of `worldarm.arms`.
 
-    Raises `ConfigurationError` without an address or a calibration file, and for a file that is none.
+    Raises `ConfigurationError` without an address or a calibration file, and for a file that is not a calibration.
     """
     if options.address is None:
         raise ConfigurationError("an SO-101 needs the serial port it is plugged into: --address /dev/ttyACM0")
     if options.calibration is None:
         raise ConfigurationError(
-            "an SO-101 needs its calibration: --calibration FILE, as `lerobot-calibrate` writes it for this very arm"
+            "an SO-101 needs its calibration: --calibration FILE, as `lerobot-calibrate` writes it for this arm"
         )
     return So101(options.address, read_calibration(options.calibration))
 
@@ -120,7 +121,7 @@ class So101:
         self.spec: ArmSpec = so101_spec(tuple(-half for half in halves), tuple(halves))
 
     def start(self) -> None:
-        """Open the line, see that every servo is there and is the one that was calibrated, and hold where the arm is.
+        """Open the line, check that every servo is there and is the calibrated one, and hold the present position.
 
         Raises `ArmError` when a servo is missing, has another offset than the file says, or too little voltage.
         """
@@ -134,29 +135,30 @@ class So101:
                 )
             bus.write(calibrated.id, ACCELERATION, 1, FASTEST)
             bus.write(calibrated.id, GOAL_SPEED, 2, 0)
-        # Goals first, torque after: a servo that is switched on jumps to whatever goal it still has.
+        # Goals first, torque after: a servo whose torque is switched on jumps to its old goal.
         bus.move({calibrated.id: self._held(servos[calibrated.id]) for calibrated in self._calibration.values()})
         for name in MOTORS:
             bus.write(self._calibration[name].id, TORQUE, 1, 1)
 
     def start_reading(self) -> None:
-        """Open the line and see that the arm is the calibrated one; nothing is written to a servo.
+        """Open the line and check that the arm is the calibrated one; nothing is written to a servo.
 
-        Torque is never switched off here: an arm that its motors hold up would fall. So a leader has to be limp
-        already, as its servos are when their power comes on. Raises `ArmError` when one of them holds, and as `start`.
+        Torque is never switched off here, because an arm that its motors hold up would fall. A leader's servos must
+        therefore be limp already, as they are after power-on. Raises `ArmError` when one of them holds, when a servo is
+        missing or has another offset than the file says.
         """
         bus = self._found()
         holding = [name for name in MOTORS if bus.read(self._calibration[name].id, TORQUE, 1)]
         if holding:
             raise ArmError(
                 f"the motors hold the arm ({', '.join(holding)}): take it in your hand, cut its power and switch it on "
-                "again; then it gives way and can lead"
+                "again; then it is limp and can lead"
             )
         self._first(bus)
 
     def read(self) -> Reading:
-        """Return the newest measurement: the last one again where an answer was lost on the way. Raises `ArmError` when
-        the line is gone."""
+        """Return the newest measurement, or the last one again when an answer was lost. Raises `ArmError` when the line
+        is gone."""
         servos = self._open().present()
         if servos is not None:
             self._reading = self._decoded(servos)
@@ -179,13 +181,13 @@ class So101:
         """Leave the servos holding their last goals."""
 
     def close(self) -> None:
-        """Let go of the line. The servos hold on, with torque, until their power is cut."""
+        """Close the line. The servos keep holding, with torque, until their power is cut."""
         if self._bus is not None:
             bus, self._bus = self._bus, None
             bus.close()
 
     def _found(self) -> FeetechBus:
-        """Open the line, and see that every servo is there and is the one that was calibrated."""
+        """Open the line, and check that every servo is there and is the calibrated one."""
         bus = FeetechBus(self._port, [self._calibration[name].id for name in MOTORS])
         self._bus = bus
         for name in MOTORS:
@@ -199,7 +201,7 @@ class So101:
             mode = bus.read(calibrated.id, OPERATING_MODE, 1)
             if mode != POSITION_MODE:
                 raise ArmError(
-                    f"{name} (servo {calibrated.id}) is in mode {mode}, not in position mode; calibrate it anew"
+                    f"{name} (servo {calibrated.id}) is in mode {mode}, not in position mode; calibrate it again"
                 )
         return bus
 
@@ -209,13 +211,13 @@ class So101:
         return self._bus
 
     def _first(self, bus: FeetechBus) -> Mapping[int, Servo]:
-        """Return a first measurement, asked for again while answers are lost."""
+        """Return a first measurement; repeat the request while answers are lost."""
         deadline = time.monotonic() + _FIRST_S
         while time.monotonic() < deadline:
             servos = bus.present()
             if servos is not None:
                 return servos
-        raise ArmError(f"the servos on {self._port} do not answer together; is another program using the port?")
+        raise ArmError(f"the servos on {self._port} do not all answer; is another program using the port?")
 
     def _held(self, servo: Servo) -> int:
         return min(max(servo.position, 0), STEPS - 1)

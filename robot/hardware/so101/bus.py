@@ -1,7 +1,7 @@
-"""A chain of Feetech STS servos on one serial line, spoken to through the maker's SDK (scservo_sdk).
+"""A chain of Feetech STS servos on one serial line, driven through the maker's SDK (scservo_sdk).
 
-The SDK waits 34 ms for an answer that was lost, spinning, and leaves what came too late in the queue, where it passes
-for the next answer. Here a wait is bounded by what the line needs, sleeps, and begins with an empty queue.
+The SDK waits 34 ms for a lost answer, spinning, and leaves a late answer in the queue, where it is mistaken for the
+next one. Here each wait is bounded by the line's transfer time, sleeps, and begins with an empty queue.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from robot.errors import ArmError
 
 BAUD = 1_000_000
 STEPS = 4096
-"""Of a turn."""
+"""Steps per turn."""
 ANSWER_S = 0.004
 """How long a servo, and the adapter between it and this machine, may take to begin its answer."""
 _ATTEMPTS = 5
@@ -28,7 +28,7 @@ _PRESENT_BYTES = 8
 
 
 class Servo(NamedTuple):
-    """What one servo reports: `position` and `speed` in steps and steps/s, `load` in thousandths of its stall torque,
+    """One servo's report: `position` and `speed` in steps and steps/s, `load` in thousandths of its stall torque,
     `volts`, and its temperature in °C."""
 
     position: int
@@ -39,7 +39,7 @@ class Servo(NamedTuple):
 
 
 class _Port(sdk.PortHandler):
-    """The SDK's port, with waits that fit the line."""
+    """The SDK's port, with waits that match the line's transfer time."""
 
     def setupPort(self, cflag_baud: int) -> bool:  # noqa: N802 - the SDK's name
         """Open the line, with reads that sleep for a millisecond at most; return whether it is open."""
@@ -49,18 +49,18 @@ class _Port(sdk.PortHandler):
         return opened
 
     def clearPort(self) -> None:  # noqa: N802
-        """Forget what came too late for the last request."""
+        """Drop answers that came too late for the last request."""
         self.ser.reset_input_buffer()
 
     def setPacketTimeout(self, packet_length: int) -> None:  # noqa: N802
-        """Wait from now for as long as `packet_length` bytes and the servo's answer take, and no longer."""
+        """Set the time limit to the duration of `packet_length` bytes plus the servo's answer time."""
         self.setPacketTimeoutMillis(self.tx_time_per_byte * packet_length + 1e3 * ANSWER_S)
 
 
 class FeetechBus:
     """The servos `ids` on the serial line at `path`, opened on construction.
 
-    Raises `ArmError` when the line cannot be opened; every call does when the line itself is gone.
+    Raises `ArmError` when the line cannot be opened; every call raises it when the line is gone.
     """
 
     def __init__(self, path: str, ids: Sequence[int]) -> None:
@@ -70,7 +70,7 @@ class FeetechBus:
         self._port = _Port(path)
         try:
             if not self._port.setBaudRate(BAUD):
-                raise ArmError(f"{path} does not take {BAUD} baud")
+                raise ArmError(f"{path} does not support {BAUD} baud")
         except (OSError, serial.SerialException) as error:
             raise ArmError(f"the serial line {path} cannot be opened: {error}") from error
         self._present = sdk.GroupSyncRead(self._port, self._packets, PRESENT, _PRESENT_BYTES)
@@ -78,7 +78,7 @@ class FeetechBus:
             self._present.addParam(servo)
 
     def present(self) -> Mapping[int, Servo] | None:
-        """Return what every servo reports now; None when an answer was lost or torn on the way."""
+        """Return every servo's present report; None when an answer was lost or corrupted."""
         with _line_errors(self.path):
             self._present.txPacket()
             if self._present.rxPacket() != sdk.COMM_SUCCESS:
@@ -87,7 +87,7 @@ class FeetechBus:
         return {servo: self._decoded(servo) for servo in self._ids}
 
     def move(self, goals: Mapping[int, int]) -> None:
-        """Send every servo in `goals` its goal, in steps; nobody answers this."""
+        """Send every servo in `goals` its goal, in steps; servos do not answer this."""
         with _line_errors(self.path):
             group = sdk.GroupSyncWrite(self._port, self._packets, GOAL, 2)
             for servo, steps in goals.items():
@@ -110,17 +110,17 @@ class FeetechBus:
         )
 
     def write(self, servo: int, address: int, length: int, value: int) -> None:
-        """Set a register of `length` 1 or 2 bytes, and see that it was. Raises `ArmError` when it was not."""
+        """Set a register of `length` 1 or 2 bytes, and verify it. Raises `ArmError` when it was not set."""
         for _ in range(_ATTEMPTS):
             with _line_errors(self.path):
                 self._packets.writeTxRx(self._port, servo, address, length, list(value.to_bytes(length, "little")))
                 self._port.is_using = False
             if self.read(servo, address, length) == value:
                 return
-        raise ArmError(f"servo {servo} on {self.path} does not take the value {value} at address {address}")
+        raise ArmError(f"servo {servo} on {self.path} does not accept the value {value} at address {address}")
 
     def close(self) -> None:
-        """Let go of the line; the servos go on as they were told."""
+        """Close the line; the servos keep following their last goals."""
         with _line_errors(self.path):
             self._port.closePort()
 
@@ -131,7 +131,7 @@ class FeetechBus:
 
 
 class _line_errors:  # noqa: N801 - reads as what it is: `with _line_errors(path)`
-    """Around calls of the SDK: what the serial line raises becomes `ArmError`."""
+    """Wrap calls of the SDK: errors of the serial line become `ArmError`."""
 
     def __init__(self, path: str) -> None:
         self._path = path
@@ -140,17 +140,17 @@ class _line_errors:  # noqa: N801 - reads as what it is: `with _line_errors(path
         pass
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
-        # A port that was pulled out gives whatever the driver makes of it: an error, or a closed descriptor.
+        # A port that was unplugged raises an error or gives a closed descriptor, depending on its driver.
         if isinstance(error, (OSError, serial.SerialException, TypeError)):
             raise ArmError(f"the serial line {self._path} is gone: {error}") from error
 
 
 def signed(value: int, sign_bit: int) -> int:
-    """Return what a register means that holds a size and, in `sign_bit`, a sign."""
+    """Decode the register value `value`, which holds a magnitude and, in `sign_bit`, a sign."""
     size = value & ((1 << sign_bit) - 1)
     return -size if value >> sign_bit & 1 else size
 
 
 def unsigned(value: int, sign_bit: int) -> int:
-    """Return how a register holds `value` whose sign is in `sign_bit`."""
+    """Encode `value` as a register value: a magnitude and, in `sign_bit`, a sign."""
     return -value | 1 << sign_bit if value < 0 else value

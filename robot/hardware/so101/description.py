@@ -2,7 +2,7 @@
 
 Joint origins and limits are those of its makers' description, so101_new_calib.urdf
 (https://github.com/TheRobotStudio/SO-ARM100, Apache-2.0): zero is the middle of each joint's range. Its base is turned
-so that the arm reaches along x. Bodies are capsules round the printed parts and servos, from their sizes there.
+so that the arm reaches along x. Bodies are capsules around the printed parts and servos, from their sizes there.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ GRIPPER = "gripper"
 MOTORS = (*JOINTS, GRIPPER)
 TOOL = "gripperframe"
 OPEN_M = 0.07
-"""Between the jaws' tips when the gripper is open all the way."""
+"""The distance between the jaws' tips when the gripper is fully open."""
 STALL_NM = 1.9
-"""A servo's stall torque at 7.4 V, of which its load is a share."""
+"""A servo's stall torque at 7.4 V; the servo reports its load as a share of it."""
 
 _ORIGINS = {
     "shoulder_pan": ("base", "shoulder", "0.0207909 -0.0230745 0.0948817", "3.14159265 0 1.57079633", 1.91986),
@@ -50,13 +50,13 @@ def so101_urdf() -> str:
 
 
 def so101_spec(lower: tuple[float, ...], upper: tuple[float, ...]) -> ArmSpec:
-    """Return the specification of an arm whose joints, as calibrated, go from `lower` to `upper` (5,) rad."""
+    """Return the specification of an arm whose calibrated joint ranges are `lower` to `upper` (5,) rad."""
     return ArmSpec(
         name="so101",
         joint_names=JOINTS,
         lower=lower,
         upper=upper,
-        # Half of what the servos can do unloaded: they must be able to follow with a load.
+        # Half of the servos' no-load speed: they must be able to follow with a load.
         velocity=(2.0, 2.0, 2.0, 2.5, 2.5),
         acceleration=(12.0,) * 5,
         jerk=(400.0,) * 5,

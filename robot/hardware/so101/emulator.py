@@ -1,7 +1,8 @@
-"""An emulator of the SO-101's six Feetech servos on a pseudo-terminal, which stands for its serial port.
+"""An emulator of the SO-101's six Feetech servos on a pseudo-terminal, which replaces its serial port.
 
-Speaks what the maker's SDK sends: ping, read, write, sync read and sync write, with checksums. Each servo follows its
-goal at a bounded speed while its torque is on. Answers can be lost or torn, for the driver to survive.
+It implements the instructions that the maker's SDK sends: ping, read, write, sync read and sync write, with checksums.
+Each servo follows its goal at a bounded speed while its torque is on. Answers can be lost or corrupted, to test that
+the driver copes.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ _MODEL_NUMBER = 777
 
 @dataclass
 class EmulatedServo:
-    """One servo's control table, and where it really is."""
+    """One servo's control table and its actual position."""
 
     position: float
     table: bytearray = field(default_factory=lambda: bytearray(_TABLE_BYTES))
@@ -39,13 +40,13 @@ class EmulatedServo:
     torque_dropped: int = 0
 
     def set(self, address: int, data: bytes) -> None:
-        """Write to the table, as an instruction from the line does."""
+        """Write `data` to the table, as an instruction from the line does."""
         if address <= TORQUE < address + len(data) and self.table[TORQUE] and not data[TORQUE - address]:
             self.torque_dropped += 1
         self.table[address : address + len(data)] = data
 
     def move(self, seconds: float) -> None:
-        """Go on for so long, and write what is to be reported into the table."""
+        """Advance by `seconds`, and write the new measurements to the table."""
         before = self.position
         if self.table[TORQUE]:
             goal = int.from_bytes(self.table[GOAL : GOAL + 2], "little")
@@ -59,10 +60,10 @@ class EmulatedServo:
 
 
 class So101Emulator:
-    """Six servos, calibrated as `calibration` says, at the angles `start` (6,) rad of joints and gripper.
+    """Six servos with the calibration `calibration`, at the angles `start` (6,) rad of joints and gripper.
 
-    `lost` and `torn` are the shares of answers that do not come, and that come with a wrong byte, drawn with `seed`;
-    `volts` is what the servos measure of their supply.
+    `lost` is the share of answers that do not come and `torn` the share with a wrong byte, both drawn with `seed`.
+    `volts` is the supply voltage that the servos measure.
     """
 
     def __init__(
@@ -87,13 +88,13 @@ class So101Emulator:
             )
             servo.table[OPERATING_MODE] = 0
             servo.table[_VOLTS], servo.table[_CELSIUS] = round(10 * volts), 30
-            # What a servo still has from before: not where it is, so that whoever switches it on first makes it jump.
+            # The servo's old goal differs from its position, so that it jumps when torque is switched on first.
             servo.table[GOAL : GOAL + 2] = (STEPS // 2 + 700).to_bytes(2, "little")
             servo.move(0.0)
             self.servos[calibrated.id] = servo
 
     def serve(self, line: int, stop_after_s: float | None = None) -> None:
-        """Answer what comes in on the descriptor `line`, until it is closed at the other end or the time is over."""
+        """Answer instructions on the descriptor `line`, until the other end is closed or `stop_after_s` have passed."""
         end = None if stop_after_s is None else time.monotonic() + stop_after_s
         waiting = bytearray()
         while end is None or time.monotonic() < end:
@@ -103,7 +104,7 @@ class So101Emulator:
                 continue
             try:
                 waiting += os.read(line, 4096)
-            except OSError:  # nobody has the other end open
+            except OSError:  # no process has the other end open
                 time.sleep(0.005)
                 continue
             for answer in self._answers(waiting):
@@ -116,7 +117,7 @@ class So101Emulator:
         self._clock = now
 
     def _answers(self, waiting: bytearray) -> list[bytes]:
-        """Take whole instructions out of `waiting` and return what is answered to them."""
+        """Remove complete instructions from `waiting` and return their answers."""
         answers: list[bytes] = []
         while True:
             start = waiting.find(b"\xff\xff")
@@ -166,7 +167,8 @@ class So101Emulator:
 
 
 def open_line() -> tuple[int, int, str]:
-    """Return the emulator's end of a new pseudo-terminal, the other end, which must stay open, and that one's path."""
+    """Return the emulator's end of a new pseudo-terminal, the other end, which must stay open, and the other end's
+    path."""
     own, other = os.openpty()
     tty.setraw(own)
     tty.setraw(other)
@@ -184,5 +186,5 @@ def usual_calibration() -> dict[str, Calibration]:
 
 
 def calibration_file(calibration: dict[str, Calibration]) -> bytes:
-    """Return what stands in a calibration file."""
+    """Return the content of a calibration file."""
     return msgspec.json.format(msgspec.json.encode(calibration), indent=4)

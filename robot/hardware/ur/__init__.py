@@ -1,1 +1,1 @@
-"""Universal Robots e-series arms over RTDE, and a protocol emulator of their controller."""
+"""Universal Robots e-series arms over RTDE, and an emulator of their controller's protocol."""

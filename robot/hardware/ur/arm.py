@@ -1,8 +1,8 @@
 """Universal Robots' e-series arms, through ur_rtde: `servoJ` at the driver's rate, state by RTDE.
 
-A UR has no gripper of its own. One on a digital output of the tool would be switched through ur_rtde's
-`RTDEIOInterface.setToolDigitalOut` in the process that holds the other clients, with a `gripper_range` from closed to
-open and a width above the middle meaning open; what it measures would be the output's state.
+A UR has no gripper of its own. To add one on a digital output of the tool, call ur_rtde's
+`RTDEIOInterface.setToolDigitalOut` in the process that holds the other clients. Set `gripper_range` from closed to
+open, let a width above the middle mean open, and report the output's state as the measured width.
 """
 
 from __future__ import annotations
@@ -29,16 +29,17 @@ _START_S = 20.0
 _PARK_S = 3.0
 _CLOSE_S = 1.5
 _BEHIND_S = 0.1
-"""A newest report older than this may be the last before a pause of this process; `_WAIT_S` are for a newer one."""
+"""When the newest report is older than this, this process may have been paused; it then waits up to `_WAIT_S` for a
+newer one."""
 _WAIT_S = 0.05
 _QUEUE_BYTES = 4096
-"""Little, so that what is read after a pause is not seconds old."""
+"""Small, so that the reports read after a pause are not seconds old."""
 
 
 def make_arm(options: ArmOptions) -> Ur:
     """Return the arm at `options.address`, HOST or MODEL@HOST; the entry point `ur` of `worldarm.arms`.
 
-    Without a model it is a UR5e. Raises `ConfigurationError` without an address, and for a model that is none.
+    Without a model it is a UR5e. Raises `ConfigurationError` without an address, and for an unknown model.
     """
     if not options.address:
         raise ConfigurationError(
@@ -57,7 +58,7 @@ def make_arm(options: ArmOptions) -> Ur:
 
 
 class Ur:
-    """An `Arm` whose controller follows set-points while our program runs on it, and holds the arm otherwise."""
+    """An `Arm` whose controller follows set-points while worldarm's program runs on it, and holds the arm otherwise."""
 
     def __init__(self, host: str, name: str = USUAL) -> None:
         self._host = host
@@ -67,17 +68,17 @@ class Ur:
         self.spec: ArmSpec = ur_spec(name)
 
     def start(self) -> None:
-        """Connect and start the control program, which holds the arm where it stands.
+        """Connect and start the control program, which holds the arm at its present position.
 
-        Raises `ArmError` when nobody is there, the arm is another model, switched off, stopped for safety or under
-        local control, or another program runs.
+        Raises `ArmError` when the controller does not answer, when the arm is of another model, switched off, stopped
+        for safety or under local control, and when another program runs.
         """
         self._reading = None
         self._link = _Link(self._host, self._model.reported)
         self._see(self._link.first())
 
     def read(self) -> Reading:
-        """Return the newest report; its time stands still while none comes.
+        """Return the newest report; it keeps its old time while no new report comes.
 
         Raises `ArmError` when the arm was stopped, the control program was ended, or the connection is gone.
         """
@@ -93,12 +94,12 @@ class Ur:
         self._open().send(Move(tuple(positions.tolist())))
 
     def park(self) -> None:
-        """Stop the arm and end the control program: the controller holds it. Raises `ArmError` when that is not
-        confirmed in time."""
+        """Stop the arm and end the control program: the controller then holds the arm. Raises `ArmError` when that is
+        not confirmed in time."""
         self._open().park()
 
     def close(self) -> None:
-        """Let go of the connection; an arm that still moves is stopped first."""
+        """Close the connection; an arm that still moves is stopped first."""
         if self._link is not None:
             link, self._link = self._link, None
             link.close()
@@ -124,7 +125,7 @@ class Ur:
 
 
 class _Link:
-    """A process of `ur_client`, and the line to it. Every wait has an end."""
+    """A process that runs `ur_client`, and the socket to it. Every wait has a time limit."""
 
     def __init__(self, host: str, model: str) -> None:
         self._host = host
@@ -136,8 +137,8 @@ class _Link:
         self._line.setblocking(False)
         theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _QUEUE_BYTES)
         with theirs:
-            # Python's own way to the modules, which need not be where another process would find them; and a session
-            # of its own, because Ctrl-C at the terminal is for the driver, which brings the arm to rest first.
+            # This process's module path, because another process might not find the modules. A session of its own,
+            # because Ctrl-C at the terminal is for the driver, which brings the arm to rest first.
             self._process = subprocess.Popen(
                 [
                     *(sys.executable, "-c"),
@@ -169,7 +170,7 @@ class _Link:
         return self._newest
 
     def send(self, message: Move | Park) -> None:
-        """Send it, at once or not at all: a process that is stuck does not report either, which is noticed."""
+        """Send `message` at once or drop it: a stuck process also stops reporting, which `read` detects."""
         try:
             self._line.send(msgspec.msgpack.encode(message))
         except BlockingIOError:
@@ -178,7 +179,7 @@ class _Link:
             raise ArmError(self._why_gone()) from error
 
     def park(self) -> None:
-        """Have the arm stopped and the program ended."""
+        """Request that the arm stops and the program ends, and wait for the confirmation."""
         self.send(Park())
         deadline = time.monotonic() + _PARK_S
         while not self._parked:
@@ -188,7 +189,7 @@ class _Link:
             self._take(left_s)
 
     def close(self) -> None:
-        """Hang up, which ends the process; one that is stuck is killed."""
+        """Close the socket, which ends the process; a stuck process is killed."""
         self._line.close()
         try:
             self._process.wait(_CLOSE_S)
@@ -198,7 +199,7 @@ class _Link:
         self._said.close()
 
     def _take(self, wait_s: float) -> None:
-        """Take in all that has come, after waiting for something to come."""
+        """Receive all messages that have come, after waiting up to `wait_s` for the first."""
         if wait_s > 0.0:
             select.select([self._line], [], [], wait_s)
         while True:
@@ -219,7 +220,7 @@ class _Link:
                 self._parked = True
 
     def _why_gone(self) -> str:
-        """Why the process ended, as far as it said so."""
+        """Return why the process ended, as far as its output says."""
         try:
             status = self._process.wait(_CLOSE_S)
         except subprocess.TimeoutExpired:
@@ -230,5 +231,5 @@ class _Link:
             return f"the arm at {self._host} stopped answering"
         self._said.seek(0)
         lines = self._said.read().decode(errors="replace").split("\n")
-        last = next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing")
+        last = next((line.strip() for line in reversed(lines) if line.strip()), "no output")
         return f"the connection to {self._host} was lost (status {status}: {last})"

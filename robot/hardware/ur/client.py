@@ -1,9 +1,9 @@
-"""The process that holds ur_rtde's clients of one UR controller, and its end of the line to the driver.
+"""The process that holds ur_rtde's clients of one UR controller, and its end of the socket to the driver.
 
-They stay out of the driver because of what they do to the process that they are in: they connect without a time limit
-and under Python's lock, print to its output, and after a loss of the link connect again by themselves and send the
-robot a new control program. Here a timer of the kernel ends whatever takes too long, lock or not, output goes to a
-file, and a link that was lost stays lost until the driver starts anew.
+They run outside the driver because of their side effects: they connect without a time limit and under Python's lock,
+print to the process's output, and after a lost link reconnect by themselves and send the robot a new control program.
+Here a kernel timer ends the process when a call takes too long, even under the lock; output goes to a file; and a lost
+link stays lost until the driver restarts the arm.
 """
 
 from __future__ import annotations
@@ -24,40 +24,41 @@ import rtde_receive
 from robot.hardware.ur.description import MODELS
 
 RTDE_HZ = 250.0
-"""How often the controller reports: twice in a period of the driver, so that what it reads is at most half one old."""
+"""The controller's report rate: twice per period of the driver, so that a report is at most half a period old when
+read."""
 _PORTS = (29999, 30004)
 _OLDEST = (5, 6)
-"""The first PolyScope that can say whether it is in remote control."""
+"""The first PolyScope version that reports whether it is in remote control."""
 _CONNECT_S = 2.0
 _ANSWER_S = 4.0
-"""For one call of the clients to come back; a robot that answers does so in milliseconds."""
+"""The time limit for one call of the clients; a robot that answers does so in milliseconds."""
 _STUCK_S = 1.5
-"""The same while the arm is run: a client waits, spinning, for a robot that went away in the middle of a command."""
+"""The same while the arm is running: a client spins for ever when the robot disappears during a command."""
 _UPLOAD_S = 8.0
-"""For the control program to be sent and to run; the client itself gives that 5 s."""
+"""The time limit for uploading and starting the control program; the client itself allows 5 s."""
 _ENDING_S = 2.0
-"""For a program that is about to end, such as our own whose watchdog is running out."""
+"""The time to wait for a program that is about to end, such as worldarm's own when its watchdog is expiring."""
 _LOOK_S = 0.002
 _SILENCE_S = 1.0
-"""Without a report, this process ends. Like `_STUCK_S` it is less than the 2.5 s after which the client connects again
-by itself."""
+"""This process ends after this time without a report. Like `_STUCK_S` it is less than the 2.5 s after which the client
+reconnects by itself."""
 
 PERIOD_S = 0.008
 LOOKAHEAD_S = 0.05
 GAIN = 300.0
-"""Of `servoj`, which follows the line that it looks ahead along. The maker's look-ahead of 0.1 s smooths set-points of
-any kind; these are smooth already, so half of that covers a loop that is six periods late and halves the lag. The gain
-is the maker's: a higher one makes joints hum on the small steps of the measured positions."""
+"""Parameters of `servoj`, which extrapolates along its look-ahead. The maker's look-ahead of 0.1 s smooths set-points
+of any kind. The driver's set-points are smooth already, so half of that covers a loop that is six periods late and
+halves the lag. The gain is the maker's: a higher one makes joints hum on the small steps of the measured positions."""
 _STOPPING = 4.0
-"""m/s² of the tool in `servoStop`; the client's own 10 is felt as a jolt."""
+"""m/s² of the tool in `servoStop`; the client's default of 10 jolts the arm."""
 _ALONE_S = 0.25
-"""Without a set-point, the arm is stopped where it is, to hold there by itself."""
+"""After this time without a set-point the arm is stopped, and then holds by itself."""
 _WATCHDOG_HZ = 2.0
-"""When the controller hears less often than this, it ends the program and stops the arm: longer than `servoStop`
-takes, during which nothing is sent, and shorter than anyone needs to start the driver anew."""
+"""The controller ends the program and stops the arm when it receives commands less often than this. The period is
+longer than `servoStop`, during which nothing is sent, and shorter than a restart of the driver."""
 _KICK_S = 0.1
 _NM_PER_A = 10.0
-"""N·m at a joint per ampere of its motor: gears of 1:101 on motors of about 0.1 N·m/A."""
+"""N·m at a joint per ampere of its motor: 1:101 gears on motors of about 0.1 N·m/A."""
 
 SAFETY_STATES = {
     3: "the arm is in a protective stop: see what it ran into, then unlock it on the pendant",
@@ -91,7 +92,7 @@ _VARIABLES = [
 
 
 class Seen(msgspec.Struct, tag=True, frozen=True):
-    """What the controller reported at `time_ns`, monotonic: positions rad, velocities rad/s and efforts N·m, (6,) each,
+    """The controller's report at the monotonic `time_ns`: positions rad, velocities rad/s and efforts N·m, (6,) each,
     its modes by number, and whether the control program is `playing`."""
 
     time_ns: int
@@ -104,7 +105,7 @@ class Seen(msgspec.Struct, tag=True, frozen=True):
 
 
 class Unable(msgspec.Struct, tag=True, frozen=True):
-    """The arm cannot be started, and why."""
+    """The arm cannot be started, for `reason`."""
 
     reason: str
 
@@ -120,17 +121,17 @@ class Park(msgspec.Struct, tag=True, frozen=True):
 
 
 class Parked(msgspec.Struct, tag=True, frozen=True):
-    """That is done."""
+    """The arm is parked."""
 
 
 def cannot_move(robot_mode: int, safety_mode: int) -> str:
-    """Return why an arm in these modes does not move, in words; empty when it does."""
+    """Return a message that says why an arm in these modes does not move; empty when it does."""
     why = SAFETY_STATES.get(safety_mode)
     return why if why is not None else ROBOT_STATES.get(robot_mode, "")
 
 
 class _CannotStart(Exception):
-    """Why, in words."""
+    """The arm cannot be started; the message says why."""
 
 
 def main(descriptor: int, host: str, model: str) -> NoReturn:
@@ -178,13 +179,13 @@ class _Client:
             self._control = rtde_control.RTDEControlInterface(host, RTDE_HZ)
             _give(_ANSWER_S)
             if not self._control.setWatchdog(_WATCHDOG_HZ):
-                raise _CannotStart("the control program on the robot ended at once: see the pendant's log")
-        except (RuntimeError, ValueError) as error:  # what becomes of the clients' exceptions of C++
-            raise _CannotStart(f"the robot at {host} does not take part: {' '.join(str(error).split())}") from error
+                raise _CannotStart("the control program on the robot ended immediately: see the pendant's log")
+        except (RuntimeError, ValueError) as error:  # the clients' C++ exceptions
+            raise _CannotStart(f"the robot at {host} refuses to start: {' '.join(str(error).split())}") from error
         self._commanded_at = time.monotonic()
 
     def serve(self, line: socket.socket) -> NoReturn:
-        """Tell the driver what is new, and do what it says, until it hangs up or the robot falls silent."""
+        """Report to the driver and carry out its commands, until it closes the socket or the robot stops reporting."""
         decoder: msgspec.msgpack.Decoder[Move | Park] = msgspec.msgpack.Decoder(Move | Park)
         servoing = parked = False
         moved_at = told_at = time.monotonic()
@@ -223,7 +224,7 @@ class _Client:
         self._control.stopScript()
 
     def _look(self) -> tuple[float, Seen]:
-        """Return the newest report and the controller's time of it."""
+        """Return the newest report and its time on the controller's clock."""
         receive = self._receive
         while True:
             stamp = receive.getTimestamp()
@@ -232,14 +233,14 @@ class _Client:
                 time_ns=time.monotonic_ns(),
                 positions=tuple(receive.getActualQ()),
                 velocities=tuple(receive.getActualQd()),
-                # No joint has a torque sensor. What the controller's model expects it to bear is exact; what comes on
-                # top shows in the current alone.
+                # No joint has a torque sensor. The torque that the controller's model expects is exact; an additional
+                # load shows only in the current.
                 efforts=tuple(moment + _NM_PER_A * (actual - target) for moment, actual, target in more),
                 robot_mode=receive.getRobotMode(),
                 safety_mode=receive.getSafetyMode(),
                 playing=receive.getRuntimeState() == _PLAYING,
             )
-            if receive.getTimestamp() == stamp:  # else two reports are mixed up in it
+            if receive.getTimestamp() == stamp:  # else it mixes two reports
                 return stamp, seen
 
     def _first(self) -> Seen:
@@ -258,13 +259,13 @@ class _Client:
 
 
 def _give(seconds: float) -> None:
-    """Let the kernel end this process unless this is called again in so many seconds. A handler in Python would wait
-    for the lock that a hanging client holds; this needs none."""
+    """Make the kernel end this process unless this function is called again within `seconds`. A Python handler would
+    wait for the lock that a hanging client holds; the kernel's timer needs no lock."""
     signal.setitimer(signal.ITIMER_REAL, seconds)
 
 
 def _require_ports(host: str) -> None:
-    """See that a controller may be there, with words for what is wrong, which the clients do not have."""
+    """Check that a controller's ports are open, with messages that the clients lack."""
     for port in _PORTS:
         try:
             socket.create_connection((host, port), _CONNECT_S).close()
@@ -272,17 +273,17 @@ def _require_ports(host: str) -> None:
             raise _CannotStart(f"there is no host {host!r}: {error.strerror}") from error
         except ConnectionRefusedError as error:
             raise _CannotStart(
-                f"{host} is there, but is no UR controller that is ready: it takes no connection at port {port}"
+                f"{host} exists, but it is not a UR controller that is ready: it accepts no connection at port {port}"
             ) from error
         except OSError as error:
             raise _CannotStart(
-                f"nobody answers at {host} (port {port}: {error}): is the controller on, and is this the address that "
+                f"{host} does not answer (port {port}: {error}): is the controller on, and is this the address that "
                 "its pendant shows under Settings, System, Network?"
             ) from error
 
 
 def _received(line: socket.socket) -> list[bytes] | None:
-    """Return all messages that have come; None when the other end hung up."""
+    """Return all messages that have come; None when the other end is closed."""
     messages: list[bytes] = []
     while True:
         try:
@@ -297,9 +298,9 @@ def _received(line: socket.socket) -> list[bytes] | None:
 
 
 def _tell(line: socket.socket, message: Seen | Parked) -> None:
-    """Send it; a driver that does not read, as one that is paused, misses it."""
+    """Send `message`; a driver that does not read, for instance because it is paused, misses it."""
     try:
         line.send(msgspec.msgpack.encode(message))
     except (BlockingIOError, BrokenPipeError):
-        # Hung up is found out where it is read; whoever is behind reads something newer then.
+        # A closed socket is detected on reading; a driver that is behind will read a newer report.
         return

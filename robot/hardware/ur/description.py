@@ -2,12 +2,12 @@
 
 Kinematics are the maker's Denavit-Hartenberg parameters
 (https://www.universal-robots.com/articles/ur/application-installation/dh-parameters-for-calculations-of-kinematics-and-dynamics/),
-speeds, torques and how far limbs lie beside that plane those of its own ROS descriptions
-(https://github.com/UniversalRobots/Universal_Robots_ROS2_Description, config/). An arm leaves the factory calibrated,
-and so differs from these by a millimetre or so.
+speeds, torques and the limbs' offsets from that plane those of its own ROS descriptions
+(https://github.com/UniversalRobots/Universal_Robots_ROS2_Description, config/). An arm is calibrated in the factory,
+and so differs from these by about a millimetre.
 
-The base frame has x to the front: at zero the arm lies stretched out along it. That is the maker's base frame, whose x
-points to the back, turned by half a turn about z; what the pendant shows as (x, y, z) is (−x, −y, z) here.
+The base frame has x to the front: at zero the arm is stretched out along it. It is the maker's base frame, whose x
+points to the back, rotated by half a turn about z; the pendant's (x, y, z) is (−x, −y, z) here.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ from robot.arm.interface import ArmSpec, Box, Capsule
 JOINTS = ("shoulder_pan", "shoulder_lift", "elbow", "wrist_1", "wrist_2", "wrist_3")
 FLANGE = "flange"
 RATE_HZ = 125.0
-"""A quarter of the 500 Hz at which the controller itself moves on. It smooths what comes in between, and a loop in
-Python keeps 8 ms where it would miss every other 2 ms."""
+"""A quarter of the controller's own rate of 500 Hz. The controller interpolates between set-points, and a Python loop
+keeps a period of 8 ms but would miss every second deadline at 2 ms."""
 _ALPHA = (math.pi / 2, 0.0, 0.0, math.pi / 2, -math.pi / 2, 0.0)
 _LINKS = ("shoulder", "upper_arm", "forearm", "wrist_1_link", "wrist_2_link", "wrist_3_link")
 _TURN = 2.0 * math.pi
 _SLOWER = 0.5
-"""Share of the joints' top speed that is used: where the arm is at its limit, it stops itself protectively."""
+"""The share of the joints' top speed that is used: at the full limit, the arm would make a protective stop."""
 
 
 class UrModel(msgspec.Struct, frozen=True):
     """One size of arm.
 
-    `reported` is what its controller calls it; `a` and `d` (6,) m are its DH parameters; `speed` (6,) rad/s and
-    `torque` (6,) N·m the joints' greatest; `reach` in m. `shoulder` and `elbow` in m say how far along their axes upper
-    arm and forearm lie beside the plane that the DH parameters put them in, `radii` in m how thick shoulder, arms and
-    wrists are.
+    `reported` is the controller's name of the model; `a` and `d` (6,) m are its DH parameters; `speed` (6,) rad/s and
+    `torque` (6,) N·m are the joints' limits; `reach` is in m. `shoulder` and `elbow` (m) are the offsets, along those
+    joints' axes, of upper arm and forearm from the plane of the DH parameters. `radii` (m) are those of shoulder, arms
+    and wrists.
     """
 
     reported: str
@@ -103,8 +103,8 @@ MODELS = {
 def ur_urdf(name: str) -> str:
     """Return the description's XML of the model `name`, a key of `MODELS`.
 
-    DH parameters turn each joint about z and then go on by d along z, a along x and α about x; so the next joint's
-    origin, in the frame of the link before it, is at (a, 0, d), turned by α about x.
+    DH parameters rotate each joint about z, then move by d along z and a along x, then rotate by α about x. The next
+    joint's origin, in the frame of the link before it, is therefore at (a, 0, d), rotated by α about x.
     """
     model, limits = MODELS[name], _limits()
     parts = [f'<link name="{link}"/>' for link in ("mount", "base", *_LINKS, FLANGE)]
@@ -130,8 +130,8 @@ def ur_urdf(name: str) -> str:
 def ur_spec(name: str) -> ArmSpec:
     """Return the specification of the model `name`, a key of `MODELS`, standing upright on its table.
 
-    The arm has no gripper of its own, and its range of widths is empty. The workspace is that of the flange: what is
-    mounted there reaches further, which the installation's safety planes on the controller should know.
+    The arm has no gripper of its own, so its range of widths is empty. The workspace is that of the flange: a mounted
+    tool reaches further, which the safety planes in the controller's installation should include.
     """
     model, limits = MODELS[name], _limits()
     around, upright = model.reach, sum(model.d) - sum(model.a) - model.d[3]
@@ -156,7 +156,7 @@ def ur_spec(name: str) -> ArmSpec:
 
 
 def _limits() -> tuple[float, ...]:
-    """How far the joints turn to either side of zero, rad: a whole turn, the elbow until the arm is folded."""
+    """Return the joints' ranges to either side of zero, rad: a full turn; for the elbow, until the arm is folded."""
     return (_TURN, _TURN, math.pi, _TURN, _TURN, _TURN)
 
 

@@ -1,8 +1,8 @@
-"""What the controller of an emulated UR does between two packets: it moves the joints and runs the control program.
+"""The controller of an emulated UR: it moves the joints and runs the control program between two packets.
 
-It is no simulation: nothing weighs anything, and nothing touches. The control program is not interpreted. That of
-ur_rtde takes commands from input registers and answers in output registers; that exchange is carried out here, once in
-each of the controller's periods of 2 ms.
+It simulates neither mass nor contact. The control program is not interpreted. ur_rtde's program reads commands from
+input registers and answers in output registers; the emulator carries out that exchange once per 2 ms period of the
+controller.
 """
 
 from __future__ import annotations
@@ -43,10 +43,10 @@ CONTROL_PROGRAM = "rtde_control"
 _READY, _DONE = 1, 2
 _NOTHING, _SERVO, _SERVO_STOP, _STOP_L, _STOP_J, _WATCHDOG, _STOP_SCRIPT = 0, 11, 16, 33, 34, 35, 255
 _TO_START_S = 0.05
-"""From the end of an upload until the program runs."""
+"""The time from the end of an upload until the program runs."""
 _FASTEST_ACCELERATION = 40.0
 _EMERGENCY = 20.0
-"""rad/s²; how hard the brakes of a protective stop are, and of a program that ends while the arm moves."""
+"""rad/s²; the deceleration of a protective stop, and of a program that ends while the arm moves."""
 _MOVING = 0.02
 
 
@@ -54,9 +54,9 @@ _MOVING = 0.02
 class UrController:
     """A controller whose joints stand at `position` (6,) rad.
 
-    `wall` rad is where the last joint hits something, which stops the arm protectively, None for never.
-    `torque_dropped` counts how often the arm was switched off, `left_moving` how often its program ended, or was given
-    up by its watchdog, while the arm moved.
+    `wall` is the position (rad) at which the last joint hits an obstacle, which causes a protective stop; None for
+    never. `torque_dropped` counts how often the arm was switched off; `left_moving` how often its program ended, also
+    by its watchdog, while the arm moved.
     """
 
     model: UrModel
@@ -85,7 +85,7 @@ class UrController:
 
     @property
     def running(self) -> bool:
-        """Whether a program runs, whosever it is."""
+        """Whether any program runs."""
         return bool(self.program)
 
     @property
@@ -99,7 +99,7 @@ class UrController:
         return self.position if self._target is None else self._target
 
     def upload(self, name: str) -> None:
-        """Take a program; one that runs is ended by it. An arm that is not able, or not under remote control, drops
+        """Accept a program, which ends a running one. An arm that is not `able`, or not under remote control, ignores
         it."""
         if self.able and self.remote:
             if self.running:
@@ -111,25 +111,25 @@ class UrController:
         self._heard_at = self.seconds
 
     def end_program(self) -> None:
-        """End the program that runs; the arm is braked."""
+        """End the running program; the arm brakes."""
         self.program = ""
         self._target, self._deceleration = None, _EMERGENCY
         self._watchdog_s, self._executing = None, _NOTHING
 
     def stop_protectively(self) -> None:
-        """As when the arm hits something."""
+        """Make a protective stop, as when the arm hits an obstacle."""
         self.safety_mode = "PROTECTIVE_STOP"
         self.end_program()
 
     def switch_off(self) -> None:
-        """Take the joints' power away; the brakes fall in."""
+        """Switch off the joints' power; the brakes engage."""
         self.torque_dropped += self.robot_mode == "RUNNING"
         self.robot_mode = "POWER_OFF"
         self.end_program()
         self.velocity = np.zeros(6)
 
     def step(self) -> None:
-        """Go on by one period."""
+        """Advance by one period."""
         self.seconds += PERIOD_S
         if self._starting and self.seconds >= self._starts_at:
             self.program, self._starting = self._starting, ""
@@ -166,7 +166,7 @@ class UrController:
             self._watchdog_s = 1.0 / self.input_doubles[0]
         elif command == _STOP_SCRIPT:
             self._give_up()
-        else:  # a program that meets what it does not know ends
+        else:  # a program ends at an unknown command
             self.end_program()
 
     def _give_up(self) -> None:

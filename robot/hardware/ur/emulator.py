@@ -1,8 +1,8 @@
 """An emulator of a Universal Robots controller on one address of this machine, at the ports that clients expect.
 
-Speaks RTDE (protocol version 2, as in the maker's guide:
-https://docs.universal-robots.com/tutorials/communication-protocol-tutorials/rtde-guide.html), the dashboard's lines,
-and takes programs at the script ports. Meant for a process of its own: ur_rtde holds Python's lock while it connects.
+It implements RTDE (protocol version 2, as in the maker's guide:
+https://docs.universal-robots.com/tutorials/communication-protocol-tutorials/rtde-guide.html), the dashboard's commands,
+and accepts programs at the script ports. Run it in a process of its own: ur_rtde holds Python's lock while it connects.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ RTDE_PORT, DASHBOARD_PORT, SCRIPT_PORTS = 30004, 29999, (30001, 30002, 30003)
 _VERSION = (5, 11, 0, 108249)
 _SERIAL_NUMBER = "20195500001"
 _STEPS_BEHIND = 50
-"""After a longer pause, such as that of a process that was stopped, the lost time is left out."""
+"""After a longer pause, for instance of a stopped process, the lost time is skipped."""
 _HEADER = struct.Struct(">HB")
 _FORMATS = {
     "DOUBLE": "d",
@@ -55,7 +55,7 @@ _REGISTER = re.compile(r"(input|output)_(int|double)_register_(\d+)$")
 
 @dataclass
 class _Recipe:
-    """What one kind of data package holds: names of fields, and how they are packed."""
+    """The layout of one kind of data package: the names of its fields, and how they are packed."""
 
     names: list[str]
     packing: struct.Struct
@@ -63,7 +63,7 @@ class _Recipe:
 
 @dataclass
 class _Connection:
-    """One client at one port, what came in and was not yet whole, and what is yet to go out."""
+    """One client at one port, with its incomplete input and its unsent output."""
 
     socket: socket.socket
     handle: Callable[[_Connection], None]
@@ -76,7 +76,8 @@ class _Connection:
 
 
 class UrEmulator:
-    """Serves `controller` at the address `host`. Raises `AddressInUse` when another process has its ports."""
+    """Serves `controller` at the address `host`. Raises `ConfigurationError` when `host` is not an address of this
+    machine, and `AddressInUse` when another process holds its ports."""
 
     def __init__(self, controller: UrController, host: str) -> None:
         self.controller = controller
@@ -97,14 +98,14 @@ class UrEmulator:
                 listener.close()
                 self.close()
                 if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
-                    raise ConfigurationError(f"{host} is no address of this machine") from error
+                    raise ConfigurationError(f"{host} is not an address of this machine") from error
                 raise AddressInUse(f"port {port} of {host} is taken; try another --host, such as 127.0.0.3") from error
             listener.listen()
             listener.setblocking(False)
             self._selector.register(listener, selectors.EVENT_READ, (handle, greeting))
 
     def serve(self, stop_after_s: float | None = None) -> None:
-        """Answer clients, and go on every 2 ms, until the time is over."""
+        """Answer clients and advance the controller every 2 ms, until `stop_after_s` have passed."""
         end = None if stop_after_s is None else time.monotonic() + stop_after_s
         due = time.monotonic()
         while end is None or time.monotonic() < end:
@@ -123,7 +124,7 @@ class UrEmulator:
                 self._report()
 
     def close(self) -> None:
-        """Hang up, and let go of the ports."""
+        """Close all connections and release the ports."""
         for key in list(self._selector.get_map().values()):
             self._selector.unregister(key.fileobj)
             assert isinstance(key.fileobj, socket.socket)
@@ -148,7 +149,7 @@ class UrEmulator:
             data = connection.socket.recv(65536)
         except BlockingIOError:
             return
-        except OSError:  # the client is gone
+        except OSError:  # the client has disconnected
             data = b""
         if not data:
             self._hang_up(connection)
@@ -162,7 +163,7 @@ class UrEmulator:
             sent = connection.socket.send(connection.outbox)
         except BlockingIOError:
             return
-        except OSError:  # the client is gone
+        except OSError:  # the client has disconnected
             self._hang_up(connection)
             return
         del connection.outbox[:sent]
@@ -213,7 +214,7 @@ class UrEmulator:
         return b""
 
     def _take(self, connection: _Connection, payload: bytes) -> None:
-        """Write an input package into the registers."""
+        """Write an input package to the registers."""
         number = payload[0]
         if not 1 <= number <= len(connection.inputs):
             return
@@ -236,7 +237,7 @@ class UrEmulator:
 
     def _report(self) -> None:
         for connection in list(self._connections):
-            if connection.outbox:  # a client that was too busy to read
+            if connection.outbox:  # the client has not read fast enough
                 self._send(connection, b"")
             embodiment = connection.output
             if embodiment is None or not connection.started or self._steps % connection.every or connection.outbox:
@@ -314,7 +315,7 @@ class UrEmulator:
         return f"could not understand: '{line}'"
 
     def _serve_scripts(self, connection: _Connection) -> None:
-        """Take whole programs: from a `def` to an `end` that both begin a line."""
+        """Accept complete programs: from a `def` to an `end` that both begin a line."""
         while True:
             text = bytes(connection.inbox)
             begin = re.search(rb"^def (\w+)\(\):", text, re.MULTILINE)
@@ -330,7 +331,7 @@ def _packet(kind: int, payload: bytes) -> bytes:
 
 
 def _fields(listed: bytes) -> tuple[list[str], list[str]]:
-    """Return names and types of the fields that are listed with commas, after the last of which nothing may follow."""
+    """Return names and types of the comma-separated fields; nothing may follow the last one."""
     names = [name for name in listed.decode().split(",") if name]
     return names, [_type_of(name) for name in names]
 

@@ -63,7 +63,7 @@ def test_the_command_takes_them_and_refuses_to_start_where_the_arm_stands_in_a_b
     words = ("driver", "--state-address", "tcp://127.0.0.1:*", "--command-address", "tcp://127.0.0.1:*")
     inside = worldarm(*words, "--keep-out", "0.3", "-0.3", "0.2", "0.7", "0.3", "0.9", "--duration-s", "1")
     assert (inside.returncode, inside.stdout.count("driver:")) == (1, 0)
-    assert "in a box that it is to keep out of" in inside.stderr
+    assert "the arm is in a keep-out box" in inside.stderr
     boxes = ("--keep-out", "0.3", "0.5", "0", "0.7", "0.6", "1", "-0.9", "-0.9", "0", "-0.8", "-0.8", "1")
     outside = worldarm(*words, *boxes, "--workspace", "0.3", "-0.3", "0", "0.7", "0.3", "0.6", "--duration-s", "0.5")
     assert outside.returncode == 0, outside.stderr

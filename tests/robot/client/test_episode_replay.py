@@ -69,10 +69,14 @@ def test_nothing_moves_for_what_this_arm_cannot_do(
     with running.client() as client:
         before = client.state(5.0).governed
         for name, root, words in (
-            ("robot", recording(tmp_path / "robot", SPEC, sway(SPEC), robot="so101"), "is of the arm so101"),
-            ("names", recording(tmp_path / "names", SPEC, sway(SPEC), names=others), "is of the joints joint0"),
+            (
+                "robot",
+                recording(tmp_path / "robot", SPEC, sway(SPEC), robot="so101"),
+                "was recorded with the arm so101",
+            ),
+            ("names", recording(tmp_path / "names", SPEC, sway(SPEC), names=others), "has the joints joint0"),
             ("bare", recording(tmp_path / "bare", SPEC, sway(SPEC), columns=("action",)), f"no column '{GOVERNED}'"),
-            ("beyond", recording(tmp_path / "beyond", SPEC, beyond), "beyond the joints' limits, 0.33 s on"),
+            ("beyond", recording(tmp_path / "beyond", SPEC, beyond), "exceeds the joints' limits after 0.33 s"),
             ("fast", recording(tmp_path / "fast", SPEC, fast), "it is allowed"),
             ("down", recording(tmp_path / "down", SPEC, down), "s on, the"),
         ):

@@ -37,7 +37,7 @@ def test_a_person_sees_stops_resets_and_sends_home(tmp_path: Path) -> None:
         assert (first["arm"], first["mode"], first["lease"], first["clamped"]) == ("panda", "idle", "free", "nothing")
         assert "of 250 states a second" in first["rate"]
         assert first["joints"].startswith(f"({math.degrees(AWAY[0]):.1f}, ")
-        assert first["effort"] == "8 % of what a joint may bear"
+        assert first["effort"] == "8 % of a joint's limit"
         with process.client() as client:
             client.acquire("somebody", 5.0)
             assert shown(process.command)["lease"] == "somebody"
@@ -80,7 +80,7 @@ def test_without_a_driver_each_says_so(tmp_path: Path) -> None:
 def test_home_is_refused_where_something_is_in_the_way_before_anything_moves(tmp_path: Path) -> None:
     behind = msgspec.structs.replace(SPEC, keep_out=(Box((0.35, 0.05, 0.2), (0.60, 0.12, 0.60)),))
     start = np.array(HOME) + np.array([0.7, 0, 0, 0, 0, 0, 0])
-    with pytest.raises(ConfigurationError, match="keep out of"):
+    with pytest.raises(ConfigurationError, match="in a keep-out box"):
         require_clear(behind, start, np.array(HOME), "its home")
     require_clear(SPEC, start, np.array(HOME), "its home")
     with DriverProcess(tmp_path) as process, process.client() as client:

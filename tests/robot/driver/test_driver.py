@@ -126,7 +126,7 @@ def test_a_writer_killed_in_mid_motion_leaves_the_arm_holding_and_the_next_takes
         killed_ns = time.monotonic_ns()
         rest = steady(watcher)
         assert rest.mode == "holding"
-        assert rest.reason == "the lease of doomed lapsed: nothing came from it in time"
+        assert rest.reason == "the lease of doomed lapsed: its client sent nothing in time"
         assert rest.gripper_command < 0.08
         assert start - 1.4 < rest.governed[6] < start
         # The next writer takes over before the arm has been asked to rest, and then while it moves.
@@ -184,7 +184,7 @@ def test_a_scene_is_found_again_by_its_time(running: DriverProcess) -> None:
         assert abs(later.time_ns - first.time_ns - 300 * MS) <= 10 * MS + 4 * MS
         scenes.latest(5.0, after_ns=later.time_ns + 200 * MS)
         assert scenes.near(later.time_ns + 1 * MS) == later
-        with pytest.raises(ConnectionLost, match=r"no scene within 0\.05 s of the time asked for"):
+        with pytest.raises(ConnectionLost, match=r"no scene within 0\.05 s of the requested time"):
             scenes.near(first.time_ns - 1000 * MS)
 
 

@@ -153,7 +153,7 @@ def test_a_reset_starts_a_mended_arm_anew_where_it_stands(tmp_path: Path, option
 def test_a_reset_leaves_an_arm_that_still_fails_in_its_fault(tmp_path: Path) -> None:
     with DriverProcess(tmp_path, fast(read_fails_after=10)) as process, in_motion(process) as client:
         until(lambda: now(client).mode == "fault")
-        with pytest.raises(Refused, match="the cable was pulled; mend that, then reset again"):
+        with pytest.raises(Refused, match="the cable was pulled; fix that, then reset again"):
             client.reset()
         assert now(client).mode == "fault"
         with pytest.raises(Refused, match="send a reset"):

@@ -164,7 +164,7 @@ def test_through_real_processes(words: list[str], tmp_path: Path) -> None:
         (["--seed", "-1"], "--seed must be 0 or more, not -1"),
         (["--seed", str(2**63)], "--seed must be below 2**63"),
         (["--checkpoint", "/nowhere/model"], "/nowhere/model holds no checkpoint"),
-        (["--plot", "plot.txt"], "--plot plot.txt is no picture that can be written; end it in .png, .pdf, .svg"),
+        (["--plot", "plot.txt"], "--plot plot.txt is not a supported picture format; end it in .png, .pdf, .svg"),
         (["--plot", "/proc/plot.png"], "/proc/plot.png cannot be written"),
         (["--json", "/dev/null/numbers.json"], "/dev/null/numbers.json cannot be written: Not a directory"),
     ],

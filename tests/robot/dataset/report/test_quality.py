@@ -150,7 +150,7 @@ def test_a_damaged_set_is_told(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=r"file-001\.parquet cannot be read"):
         measure_quality(Dataset.open(root))
     result = worldarm("dataset", "quality", str(root), "--plot", str(tmp_path / "plot.txt"))
-    assert result.returncode == 1 and "no picture that can be written" in result.stderr
+    assert result.returncode == 1 and "is not a supported picture format" in result.stderr
 
 
 @given(drops=st.lists(st.integers(0, 5), min_size=1, max_size=40), jitter=st.integers(-30, 30), fps=st.integers(1, 60))

@@ -121,7 +121,7 @@ def test_what_it_cannot_start_with_is_said_in_plain_words(tmp_path: Path, option
 
 
 def test_nobody_there_is_said_in_plain_words() -> None:
-    for host, words in ((free_host(), "is no UR controller"), ("no-such-robot.invalid", "there is no host")):
+    for host, words in ((free_host(), "it is not a UR controller"), ("no-such-robot.invalid", "there is no host")):
         arm = Ur(host)
         with closing(arm), pytest.raises(ArmError, match=words):
             arm.start()
@@ -296,7 +296,7 @@ def test_the_emulator_refuses_what_it_cannot_be(tmp_path: Path) -> None:
     wrong = worldarm("emulate", "ur", "--robot-mode", "DANCING")
     assert (wrong.returncode, wrong.stderr.count("\n")) == (1, 1) and "--robot-mode DANCING is none of" in wrong.stderr
     foreign = worldarm("emulate", "ur", "--host", "203.0.113.1")
-    assert foreign.returncode == 1 and "203.0.113.1 is no address of this machine" in foreign.stderr
+    assert foreign.returncode == 1 and "203.0.113.1 is not an address of this machine" in foreign.stderr
     with emulated(tmp_path) as (_, host):
         taken = worldarm("emulate", "ur", "--host", host)
         assert taken.returncode == 1 and "is taken; try another --host" in taken.stderr
