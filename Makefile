@@ -1,6 +1,7 @@
 # setup: a virtual environment in .venv   test: lint, types and tests   demo: the whole thing, once
+# soak: the tests that try something at random, many times as often
 # test-lerobot: data sets, written and read by the real lerobot in an environment of its own, .venv-lerobot
-.PHONY: setup test test-lerobot lint demo clean
+.PHONY: setup test soak test-lerobot lint demo clean
 
 SHELL := /bin/bash
 WORKERS ?= 2
@@ -37,6 +38,11 @@ lint: setup
 test: lint
 	.venv/bin/pytest -q -n $(WORKERS) --dist loadfile -m 'not real_time'
 	.venv/bin/pytest -q -m real_time
+
+# What make test tries a few times, many times: every system call that writes, a thousand examples of each property.
+soak: setup
+	WORLDARM_SOAK=1 .venv/bin/pytest -q -n $(WORKERS) --dist loadfile -m 'soak and not real_time' --timeout 3600
+	WORLDARM_SOAK=1 .venv/bin/pytest -q -m 'soak and real_time' --timeout 3600
 
 test-lerobot: setup $(LEROBOT_STAMP)
 	LEROBOT_PYTHON=.venv-lerobot/bin/python .venv/bin/pytest -q tests/lerobot

@@ -8,8 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.soak import load_profile
+
 # One thread a process: tiny models gain nothing from more, and sums come out the same everywhere.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+load_profile()
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -29,3 +32,10 @@ def play_set(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("play") / "set"
     play(dataset=root, episodes=12, blocks=30, processes=1, size=32)
     return root
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what hypothesis draws examples for as worth a soak."""
+    for item in items:
+        if getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
+            item.add_marker(pytest.mark.soak)

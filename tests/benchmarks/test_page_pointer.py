@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from robot.embodiment.actions import PLANAR_PUSH
@@ -16,7 +16,6 @@ RING_PX, ARROW_PX = 6.0, 3.0
 """How near such a thing counts as under the pointer."""
 
 
-@settings(deadline=None, max_examples=40)
 @given(st.floats(LOWER[0], UPPER[0]), st.floats(LOWER[1], UPPER[1]))
 def test_the_level_square_is_met_and_no_ring_or_arrow(x: float, y: float) -> None:
     tool = np.array([x, y, LOWER[2]])

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from control.learning.hindsight import GoalMix, HindsightSampler, Seen
+from tests.soak import often
 from tests.tiny import frames
 
 LENGTHS = [6, 1, 9, 15]
@@ -24,7 +25,7 @@ def draw(
     return {name: values.numpy().reshape(count) for name, values in batch.items()}
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=often(10, 400))
 @given(
     here=st.floats(0, 0.3),
     following=st.floats(0, 0.3),

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from control.policy.actor import Actor
@@ -9,7 +9,6 @@ from control.policy.command_mask import CommandMask
 from control.policy.critic import Critic
 
 
-@settings(deadline=None)
 @given(size=st.integers(1, 8), data=st.data())
 def test_all_but_the_commands_are_felt_in_their_order(size: int, data: st.DataObject) -> None:
     commands = data.draw(st.sets(st.integers(0, size - 1)))

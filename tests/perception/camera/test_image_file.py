@@ -5,7 +5,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from perception.camera.image_file import load_goal, save_picture
@@ -19,7 +19,6 @@ def noise(height: int = 48, width: int = 64, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
 
 
-@settings(max_examples=30)
 @given(width=st.integers(1, 80), height=st.integers(1, 80), seed=st.integers(0, 2**32 - 1))
 def test_a_png_comes_back_exactly(tmp_path_factory: pytest.TempPathFactory, width: int, height: int, seed: int) -> None:
     path = tmp_path_factory.mktemp("goal") / "goal.png"

@@ -24,7 +24,7 @@ from robot.wire.camera_spec import CameraSpec
 from tests.tiny import CAMERA, EMBODIMENT, card
 
 GATES = (Gate("effective rank", 17.25, 8.0, True, "dimensions"), Gate("probe", 0.4, 1.5, False, "cm"))
-same_folder = settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+same_folder = settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 
 
 def weights() -> dict[str, Tensor]:

@@ -6,7 +6,7 @@ from collections import deque
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from perception.recording.episode_rows import ACTION, CLAMP_NAMES, STATE, Take
@@ -89,7 +89,6 @@ def test_each_row_is_the_newest_of_everything_at_its_moment() -> None:
     np.testing.assert_allclose(columns[TOOL_GOVERNED][0, :3], home, atol=1e-4)
 
 
-@settings(deadline=None, max_examples=60)
 @given(
     lost=st.sets(st.integers(1, 25), max_size=8),
     delays=st.lists(st.integers(0, 3), min_size=30, max_size=30),

@@ -5,7 +5,7 @@ import sys
 import threading
 from pathlib import Path
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from perception.recording.spool import Spool
@@ -14,7 +14,6 @@ from tests.commands import on_a_full_disk
 PAYLOADS = st.lists(st.binary(max_size=40), max_size=3)
 
 
-@settings(deadline=None)
 @given(steps=st.lists(st.one_of(PAYLOADS, st.none()), max_size=40), most=st.integers(0, 100))
 def test_everything_comes_out_as_it_went_in_and_in_that_order(
     tmp_path_factory: object, steps: list[list[bytes] | None], most: int

@@ -1,14 +1,13 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from perception.training_data.clips import ClipSampler, generator
 from tests.tiny import frames
 
 
-@settings(max_examples=30)
 @given(
     lengths=st.lists(st.integers(1, 12), min_size=1, max_size=6),
     length=st.integers(2, 7),

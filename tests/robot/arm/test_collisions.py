@@ -16,6 +16,7 @@ from robot.motion.servo import Servo
 from robot.motion.trajectory import Trajectory
 from robot.wire.messages import Waypoint
 from tests.robot.panda import panda_spec
+from tests.soak import often
 
 # Room enough for the tool that the bodies are what stops the arm.
 WIDE = msgspec.structs.replace(panda_spec(), workspace=Box((-1.0, -1.0, -0.2), (1.0, 1.0, 1.4)))
@@ -50,7 +51,6 @@ def surface(capsule: Capsule, kinematics: Kinematics, joints: np.ndarray, rng: n
 
 
 @given(seed=st.integers(0, 2**32 - 1))
-@settings(max_examples=60, deadline=None)
 def test_distances_are_those_of_points_on_the_bodies(seed: int) -> None:
     rng = np.random.default_rng(seed)
     joints = rng.uniform(WIDE.lower, WIDE.upper)
@@ -67,7 +67,6 @@ def test_distances_are_those_of_points_on_the_bodies(seed: int) -> None:
 
 
 @given(seed=st.integers(0, 2**32 - 1), size=st.floats(0.001, 1.0))
-@settings(max_examples=60, deadline=None)
 def test_no_turn_changes_a_distance_by_more_than_its_reach_tells(seed: int, size: float) -> None:
     rng = np.random.default_rng(seed)
     joints = rng.uniform(WIDE.lower, WIDE.upper)
@@ -110,7 +109,7 @@ def least_rooms(spec: ArmSpec, positions: np.ndarray) -> dict[str, float]:
 
 
 @given(seed=st.integers(0, 2**32 - 1))
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=often(6, 240))
 def test_wherever_a_trajectory_would_go_no_body_touches_and_the_stop_is_within_limits(seed: int) -> None:
     rng = np.random.default_rng(seed)
     governor = Governor(GUARDED, KINEMATICS)

@@ -19,6 +19,7 @@ from robot.dataset.edit.repair import repair
 from robot.dataset.format.staged_files import Staging, lock_folder
 from robot.errors import DatasetError, RecordingError
 from tests.robot.dataset.samples import FPS, assert_holds, columns, features, write
+from tests.soak import often
 
 ROOT = Path(__file__).parents[3]
 
@@ -52,7 +53,8 @@ def assert_whole(root: Path, picture: str, at_least: int) -> int:
     return len(dataset)
 
 
-@pytest.mark.parametrize("attempt", range(26))
+@pytest.mark.soak
+@pytest.mark.parametrize("attempt", range(often(12, 100)))
 def test_a_killed_writer_leaves_every_committed_episode_whole(
     killer: subprocess.Popen[str], tmp_path: Path, attempt: int
 ) -> None:

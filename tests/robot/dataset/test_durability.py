@@ -1,12 +1,11 @@
 """Killed at, or out of space at, every system call that writes: what was said to be kept is there and whole.
 
-By default a few calls of each kind of work are tried; WORLDARM_EVERY_CALL=1 tries all of them, which takes minutes.
+A few calls of each kind of work are tried; `make soak` tries all of them, which takes minutes.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -30,12 +29,13 @@ from tests.robot.dataset.samples import CAMERA, FPS, assert_holds, columns, feat
 from tests.robot.dataset.stopped_work import TOLD
 from tests.robot.dataset.test_reader import DATA
 from tests.robot.dataset.write_calls import TRACEABLE
+from tests.soak import SOAK
 
 pytestmark = [
     pytest.mark.skipif(not TRACEABLE, reason="system calls are traced on Linux on x86-64 only"),
     pytest.mark.timeout(900),
+    pytest.mark.soak,
 ]
-EVERY = os.environ.get("WORLDARM_EVERY_CALL") == "1"
 FEW = 2
 COMMITS = ("rename", "renameat2")
 RENAMES = 5  # of which the calls right after them are tried too: as many as there are to an episode
@@ -88,7 +88,7 @@ def stop(
 
 def stops(calls: list[str], seed: int) -> list[int]:
     """At which calls, from 1, the work is stopped."""
-    if EVERY:
+    if SOAK:
         return list(range(1, len(calls) + 1))
     commits = [number for number, name in enumerate(calls, start=1) if name in COMMITS]
     near = {min(number + 1, len(calls)) for number in commits[-RENAMES:]}

@@ -21,6 +21,7 @@ from robot.dataset.edit.check import check
 from robot.dataset.format.staged_files import leftovers
 from robot.errors import DatasetError, RecordingError
 from tests.robot.dataset.samples import CAMERA, FPS, assert_holds, columns, features, write
+from tests.soak import often
 
 REPOSITORY = Path(__file__).parents[3]
 
@@ -45,7 +46,7 @@ def test_what_is_written_is_read_back(tmp_path: Path, picture: str) -> None:
         start += length
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=often(12, 500))
 @given(data=st.data())
 def test_any_finite_numbers_and_any_pixels_survive(data: st.DataObject) -> None:
     length, size = data.draw(st.integers(1, 7)), data.draw(st.integers(1, 6))

@@ -214,13 +214,14 @@ def requests(token: str) -> st.SearchStrategy[Body]:
     )
 
 
+@pytest.mark.soak
 def test_whatever_is_asked_has_an_answer(running: DriverProcess) -> None:
     with Raw(running.command) as peer, running.client() as client:
         said = peer.answer(encode(AcquireLease("fuzz", 10.0), 0, 0))
         assert isinstance(said, Lease)
         first = now(client)
 
-        @settings(max_examples=80, deadline=None, database=None)
+        @settings(database=None)
         @given(requests(said.token))
         def check(body: Body) -> None:
             answer = peer.answer(encode(body, 0, 0))

@@ -11,6 +11,7 @@ from robot.arm.kinematics import Kinematics
 from robot.embodiment.actions import PLANAR_PUSH, ActionConvention, ToolTarget
 from robot.errors import UnreachableError
 from tests.robot.panda import panda_spec
+from tests.soak import often
 
 LOWER, UPPER = np.array(PLANAR_PUSH.bounds.lower), np.array(PLANAR_PUSH.bounds.upper)
 HAND = ActionConvention(
@@ -95,7 +96,7 @@ def test_a_block_turns_the_hand_evenly_and_opens_it_at_once(kinematics: Kinemati
         np.testing.assert_allclose(pose.rotation, wanted, atol=2e-3)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=often(12, 500))
 @given(shares, actions)
 def test_a_block_is_a_straight_line_in_time(kinematics: Kinematics, share: np.ndarray, action: np.ndarray) -> None:
     start = PLANAR_PUSH.start(LOWER + share * (UPPER - LOWER))
@@ -128,7 +129,6 @@ def test_blocks_come_a_whole_number_of_times_a_second() -> None:
     assert abs(PLANAR_PUSH.block_ns * rate - 10**9) < rate
 
 
-@settings(max_examples=50, deadline=None)
 @given(shares, actions)
 @example(np.array([1.0, 1.0, 0.0]), np.array([-1.0, 1.0]))
 @example(np.array([1.0, 0.0, 0.0]), np.array([-1.0, 0.5]))

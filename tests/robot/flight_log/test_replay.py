@@ -17,6 +17,7 @@ from robot.flight_log.replay import replay
 from robot.motion.servo import Servo, ServoState, SetPoint
 from robot.wire.messages import Waypoint
 from tests.robot.panda import panda_spec
+from tests.soak import often
 
 SPEC = panda_spec()
 HOME = np.array(SPEC.home)
@@ -58,7 +59,7 @@ class Life:
 
 
 @given(seed=st.integers(0, 2**32 - 1), before=st.integers(0, 400))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=often(12, 500))
 def test_a_servo_restored_from_what_was_written_down_goes_on_to_the_last_bit(seed: int, before: int) -> None:
     servo, life = Servo(SPEC), Life(seed)
     servo.engage(HOME, 0.04, 1.5 * (seed % 2))

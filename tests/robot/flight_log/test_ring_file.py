@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from robot.errors import ConfigurationError
@@ -45,7 +45,6 @@ def records(folder: Path) -> list[bytes]:
 
 
 @given(parts=st.lists(st.lists(st.binary(min_size=1, max_size=1500), max_size=30), min_size=1, max_size=4))
-@settings(max_examples=40, deadline=None)
 def test_the_newest_records_come_back_whole_and_in_order(
     tmp_path_factory: pytest.TempPathFactory, parts: list[list[bytes]]
 ) -> None:

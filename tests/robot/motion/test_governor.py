@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from robot.arm.kinematics import Kinematics, Pose
@@ -102,7 +102,6 @@ def test_the_tool_stops_at_the_faces_of_its_box(goal: tuple[float, float, float]
     assert nearest < 0.01, "it came close to the face before it stopped"
 
 
-@settings(max_examples=60, deadline=None)
 @given(
     seed=st.integers(0, 2**32 - 1),
     spread=st.floats(0.01, 3.0),
@@ -128,7 +127,6 @@ def test_whatever_a_trajectory_asks_the_stream_stays_within_every_limit(
     assert_within_limits(SPEC, KINEMATICS, HOME, np.array(positions))
 
 
-@settings(max_examples=60, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), scale=st.floats(1e-3, 3.0))
 def test_whatever_a_stranger_asks_the_stream_stays_within_every_limit(seed: int, scale: float) -> None:
     """Requests near what is possible, by one third of a period's jerk each and then some, and nonsense between."""
@@ -190,7 +188,6 @@ def test_an_arm_far_outside_is_not_taken_over(joints: np.ndarray, words: str) ->
         engaged(joints)
 
 
-@settings(max_examples=200, deadline=None)
 @given(
     st.lists(st.tuples(st.floats(-1, 1), st.floats(-1, 1)), min_size=7, max_size=7),
 )

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from robot.arm.kinematics import Kinematics, Pose
@@ -177,7 +177,6 @@ def offers(draw: st.DrawFn) -> tuple[str, int, float, int, tuple[float, ...]]:
     )
 
 
-@settings(max_examples=150, deadline=None)
 @given(st.lists(offers(), min_size=1, max_size=6), st.integers(0, 2**32 - 1))
 def test_whatever_is_offered_the_stream_stays_within_every_limit(offered: list, seed: int) -> None:
     generator = np.random.default_rng(seed)

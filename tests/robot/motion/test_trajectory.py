@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from robot.motion.trajectory import GRIPPER_SPEED, Trajectory
@@ -131,7 +131,6 @@ def test_the_gripper_is_interpolated_and_never_faster_than_its_limit() -> None:
     assert widths[-1] == pytest.approx(0.08)
 
 
-@settings(max_examples=150, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), spread=st.floats(1e-4, 5.0), step_ms=st.integers(1, 300))
 def test_limits_hold_whatever_the_waypoints(seed: int, spread: float, step_ms: int) -> None:
     generator = np.random.default_rng(seed)

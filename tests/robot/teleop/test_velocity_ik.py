@@ -20,6 +20,7 @@ from robot.teleop.input import JointTarget, ToolTarget, Velocity
 from robot.teleop.speed_limits import Dial, Limits
 from robot.teleop.velocity_ik import Steering
 from tests.robot.panda import panda_spec
+from tests.soak import often
 
 PERIOD_S = 0.02
 SO101 = so101_spec(tuple(-LIMITS[name] for name in JOINTS), tuple(LIMITS[name] for name in JOINTS))
@@ -119,7 +120,6 @@ def test_a_box_to_keep_out_of_slows_before_it_is_reached() -> None:
     assert min(guard.room(joints) for joints in way) >= 0.0
 
 
-@settings(deadline=None, max_examples=60)
 @given(
     which=st.sampled_from(ARMS),
     inputs=st.lists(st.tuples(some_number, some_number, some_number, some_number), min_size=1, max_size=6),
@@ -140,7 +140,6 @@ def test_whatever_is_wished_limits_are_kept(
     assert_allowed(which, np.array(way), limits)
 
 
-@settings(deadline=None, max_examples=60)
 @given(which=st.sampled_from(ARMS), numbers=st.lists(any_number, min_size=8, max_size=8), seconds=st.floats(0.004, 0.2))
 def test_numbers_that_are_none_or_absurd_do_no_harm(which: ArmSpec, numbers: list[float], seconds: float) -> None:
     steering = Steering(which, Limits())
@@ -224,7 +223,7 @@ def test_an_arm_of_five_joints_brings_its_tool_there_and_turns_as_it_must() -> N
 
 
 @pytest.mark.parametrize("spec", ARMS, ids=lambda spec: spec.name)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=often(7, 300))
 @given(
     position=st.tuples(some_number, some_number, some_number),
     orientation=st.tuples(some_number, some_number, some_number, some_number),
@@ -238,7 +237,6 @@ def test_wherever_the_tool_is_wished_limits_are_kept(
 
 
 @given(st.tuples(*[any_number] * 9))
-@settings(max_examples=50, deadline=None)
 def test_nonsense_that_is_reached_for_moves_nothing(numbers: tuple[float, ...]) -> None:
     input_ = ToolTarget(numbers[:3], numbers[3:7], *numbers[7:])  # type: ignore[arg-type]
     velocity, _ = Steering(ARMS[0], Limits()).reach(np.array(ARMS[0].home), input_, PERIOD_S)

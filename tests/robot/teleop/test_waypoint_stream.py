@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from robot.arm.kinematics import Kinematics
@@ -122,7 +122,6 @@ number = st.floats(-0.3, 0.3)
 inputs = st.builds(Velocity, st.tuples(number, number, number), st.floats(-2.0, 2.0), number)
 
 
-@settings(deadline=None, max_examples=40)
 @example([(STILL, 0)] * 4 + [(Velocity((0.0, 0.0, 1.1674329967844814e-07)), 0)])
 @given(st.lists(st.tuples(inputs, st.sampled_from([0, 0, 0, 5, 40, 90, 130, 170, 400])), min_size=5, max_size=40))
 def test_whatever_is_wished_however_late_limits_are_kept_and_what_is_let_go_rests(

@@ -22,6 +22,7 @@ from tests.commands import environment, worldarm
 from tests.robot.dataset.edit.edits import assert_frames, fill, tree
 from tests.robot.dataset.samples import CAMERA, FPS, columns, features, write
 from tests.robot.dataset.test_reader import DATA, several_to_a_file
+from tests.soak import often
 
 FIVE = [(0, "pull"), (1, "push"), (2, "lift"), (3, "push"), (4, "lift")]
 
@@ -44,7 +45,7 @@ def test_the_others_close_up(tmp_path: Path, picture: str, gone: tuple[int, ...]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["before", "set"]
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=often(5, 200))
 @given(rounds=st.lists(st.sets(st.integers(0, 9), min_size=1, max_size=3), min_size=1, max_size=3))
 def test_deleting_again_and_again(tmp_path_factory: pytest.TempPathFactory, rounds: list[set[int]]) -> None:
     root = write(tmp_path_factory.mktemp("sets") / "set", 10)

@@ -27,6 +27,7 @@ from tests.commands import ROOT, environment, on_a_full_disk, worldarm
 from tests.robot.dataset.edit.edits import assert_frames, fill, tree
 from tests.robot.dataset.samples import CAMERA, FPS, columns, features, write
 from tests.robot.dataset.test_reader import DATA, several_to_a_file
+from tests.soak import often
 
 
 @pytest.mark.parametrize("picture", ["image", "video"])
@@ -52,7 +53,7 @@ def test_every_episode_is_there_as_it_was(tmp_path: Path, picture: str) -> None:
     assert check(both.root).problems == ()
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=often(6, 240))
 @given(lengths=st.lists(st.lists(st.integers(1, 9), min_size=1, max_size=3), min_size=1, max_size=3), data=st.data())
 def test_statistics_are_those_of_all_frames(
     tmp_path_factory: pytest.TempPathFactory, lengths: list[list[int]], data: st.DataObject

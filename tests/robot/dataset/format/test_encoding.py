@@ -5,7 +5,7 @@ import multiprocessing
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -19,7 +19,6 @@ from tests.robot.dataset.samples import CAMERA, FPS, columns, features
 FRAMES = hnp.arrays(np.uint8, st.tuples(st.integers(1, 20), st.integers(1, 20), st.just(3)))
 
 
-@settings(deadline=None)
 @given(FRAMES)
 def test_png_keeps_every_pixel_and_red_is_red(frame) -> None:
     data = encode_png(frame)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -46,7 +46,6 @@ def test_merging_episodes_gives_the_statistics_of_all_their_frames(episodes) -> 
     assert (merged["x"]["q01"] <= merged["x"]["q99"] + 1e-9).all()
 
 
-@settings(deadline=None)
 @given(hnp.arrays(np.uint8, st.tuples(st.integers(1, 4), st.integers(1, 9), st.integers(1, 9), st.just(3))))
 def test_pictures_per_channel_between_0_and_1(frames) -> None:
     found = picture_statistics(frames)

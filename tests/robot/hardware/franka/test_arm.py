@@ -16,7 +16,7 @@ import numpy as np
 import pinocchio as pin
 import pytest
 from franky_sim.urdf import FR3_URDF
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from robot.arm.interface import ArmOptions
@@ -37,7 +37,6 @@ postures = st.integers(0, 2**32 - 1).map(lambda seed: np.random.default_rng(seed
 
 
 @given(joints=postures)
-@settings(deadline=None)
 def test_its_tool_and_its_bodies_are_where_the_simulated_arm_has_them(joints: np.ndarray) -> None:
     ours, theirs = OURS.forward(joints), THEIRS.forward(joints)
     assert ours.position == pytest.approx(theirs.position, abs=1e-9)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from robot.arm import checked_calls as arm_faults
@@ -60,7 +60,6 @@ def pose_by_dh(model: UrModel, joints: np.ndarray) -> np.ndarray:
 
 
 @given(st.sampled_from(list(MODELS)), st.lists(st.floats(-np.pi, np.pi), min_size=6, max_size=6))
-@settings(deadline=None)
 def test_the_description_agrees_with_the_makers_parameters(name: str, joints: list[float]) -> None:
     found = KINEMATICS[name].forward(np.array(joints))
     expected = pose_by_dh(MODELS[name], np.array(joints))

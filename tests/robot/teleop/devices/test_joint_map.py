@@ -5,7 +5,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from robot.errors import ConfigurationError
@@ -94,7 +94,6 @@ def test_a_file_that_makes_no_sense_is_refused_with_its_name(tmp_path: Path, con
         read_joint_map(tmp_path / "none.json", SO101, PANDA)
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=80))
 def test_no_bytes_are_anything_but_a_map_or_refused(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
     path = tmp_path_factory.getbasetemp() / "any.json"
