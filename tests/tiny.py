@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 import numpy as np
 import torch
@@ -21,6 +23,10 @@ EMBODIMENT = EmbodimentDescription("panda-sim", CAMERA, PLANAR_PUSH, STATE_NAMES
 CONFIG = WorldModelConfig(height=32, width_px=32, proprio=7, action=2, latent=16, width=32, blocks=1, keypoints=4)
 OF_TWO = msgspec.structs.replace(CONFIG, context=2)
 HEADS = HeadsConfig(discount=0.9)
+
+
+def sized(latent: int, proprio: int, action: int = 2, **more: Any) -> WorldModelConfig:
+    return WorldModelConfig(latent=latent, proprio=proprio, action=action, **more)
 
 
 def card(gates: tuple[Gate, ...] = (), fingerprint: str = "f" * 64, config: WorldModelConfig = CONFIG) -> Card:

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from control.agent import Decision
 from control.policy.action_mixture import ActionDistribution
 from control.policy.actor import Actor
+from perception.checkpoint.card import HeadsConfig
 from perception.model.multi_view import make_encoder
 from perception.model.normaliser import Normaliser
 from perception.model.world_model import WorldModelConfig
@@ -32,6 +33,8 @@ from robot.embodiment.observation import Observation
 
 CLONE = 21
 TIMED_STEPS = 20
+HIDDEN = 256
+"""Width of the hidden layers of the clone's actor."""
 
 
 class CloneTraining(msgspec.Struct, frozen=True):
@@ -44,14 +47,15 @@ class CloneTraining(msgspec.Struct, frozen=True):
 
 class Clone(nn.Module):
     """(picture, proprio, running action, goal picture) → a distribution over the next action, which is when a decision
-    takes effect, a mixture of `components`; sizes are those of a world model's `config`."""
+    takes effect. Lengths are those of a world model's `config`; the mixture has as many components as its `heads`."""
 
-    def __init__(self, config: WorldModelConfig, components: int = 1) -> None:
+    def __init__(self, config: WorldModelConfig, heads: HeadsConfig) -> None:
         super().__init__()
         self.encoder = make_encoder(config.height, config.width_px, config.latent, config.keypoints, config.views)
         self.normaliser = Normaliser(config.proprio)
         self.actor = Actor(
-            config.latent, config.proprio + config.action, config.action, config.binary, components, config.commands
+            msgspec.structs.replace(config, proprio=config.proprio + config.action),
+            msgspec.structs.replace(heads, features=0, hidden=HIDDEN),
         )
 
     def forward(self, pictures: Tensor, states: Tensor, running: Tensor, goals: Tensor) -> ActionDistribution:

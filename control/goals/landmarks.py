@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from control.policy.critic import Critic
+from perception.checkpoint.card import HeadsConfig
+from perception.model.world_model import WorldModelConfig
 
 PER_HOP = 1.0
 """Blocks that a node costs beside its edges, so that a way of a few long ones is preferred to one of many short."""
@@ -18,16 +20,18 @@ CANDIDATES = 6000
 
 
 class Landmarks(nn.Module):
-    """`count` states of the data, far from one another: latents (K, D) and scaled proprio (K, P)."""
+    """K states of the data, far from one another: latents (K, D) and scaled proprio (K, P). `heads` gives their number,
+    `config` the lengths."""
 
     latent: Tensor
     proprio: Tensor
 
-    def __init__(self, count: int, latent: int, proprio: int) -> None:
+    def __init__(self, config: WorldModelConfig, heads: HeadsConfig) -> None:
         super().__init__()
-        # Without any they are no part of a checkpoint, which may be older than they are.
-        self.register_buffer("latent", torch.zeros(count, latent), persistent=count > 0)
-        self.register_buffer("proprio", torch.zeros(count, proprio), persistent=count > 0)
+        count = heads.landmarks
+        # A model without landmarks stores none, because checkpoints from before there were landmarks hold none.
+        self.register_buffer("latent", torch.zeros(count, config.latent), persistent=count > 0)
+        self.register_buffer("proprio", torch.zeros(count, config.proprio), persistent=count > 0)
 
     @torch.no_grad()
     def choose(self, latents: Tensor, proprio: Tensor, seed: int) -> None:

@@ -11,7 +11,6 @@ from torch import Tensor
 from control.learning.hindsight import GoalMix, HindsightSampler
 from control.policy.actor import Actor, ActorLoss
 from control.policy.critic import Critic, CriticLoss
-from control.policy.mlp import HIDDEN
 from perception.checkpoint.card import HeadsConfig
 from perception.model.world_model import Predictor
 from perception.training.distributed import Workers
@@ -44,7 +43,7 @@ class HeadTraining(msgspec.Struct, frozen=True):
     temperature: float = 1.0
     components: int = 5
     features: int = 96
-    hidden: int = HIDDEN
+    hidden: int = 256
     landmarks: int = 512
 
     def config(self) -> HeadsConfig:

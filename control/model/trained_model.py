@@ -20,12 +20,12 @@ from perception.model.world_model import WorldModel, WorldModelConfig
 from robot.errors import CheckpointError
 
 PRETRAINED = PRETRAINED_FOLDER / "push"
-"""The checkpoint that commands use unless told otherwise."""
+"""The checkpoint that commands use by default."""
 
 
 @dataclass(frozen=True)
 class Parts:
-    """World model, critic, actor, the decoder that only draws, and the states that are remembered."""
+    """World model, critic, actor, the decoder (which serves display only), and the remembered states."""
 
     model: WorldModel
     critic: Critic
@@ -46,7 +46,7 @@ class Parts:
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """The parts and the card that says what they are for."""
+    """The parts, and the card that describes them."""
 
     card: Card
     parts: Parts
@@ -56,13 +56,10 @@ def new_parts(config: WorldModelConfig, heads: HeadsConfig) -> Parts:
     """Return untrained parts of these sizes."""
     return Parts(
         model=WorldModel(config),
-        critic=Critic(config.latent, config.proprio, heads.discount, config.commands, heads.hidden),
-        actor=Actor(
-            *(config.latent, config.proprio, config.action, config.binary),
-            *(heads.components, config.commands, heads.features, heads.hidden),
-        ),
+        critic=Critic(config, heads),
+        actor=Actor(config, heads),
         decoder=Decoder(config.height, config.width_px, config.latent),
-        landmarks=Landmarks(heads.landmarks, config.latent, config.proprio),
+        landmarks=Landmarks(config, heads),
     )
 
 
@@ -75,19 +72,20 @@ def save_trained(folder: Path, trained: TrainedModel) -> Card:
 
 
 def load_trained(folder: Path) -> TrainedModel:
-    """Return the model in `folder`, ready for inference. Raises `CheckpointError` for anything but a whole one."""
+    """Return the model in `folder`, ready for inference. Raises `CheckpointError` for a checkpoint that is
+    missing, damaged or inconsistent."""
     card, tensors = load(folder)
     try:
         parts = new_parts(card.world_model, card.heads)
     except (ValueError, RuntimeError) as error:
-        raise CheckpointError(f"the card in {folder} describes no model that can be: {error}") from error
+        raise CheckpointError(f"the card in {folder} describes a model that cannot exist: {error}") from error
     for prefix, part in parts.named().items():
         start = prefix + "."
         own = {key.removeprefix(start): value for key, value in tensors.items() if key.startswith(start)}
         try:
             part.load_state_dict(own)
         except RuntimeError as error:
-            # PyTorch lists every tensor that differs, one a line after a heading; the first tells enough.
+            # PyTorch lists every tensor that differs, one a line after a heading; the first is enough.
             first = str(error).splitlines()[:2][-1].strip()
             raise CheckpointError(f"the weights in {folder} do not fit its card ({prefix}): {first}") from error
         part.eval().requires_grad_(False)
@@ -95,8 +93,9 @@ def load_trained(folder: Path) -> TrainedModel:
 
 
 def quick_copy(parts: Parts, dtype: torch.dtype) -> Parts:
-    """Return parts whose predictor, critic and actor compute in `dtype`, for imagining thousands of futures; encoder,
-    normaliser and decoder stay as they are. Their weights lie in memory as a product with few rows reads them."""
+    """Return parts whose predictor, critic and actor compute in `dtype`, for imagining thousands of futures. Encoder,
+    normaliser and decoder stay as they are. Weights are laid out in memory in the order in which a matrix product with
+    few rows reads them."""
     model = copy.deepcopy(parts.model)
     model.predictor.to(dtype)
     critic, actor = copy.deepcopy(parts.critic).to(dtype), copy.deepcopy(parts.actor).to(dtype)

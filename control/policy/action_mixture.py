@@ -1,6 +1,6 @@
-"""How likely actions are: a mixture of ways to go on, in each of which some entries are Gaussian, others one of two.
+"""A probability distribution over actions: a mixture whose components are Gaussian in some entries, binary in others.
 
-Play that stands over a thing may grasp it, push it or leave; the mean of the three is none of them, so each is a
+In play, an arm over an object may grasp it, push it or leave. The mean of the three is none of them, so each gets a
 component of its own (Bishop, "Mixture density networks", 1994).
 """
 
@@ -16,11 +16,11 @@ from torch.nn import functional
 
 @dataclass(frozen=True)
 class ActionDistribution:
-    """B independent distributions over actions (A,), each a mixture of K components that are as likely as the softmax
-    of `weights` (B, K) says.
+    """B independent distributions over actions (A,), each a mixture of K components whose probabilities are the softmax
+    of `weights` (B, K).
 
-    `mean` and `log_std` (B, K, A) are those of the Gaussian entries; where `binary` (A,) is true the entry is 1 with
-    probability sigmoid(`logits`) (B, K, A), and else −1.
+    `mean` and `log_std` (B, K, A) describe the Gaussian entries. An entry where `binary` (A,) is true is 1 with
+    probability sigmoid(`logits`) (B, K, A), and otherwise −1.
     """
 
     weights: Tensor
@@ -43,7 +43,7 @@ class ActionDistribution:
 
     def sample(self, rng: torch.Generator) -> Tensor:
         """Return actions (B, A) drawn at random, within [−1, 1]."""
-        # Of one component there is nothing to draw, and the generator goes on as if there were no mixture.
+        # A single component is not drawn, so the generator advances exactly as it would without a mixture.
         several = self.weights.shape[1] > 1
         chosen = (
             torch.multinomial(torch.softmax(self.weights, 1), 1, generator=rng)[:, 0]
@@ -58,7 +58,7 @@ class ActionDistribution:
         return torch.where(self.binary, signs(torch.sigmoid(_pick(self.logits, chosen)) - chance), drawn)
 
     def negative_log_likelihood(self, action: Tensor) -> Tensor:
-        """Return −log π(action) (B,). A binary entry that is 0 chose nothing and costs nothing."""
+        """Return −log π(action) (B,). A binary entry that is 0 means no change, and adds nothing."""
         action = action.unsqueeze(1)
         scaled = (action - self.mean) * torch.exp(-self.log_std)
         gaussian = 0.5 * scaled**2 + self.log_std + 0.5 * math.log(2 * math.pi)
@@ -73,5 +73,5 @@ def signs(values: Tensor) -> Tensor:
 
 
 def _pick(values: Tensor, component: Tensor) -> Tensor:
-    """Return one component (B,) of each of `values` (B, K, A) as (B, A)."""
+    """Return, of each of `values` (B, K, A), the `component` (B,), as (B, A)."""
     return values[torch.arange(len(values)), component]

@@ -1,8 +1,8 @@
-"""The actor: what play did next when it later arrived at this goal picture (hindsight behaviour cloning)."""
+"""The actor: the next action of play that later reached a given goal picture (hindsight behaviour cloning)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from itertools import pairwise
 
 import torch
@@ -10,41 +10,41 @@ from torch import Tensor, nn
 
 from control.policy.action_mixture import ActionDistribution
 from control.policy.command_mask import CommandMask
-from control.policy.mlp import HIDDEN, Perceptron
+from control.policy.mlp import Perceptron
+from perception.checkpoint.card import HeadsConfig
+from perception.model.world_model import WorldModelConfig
 
-LOG_SPREAD = (-3.0, 0.5)
-READING = (384, 256)
+LOG_STD = (-3.0, 0.5)
+"""Bounds of the logarithm of a component's standard deviation."""
+READER_WIDTHS = (384, 256)
+"""Widths of the hidden layers of the network that reads features out of a latent."""
 
 
 class Actor(nn.Module):
-    """A distribution over actions for (latent, scaled proprio, goal latent): a mixture of `components`, Gaussian, and
-    Bernoulli for the `binary` entries, since the mean of an open and a closed gripper grasps nothing."""
+    """A distribution over actions for (latent, scaled proprio, goal latent): a mixture, each of whose components is
+    Gaussian, and Bernoulli in the binary entries, because the mean of an open and a closed gripper grasps nothing.
+
+    `config` gives the lengths of latent, proprio and action, the binary entries of an action, and the commanded entries
+    of proprio, which the actor does not see. `heads` gives the number of components, the width of the hidden layers,
+    and the number of features. One network reads the features out of the state's latent and out of the goal's, so that
+    it has to learn only once where a thing is; with 0 features the latents themselves are compared.
+    """
 
     binary: Tensor
 
-    def __init__(
-        self,
-        latent: int,
-        proprio: int,
-        action: int,
-        binary: Collection[int] = (),
-        components: int = 1,
-        commands: Collection[int] = (),
-        features: int = 0,
-        hidden: int = HIDDEN,
-    ) -> None:
-        """`commands` are the entries of proprio that it shall not see. State and goal are compared by so many
-        `features` that one network reads out of either, so that where a thing is has to be learnt only once; 0
-        compares the latents themselves. What decides has layers `hidden` wide."""
+    def __init__(self, config: WorldModelConfig, heads: HeadsConfig) -> None:
         super().__init__()
-        self.command_mask = CommandMask(proprio, commands)
-        self._shape = (components, 2 * action)
-        chances = components if components > 1 else 0  # a single one is certain
-        self.reader = _reader(latent, features) if features else None
+        self.command_mask = CommandMask(config.proprio, config.commands)
+        self._shape = (heads.components, 2 * config.action)
+        mixture_weights = heads.components if heads.components > 1 else 0  # a single component needs none
+        self.reader = _reader(config.latent, heads.features) if heads.features else None
         self.body = Perceptron(
-            2 * (features or latent) + self.command_mask.size, components * 2 * action + chances, hidden
+            2 * (heads.features or config.latent) + self.command_mask.size,
+            heads.components * 2 * config.action + mixture_weights,
+            heads.hidden,
         )
-        self.register_buffer("binary", torch.tensor([i in binary for i in range(action)]), persistent=False)
+        binary = torch.tensor([entry in config.binary for entry in range(config.action)])
+        self.register_buffer("binary", binary, persistent=False)
 
     def forward(self, latent: Tensor, proprio: Tensor, goal: Tensor) -> ActionDistribution:
         """Return the distribution of B actions."""
@@ -52,14 +52,14 @@ class Actor(nn.Module):
         return self._distribution(self.body(torch.cat([seen, self.command_mask(proprio), wanted], dim=-1)))
 
     def towards(self, goal: Tensor) -> Callable[[Tensor, Tensor], ActionDistribution]:
-        """Return the same as `forward` for states that all have the `goal` (D,), in less time."""
+        """Return a function that equals `forward` for one common `goal` (D,) and takes less time."""
         body = self.body.given(self._read(goal))
         return lambda latent, proprio: self._distribution(
             body(torch.cat([self._read(latent), self.command_mask(proprio)], dim=-1))
         )
 
     def _read(self, latent: Tensor) -> Tensor:
-        """Return what of `latent` (..., D) is compared."""
+        """Return the features of `latent` (..., D) by which state and goal are compared."""
         if self.reader is None:
             return latent
         features: Tensor = self.reader(latent.to(next(self.reader.parameters()).dtype))
@@ -69,20 +69,20 @@ class Actor(nn.Module):
         components, width = self._shape
         raw, log_std = outputs[:, : components * width].unflatten(1, self._shape).chunk(2, dim=-1)
         weights = outputs[:, components * width :] if components > 1 else outputs.new_zeros(len(outputs), 1)
-        return ActionDistribution(weights, torch.tanh(raw), log_std.clamp(*LOG_SPREAD), raw, self.binary)
+        return ActionDistribution(weights, torch.tanh(raw), log_std.clamp(*LOG_STD), raw, self.binary)
 
 
 def _reader(latent: int, features: int) -> nn.Sequential:
-    """Return what reads `features` out of latents."""
+    """Return the network that reads `features` out of a latent."""
     layers: list[nn.Module] = []
-    for before, after in pairwise((latent, *READING)):
+    for before, after in pairwise((latent, *READER_WIDTHS)):
         layers += [nn.Linear(before, after), nn.LayerNorm(after), nn.GELU()]
-    return nn.Sequential(*layers, nn.Linear(READING[-1], features))
+    return nn.Sequential(*layers, nn.Linear(READER_WIDTHS[-1], features))
 
 
 class ActorLoss(nn.Module):
-    """The actor in training, each example weighted by how much better than expected it turned out
-    (advantage-weighted regression, Peng et al. 2019); `batch["advantage"]` comes from the trained critic."""
+    """The actor's loss: each example is weighted by its advantage, which the trained critic gives
+    (advantage-weighted regression, Peng et al. 2019)."""
 
     def __init__(self, actor: Actor, temperature: float) -> None:
         super().__init__()
@@ -90,7 +90,8 @@ class ActorLoss(nn.Module):
         self.temperature = temperature
 
     def forward(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Return the weighted negative log-likelihood of `action` (B, A)."""
+        """Return the weighted negative log-likelihood of `action` (B, A), given `latent` and `goal` (B, D), scaled
+        `proprio` (B, P) and `advantage` (B,)."""
         cost = self.actor(batch["latent"], batch["proprio"], batch["goal"]).negative_log_likelihood(batch["action"])
         weight = torch.exp(self.temperature * batch["advantage"]).clamp(max=20.0)
         return {"loss": (weight * cost).mean() / weight.mean(), "plain": cost.mean()}

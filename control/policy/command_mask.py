@@ -1,7 +1,8 @@
-"""What critic and actor feel of the arm: where it is, not where it was sent.
+"""The part of proprioception that critic and actor see: where the arm is, not where it was sent.
 
-Whoever sees the last command learns to repeat it, which in play is nearly always right and in earnest never ends
-(causal confusion; de Haan et al. 2019). The world model does need the commands, to know what moves on.
+A policy that sees the last command learns to repeat it: in play that is nearly always right, and on the way to a goal
+the arm then never stops (causal confusion; de Haan et al. 2019). The world model does see the commands, because the
+arm's next motion follows from them.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from torch import Tensor, nn
 
 
 class CommandMask(nn.Module):
-    """Scaled proprio (..., P) → (..., `size`), without the `commands` among its entries."""
+    """Scaled proprio (..., P) → (..., `size`), without the entries numbered `commands`."""
 
     kept: Tensor
 
@@ -24,5 +25,5 @@ class CommandMask(nn.Module):
         self.register_buffer("kept", torch.tensor(kept, dtype=torch.long), persistent=False)
 
     def forward(self, proprio: Tensor) -> Tensor:
-        """Return the entries that are felt."""
+        """Return the entries that are not commands."""
         return proprio.index_select(-1, self.kept)

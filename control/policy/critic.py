@@ -1,41 +1,45 @@
-"""The critic: how many blocks from a state to a goal picture, learnt from play by implicit V-learning.
+"""The critic: the number of blocks from a state to a goal picture, learnt from play by implicit V-learning.
 
-A reward of −1 a block until the goal makes the discounted value a temporal distance; expectile regression
-(Kostrikov et al., "IQL", 2021; goal-conditioned in Park et al., "HIQL", 2023) lets it follow the best that the data
-shows rather than the average. Two networks, the smaller value counts; their targets move slowly.
+A reward of −1 a block until the goal makes the discounted value a temporal distance. Expectile regression
+(Kostrikov et al., "IQL", 2021; goal-conditioned in Park et al., "HIQL", 2023) makes the value follow the best outcomes
+in the data rather than the average. There are two networks, and the smaller value counts; their targets move slowly.
 """
 
 from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable
 from typing import cast
 
 import torch
 from torch import Tensor, nn
 
 from control.policy.command_mask import CommandMask
-from control.policy.mlp import HIDDEN, Perceptron
+from control.policy.mlp import Perceptron
+from perception.checkpoint.card import HeadsConfig
+from perception.model.world_model import WorldModelConfig
 
 FIRST_VALUE = -0.6
-"""Of the way from the worst value to 0, what everything is worth before anything is learnt. Far rather than near: a
-distance that play never went is only ever unlearnt a block at a time."""
+"""Initial value of every state, as a share of the worst value 1 / (1 − discount). States start far from every goal,
+because a distance that never occurs in play is corrected by one block at a time only."""
 
 
 class Critic(nn.Module):
-    """Value of (latent, scaled proprio) for reaching a goal latent; the goal is a picture alone: it has no proprio."""
+    """Value of (latent, scaled proprio) for reaching a goal latent. The goal is a picture alone: it has no proprio.
 
-    def __init__(
-        self, latent: int, proprio: int, discount: float, commands: Collection[int] = (), hidden: int = HIDDEN
-    ) -> None:
-        """`commands` are the entries of proprio that it shall not see; its layers are `hidden` wide."""
+    `config` gives the lengths of latent and proprio, and the commanded entries of proprio, which the critic does not
+    see; `heads` gives the discount and the width of the hidden layers.
+    """
+
+    def __init__(self, config: WorldModelConfig, heads: HeadsConfig) -> None:
         super().__init__()
-        self.discount = discount
-        self.command_mask = CommandMask(proprio, commands)
-        self.networks = nn.ModuleList(Perceptron(2 * latent + self.command_mask.size, 1, hidden) for _ in range(2))
+        self.discount = heads.discount
+        self.command_mask = CommandMask(config.proprio, config.commands)
+        inputs = 2 * config.latent + self.command_mask.size
+        self.networks = nn.ModuleList(Perceptron(inputs, 1, heads.hidden) for _ in range(2))
         for network in cast(Iterable[Perceptron], self.networks):
-            network.begin_at(FIRST_VALUE / (1.0 - discount))
+            network.begin_at(FIRST_VALUE / (1.0 - heads.discount))
 
     def values(self, latent: Tensor, proprio: Tensor, goal: Tensor) -> Tensor:
         """Return both networks' values (2, B), between −1 / (1 − discount) and about 0."""
@@ -47,7 +51,7 @@ class Critic(nn.Module):
         return self.values(latent, proprio, goal).amin(0)
 
     def towards(self, goal: Tensor) -> Callable[[Tensor, Tensor], Tensor]:
-        """Return the same as `forward` for states that all have the `goal` (D,), in less time."""
+        """Return a function that equals `forward` for one common `goal` (D,) and takes less time."""
         networks = [network.given(goal) for network in cast(Iterable[Perceptron], self.networks)]
 
         def smaller(latent: Tensor, proprio: Tensor) -> Tensor:
@@ -57,15 +61,15 @@ class Critic(nn.Module):
         return smaller
 
     def distance(self, latent: Tensor, proprio: Tensor, goal: Tensor) -> Tensor:
-        """Return the temporal distance (B,) in blocks that the mean value stands for."""
+        """Return the temporal distance (B,) in blocks that corresponds to the mean of both values."""
         value = self.values(latent, proprio, goal).mean(0)
-        # V = −(1 − γ^d) / (1 − γ), solved for d; values past the ends are cut to the distances they can mean.
+        # V = −(1 − γ^d) / (1 − γ), solved for d. Values that no distance has are clamped to the nearest one that does.
         remaining = (1.0 + value * (1.0 - self.discount)).clamp(1e-3, 1.0)
         return remaining.log() / math.log(self.discount)
 
 
 class CriticLoss(nn.Module):
-    """The critic in training, with its slow targets."""
+    """The critic's loss, and the slowly moving copy of the critic that its targets come from."""
 
     def __init__(self, critic: Critic, expectile: float = 0.9, target_rate: float = 0.005) -> None:
         super().__init__()
@@ -85,12 +89,12 @@ class CriticLoss(nn.Module):
         values = self.critic.values(batch["latent"], batch["proprio"], batch["goal"])
         error = wanted - values
         weight = torch.where(error > 0, self.expectile, 1.0 - self.expectile)
-        # At the goal itself the value is known, so there is nothing to be optimistic about.
+        # At the goal itself the value is known, so the regression is symmetric there.
         weight = torch.where(batch["here"] > 0, 0.5, weight)
         return {"loss": (weight * error**2).mean(), "value": values.mean()}
 
     @torch.no_grad()
     def move_target(self) -> None:
-        """Let the targets follow by `target_rate`."""
+        """Move the target networks towards the critic by the share `target_rate`."""
         for slow, fast in zip(self.target.parameters(), self.critic.parameters(), strict=True):
             slow.lerp_(fast, self.target_rate)

@@ -8,14 +8,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-HIDDEN = 256
 LAYERS = 3
 
 
 class Perceptron(nn.Module):
     """(B, inputs) → (B, outputs) through layers of linear, LayerNorm and GELU, each `hidden` wide."""
 
-    def __init__(self, inputs: int, outputs: int, hidden: int = HIDDEN) -> None:
+    def __init__(self, inputs: int, outputs: int, hidden: int) -> None:
         super().__init__()
         layers: list[nn.Module] = []
         for _ in range(LAYERS):
@@ -24,35 +23,36 @@ class Perceptron(nn.Module):
         self.body = nn.Sequential(*layers, nn.Linear(hidden, outputs))
 
     def begin_at(self, value: float) -> None:
-        """Give all outputs about this `value`, before training."""
+        """Set the bias of the last layer, so that all outputs are near `value` before training."""
         last = self.body[-1]
         assert isinstance(last, nn.Linear), "as it was made"
         nn.init.constant_(last.bias, value)
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """Return the outputs (B, outputs), in the type of the inputs whatever the weights' own."""
-        return self._leave(self.body[0](inputs.to(self._dtype)), inputs)
+        """Return the outputs (B, outputs) in the inputs' data type, which may differ from that of the weights."""
+        return self._rest(self.body[0](inputs.to(self._dtype)), inputs)
 
     def given(self, known: Tensor) -> Callable[[Tensor], Tensor]:
-        """Return the same function of the other inputs (B, inputs − K) where the last ones are `known` (K,): what they
-        add to the first layer is worked out once."""
+        """Return this network as a function of the other inputs (B, inputs − K), with the last K inputs fixed to
+        `known` (K,). Their contribution to the first layer is computed once."""
         first = self.body[0]
         assert isinstance(first, nn.Linear), "as it was made"
         weight = first.weight[:, : -len(known)]
         bias = first.bias + first.weight[:, -len(known) :] @ known.to(self._dtype)
-        return lambda inputs: self._leave(functional.linear(inputs.to(self._dtype), weight, bias), inputs)
+        return lambda inputs: self._rest(functional.linear(inputs.to(self._dtype), weight, bias), inputs)
 
     @property
     def _dtype(self) -> torch.dtype:
         return next(self.parameters()).dtype
 
-    def _leave(self, entered: Tensor, inputs: Tensor) -> Tensor:
-        """Return the outputs for what the first linear layer made of `inputs`."""
+    def _rest(self, entered: Tensor, inputs: Tensor) -> Tensor:
+        """Return the outputs, given what the first linear layer computed from `inputs` (`entered`)."""
         _, *between, last = self.body
         assert isinstance(last, nn.Linear), "as it was made"
         hidden = entered
         for layer in between:
             hidden = layer(hidden)
-        # While training in half precision the last layer is not: blocks to go would be told in steps of a tenth.
+        # The last layer stays in full precision while training in half: otherwise the number of blocks to the goal
+        # would be rounded to tenths.
         with torch.autocast(inputs.device.type, enabled=False):
             return last(hidden.to(last.weight.dtype)).to(inputs.dtype)

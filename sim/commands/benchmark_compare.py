@@ -134,7 +134,7 @@ def _cloned(trained: TrainedModel, dataset: Path, run: Path, steps: int | None, 
         require_compiler()
     settings = CloneTraining()
     torch.manual_seed(seed)
-    clone = Clone(card.world_model, card.heads.components)
+    clone = Clone(card.world_model, card.heads)
     seconds = card.provenance.train_seconds
     if steps is None:
         steps = _remembered(

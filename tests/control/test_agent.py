@@ -12,6 +12,7 @@ from control.goals.goal_sequence import Leg
 from control.goals.landmarks import Landmarks
 from control.model.trained_model import TrainedModel
 from control.planning.schedule import METHODS, Method
+from perception.checkpoint.card import HeadsConfig
 from robot.embodiment.observation import Observation
 from robot.errors import CheckpointError, GoalError
 from tests.tiny import CAMERA, CONFIG, OF_TWO, critic_says, picture, trained
@@ -192,7 +193,7 @@ def remembering(places: list[int]) -> TrainedModel:
     """A model that remembers what some pictures look like, and takes every edge for half of what it dares to."""
     made = with_reach(1e-6)
     latents = made.parts.model.encode(torch.from_numpy(np.stack([picture(place) for place in places])))
-    marks = Landmarks(len(places), CONFIG.latent, CONFIG.proprio)
+    marks = Landmarks(CONFIG, HeadsConfig(0.9, landmarks=len(places)))
     marks.choose(latents.detach(), torch.zeros(len(places), CONFIG.proprio), 0)
     return TrainedModel(made.card, dataclasses.replace(made.parts, landmarks=marks))
 

@@ -9,7 +9,7 @@ import torch
 from control.baselines.behaviour_cloning import Clone, CloneAgent, CloneTraining, steps_within, train_clone
 from perception.training_data.frame_cache import FrameCache
 from robot.embodiment.observation import Observation
-from tests.tiny import CAMERA, CONFIG, frames, picture
+from tests.tiny import CAMERA, CONFIG, HEADS, frames, picture
 
 SETTINGS = CloneTraining(batch=32, learning_rate=3e-3)
 
@@ -27,7 +27,7 @@ def telling() -> FrameCache:
 
 def learnt(cache: FrameCache, folder: Path, steps: int) -> tuple[Clone, list[float]]:
     torch.manual_seed(0)
-    clone = Clone(CONFIG)
+    clone = Clone(CONFIG, HEADS)
     history = train_clone(clone, cache, np.arange(8), steps, SETTINGS, folder, 0, torch.float32)
     return clone, history.terms["loss"]
 
@@ -53,5 +53,5 @@ def test_the_same_seed_learns_the_same(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("seconds", [0.0, 2.0])
 def test_steps_fill_the_time(seconds: float) -> None:
-    steps = steps_within(seconds, Clone(CONFIG), telling(), np.arange(8), SETTINGS, 0, torch.float32)
+    steps = steps_within(seconds, Clone(CONFIG, HEADS), telling(), np.arange(8), SETTINGS, 0, torch.float32)
     assert steps == 1 if seconds == 0.0 else 20 < steps < 20000

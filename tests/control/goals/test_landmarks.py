@@ -8,6 +8,8 @@ from torch import Tensor
 
 from control.goals.landmarks import Graph, Landmarks
 from control.policy.critic import Critic
+from perception.checkpoint.card import HeadsConfig
+from tests.tiny import HEADS, sized
 
 REACH = 12.0
 
@@ -21,15 +23,19 @@ class Ruler(Critic):
 
 
 def ruler() -> Critic:
-    return Ruler(2, 1, 0.9)
+    return Ruler(sized(2, 1), HEADS)
 
 
 def at(*places: float) -> Tensor:
     return torch.tensor([[place, 0.0] for place in places])
 
 
+def unchosen(count: int) -> Landmarks:
+    return Landmarks(sized(2, 1), HeadsConfig(0.9, landmarks=count))
+
+
 def landmarks(*places: float) -> Landmarks:
-    made = Landmarks(len(places), 2, 1)
+    made = unchosen(len(places))
     made.latent.copy_(at(*places))
     return made
 
@@ -53,22 +59,22 @@ def test_a_far_goal_is_reached_by_the_fewest_edges_that_the_critic_can_be_truste
 def test_where_no_way_is_known_there_are_none() -> None:
     assert path(landmarks(0.0, 5.0, 30.0), 0.0, 34.0) == [], "a gap that is too wide"
     assert path(landmarks(20.0, 10.0), 30.0, 0.0) == [], "only forward"
-    assert path(Landmarks(0, 2, 1), 0.0, 34.0) == []
+    assert path(unchosen(0), 0.0, 34.0) == []
 
 
 def test_landmarks_are_spread_over_what_was_seen() -> None:
     torch.manual_seed(0)
     crowd = torch.cat([0.01 * torch.randn(500, 2), torch.tensor([[5.0, 0.0], [0.0, 5.0], [-5.0, 0.0]])])
-    marks = Landmarks(4, 2, 1)
+    marks = unchosen(4)
     marks.choose(crowd, crowd[:, :1], seed=3)
     corners = {(round(float(x)), round(float(y))) for x, y in marks.latent}
     assert corners == {(0, 0), (5, 0), (0, 5), (-5, 0)}
     torch.testing.assert_close(marks.proprio[:, 0], marks.latent[:, 0])
-    again = Landmarks(4, 2, 1)
+    again = unchosen(4)
     again.choose(crowd, crowd[:, :1], seed=3)
     torch.testing.assert_close(again.latent, marks.latent)
 
 
 @pytest.mark.parametrize(("count", "kept"), [(0, []), (3, ["latent", "proprio"])])
 def test_only_landmarks_that_there_are_belong_to_a_checkpoint(count: int, kept: list[str]) -> None:
-    assert sorted(Landmarks(count, 2, 1).state_dict()) == kept
+    assert sorted(unchosen(count).state_dict()) == kept

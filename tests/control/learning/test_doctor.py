@@ -12,7 +12,7 @@ from perception.checkpoint.card import Gate
 from perception.training.world_model import encode_all
 from robot.embodiment.proprioception import STATE_NAMES
 from robot.errors import DatasetError
-from tests.tiny import HEADS, frames, parts
+from tests.tiny import CONFIG, HEADS, frames, parts
 
 CPU = torch.device("cpu")
 NAMES = [
@@ -76,7 +76,7 @@ def test_the_critic_is_judged_by_the_order_of_its_distances(sign: float, correla
         for weights in made.model.predictor.leave.parameters():
             weights.zero_()
         made.model.predictor.leave[1].bias[0] = 1.0  # it expects of every frame the next one's number
-    made = dataclasses.replace(made, critic=Counting(16, 7, HEADS.discount))
+    made = dataclasses.replace(made, critic=Counting(CONFIG, HEADS))
     gates = examine(made, cache, latents, np.arange(4), np.array([4, 5]), STATE_NAMES)
     assert gates[-1].value == pytest.approx(correlation, abs=1e-6)
 

@@ -52,7 +52,7 @@ def test_a_missing_part_is_refused(tmp_path: Path) -> None:
 def test_a_card_of_no_possible_model_is_refused(tmp_path: Path) -> None:
     odd = msgspec.structs.replace(card(), world_model=msgspec.structs.replace(CONFIG, height=33))
     save_trained(tmp_path, TrainedModel(odd, parts()))
-    with pytest.raises(CheckpointError, match="describes no model that can be"):
+    with pytest.raises(CheckpointError, match="describes a model that cannot exist"):
         load_trained(tmp_path)
 
 

@@ -12,7 +12,9 @@ from control.planning.objectives import ActionPenalty, Objective, Rollout, Weigh
 from control.planning.planner import Plan, Planner, PlannerConfig
 from control.policy.action_mixture import ActionDistribution
 from control.policy.actor import Actor
+from perception.checkpoint.card import HeadsConfig
 from perception.model.world_model import WorldModel, WorldModelConfig
+from tests.tiny import HEADS, sized
 
 STEP = 0.3
 CONFIG = WorldModelConfig(height=16, width_px=16, proprio=1, action=2, latent=4, width=8, blocks=1)
@@ -104,7 +106,7 @@ def test_out_of_reach_it_goes_as_far_as_it_may(method: Literal["cem", "mppi"]) -
 @pytest.mark.parametrize("acting", [False, True])
 def test_the_seed_decides_everything(method: Literal["cem", "mppi"], acting: bool) -> None:
     torch.manual_seed(0)
-    actor = Actor(4, 1, 2) if acting else None
+    actor = Actor(sized(4, 1), HEADS) if acting else None
 
     def plans(seed: int) -> list[Plan]:
         made = planner(PlannerConfig(method=method, horizon=4, samples=32), None, actor, seed)
@@ -157,7 +159,7 @@ def test_an_actor_that_knows_the_way_saves_the_search() -> None:
     config = PlannerConfig(horizon=4, samples=16, iterations=1, proposals=0.5)
     far = goal(1.1, -1.1)
     alone = planner(config).plan(LATENT, PROPRIO, far)
-    helped = planner(config, None, Knowing(4, 1, 2)).plan(LATENT, PROPRIO, far)
+    helped = planner(config, None, Knowing(sized(4, 1), HEADS)).plan(LATENT, PROPRIO, far)
     assert helped.cost < 0.01 < alone.cost
 
 
@@ -170,7 +172,7 @@ def test_it_tells_how_likely_the_actor_finds_each_action_where_it_is_taken() -> 
             return Quadratic()(rollout, goal)
 
     torch.manual_seed(0)
-    actor, kept, far = Actor(4, 1, 2, components=3).eval(), Kept(), goal(0.4, 0.1)
+    actor, kept, far = Actor(sized(4, 1), HeadsConfig(0.9, components=3)).eval(), Kept(), goal(0.4, 0.1)
     config = PlannerConfig(horizon=3, samples=16, iterations=1, proposals=0.5, prior_weight=1.0)
     planner(config, kept, actor).plan(LATENT, PROPRIO, far)
     seen = kept.rollout

@@ -5,7 +5,9 @@ import torch
 from torch.distributions import Bernoulli, Categorical, Independent, MixtureSameFamily, Normal
 
 from control.policy.action_mixture import ActionDistribution
-from control.policy.actor import LOG_SPREAD, Actor, ActorLoss
+from control.policy.actor import LOG_STD, Actor, ActorLoss
+from perception.checkpoint.card import HeadsConfig
+from tests.tiny import HEADS, sized
 
 
 def inputs(count: int = 6) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -15,7 +17,7 @@ def inputs(count: int = 6) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
 
 def test_its_likelihood_is_that_of_a_diagonal_gaussian() -> None:
     torch.manual_seed(0)
-    actor, state = Actor(8, 3, 2), inputs()
+    actor, state = Actor(sized(8, 3), HEADS), inputs()
     action = 2 * torch.rand(6, 2) - 1
     likely = actor(*state)
     expected = -Normal(likely.mean[:, 0], likely.log_std[:, 0].exp()).log_prob(action).sum(-1)
@@ -24,7 +26,7 @@ def test_its_likelihood_is_that_of_a_diagonal_gaussian() -> None:
 
 def test_of_a_binary_entry_the_likelihood_is_bernoullis() -> None:
     torch.manual_seed(0)
-    actor, state = Actor(8, 3, 3, binary=(2,)), inputs()
+    actor, state = Actor(sized(8, 3, 3, binary=(2,)), HEADS), inputs()
     likely = actor(*state)
     gripper = torch.tensor([1.0, -1.0, 1.0, -1.0, 1.0, -1.0])
     action = torch.cat([2 * torch.rand(6, 2) - 1, gripper[:, None]], dim=1)
@@ -53,7 +55,7 @@ def test_a_binary_entry_is_drawn_as_often_as_it_is_likely() -> None:
 def test_of_open_and_closed_it_learns_both_and_never_the_middle() -> None:
     """Half of the examples open and half close, and which one hangs on the goal alone."""
     torch.manual_seed(0)
-    actor, (latent, proprio, goal) = Actor(8, 3, 2, binary=(1,)), inputs(64)
+    actor, (latent, proprio, goal) = Actor(sized(8, 3, binary=(1,)), HEADS), inputs(64)
     gripper = torch.where(goal[:, :1] > 0, 1.0, -1.0)
     action = torch.cat([torch.zeros(64, 1), gripper], dim=1)
     loss = ActorLoss(actor, temperature=0.0)
@@ -68,7 +70,7 @@ def test_of_open_and_closed_it_learns_both_and_never_the_middle() -> None:
 
 def test_the_likelihood_of_a_mixture_is_that_of_its_components() -> None:
     torch.manual_seed(0)
-    actor, state = Actor(8, 3, 2, components=3), inputs()
+    actor, state = Actor(sized(8, 3), HeadsConfig(0.9, components=3)), inputs()
     likely = actor(*state)
     action = 2 * torch.rand(6, 2) - 1
     mixture = MixtureSameFamily(
@@ -80,7 +82,7 @@ def test_the_likelihood_of_a_mixture_is_that_of_its_components() -> None:
 def test_of_two_ways_round_it_learns_both_and_never_the_middle() -> None:
     """From one and the same state, play went left as often as right, and opened only on the left."""
     torch.manual_seed(0)
-    actor, state = Actor(8, 3, 2, binary=(1,), components=4), inputs()
+    actor, state = Actor(sized(8, 3, binary=(1,)), HeadsConfig(0.9, components=4)), inputs()
     state = tuple(value[:1].expand(64, -1) for value in state)
     left = torch.arange(64) % 2 == 0
     action = torch.stack([torch.where(left, 0.7, -0.7), torch.where(left, 1.0, -1.0)], dim=1)
@@ -101,13 +103,13 @@ def test_of_two_ways_round_it_learns_both_and_never_the_middle() -> None:
 
 
 def test_actions_and_spreads_stay_within_bounds() -> None:
-    actor = Actor(8, 3, 2, components=3)
+    actor = Actor(sized(8, 3), HeadsConfig(0.9, components=3))
     with torch.no_grad():
         for parameter in actor.parameters():
             parameter.mul_(30.0)
         likely = actor(*(1000 * value for value in inputs()))
     assert likely.mean.abs().max() <= 1
-    assert likely.log_std.min() >= LOG_SPREAD[0] and likely.log_std.max() <= LOG_SPREAD[1]
+    assert likely.log_std.min() >= LOG_STD[0] and likely.log_std.max() <= LOG_STD[1]
 
 
 def test_it_copies_the_better_of_two_actions() -> None:
@@ -118,7 +120,7 @@ def test_it_copies_the_better_of_two_actions() -> None:
     advantage = torch.where(good, 2.0, -2.0)
     means = {}
     for temperature in (0.0, 2.0):
-        actor = Actor(8, 3, 2)
+        actor = Actor(sized(8, 3), HEADS)
         loss = ActorLoss(actor, temperature)
         optimiser = torch.optim.AdamW(actor.parameters(), lr=3e-3)
         batch = {"latent": state[0], "proprio": state[1], "goal": state[2], "action": action, "advantage": advantage}
@@ -132,7 +134,7 @@ def test_it_copies_the_better_of_two_actions() -> None:
 
 
 def test_one_lucky_example_cannot_outweigh_all_others() -> None:
-    loss = ActorLoss(Actor(8, 3, 2), temperature=1.0)
+    loss = ActorLoss(Actor(sized(8, 3), HEADS), temperature=1.0)
     latent, proprio, goal = inputs()
     batch = {"latent": latent, "proprio": proprio, "goal": goal, "action": torch.zeros(6, 2)}
     terms = loss({**batch, "advantage": torch.full((6,), 1000.0)})
@@ -144,7 +146,7 @@ def test_one_lucky_example_cannot_outweigh_all_others() -> None:
 def test_for_a_goal_that_all_have_it_is_the_same(features: int) -> None:
     torch.manual_seed(0)
     actor, (latent, proprio, goal) = (
-        Actor(8, 3, 3, binary=(2,), components=2, commands=(1,), features=features),
+        Actor(sized(8, 3, 3, binary=(2,), commands=(1,)), HeadsConfig(0.9, components=2, features=features)),
         inputs(),
     )
     once, apart = actor.towards(goal[0])(latent, proprio), actor(latent, proprio, goal[:1].expand(6, -1))

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from control.policy.actor import Actor
 from control.policy.command_mask import CommandMask
 from control.policy.critic import Critic
+from tests.tiny import HEADS, sized
 
 
 @given(size=st.integers(1, 8), data=st.data())
@@ -22,7 +23,8 @@ def test_all_but_the_commands_are_felt_in_their_order(size: int, data: st.DataOb
 def test_neither_critic_nor_actor_knows_what_was_commanded() -> None:
     torch.manual_seed(0)
     latent, proprio, goal = torch.randn(5, 8), torch.randn(5, 4), torch.randn(5, 8)
-    critic, actor = Critic(8, 4, 0.9, commands=(1, 3)), Actor(8, 4, 2, commands=(1, 3))
+    config = sized(8, 4, commands=(1, 3))
+    critic, actor = Critic(config, HEADS), Actor(config, HEADS)
     other = proprio.clone()
     other[:, [1, 3]] = 7.0
     torch.testing.assert_close(critic(latent, proprio, goal), critic(latent, other, goal))

@@ -8,17 +8,17 @@ from torch import Tensor
 from control.learning.hindsight import GoalMix, HindsightSampler, Seen
 from control.policy.critic import Critic, CriticLoss
 from perception.training_data.clips import generator
-from tests.tiny import frames
+from tests.tiny import HEADS, frames, sized
 
 PLACES = 8
-DISCOUNT = 0.9
+DISCOUNT = HEADS.discount
 
 
 class Saying(Critic):
     """A critic whose value is told to it."""
 
     def __init__(self, value: Tensor) -> None:
-        super().__init__(1, 1, DISCOUNT)
+        super().__init__(sized(1, 1), HEADS)
         self.value = value
 
     def values(self, latent: Tensor, proprio: Tensor, goal: Tensor) -> Tensor:
@@ -41,7 +41,7 @@ def test_values_that_mean_no_distance_are_cut_to_one_that_does(value: float) -> 
 
 def test_the_smaller_of_two_values_counts() -> None:
     torch.manual_seed(0)
-    critic = Critic(4, 3, DISCOUNT)
+    critic = Critic(sized(4, 3), HEADS)
     inputs = torch.randn(5, 4), torch.randn(5, 3), torch.randn(5, 4)
     values = critic.values(*inputs)
     assert values.shape == (2, 5)
@@ -69,7 +69,7 @@ def chain() -> tuple[HindsightSampler, Tensor]:
 def test_on_a_chain_of_places_it_learns_how_far_each_is_from_each() -> None:
     torch.manual_seed(0)
     sampler, latents = chain()
-    critic = Critic(PLACES, 1, DISCOUNT)
+    critic = Critic(sized(PLACES, 1), HEADS)
     loss = CriticLoss(critic, expectile=0.9, target_rate=0.05)
     optimiser = torch.optim.AdamW(critic.parameters(), lr=1e-3)
     for step in range(300):
@@ -88,7 +88,7 @@ def test_on_a_chain_of_places_it_learns_how_far_each_is_from_each() -> None:
 
 
 def test_targets_follow_slowly_and_are_not_trained() -> None:
-    loss = CriticLoss(Critic(2, 1, DISCOUNT), target_rate=0.25)
+    loss = CriticLoss(Critic(sized(2, 1), HEADS), target_rate=0.25)
     assert not any(parameter.requires_grad for parameter in loss.target.parameters())
     fast, slow = next(loss.critic.parameters()), next(loss.target.parameters())
     before = slow.clone()
@@ -100,7 +100,7 @@ def test_targets_follow_slowly_and_are_not_trained() -> None:
 
 @pytest.mark.parametrize(("here", "arrives", "wanted"), [(1.0, 0.0, 0.0), (0.0, 1.0, -1.0), (0.0, 0.0, -1.0 - 0.9 * 4)])
 def test_what_a_value_is_drawn_to(here: float, arrives: float, wanted: float) -> None:
-    loss = CriticLoss(Critic(2, 1, DISCOUNT), expectile=0.5)
+    loss = CriticLoss(Critic(sized(2, 1), HEADS), expectile=0.5)
     loss.target = Saying(torch.tensor([-4.0]))
     loss.critic = Saying(torch.tensor([wanted]))
     one = torch.zeros(1, 2)
@@ -111,6 +111,6 @@ def test_what_a_value_is_drawn_to(here: float, arrives: float, wanted: float) ->
 
 def test_for_a_goal_that_all_have_it_is_the_same() -> None:
     torch.manual_seed(0)
-    critic = Critic(4, 3, DISCOUNT, commands=(2,))
+    critic = Critic(sized(4, 3, commands=(2,)), HEADS)
     latent, proprio, goal = torch.randn(5, 4), torch.randn(5, 3), torch.randn(4)
     torch.testing.assert_close(critic.towards(goal)(latent, proprio), critic(latent, proprio, goal.expand(5, -1)))
