@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +10,8 @@ import numpy as np
 
 from perception.camera.framing import reframe
 from perception.camera.interface import Image
-from robot.errors import CameraError, GoalError
+from robot.errors import CameraError, GoalError, RecordingError
+from robot.system.files import whole
 from robot.wire.camera_spec import CameraSpec
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
@@ -58,7 +58,8 @@ def _shaped(image: Image, camera: CameraSpec) -> bool:
 def save_picture(path: Path, image: Image) -> None:
     """Write `image` (H, W, 3) uint8 RGB to `path`, a PNG (exact) or JPEG by its suffix.
 
-    The file appears whole or not at all. Raises `GoalError` when it cannot be written.
+    The file appears whole or not at all. Its folder is made where it is absent. Raises `GoalError` when it cannot be
+    written.
     """
     if path.suffix.lower() not in SUFFIXES:
         raise GoalError(f"{path} is no picture's name; end it in one of {', '.join(SUFFIXES)} (only .png is exact)")
@@ -67,13 +68,11 @@ def save_picture(path: Path, image: Image) -> None:
     written, data = cv2.imencode(path.suffix.lower(), cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2BGR))
     if not written:
         raise GoalError(f"{path} could not be encoded: {image.shape[1]}x{image.shape[0]} is too large for its format")
-    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        beside.write_bytes(data.tobytes())
-        beside.replace(path)
-    except OSError as error:
-        beside.unlink(missing_ok=True)
-        raise GoalError(f"{path} cannot be written: {error.strerror}") from error
+        with whole(path) as beside:
+            beside.write_bytes(data.tobytes())
+    except RecordingError as error:
+        raise GoalError(str(error)) from error
 
 
 def _read(path: Path) -> Image:

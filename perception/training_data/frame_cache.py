@@ -10,7 +10,6 @@ import errno
 import hashlib
 import json
 import os
-import shutil
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,9 +23,10 @@ from tqdm import tqdm
 
 from perception.training_data.block_extraction import read_blocks
 from robot.dataset.format.columns import ACTION, CLEAN_ACTION, IMAGES, OBJECT_POSE, STATE, image_column
+from robot.dataset.format.staged_folders import new_folder
 from robot.dataset.reader import Dataset
 from robot.embodiment.description import RecordedEmbodiment, read_recorded_embodiment
-from robot.errors import DatasetError
+from robot.errors import DatasetError, RecordingError
 from robot.system.files import sync
 
 ABSENT_BELOW_M = -0.3
@@ -203,19 +203,16 @@ class _Recorded:
 
 
 def _build(dataset: Dataset, episodes: _Episodes, place: Path) -> None:
-    """Decode everything beside `place`, and put it there at once."""
-    building = place.with_name(place.name + ".tmp")
+    """Decode everything into the folder `place`, which is whole or not there."""
     try:
-        shutil.rmtree(building, ignore_errors=True)
-        building.mkdir(parents=True)
-        _decode(dataset, episodes, building)
-        building.rename(place)
-    except OSError as error:
-        shutil.rmtree(building, ignore_errors=True)
-        why = "no room for" if error.errno in NO_ROOM else "no way to keep"
-        raise DatasetError(
-            f"there is {why} the decoded frames of {dataset.root} in {place.parent}: {error.strerror or error}"
-        ) from error
+        # Not locked: a cache may lie on a network file system.
+        with new_folder(place, lock=False) as building:
+            _decode(dataset, episodes, building)
+    except RecordingError as error:
+        cause = error.__cause__
+        full = isinstance(cause, OSError) and cause.errno in NO_ROOM
+        why = "no room for" if full else "no way to keep"
+        raise DatasetError(f"there is {why} the decoded frames of {dataset.root} in {place.parent}: {error}") from error
 
 
 def _decode(dataset: Dataset, episodes: _Episodes, building: Path) -> None:

@@ -64,6 +64,15 @@ def write_json(path: Path, content: object) -> None:
         beside.write_bytes(msgspec.json.format(msgspec.json.encode(content), indent=2) + b"\n")
 
 
+def write_durable(path: Path, data: bytes) -> None:
+    """Write the file `path`, whose folder exists, and make its contents durable. Raises OSError.
+
+    A crash may leave half of it: for a file that nobody looks for before something else names it.
+    """
+    path.write_bytes(data)
+    sync(path)
+
+
 def sync(path: Path) -> None:
     """Make a file's contents, or a folder's entries (its renames), durable. Raises `OSError`."""
     descriptor = os.open(path, os.O_RDONLY)

@@ -37,7 +37,7 @@ from robot.dataset.format.tables import (
 )
 from robot.dataset.reader import Dataset, column_array, read_frames
 from robot.errors import DatasetError, RecordingError
-from robot.system.files import sync
+from robot.system.files import sync, write_durable
 
 NUMBERS = (EPISODE_INDEX, INDEX, TASK_INDEX)
 
@@ -248,7 +248,4 @@ def _files(root: Path, info: DatasetInfo, episode: Episode) -> list[Path]:
 
 def _write(path: Path, data: bytes) -> None:
     make_durable_folder(path.parent, durable=False)
-    with open(path, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
+    write_durable(path, data)

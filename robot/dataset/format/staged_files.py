@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from robot.errors import DatasetError
-from robot.system.files import sync
+from robot.system.files import sync, write_durable
 
 SUFFIX = ".tmp"
 
@@ -34,11 +34,10 @@ class Staging:
             make_durable_folder(final.parent, self._durable)
         staged = final.with_name(final.name + SUFFIX)
         self._waiting[relative] = staged
-        with open(staged, "wb") as file:
-            file.write(data)
-            if self._durable:
-                file.flush()
-                os.fsync(file.fileno())
+        if self._durable:
+            write_durable(staged, data)
+        else:
+            staged.write_bytes(data)
 
     def publish(self, *relatives: str) -> None:
         """Rename these to their places, in this order. Raises OSError; those already renamed stay."""

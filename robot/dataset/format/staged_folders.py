@@ -35,14 +35,15 @@ def require_new(final: Path) -> None:
 
 
 @contextmanager
-def new_folder(final: Path) -> Iterator[Path]:
+def new_folder(final: Path, lock: bool = True) -> Iterator[Path]:
     """A context that yields an empty folder to fill, which is on the disk as `final` once the body ends.
 
-    When the body raises, nothing is left. Raises DatasetError when `final` exists or another process makes it;
-    RecordingError when it cannot be written.
+    When the body raises, nothing is left. Without `lock` the file system need not lock folders, and the caller sees to
+    it that no other process makes the same folder. Raises DatasetError when `final` exists or another process has it
+    locked; RecordingError when it cannot be written.
     """
     require_new(final)
-    with _told(final, "cannot be written"), _staged(final) as folder:
+    with _told(final, "cannot be written"), _staged(final, lock) as folder:
         yield folder
         sync_folders(folder)
         require_new(final)
@@ -102,22 +103,22 @@ def sync_folders(root: Path) -> None:
 
 
 @contextmanager
-def _staged(final: Path) -> Iterator[Path]:
-    """Yield the empty, locked folder beside `final`, and see that nothing of it stays there."""
+def _staged(final: Path, lock: bool = True) -> Iterator[Path]:
+    """Yield the empty folder beside `final`, locked with `lock`, and see that nothing of it stays there."""
     folder = beside(final)
     make_durable_folder(folder.parent)
     folder.mkdir(exist_ok=True)
-    lock = lock_folder(folder)
+    held = lock_folder(folder) if lock else os.open(folder, os.O_RDONLY)
     try:
-        for entry in list(folder.iterdir()):  # of a killed process, since none holds the lock
+        for entry in list(folder.iterdir()):  # of a killed process
             shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
         yield folder
     finally:
         # Not what has taken its name since: another process's folder. On a failing disk even removing may fail; the
         # next command or a repair clears it.
-        if folder.exists() and os.path.samestat(os.fstat(lock), os.stat(folder)):
+        if folder.exists() and os.path.samestat(os.fstat(held), os.stat(folder)):
             shutil.rmtree(folder, ignore_errors=True)
-        os.close(lock)
+        os.close(held)
 
 
 @contextmanager

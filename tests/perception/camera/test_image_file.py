@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from perception.camera.image_file import load_goal, save_picture
 from robot.errors import GoalError
 from robot.wire.camera_spec import CameraSpec
+from tests.commands import on_a_full_disk
 
 SPEC = CameraSpec("front", 64, 48, (60.0, 60.0), (32.0, 24.0))
 
@@ -109,7 +110,7 @@ def test_an_immense_file_is_not_read(tmp_path: Path) -> None:
 
 def test_what_cannot_be_written_leaves_nothing_and_says_why(tmp_path: Path) -> None:
     with pytest.raises(GoalError, match="cannot be written"):
-        save_picture(tmp_path / "nowhere" / "goal.png", noise())
+        save_picture(Path("/dev/null/goal.png"), noise())
     with pytest.raises(GoalError, match=r"\.png"):
         save_picture(tmp_path / "goal.txt", noise())
     with pytest.raises(GoalError, match="uint8"):
@@ -118,6 +119,21 @@ def test_what_cannot_be_written_leaves_nothing_and_says_why(tmp_path: Path) -> N
     with pytest.raises(GoalError, match="cannot be written"):
         save_picture(tmp_path / "taken.png", noise())
     assert [child.name for child in tmp_path.iterdir()] == ["taken.png"]
+
+
+def test_a_full_disk_leaves_the_earlier_picture(tmp_path: Path) -> None:
+    path = tmp_path / "goal.png"
+    save_picture(path, noise(seed=1))
+    script = f"""
+import numpy as np
+from pathlib import Path
+from perception.camera.image_file import save_picture
+save_picture(Path({str(path)!r}), np.random.default_rng(0).integers(0, 256, (480, 640, 3), np.uint8))
+"""
+    result = on_a_full_disk("-c", script, limit=20_000)
+    assert f"GoalError: {path} cannot be written: File too large" in result.stderr
+    np.testing.assert_array_equal(load_goal(path, SPEC), noise(seed=1))
+    assert [child.name for child in tmp_path.iterdir()] == ["goal.png"]
 
 
 def test_writing_anew_replaces_the_old_picture(tmp_path: Path) -> None:

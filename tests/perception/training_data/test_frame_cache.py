@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import shutil
 from pathlib import Path
 
@@ -89,7 +90,7 @@ def test_a_half_built_one_is_never_used(tmp_path: Path) -> None:
     dataset = written(tmp_path / "set")
     open_cache(dataset, "front", tmp_path / "whole")
     (whole,) = (tmp_path / "whole").iterdir()
-    half = tmp_path / "cache" / (whole.name + ".tmp")
+    half = tmp_path / "cache" / f".{whole.name}.tmp"
     shutil.copytree(whole, half)
     (half / "states.npy").write_bytes(b"half")
     (half / "cache.json").unlink()
@@ -132,13 +133,22 @@ def test_a_broken_data_file_leaves_no_cache(tmp_path: Path) -> None:
             open_cache(dataset, "front", tmp_path / "cache")
 
 
-def test_the_room_for_the_pictures_is_taken_before_the_first_is_decoded(tmp_path: Path) -> None:
+def test_the_room_for_the_pictures_is_taken_before_the_first_is_decoded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     dataset = written(tmp_path / "set", episodes=40)
-    next(dataset.files()).write_bytes(b"torn")
-    with pytest.raises(DatasetError, match="cannot be read"):
+    found: list[os.stat_result] = []
+
+    def first(*_: object) -> None:
+        found.extend(path.stat() for path in (tmp_path / "cache").glob(".*.tmp/images.npy"))
+        raise DatasetError("enough")
+
+    monkeypatch.setattr(Dataset, "episode", first)
+    with pytest.raises(DatasetError, match="enough"):
         open_cache(dataset, "front", tmp_path / "cache")
-    (pictures,) = (tmp_path / "cache").glob("*.tmp/images.npy")
-    assert pictures.stat().st_blocks * 512 >= pictures.stat().st_size > 100_000
+    (pictures,) = found
+    assert pictures.st_blocks * 512 >= pictures.st_size > 100_000
+    assert list((tmp_path / "cache").iterdir()) == []
 
 
 def test_no_room_is_said_and_nothing_left_of_it(tmp_path: Path) -> None:

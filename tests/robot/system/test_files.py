@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from robot.errors import ConfigurationError, RecordingError
 from robot.system.files import make_folder, require_writable, whole
-from tests.commands import on_a_full_disk
+from tests.commands import ROOT, environment, on_a_full_disk
 
 
 def entries(folder: Path) -> list[str]:
@@ -54,6 +57,25 @@ def test_what_is_cut_off_leaves_the_earlier_file(tmp_path: Path, error: type[Bas
         beside.write_text("ha")
         raise error
     assert path.read_text() == "good" and entries(tmp_path) == ["film.mp4"]
+
+
+def test_a_killed_process_leaves_the_earlier_file_and_the_next_write_clears_up(tmp_path: Path) -> None:
+    path = tmp_path / "film.mp4"
+    path.write_text("good")
+    script = f"""
+import os, signal
+from pathlib import Path
+from robot.system.files import whole
+with whole(Path({str(path)!r})) as beside:
+    beside.write_text("ha")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+    killed = subprocess.run([sys.executable, "-c", script], cwd=ROOT, env=environment())
+    assert killed.returncode == -signal.SIGKILL
+    assert path.read_text() == "good" and entries(tmp_path) == [".film.tmp.mp4", "film.mp4"]
+    with whole(path) as beside:
+        beside.write_text("new")
+    assert path.read_text() == "new" and entries(tmp_path) == ["film.mp4"]
 
 
 def test_a_link_stays_a_link_and_a_device_a_device(tmp_path: Path) -> None:
