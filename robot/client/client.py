@@ -12,12 +12,12 @@ import msgspec
 import zmq
 
 from robot.arm.interface import ArmSpec, ObjectPose
-from robot.driver.inbox import MAX_REQUEST_BYTES
 from robot.errors import ConnectionLost, Refused, WireError
 from robot.wire import sockets, topics
 from robot.wire.addresses import COMMAND
 from robot.wire.clock_offset import ClockOffset, SameClock
 from robot.wire.messages import (
+    MAX_REQUEST_BYTES,
     Accepted,
     AcquireLease,
     Done,

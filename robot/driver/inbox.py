@@ -14,9 +14,8 @@ import zmq
 from robot.wire import sockets
 from robot.wire.curve_gate import Gate
 from robot.wire.keyring import Role
+from robot.wire.messages import MAX_REQUEST_BYTES
 
-MAX_REQUEST_BYTES = 16 * 1024
-"""Decoding this many bytes takes a tenth of a tick; the longest accepted command has half as many."""
 _MAX_FRAME_BYTES = 1024 * 1024
 _MAX_FRAMES = 6
 _MAX_FRAMES_A_CALL = 64

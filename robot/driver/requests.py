@@ -7,12 +7,13 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from robot.driver.inbox import MAX_REQUEST_BYTES, Inbox, Request
+from robot.driver.inbox import Inbox, Request
 from robot.errors import Refused, WireError
 from robot.flight_log.records import Asked
 from robot.wire.curve_gate import Gate
 from robot.wire.keyring import Role
 from robot.wire.messages import (
+    MAX_REQUEST_BYTES,
     AcquireLease,
     Body,
     PlaceObjects,

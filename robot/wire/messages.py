@@ -18,6 +18,9 @@ from robot.wire.camera_spec import CameraSpec
 
 SCHEMA_VERSION = 1
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
+MAX_REQUEST_BYTES = 16 * 1024
+"""The largest request that a driver takes. Decoding this many bytes takes a tenth of a 250 Hz tick; the longest command
+that is accepted has half of them."""
 
 
 P = TypeVar("P", bound="Published")

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 import pytest
 import zmq
 
-from robot.driver.inbox import MAX_REQUEST_BYTES, Inbox, Request
+from robot.driver.inbox import Inbox, Request
+from robot.wire.messages import MAX_REQUEST_BYTES
 
 
 @pytest.fixture

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from robot.driver.driver import MAX_WAYPOINTS
-from robot.driver.inbox import MAX_REQUEST_BYTES
 from robot.errors import Refused
 from robot.wire.messages import (
+    MAX_REQUEST_BYTES,
     REASONS,
     AcquireLease,
     Body,
