@@ -22,15 +22,21 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from perception.training_data.block_extraction import read_blocks
-from robot.dataset.format.columns import ACTION, CLEAN_ACTION, IMAGES, OBJECT_POSE, STATE, image_column
+from robot.dataset.format.columns import (
+    ABSENT_BELOW_M,
+    ACTION,
+    CLEAN_ACTION,
+    IMAGES,
+    OBJECT_POSE,
+    STATE,
+    image_column,
+)
 from robot.dataset.format.staged_folders import new_folder
 from robot.dataset.reader import Dataset
 from robot.embodiment.description import RecordedEmbodiment, read_recorded_embodiment
 from robot.errors import DatasetError, RecordingError
 from robot.system.files import sync
 
-ABSENT_BELOW_M = -0.3
-"""An object lower than this under the table is not in the picture."""
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 

@@ -88,7 +88,10 @@ class TaskEnv(gymnasium.Env[Seen, NDArray[np.float32]]):
         return self._look(goal)
 
     def step(self, action: NDArray[np.float32]) -> tuple[Seen, float, bool, bool, dict[str, Any]]:
-        """Run one block, with `action` (2,) sent for the one after it."""
+        """Run one block, with `action` (A,) in [−1, 1] sent for the one after it.
+
+        Raises `ConfigurationError` before the first `reset`, and for an action that is not A finite numbers.
+        """
         if self._goal is None:
             raise ConfigurationError("the environment has no goal yet; call reset() first")
         size = self._environment.convention.size

@@ -15,6 +15,7 @@ import pybullet as p
 from numpy.typing import NDArray
 
 from robot.arm.interface import ObjectPose, Vector
+from robot.dataset.format.columns import ABSENT_BELOW_M
 from robot.errors import ConfigurationError
 from robot.wire.camera_spec import CameraSpec
 from sim.world.appearance import Light
@@ -29,7 +30,6 @@ TRACKING_GAIN = 0.5
 # Out of every camera's sight, under the table: where objects wait that are not on it.
 SHELF_HEIGHT = -0.6
 SHELF_SPACING_M = 0.2
-ABSENT_BELOW = -0.3
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def on_shelf(name: str, index: int) -> ObjectPose:
 
 def present(pose: ObjectPose) -> bool:
     """Whether an object is in the scene, and not on the shelf under the table."""
-    return pose.position[2] > ABSENT_BELOW
+    return pose.position[2] > ABSENT_BELOW_M
 
 
 class Scene:

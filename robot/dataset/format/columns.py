@@ -36,6 +36,8 @@ CLEAN_ACTION = "intention"
 CAPTURE_TIME_NS = "capture_time_ns"
 OBJECT_POSE = "privileged."
 """Prefix of an object's true pose; the object's name follows."""
+ABSENT_BELOW_M = -0.3
+"""An object whose centre is below this height (m, base frame) is under the table, and in no picture."""
 
 
 def image_column(camera: str) -> str:

@@ -14,6 +14,7 @@ from robot.client.scene_client import SceneClient
 from robot.dataset import Dataset
 from robot.dataset.edit.check import check
 from robot.dataset.edit.repair import repair
+from robot.dataset.format.columns import ABSENT_BELOW_M
 from robot.embodiment.actions import TABLETOP
 from sim.tasks.rearrange import Rearrangement
 from tests.commands import running, worldarm
@@ -158,5 +159,5 @@ def test_a_rearrangement_puts_tool_and_things_where_episodes_begin(driver: Simul
         state = client.state()
         assert state.holder == "" and np.isfinite(state.measured).all()
     with SceneClient(driver.state) as scenes:
-        there = [item for item in scenes.latest(5.0).objects if item.position[2] > -0.3]
+        there = [item for item in scenes.latest(5.0).objects if item.position[2] > ABSENT_BELOW_M]
         assert 1 <= len(there) <= 3

@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from perception.training_data.frame_cache import ABSENT_BELOW_M, FrameCache, open_cache
-from robot.dataset.format.columns import CLEAN_ACTION, OBJECT_POSE
+from perception.training_data.frame_cache import FrameCache, open_cache
+from robot.dataset.format.columns import ABSENT_BELOW_M, CLEAN_ACTION, OBJECT_POSE
 from robot.dataset.reader import Dataset
 from robot.dataset.writer import DatasetWriter
 from robot.errors import DatasetError

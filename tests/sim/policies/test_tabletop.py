@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from robot.arm.interface import ObjectPose, Vector
+from robot.dataset.format.columns import ABSENT_BELOW_M
 from robot.embodiment.actions import TABLETOP
 from robot.embodiment.proprioception import GRASPING_STATE_NAMES
 from sim.play.episode import Columns, play_episode, play_features
@@ -173,10 +174,10 @@ def test_one_to_three_objects_are_on_the_table_and_they_stay_there(episodes: lis
     counts: Counter[int] = Counter()
     for columns in episodes:
         heights = np.stack([columns[f"privileged.{name}"][:, 2] for name in NAMES])
-        there = heights[:, 0] > -0.3
+        there = heights[:, 0] > ABSENT_BELOW_M
         counts[int(there.sum())] += 1
         # A hand that comes down on something presses it a little into the table.
-        assert (heights[there] > -0.03).all() and (heights[~there] < -0.3).all()
+        assert (heights[there] > -0.03).all() and (heights[~there] < ABSENT_BELOW_M).all()
     assert set(counts) == {1, 2, 3}
 
 
