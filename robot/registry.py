@@ -1,4 +1,5 @@
-"""Arms, cameras and simulated scenes by name, as installed packages register them through entry points.
+"""Arms, cameras, simulated scenes, action conventions and senses by name, as installed packages register them through
+entry points.
 
 A package adds an arm or a camera by naming a factory in its metadata, for instance in pyproject.toml:
 
@@ -17,6 +18,10 @@ ARMS = "worldarm.arms"
 CAMERAS = "worldarm.cameras"
 SCENES = "worldarm.scenes"
 """Simulated scenes, each by the name of the arm whose driver runs it."""
+CONVENTIONS = "worldarm.conventions"
+"""Action conventions, each by the tag of its struct."""
+SENSES = "worldarm.senses"
+"""Entries of what an arm feels, each by its own name."""
 
 
 def names(group: str) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from perception.checkpoint.card import Card
 from robot.dataset.reader import Dataset
+from robot.embodiment.convention_file import differences
 from robot.embodiment.description import EmbodimentDescription, read_embodiment, read_recorded_embodiment
 from robot.errors import CheckpointError, DatasetError
 
@@ -29,17 +30,12 @@ def require_embodiment(card: Card, embodiment: EmbodimentDescription, dataset: P
         raise DatasetError(f"{dataset} cannot judge this model: {error}") from error
     known = card.embodiment
     if embodiment.action != known.action:
-        differing = [name for name in known.action.__struct_fields__ if _differ(name, embodiment, known)]
         raise DatasetError(
             f"{dataset} cannot judge this model: an action there means something else (it differs in "
-            f"{', '.join(differing)})"
+            f"{', '.join(differences(embodiment.action, known.action))})"
         )
     if embodiment.state_names != known.state_names:
         raise DatasetError(
             f"{dataset} cannot judge this model: its state is {', '.join(embodiment.state_names)}; the model feels "
             f"{', '.join(known.state_names)}"
         )
-
-
-def _differ(name: str, one: EmbodimentDescription, other: EmbodimentDescription) -> bool:
-    return bool(getattr(one.action, name) != getattr(other.action, name))

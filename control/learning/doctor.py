@@ -17,7 +17,7 @@ from perception.checkpoint.card import Gate
 from perception.evaluation.gates import ROLLOUT, world_model_gates
 from perception.training.world_model import expect_all
 from perception.training_data.frame_cache import FrameCache
-from robot.embodiment.proprioception import TOOL
+from robot.embodiment.state_entries import TOOL_PLACE
 from robot.errors import DatasetError
 
 PROBE_FRAMES = 8000
@@ -56,7 +56,8 @@ def examine(
     fit_frames = _some(_frames(cache, fit, 0), PROBE_FRAMES, rng)
     judge_frames = _some(_frames(cache, judge, 0), PROBE_FRAMES, rng)
     clips = _some(_frames(cache, judge, ROLLOUT), CLIPS, rng)
-    tool = [number for number, name in enumerate(names) if name in TOOL]
+    place = {entry.name for entry in TOOL_PLACE}
+    tool = [number for number, name in enumerate(names) if name in place]
     gates = world_model_gates(
         parts.model, latents, cache.states, cache.actions, cache.truth, fit_frames, judge_frames, clips, seed, tool
     )

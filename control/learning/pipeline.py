@@ -42,7 +42,7 @@ from perception.training_data.mirroring import with_mirrored
 from perception.training_data.rig_view import open_seen, seen_by
 from robot.dataset.reader import Dataset
 from robot.embodiment.description import EmbodimentDescription, read_embodiment
-from robot.embodiment.proprioception import COMMANDED
+from robot.embodiment.state_entries import commands_among
 from robot.errors import ConfigurationError, DatasetError
 from robot.system.files import make_folder
 
@@ -262,7 +262,7 @@ def model_config(cache: FrameCache, embodiment: EmbodimentDescription, sizes: Si
         dropout=sizes.dropout,
         binary=embodiment.action.binary,
         context=sizes.context,
-        commands=tuple(i for i, name in enumerate(embodiment.state_names) if name in COMMANDED),
+        commands=commands_among(embodiment.state_names),
     )
 
 

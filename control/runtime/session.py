@@ -24,7 +24,7 @@ from robot.arm.interface import Vector
 from robot.arm.kinematics import Kinematics
 from robot.client.client import Client
 from robot.client.rest import wait_for_rest
-from robot.embodiment.actions import ToolTarget
+from robot.embodiment.convention import arm_convention
 from robot.embodiment.observation import Observation
 from robot.embodiment.proprioception import Proprioception
 from robot.errors import CameraError, CheckpointError, ConfigurationError, ConnectionLost, Refused
@@ -100,7 +100,7 @@ class _Block:
 
     begins_ns: int
     action: Vector
-    target: ToolTarget
+    target: object
     posture: Vector
     holds: bool
     tick: int = 0
@@ -122,10 +122,10 @@ class Session:
         self._frames = frames
         self._publisher = decisions
         self._embodiment = agent.trained.card.embodiment
-        self._convention = self._embodiment.action
         self._require()
         self._kinematics = Kinematics(client.arm)
         try:
+            self._convention = arm_convention(self._embodiment.action)
             self._proprioception = Proprioception(self._embodiment.state_names, self._convention, self._kinematics)
         except ConfigurationError as error:
             raise CheckpointError(f"this checkpoint asks for what this version does not give: {error}") from error
@@ -196,7 +196,8 @@ class Session:
             received_ns = time.monotonic_ns()
             joints = self._felt(frame.time_ns)
             state = self._proprioception.feel(
-                joints.measured, joints.governed, joints.gripper_width, joints.gripper_command
+                *(joints.measured, joints.governed, joints.gripper_width, joints.gripper_command),
+                joints.measured_effort,
             )
             seen = Observation({frame.camera.name: frame.image.copy()}, state, frame.time_ns)
             decision = self._agent.decide(seen, self._committed(running, frame.time_ns))
@@ -283,7 +284,7 @@ class Session:
         time.sleep(max(0, begins_ns - time.monotonic_ns()) * 1e-9)
         state = self._client.state()
         governed = np.asarray(state.governed)
-        target = self._convention.at(self._kinematics.forward(governed), state.gripper_command)
+        target = self._convention.set_point(self._kinematics, governed, state.gripper_command)
         return _Block(begins_ns, np.zeros(self._convention.size), target, governed, holds=True)
 
     def _see(self, begins_ns: int) -> ReceivedFrame:

@@ -16,6 +16,7 @@ from torch import Tensor
 from perception.checkpoint.card import SCHEMA, Card
 from perception.checkpoint.shipped import PRETRAINED_FOLDER
 from perception.checkpoint.upgrade import OLDEST, upgraded_card
+from robot.embodiment.convention_file import read_convention
 from robot.errors import CheckpointError
 from robot.system.files import whole, write_json
 
@@ -92,7 +93,8 @@ def load_card(folder: Path) -> Card:
             "train anew, or use the version of worldarm that wrote it"
         )
     try:
-        card, digest = msgspec.convert(upgraded_card(msgspec.json.decode(data)), Card), _card_digest(data)
+        card = msgspec.convert(upgraded_card(msgspec.json.decode(data)), Card, dec_hook=read_convention)
+        digest = _card_digest(data)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise CheckpointError(f"{path} is not a valid checkpoint card: {error}") from error
     if card.card_sha256 and card.card_sha256 != digest:

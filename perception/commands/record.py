@@ -10,12 +10,13 @@ from typing import Annotated
 
 import tyro
 
+from perception.recording.driven_arm import convention_for
 from perception.recording.recorder import Recorder
 from perception.recording.saver import Saved
 from perception.recording.session import HandsFree, RecordingSession
 from perception.recording.simulated_scene import simulated_scene_reset
 from perception.recording.sources import camera_addresses
-from robot.embodiment.actions import CONVENTIONS, ConventionName
+from robot.embodiment.actions import ACTIONS_HELP, ConventionName
 from robot.errors import ConfigurationError
 from robot.teleop.devices.terminal import Terminal
 from robot.wire.addresses import COMMAND
@@ -34,9 +35,7 @@ def record(
     images: Annotated[Images, tyro.conf.arg(help="video: small, AV1; png: exact")] = "video",
     actions: Annotated[
         ConventionName,
-        tyro.conf.arg(
-            help="what a model will do: push, with a closed gripper in a plane; tabletop, grasp things, in space"
-        ),
+        tyro.conf.arg(help=ACTIONS_HELP),
     ] = "tabletop",
     episodes: Annotated[int | None, tyro.conf.arg(help="record so many without keys, and end")] = None,
     episode_s: Annotated[float, tyro.conf.arg(help="seconds of an episode then")] = 10.0,
@@ -51,7 +50,7 @@ def record(
     """
     plan = None if episodes is None else HandsFree(episodes, episode_s, reset_s)
     addresses = camera_addresses(camera)
-    convention = CONVENTIONS[actions]
+    convention = convention_for(command_address, actions)
     rearrange = simulated_scene_reset(command_address, convention, seed)
     saved: SimpleQueue[Saved] = SimpleQueue()
     with ExitStack() as parts:

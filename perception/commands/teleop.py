@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 import tyro
 
 from robot.client.client import Client
-from robot.embodiment.actions import CONVENTIONS, ConventionName
+from robot.embodiment.actions import ACTIONS_HELP, ConventionName
 from robot.errors import ConfigurationError
 from robot.teleop.devices.console import PlainConsole, TerminalConsole
 from robot.teleop.devices.gamepad import Gamepad
@@ -88,9 +88,7 @@ def teleop(
     task: Annotated[str | None, tyro.conf.arg(help="web: what is done in the episodes, in words")] = None,
     fps: Annotated[int, tyro.conf.arg(help="web: rows a second of what is recorded")] = 30,
     images: Annotated[Images, tyro.conf.arg(help="web: video: small, AV1; png: exact")] = "video",
-    actions: Annotated[
-        ConventionName, tyro.conf.arg(help="web: what a model will do, as for `worldarm record`")
-    ] = "tabletop",
+    actions: Annotated[ConventionName, tyro.conf.arg(help=f"web: {ACTIONS_HELP}")] = "tabletop",
 ) -> None:
     """Move the arm by hand, simulated or real, slowly at first; what is not held does not move.
 
@@ -103,11 +101,13 @@ def teleop(
 
         def recorder() -> AbstractContextManager[Recording]:
             # Only here: loading the recorder takes seconds, and teleoperation alone does not need it.
+            from perception.recording.driven_arm import convention_for
             from perception.recording.recorder import Recorder
             from perception.recording.simulated_scene import simulated_scene_reset
             from perception.recording.sources import camera_addresses
 
-            action, command = CONVENTIONS[actions], options.command_address
+            command = options.command_address
+            action = convention_for(command, actions)
             reset = simulated_scene_reset(command, action, None)
             return Recorder(
                 dataset, task, command, camera_addresses(options.camera), fps, images, action, rearrange=reset

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -14,9 +15,8 @@ from robot.dataset.format.columns import image_column
 from robot.dataset.format.recorder_columns import recorded_features, tool_features
 from robot.dataset.format.schema import INFO_PATH, Feature
 from robot.dataset.writer import DatasetWriter
-from robot.embodiment.actions import ActionConvention
+from robot.embodiment.convention import ArmConvention
 from robot.embodiment.description import RecordedEmbodiment, read_recorded_embodiment
-from robot.embodiment.proprioception import GRASPING_STATE_NAMES, STATE_NAMES
 from robot.errors import ConfigurationError, DatasetError
 from robot.system.files import make_folder
 from robot.wire.camera_spec import CameraSpec, Images
@@ -39,10 +39,11 @@ def require_task(task: str) -> str:
     return task
 
 
-def recorded_embodiment(arm: ArmSpec, cameras: tuple[CameraSpec, ...], action: ActionConvention) -> RecordedEmbodiment:
+def recorded_embodiment(
+    arm: ArmSpec, cameras: tuple[CameraSpec, ...], action: ArmConvention[Any]
+) -> RecordedEmbodiment:
     """Return how a set of this arm and these cameras is recorded, for a model whose actions are those of `action`."""
-    names = GRASPING_STATE_NAMES if "gripper" in action.axes else STATE_NAMES
-    return RecordedEmbodiment(arm.models_of or arm.name, cameras, action, names)
+    return RecordedEmbodiment(arm.models_of or arm.name, cameras, action, action.state_names)
 
 
 def open_set(root: Path, fps: int, images: Images, arm: ArmSpec, recorded: RecordedEmbodiment) -> DatasetWriter:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from perception.recording.dataset import open_set, recorded_embodiment, require_task
 from perception.recording.disk_space import Room
@@ -23,7 +24,8 @@ from perception.recording.sources import CameraAddress, Health, Sources, require
 from perception.recording.status import Phase, RecorderStatus
 from robot.arm.kinematics import Kinematics
 from robot.dataset.format.recorder_columns import DRIVER_RESTARTED
-from robot.embodiment.actions import PLANAR_PUSH, ActionConvention
+from robot.embodiment.actions import PLANAR_PUSH
+from robot.embodiment.convention import ArmConvention
 from robot.errors import ConfigurationError, RecordingError, WorldarmError
 from robot.system.pacing import Pacer
 from robot.wire.addresses import COMMAND
@@ -68,7 +70,7 @@ class Recorder:
         cameras: Sequence[CameraAddress] = (CameraAddress(),),
         fps: int = 30,
         images: Images = "video",
-        action: ActionConvention = PLANAR_PUSH,
+        action: ArmConvention[Any] = PLANAR_PUSH,
         longest_s: float = 300.0,
         rearrange: Callable[[], str] | None = None,
         on_saved: Callable[[Saved], None] | None = None,

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from robot import registry
 from robot.client.client import Client
-from robot.embodiment.actions import ActionConvention
+from robot.embodiment.convention import ActionConvention
 from robot.errors import Refused
 
 _PATIENCE_S = 2.0

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,9 +21,10 @@ from tqdm import tqdm
 
 from perception.camera.framing import reframe
 from robot.arm.kinematics import Pose
-from robot.arm.rotations import Quaternion, rotation_matrix
+from robot.arm.rotations import rotation_matrix
 from robot.dataset.format.columns import (
     ACTION,
+    EFFORT,
     STATE,
     STATE_NS,
     TOOL_GOVERNED,
@@ -31,8 +33,10 @@ from robot.dataset.format.columns import (
     image_column,
 )
 from robot.dataset.reader import Dataset
-from robot.embodiment.actions import ActionConvention
+from robot.embodiment.arm_sample import ArmSample
 from robot.embodiment.description import RecordedEmbodiment
+from robot.embodiment.proprioception import states_at
+from robot.embodiment.sample_series import SampleSeries
 from robot.errors import DatasetError
 from robot.wire.camera_spec import CameraSpec
 
@@ -40,16 +44,10 @@ GRIDS = 3
 """In so many grids an episode is gone through at most; more would hold nearly the same blocks."""
 OFF_GRID = 0.25
 """Share of a block by which a picture may miss its place in the grid."""
-ASTRAY_M = 0.02
-ASTRAY_RAD = 0.2
-"""How far outside its bounds, and how much turned otherwise, a tool may be for an action still to tell of it."""
-ASTRAY_GRIP_M = 0.01
-"""How much wider or narrower than it should be a gripper may be that actions do not move."""
 LEAST_BLOCKS = 4
 """Shorter stretches are left out."""
-GRIPPER_STILL_M = 1e-3
 
-Array = NDArray[np.float64]
+Columns = dict[str, NDArray[Any]]
 
 
 @dataclass(frozen=True)
@@ -93,19 +91,18 @@ def read_blocks(dataset: Dataset, recorded: RecordedEmbodiment, camera: CameraSp
     Raises `DatasetError` when it lacks a column, a number in it is not finite, or nothing is left.
     """
     capture = capture_column(camera.name)
-    wanted = [ACTION, STATE, TOOL_GOVERNED, TOOL_MEASURED, STATE_NS, capture]
+    numbers = [ACTION, STATE, TOOL_GOVERNED, TOOL_MEASURED, *([EFFORT] if EFFORT in dataset.info.features else [])]
     stretches: list[Stretch] = []
     astray = unseen = total = kept = 0
     bar = tqdm(range(len(dataset)), desc="reading blocks", unit="episode", mininterval=0.5, delay=2.0, leave=False)
     for number in bar:
-        columns = dataset.episode(number, wanted)
-        for name in (ACTION, STATE, TOOL_GOVERNED, TOOL_MEASURED):
+        columns = dataset.episode(number, [*numbers, STATE_NS, capture])
+        for name in numbers:
             if not np.isfinite(columns[name]).all():
                 raise DatasetError(f"{dataset.root} has numbers in {name!r} that are not finite: check the data set")
-        motion = _Motion(recorded, columns[STATE_NS], columns[TOOL_MEASURED], columns[TOOL_GOVERNED],
-                         columns[STATE][:, -1], columns[ACTION][:, -1])  # fmt: skip
+        motion = _Motion(recorded, columns)
         for rows in _grids(columns[capture], columns[STATE_NS], recorded.action.block_ns):
-            within = np.array([motion.tells(int(columns[capture][row])) if row >= 0 else False for row in rows], bool)
+            within = np.array([row >= 0 and motion.describes(int(columns[capture][row])) for row in rows], bool)
             total += len(rows)
             astray += int((~within & (rows >= 0)).sum())
             unseen += int((rows < 0).sum())
@@ -131,85 +128,41 @@ def read_blocks(dataset: Dataset, recorded: RecordedEmbodiment, camera: CameraSp
 class _Motion:
     """What the arm did in one episode, at any moment of it."""
 
-    def __init__(
-        self,
-        recorded: RecordedEmbodiment,
-        times_ns: NDArray[np.int64],
-        measured: NDArray[np.float32],
-        governed: NDArray[np.float32],
-        widths: NDArray[np.float32],
-        commands: NDArray[np.float32],
-    ) -> None:
-        self._convention: ActionConvention = recorded.action
-        self._names = recorded.state_names
+    def __init__(self, recorded: RecordedEmbodiment, columns: Columns) -> None:
+        self._recorded = recorded
+        times_ns = columns[STATE_NS]
         self._first_ns = int(times_ns[0])
         fresh = np.flatnonzero(np.diff(times_ns, prepend=times_ns[0] - 1) > 0)
-        self._seconds = (times_ns[fresh] - self._first_ns) * 1e-9
-        self._tools: dict[str, Array] = {}
-        turns: dict[str, list[Array]] = {}
-        for name, poses in (("measured", measured[fresh]), ("governed", governed[fresh])):
-            turns[name] = [rotation_matrix(_quaternion(pose[3:])) for pose in poses.astype(np.float64)]
-            yaws = np.unwrap([self._convention.yaw(turn) for turn in turns[name]])
-            self._tools[name] = np.column_stack([poses[:, :3].astype(np.float64), yaws])
-        self._rotations = turns["governed"]
-        self._widths = widths[fresh].astype(np.float64)
-        self._commands = commands[fresh].astype(np.float64)
-
-    def tells(self, time_ns: int) -> bool:
-        """Whether the convention has words for where the tool was sent at that moment."""
-        nearest = int(np.abs(self._seconds - self._at(time_ns)).argmin())
-        position = self._tools["governed"][nearest, :3]
-        target = self._convention.at(Pose(position, self._rotations[nearest]), float(self._commands[nearest]))
-        off = self._rotations[nearest].T @ self._convention.pose(target).rotation
-        turned = float(np.arccos(np.clip((np.trace(off) - 1.0) / 2.0, -1.0, 1.0)))
-        gripped = abs(target.gripper_width - float(self._commands[nearest]))
-        return bool(
-            np.linalg.norm(target.position - position) <= ASTRAY_M
-            and turned <= ASTRAY_RAD
-            and ("gripper" in self._convention.axes or gripped <= ASTRAY_GRIP_M)
+        self._series = SampleSeries(
+            (times_ns[fresh] - self._first_ns) * 1e-9, [self._sample(columns, int(row)) for row in fresh]
         )
+
+    def describes(self, time_ns: int) -> bool:
+        """Return whether an action of the convention can have sent the arm where it was sent at that moment."""
+        return self._recorded.action.describes(self._series.nearest((time_ns - self._first_ns) * 1e-9))
 
     def stretch(self, episode: int, rows: NDArray[np.int64], times_ns: NDArray[np.int64]) -> Stretch:
         """Return the blocks between these moments (T,)."""
+        convention = self._recorded.action
         times = np.asarray((times_ns - self._first_ns) * 1e-9, np.float64)
-        measured = self._interpolated("measured", times)
-        governed = self._interpolated("governed", times)
-        widths = np.interp(times, self._seconds, self._widths)
-        commands = np.interp(times, self._seconds, self._commands)
-        felt = {
-            **{f"tool.{axis}": measured[:, i] for i, axis in enumerate(("x", "y", "z", "yaw"))},
-            **{f"setpoint.{axis}": governed[:, i] for i, axis in enumerate(("x", "y", "z", "yaw"))},
-            "gripper.width": widths,
-            "gripper.command": commands,
-        }
-        states = np.column_stack([felt[name] for name in self._names]).astype(np.float32)
-        actions = np.zeros((len(rows), self._convention.size))
-        for axis, name in enumerate(self._convention.axes):
-            if name == "gripper":
-                actions[:-1, axis] = self._gripping(commands)
-            elif name == "yaw":
-                actions[:-1, axis] = np.diff(governed[:, 3]) / self._convention.turn_rad
-            else:
-                actions[:-1, axis] = np.diff(governed[:, ("x", "y", "z").index(name)]) / self._convention.scale_m
+        states = states_at(self._recorded.state_names, self._series, times).astype(np.float32)
+        actions = np.zeros((len(rows), convention.size))
+        actions[:-1] = convention.actions_between(self._series, times)
         return Stretch(episode, rows, states, np.clip(actions, -1.0, 1.0).astype(np.float32))
 
-    def _gripping(self, commands: Array) -> Array:
-        """Opening (1) or closing (−1) for each block: the way in which the gripper was last sent, and before that, what
-        its width at first comes nearer to."""
-        change = np.diff(commands)
-        way = 1.0 if commands[0] > self._convention.opening_m / 2 else -1.0
-        ways = np.empty(len(change))
-        for block, step in enumerate(change):
-            if abs(step) > GRIPPER_STILL_M:
-                way = 1.0 if step > 0 else -1.0
-            ways[block] = way
-        return ways
-
-    def _interpolated(self, which: str, times: Array) -> Array:
-        return np.stack([np.interp(times, self._seconds, column) for column in self._tools[which].T], axis=1)
-
-    def _at(self, time_ns: int) -> float:
-        return (time_ns - self._first_ns) * 1e-9
+    def _sample(self, columns: Columns, row: int) -> ArmSample:
+        measured, governed = columns[STATE][row].astype(np.float64), columns[ACTION][row].astype(np.float64)
+        effort = columns[EFFORT][row].astype(np.float64) if EFFORT in columns else np.zeros(0)
+        return ArmSample(
+            measured[:-1],
+            governed[:-1],
+            _pose(columns[TOOL_MEASURED][row]),
+            _pose(columns[TOOL_GOVERNED][row]),
+            float(measured[-1]),
+            float(governed[-1]),
+            effort,
+            self._recorded.action.yaw,
+        )
 
 
 def _grids(captured_ns: NDArray[np.int64], states_ns: NDArray[np.int64], block_ns: int) -> Iterator[NDArray[np.int64]]:
@@ -234,6 +187,8 @@ def _runs(flags: NDArray[np.bool_]) -> list[NDArray[np.int64]]:
     return [np.arange(begin, end) for begin, end in zip(edges[::2], edges[1::2], strict=True)]
 
 
-def _quaternion(values: Array) -> Quaternion:
-    x, y, z, w = values / np.linalg.norm(values)
-    return float(x), float(y), float(z), float(w)
+def _pose(stored: NDArray[Any]) -> Pose:
+    """Return the pose that a row holds: position (3,) m, then quaternion (x, y, z, w)."""
+    values = stored.astype(np.float64)
+    x, y, z, w = values[3:] / np.linalg.norm(values[3:])
+    return Pose(values[:3], rotation_matrix((float(x), float(y), float(z), float(w))))

@@ -14,11 +14,10 @@ from numpy.typing import NDArray
 from perception.training_data.frame_cache import FrameCache, Pictures
 from robot.arm.rotations import rotation_matrix
 from robot.embodiment.description import EmbodimentDescription
+from robot.embodiment.state_entries import mirror_signs
 from robot.errors import ConfigurationError
 from robot.wire.camera_spec import CameraSpec
 
-TURNED_STATES = ("tool.y", "tool.yaw", "setpoint.y", "setpoint.yaw")
-TURNED_AXES = ("y", "yaw")
 ASIDE_M = 0.005
 """How far beside the plane a camera may stand, or look at a metre's distance."""
 OFF_CENTRE = 0.01
@@ -50,12 +49,13 @@ def with_mirrored(
 ) -> tuple[FrameCache, NDArray[np.int64]]:
     """Return the cache with the mirror images of `episodes` after what it holds, and the numbers of these.
 
-    Raises `ConfigurationError` when the camera does not stand in the plane.
+    Raises `ConfigurationError` when the camera does not stand in the plane, and for actions or a state whose mirror
+    image is not known.
     """
     _require_in_plane(embodiment.camera)
     chosen = cache.frames_of(episodes)
-    states = _signs(embodiment.state_names, TURNED_STATES)
-    actions = _signs(embodiment.action.axes, TURNED_AXES)
+    states = np.array(mirror_signs(embodiment.state_names), dtype=np.float32)
+    actions = np.array(embodiment.action.mirror_signs(), dtype=np.float32)
     lengths = cache.lengths[episodes]
     starts = cache.frames + np.concatenate([[0], np.cumsum(lengths)[:-1]]).astype(np.int64)
     truth = cache.truth
@@ -73,10 +73,6 @@ def with_mirrored(
         recorded=np.concatenate([cache.recorded, cache.recorded[episodes]]),
     )
     return both, np.arange(len(cache.starts), len(both.starts))
-
-
-def _signs(names: tuple[str, ...], turned: tuple[str, ...]) -> NDArray[np.float32]:
-    return np.array([-1.0 if name in turned else 1.0 for name in names], dtype=np.float32)
 
 
 def _require_in_plane(camera: CameraSpec) -> None:

@@ -5,16 +5,22 @@ It lives in the data set's `meta/info.json` under "worldarm" and travels from th
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import msgspec
 
 from robot.dataset.format.columns import ACTION, STATE, image_column
 from robot.dataset.format.schema import DatasetInfo
-from robot.embodiment.actions import ActionConvention
+from robot.embodiment.convention import ActionConvention, ArmConvention
+from robot.embodiment.convention_file import read_convention, with_kind
 from robot.errors import DatasetError
 from robot.wire.camera_spec import CameraSpec, reframed
 
 KEY = "recording"
 RECORDED_KEY = "recorded"
+KEYS = (KEY, RECORDED_KEY)
+"""Where the metadata of a data set say how it was recorded: block by block, or at a rate of its own."""
 
 
 class EmbodimentDescription(msgspec.Struct, frozen=True):
@@ -37,7 +43,7 @@ class RecordedEmbodiment(msgspec.Struct, frozen=True):
 
     arm: str
     cameras: tuple[CameraSpec, ...]
-    action: ActionConvention
+    action: ArmConvention[Any]
     state_names: tuple[str, ...]
 
     def to_metadata(self) -> dict[str, object]:
@@ -64,7 +70,7 @@ def read_recorded_embodiment(info: DatasetInfo) -> RecordedEmbodiment | None:
     if RECORDED_KEY not in info.metadata:
         return None
     try:
-        recorded = msgspec.convert(info.metadata[RECORDED_KEY], RecordedEmbodiment)
+        recorded = msgspec.convert(info.metadata[RECORDED_KEY], RecordedEmbodiment, dec_hook=read_convention)
     except msgspec.ValidationError as error:
         raise DatasetError(
             f"the data set's worldarm.{RECORDED_KEY} entry in meta/info.json is not valid: {error}"
@@ -91,7 +97,7 @@ def read_embodiment(
     if recorded is not None:
         return recorded.embodiment(camera, picture)
     try:
-        embodiment = msgspec.convert(info.metadata[KEY], EmbodimentDescription)
+        embodiment = msgspec.convert(info.metadata[KEY], EmbodimentDescription, dec_hook=read_convention)
     except KeyError:
         raise DatasetError(
             "the data set does not say which camera and which action convention it was recorded with "
@@ -108,6 +114,19 @@ def read_embodiment(
     ):
         _require_shape(info, KEY, name, shape)
     return embodiment
+
+
+def same_entry(one: Mapping[str, Any], other: Mapping[str, Any], key: str) -> bool:
+    """Return whether the metadata of two data sets say the same under `key`; a set that was written before action
+    conventions had kinds says what it would say today."""
+    return bool(_of_today(one.get(key)) == _of_today(other.get(key)))
+
+
+def _of_today(entry: Any) -> Any:
+    """Return an entry of the metadata as it would be written today."""
+    if isinstance(entry, Mapping) and isinstance(entry.get("action"), Mapping):
+        return {**entry, "action": with_kind(entry["action"])}
+    return entry
 
 
 def _which(camera: str | None, names: list[str]) -> int:

@@ -1,43 +1,44 @@
-"""What the arm feels: the proprioceptive state that goes beside every picture, in data and on the wire alike."""
+"""What the arm feels: the proprioceptive state that goes beside every picture, live and in recordings."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from robot.arm.interface import Vector
 from robot.arm.kinematics import Kinematics
-from robot.embodiment.actions import ActionConvention
-from robot.errors import ConfigurationError
+from robot.embodiment.arm_sample import ArmSample
+from robot.embodiment.convention import ArmConvention
+from robot.embodiment.sample_series import SampleSeries
+from robot.embodiment.state_entries import entries_named
 
 STATE_NAMES = ("tool.x", "tool.y", "tool.z", "gripper.width", "setpoint.x", "setpoint.y", "setpoint.z")
-"""What an arm feels that neither turns its tool nor uses its gripper."""
-TOOL = STATE_NAMES[:3]
-"""Those of them that say where its tool is."""
+"""What an arm feels whose actions neither turn its tool nor move its gripper."""
 GRASPING_STATE_NAMES = (*STATE_NAMES, "tool.yaw", "setpoint.yaw", "gripper.command")
-"""What one feels that does."""
-COMMANDED = ("setpoint.x", "setpoint.y", "setpoint.z", "setpoint.yaw", "gripper.command")
-"""Those of them that tell what the arm was sent to do, and not what it does."""
+"""What one feels whose actions do."""
+
+
+def joint_state_names(joints: int, grips: bool) -> tuple[str, ...]:
+    """Return what an arm of that many `joints` feels whose actions move them and, where it `grips`, its gripper."""
+    measured = tuple(f"joint.{number}" for number in range(1, joints + 1))
+    commanded = tuple(f"setpoint.joint.{number}" for number in range(1, joints + 1))
+    return (*measured, *STATE_NAMES[:4], *commanded, *(("gripper.command",) if grips else ()))
 
 
 class Proprioception:
     """Makes the state whose entries are called `names` out of joints and gripper.
 
-    Positions and widths are in m; "tool" is measured and "setpoint" what the governor let through; "yaw" is in rad,
-    about the vertical from the rotation of `convention`; "gripper.command" is the width that the gripper was sent to,
-    which an object between the fingers keeps it from.
+    "tool" is where the measured joints put the tool, and "setpoint" where those that the governor let through put it;
+    "yaw" is counted from the rotation of `convention`. `robot.embodiment.state_entries` defines every entry.
     """
 
-    def __init__(self, names: Sequence[str], convention: ActionConvention, kinematics: Kinematics) -> None:
+    def __init__(self, names: Sequence[str], convention: ArmConvention[Any], kinematics: Kinematics) -> None:
         """Raise `ConfigurationError` for a name that no arm here feels."""
-        unknown = [name for name in names if name not in GRASPING_STATE_NAMES]
-        if unknown:
-            raise ConfigurationError(
-                f"no arm here feels {', '.join(unknown)}; what can be felt is {', '.join(GRASPING_STATE_NAMES)}"
-            )
         self.names = tuple(names)
-        self._order = [GRASPING_STATE_NAMES.index(name) for name in names]
+        self._entries = entries_named(names)
         self._convention = convention
         self._kinematics = kinematics
 
@@ -47,9 +48,30 @@ class Proprioception:
         governed: Sequence[float] | Vector,
         gripper_width: float,
         gripper_command: float,
+        effort: Sequence[float] | Vector = (),
     ) -> Vector:
-        """Return the state (P,) from measured and governed joints (n,) rad and the gripper's widths (m)."""
-        tool = self._kinematics.forward(np.asarray(measured))
-        setpoint = self._kinematics.forward(np.asarray(governed))
-        yaws = self._convention.yaw(tool.rotation), self._convention.yaw(setpoint.rotation)
-        return np.array([*tool.position, gripper_width, *setpoint.position, *yaws, gripper_command])[self._order]
+        """Return the state (P,) from measured and governed joints (n,) rad, the gripper's widths (m), and the joints'
+        `effort` (n,) N·m, empty for an arm that measures none.
+
+        Raises `ConfigurationError` for an entry of a joint that the arm does not have, or does not measure.
+        """
+        here, there = np.asarray(measured, dtype=np.float64), np.asarray(governed, dtype=np.float64)
+        sample = ArmSample(
+            here,
+            there,
+            self._kinematics.forward(here),
+            self._kinematics.forward(there),
+            gripper_width,
+            gripper_command,
+            np.asarray(effort, dtype=np.float64),
+            self._convention.yaw,
+        )
+        return np.array([entry.read(sample) for entry in self._entries])
+
+
+def states_at(names: Sequence[str], series: SampleSeries, times: Vector) -> NDArray[np.float64]:
+    """Return the states (T, P), whose entries are called `names`, of a recorded arm at `times` (T,) s.
+
+    Raises `ConfigurationError` for a name that no arm here feels.
+    """
+    return np.stack([series.at(times, entry.read, entry.between) for entry in entries_named(names)], axis=1)

@@ -19,7 +19,7 @@ from tqdm import tqdm
 from robot.dataset.format.encoding import EncodedEpisode, encode_episode
 from robot.dataset.format.schema import Feature
 from robot.dataset.writer import DatasetWriter
-from robot.embodiment.description import EmbodimentDescription
+from robot.embodiment.description import EmbodimentDescription, same_entry
 from robot.errors import CheckpointError, ConfigurationError, DatasetError
 from robot.wire.camera_spec import CameraSpec
 from sim.execution.interrupts import interrupts_put_off
@@ -165,7 +165,7 @@ def _open(
         # A killed play loses at most the batch in flight, which is played again: no need to wait for the disk.
         return DatasetWriter.create(root, fps, features, embodiment.arm, metadata, durable=False)
     writer = DatasetWriter.open(root, fps, features, durable=False)
-    if dict(writer.info.metadata) != metadata:
+    if not all(same_entry(writer.info.metadata, metadata, key) for key in {**writer.info.metadata, **metadata}):
         writer.close()
         raise DatasetError(
             f"{root} was made with other settings (seed, blocks, policy, camera or action convention); "

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from control.agent import Decision
 from robot.arm.interface import Vector
-from robot.embodiment.actions import ActionConvention
 from robot.embodiment.observation import Observation
+from robot.embodiment.tool_displacement import ToolDisplacement
 from sim.tasks.task import Goal, Subgoals
 from sim.world.block_runner import BlockRunner
 from sim.world.lockstep import LockStep
@@ -51,7 +51,7 @@ class Decider(Protocol):
 
 
 def run_episode(
-    world: LockStep, convention: ActionConvention, agent: Decider, goal: Goal, subgoals: Subgoals = "none"
+    world: LockStep, convention: ToolDisplacement, agent: Decider, goal: Goal, subgoals: Subgoals = "none"
 ) -> EpisodeRecord:
     """Let `agent` go for `goal` from its start, until it says done or the budget is spent."""
     runner = BlockRunner(world, convention)

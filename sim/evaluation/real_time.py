@@ -17,6 +17,7 @@ from robot.client.scene_client import SceneClient
 from robot.wire.messages import SceneState
 from sim.evaluation.episode import EpisodeRecord, judged
 from sim.execution.processes import Addresses, SimulatedProcesses
+from sim.tasks.environments import environment_of
 from sim.tasks.scene_setup import set_stage
 from sim.tasks.task import Goal, Subgoals
 
@@ -72,7 +73,7 @@ class RealTime:
 
     def run(self, goal: Goal, subgoals: Subgoals = "none") -> RealEpisode:
         """Bring the world to the goal's start, let the agent go for it, and judge."""
-        set_stage(self.addresses.command, self._embodiment.action, goal.start)
+        set_stage(self.addresses.command, environment_of(self._embodiment).convention, goal.start)
         takes: list[Take] = []
         with Client(self.addresses.command) as client:
             kinematics = Kinematics(client.arm)

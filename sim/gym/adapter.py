@@ -15,8 +15,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from robot.arm.interface import Box, Vector
-from robot.embodiment.actions import ActionConvention
+from robot.arm.interface import Vector
+from robot.embodiment.box_action import BoxAction
 from robot.embodiment.description import EmbodimentDescription
 from robot.embodiment.observation import Observation
 from robot.errors import ConfigurationError
@@ -78,22 +78,17 @@ class AnyEnv:
         self.embodiment = EmbodimentDescription(
             ARM_PREFIX + name,
             CameraSpec(CAMERA, size, size, (float(size), float(size)), (size / 2, size / 2)),
-            ActionConvention(
-                axes=tuple(f"action{i}" for i in range(int(np.prod(actions.shape)))),
-                scale_m=0.0,
-                block_s=1 / rate,
-                waypoints=repeat,
-                bounds=Box((0.0, 0.0, 0.0), (0.0, 0.0, 0.0)),
-            ),
+            BoxAction(size=int(np.prod(actions.shape)), block_s=1 / rate, repeat=repeat),
             self.state_names,
         )
 
     @classmethod
     def of(cls, embodiment: EmbodimentDescription) -> AnyEnv:
         """Return the environment that data or a model of `embodiment` belong to. Raises `ConfigurationError`."""
-        if not embodiment.arm.startswith(ARM_PREFIX):
+        action = embodiment.action
+        if not embodiment.arm.startswith(ARM_PREFIX) or not isinstance(action, BoxAction):
             raise ConfigurationError(f"this is of the arm {embodiment.arm!r}, and of no Gymnasium environment")
-        return cls(embodiment.arm.removeprefix(ARM_PREFIX), embodiment.camera.width, embodiment.action.waypoints)
+        return cls(embodiment.arm.removeprefix(ARM_PREFIX), embodiment.camera.width, action.repeat)
 
     @property
     def judged(self) -> bool:

@@ -27,7 +27,7 @@ def env_features(embodiment: EmbodimentDescription, video: bool) -> dict[str, Fe
         image_column(camera.name): Feature(
             "video" if video else "image", (camera.height, camera.width, 3), ("height", "width", "channels")
         ),
-        ACTION: Feature("float32", (embodiment.action.size,), embodiment.action.axes),
+        ACTION: Feature("float32", (embodiment.action.size,), embodiment.action.names),
     }
 
 

@@ -40,8 +40,8 @@ def play_features(environment: Environment, camera: CameraSpec, video: bool) -> 
         image_column(camera.name): Feature(
             "video" if video else "image", (camera.height, camera.width, 3), ("height", "width", "channels")
         ),
-        ACTION: Feature("float32", (environment.convention.size,), environment.convention.axes),
-        CLEAN_ACTION: Feature("float32", (environment.convention.size,), environment.convention.axes),
+        ACTION: Feature("float32", (environment.convention.size,), environment.convention.names),
+        CLEAN_ACTION: Feature("float32", (environment.convention.size,), environment.convention.names),
         REQUESTED: Feature("float32", (JOINTS,), joints),
         GOVERNED: Feature("float32", (JOINTS,), joints),
         MEASURED: Feature("float32", (JOINTS,), joints),

@@ -17,8 +17,8 @@ from control.agent import Agent
 from control.model.trained_model import load_trained
 from control.planning.schedule import default_search
 from robot.arm.interface import ObjectPose, Vector
-from robot.embodiment.actions import ToolTarget
 from robot.embodiment.observation import Observation
+from robot.embodiment.tool_displacement import ToolTarget
 from robot.wire.camera_spec import CameraSpec
 from sim.policies.interface import CorrelatedNoise, ScriptedPolicy
 from sim.tasks.environments import Environment

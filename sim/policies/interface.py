@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from robot.arm.interface import ObjectPose, Vector
-from robot.embodiment.actions import ToolTarget
+from robot.embodiment.tool_displacement import ToolTarget
 
 
 @dataclass(frozen=True)

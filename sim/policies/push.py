@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from robot.arm.interface import ObjectPose, Vector
-from robot.embodiment.actions import ActionConvention, ToolTarget
+from robot.embodiment.tool_displacement import ToolDisplacement, ToolTarget
 from sim.policies.interface import Start, standing
 
 TABLE_LOWER = np.array([0.38, -0.18])
@@ -20,7 +20,7 @@ CLEARANCE_M = 0.085
 CONTACT_M = 0.05
 
 
-def random_start(rng: np.random.Generator, convention: ActionConvention) -> Start:
+def random_start(rng: np.random.Generator, convention: ToolDisplacement) -> Start:
     """Return a cube somewhere in view and a tool somewhere clear of it."""
     centre = rng.uniform(TABLE_LOWER, TABLE_UPPER)
     yaw = rng.uniform(-np.pi, np.pi)
@@ -35,7 +35,7 @@ def random_start(rng: np.random.Generator, convention: ActionConvention) -> Star
             return Start(convention.start(tool), (cube,))
 
 
-def rearranged(rng: np.random.Generator, convention: ActionConvention, objects: Sequence[ObjectPose]) -> Start:
+def rearranged(rng: np.random.Generator, convention: ToolDisplacement, objects: Sequence[ObjectPose]) -> Start:
     """Return the cube and the tool elsewhere; where the `objects` are now does not matter."""
     return random_start(rng, convention)
 
@@ -48,7 +48,7 @@ def cube_pose(centre: Vector, yaw: float, name: str = "cube", height: float = 0.
 class PushPolicy:
     """The scripted policy. It sees the truth of the simulation; what is recorded of it is pictures and actions."""
 
-    def __init__(self, rng: np.random.Generator, convention: ActionConvention) -> None:
+    def __init__(self, rng: np.random.Generator, convention: ToolDisplacement) -> None:
         self._rng = rng
         self._convention = convention
         self.clean_action: Vector = np.zeros(convention.size)

@@ -13,7 +13,7 @@ import numpy as np
 
 from robot.arm.interface import ObjectPose, Vector
 from robot.arm.rotations import rotation_matrix
-from robot.embodiment.actions import ActionConvention, ToolTarget
+from robot.embodiment.tool_displacement import ToolDisplacement, ToolTarget
 from sim.policies.interface import CorrelatedNoise, Start, standing
 from sim.world.scene import DISTRACTORS, GRASPABLE, SceneObject
 
@@ -55,7 +55,7 @@ FUNNEL = 3.0
 OUT_OF_VIEW_M = 0.335
 
 
-def random_start(rng: np.random.Generator, convention: ActionConvention) -> Start:
+def random_start(rng: np.random.Generator, convention: ToolDisplacement) -> Start:
     """Return one to three objects on the table, now and then one upon another, and a tool somewhere clear of them."""
     names = rng.permutation([thing.name for thing in GRASPABLE])[: rng.choice((1, 2, 3), p=COUNT_SHARES)]
     objects: list[ObjectPose] = []
@@ -73,7 +73,7 @@ def random_start(rng: np.random.Generator, convention: ActionConvention) -> Star
     return Start(ToolTarget(place, yaw, width), tuple(objects))
 
 
-def rearranged(rng: np.random.Generator, convention: ActionConvention, objects: Sequence[ObjectPose]) -> Start:
+def rearranged(rng: np.random.Generator, convention: ToolDisplacement, objects: Sequence[ObjectPose]) -> Start:
     """Return the same `objects`, mostly with one of them elsewhere on the table, as if an open hand had just put it
     there, or been somewhere else since."""
     there = list(objects)
@@ -93,7 +93,7 @@ def rearranged(rng: np.random.Generator, convention: ActionConvention, objects: 
     return Start(ToolTarget(place_of_tool, yaw, convention.opening_m), tuple(there))
 
 
-def _clear_place(rng: np.random.Generator, convention: ActionConvention, objects: Sequence[ObjectPose]) -> Vector:
+def _clear_place(rng: np.random.Generator, convention: ToolDisplacement, objects: Sequence[ObjectPose]) -> Vector:
     """Return a place (3,) m for the tool, low more often than high, clear of the `objects`."""
     lower, upper = np.asarray(convention.bounds.lower), np.asarray(convention.bounds.upper)
     while True:
@@ -135,7 +135,7 @@ class Aim:
 class TabletopPolicy:
     """The scripted policy. Each skill is a generator that yields what to aim for, block after block."""
 
-    def __init__(self, rng: np.random.Generator, convention: ActionConvention, noise: float | None = None) -> None:
+    def __init__(self, rng: np.random.Generator, convention: ToolDisplacement, noise: float | None = None) -> None:
         """`noise` is that of its actions; drawn at random when None."""
         self._rng = rng
         self._convention = convention

@@ -12,9 +12,10 @@ import numpy as np
 
 from perception.checkpoint.shipped import PRETRAINED_FOLDER
 from robot.arm.interface import ObjectPose
-from robot.embodiment.actions import PLANAR_PUSH, TABLETOP, ActionConvention
+from robot.embodiment.actions import PLANAR_PUSH, TABLETOP
 from robot.embodiment.description import EmbodimentDescription
 from robot.embodiment.proprioception import GRASPING_STATE_NAMES, STATE_NAMES
+from robot.embodiment.tool_displacement import ToolDisplacement
 from robot.errors import ConfigurationError
 from robot.wire.camera_spec import CameraSpec
 from sim.policies import push as push_play
@@ -38,12 +39,12 @@ class Environment:
     name: EnvironmentName
     sentence: str
     objects: tuple[SceneObject, ...]
-    convention: ActionConvention
+    convention: ToolDisplacement
     state_names: tuple[str, ...]
     camera: Callable[[int, int], CameraSpec]
-    start: Callable[[np.random.Generator, ActionConvention], Start]
-    policy: Callable[[np.random.Generator, ActionConvention], ScriptedPolicy]
-    rearranged: Callable[[np.random.Generator, ActionConvention, Sequence[ObjectPose]], Start]
+    start: Callable[[np.random.Generator, ToolDisplacement], Start]
+    policy: Callable[[np.random.Generator, ToolDisplacement], ScriptedPolicy]
+    rearranged: Callable[[np.random.Generator, ToolDisplacement, Sequence[ObjectPose]], Start]
     tasks: tuple[Task, ...]
     levels: tuple[Level, ...]
     episodes: int

@@ -10,8 +10,9 @@ import pinocchio as pin
 from robot.arm.kinematics import Kinematics
 from robot.client.client import Client
 from robot.client.scene_client import SceneClient
-from robot.client.tool_move import ToolSpeed, follow_waypoints, tool_waypoints
-from robot.embodiment.actions import ActionConvention
+from robot.client.waypoint_move import follow_waypoints
+from robot.embodiment.tool_displacement import ToolDisplacement
+from robot.motion.tool_path import ToolSpeed, tool_waypoints
 from sim.policies.interface import Start
 from sim.world.scene import on_shelf
 
@@ -20,7 +21,7 @@ SETTLE_S = 0.3
 TIMEOUT_S = 10.0
 
 
-def set_stage(command_address: str, convention: ActionConvention, start: Start) -> None:
+def set_stage(command_address: str, convention: ToolDisplacement, start: Start) -> None:
     """Move the tool to where `start` has it, in a straight line, and put its objects on the table and all others away;
     then let go of the arm, everything at rest.
 

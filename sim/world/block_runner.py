@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from robot.arm.interface import ObjectPose, Vector
-from robot.embodiment.actions import ActionConvention, ToolTarget
+from robot.embodiment.tool_displacement import ToolDisplacement, ToolTarget
 from robot.errors import Refused
 from sim.world.lockstep import LockStep
 
@@ -16,7 +16,7 @@ from sim.world.lockstep import LockStep
 class BlockRunner:
     """Keeps the committed action and the set-point it leads to. Block 0 is always a hold."""
 
-    def __init__(self, world: LockStep, convention: ActionConvention) -> None:
+    def __init__(self, world: LockStep, convention: ToolDisplacement) -> None:
         self._world = world
         self._convention = convention
         self.committed: Vector = np.zeros(convention.size)

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from robot.arm.interface import ObjectPose, Vector
 from robot.arm.kinematics import Kinematics
-from robot.embodiment.actions import ActionConvention, ToolTarget
 from robot.embodiment.observation import Observation
 from robot.embodiment.proprioception import STATE_NAMES, Proprioception
+from robot.embodiment.tool_displacement import ToolDisplacement, ToolTarget
 from robot.motion.servo import Servo, SetPoint
 from robot.wire.camera_spec import CameraSpec
 from robot.wire.messages import Waypoint
@@ -76,7 +76,7 @@ class LockStep:
         """Free the simulated world."""
         self.arm.close()
 
-    def reset(self, convention: ActionConvention, tool: ToolTarget, objects: Sequence[ObjectPose]) -> None:
+    def reset(self, convention: ToolDisplacement, tool: ToolTarget, objects: Sequence[ObjectPose]) -> None:
         """Start anew at time 0 with the tool at `tool` and `objects` on the table, all others put away, at rest.
 
         Raises `UnreachableError` when the arm cannot stand there.

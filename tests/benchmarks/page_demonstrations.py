@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from robot.arm.kinematics import Kinematics
 from robot.client.client import Client
-from robot.embodiment.actions import CONVENTIONS, ConventionName
+from robot.embodiment.actions import TOOL_CONVENTIONS, ToolConventionName
 from robot.wire.camera_spec import CameraSpec, Images
 from sim.execution.processes import Addresses, ProcessOfOurs, SimulatedProcesses
 from tests.benchmarks.browser import browser
@@ -34,7 +34,7 @@ def page_hand(
     dataset: Path,
     task: str,
     camera: str,
-    actions: ConventionName,
+    actions: ToolConventionName,
     images: Images = "png",
     max_speed: float = 0.25,
     executable: str | None = None,
@@ -64,7 +64,7 @@ def record_demonstrations(
     count: int,
     seconds: float,
     camera: CameraSpec,
-    actions: ConventionName,
+    actions: ToolConventionName,
     seed: int,
     first: int = 0,
     executable: str | None = None,
@@ -78,7 +78,7 @@ def record_demonstrations(
         page_hand(where, dataset, task, camera.name, actions, executable=executable) as hand,
     ):
         rng = np.random.default_rng([seed, first])
-        demonstrator = Demonstrator(hand, CONVENTIONS[actions].bounds, rng)
+        demonstrator = Demonstrator(hand, TOOL_CONVENTIONS[actions].bounds, rng)
         bar = tqdm(range(first, count), desc="demonstrations", unit="episode", initial=first, total=count)
         for _ in bar:
             discarded += demonstrator.demonstrate(seconds)

@@ -15,10 +15,8 @@ from robot.dataset.format.schema import DatasetInfo, describe_feature, read_info
 from robot.dataset.format.staged_files import locked
 from robot.dataset.format.staged_folders import new_folder, require_new
 from robot.dataset.reader import Dataset
+from robot.embodiment.description import KEYS, same_entry
 from robot.errors import DatasetError
-
-EMBODIMENT_KEYS = ("recording", "recorded")
-"""Where `robot.embodiment.description` keeps which cameras and actions a set was recorded with."""
 
 
 def merge(output: Path, inputs: Sequence[Path]) -> DatasetInfo:
@@ -62,8 +60,8 @@ def require_alike(first: Dataset, other: Dataset) -> None:
         one, two = here.user_features.get(name), there.user_features.get(name)
         if one is None or two is None or not same_kind(one, two) or one.info != two.info:
             raise _differ(first, other, f"feature {name!r}", describe_feature(one), describe_feature(two))
-    for key in EMBODIMENT_KEYS:
-        if here.metadata.get(key) != there.metadata.get(key):
+    for key in KEYS:
+        if not same_entry(here.metadata, there.metadata, key):
             raise DatasetError(
                 f"{other.root} was recorded in another way than {first.root} (worldarm.{key} in meta/info.json: "
                 "camera, convention of actions): a model cannot learn from both as from one"
@@ -84,7 +82,7 @@ def _merged_info(sets: Sequence[Dataset]) -> DatasetInfo:
     shared = {
         key: value
         for key, value in first.metadata.items()
-        if key != history.KEY and all(one.info.metadata.get(key) == value for one in sets)
+        if key != history.KEY and all(same_entry(one.info.metadata, first.metadata, key) for one in sets)
     }
     parts = [
         {"name": one.root.resolve().name, "episodes": len(one), **history.own_metadata(one.info.metadata, shared)}

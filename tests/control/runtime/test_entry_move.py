@@ -7,12 +7,13 @@ import numpy as np
 import pinocchio as pin
 import pytest
 
-from control.runtime.entry_move import CLEARANCE_M, approach, in_bounds
+from control.runtime.entry_move import approach
 from robot.arm.interface import Vector
 from robot.arm.kinematics import Pose
 from robot.client.client import Client
 from robot.client.rest import wait_for_rest
 from robot.embodiment.actions import PLANAR_PUSH, TABLETOP
+from robot.embodiment.tool_entry import CLEARANCE_M
 from robot.motion.tool_path import straight_waypoints
 from tests.control.runtime.scripted_arm import KINEMATICS, states, tool
 from tests.robot.driver.checks import assert_no_jump, now, steady
@@ -63,7 +64,7 @@ def test_goes_up_over_and_down_from_anywhere(
             following.drain()
             history = list(following.history)
         end = steady(client)
-    assert in_bounds(KINEMATICS.forward(np.asarray(end.governed)), end.gripper_command, PLANAR_PUSH)
+    assert PLANAR_PUSH.ready(KINEMATICS, np.asarray(end.governed), end.gripper_command)
     assert_no_jump(history)
     path = np.array([tool(state) for state in history[::5]])
     aside = np.minimum(
@@ -101,7 +102,7 @@ def test_comes_in_over_the_table_and_lets_go_of_nothing(driver: SimulatedDriver,
         end = steady(client)
         # As low as the bounds reach, things stand on the table.
         assert tool(end)[2] == pytest.approx(TABLETOP.bounds.upper[2], abs=2e-3)
-        assert in_bounds(KINEMATICS.forward(np.asarray(end.governed)), end.gripper_command, TABLETOP)
+        assert TABLETOP.ready(KINEMATICS, np.asarray(end.governed), end.gripper_command)
         assert {round(state.gripper_command, 6) for state in history} == {gripper_width}
         go(client, outside, gripper_width=0.0)
     assert_no_jump(history)

@@ -23,7 +23,8 @@ from robot.dataset.format.columns import (
     capture_column,
 )
 from robot.dataset.format.recorder_columns import MARKS
-from robot.embodiment.actions import PLANAR_PUSH, ActionConvention, ToolTarget
+from robot.embodiment.actions import PLANAR_PUSH
+from robot.embodiment.tool_displacement import ToolDisplacement, ToolTarget
 from robot.wire.camera_spec import CameraSpec
 from tests.robot.panda import panda_spec
 
@@ -33,7 +34,7 @@ WRIST = CameraSpec("wrist", 32, 24, (30.0, 30.0), (16.0, 12.0))
 ARM = panda_spec()
 
 
-def path(convention: ActionConvention, seconds: np.ndarray, speed: float, sway: float = 0.0) -> list[Pose]:
+def path(convention: ToolDisplacement, seconds: np.ndarray, speed: float, sway: float = 0.0) -> list[Pose]:
     """A tool that goes along +y, or that and up while it turns, from the middle of the convention's bounds; to and fro
     along x too, `sway` times a second."""
     middle = np.mean([convention.bounds.lower, convention.bounds.upper], axis=0) + [0.0, -0.1, 0.0]
@@ -49,7 +50,7 @@ def path(convention: ActionConvention, seconds: np.ndarray, speed: float, sway: 
 
 def written(
     root: Path,
-    convention: ActionConvention = PLANAR_PUSH,
+    convention: ToolDisplacement = PLANAR_PUSH,
     seconds: float = 4.0,
     speed: float = 0.05,
     lost: Sequence[int] = (),

@@ -14,15 +14,16 @@ from perception.training_data.block_extraction import read_blocks
 from perception.training_data.frame_cache import open_cache
 from robot.dataset import Dataset
 from robot.dataset.edit.merge import merge
-from robot.embodiment.actions import PLANAR_PUSH, TABLETOP, ActionConvention
+from robot.embodiment.actions import PLANAR_PUSH, TABLETOP
 from robot.embodiment.description import read_embodiment
 from robot.embodiment.proprioception import GRASPING_STATE_NAMES
+from robot.embodiment.tool_displacement import ToolDisplacement
 from robot.errors import DatasetError
 from robot.wire.camera_spec import CameraSpec, reframed
 from tests.perception.recording.known import ARM, CAMERA, FPS, WRIST, path, written
 
 
-def blocks_of(dataset: Dataset, convention: ActionConvention, camera: CameraSpec = CAMERA):  # type: ignore[no-untyped-def]
+def blocks_of(dataset: Dataset, convention: ToolDisplacement, camera: CameraSpec = CAMERA):  # type: ignore[no-untyped-def]
     return read_blocks(dataset, recorded_embodiment(ARM, (CAMERA, WRIST), convention), camera)
 
 

@@ -8,13 +8,14 @@ from hypothesis import strategies as st
 
 from robot.arm.interface import Box
 from robot.arm.kinematics import Kinematics
-from robot.embodiment.actions import PLANAR_PUSH, ActionConvention, ToolTarget
+from robot.embodiment.actions import PLANAR_PUSH
+from robot.embodiment.tool_displacement import ToolDisplacement, ToolTarget
 from robot.errors import UnreachableError
 from tests.robot.panda import panda_spec
 from tests.soak import often
 
 LOWER, UPPER = np.array(PLANAR_PUSH.bounds.lower), np.array(PLANAR_PUSH.bounds.upper)
-HAND = ActionConvention(
+HAND = ToolDisplacement(
     axes=("x", "y", "z", "yaw", "gripper"),
     scale_m=0.04,
     block_s=1 / 7,
@@ -48,7 +49,7 @@ def test_a_target_is_one_displacement_away_and_inside_the_bounds(share: np.ndarr
 
 
 def test_each_entry_moves_its_own_axis() -> None:
-    convention = ActionConvention(("z", "x"), 0.02, 0.125, 5, Box((0.3, -0.3, 0.02), (0.7, 0.3, 0.4)))
+    convention = ToolDisplacement(("z", "x"), 0.02, 0.125, 5, Box((0.3, -0.3, 0.02), (0.7, 0.3, 0.4)))
     assert convention.size == 2
     moved = convention.target(convention.start(np.array([0.5, 0.1, 0.2])), np.array([0.5, -1.0]))
     np.testing.assert_allclose(moved.position, [0.48, 0.1, 0.21])
@@ -146,5 +147,5 @@ def test_no_action_anywhere_asks_the_joints_for_more_than_they_can(
 
 
 def test_a_convention_survives_json() -> None:
-    kept = msgspec.json.decode(msgspec.json.encode(PLANAR_PUSH), type=ActionConvention)
+    kept = msgspec.json.decode(msgspec.json.encode(PLANAR_PUSH), type=ToolDisplacement)
     assert kept == PLANAR_PUSH and hash(kept) == hash(PLANAR_PUSH)

@@ -5,8 +5,9 @@ import pinocchio as pin
 import pytest
 
 from robot.arm.kinematics import Kinematics
-from robot.embodiment.actions import PLANAR_PUSH, TABLETOP, ToolTarget
+from robot.embodiment.actions import PLANAR_PUSH, TABLETOP
 from robot.embodiment.proprioception import GRASPING_STATE_NAMES, STATE_NAMES, Proprioception
+from robot.embodiment.tool_displacement import ToolTarget
 from robot.errors import ConfigurationError
 from tests.robot.panda import panda_spec
 

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from robot.embodiment.actions import PLANAR_PUSH, ToolTarget
+from robot.embodiment.actions import PLANAR_PUSH
 from robot.embodiment.proprioception import STATE_NAMES
+from robot.embodiment.tool_displacement import ToolTarget
 from sim.play.episode import Columns, play_episode, play_features
 from sim.policies.push import CLEARANCE_M, TABLE_LOWER, TABLE_UPPER, PushPolicy, cube_pose, random_start
 from sim.tasks.environments import PUSH

@@ -9,8 +9,9 @@ import pytest
 
 from robot.arm.kinematics import Kinematics, Pose
 from robot.client.rest import wait_for_rest
-from robot.client.tool_move import ToolSpeed, follow_waypoints, tool_waypoints
+from robot.client.waypoint_move import follow_waypoints
 from robot.errors import ArmError, Refused, UnreachableError
+from robot.motion.tool_path import ToolSpeed, tool_waypoints
 from robot.wire.messages import JointState, Waypoint
 from robot.wire.subscription import Subscription
 from tests.robot.driver.checks import HOME, assert_no_jump, now

@@ -1,0 +1,15 @@
+"""The duration of a block, which conventions hold in seconds and the wire counts in nanoseconds."""
+
+from __future__ import annotations
+
+
+class Blocks:
+    """Mixin of a convention that has a field `block_s`."""
+
+    __slots__ = ()
+    block_s: float
+
+    @property
+    def block_ns(self) -> int:
+        """Duration of a block in nanoseconds."""
+        return round(self.block_s * 1e9)

@@ -1,0 +1,70 @@
+"""Action conventions as files hold them: a mapping whose `kind` says which convention it is.
+
+A package adds one by naming its struct, whose tag is the entry point's name, in its own metadata:
+
+    [project.entry-points."worldarm.conventions"]
+    my-convention = "my_package.convention:MyConvention"
+
+Files that were written before conventions had kinds hold displacements of the tool or, of Gymnasium environments, plain
+boxes; they read as what they always meant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+import msgspec
+
+from robot import registry
+from robot.embodiment.box_action import BoxAction
+from robot.embodiment.convention import ActionConvention
+from robot.embodiment.joint_displacement import JointDisplacement
+from robot.embodiment.tool_displacement import ToolDisplacement
+
+KIND = "kind"
+_OURS: Mapping[str, type[msgspec.Struct]] = MappingProxyType(
+    {str(each.__struct_config__.tag): each for each in (ToolDisplacement, JointDisplacement, BoxAction)}
+)
+_BOX_AXIS = "action"
+_TOOL, _BOX = (str(each.__struct_config__.tag) for each in (ToolDisplacement, BoxAction))
+
+
+def with_kind(stored: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a convention as a file would hold it today, from what any file holds."""
+    if KIND in stored:
+        return dict(stored)
+    axes = stored.get("axes")
+    if isinstance(axes, (list, tuple)) and axes and all(str(axis).startswith(_BOX_AXIS) for axis in axes):
+        return {KIND: _BOX, "size": len(axes), "block_s": stored["block_s"], "repeat": stored["waypoints"]}
+    return {KIND: _TOOL, **stored}
+
+
+def read_convention(_: type, stored: object) -> object:
+    """Return the convention that is `stored`; msgspec's `dec_hook` for structs with a field of a convention.
+
+    Raises `ValueError` for a kind that no installed package offers, `msgspec.ValidationError` for a convention that is
+    not whole, and `ConfigurationError` for a package whose convention cannot be loaded.
+    """
+    if not isinstance(stored, Mapping):
+        raise ValueError(f"an action convention is a mapping, not {stored!r}")
+    found = with_kind(stored)
+    return msgspec.convert(found, _struct(str(found[KIND])))
+
+
+def differences(one: ActionConvention, other: ActionConvention) -> tuple[str, ...]:
+    """Return the names of what differs between two conventions, `kind` among them."""
+    here, there = msgspec.to_builtins(one), msgspec.to_builtins(other)
+    return tuple(name for name in {**here, **there} if here.get(name) != there.get(name))
+
+
+def _struct(kind: str) -> type[msgspec.Struct]:
+    if kind in _OURS:
+        return _OURS[kind]
+    if kind not in registry.names(registry.CONVENTIONS):
+        raise ValueError(
+            f"no installed package offers actions of the kind {kind!r}; install the one that this was recorded with"
+        )
+    struct: type[msgspec.Struct] = registry.load(registry.CONVENTIONS, kind)
+    return struct

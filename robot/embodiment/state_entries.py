@@ -1,0 +1,169 @@
+"""What an arm can feel: one definition for each entry of a state, by which it is computed live and from recordings.
+
+A package adds an entry by naming its definition, a `StateEntry`, in its own metadata, under the entry's name:
+
+    [project.entry-points."worldarm.senses"]
+    "wrist.height" = "my_package.senses:WRIST_HEIGHT"
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from robot import registry
+from robot.arm.interface import Vector
+from robot.embodiment.arm_sample import ArmSample
+from robot.embodiment.sample_series import Between
+from robot.errors import ConfigurationError
+
+HOLDING_M = 0.003
+"""A gripper that is wider than commanded by more than this is kept open, by what it holds or on its way there."""
+
+
+@dataclass(frozen=True)
+class StateEntry:
+    """One thing that an arm feels, in `unit`: `value` computes it from a sample.
+
+    With `per_joint`, `value` returns an entry for each joint, (n,), and a state names them one by one, counted from 1:
+    "joint.1". `mirror` is the factor by which reflection in the arm's plane y = 0 multiplies it, None where the image
+    cannot be computed from the entry. A `command` says what the arm was sent to do, and not what it does: the command
+    mask hides it. `between` is how recordings are read between two samples.
+    """
+
+    name: str
+    unit: str
+    value: Callable[[ArmSample], float | Vector]
+    mirror: float | None = 1.0
+    command: bool = False
+    per_joint: bool = False
+    between: Between = "line"
+
+    def read(self, sample: ArmSample) -> float:
+        """Return the entry's value, of one that is not `per_joint`."""
+        return float(self.value(sample))
+
+    def of_joint(self, number: int) -> StateEntry:
+        """Return the entry of the joint of that number, counted from 1, of a `per_joint` one."""
+
+        def value(sample: ArmSample) -> float:
+            values = np.asarray(self.value(sample))
+            if len(values) < number:
+                raise ConfigurationError(
+                    f"this arm has {len(sample.measured)} joints and feels {self.name} of {len(values)} of them, so it "
+                    f"cannot feel {self.name}.{number}"
+                )
+            return float(values[number - 1])
+
+        return dataclasses.replace(self, name=f"{self.name}.{number}", value=value, per_joint=False)
+
+
+def _axis(index: int, of: Callable[[ArmSample], NDArray[np.float64]]) -> Callable[[ArmSample], float]:
+    return lambda sample: float(of(sample)[index])
+
+
+TOOL_PLACE = (
+    StateEntry("tool.x", "m", _axis(0, lambda sample: sample.tool.position)),
+    StateEntry("tool.y", "m", _axis(1, lambda sample: sample.tool.position), mirror=-1.0),
+    StateEntry("tool.z", "m", _axis(2, lambda sample: sample.tool.position)),
+)
+"""Where the measured joints put the tool."""
+_SETPOINT_PLACE = (
+    StateEntry("setpoint.x", "m", _axis(0, lambda sample: sample.setpoint.position), command=True),
+    StateEntry("setpoint.y", "m", _axis(1, lambda sample: sample.setpoint.position), mirror=-1.0, command=True),
+    StateEntry("setpoint.z", "m", _axis(2, lambda sample: sample.setpoint.position), command=True),
+)
+_ENTRIES = (
+    *TOOL_PLACE,
+    StateEntry("gripper.width", "m", lambda sample: sample.gripper_width),
+    *_SETPOINT_PLACE,
+    StateEntry("tool.yaw", "rad", lambda sample: sample.yaw(sample.tool.rotation), mirror=-1.0, between="turn"),
+    StateEntry(
+        "setpoint.yaw",
+        "rad",
+        lambda sample: sample.yaw(sample.setpoint.rotation),
+        mirror=-1.0,
+        command=True,
+        between="turn",
+    ),
+    StateEntry("gripper.command", "m", lambda sample: sample.gripper_command, command=True),
+    StateEntry(
+        "gripper.holding",
+        "1 or 0",
+        lambda sample: float(sample.gripper_width - sample.gripper_command > HOLDING_M),
+        between="step",
+    ),
+    StateEntry("joint", "rad", lambda sample: sample.measured, mirror=None, per_joint=True),
+    StateEntry("setpoint.joint", "rad", lambda sample: sample.governed, mirror=None, command=True, per_joint=True),
+    StateEntry("effort", "N·m", lambda sample: sample.effort, mirror=None, per_joint=True),
+)
+STATE_ENTRIES: Mapping[str, StateEntry] = MappingProxyType({entry.name: entry for entry in _ENTRIES})
+"""Those that come with worldarm, by name."""
+
+
+def find_entries(names: Sequence[str]) -> tuple[StateEntry | None, ...]:
+    """Return the entry that a state calls each of `names`; None for what no arm here feels, such as an environment's
+    own state.
+
+    Raises `ConfigurationError` when an installed package offers something else under such a name.
+    """
+    found = {name: _entry(name, STATE_ENTRIES) for name in names}
+    if None in found.values():
+        offered = {name: _offered(name) for name in registry.names(registry.SENSES)}
+        found |= {name: _entry(name, offered) for name, entry in found.items() if entry is None}
+    return tuple(found[name] for name in names)
+
+
+def entries_named(names: Sequence[str]) -> tuple[StateEntry, ...]:
+    """Return the entries of a state. Raises `ConfigurationError` for a name that no arm here feels."""
+    found = find_entries(names)
+    unknown = [name for name, entry in zip(names, found, strict=True) if entry is None]
+    if unknown:
+        raise ConfigurationError(f"no arm here feels {', '.join(unknown)}; what can be felt is {', '.join(_known())}")
+    return tuple(entry for entry in found if entry is not None)
+
+
+def commands_among(names: Sequence[str]) -> tuple[int, ...]:
+    """Return the numbers of the entries that are commands, of a state that an arm or an environment feels."""
+    return tuple(number for number, entry in enumerate(find_entries(names)) if entry is not None and entry.command)
+
+
+def mirror_signs(names: Sequence[str]) -> tuple[float, ...]:
+    """Return the factor by which reflection in the arm's plane y = 0 multiplies each entry of a state.
+
+    Raises `ConfigurationError` for an entry whose mirror image is not known.
+    """
+    found = {entry.name: entry.mirror for entry in entries_named(names)}
+    unknown = [name for name, sign in found.items() if sign is None]
+    if unknown:
+        raise ConfigurationError(f"the mirror image of {', '.join(unknown)} is not known; train without mirror images")
+    return tuple(sign for sign in found.values() if sign is not None)
+
+
+def _entry(name: str, known: Mapping[str, StateEntry]) -> StateEntry | None:
+    """Return the entry of that name among the `known`, which may be one joint's."""
+    if name in known:
+        return None if known[name].per_joint else known[name]
+    family, _, number = name.rpartition(".")
+    if family not in known or not known[family].per_joint or not number.isdecimal() or int(number) < 1:
+        return None
+    return known[family].of_joint(int(number))
+
+
+def _offered(name: str) -> StateEntry:
+    """Return what an installed package offers under that name."""
+    entry = registry.load(registry.SENSES, name)
+    if not isinstance(entry, StateEntry) or entry.name != name:
+        raise ConfigurationError(f"what is offered as the sense {name!r} is {entry!r}, and no StateEntry of that name")
+    return entry
+
+
+def _known() -> list[str]:
+    """Return every name that a state may hold; N stands for a joint's number."""
+    ours = [f"{entry.name}.N" if entry.per_joint else entry.name for entry in STATE_ENTRIES.values()]
+    return [*ours, *registry.names(registry.SENSES)]
