@@ -4,7 +4,10 @@
 .PHONY: setup test soak test-lerobot lint demo clean
 
 SHELL := /bin/bash
-WORKERS ?= 2
+# Tests wait for disks and processes half of the time: it takes two workers to keep a core busy. One that judges times
+# takes about half a core, and its processes want another at moments: of them, one a core.
+CORES := $(shell nproc)
+WORKERS ?= $(shell echo $$((2 * $(CORES))))
 STAMP := .venv/.installed
 FITS := -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] < (3, 12))'
 LEROBOT := lerobot[dataset]==0.6.1
@@ -37,7 +40,8 @@ lint: setup
 
 test: lint
 	.venv/bin/pytest -q -n $(WORKERS) --dist loadfile -m 'not real_time'
-	.venv/bin/pytest -q -m real_time
+	.venv/bin/pytest -q -n $(CORES) --dist loadfile -m 'real_time and not alone'
+	.venv/bin/pytest -q -m alone
 
 # What make test tries a few times, many times: every system call that writes, a thousand examples of each property.
 soak: setup

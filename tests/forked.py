@@ -50,7 +50,7 @@ class Outcome:
 
 
 def outcomes(folder: Path, commands: Sequence[Sequence[str]]) -> list[Outcome]:
-    """Run each command line to its end, one after the other, with `folder` for their output; 200 s for all."""
+    """Run each command line to its end, one after the other, with `folder` for their output."""
     subprocess.run(
         [sys.executable, "-c", _SCRIPT, str(folder)],
         cwd=ROOT,
@@ -58,7 +58,7 @@ def outcomes(folder: Path, commands: Sequence[Sequence[str]]) -> list[Outcome]:
         input=json.dumps([list(words) for words in commands]),
         text=True,
         check=True,
-        timeout=200,
+        timeout=300,
     )
     return [
         Outcome(

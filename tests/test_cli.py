@@ -20,7 +20,7 @@ def test_help_names_every_command_and_is_quick() -> None:
     seconds = []
     for _ in range(5):
         began = time.monotonic()
-        result = subprocess.run([script, "--help"], capture_output=True, text=True, check=True, timeout=60)
+        result = subprocess.run([script, "--help"], capture_output=True, text=True, check=True, timeout=300)
         seconds.append(time.monotonic() - began)
     assert min(seconds) < 0.3
     for name, (_, line) in COMMANDS.items():
@@ -46,7 +46,7 @@ def test_help_imports_nothing_that_a_command_needs() -> None:
         "print(sorted({'tyro', 'numpy', 'torch', 'zmq', 'cv2', 'msgspec'} & set(sys.modules)), file=sys.stderr)"
     )
     result = subprocess.run(
-        [sys.executable, "-c", script], cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", script], cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=300
     )
     assert result.stderr == "[]\n"
 
@@ -66,7 +66,6 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Outcome
     return dict(zip(COMMANDS, zip(ended[::2], ended[1::2], strict=True), strict=True))
 
 
-@pytest.mark.timeout(240)
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_explains_itself(name: str, answers: dict[str, tuple[Outcome, Outcome]]) -> None:
     result, _ = answers[name]
@@ -76,7 +75,6 @@ def test_every_command_explains_itself(name: str, answers: dict[str, tuple[Outco
     assert said == []
 
 
-@pytest.mark.timeout(240)
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_refuses_an_option_that_it_does_not_have(
     name: str, answers: dict[str, tuple[Outcome, Outcome]]
@@ -157,7 +155,7 @@ sys.exit(worldarm.main(["work"]))
 """
     began = time.monotonic()
     result = subprocess.run(
-        [sys.executable, "-c", script], cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", script], cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=300
     )
     assert result.returncode == status and time.monotonic() - began < 30.0
     assert "ignored" not in result.stderr and "Traceback" not in result.stderr
@@ -198,6 +196,6 @@ def test_a_reader_that_went_away_is_no_error() -> None:
             stdout=closed,
             stderr=subprocess.PIPE,
             text=True,
-            timeout=60,
+            timeout=300,
         )
     assert (result.returncode, result.stderr) == (141, "")

@@ -32,8 +32,6 @@ from tests.control.runtime.scripted_arm import (
 from tests.robot.driver.checks import assert_no_jump, now, steady
 from worldarm import main
 
-pytestmark = pytest.mark.real_time
-
 RANDOM = ("--method", "random", "--blocks", "None")
 
 
@@ -64,6 +62,7 @@ def assert_comes_to_hold(here: Stage, following: Subscription[JointState]) -> No
     assert_no_jump(list(following.history))
 
 
+@pytest.mark.real_time
 def test_runs_to_the_end_of_its_budget_and_tells(here: Stage, tmp_path: Path) -> None:
     result = worldarm(*here.words(tmp_path, "--method", "actor-only", "--blocks", "6"))
     assert (result.returncode, result.stderr) == (1, "")
@@ -77,6 +76,7 @@ def test_runs_to_the_end_of_its_budget_and_tells(here: Stage, tmp_path: Path) ->
     assert str(tmp_path / "out" / "strip.png") in lines[-1]
 
 
+@pytest.mark.real_time
 def test_what_a_camera_sends_is_cut_and_resized_and_so_is_what_was_snapped(tmp_path: Path) -> None:
     snapped = tmp_path / "snapped.png"
     with stage(160, 120) as wide:
@@ -96,6 +96,7 @@ def test_what_a_camera_sends_is_cut_and_resized_and_so_is_what_was_snapped(tmp_p
         assert "is 80x64 pixels; the model sees camera front at 64x64, and gets 160x120" in result.stderr
 
 
+@pytest.mark.real_time
 def test_a_goal_that_is_reached_is_status_0(here: Stage, tmp_path: Path) -> None:
     words = here.words(tmp_path)
     checkpoint(tmp_path / "model", card(AT_ONCE))
@@ -106,6 +107,7 @@ def test_a_goal_that_is_reached_is_status_0(here: Stage, tmp_path: Path) -> None
         assert steady(client).mode == "holding"
 
 
+@pytest.mark.real_time
 def test_of_several_goals_each_is_told(here: Stage, tmp_path: Path) -> None:
     words = here.words(tmp_path)
     at = words.index("--goal") + 1
@@ -116,6 +118,7 @@ def test_of_several_goals_each_is_told(here: Stage, tmp_path: Path) -> None:
     assert "\nsub-goal 1: reached after 1 blocks\nreached: the world looks like the goal" in result.stdout
 
 
+@pytest.mark.real_time
 def test_ctrl_c_leaves_the_arm_holding(here: Stage, tmp_path: Path) -> None:
     with running(*here.words(tmp_path, *RANDOM)) as agent, states(here.driver.state) as following:
         in_motion(agent)
@@ -124,6 +127,7 @@ def test_ctrl_c_leaves_the_arm_holding(here: Stage, tmp_path: Path) -> None:
         assert_comes_to_hold(here, following)
 
 
+@pytest.mark.real_time
 def test_a_killed_agent_leaves_the_arm_holding_and_the_next_one_takes_over(here: Stage, tmp_path: Path) -> None:
     words = here.words(tmp_path, *RANDOM)
     with running(*words) as agent, states(here.driver.state) as following:
@@ -142,6 +146,7 @@ def test_a_killed_agent_leaves_the_arm_holding_and_the_next_one_takes_over(here:
         assert_no_jump(history)
 
 
+@pytest.mark.real_time
 def test_a_camera_that_falls_silent_ends_it_with_the_arm_at_rest(here: Stage, tmp_path: Path) -> None:
     with running(*here.words(tmp_path, *RANDOM)) as agent, states(here.driver.state) as following:
         in_motion(agent)
@@ -158,6 +163,7 @@ def test_a_camera_that_falls_silent_ends_it_with_the_arm_at_rest(here: Stage, tm
         assert_comes_to_hold(here, following)
 
 
+@pytest.mark.real_time
 def test_a_driver_that_is_killed_is_told_in_one_line(tmp_path: Path) -> None:
     with stage() as mine, running(*mine.words(tmp_path, *RANDOM)) as agent:
         in_motion(agent, 2)
@@ -227,6 +233,7 @@ def test_an_output_that_cannot_be_written_is_said_before_anything_moves(
         assert now(client).governed == before.governed and now(client).mode == before.mode
 
 
+@pytest.mark.real_time
 def test_what_came_of_it_is_told_even_when_its_pictures_cannot_be_kept(here: Stage, tmp_path: Path) -> None:
     with running(*here.words(tmp_path, "--method", "random", "--blocks", "6")) as agent:
         in_motion(agent, 1)

@@ -79,7 +79,7 @@ def test_the_same_seed_gives_the_same_weights(trained_run: Run, tmp_path: Path) 
         env=environment(),
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=300,
     )
     assert result.returncode == 0, result.stderr
     first, again = load_trained(trained_run.checkpoint).card, load_trained(tmp_path / "made").card
@@ -169,7 +169,7 @@ def test_two_processes_share_a_training_that_one_does_not_go_on_with(
         env=environment(),
         capture_output=True,
         text=True,
-        timeout=110,
+        timeout=300,
     )
     assert result.returncode == 0, result.stderr
     assert result.stdout.count("checkpoint in") == 1
@@ -247,7 +247,7 @@ def test_ctrl_c_ends_it_in_order_and_it_goes_on_to_the_same_weights(trained_run:
         assert process.poll() is None and time.monotonic() < deadline
         time.sleep(0.001)
     process.send_signal(signal.SIGINT)
-    error = process.communicate(timeout=60.0)[1]
+    error = process.communicate(timeout=300.0)[1]
     assert process.returncode == 130
     assert error.endswith("worldarm: interrupted\n") and "Traceback" not in error
     assert not list(tmp_path.glob("made/*")) and not list(tmp_path.glob("run/.*"))

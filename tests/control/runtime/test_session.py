@@ -43,8 +43,6 @@ from tests.control.runtime.scripted_arm import (
 )
 from tests.robot.driver.checks import assert_no_jump, now, steady
 
-pytestmark = pytest.mark.real_time
-
 BLOCK_S = PLANAR_PUSH.block_s
 LOWER, UPPER = np.asarray(PLANAR_PUSH.bounds.lower), np.asarray(PLANAR_PUSH.bounds.upper)
 
@@ -87,6 +85,7 @@ def assert_held(here: Stage) -> None:
         assert (state.mode, state.holder) == ("holding", "")
 
 
+@pytest.mark.real_time
 def test_comes_from_home_over_what_lies_there_and_leaves_the_cube_alone(here: Stage, tmp_path: Path) -> None:
     with SceneClient(here.driver.state) as scenes, Watch(here.driver.state) as watch:
         before = scenes.latest(10.0).objects[0].position
@@ -103,6 +102,7 @@ def test_comes_from_home_over_what_lies_there_and_leaves_the_cube_alone(here: St
     assert_held(here)
 
 
+@pytest.mark.real_time
 def test_block_after_block_at_the_rate_of_the_blocks(here: Stage, tmp_path: Path) -> None:
     steps: list[Step] = []
     with Watch(here.driver.state) as watch, session(here, tmp_path) as goes:
@@ -123,6 +123,7 @@ def test_block_after_block_at_the_rate_of_the_blocks(here: Stage, tmp_path: Path
     assert_held(here)
 
 
+@pytest.mark.real_time
 def test_the_arm_ends_where_the_sent_actions_lead(here: Stage, tmp_path: Path) -> None:
     steps: list[Step] = []
     with session(here, tmp_path) as goes:
@@ -135,6 +136,7 @@ def test_the_arm_ends_where_the_sent_actions_lead(here: Stage, tmp_path: Path) -
         np.testing.assert_allclose(tool(steady(client)), target.position, atol=1.5e-3)
 
 
+@pytest.mark.real_time
 def test_the_arm_is_halfway_at_half_of_each_block(here: Stage, tmp_path: Path) -> None:
     steps: list[Step] = []
     with Watch(here.driver.state) as watch, session(here, tmp_path) as goes:
@@ -154,6 +156,7 @@ def test_the_arm_is_halfway_at_half_of_each_block(here: Stage, tmp_path: Path) -
     assert np.median(misses) < 1.5e-3, misses
 
 
+@pytest.mark.real_time
 def test_a_camera_that_falls_silent_for_good_ends_it_with_the_arm_at_rest(here: Stage, tmp_path: Path) -> None:
     silent = [0.0]
 
@@ -173,6 +176,7 @@ def test_a_camera_that_falls_silent_for_good_ends_it_with_the_arm_at_rest(here: 
     assert_no_jump(watch.seen)
 
 
+@pytest.mark.real_time
 def test_the_arm_waits_for_a_camera_that_is_silent_for_half_a_second(here: Stage, tmp_path: Path) -> None:
     silent: list[int] = []
     steps: list[Step] = []
@@ -208,6 +212,7 @@ class SlowAgent(Agent):
         return super().decide(observation, committed)
 
 
+@pytest.mark.real_time
 def test_decisions_that_take_longer_than_a_block_move_the_arm_from_rest_to_rest(here: Stage, tmp_path: Path) -> None:
     agent = SlowAgent(load_trained(checkpoint(tmp_path / "model")), "random")
     steps: list[Step] = []
@@ -227,6 +232,7 @@ def test_decisions_that_take_longer_than_a_block_move_the_arm_from_rest_to_rest(
     assert_held(here)
 
 
+@pytest.mark.real_time
 def test_a_goal_that_is_reached_ends_it_with_the_arm_at_rest(here: Stage, tmp_path: Path) -> None:
     with session(here, tmp_path, made=card(AT_ONCE)) as goes:
         outcome = goes.pursue([GOAL])
@@ -235,11 +241,13 @@ def test_a_goal_that_is_reached_ends_it_with_the_arm_at_rest(here: Stage, tmp_pa
     assert_held(here)
 
 
+@pytest.mark.real_time
 def test_one_session_takes_one_goal_after_another(here: Stage, tmp_path: Path) -> None:
     with session(here, tmp_path) as goes:
         assert [goes.pursue([GOAL], 3).decisions for _ in range(2)] == [3, 3]
 
 
+@pytest.mark.real_time
 def test_publishes_every_decision_with_pictures(here: Stage, tmp_path: Path) -> None:
     agent = Agent(load_trained(checkpoint(tmp_path / "model")), "actor-only")
     steps: list[Step] = []
@@ -263,6 +271,7 @@ def test_publishes_every_decision_with_pictures(here: Stage, tmp_path: Path) -> 
         assert decision.action == pytest.approx(step.decision.action)
 
 
+@pytest.mark.real_time
 def test_a_stop_by_anyone_ends_it_with_the_driver_s_reason(here: Stage, tmp_path: Path) -> None:
     def stop(step: Step) -> None:
         if step.block == 2:
@@ -277,6 +286,7 @@ def test_a_stop_by_anyone_ends_it_with_the_driver_s_reason(here: Stage, tmp_path
             other.reset()
 
 
+@pytest.mark.real_time
 def test_an_agent_that_was_paused_for_too_long_does_not_go_on(here: Stage, tmp_path: Path) -> None:
     with session(here, tmp_path) as goes, pytest.raises(ConnectionLost, match="nothing came from the agent for 2 s"):
         goes.pursue([GOAL], 40, lambda step: time.sleep(2.5 if step.block > 2 else 0.0))
@@ -311,6 +321,7 @@ def test_a_model_of_something_else_moves_nothing(
         assert now(client).governed == before.governed and now(client).mode == before.mode
 
 
+@pytest.mark.real_time
 def test_pictures_of_another_size_are_seen_as_training_saw_them(here: Stage, tmp_path: Path) -> None:
     with session(here, tmp_path, "hold") as goes:
         small = goes.pursue([GOAL], 2).last

@@ -69,7 +69,7 @@ def test_with_the_arm_it_moves_looks_and_comes_back(tmp_path: Path) -> None:
             words = ("calibrate", "hand-eye", "--mounting", "eye-in-hand", "--calibration", str(tmp_path / "c.json"))
             links = ("--command-address", driver.command, "--frames-address", frames.endpoint)
             more = ("--poses", "8", "--angle", "15", "--speed", "0.5", "--save", str(tmp_path / "pairs"))
-            result = worldarm(*words, *links, *more, seconds=110.0)
+            result = worldarm(*words, *links, *more)
             assert result.returncode == 0, result.stderr
             frames.end(signal.SIGINT)
         with driver.client() as client:

@@ -24,8 +24,6 @@ from tests.robot.teleop.person import Person
 from tests.sim.execution.process_table import SimulatedDriver, simulated_driver
 from worldarm import main
 
-pytestmark = [pytest.mark.real_time, pytest.mark.timeout(240)]
-
 
 @pytest.fixture(scope="module")
 def driver() -> Iterator[SimulatedDriver]:
@@ -44,6 +42,7 @@ def words(root: Path, driver: SimulatedDriver, lens: Lens, *more: str) -> list[s
     return ["record", "--dataset", str(root), "--task", "wait", *addresses, *more]
 
 
+@pytest.mark.real_time
 def test_a_person_records_with_keys(driver: SimulatedDriver, lens: Lens, tmp_path: Path) -> None:
     root = tmp_path / "set"
     with Person(*words(root, driver, lens)) as person:
@@ -75,6 +74,7 @@ def test_a_person_records_with_keys(driver: SimulatedDriver, lens: Lens, tmp_pat
     assert [episode.tasks for episode in Dataset.open(root).episodes] == [("ein Würfelchen",)]
 
 
+@pytest.mark.real_time
 def test_episodes_of_a_set_length_are_recorded_without_a_hand(
     driver: SimulatedDriver, lens: Lens, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -91,6 +91,7 @@ def test_episodes_of_a_set_length_are_recorded_without_a_hand(
     assert re.search(r"episode 1 is saved, \d+\.\d\d s after it was kept", told)
 
 
+@pytest.mark.real_time
 def test_ctrl_c_and_sigkill_leave_what_was_kept(driver: SimulatedDriver, lens: Lens, tmp_path: Path) -> None:
     for how, status in ((signal.SIGINT, 130), (signal.SIGKILL, -9)):
         root = tmp_path / how.name

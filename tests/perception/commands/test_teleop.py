@@ -15,12 +15,11 @@ from tests.robot.driver.checks import steady
 from tests.robot.driver.command import until
 from tests.robot.web.page import Page
 
-pytestmark = pytest.mark.real_time
-
 ANY = "tcp://127.0.0.1:*"
 kinematics = Kinematics(panda_spec())
 
 
+@pytest.mark.real_time
 def test_what_is_kept_at_the_page_is_in_the_set_and_what_is_not_is_not(tmp_path: Path) -> None:
     picture, root = tmp_path / "picture.png", tmp_path / "set"
     cv2.imwrite(str(picture), np.full((64, 64, 3), 99, np.uint8))

@@ -28,7 +28,6 @@ from tests.perception.recording.lens import Lens
 from tests.robot.dataset.samples import write
 from tests.robot.driver.command import DriverProcess, until
 
-pytestmark = pytest.mark.real_time
 PICTURES = "observation.images.front"
 
 
@@ -63,6 +62,7 @@ def record(recorder: Recorder, seconds: float) -> None:
     until(lambda: recorder.status().kept == kept + 1)
 
 
+@pytest.mark.real_time
 def test_episodes_are_kept_discarded_and_recorded_again(driver: DriverProcess, lens: Lens, tmp_path: Path) -> None:
     root = tmp_path / "set"
     with recorder_of(root, driver, lens, images="png") as recorder:
@@ -188,6 +188,7 @@ def test_buttons_that_have_nothing_to_do_say_so(driver: DriverProcess, lens: Len
         recorder.start()
 
 
+@pytest.mark.real_time
 def test_a_silent_camera_is_marked_ends_the_episode_and_is_waited_for(driver: DriverProcess, tmp_path: Path) -> None:
     root = tmp_path / "set"
     with Lens() as lens, recorder_of(root, driver, lens) as recorder:
@@ -208,6 +209,7 @@ def test_a_silent_camera_is_marked_ends_the_episode_and_is_waited_for(driver: Dr
     assert check(root).sound
 
 
+@pytest.mark.real_time
 def test_a_driver_that_is_started_anew_ends_the_episode(lens: Lens, tmp_path: Path) -> None:
     with DriverProcess(tmp_path, arm="bare") as first:
         with recorder_of(tmp_path / "set", first, lens) as recorder:
@@ -225,6 +227,7 @@ def test_a_driver_that_is_started_anew_ends_the_episode(lens: Lens, tmp_path: Pa
         assert check(tmp_path / "set").sound
 
 
+@pytest.mark.real_time
 def test_a_picture_that_is_none_costs_its_episode_alone(driver: DriverProcess, tmp_path: Path) -> None:
     with Lens() as lens, recorder_of(tmp_path / "set", driver, lens) as recorder:
         record(recorder, 0.3)

@@ -15,16 +15,14 @@ from robot.wire.subscription import Subscription
 from tests.robot.driver.checks import assert_no_jump, away, move, now
 from tests.robot.driver.command import DriverProcess, until
 
-pytestmark = pytest.mark.real_time
-
 
 @pytest.mark.parametrize(("number", "ends"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_a_signal_in_mid_motion_brings_the_arm_to_rest_before_it_is_parked(
     tmp_path: Path, number: int, ends: int
 ) -> None:
     with DriverProcess(tmp_path) as process:
-        with process.client(1.0) as client, Subscription(process.state, b"state", JointState, 1000) as states:
-            client.acquire("agent", 5.0)
+        with process.client() as client, Subscription(process.state, b"state", JointState, 1000) as states:
+            client.acquire("agent", 10.0)
             move(client, away(6, 1.0, 1.2))
             until(lambda: now(client).governed_velocity[6] > 0.5)
             process.process.send_signal(number)

@@ -15,8 +15,6 @@ from tests.robot.driver.checks import now
 from tests.robot.driver.command import DriverProcess, until
 from tests.robot.web.page import Page
 
-pytestmark = pytest.mark.real_time
-
 SHAPE = (16, 16, 3)
 
 

@@ -242,7 +242,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         pytest.skip("mounting a small disk needs to be root")
     yield disk
     # Lazily: whatever looks over the disks of a busy machine may still have it open for a moment.
-    subprocess.run(["umount", "--lazy", str(disk)], check=True, timeout=20)
+    subprocess.run(["umount", "--lazy", str(disk)], check=True, timeout=300)
 
 
 def test_a_full_disk_and_a_read_only_one(small_disk: Path) -> None:
@@ -260,10 +260,10 @@ def test_a_full_disk_and_a_read_only_one(small_disk: Path) -> None:
     assert len(dataset) == saved
     for seed in range(saved):
         assert_holds(dataset.episode(seed), columns(seed), lossy=False)
-    subprocess.run(["mount", "-o", "remount,size=2m", str(small_disk)], check=True, timeout=20)
+    subprocess.run(["mount", "-o", "remount,size=2m", str(small_disk)], check=True, timeout=300)
     with DatasetWriter.open(root) as writer:
         assert writer.save_episode(columns(saved), "fill", {"seed": saved}) == saved
-        subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True, timeout=20)
+        subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True, timeout=300)
         with pytest.raises(RecordingError, match="Read-only"):
             writer.save_episode(columns(saved + 1), "fill", {"seed": saved + 1})
     with pytest.raises(RecordingError, match="Read-only"):
@@ -273,4 +273,4 @@ def test_a_full_disk_and_a_read_only_one(small_disk: Path) -> None:
 
 def test_no_torch_is_loaded() -> None:
     program = "import sys, robot.dataset, robot.commands.dataset; sys.exit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", program], cwd=REPOSITORY, timeout=60).returncode == 0
+    assert subprocess.run([sys.executable, "-c", program], cwd=REPOSITORY, timeout=300).returncode == 0

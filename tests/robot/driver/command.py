@@ -19,7 +19,8 @@ from robot.errors import WorldarmError
 from tests.robot.kinematic_arm import Options
 
 ROOT = Path(__file__).resolve().parents[3]
-PATIENCE_S = 30.0
+PATIENCE_S = 120.0
+"""After which what is waited for counts as never coming: how late it comes is the machine's affair."""
 
 
 class DriverProcess:

@@ -17,9 +17,8 @@ from tests.robot.driver.checks import MS, SPEC, S, assert_lapsed_in_time, assert
 from tests.robot.driver.command import ROOT, DriverProcess, until
 from tests.robot.kinematic_arm import Options
 
-pytestmark = pytest.mark.real_time
 
-
+@pytest.mark.real_time
 def test_it_starts_where_the_arm_is_and_goes_where_it_is_told(running: DriverProcess) -> None:
     with running.client() as client:
         assert client.arm == SPEC
@@ -45,6 +44,7 @@ def test_it_starts_where_the_arm_is_and_goes_where_it_is_told(running: DriverPro
         assert_no_jump(list(client._following().history))
 
 
+@pytest.mark.real_time
 def test_waypoints_renew_the_lease(running: DriverProcess) -> None:
     with running.client() as client:
         client.acquire("agent", 0.4)
@@ -58,6 +58,7 @@ def test_waypoints_renew_the_lease(running: DriverProcess) -> None:
 # ---------------------------------------------------------------- stop and reset
 
 
+@pytest.mark.real_time
 def test_stop_by_anyone_latches_until_reset_and_ends_the_lease(running: DriverProcess) -> None:
     with running.client() as agent, running.client() as person:
         agent.acquire("agent", 10.0)
@@ -106,6 +107,7 @@ while True:
 """
 
 
+@pytest.mark.real_time
 def test_a_writer_killed_in_mid_motion_leaves_the_arm_holding_and_the_next_takes_over(running: DriverProcess) -> None:
     with running.client() as watcher, Subscription(running.state, b"state", JointState, 5000) as states:
         states.wait(5)
@@ -144,6 +146,7 @@ def test_a_writer_killed_in_mid_motion_leaves_the_arm_holding_and_the_next_takes
         assert_lapsed_in_time(seen, killed_ns + 600 * MS)
 
 
+@pytest.mark.real_time
 def test_a_lease_that_runs_out_is_told_at_the_next_tick(running: DriverProcess) -> None:
     with running.client() as client, Subscription(running.state, b"state", JointState, 1000) as states:
         states.wait(5)
@@ -155,6 +158,7 @@ def test_a_lease_that_runs_out_is_told_at_the_next_tick(running: DriverProcess) 
 # ---------------------------------------------------------------- the scene
 
 
+@pytest.mark.real_time
 def test_placing_objects_begins_a_new_epoch_at_once(running: DriverProcess) -> None:
     pose = ObjectPose("cube", (0.45, 0.1, 0.02), (0.0, 0.0, 0.0, 1.0))
     with running.client() as client, SceneClient(running.state) as scenes:
@@ -177,6 +181,7 @@ def test_placing_objects_begins_a_new_epoch_at_once(running: DriverProcess) -> N
         assert scenes.latest(5.0, after_ns=time.monotonic_ns()).epoch == before.epoch + 1
 
 
+@pytest.mark.real_time
 def test_a_scene_is_found_again_by_its_time(running: DriverProcess) -> None:
     with SceneClient(running.state) as scenes:
         first = scenes.latest(5.0)

@@ -24,7 +24,7 @@ from tests.commands import ROOT, environment
 from tests.robot.driver.command import until
 
 ANY = "tcp://127.0.0.1:*"
-PATIENCE_S = 60.0
+PATIENCE_S = 300.0
 
 
 @dataclass

@@ -24,7 +24,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder, copy = tmp_path_factory.mktemp("installed"), tmp_path_factory.mktemp("copy") / "desk-arm"
     shutil.copytree(EXAMPLE, copy)
     install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation"]
-    subprocess.run([*install, "--target", str(folder), str(copy)], check=True, timeout=100)
+    subprocess.run([*install, "--target", str(folder), str(copy)], check=True, timeout=300)
     return folder
 
 

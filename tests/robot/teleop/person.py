@@ -17,7 +17,7 @@ from collections.abc import Callable
 from tests.commands import ROOT, environment
 from tests.robot.driver.command import until
 
-PATIENCE_S = 60.0
+PATIENCE_S = 300.0
 REPEAT_S = 0.03
 """A terminal repeats a key that is held about so often."""
 

@@ -13,7 +13,6 @@ from tests.control.conftest import QUICK
 from worldarm import main
 
 
-@pytest.mark.timeout(400)
 def test_each_training_lacks_one_thing_and_is_measured(play_set: Path, tmp_path: Path) -> None:
     words = ["benchmark", "ablate", "--dataset", str(play_set), "--run", str(tmp_path / "run"), *QUICK]
     words += ["--parts", "inverse", "keypoints", "features", "stride", "context", "data", "--data-sizes", "6"]

@@ -20,8 +20,6 @@ from tests.sim.execution.children import assert_gone, children
 from tests.sim.untrained import untrained_checkpoint
 from worldarm import main
 
-pytestmark = pytest.mark.real_time
-
 
 @dataclass(frozen=True)
 class Shown:
@@ -43,6 +41,7 @@ def shown(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Shown:
     return Shown(worldarm("demo", "--goals", "1", "--checkpoint", str(checkpoint), "--output", str(output)), output)
 
 
+@pytest.mark.real_time
 def test_a_model_that_reaches_nothing_ends_it_with_the_reason(shown: Shown) -> None:
     assert shown.result.returncode == 1, shown.result.stderr
     lines = shown.result.stdout.splitlines()
@@ -56,6 +55,7 @@ def test_a_model_that_reaches_nothing_ends_it_with_the_reason(shown: Shown) -> N
     assert "Traceback" not in shown.result.stderr
 
 
+@pytest.mark.real_time
 def test_it_leaves_goal_film_and_contact_sheet_and_nothing_else(shown: Shown) -> None:
     assert sorted(path.name for path in shown.output.iterdir()) == ["contact-sheet.png", "goal-01.mp4", "goal-01.png"]
     assert cv2.imread(str(shown.output / "goal-01.png")).shape == (32, 32, 3)
@@ -63,6 +63,7 @@ def test_it_leaves_goal_film_and_contact_sheet_and_nothing_else(shown: Shown) ->
     assert sheet.shape[0] > THUMB and sheet.shape[1] > 6 * THUMB
 
 
+@pytest.mark.real_time
 def test_the_film_has_a_frame_a_decision(shown: Shown) -> None:
     decided = re.search(r"(\d+) decisions", shown.result.stdout)
     assert decided is not None and 10 <= int(decided[1]) <= 40

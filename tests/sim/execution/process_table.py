@@ -11,7 +11,7 @@ from robot.client.client import Client
 from tests.commands import Running, running
 
 ANY_PORT = "tcp://127.0.0.1:*"
-PATIENCE_S = 20.0
+PATIENCE_S = 120.0
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from tests.commands import ROOT, environment
 from tests.sim.execution.children import assert_gone, children, of_kind
 
 CAMERA = front_camera(32, 32)
-PATIENCE_S = 20.0
+PATIENCE_S = 120.0
 
 
 def running() -> list[int]:

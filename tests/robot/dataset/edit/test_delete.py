@@ -114,7 +114,7 @@ def test_from_inside_the_folder_it_is_refused(tmp_path: Path) -> None:
     root = write(tmp_path / "set", 3)
     command = [sys.executable, "-m", "worldarm", "dataset", "delete", "..", "1"]
     result = subprocess.run(
-        command, cwd=root / "meta", env=environment(), capture_output=True, text=True, timeout=60, check=False
+        command, cwd=root / "meta", env=environment(), capture_output=True, text=True, timeout=300, check=False
     )
     assert result.returncode == 1
     assert "leave it first" in result.stderr

@@ -196,7 +196,7 @@ def test_without_a_gamepad_or_pygame_it_says_what_to_do(running: DriverProcess, 
         env=environment(tmp_path),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
     )
     assert missing.returncode == 1 and "pip install 'worldarm[gamepad]'" in missing.stderr
     with running.client() as client:

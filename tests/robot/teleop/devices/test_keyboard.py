@@ -19,8 +19,6 @@ from tests.robot.driver.checks import SPEC, S, assert_no_jump, first_rest, now, 
 from tests.robot.driver.command import DriverProcess, until
 from tests.robot.teleop.person import Person
 
-pytestmark = pytest.mark.real_time
-
 KINEMATICS = Kinematics(SPEC)
 
 
@@ -40,6 +38,7 @@ def tool(state: JointState) -> np.ndarray:
     return KINEMATICS.position(np.array(state.governed))
 
 
+@pytest.mark.real_time
 @pytest.mark.parametrize(
     ("key", "axis", "sign"),
     [("w", 0, 1), ("s", 0, -1), ("\x1b[D", 1, 1), ("d", 1, -1), ("i", 2, 1), ("\x1b[6~", 2, -1)],
@@ -65,6 +64,7 @@ def test_a_key_that_is_held_moves_the_tool_that_way_alone(
     assert not any(state.clamps for state in states.history)
 
 
+@pytest.mark.real_time
 def test_a_key_that_is_let_go_of_lets_the_arm_come_to_rest_and_a_tap_is_a_nudge(running: DriverProcess) -> None:
     with running.client() as client, person(running) as someone:
         begin = tool(steady(client))
@@ -84,6 +84,7 @@ def test_a_key_that_is_let_go_of_lets_the_arm_come_to_rest_and_a_tap_is_a_nudge(
         assert someone.end() == 0
 
 
+@pytest.mark.real_time
 def test_turn_gripper_and_speed(running: DriverProcess) -> None:
     with running.client() as client, person(running) as someone:
         begin = steady(client)
@@ -102,6 +103,7 @@ def test_turn_gripper_and_speed(running: DriverProcess) -> None:
         someone.sees("at home")
 
 
+@pytest.mark.real_time
 def test_towards_the_edge_of_the_workspace_it_slows_and_says_so(running: DriverProcess) -> None:
     with running.client() as client, person(running, "--speed", "1") as someone:
         steady(client)
@@ -113,6 +115,7 @@ def test_towards_the_edge_of_the_workspace_it_slows_and_says_so(running: DriverP
         someone.sees("at home")
 
 
+@pytest.mark.real_time
 @pytest.mark.parametrize("key", [" ", "\x1b"])
 def test_stop_reset_and_go_on(running: DriverProcess, key: str) -> None:
     with running.client() as client, person(running) as someone:
@@ -132,6 +135,7 @@ def test_stop_reset_and_go_on(running: DriverProcess, key: str) -> None:
         someone.sees("at home")
 
 
+@pytest.mark.real_time
 def test_home_is_interrupted_by_any_motion_and_by_stop(running: DriverProcess) -> None:
     with running.client() as client, person(running, "--speed", "1", "--home-speed", "0.03") as someone:
         someone.hold_until("a", lambda: tool(now(client))[1] > 0.15)
@@ -172,6 +176,7 @@ def test_the_second_of_two_is_told_who_has_the_arm(running: DriverProcess) -> No
         assert now(client).mode == "active"
 
 
+@pytest.mark.real_time
 @pytest.mark.parametrize("how", ["killed", "stopped", "closed"])
 def test_whatever_becomes_of_the_process_or_its_terminal_the_arm_comes_to_rest(
     running: DriverProcess, how: str
@@ -247,6 +252,7 @@ def test_what_cannot_be_is_told_in_one_line_before_anything_moves(running: Drive
         assert now(client).holder == ""
 
 
+@pytest.mark.real_time
 def test_a_terminal_that_takes_nothing_more_does_not_hold_the_loop_up(running: DriverProcess) -> None:
     own, other = os.openpty()
     process = subprocess.Popen(

@@ -169,5 +169,5 @@ def test_a_limp_so101_leads_and_is_never_written_to(tmp_path: Path, follower: Dr
             assert refused.end() == 1
             refused.sees("only reads its arm")
         process.send_signal(signal.SIGINT)
-        out, _ = process.communicate(timeout=30)
+        out, _ = process.communicate(timeout=300)
         assert process.returncode == 130 and "left as it is" in out
