@@ -1,89 +1,81 @@
-"""The agent: from a picture and a goal picture to the next block's action, and to the word that the goal is reached.
+"""The agent: from an observation and goal pictures to the next block's action, and to whether the goal is reached.
 
-It plans the block after the one that is running, from the latent that the world model predicts for its end, so that
-deciding costs the arm no time. It sees pictures and proprioception and nothing else.
+It decides the block after the one that is running, from the latent that the world model predicts for its end, so that
+deciding costs the arm no time. It knows pictures and proprioception and nothing else. Which action follows from there
+is its policy's choice.
 """
 
 from __future__ import annotations
 
 import time
-import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
 
+import msgspec
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from control.goals.goal_detector import SETTLED
-from control.goals.goal_sequence import GoalSequence, Leg
+from control.decision import Decision, LatentState
+from control.decision_config import DecisionConfig
+from control.goals.goal_sequence import GoalSequence
 from control.goals.landmarks import Graph
+from control.interfaces import Policy, Situation
 from control.model.trained_model import TrainedModel
-from control.planning.planner import Planner, PlannerConfig
-from control.planning.schedule import Method, Stage, stages
 from robot.arm.interface import Vector
+from robot.embodiment.description import EmbodimentDescription
 from robot.embodiment.observation import Observation
 from robot.errors import CheckpointError, GoalError
 
-DOUBTING = 6
-"""Pictures without progress before an agent that approaches is content with a goal that may not quite be reached."""
 Subgoals = Literal["none", "auto"]
-SUBGOAL_PATIENCE = 30
-"""Blocks after which a sub-goal that is not reached is given up for the next."""
-GRAPH_REACH = 12.0
-"""Blocks beyond which the critic is not asked how far something is, but a way of sub-goals is searched."""
-
-
-@dataclass(frozen=True)
-class Decision:
-    """What the agent decided from one picture: the `action` (A,) in [−1, 1] of the next block, the critic's
-    `distance` to the goal in blocks, whether the goal is `reached`, the plan's `cost`, the imagined latent at its end
-    (None for methods that do not imagine), and how long deciding took. `ahead` sub-goals lie before the goal."""
-
-    action: Vector
-    distance: float
-    reached: bool
-    cost: float
-    imagined: Tensor | None
-    seconds: float
-    ahead: int = 0
 
 
 class Agent:
-    """Decides block after block towards one goal picture, or one after another of several."""
+    """A decider with a world model: pursues one goal picture, or several one after another, as its policy chooses."""
 
     def __init__(
-        self,
-        trained: TrainedModel,
-        method: Method = "full",
-        seed: int = 0,
-        config: PlannerConfig | None = None,
-        subgoals: Subgoals = "none",
+        self, trained: TrainedModel, policy: Policy, config: DecisionConfig, subgoals: Subgoals = "none"
     ) -> None:
-        """`config` is the search of the methods that plan, the default for the model's actions when None. With
-        `subgoals` "auto" the agent looks for states that it remembers on the way to a goal that is far. Raises
-        `CheckpointError` when the model remembers none."""
+        """With `subgoals` "auto" the agent looks for states that the model remembers on the way to a goal that is far.
+
+        Raises `CheckpointError` when the model remembers none, and when its sizes do not fit its embodiment.
+        """
         self.trained = trained
-        self.method: Method = method
+        self.policy = policy
         self._parts = trained.parts
-        self._action = trained.card.world_model.action
-        self._camera = trained.card.embodiment.camera.name
-        self._seed = seed
-        self._stages = stages(trained, method, config, seed)
-        self._stage: Stage | None = None
-        self._rng = np.random.default_rng(seed)
+        self._config = config
+        card, embodiment = trained.card, trained.card.embodiment
+        if (card.world_model.proprio, card.world_model.action) != (len(embodiment.state_names), embodiment.action.size):
+            raise CheckpointError("this checkpoint's sizes do not fit the state and the actions that it names")
+        detection = config.goal_detection
+        if not policy.approaches:
+            detection = msgspec.structs.replace(detection, doubting=detection.settled)
+        self._detection = detection
         self._sequence: GoalSequence | None = None
+        ways = config.subgoals
         if subgoals == "auto" and len(self._parts.landmarks.latent) == 0:
             raise CheckpointError("this checkpoint remembers no states to find sub-goals among; train it anew")
-        self._graph = Graph(self._parts.critic, self._parts.landmarks, GRAPH_REACH) if subgoals == "auto" else None
+        self._graph = (
+            Graph(self._parts.critic, self._parts.landmarks, ways.reach, ways.per_hop) if subgoals == "auto" else None
+        )
         self._searched = False
         self._before: Tensor | None = None
+        self._predicted: tuple[int, LatentState] | None = None
+
+    @property
+    def name(self) -> str:
+        """What tables and messages call it: its policy's name."""
+        return self.policy.name
+
+    @property
+    def embodiment(self) -> EmbodimentDescription:
+        """What the model was trained with."""
+        return self.trained.card.embodiment
 
     def set_goal(self, picture: NDArray[np.uint8]) -> None:
         """Take a new goal picture (H, W, 3) uint8 RGB and forget all that was before: with the same seed, the same
-        goal is gone for in the same way. Raises `GoalError` for a wrong size."""
+        goal is pursued in the same way. Raises `GoalError` for a wrong size."""
         self.set_goals([picture])
 
     @torch.inference_mode()
@@ -101,11 +93,8 @@ class Agent:
             [self._parts.model.encode(torch.from_numpy(picture[None]))[0] for picture in pictures]
         )
         self._searched = False
-        self._before = None
-        # Another goal, other random actions, lest a single lucky walk decide a whole benchmark.
-        self._rng = np.random.default_rng([self._seed, zlib.crc32(pictures[-1].tobytes())])
-        for stage in self._stages:
-            stage.planner.reset()
+        self._before = self._predicted = None
+        self.policy.begin(pictures[-1])
 
     @torch.inference_mode()
     def decide(self, observation: Observation, committed: Vector) -> Decision:
@@ -118,29 +107,42 @@ class Agent:
         if self._sequence is None:
             raise GoalError("the agent has no goal; call set_goal with a picture first")
         model = self._parts.model
-        latent = model.encode(torch.from_numpy(observation.picture(self._camera)[None]))
+        latent = model.encode(torch.from_numpy(observation.picture(self.embodiment.camera.name)[None]))
         proprio = model.normaliser(torch.from_numpy(observation.state[None].astype(np.float32)))
+        expected = self._expected(observation.time_ns)
         reached = self._look(latent[0], proprio[0])
-        goal = self._sequence.goal
         # Where the arm and the world will be when this decision begins to act.
         running = torch.from_numpy(committed[None].astype(np.float32))
-        expected, proprio = model.predictor(latent, proprio, running, self._before)
+        following, felt = model.predictor(latent, proprio, running, self._before)
         self._before = latent
-        action, cost, imagined = self._choose(expected, proprio, goal)
-        if reached:
-            action = np.zeros(self._action)
-        seconds = time.perf_counter() - began
-        return Decision(action, self._sequence.distance, reached, cost, imagined, seconds, self._sequence.ahead)
-
-    @property
-    def legs(self) -> tuple[Leg, ...]:
-        """What came of the sub-goals that are behind."""
-        return () if self._sequence is None else self._sequence.legs
+        self._predicted = observation.time_ns, LatentState(following[0], felt[0])
+        sequence = self._sequence
+        choice = self.policy.choose(Situation(following, felt, latent, sequence.goal, sequence.difference))
+        return Decision(
+            action=np.zeros(len(committed)) if reached else choice.action,
+            distance=sequence.distance,
+            reached=reached,
+            cost=choice.cost,
+            imagined=choice.imagined,
+            seconds=time.perf_counter() - began,
+            ahead=sequence.ahead,
+            legs=sequence.legs,
+            seen=LatentState(latent[0], proprio[0]),
+            expected=expected,
+        )
 
     @torch.inference_mode()
     def draw(self, latent: Tensor) -> NDArray[np.uint8]:
         """Return what a latent (D,) looks like to the decoder, (H, W, 3) uint8 RGB; for people only."""
         return self._parts.decoder.draw(latent[None])[0].numpy()
+
+    def _expected(self, time_ns: int) -> LatentState | None:
+        """Return what was predicted for an observation at `time_ns`; None unless it is one block after the last."""
+        if self._predicted is None:
+            return None
+        before_ns, state = self._predicted
+        block_ns = self.embodiment.action.block_ns
+        return state if abs(time_ns - before_ns - block_ns) <= block_ns // 2 else None
 
     def _look(self, latent: Tensor, proprio: Tensor) -> bool:
         """Compare what is seen with what is wanted, and go on to the next sub-goal where it is; return whether the
@@ -156,28 +158,4 @@ class Agent:
         )
 
     def _new_sequence(self, goals: Sequence[Tensor]) -> GoalSequence:
-        doubting = DOUBTING if len(self._stages) > 1 else SETTLED
-        return GoalSequence(goals, self.trained.card.block_change, SUBGOAL_PATIENCE, doubting)
-
-    def _planner(self) -> Planner:
-        """Return what plans where the goal is as near as it is now."""
-        assert self._sequence is not None, "decide() has looked"
-        differs = self._sequence.differs / self.trained.card.block_change
-        stage = next(stage for stage in self._stages if differs <= stage.below)
-        if stage is not self._stage:
-            stage.planner.forget()  # what it planned when the world was another
-            self._stage = stage
-        return stage.planner
-
-    def _choose(self, latent: Tensor, proprio: Tensor, goal: Tensor) -> tuple[Vector, float, Tensor | None]:
-        if self.method == "hold":
-            return np.zeros(self._action), 0.0, None
-        if self.method == "random":
-            return self._rng.uniform(-1.0, 1.0, self._action), 0.0, None
-        if self.method == "actor-only":
-            action = self._parts.actor(latent, proprio, goal[None]).mode()
-            imagined, _ = self._parts.model.predictor(latent, proprio, action, self._before)
-            return action[0].double().numpy(), 0.0, imagined[0]
-        before = None if self._before is None else self._before[0]
-        plan = self._planner().plan(latent[0], proprio[0], goal, before)
-        return plan.actions[0].double().numpy(), plan.cost, plan.latents[-1]
+        return GoalSequence(goals, self.trained.card.block_change, self._config.subgoals.patience, self._detection)

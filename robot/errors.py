@@ -11,6 +11,10 @@ class ConfigurationError(WorldarmError):
     """The user asked for something impossible: an unknown name, a value out of range, a missing extra."""
 
 
+class SettingError(ConfigurationError, ValueError):
+    """A setting with a value that cannot be; a `ValueError` too, so that msgspec adds where it was read."""
+
+
 class WireError(WorldarmError):
     """A message that this wire protocol does not accept: malformed, of another schema version, or with a non-finite
     number."""

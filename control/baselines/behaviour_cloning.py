@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from control.agent import Decision
+from control.decision import Decision
 from control.policy.action_mixture import ActionDistribution
 from control.policy.actor import Actor
 from perception.checkpoint.card import HeadsConfig
@@ -29,7 +29,9 @@ from perception.training.loop import History, Schedule, train
 from perception.training_data.clips import generator
 from perception.training_data.frame_cache import FrameCache
 from robot.arm.interface import Vector
+from robot.embodiment.description import EmbodimentDescription
 from robot.embodiment.observation import Observation
+from robot.errors import GoalError
 
 CLONE = 21
 TIMED_STEPS = 20
@@ -126,28 +128,38 @@ def steps_within(
     return max(1, round(seconds * TIMED_STEPS / (time.monotonic() - began)))
 
 
-class CloneAgent:
-    """Does what the clone finds likeliest. It cannot tell when a goal is reached, so it never says so."""
+class ClonePolicy:
+    """A decider without a world model: does what the clone finds likeliest. It cannot judge whether a goal is reached,
+    so it never says so."""
 
-    method = "behaviour-cloning"
+    name = "behaviour-cloning"
 
-    def __init__(self, clone: Clone, camera: str) -> None:
-        """`camera` is the name of the one that it learnt from."""
+    def __init__(self, clone: Clone, embodiment: EmbodimentDescription) -> None:
+        """`embodiment` is that of the data that the clone learnt from."""
+        self.embodiment = embodiment
         self._clone = clone.eval()
-        self._camera = camera
         self._goal: NDArray[np.uint8] | None = None
 
     def set_goals(self, pictures: Sequence[NDArray[np.uint8]]) -> None:
-        """Take the last of some goal pictures (H, W, 3) uint8 RGB."""
+        """Take the last of some goal pictures (H, W, 3) uint8 RGB. Raises `GoalError` for a size other than the
+        camera's, or when there is none."""
+        if not pictures:
+            raise GoalError("there is no goal picture; give at least one")
+        camera = self.embodiment.camera
+        if pictures[-1].shape != (camera.height, camera.width, 3):
+            raise GoalError(
+                f"the goal picture is {pictures[-1].shape}; this policy sees {(camera.height, camera.width, 3)}"
+            )
         self._goal = pictures[-1]
 
     @torch.inference_mode()
     def decide(self, observation: Observation, committed: Vector) -> Decision:
-        """Return what to do after the running block, as `Agent.decide` does."""
+        """Return what to do after the running block, as `Decider.decide` does."""
         began = time.perf_counter()
-        assert self._goal is not None, "set_goals comes first"
+        if self._goal is None:
+            raise GoalError("the policy has no goal; call set_goals with a picture first")
         likely = self._clone(
-            torch.from_numpy(observation.picture(self._camera)[None]),
+            torch.from_numpy(observation.picture(self.embodiment.camera.name)[None]),
             torch.from_numpy(observation.state[None].astype(np.float32)),
             torch.from_numpy(committed[None].astype(np.float32)),
             torch.from_numpy(self._goal[None]),

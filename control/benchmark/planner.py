@@ -22,9 +22,9 @@ from torch.utils.flop_counter import FlopCounterMode
 from tqdm import tqdm
 
 from control.agent import Agent
+from control.decision_config import SearchConfig
 from control.model.trained_model import PRETRAINED, load_trained
-from control.planning.planner import PlannerConfig
-from control.planning.schedule import default_search
+from control.policies import make_agent
 from perception.training.world_model import compute_dtype
 from robot.embodiment.observation import Observation
 from robot.errors import ConfigurationError
@@ -88,13 +88,15 @@ def benchmark_planner(
     for path in (json, plot):
         if path is not None:
             require_writable(path)
-    usual = default_search(trained)
+    usual = trained.decision.search
     searches = [
         msgspec.structs.replace(usual, samples=count, horizon=blocks) for blocks in horizon for count in samples
     ]
     if usual not in searches:
         searches.insert(0, usual)
-    agents = [Agent(trained, "full", config=config) for config in searches]
+    agents = [
+        make_agent(trained, config=msgspec.structs.replace(trained.decision, search=search)) for search in searches
+    ]
     size = trained.card.world_model
     rng = np.random.default_rng(0)
     goal, *pictures = rng.integers(0, 256, (1 + decisions, size.height, size.width_px, 3), np.uint8)
@@ -129,7 +131,7 @@ def benchmark_planner(
     print(f"plot: {plot}")
 
 
-def table(costs: Sequence[Cost], usual: PlannerConfig) -> str:
+def table(costs: Sequence[Cost], usual: SearchConfig) -> str:
     """Return a Markdown table, one row a search; the `usual` one is in bold."""
     rows = [
         "| samples × horizon × iterations | decision p50 / p99 | arithmetic | of the machine's rate |",

@@ -11,9 +11,9 @@ import numpy as np
 import torch
 import tyro
 
-from control.agent import Agent, Subgoals
+from control.agent import Subgoals
 from control.model.trained_model import PRETRAINED, load_trained
-from control.planning.schedule import Method
+from control.policies import Method, make_agent
 from control.runtime.decision_publisher import DecisionPublisher
 from control.runtime.run_strip import draw_strip
 from control.runtime.session import FIRST_PICTURE_S, Outcome, Session, Step
@@ -64,7 +64,7 @@ def run(
         raise ConfigurationError("--goal needs at least one picture")
     camera = load_card(checkpoint).embodiment.camera
     pictures = [read_goal(one, camera, lambda: _sent(frames_address)) for one in goal]
-    agent = Agent(load_trained(checkpoint), method, seed, subgoals=subgoals)
+    agent = make_agent(load_trained(checkpoint), method, seed, subgoals=subgoals)
     make_folder(output)  # before anything moves, not after
     with ExitStack() as parts:
         decisions = parts.enter_context(DecisionPublisher(decisions_address))

@@ -12,18 +12,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-QUANTILE = 0.9
-PROGRESS = 0.7
-"""A picture that differs from the goal by less than this share of the best one before it shows an arm on its way."""
-SETTLED = 2
-"""Pictures in a row that show no progress before the goal counts as reached."""
-SURE = 0.06
-"""A picture that differs from the goal by less than this share of what one block changes leaves no doubt: what moves
-the arm by two centimetres changes more."""
+from control.decision_config import GoalDetectionConfig
 
-NEAR = 3.0
-"""Blocks to the goal, by the critic, beyond which it is not reached, however alike the pictures look. Where one is
-reached the critic says half a block, and nine times in ten no more than two and a half."""
+QUANTILE = 0.9
 
 
 @torch.inference_mode()
@@ -43,15 +34,14 @@ def difference(latents: Tensor, others: Tensor) -> Tensor:
 class GoalDetector:
     """Watches the difference from one goal, and the blocks to it, picture after picture.
 
-    The goal is reached when the world differs from it by no more than `one_block` changes, is no more than `NEAR`
-    blocks away, and `SETTLED` pictures in a row have shown no progress; so an arm that is still on its way there is not
-    taken for one that has arrived.
-    While there is doubt it takes `doubting` pictures instead.
+    The goal is reached when the world differs from it by no more than `one_block` changes, is no more than `near`
+    blocks away, and `settled` pictures in a row have shown no progress; so an arm that is still on its way there is not
+    taken for one that has arrived. While there is doubt it takes `doubting` pictures instead.
     """
 
-    def __init__(self, one_block: float, doubting: int = SETTLED) -> None:
+    def __init__(self, one_block: float, config: GoalDetectionConfig) -> None:
         self._one_block = one_block
-        self._doubting = doubting
+        self._config = config
         self.forget()
 
     def forget(self) -> None:
@@ -62,10 +52,11 @@ class GoalDetector:
     def see(self, difference: float, blocks: float) -> bool:
         """Take in how much the newest picture differs from the goal, and how many blocks away that is; return whether
         the goal is reached."""
-        if not (difference <= self._one_block and blocks <= NEAR):
+        config = self._config
+        if not (difference <= self._one_block and blocks <= config.near):
             self.forget()
             return False
-        progress = difference < PROGRESS * self._best
+        progress = difference < config.progress * self._best
         self._best = min(self._best, difference)
         self._settled = 0 if progress else self._settled + 1
-        return self._settled >= (SETTLED if difference <= SURE * self._one_block else self._doubting)
+        return self._settled >= (config.settled if difference <= config.sure * self._one_block else config.doubting)

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from control.goals.goal_detector import SETTLED, GoalDetector, difference
+from control.decision_config import GoalDetectionConfig
+from control.goals.goal_detector import GoalDetector, difference
 
 
 @dataclass(frozen=True)
@@ -24,22 +25,24 @@ class GoalSequence:
 
     A sub-goal is behind the agent as soon as one picture looks like it, by the same measure as a goal that is reached,
     and it never counts again, however the world looks then. One that is not reached in `patience` blocks is given up
-    for the next. The goal itself is never given up, and must be reached to stay. `differs` tells by how much the newest
-    picture differs from what counts now, `distance` how many blocks away that is.
+    for the next. The goal itself is never given up, and must be reached to stay. `difference` is that of the newest
+    picture from what counts now (mean squared, of latents), `distance` how many blocks away that is.
     """
 
-    def __init__(self, goals: Sequence[Tensor], one_block: float, patience: int, doubting: int = SETTLED) -> None:
-        """`doubting` is how many pictures must show no progress before a goal that may not quite be reached counts.
-        Raise `ValueError` when there is no goal."""
+    def __init__(
+        self, goals: Sequence[Tensor], one_block: float, patience: int, detection: GoalDetectionConfig
+    ) -> None:
+        """`one_block` is how much one block changes, at most; `detection` is for the goal at the end. Raises
+        `ValueError` when there is no goal."""
         if not goals:
             raise ValueError("a sequence needs a goal at its end")
         self.goals = tuple(goals)
         self._one_block = one_block
         self._patience = patience
-        self._detector = GoalDetector(one_block, doubting)
+        self._detector = GoalDetector(one_block, detection)
         self._spent = 0
         self._legs: list[Leg] = []
-        self.differs = self.distance = math.inf
+        self.difference = self.distance = math.inf
 
     @property
     def goal(self) -> Tensor:
@@ -64,10 +67,10 @@ class GoalSequence:
         """
         if self.ahead:
             self._spent += 1
-        self.differs = float(difference(latent, self.goal))
-        while self.ahead and ((reached := self.differs <= self._one_block) or self._spent >= self._patience):
+        self.difference = float(difference(latent, self.goal))
+        while self.ahead and ((reached := self.difference <= self._one_block) or self._spent >= self._patience):
             self._legs.append(Leg(self._spent, reached))
             self._spent = 0
-            self.differs = float(difference(latent, self.goal))
+            self.difference = float(difference(latent, self.goal))
         self.distance = blocks_to(self.goal)
-        return not self.ahead and self._detector.see(self.differs, self.distance)
+        return not self.ahead and self._detector.see(self.difference, self.distance)

@@ -13,8 +13,6 @@ from control.policy.critic import Critic
 from perception.checkpoint.card import HeadsConfig
 from perception.model.world_model import WorldModelConfig
 
-PER_HOP = 1.0
-"""Blocks that a node costs beside its edges, so that a way of a few long ones is preferred to one of many short."""
 CANDIDATES = 6000
 """States among which landmarks are chosen; more of them differ little."""
 
@@ -52,13 +50,15 @@ class Landmarks(nn.Module):
 
 
 class Graph:
-    """Landmarks and the blocks between them. Edges longer than `reach` blocks are not trusted, and left out."""
+    """Landmarks and the blocks between them. Edges longer than `reach` blocks are not trusted, and left out. A node
+    costs `per_hop` blocks beside its edges, so that a way of a few long ones is preferred to one of many short."""
 
     @torch.inference_mode()
-    def __init__(self, critic: Critic, landmarks: Landmarks, reach: float) -> None:
+    def __init__(self, critic: Critic, landmarks: Landmarks, reach: float, per_hop: float) -> None:
         self._critic = critic
         self._landmarks = landmarks
         self._reach = reach
+        self._per_hop = per_hop
         count = len(landmarks.latent)
         self._edges = self._cut(
             torch.stack(
@@ -78,13 +78,13 @@ class Graph:
         if direct <= self._reach or count == 0:
             return []
         outward = self._cut(
-            self._critic.distance(latent.expand(count, -1), proprio.expand(count, -1), marks.latent) + PER_HOP
+            self._critic.distance(latent.expand(count, -1), proprio.expand(count, -1), marks.latent) + self._per_hop
         )
         onward = self._cut(self._distances(marks.latent, marks.proprio, goal))
         # Bellman and Ford: the blocks that remain from every landmark, over one edge more in each round.
         remaining, following = onward, torch.full((count,), -1)
         for _ in range(count):
-            through = self._edges + PER_HOP + remaining
+            through = self._edges + self._per_hop + remaining
             best, nearest = through.min(dim=1)
             shorter = best < remaining - 1e-6
             if not bool(shorter.any()):

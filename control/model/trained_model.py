@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from control.decision_config import DecisionConfig, changed, default_decision
 from control.goals.landmarks import Landmarks
 from control.policy.actor import Actor
 from control.policy.critic import Critic
@@ -17,7 +18,7 @@ from perception.checkpoint.files import load, save
 from perception.checkpoint.shipped import PRETRAINED_FOLDER
 from perception.model.decoder import Decoder
 from perception.model.world_model import WorldModel, WorldModelConfig
-from robot.errors import CheckpointError
+from robot.errors import CheckpointError, ConfigurationError
 
 PRETRAINED = PRETRAINED_FOLDER / "push"
 """The checkpoint that commands use by default."""
@@ -51,6 +52,24 @@ class TrainedModel:
     card: Card
     parts: Parts
 
+    @property
+    def decision(self) -> DecisionConfig:
+        """How an agent with this model decides, as the card says. Raises `CheckpointError` when it is not valid."""
+        return decision_of(self.card)
+
+
+def decision_of(card: Card) -> DecisionConfig:
+    """Return how an agent decides by the `card`; what it does not name is as it was for cards that name nothing.
+
+    Raises `CheckpointError` for an entry that is unknown or has a value that cannot be.
+    """
+    try:
+        return changed(default_decision(bool(card.world_model.binary)), card.decision)
+    except ConfigurationError as error:
+        raise CheckpointError(
+            f"the checkpoint's card says how to decide, but not in a way that can be: {str(error).removeprefix('--')}"
+        ) from error
+
 
 def new_parts(config: WorldModelConfig, heads: HeadsConfig) -> Parts:
     """Return untrained parts of these sizes."""
@@ -75,6 +94,7 @@ def load_trained(folder: Path) -> TrainedModel:
     """Return the model in `folder`, ready for inference. Raises `CheckpointError` for a checkpoint that is
     missing, damaged or inconsistent."""
     card, tensors = load(folder)
+    decision_of(card)  # raises before anything is built
     try:
         parts = new_parts(card.world_model, card.heads)
     except (ValueError, RuntimeError) as error:

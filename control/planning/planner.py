@@ -7,53 +7,15 @@ samples, weighted by exp(−cost / temperature). A share of the samples comes fr
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
-import msgspec
 import torch
 from torch import Tensor
 
+from control.decision_config import SearchConfig
 from control.planning.objectives import Objective, Rollout
 from control.policy.action_mixture import ActionDistribution, signs
 from control.policy.actor import Actor
 from perception.model.world_model import WorldModel
-
-
-class PlannerConfig(msgspec.Struct, frozen=True):
-    """The search: `samples` sequences of `horizon` blocks, refitted `iterations` times.
-
-    `elites` is the share kept by CEM and `temperature` MPPI's; `std` the first standard deviation and `min_std` the
-    smallest; `proposals` the share of samples that the actor draws; `prior_weight` weighs the actor's negative
-    log-likelihood of a plan, and `goal_distance_weight` the latent distance from the plan's end to the goal. The critic
-    scores one block in `critic_stride`. Binary entries of an action are drawn by chance, never nearer to certain than
-    `min_std`.
-    """
-
-    method: Literal["cem", "mppi"] = "cem"
-    samples: int = 64
-    horizon: int = 6
-    iterations: int = 2
-    elites: float = 0.1
-    temperature: float = 0.1
-    std: float = 0.6
-    min_std: float = 0.05
-    proposals: float = 0.5
-    prior_weight: float = 0.0
-    goal_distance_weight: float = 0.0
-    critic_stride: int = 1
-
-    def __post_init__(self) -> None:
-        """Raise `ValueError` for a search that cannot be made."""
-        if self.samples < 4 or self.horizon < 1 or self.iterations < 1:
-            raise ValueError("a search needs at least 4 samples, a horizon of 1 and 1 iteration")
-        if not 0.0 <= self.proposals < 1.0 or round(self.samples * self.proposals) > self.samples - 2:
-            raise ValueError("the actor's share of the samples must leave some for the search itself")
-        if not (0.0 < self.elites <= 1.0 and self.temperature > 0.0 and self.std > 0.0 and self.min_std > 0.0):
-            raise ValueError("elites must lie in (0, 1]; temperature, std and min_std must be positive")
-        if self.critic_stride < 1:
-            raise ValueError("the critic judges one in so many blocks: 1 or more")
-        if min(self.prior_weight, self.goal_distance_weight) < 0.0:
-            raise ValueError("prior_weight and goal_distance_weight must be 0 or more")
 
 
 @dataclass(frozen=True)
@@ -69,12 +31,20 @@ class Planner:
     """Searches for actions from a latent state to a goal latent; keeps its last answer to start the next from."""
 
     def __init__(
-        self, model: WorldModel, objective: Objective, config: PlannerConfig, actor: Actor | None, seed: int
+        self,
+        model: WorldModel,
+        objective: Objective,
+        config: SearchConfig,
+        actor: Actor | None,
+        seed: int,
+        asks_prior: bool = False,
     ) -> None:
+        """With `asks_prior` the `objective` gets the actor's negative log-likelihood of each action."""
         self._model = model
         self._objective = objective
         self._config = config
         self._actor = actor
+        self._asks_prior = asks_prior and actor is not None
         self._seed = seed
         self._rng = torch.Generator().manual_seed(seed)
         self._last: Tensor | None = None
@@ -148,8 +118,7 @@ class Planner:
         count = len(actions) + proposed
         latents, proprios = latent.expand(count, -1), proprio.expand(count, -1)
         earlier = None if before is None else before.expand(count, -1)
-        asks_prior = self._actor is not None and self._config.prior_weight > 0.0
-        asked = count if asks_prior else proposed
+        asked = count if self._asks_prior else proposed
         actor = self._actor.towards(goal) if self._actor is not None and asked > 0 else None
         steps: list[tuple[Tensor, Tensor, Tensor]] = []
         prior_nll: list[Tensor] = []
@@ -159,13 +128,13 @@ class Planner:
                 likely = actor(latents[count - asked :], proprios[count - asked :])
                 if proposed > 0:
                     action = torch.cat([action, self._draw(likely.last(proposed))])
-                if asks_prior:
+                if self._asks_prior:
                     prior_nll.append(likely.negative_log_likelihood(action))
             following, proprios = self._model.predictor(latents, proprios, action, earlier)
             earlier, latents = latents, following
             steps.append((latents, proprios, action))
         imagined, felt, taken = (torch.stack(parts, dim=1) for parts in zip(*steps, strict=True))
-        return Rollout(imagined, felt, taken, torch.stack(prior_nll, dim=1) if asks_prior else None)
+        return Rollout(imagined, felt, taken, torch.stack(prior_nll, dim=1) if self._asks_prior else None)
 
     def _draw(self, likely: ActionDistribution) -> Tensor:
         """Return one action (B, A) for each state."""

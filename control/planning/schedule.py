@@ -1,14 +1,15 @@
-"""How an agent plans, by how near its goal is: far off by what the critic says, near by what looks alike."""
+"""The policies that plan, each with its searches and costs: far off by what the critic says, near by what looks
+alike."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
 
 import msgspec
 import torch
 
+from control.decision_config import CostConfig, DecisionConfig, SearchConfig
 from control.model.trained_model import Parts, TrainedModel, quick_copy
 from control.planning.objectives import (
     ActionPenalty,
@@ -18,80 +19,65 @@ from control.planning.objectives import (
     Objective,
     WeightedSum,
 )
-from control.planning.planner import Planner, PlannerConfig
+from control.planning.planner import Planner
+from control.planning.planner_policy import PlannerPolicy, Stage
+from control.policy.actor import Actor
 from perception.training.world_model import compute_dtype
 
-Method = Literal["full", "critic-only", "actor-only", "latent-distance", "latent-distance-mppi", "hold", "random"]
-METHODS: tuple[Method, ...] = get_args(Method)
 
-ACTION_WEIGHT = 0.02
-# How much the way counts beside its end: with the end alone, an arm that is nearly there puts arriving off.
-PATH_WEIGHT = 0.3
-GRIPPER_SEARCH = PlannerConfig(
-    samples=24, horizon=16, iterations=1, proposals=0.75, prior_weight=1.0, goal_distance_weight=15.0, critic_stride=4
-)
-"""Where a gripper is among the actions the way is long and narrow: few futures, most of them the actor's, but far
-enough ahead to see a grasp through; and near to what play does, lest plans find what play never showed, such as an
-empty gripper closed at the goal. A critic that counts blocks does not mind centimetres where a thing is let go; the
-latents do."""
-APPROACH_SEARCH = PlannerConfig(samples=96, horizon=2, iterations=4, std=0.25, min_std=0.01)
-"""The last centimetres: a critic that counts blocks cannot tell them apart, and of few futures that are sixteen blocks
-long none ends just there. Short ones that are refined do, and latents tell how near."""
-APPROACH = 0.5
-"""Of what one block changes: where a picture differs less from the goal it is approached."""
-FINE = 2.0
-"""Likewise, where plans are made to end alike: a thing lies nearly in place, and the critic, which takes that for a
-block's work at most, would leave it."""
-FINE_GOAL_DISTANCE_WEIGHT = 100.0
+def full(trained: TrainedModel, config: DecisionConfig, seed: int) -> PlannerPolicy:
+    """Return the policy that plans with critic, actor and model, in stages where the configuration has them."""
+    parts, costs, stages = _quick(trained), config.costs, config.stages
+    made: list[Stage] = []
+    if stages.approach_below > 0.0:
+        nearness = LatentDistance(costs.goal_distance_path_weight)
+        made.append(Stage(stages.approach_below, Planner(parts.model, nearness, stages.approach_search, None, seed)))
+    if stages.fine_below > 0.0:
+        fine = msgspec.structs.replace(costs, goal_distance_weight=stages.fine_goal_distance_weight)
+        made.append(Stage(stages.fine_below, _by_critic(parts, config.search, fine, parts.actor, seed)))
+    made.append(Stage(math.inf, _by_critic(parts, config.search, costs, parts.actor, seed)))
+    return PlannerPolicy("full", made, trained.card.block_change)
 
 
-@dataclass(frozen=True)
-class Stage:
-    """What plans where a picture differs from the goal by no more than `below` times what one block changes."""
-
-    below: float
-    planner: Planner
-
-
-def default_search(trained: TrainedModel, method: Method = "full") -> PlannerConfig:
-    """Return how to search with a model unless told otherwise."""
-    # Without proposals of the actor's there is nothing worth following far, and refining is what helps.
-    return GRIPPER_SEARCH if method == "full" and trained.card.world_model.binary else PlannerConfig()
+def critic_only(trained: TrainedModel, config: DecisionConfig, seed: int) -> PlannerPolicy:
+    """Return the policy that plans without the actor, by what the critic says alone."""
+    costs = msgspec.structs.replace(config.costs, prior_weight=0.0, goal_distance_weight=0.0)
+    planner = _by_critic(_quick(trained), config.unguided_search, costs, None, seed)
+    return PlannerPolicy("critic-only", [Stage(math.inf, planner)], trained.card.block_change)
 
 
-def stages(trained: TrainedModel, method: Method, config: PlannerConfig | None, seed: int) -> tuple[Stage, ...]:
-    """Return the stages of `method`, the nearest first; none for methods that do not plan. `config` is the search of
-    the last one, the usual one when None."""
-    if method in ("hold", "random", "actor-only"):
-        return ()
-    usual = config or default_search(trained, method)
+def latent_distance(trained: TrainedModel, config: DecisionConfig, seed: int) -> PlannerPolicy:
+    """Return the policy that plans to come near the goal's latent, by the cross-entropy method."""
+    return _by_distance("latent-distance", "cem", trained, config, seed)
+
+
+def latent_distance_mppi(trained: TrainedModel, config: DecisionConfig, seed: int) -> PlannerPolicy:
+    """Return the policy that plans to come near the goal's latent, by MPPI."""
+    return _by_distance("latent-distance-mppi", "mppi", trained, config, seed)
+
+
+def _quick(trained: TrainedModel) -> Parts:
     # Thousands of imagined steps a decision: where bf16 is native it takes half the time or less.
-    parts = quick_copy(trained.parts, compute_dtype("auto", torch.device("cpu")))
-    last = Stage(math.inf, _planner(parts, method, usual, seed))
-    if method != "full" or not trained.card.world_model.binary:
-        return (last,)
-    # Without a gripper critic and actor come as near by themselves.
-    fine = msgspec.structs.replace(usual, goal_distance_weight=FINE_GOAL_DISTANCE_WEIGHT)
-    approach = Planner(parts.model, LatentDistance(path=1.0), APPROACH_SEARCH, None, seed)
-    return Stage(APPROACH, approach), Stage(FINE, _planner(parts, method, fine, seed)), last
+    return quick_copy(trained.parts, compute_dtype("auto", torch.device("cpu")))
 
 
-def _planner(parts: Parts, method: Method, config: PlannerConfig, seed: int) -> Planner:
-    if method != "full":
-        config = msgspec.structs.replace(config, proposals=0.0)
-    objective: Objective
-    if method in ("latent-distance", "latent-distance-mppi"):
-        objective = LatentDistance(path=1.0)
-        if method == "latent-distance-mppi":
-            config = msgspec.structs.replace(config, method="mppi")
-    else:
-        terms: list[tuple[float, Objective]] = [
-            (1.0, CriticCost(parts.critic, PATH_WEIGHT, config.critic_stride)),
-            (ACTION_WEIGHT, ActionPenalty()),
-        ]
-        if method == "full" and config.prior_weight > 0.0:
-            terms.append((config.prior_weight, BehaviourPrior()))
-        if config.goal_distance_weight > 0.0:
-            terms.append((config.goal_distance_weight, LatentDistance()))
-        objective = WeightedSum(terms)
-    return Planner(parts.model, objective, config, parts.actor if method == "full" else None, seed)
+def _by_critic(parts: Parts, search: SearchConfig, costs: CostConfig, actor: Actor | None, seed: int) -> Planner:
+    terms: list[tuple[float, Objective]] = [
+        (1.0, CriticCost(parts.critic, costs.path_weight, search.critic_stride)),
+        (costs.action_weight, ActionPenalty()),
+    ]
+    asks_prior = costs.prior_weight > 0.0
+    if asks_prior:
+        terms.append((costs.prior_weight, BehaviourPrior()))
+    if costs.goal_distance_weight > 0.0:
+        terms.append((costs.goal_distance_weight, LatentDistance()))
+    return Planner(parts.model, WeightedSum(terms), search, actor, seed, asks_prior)
+
+
+def _by_distance(
+    name: str, method: Literal["cem", "mppi"], trained: TrainedModel, config: DecisionConfig, seed: int
+) -> PlannerPolicy:
+    search = msgspec.structs.replace(config.unguided_search, method=method)
+    nearness = LatentDistance(config.costs.goal_distance_path_weight)
+    planner = Planner(_quick(trained).model, nearness, search, None, seed)
+    return PlannerPolicy(name, [Stage(math.inf, planner)], trained.card.block_change)

@@ -14,12 +14,14 @@ from typing import Literal
 
 import numpy as np
 
-from control.agent import Agent, Decision
+from control.decision import Decision
 from control.goals.goal_sequence import Leg
+from control.interfaces import Decider, DrawsLatents
 from control.runtime.decision_publisher import DecisionPublisher
 from control.runtime.entry_move import approach
 from perception.camera.interface import Image
 from perception.camera.subscriber import FrameSubscriber, ReceivedFrame, seen_as
+from perception.checkpoint.card import require_same
 from robot.arm.interface import Vector
 from robot.arm.kinematics import Kinematics
 from robot.client.client import Client
@@ -107,21 +109,21 @@ class _Block:
 
 
 class Session:
-    """Lets `agent` move the arm behind `client` by what it sees in `frames`; owns none of them."""
+    """Lets `decider` move the arm behind `client` by what it sees in `frames`; owns none of them."""
 
     def __init__(
-        self, agent: Agent, client: Client, frames: FrameSubscriber, decisions: DecisionPublisher | None = None
+        self, decider: Decider, client: Client, frames: FrameSubscriber, decisions: DecisionPublisher | None = None
     ) -> None:
-        """Check that model, arm and camera belong together; nothing moves. The pictures that are `sent`, where they are
-        of another size than the model's, are cut and resized as its training did.
+        """Check that decider, arm and camera belong together; nothing moves. Pictures of another size than the
+        decider's are cut and resized as its training did; `sent` is the camera as it sends them.
 
         Raises `CheckpointError` when they do not, `CameraError` when no picture comes.
         """
-        self._agent = agent
+        self._decider = decider
         self._client = client
         self._frames = frames
         self._publisher = decisions
-        self._embodiment = agent.trained.card.embodiment
+        self._embodiment = decider.embodiment
         self._require()
         self._kinematics = Kinematics(client.arm)
         try:
@@ -154,26 +156,23 @@ class Session:
                     on_step(step)
             wait_for_rest(self._client)
             last = self._picture_after(time.monotonic_ns())
-        return _outcome(steps, self._agent.legs, last.image, blocks)
+        return _outcome(steps, last.image, blocks)
 
     # ---------------------------------------------------------------- before anything moves
 
     def _require(self) -> None:
-        card, embodiment = self._agent.trained.card, self._embodiment
-        if (card.world_model.proprio, card.world_model.action) != (len(embodiment.state_names), embodiment.action.size):
-            raise CheckpointError("this checkpoint's sizes do not fit the state and the actions that it names")
         arm, sent = self._client.arm, self._frames.latest(FIRST_PICTURE_S).camera
-        card.require(arm.models_of or arm.name, sent, cut=True)
+        require_same(self._embodiment, arm.models_of or arm.name, sent, cut=True)
         self.sent = sent
 
     def _warm_up(self, goals: Sequence[Image]) -> None:
         """Decide a few times for nothing: the first decisions of a process take many times as long as later ones."""
-        self._agent.set_goals(goals)
+        self._decider.set_goals(goals)
         embodiment = self._embodiment
         nothing = Observation({embodiment.camera.name: goals[-1]}, np.zeros(len(embodiment.state_names)), 0)
         for _ in range(_WARM_UP):
-            self._agent.decide(nothing, np.zeros(self._convention.size))
-        self._agent.set_goals(goals)
+            self._decider.decide(nothing, np.zeros(self._convention.size))
+        self._decider.set_goals(goals)
 
     @contextmanager
     def _lease(self) -> Iterator[None]:
@@ -200,7 +199,7 @@ class Session:
                 joints.measured_effort,
             )
             seen = Observation({frame.camera.name: frame.image.copy()}, state, frame.time_ns)
-            decision = self._agent.decide(seen, self._committed(running, frame.time_ns))
+            decision = self._decider.decide(seen, self._committed(running, frame.time_ns))
             decided_ns = time.monotonic_ns()
             following: _Block | None = None
             accepted_ns = tick = 0
@@ -214,7 +213,7 @@ class Session:
                 if following is not None:
                     accepted_ns, tick = time.monotonic_ns(), following.tick
             command_ms = (time.monotonic_ns() - frame.time_ns) * 1e-6
-            imagined = None if decision.imagined is None else self._agent.draw(decision.imagined)
+            imagined = self._drawn(decision)
             step = Step(
                 block=number,
                 begins_ns=running.begins_ns,
@@ -235,6 +234,12 @@ class Session:
             if status in ("reached", "last"):
                 return
             running = following or self._hold(self._next_rest(running))
+
+    def _drawn(self, decision: Decision) -> Image | None:
+        """Return what was imagined as a picture; None where nothing was, and for a decider that does not draw."""
+        if decision.imagined is None or not isinstance(self._decider, DrawsLatents):
+            return None
+        return self._decider.draw(decision.imagined)
 
     def _committed(self, running: _Block, seen_ns: int) -> Vector:
         """Return the action (A,) that the arm goes on with from `seen_ns`: none once the block is over, for where no
@@ -353,7 +358,7 @@ def _lapse_told() -> Iterator[None]:
         ) from refusal
 
 
-def _outcome(steps: list[Step], legs: tuple[Leg, ...], last: Image, blocks: int | None) -> Outcome:
+def _outcome(steps: list[Step], last: Image, blocks: int | None) -> Outcome:
     end = steps[-1]
     late = sum(step.status == "late" for step in steps)
     missed = sum(step.status == "missed" for step in steps)
@@ -375,5 +380,5 @@ def _outcome(steps: list[Step], legs: tuple[Leg, ...], last: Image, blocks: int 
         first=steps[0].frame.image,
         last=last,
         imagined=end.imagined,
-        legs=legs,
+        legs=end.decision.legs,
     )

@@ -83,18 +83,23 @@ class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def require(self, arm: str, camera: CameraSpec, cut: bool = False) -> None:
         """Raise `CheckpointError` unless this model was trained with that `arm` and that `camera`, in that pose. With
         `cut`, the camera's pictures are compared after they have been cropped and resized to the model's size."""
-        if arm != self.embodiment.arm:
-            raise CheckpointError(f"this checkpoint was trained on the arm {self.embodiment.arm!r}, not {arm!r}")
-        known = self.embodiment.camera
-        if camera.name != known.name:
-            raise CheckpointError(f"this checkpoint was trained on the camera {known.name!r}, not {camera.name!r}")
-        if len(camera.views) != len(known.views):
-            raise CheckpointError(
-                f"this checkpoint was trained with {len(known.views)} camera(s) at once; {camera.name!r} is "
-                f"{len(camera.views)}"
-            )
-        for seen, learnt in zip(camera.views, known.views, strict=True):
-            _require_view(seen, learnt, cut)
+        require_same(self.embodiment, arm, camera, cut)
+
+
+def require_same(embodiment: EmbodimentDescription, arm: str, camera: CameraSpec, cut: bool = False) -> None:
+    """Raise `CheckpointError` unless what decides was trained with that `arm` and that `camera`, as `Card.require`."""
+    if arm != embodiment.arm:
+        raise CheckpointError(f"this checkpoint was trained on the arm {embodiment.arm!r}, not {arm!r}")
+    known = embodiment.camera
+    if camera.name != known.name:
+        raise CheckpointError(f"this checkpoint was trained on the camera {known.name!r}, not {camera.name!r}")
+    if len(camera.views) != len(known.views):
+        raise CheckpointError(
+            f"this checkpoint was trained with {len(known.views)} camera(s) at once; {camera.name!r} is "
+            f"{len(camera.views)}"
+        )
+    for seen, learnt in zip(camera.views, known.views, strict=True):
+        _require_view(seen, learnt, cut)
 
 
 def _require_view(camera: CameraSpec, known: CameraSpec, cut: bool) -> None:

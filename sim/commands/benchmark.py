@@ -10,7 +10,7 @@ import tyro
 
 from control.agent import Agent
 from control.model.trained_model import TrainedModel, load_trained
-from control.planning.schedule import Method
+from control.policies import Method, make_agent
 from robot.errors import ConfigurationError
 from robot.system.figures import require_picture
 from robot.system.files import require_writable, write_json
@@ -114,7 +114,7 @@ def benchmark(
         what = Measurement(task, level, subgoals, seed)
         for name in method:
             if processes:
-                agent = Agent(trained, name, seed, subgoals="auto" if subgoals == "auto" else "none")
+                agent = make_agent(trained, name, seed, subgoals="auto" if subgoals == "auto" else "none")
                 records = _through_processes(agent, what, episodes)
             else:
                 runs = measure_agent(checkpoint, name, what, range(episodes), workers, ray)
@@ -141,7 +141,7 @@ def _in_env(name: str, trained: TrainedModel, method: Method, episodes: int, see
         if world.name != name:
             raise ConfigurationError(f"this checkpoint learnt in {world.name!r}, not in {name!r}")
         spread = trained.parts.model.normaliser.spread.double().numpy()
-        runs = measure_env(world, Agent(trained, method, seed), spread, seed, range(episodes))
+        runs = measure_env(world, make_agent(trained, method, seed), spread, seed, range(episodes))
         records = collect(runs, episodes, what, method)
     finally:
         world.close()
@@ -150,7 +150,7 @@ def _in_env(name: str, trained: TrainedModel, method: Method, episodes: int, see
 
 def _through_processes(agent: Agent, what: Measurement, episodes: int) -> list[EpisodeRecord]:
     """Run the episodes in real time through the real processes; the goals are made beforehand."""
-    embodiment = agent.trained.card.embodiment
+    embodiment = agent.embodiment
     environment = environment_of(embodiment)
     world = environment.world(embodiment.camera, what.level)
     try:
@@ -160,7 +160,7 @@ def _through_processes(agent: Agent, what: Measurement, episodes: int) -> list[E
     stage = RealTime(agent)
     with stage:
         runs = (stage.run(goal, what.subgoals).record for goal in goals)
-        records = collect(runs, episodes, what, f"{agent.method}, real time")
+        records = collect(runs, episodes, what, f"{agent.name}, real time")
     for line in stage.timing():
         print(line)
     return records

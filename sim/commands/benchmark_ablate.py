@@ -15,7 +15,7 @@ from control.learning.doctor import HELD_OUT_SHARE
 from control.learning.heads import HeadTraining
 from control.learning.pipeline import Learning, Sizes, learn, was_learnt
 from control.model.trained_model import load_trained
-from control.planning.schedule import Method
+from control.policies import Method
 from perception.model.losses.jepa import JepaWeights
 from perception.training.distributed import join
 from perception.training.world_model import DecoderTraining, PredictorTraining, WorldModelTraining

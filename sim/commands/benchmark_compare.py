@@ -11,11 +11,11 @@ import numpy as np
 import torch
 import tyro
 
-from control.baselines.behaviour_cloning import Clone, CloneAgent, CloneTraining, steps_within, train_clone
+from control.baselines.behaviour_cloning import Clone, ClonePolicy, CloneTraining, steps_within, train_clone
 from control.learning.compatibility import embodiment_for, require_embodiment
 from control.learning.doctor import HELD_OUT_SHARE
 from control.model.trained_model import TrainedModel, load_trained
-from control.planning.schedule import METHODS
+from control.policies import METHODS
 from perception.training.compiler import require_compiler
 from perception.training.run_folder import Settings, claim_run
 from perception.training.world_model import compute_dtype
@@ -87,10 +87,10 @@ def compare(
     summaries = []
     # Each runs when its turn comes: what plans or acts first, and what knows nothing last.
     agents = [(name, measure_agent(checkpoint, name, what, range(episodes), workers, None)) for name in METHODS]
-    cloned = CloneAgent(clone, known.name)
+    cloned = ClonePolicy(clone, embodiment)
     for name, runs in [
         *agents[:-2],
-        (cloned.method, _measure_clone(environment, embodiment, what, cloned, range(episodes))),
+        (cloned.name, _measure_clone(environment, embodiment, what, cloned, range(episodes))),
         *agents[-2:],
     ]:
         records = collect(runs, episodes, what, name)
@@ -104,7 +104,7 @@ def compare(
 
 
 def _measure_clone(
-    environment: Environment, embodiment: EmbodimentDescription, what: Measurement, clone: CloneAgent, numbers: range
+    environment: Environment, embodiment: EmbodimentDescription, what: Measurement, clone: ClonePolicy, numbers: range
 ) -> Iterator[EpisodeRecord]:
     world = environment.world(embodiment.camera, what.level)
     try:

@@ -11,8 +11,8 @@ from typing import Annotated
 import torch
 import tyro
 
-from control.agent import Agent
 from control.model.trained_model import load_trained
+from control.policies import make_agent
 from perception.camera.image_file import save_picture
 from robot.errors import ConfigurationError
 from robot.system.files import make_folder
@@ -54,7 +54,7 @@ def demo(
     # Two threads would wait for each other whenever driver or camera takes a core.
     torch.set_num_threads(1)
     trained = load_trained(checkpoint or pretrained_for(task))
-    agent = Agent(trained, "full", seed)
+    agent = make_agent(trained, "full", seed)
     embodiment = trained.card.embodiment
     print(f"demo: {goals} held-out {task} goals, seed {seed}; choosing them ...", flush=True)
     environment = environment_of(embodiment)

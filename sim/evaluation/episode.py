@@ -6,12 +6,8 @@ from collections.abc import Sequence
 from typing import Protocol
 
 import msgspec
-import numpy as np
-from numpy.typing import NDArray
 
-from control.agent import Decision
-from robot.arm.interface import Vector
-from robot.embodiment.observation import Observation
+from control.interfaces import Decider
 from robot.embodiment.tool_displacement import ToolDisplacement
 from sim.tasks.task import Goal, Subgoals
 from sim.world.block_runner import BlockRunner
@@ -36,34 +32,20 @@ class EpisodeRecord(msgspec.Struct, frozen=True):
     late: int = 0
 
 
-class Decider(Protocol):
-    """Decides block after block from pictures and proprioception."""
-
-    @property
-    def method(self) -> str:
-        """What tables call it."""
-
-    def set_goals(self, pictures: Sequence[NDArray[np.uint8]]) -> None:
-        """Take goal pictures, as `Agent.set_goals` does."""
-
-    def decide(self, observation: Observation, committed: Vector) -> Decision:
-        """Decide, as `Agent.decide` does."""
-
-
 def run_episode(
-    world: LockStep, convention: ToolDisplacement, agent: Decider, goal: Goal, subgoals: Subgoals = "none"
+    world: LockStep, convention: ToolDisplacement, decider: Decider, goal: Goal, subgoals: Subgoals = "none"
 ) -> EpisodeRecord:
-    """Let `agent` go for `goal` from its start, until it says done or the budget is spent."""
+    """Let `decider` go for `goal` from its start, until it says done or the budget is spent."""
     runner = BlockRunner(world, convention)
     world.appear(goal.appearance)
     runner.reset(goal.start.tool, goal.start.objects)
-    agent.set_goals(goal.shown(subgoals))
+    decider.set_goals(goal.shown(subgoals))
     times: list[float] = []
     distances: list[float] = []
     declared = False
     # One block of hold comes first, while the first decision is made; it counts.
     for _ in range(goal.budget):
-        decision = agent.decide(world.observe(), runner.committed)
+        decision = decider.decide(world.observe(), runner.committed)
         times.append(1e3 * decision.seconds)
         if decision.reached:
             declared = True

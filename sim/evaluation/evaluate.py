@@ -11,11 +11,11 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from control.agent import Agent
+from control.interfaces import Decider
 from control.model.trained_model import load_trained
-from control.planning.schedule import Method
+from control.policies import Method, make_agent
 from robot.embodiment.observation import Observation
-from sim.evaluation.episode import Decider, EpisodeRecord, run_episode
+from sim.evaluation.episode import EpisodeRecord, run_episode
 from sim.evaluation.summary import Measured
 from sim.execution.map_work import spread
 from sim.tasks.environments import Environment, environment_of
@@ -84,7 +84,7 @@ def _measure_some(numbers: range, checkpoint: Path, method: Method, what: Measur
     trained = load_trained(checkpoint)
     embodiment = trained.card.embodiment
     environment = environment_of(embodiment)
-    agent = Agent(trained, method, what.seed, subgoals="auto" if what.subgoals == "auto" else "none")
+    agent = make_agent(trained, method, what.seed, subgoals="auto" if what.subgoals == "auto" else "none")
     world = environment.world(embodiment.camera, what.level)
     try:
         yield from measure(world, environment, what, agent, numbers)

@@ -8,7 +8,7 @@ from types import TracebackType
 
 import numpy as np
 
-from control.agent import Agent
+from control.interfaces import Decider
 from control.runtime.session import Outcome, Session, Step
 from perception.camera.subscriber import FrameSubscriber
 from robot.arm.kinematics import Kinematics
@@ -43,14 +43,14 @@ class RealEpisode:
 
 
 class RealTime:
-    """A context in which the simulated processes run and `run` puts an agent before one goal after another.
+    """A context in which the simulated processes run and `run` puts a decider before one goal after another.
 
     Raises `ConnectionLost` and `CameraError` as the processes' clients do.
     """
 
-    def __init__(self, agent: Agent) -> None:
-        self._agent = agent
-        self._embodiment = agent.trained.card.embodiment
+    def __init__(self, decider: Decider) -> None:
+        self._decider = decider
+        self._embodiment = decider.embodiment
         self._processes = SimulatedProcesses(self._embodiment.camera)
         self._stack = ExitStack()
 
@@ -77,7 +77,7 @@ class RealTime:
         takes: list[Take] = []
         with Client(self.addresses.command) as client:
             kinematics = Kinematics(client.arm)
-            session = Session(self._agent, client, self._frames)
+            session = Session(self._decider, client, self._frames)
 
             def judge(step: Step) -> None:
                 scene = self._scenes.near(step.begins_ns, JUDGE_PATIENCE_S)

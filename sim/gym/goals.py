@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from control.interfaces import Decider
 from robot.arm.interface import Vector
 from robot.errors import ConfigurationError
-from sim.evaluation.episode import Decider, EpisodeRecord, judged
+from sim.evaluation.episode import EpisodeRecord, judged
 from sim.gym.adapter import AnyEnv, RandomPolicy
 from sim.gym.play import SEEDS
 from sim.tasks.goals import ATTEMPTS, GOAL_SEED_SPACE

@@ -15,7 +15,7 @@ import numpy as np
 
 from control.agent import Agent
 from control.model.trained_model import load_trained
-from control.planning.schedule import default_search
+from control.policies import make_agent
 from robot.arm.interface import ObjectPose, Vector
 from robot.embodiment.observation import Observation
 from robot.embodiment.tool_displacement import ToolTarget
@@ -39,10 +39,11 @@ class Practice:
         trained.card.require(panda_spec().name, camera)
         self._environment = environment
         self._elsewhere = environment.world(camera)
-        usual = default_search(trained)
+        usual = trained.decision.search
         # Half as many futures, half as far: twice and more the practice in the same time.
         quick = msgspec.structs.replace(usual, samples=usual.samples // 2, horizon=usual.horizon // 2)
-        self.agents = Agent(trained, "full", config=quick), Agent(trained, "actor-only")
+        config = msgspec.structs.replace(trained.decision, search=quick)
+        self.agents = make_agent(trained, config=config), make_agent(trained, "actor-only")
 
     def close(self) -> None:
         """Free the second world."""

@@ -15,7 +15,7 @@ from control.learning.doctor import verdict
 from control.learning.heads import HeadTraining
 from control.learning.pipeline import Learning, Sizes, learn
 from control.model.trained_model import load_trained
-from control.planning.schedule import Method
+from control.policies import Method
 from perception.checkpoint.card import Gate
 from perception.training.distributed import join
 from perception.training.world_model import DecoderTraining, PredictorTraining, WorldModelTraining

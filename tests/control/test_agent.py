@@ -7,11 +7,13 @@ import numpy as np
 import pytest
 import torch
 
-from control.agent import Agent, Decision
+from control.agent import Agent
+from control.decision import Decision
 from control.goals.goal_sequence import Leg
 from control.goals.landmarks import Landmarks
+from control.interfaces import Choice, Situation
 from control.model.trained_model import TrainedModel
-from control.planning.schedule import METHODS, Method
+from control.policies import METHODS, POLICIES, Method, make_agent
 from perception.checkpoint.card import HeadsConfig
 from robot.embodiment.observation import Observation
 from robot.errors import CheckpointError, GoalError
@@ -21,9 +23,9 @@ STATE = np.zeros(CONFIG.proprio)
 STILL = np.zeros(CONFIG.action)
 
 
-def seen(place: int = 0) -> Observation:
+def seen(place: int = 0, time_ns: int = 0) -> Observation:
     """What an arm at rest knows of picture `place`."""
-    return Observation({CAMERA.name: picture(place)}, STATE, 0)
+    return Observation({CAMERA.name: picture(place)}, STATE, time_ns)
 
 
 def with_reach(one_block: float) -> TrainedModel:
@@ -33,7 +35,7 @@ def with_reach(one_block: float) -> TrainedModel:
 
 
 def decisions(method: Method, seed: int = 0, model: TrainedModel | None = None, count: int = 3) -> list[Decision]:
-    agent = Agent(model or with_reach(-1.0), method, seed)
+    agent = make_agent(model or with_reach(-1.0), method, seed)
     agent.set_goal(picture(1))
     return [agent.decide(seen(2 + index), STILL) for index in range(count)]
 
@@ -57,7 +59,7 @@ def test_the_seed_decides(method: Method) -> None:
 
 @pytest.mark.parametrize("method", METHODS)
 def test_what_was_before_a_goal_does_not_matter(method: Method) -> None:
-    agent = Agent(with_reach(-1.0), method)
+    agent = make_agent(with_reach(-1.0), method)
     towards = []
     for goal in (1, 2, 1):
         agent.set_goal(picture(goal))
@@ -68,6 +70,50 @@ def test_what_was_before_a_goal_does_not_matter(method: Method) -> None:
         assert np.array_equal(towards[0], towards[1]) == (method == "hold")
 
 
+def test_the_table_of_policies_holds_every_method_under_its_name() -> None:
+    assert tuple(POLICIES) == METHODS
+    assert [make_agent(trained(), method).name for method in METHODS] == [*METHODS]
+
+
+class Towards:
+    """A policy from elsewhere: pushes along the first axis by how much the picture differs from the goal."""
+
+    name = "towards"
+    approaches = False
+
+    def begin(self, goal: np.ndarray) -> None:
+        self.goal = goal
+
+    def choose(self, situation: Situation) -> Choice:
+        return Choice(np.array([min(1.0, situation.difference), 0.0]))
+
+
+def test_an_agent_takes_a_policy_from_elsewhere() -> None:
+    made, policy = with_reach(-1.0), Towards()
+    agent = Agent(made, policy, made.decision)
+    agent.set_goal(picture(1))
+    assert agent.name == "towards" and np.array_equal(policy.goal, picture(1))
+    there, away = (agent.decide(seen(place), STILL).action[0] for place in (1, 2))
+    assert there < 1e-6 < away
+
+
+def test_what_was_expected_of_a_picture_comes_with_the_decision_on_it() -> None:
+    agent = make_agent(with_reach(-1.0), "actor-only")
+    agent.set_goal(picture(1))
+    block_ns = agent.embodiment.action.block_ns
+    times = (0, block_ns, 2 * block_ns + block_ns // 4, 5 * block_ns)
+    made = [agent.decide(seen(2 + block, time_ns), np.array([1.0, -1.0])) for block, time_ns in enumerate(times)]
+    # Nothing is expected of the first, nor where a block was left out.
+    assert [decision.expected is None for decision in made] == [True, False, False, True]
+    model = agent.trained.parts.model
+    before = made[0].seen
+    assert before is not None and made[1].expected is not None
+    latent, proprio = model.predictor(before.latent[None], before.proprio[None], torch.tensor([[1.0, -1.0]]))
+    assert torch.equal(made[1].expected.latent, latent[0]) and torch.equal(made[1].expected.proprio, proprio[0])
+    agent.set_goal(picture(1))
+    assert agent.decide(seen(2, 6 * block_ns), STILL).expected is None
+
+
 def test_hold_holds_and_random_does_not() -> None:
     assert not any(made.action.any() for made in decisions("hold"))
     assert all(made.action.any() for made in decisions("random"))
@@ -75,12 +121,12 @@ def test_hold_holds_and_random_does_not() -> None:
 
 def test_without_a_goal_it_does_not_decide() -> None:
     with pytest.raises(GoalError, match="set_goal"):
-        Agent(trained()).decide(seen(), STILL)
+        make_agent(trained()).decide(seen(), STILL)
 
 
 @pytest.mark.parametrize("shape", [(32, 48, 3), (16, 16, 3), (64, 64, 3)])
 def test_a_goal_of_another_size_is_refused_and_the_old_one_stays(shape: tuple[int, ...]) -> None:
-    agent = Agent(with_reach(-1.0), "actor-only")
+    agent = make_agent(with_reach(-1.0), "actor-only")
     agent.set_goal(picture(1))
     before = agent.decide(seen(2), STILL)
     with pytest.raises(GoalError, match="this model sees"):
@@ -97,7 +143,7 @@ def apart() -> float:
 
 def says_done(one_block: float, shown: list[int]) -> list[bool]:
     """Whether an agent with the goal 1 says done at each of the pictures seen."""
-    agent = Agent(with_reach(one_block), "hold")
+    agent = make_agent(with_reach(one_block), "hold")
     agent.set_goal(picture(1))
     return [agent.decide(seen(index), STILL).reached for index in shown]
 
@@ -105,7 +151,7 @@ def says_done(one_block: float, shown: list[int]) -> list[bool]:
 def test_reached_needs_to_be_seen_three_times_and_stops_the_arm() -> None:
     made = decisions("full", model=with_reach(1e9), count=1)
     assert not made[0].reached and made[0].action.any()
-    agent = Agent(with_reach(1e9), "full")
+    agent = make_agent(with_reach(1e9), "full")
     agent.set_goal(picture(1))
     made = [agent.decide(seen(2), STILL) for _ in range(4)]
     assert [decision.reached for decision in made] == [False] * 2 + [True] * 2
@@ -115,7 +161,7 @@ def test_reached_needs_to_be_seen_three_times_and_stops_the_arm() -> None:
 def test_what_the_critic_finds_far_is_not_reached() -> None:
     made = with_reach(1e9)
     critic_says(made.parts, -10.0)
-    agent = Agent(made, "full")
+    agent = make_agent(made, "full")
     agent.set_goal(picture(1))
     assert not any(agent.decide(seen(1), STILL).reached for _ in range(20))
 
@@ -129,7 +175,7 @@ def test_what_differs_by_more_than_a_block_from_the_goal_is_not_reached() -> Non
 
 
 def test_a_new_goal_begins_to_count_anew() -> None:
-    agent = Agent(with_reach(1e9), "hold")
+    agent = make_agent(with_reach(1e9), "hold")
     agent.set_goal(picture(1))
     for _ in range(2):
         agent.decide(seen(2), STILL)
@@ -138,7 +184,7 @@ def test_a_new_goal_begins_to_count_anew() -> None:
 
 
 def test_it_decides_for_the_end_of_the_block_that_runs() -> None:
-    agent = Agent(with_reach(-1.0), "actor-only")
+    agent = make_agent(with_reach(-1.0), "actor-only")
     agent.set_goal(picture(1))
     still, moving = (agent.decide(seen(2), np.array(done)) for done in ([0.0, 0.0], [1.0, -1.0]))
     assert not np.array_equal(still.action, moving.action)
@@ -148,7 +194,9 @@ def test_it_decides_for_the_end_of_the_block_that_runs() -> None:
 def test_what_was_seen_a_block_ago_matters_to_a_context_of_two_alone() -> None:
     for config, differs in ((CONFIG, False), (OF_TWO, True)):
         made = trained(config=config)
-        agent = Agent(TrainedModel(msgspec.structs.replace(made.card, block_change=-1.0), made.parts), "actor-only")
+        agent = make_agent(
+            TrainedModel(msgspec.structs.replace(made.card, block_change=-1.0), made.parts), "actor-only"
+        )
         imagined = []
         for earlier in (3, 4):
             agent.set_goal(picture(1))
@@ -160,7 +208,7 @@ def test_what_was_seen_a_block_ago_matters_to_a_context_of_two_alone() -> None:
 
 
 def test_it_draws_what_it_imagines() -> None:
-    agent = Agent(with_reach(-1.0))
+    agent = make_agent(with_reach(-1.0))
     agent.set_goal(picture(1))
     imagined = agent.decide(seen(2), STILL).imagined
     assert imagined is not None
@@ -169,20 +217,20 @@ def test_it_draws_what_it_imagines() -> None:
 
 
 def test_of_several_goals_each_counts_until_it_was_seen_and_the_last_ends_it() -> None:
-    agent = Agent(with_reach(1e-6), "hold")
+    agent = make_agent(with_reach(1e-6), "hold")
     agent.set_goals([picture(2), picture(3), picture(1)])
     made = [agent.decide(seen(index), STILL) for index in (9, 2, 9, 3, 2, 1, 1, 1)]
     assert [decision.ahead for decision in made] == [2, 1, 1, 0, 0, 0, 0, 0]
     assert [decision.reached for decision in made] == [False] * 7 + [True]
-    assert agent.legs == (Leg(2, True), Leg(2, True))
+    assert made[-1].legs == (Leg(2, True), Leg(2, True))
     # As soon as one is behind, the distance is that to the next.
-    alone = Agent(with_reach(1e-6), "hold")
+    alone = make_agent(with_reach(1e-6), "hold")
     alone.set_goal(picture(3))
     assert made[1].distance == alone.decide(seen(2), STILL).distance
 
 
 def test_goals_that_are_none_or_of_another_size_are_refused() -> None:
-    agent = Agent(trained(), "hold")
+    agent = make_agent(trained(), "hold")
     with pytest.raises(GoalError, match="at least one"):
         agent.set_goals([])
     with pytest.raises(GoalError, match="this model sees"):
@@ -218,15 +266,16 @@ def test_its_own_sub_goals_are_states_that_it_remembers(monkeypatch: pytest.Monk
         )
 
     monkeypatch.setattr(model.parts.critic, "distance", far)
-    agent = Agent(model, "hold", subgoals="auto")
+    agent = make_agent(model, "hold", subgoals="auto")
     agent.set_goal(picture(1))
-    assert [agent.decide(seen(place), STILL).ahead for place in (2, 5, 9)] == [1, 0, 0]
-    assert agent.legs == (Leg(2, True),)
-    direct = Agent(model, "hold")
+    made = [agent.decide(seen(place), STILL) for place in (2, 5, 9)]
+    assert [decision.ahead for decision in made] == [1, 0, 0]
+    assert made[-1].legs == (Leg(2, True),)
+    direct = make_agent(model, "hold")
     direct.set_goal(picture(1))
     assert direct.decide(seen(2), STILL).ahead == 0
 
 
 def test_a_model_that_remembers_nothing_cannot_find_sub_goals() -> None:
     with pytest.raises(CheckpointError, match="remembers no states"):
-        Agent(trained(), subgoals="auto")
+        make_agent(trained(), subgoals="auto")

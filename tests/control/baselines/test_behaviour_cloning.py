@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from control.baselines.behaviour_cloning import Clone, CloneAgent, CloneTraining, steps_within, train_clone
+from control.baselines.behaviour_cloning import Clone, ClonePolicy, CloneTraining, steps_within, train_clone
 from perception.training_data.frame_cache import FrameCache
 from robot.embodiment.observation import Observation
-from tests.tiny import CAMERA, CONFIG, HEADS, frames, picture
+from tests.tiny import CAMERA, CONFIG, EMBODIMENT, HEADS, frames, picture
 
 SETTINGS = CloneTraining(batch=32, learning_rate=3e-3)
 
@@ -35,7 +35,7 @@ def learnt(cache: FrameCache, folder: Path, steps: int) -> tuple[Clone, list[flo
 def test_it_does_what_led_to_such_a_picture(tmp_path: Path) -> None:
     clone, losses = learnt(telling(), tmp_path, 120)
     assert losses[-1] < losses[0] - 0.5
-    agent = CloneAgent(clone, CAMERA.name)
+    agent = ClonePolicy(clone, EMBODIMENT)
     plain = np.full_like(picture(), 120)
     for grey, sign in ((220, 1.0), (20, -1.0)):
         agent.set_goals([plain, np.full_like(plain, grey)])

@@ -7,8 +7,8 @@ import cv2
 import pytest
 
 from control.benchmark.planner import Cost, table
+from control.decision_config import SearchConfig
 from control.model.trained_model import save_trained
-from control.planning.planner import PlannerConfig
 from tests.commands import worldarm
 from tests.tiny import trained
 from worldarm import main
@@ -28,7 +28,7 @@ def test_it_times_every_search_and_counts_its_arithmetic(checkpoint: Path, tmp_p
     assert result.returncode == 0, result.stderr
     found = json.loads((tmp_path / "deep" / "costs.json").read_bytes())
     searches = {(cost["samples"], cost["horizon"]): cost for cost in found["searches"]}
-    usual = PlannerConfig()
+    usual = SearchConfig()
     assert set(searches) == {(8, 2), (32, 2), (8, 4), (32, 4), (usual.samples, usual.horizon)}
     assert f"| **{usual.samples} × {usual.horizon} × {usual.iterations}** |" in result.stdout
     for cost in searches.values():
@@ -45,7 +45,7 @@ def test_it_times_every_search_and_counts_its_arithmetic(checkpoint: Path, tmp_p
 
 
 def test_the_planners_own_search_stands_out() -> None:
-    usual = PlannerConfig()
+    usual = SearchConfig()
     costs = [Cost(samples, usual.horizon, usual.iterations, 1.0, 2.0, 0.1, 0.5) for samples in (8, usual.samples)]
     bold = [line for line in table(costs, usual).splitlines() if "**" in line]
     assert len(bold) == 1 and bold[0].startswith(f"| **{usual.samples} × {usual.horizon}")

@@ -6,13 +6,17 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from control.goals.goal_detector import NEAR, PROGRESS, SETTLED, SURE, GoalDetector, block_change
+from control.decision_config import GoalDetectionConfig
+from control.goals.goal_detector import GoalDetector, block_change
+
+USUAL = GoalDetectionConfig()
+NEAR, PROGRESS, SETTLED, SURE = USUAL.near, USUAL.progress, USUAL.settled, USUAL.sure
 
 
 def seen(*differences: float, one_block: float = 1.0, doubting: int = SETTLED, blocks: float = 0.0) -> list[bool]:
     """What is said at each of these pictures."""
-    arrival = GoalDetector(one_block, doubting)
-    return [arrival.see(difference, blocks) for difference in differences]
+    detector = GoalDetector(one_block, GoalDetectionConfig(doubting=doubting))
+    return [detector.see(difference, blocks) for difference in differences]
 
 
 def test_a_block_changes_what_nine_in_ten_neighbours_differ_by_at_most() -> None:
@@ -71,7 +75,18 @@ def test_it_is_said_only_near_the_goal_and_not_before_three_pictures(before: lis
 
 
 def test_what_was_seen_of_another_goal_is_forgotten() -> None:
-    arrival = GoalDetector(1.0)
-    assert [arrival.see(0.5, 0.0) for _ in range(3)][-1]
-    arrival.forget()
-    assert [arrival.see(0.5, 0.0) for _ in range(3)] == [False, False, True]
+    detector = GoalDetector(1.0, USUAL)
+    assert [detector.see(0.5, 0.0) for _ in range(3)][-1]
+    detector.forget()
+    assert [detector.see(0.5, 0.0) for _ in range(3)] == [False, False, True]
+
+
+def test_each_of_its_constants_is_a_setting() -> None:
+    def said(config: GoalDetectionConfig, *differences: float, blocks: float = 0.0) -> list[bool]:
+        detector = GoalDetector(1.0, config)
+        return [detector.see(difference, blocks) for difference in differences]
+
+    assert said(GoalDetectionConfig(settled=1, doubting=1), 0.5, 0.5) == [False, True]
+    assert said(GoalDetectionConfig(near=9.0), 0.5, 0.5, 0.5, blocks=8.0)[-1]
+    assert said(GoalDetectionConfig(progress=0.0), 0.5, 0.1, 0.02)[-1]
+    assert said(GoalDetectionConfig(sure=0.6, doubting=9), 0.5, 0.5, 0.5)[-1]

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from control.decision_config import GoalDetectionConfig
 from control.goals.goal_sequence import GoalSequence, Leg
 
 GOALS = [torch.full((2,), 10.0 * number) for number in range(3)]
@@ -10,7 +11,7 @@ FAR = torch.full((2,), -50.0)
 
 
 def course(goals: int = 3, patience: int = 5) -> GoalSequence:
-    return GoalSequence(GOALS[:goals], one_block=1.0, patience=patience)
+    return GoalSequence(GOALS[:goals], one_block=1.0, patience=patience, detection=GoalDetectionConfig())
 
 
 def here(goal: torch.Tensor) -> float:
@@ -56,7 +57,7 @@ def test_to_reach_a_sub_goal_is_not_to_be_done() -> None:
 
 
 def test_one_picture_may_look_like_several_goals_at_once() -> None:
-    way = GoalSequence([GOALS[0], GOALS[0] + 0.1, GOALS[2]], one_block=1.0, patience=5)
+    way = GoalSequence([GOALS[0], GOALS[0] + 0.1, GOALS[2]], one_block=1.0, patience=5, detection=GoalDetectionConfig())
     way.see(FAR, here)
     way.see(GOALS[0], here)
     assert which(way) == 2 and way.legs == (Leg(2, True), Leg(0, True))
@@ -64,7 +65,7 @@ def test_one_picture_may_look_like_several_goals_at_once() -> None:
 
 def test_without_a_goal_there_is_no_course() -> None:
     with pytest.raises(ValueError, match="needs a goal"):
-        GoalSequence([], 1.0, 5)
+        GoalSequence([], 1.0, 5, GoalDetectionConfig())
 
 
 def test_how_far_it_is_is_asked_of_the_goal_that_counts_now() -> None:

@@ -41,7 +41,7 @@ def landmarks(*places: float) -> Landmarks:
 
 
 def path(marks: Landmarks, start: float, goal: float) -> list[float]:
-    way = Graph(ruler(), marks, REACH).path(at(start)[0], torch.zeros(1), at(goal)[0])
+    way = Graph(ruler(), marks, REACH, 1.0).path(at(start)[0], torch.zeros(1), at(goal)[0])
     return [float(place[0]) for place in way]
 
 

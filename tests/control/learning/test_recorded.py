@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from control.agent import Agent
 from control.model.trained_model import load_trained
+from control.policies import make_agent
 from perception.checkpoint.files import load_card
 from robot.embodiment.actions import PLANAR_PUSH
 from robot.embodiment.observation import Observation
@@ -35,7 +35,7 @@ def test_what_was_recorded_trains_is_judged_and_decides(tmp_path: Path) -> None:
     assert trained.card.provenance.frames == 6 * (42 + 42 + 41)
     # What its process publishes at a model's size is what the model takes.
     trained.card.require("panda", reframed(CAMERA, (64, 64)))
-    agent = Agent(trained, "full", 0)
+    agent = make_agent(trained)
     goal = np.zeros((64, 64, 3), np.uint8)
     agent.set_goals([goal])
     assert np.isfinite(agent.decide(Observation({"front": goal}, np.zeros(7), 0), np.zeros(2)).action).all()

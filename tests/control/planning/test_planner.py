@@ -8,8 +8,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from control.decision_config import SearchConfig
 from control.planning.objectives import ActionPenalty, Objective, Rollout, WeightedSum
-from control.planning.planner import Plan, Planner, PlannerConfig
+from control.planning.planner import Plan, Planner
 from control.policy.action_mixture import ActionDistribution
 from control.policy.actor import Actor
 from perception.checkpoint.card import HeadsConfig
@@ -53,9 +54,13 @@ def linear_world() -> WorldModel:
 
 
 def planner(
-    config: PlannerConfig, objective: Objective | None = None, actor: Actor | None = None, seed: int = 0
+    config: SearchConfig,
+    objective: Objective | None = None,
+    actor: Actor | None = None,
+    seed: int = 0,
+    asks_prior: bool = False,
 ) -> Planner:
-    return Planner(linear_world(), objective or Quadratic(), config, actor, seed)
+    return Planner(linear_world(), objective or Quadratic(), config, actor, seed, asks_prior)
 
 
 def goal(x: float, y: float) -> Tensor:
@@ -65,7 +70,7 @@ def goal(x: float, y: float) -> Tensor:
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("where", [(0.5, -0.2), (-0.9, 0.9), (0.0, 0.0)])
 def test_it_ends_where_the_goal_is(method: Literal["cem", "mppi"], where: tuple[float, float]) -> None:
-    config = PlannerConfig(method=method, horizon=4, samples=256, iterations=6, temperature=0.02)
+    config = SearchConfig(method=method, horizon=4, samples=256, iterations=6, temperature=0.02)
     plan = planner(config).plan(LATENT, PROPRIO, goal(*where))
     assert plan.actions.shape == (4, 2) and plan.latents.shape == (4, 4)
     assert plan.actions.abs().max() <= 1
@@ -75,7 +80,7 @@ def test_it_ends_where_the_goal_is(method: Literal["cem", "mppi"], where: tuple[
 
 
 def test_it_plans_for_what_is_moving_already() -> None:
-    made = planner(PlannerConfig(horizon=3, samples=256, iterations=8))
+    made = planner(SearchConfig(horizon=3, samples=256, iterations=8))
     made._model.predictor = Linear(going=1.0)  # type: ignore[assignment]
     before = torch.tensor([-0.2, 0.0, 0.0, 0.0])
     plan = made.plan(LATENT, PROPRIO, goal(0.0, 0.0), before)
@@ -89,7 +94,7 @@ def test_cem_finds_the_optimum_that_algebra_gives() -> None:
     # min |STEP · Σ a − g|² + w · mean(a²): every block does the same, a = STEP · g / (STEP² · T + w / 2T).
     weight, blocks = 1.0, 3
     objective = WeightedSum([(1.0, Quadratic()), (weight, ActionPenalty())])
-    config = PlannerConfig(samples=512, horizon=blocks, iterations=12, min_std=0.005)
+    config = SearchConfig(samples=512, horizon=blocks, iterations=12, min_std=0.005)
     plan = planner(config, objective).plan(LATENT, PROPRIO, goal(0.6, -0.3))
     best = STEP * torch.tensor([0.6, -0.3]) / (STEP**2 * blocks + weight / (2 * blocks))
     torch.testing.assert_close(plan.actions, best.expand(blocks, 2), atol=0.05, rtol=0)
@@ -97,7 +102,7 @@ def test_cem_finds_the_optimum_that_algebra_gives() -> None:
 
 @pytest.mark.parametrize("method", METHODS)
 def test_out_of_reach_it_goes_as_far_as_it_may(method: Literal["cem", "mppi"]) -> None:
-    config = PlannerConfig(method=method, horizon=4, samples=256, iterations=6, temperature=0.02)
+    config = SearchConfig(method=method, horizon=4, samples=256, iterations=6, temperature=0.02)
     plan = planner(config).plan(LATENT, PROPRIO, goal(50.0, 0.0))
     assert plan.actions[:, 0].min() > 0.8
 
@@ -109,7 +114,7 @@ def test_the_seed_decides_everything(method: Literal["cem", "mppi"], acting: boo
     actor = Actor(sized(4, 1), HEADS) if acting else None
 
     def plans(seed: int) -> list[Plan]:
-        made = planner(PlannerConfig(method=method, horizon=4, samples=32), None, actor, seed)
+        made = planner(SearchConfig(method=method, horizon=4, samples=32), None, actor, seed)
         return [made.plan(LATENT, PROPRIO, goal(0.5, 0.5)) for _ in range(3)]
 
     first, same, other = plans(3), plans(3), plans(4)
@@ -118,7 +123,7 @@ def test_the_seed_decides_everything(method: Literal["cem", "mppi"], acting: boo
 
 
 def test_it_starts_from_its_last_answer_until_told_to_forget() -> None:
-    config = PlannerConfig(horizon=4, samples=8, iterations=1, std=1e-3)
+    config = SearchConfig(horizon=4, samples=8, iterations=1, std=1e-3)
     made = planner(config)
     for _ in range(30):  # each search is tiny, so only by going on from the last does it get anywhere
         far = made.plan(LATENT, PROPRIO, goal(0.9, 0.9)).cost
@@ -138,7 +143,7 @@ def test_a_warm_start_leaves_out_the_block_that_was_done() -> None:
             return self.care * ((rollout.actions[..., 0] - wanted) ** 2).sum(-1)
 
     script = Script()
-    made = planner(PlannerConfig(horizon=4, samples=512, iterations=8), script)
+    made = planner(SearchConfig(horizon=4, samples=512, iterations=8), script)
     before = made.plan(LATENT, PROPRIO, goal(0, 0)).actions
     script.care = 0.0  # all plans are equal now, and the first one looked at is the one it starts from
     after = made.plan(LATENT, PROPRIO, goal(0, 0)).actions
@@ -156,7 +161,7 @@ def test_an_actor_that_knows_the_way_saves_the_search() -> None:
 
             return there
 
-    config = PlannerConfig(horizon=4, samples=16, iterations=1, proposals=0.5)
+    config = SearchConfig(horizon=4, samples=16, iterations=1, proposals=0.5)
     far = goal(1.1, -1.1)
     alone = planner(config).plan(LATENT, PROPRIO, far)
     helped = planner(config, None, Knowing(sized(4, 1), HEADS)).plan(LATENT, PROPRIO, far)
@@ -173,8 +178,8 @@ def test_it_tells_how_likely_the_actor_finds_each_action_where_it_is_taken() -> 
 
     torch.manual_seed(0)
     actor, kept, far = Actor(sized(4, 1), HeadsConfig(0.9, components=3)).eval(), Kept(), goal(0.4, 0.1)
-    config = PlannerConfig(horizon=3, samples=16, iterations=1, proposals=0.5, prior_weight=1.0)
-    planner(config, kept, actor).plan(LATENT, PROPRIO, far)
+    config = SearchConfig(horizon=3, samples=16, iterations=1, proposals=0.5)
+    planner(config, kept, actor, asks_prior=True).plan(LATENT, PROPRIO, far)
     seen = kept.rollout
     assert seen.prior_nll is not None and seen.prior_nll.shape == (16, 3)
     for block in range(3):
@@ -183,5 +188,5 @@ def test_it_tells_how_likely_the_actor_finds_each_action_where_it_is_taken() -> 
         torch.testing.assert_close(
             seen.prior_nll[:, block], likely.negative_log_likelihood(seen.actions[:, block]), atol=1e-4, rtol=1e-4
         )
-    planner(PlannerConfig(horizon=3, samples=16, iterations=1), kept, actor).plan(LATENT, PROPRIO, far)
+    planner(SearchConfig(horizon=3, samples=16, iterations=1), kept, actor).plan(LATENT, PROPRIO, far)
     assert kept.rollout.prior_nll is None

@@ -12,9 +12,8 @@ import msgspec
 import numpy as np
 import torch
 
-from control.agent import Agent
 from control.model.trained_model import TrainedModel, load_trained, new_parts, save_trained
-from control.planning.schedule import Method
+from control.policies import Method, make_agent
 from control.runtime.session import Session
 from perception.camera.image_file import save_picture
 from perception.camera.subscriber import FrameSubscriber
@@ -103,7 +102,7 @@ def stage(width: int = 64, height: int = 64) -> Iterator[Stage]:
 @contextmanager
 def session(here: Stage, folder: Path, method: Method = "random", made: Card | None = None) -> Iterator[Session]:
     """A session with an untrained agent in this process."""
-    agent = Agent(load_trained(checkpoint(folder / "model", made)), method)
+    agent = make_agent(load_trained(checkpoint(folder / "model", made)), method)
     with ExitStack() as parts:
         client = parts.enter_context(Client(here.driver.command, 5.0))
         frames = parts.enter_context(FrameSubscriber(here.frames))

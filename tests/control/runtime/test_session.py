@@ -4,16 +4,20 @@ import ast
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 
 import msgspec
 import numpy as np
 import pytest
+import torch
 
-from control.agent import Agent, Decision
+from control.baselines.behaviour_cloning import Clone, ClonePolicy
+from control.decision import Decision
+from control.interfaces import Decider
 from control.model.trained_model import load_trained
+from control.policies import make_agent
 from control.runtime.decision_publisher import DecisionPublisher
 from control.runtime.session import SILENT_S, Session, Step
 from perception.camera.subscriber import FrameSubscriber
@@ -204,24 +208,33 @@ def test_the_arm_waits_for_a_camera_that_is_silent_for_half_a_second(here: Stage
     assert_held(here)
 
 
-class SlowAgent(Agent):
-    """An agent whose every decision takes longer than a block."""
+class Slow:
+    """A decider whose every decision takes `seconds` longer than that of the one within."""
+
+    name = "slow"
+
+    def __init__(self, within: Decider, seconds: float) -> None:
+        self.embodiment = within.embodiment
+        self._within, self._seconds = within, seconds
+
+    def set_goals(self, pictures: Sequence[np.ndarray]) -> None:
+        self._within.set_goals(pictures)
 
     def decide(self, observation: Observation, committed: np.ndarray) -> Decision:
-        time.sleep(1.5 * BLOCK_S)
-        return super().decide(observation, committed)
+        time.sleep(self._seconds)
+        return self._within.decide(observation, committed)
 
 
 @pytest.mark.real_time
 def test_decisions_that_take_longer_than_a_block_move_the_arm_from_rest_to_rest(here: Stage, tmp_path: Path) -> None:
-    agent = SlowAgent(load_trained(checkpoint(tmp_path / "model")), "random")
+    decider = Slow(make_agent(load_trained(checkpoint(tmp_path / "model")), "random"), 1.5 * BLOCK_S)
     steps: list[Step] = []
     with (
         Watch(here.driver.state) as watch,
         Client(here.driver.command, 5.0) as client,
         FrameSubscriber(here.frames) as frames,
     ):
-        outcome = Session(agent, client, frames).pursue([GOAL], 16, steps.append)
+        outcome = Session(decider, client, frames).pursue([GOAL], 16, steps.append)
     assert outcome.missed >= 2 and outcome.late >= 2
     assert "came too late" in outcome.reason
     # A decision for which the arm has waited is carried out; one that the arm ran away from is not.
@@ -229,6 +242,55 @@ def test_decisions_that_take_longer_than_a_block_move_the_arm_from_rest_to_rest(
         assert (before.status, after.status) in (("late", "missed"), ("missed", "late"))
     assert np.ptp(np.array([tool(state) for state in watch.seen]), axis=0)[:2].max() > 0.005
     assert_no_jump(watch.seen)
+    assert_held(here)
+
+
+class Stranger:
+    """A decider from outside the package: goes to and fro, imagines nothing, and says done at the sixth picture."""
+
+    name = "stranger"
+
+    def __init__(self) -> None:
+        self.embodiment = card().embodiment
+        self.seen: list[Observation] = []
+        self.committed: list[np.ndarray] = []
+
+    def set_goals(self, pictures: Sequence[np.ndarray]) -> None:
+        self.seen, self.committed = [], []
+
+    def decide(self, observation: Observation, committed: np.ndarray) -> Decision:
+        self.seen.append(observation)
+        self.committed.append(committed)
+        action = np.array([0.0, 0.5 if len(self.seen) % 2 else -0.5])
+        return Decision(action, 1.0, len(self.seen) == 6, 0.0, None, 0.0)
+
+
+@pytest.mark.real_time
+def test_a_decider_from_elsewhere_moves_the_arm(here: Stage) -> None:
+    stranger = Stranger()
+    with (
+        Watch(here.driver.state) as watch,
+        Client(here.driver.command, 5.0) as client,
+        FrameSubscriber(here.frames) as frames,
+    ):
+        outcome = Session(stranger, client, frames).pursue([GOAL], 40)
+    assert outcome.reached and outcome.decisions == 6 and outcome.imagined is None and outcome.legs == ()
+    assert all(seen.picture("front").shape == (64, 64, 3) and seen.state.shape == (7,) for seen in stranger.seen)
+    assert all(before.time_ns < after.time_ns for before, after in pairwise(stranger.seen))
+    assert not stranger.committed[0].any()  # the first block holds
+    assert np.ptp(np.array([tool(state) for state in watch.seen]), axis=0)[1] > 0.01
+    assert_no_jump(watch.seen)
+    assert_held(here)
+
+
+@pytest.mark.real_time
+def test_cloning_moves_the_arm_too(here: Stage) -> None:
+    torch.manual_seed(0)
+    made = card()
+    clone = ClonePolicy(Clone(made.world_model, made.heads), made.embodiment)
+    with Client(here.driver.command, 5.0) as client, FrameSubscriber(here.frames) as frames:
+        outcome = Session(clone, client, frames).pursue([GOAL], 4)
+    assert not outcome.reached and outcome.decisions >= 2 and outcome.imagined is None
     assert_held(here)
 
 
@@ -249,7 +311,7 @@ def test_one_session_takes_one_goal_after_another(here: Stage, tmp_path: Path) -
 
 @pytest.mark.real_time
 def test_publishes_every_decision_with_pictures(here: Stage, tmp_path: Path) -> None:
-    agent = Agent(load_trained(checkpoint(tmp_path / "model")), "actor-only")
+    agent = make_agent(load_trained(checkpoint(tmp_path / "model")), "actor-only")
     steps: list[Step] = []
     with (
         Client(here.driver.command, 5.0) as client,
@@ -367,7 +429,7 @@ def test_bounds_out_of_reach_are_said_and_nothing_moves(here: Stage, tmp_path: P
 
 
 def test_no_camera_is_said(here: Stage, tmp_path: Path) -> None:
-    agent = Agent(load_trained(checkpoint(tmp_path / "model")), "hold")
+    agent = make_agent(load_trained(checkpoint(tmp_path / "model")), "hold")
     with (
         Client(here.driver.command, 5.0) as client,
         FrameSubscriber("tcp://127.0.0.1:9") as frames,

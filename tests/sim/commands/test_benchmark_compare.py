@@ -6,7 +6,7 @@ from pathlib import Path
 import cv2
 import pytest
 
-from control.planning.schedule import METHODS
+from control.policies import METHODS
 from tests.commands import in_process
 from tests.control.conftest import Run
 from worldarm import main

@@ -1,14 +1,16 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import msgspec
 import numpy as np
 import pytest
 
-from control.agent import Agent, Decision
+from control.agent import Agent
+from control.decision import Decision
 from control.model.trained_model import TrainedModel
-from control.planning.schedule import Method
+from control.policies import Method, make_agent
 from robot.embodiment.actions import PLANAR_PUSH
 from robot.embodiment.observation import Observation
 from sim.evaluation.episode import EpisodeRecord, run_episode
@@ -18,7 +20,7 @@ from sim.tasks.goals import make_goal
 from sim.tasks.push import BUDGET_BLOCKS
 from sim.tasks.task import Goal, Task
 from sim.world.lockstep import LockStep
-from tests.tiny import critic_says, trained
+from tests.tiny import EMBODIMENT, critic_says, trained
 
 NEVER, AT_ONCE = -1.0, 1e9
 
@@ -32,14 +34,20 @@ def agent(method: Method, block_change: float = NEVER, seed: int = 0) -> Agent:
     """An agent of an untrained model that is content when the latents differ by `block_change`."""
     made = trained()
     card = msgspec.structs.replace(made.card, block_change=block_change)
-    return Agent(TrainedModel(card, critic_says(made.parts)), method, seed)
+    return make_agent(TrainedModel(card, critic_says(made.parts)), method, seed)
 
 
-class Sweeper(Agent):
-    """Goes the same way all the time."""
+class Sweeper:
+    """A decider from elsewhere that goes the same way all the time, without a model."""
+
+    name = "sweeper"
+    embodiment = EMBODIMENT
+
+    def set_goals(self, pictures: Sequence[np.ndarray]) -> None:
+        """Any goal will do."""
 
     def decide(self, observation: Observation, committed: np.ndarray) -> Decision:
-        return replace(super().decide(observation, committed), reached=False, action=np.array([0.0, 0.5]))
+        return Decision(np.array([0.0, 0.5]), 1.0, False, 0.0, None, 1e-3)
 
 
 def timeless(record: EpisodeRecord) -> EpisodeRecord:
@@ -100,7 +108,7 @@ def test_what_was_reached_on_the_way_counts_within_the_budget(world: LockStep, p
         BUDGET_BLOCKS,
         push.appearance,
     )
-    record = run_episode(world, PLANAR_PUSH, Sweeper(trained(), "hold"), goal)
+    record = run_episode(world, PLANAR_PUSH, Sweeper(), goal)
     assert_consistent(record, goal)
     assert record.success and record.final_distance_m > 0.1 and not record.success_declared
 

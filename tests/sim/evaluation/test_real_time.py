@@ -10,6 +10,7 @@ import torch
 
 from control.agent import Agent
 from control.model.trained_model import TrainedModel, new_parts
+from control.policies import make_agent
 from sim.evaluation.real_time import RealTime
 from sim.policies.interface import Start
 from sim.tasks.environments import PUSH
@@ -38,7 +39,7 @@ def agent(block_change: float = NEVER) -> Agent:
     parts = critic_says(new_parts(card.world_model, card.heads))
     for part in parts.named().values():
         part.eval().requires_grad_(False)
-    return Agent(TrainedModel(card, parts), "hold")
+    return make_agent(TrainedModel(card, parts), "hold")
 
 
 def test_a_judge_beside_the_agent_sees_that_nothing_moved(goals: list[Goal]) -> None:
