@@ -1,7 +1,7 @@
 """An arm of your own for worldarm: three joints and a gripper on a desk, each with a motor that follows a goal.
 
 The motors here are stand-ins that live in this file; put your motors' library in their place. Everything else, the
-governor, the lease, the black box and the wire, comes with the driver.
+governor, the lease, the flight log and the wire, comes with the driver.
 """
 
 from __future__ import annotations

@@ -43,8 +43,8 @@ class RunningDriver:
 
 @contextmanager
 def running_driver(words: Sequence[str], folder: Path) -> Iterator[RunningDriver]:
-    """Start `worldarm driver WORDS` with its black box under `folder`. Raises `ArmError` when it does not start."""
-    command = ("driver", "--state-address", ANY, "--command-address", ANY, "--black-box", str(folder), *words)
+    """Start `worldarm driver WORDS` with its flight log under `folder`. Raises `ArmError` when it does not start."""
+    command = ("driver", "--state-address", ANY, "--command-address", ANY, "--flight-log", str(folder), *words)
     process = start(command)
     try:
         assert process.stdout is not None and process.stderr is not None

@@ -1,4 +1,4 @@
-"""The driver itself is killed in mid-motion, and started again: where it goes on, and what its black box still has."""
+"""The driver itself is killed in mid-motion, and started again: where it goes on, and what its flight log still has."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from tqdm import tqdm
 
 from robot.benchmark.processes import RunningDriver, running_driver
-from robot.flight_log.records import Ticked, read_black_box
+from robot.flight_log.records import Ticked, read_flight_log
 from robot.wire.messages import Waypoint
 
 READABLE_S = 0.05
@@ -19,7 +19,7 @@ LIFE_S = 0.3
 
 
 class Restarts(msgspec.Struct, frozen=True):
-    """What came of `times` restarts: how often the first set-point was the measured position, how often the black box
+    """What came of `times` restarts: how often the first set-point was the measured position, how often the flight log
     was readable to within `READABLE_S` of the end, and the longest that it lacked (s)."""
 
     times: int
@@ -39,7 +39,7 @@ def measure_restarts(words: Sequence[str], times: int, folder: Path) -> Restarts
         with running_driver(words, folder) as driver:
             where_measured += _begins_where_measured(driver)
             killed_ns = _kill_in_motion(driver)
-        last_ns = max(record.time_ns for record in read_black_box(folder, last=1) if isinstance(record, Ticked))
+        last_ns = max(record.time_ns for record in read_flight_log(folder, last=1) if isinstance(record, Ticked))
         missing_s = max(0.0, (killed_ns - last_ns) * 1e-9)
         readable += missing_s <= READABLE_S
         longest_s = max(longest_s, missing_s)

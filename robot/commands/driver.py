@@ -1,4 +1,10 @@
-"""The command `worldarm driver`: a process that runs one arm until Ctrl-C, then brings it to rest and parks it."""
+"""The command `worldarm driver`: a process that runs one arm until Ctrl-C, then brings it to rest and parks it.
+
+`driver` raises `ConfigurationError` for an unknown arm, for an address that other machines reach while there are no
+keys, and for an option that the system does not grant; `AddressInUse` when another process holds an address; `ArmError`
+when the arm cannot start or ended in a fault; and, once the arm is parked, `KeyboardInterrupt` after Ctrl-C and
+`SystemExit` with status 128 + signal number after another signal.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +12,12 @@ import gc
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
+from typing import Annotated
+
+import tyro
 
 from robot import registry
 from robot.arm.installation import Corners, placed
@@ -19,65 +29,75 @@ from robot.system.scheduling import keep_pace
 from robot.wire.addresses import COMMAND, STATE
 
 
-def driver(
-    arm: str = "sim",
-    address: str | None = None,
-    calibration: Path | None = None,
-    state_address: str = STATE,
-    command_address: str = COMMAND,
-    table_height: float | None = None,
-    workspace: Corners | None = None,
-    keep_out: tuple[Corners, ...] = (),
-    duration_s: float | None = None,
-    realtime: bool = False,
-    black_box: Path | None = None,
-    curve: bool = False,
-    read_only: bool = False,
-) -> None:
-    """Run one arm, simulated or real, for whoever has the lease.
+@dataclass(frozen=True)
+class DriverOptions:
+    """The options of `worldarm driver`; the help of each says what it is."""
 
-    Ctrl-C brings the arm to rest and parks it, and so do SIGTERM and a terminal that is closed (SIGHUP).
+    arm: Annotated[str, tyro.conf.arg(help="name of the arm, as installed packages offer it")] = "sim"
+    address: Annotated[
+        str | None, tyro.conf.arg(help="where a real arm is: a host or a serial port; simulated arms have none")
+    ] = None
+    calibration: Annotated[Path | None, tyro.conf.arg(help="calibration file of a real arm, where it has one")] = None
+    state_address: Annotated[
+        str, tyro.conf.arg(help="where the arm's state is published; with port * the system chooses one")
+    ] = STATE
+    command_address: Annotated[
+        str, tyro.conf.arg(help="where commands are accepted; with port * the system chooses one")
+    ] = COMMAND
+    table_height: Annotated[
+        float | None, tyro.conf.arg(help="height of the table that the arm must not touch, m above the arm's base")
+    ] = None
+    workspace: Annotated[
+        Corners | None,
+        tyro.conf.arg(
+            help="where the tool may be: lower and upper corner of a box, x y z x y z, m in the base's frame"
+        ),
+    ] = None
+    keep_out: Annotated[
+        tuple[Corners, ...], tyro.conf.arg(help="boxes that no part of the arm may enter, six numbers each likewise")
+    ] = ()
+    duration_s: Annotated[float | None, tyro.conf.arg(help="end after this many seconds; None: run until Ctrl-C")] = (
+        None
+    )
+    realtime: Annotated[
+        bool,
+        tyro.conf.arg(help="run before every ordinary process (SCHED_FIFO), so that a busy machine delays no tick"),
+    ] = False
+    flight_log: Annotated[
+        Path | None,
+        tyro.conf.arg(
+            aliases=("--black-box",),
+            help="folder that keeps the last minutes of all requests and motions, also through a crash (`worldarm "
+            "log`); None: a folder under ~/.local/state",
+        ),
+    ] = None
+    curve: Annotated[
+        bool, tyro.conf.arg(help="require keys on this machine too; other machines always need one (`worldarm keys`)")
+    ] = False
+    read_only: Annotated[
+        bool,
+        tyro.conf.arg(
+            help="publish where an arm is that a person moves by hand, as a leader, and never move it; for arms that "
+            "can be read without being enabled"
+        ),
+    ] = False
 
-    Args:
-        arm: name of the arm, as installed packages offer it.
-        address: where a real arm is: a host, or a serial port. Simulated arms have none.
-        calibration: the file of a real arm's calibration, where it has one.
-        state_address: where the arm's state is published; port * has one chosen.
-        command_address: where commands are taken; port * has one chosen.
-        table_height: how high the table is that the arm must not touch, m above its base.
-        workspace: where the tool may be: the lower and the upper corner of a box, x y z x y z, m in the base's frame.
-        keep_out: boxes that no part of the arm may enter, each six numbers likewise.
-        duration_s: stop by itself after this many seconds; runs until Ctrl-C when not given.
-        black_box: folder for the last minutes of all that is asked and done, which survive a crash (`worldarm log`); by
-            default one of worldarm's own under ~/.local/state.
-        curve: ask for keys on this machine too; whoever comes from another needs one anyway (`worldarm keys`).
-        read_only: publish where an arm is that is moved by hand, as a leader, and never move it; for arms that can be
-            read without being enabled.
-        realtime: run before every ordinary process (SCHED_FIFO), so that a busy machine does not make the loop late.
 
-    Raises:
-        ConfigurationError: an unknown arm, an address that others reach while there are no keys, or a wish that the
-            system does not grant.
-        AddressInUse: another process holds one of the addresses.
-        ArmError: the arm cannot start, or ended in a fault.
-        KeyboardInterrupt: Ctrl-C came, and the arm is parked.
-        SystemExit: another signal came, and the arm is parked; the status is 128 and the signal's number.
+def driver(options: Annotated[DriverOptions, tyro.conf.arg(name="")] = DriverOptions()) -> None:
+    """Run one arm, simulated or real, for the client that holds the lease.
+
+    Ctrl-C brings the arm to rest and parks it; so do SIGTERM and a closed terminal (SIGHUP).
     """
+    duration_s = options.duration_s
     if duration_s is not None and not 0 < duration_s < float("inf"):
         raise ConfigurationError(f"--duration-s must be more than 0, not {duration_s:g}")
-    keep_pace(realtime)
-    made: Arm = registry.load(registry.ARMS, arm)(ArmOptions(address, calibration))
-    made.spec = placed(made.spec, table_height, workspace, keep_out)
-    engine: Driver | ReadOnlyDriver
-    if read_only:
-        engine = _reader(arm, made, state_address, command_address, black_box, curve)
-    else:
-        engine = Driver(made, state_address, command_address, black_box, curve)
+    keep_pace(options.realtime)
+    engine = _engine(options)
 
     def ready() -> None:
         _quieten_collector()
         print(
-            f"driver: {'read-only ' * read_only}arm {arm}, command {engine.command_endpoint}, "
+            f"driver: {'read-only ' * options.read_only}arm {options.arm}, command {engine.command_endpoint}, "
             f"state {engine.state_endpoint}; reach it with --command-address, stop it with Ctrl-C",
             flush=True,
         )
@@ -95,18 +115,21 @@ def driver(
         raise ArmError(f"the arm ended in a fault: {engine.fault}")
 
 
-def _reader(
-    name: str, made: object, state_address: str, command_address: str, black_box: Path | None, curve: bool
-) -> ReadOnlyDriver:
-    """Return the driver that reads an arm and no more."""
-    if black_box is not None:
-        raise ConfigurationError("a driver that only reads keeps no black box: leave --black-box out")
+def _engine(options: DriverOptions) -> Driver | ReadOnlyDriver:
+    """Return the driver of the arm in `options`, or with --read-only the one that only reads it."""
+    made: Arm = registry.load(registry.ARMS, options.arm)(ArmOptions(options.address, options.calibration))
+    made.spec = placed(made.spec, options.table_height, options.workspace, options.keep_out)
+    addresses = options.state_address, options.command_address
+    if not options.read_only:
+        return Driver(made, *addresses, options.flight_log, options.curve)
+    if options.flight_log is not None:
+        raise ConfigurationError("a driver that only reads keeps no flight log: leave --flight-log out")
     if not isinstance(made, Readable):
         raise ConfigurationError(
-            f"the arm '{name}' cannot be read without being enabled: leave --read-only out, and nobody moves it unless "
-            "someone takes the lease"
+            f"the arm '{options.arm}' cannot be read without being enabled: leave --read-only out; the driver then "
+            "moves it only for a client that takes the lease"
         )
-    return ReadOnlyDriver(made, state_address, command_address, curve)
+    return ReadOnlyDriver(made, *addresses, options.curve)
 
 
 def _ending(engine: Driver | ReadOnlyDriver) -> str:

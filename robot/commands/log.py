@@ -1,4 +1,4 @@
-"""`worldarm log show|export|replay`: what a black box holds, in words, in the field's file format, and once more."""
+"""`worldarm log show|export|replay`: what a flight log holds, in words, in the field's file format, and once more."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ from robot.flight_log.records import (
     Record,
     Ticked,
     Told,
-    newest_box,
-    read_black_box,
+    newest_flight_log,
+    read_flight_log,
 )
 from robot.flight_log.replay import replay as replay_records
 from robot.system.files import require_writable, whole
 
-Box = Annotated[
+Folder = Annotated[
     Path | None,
     tyro.conf.Positional,
-    tyro.conf.arg(metavar="FOLDER", help="the black box; by default the one that a driver last began to write to"),
+    tyro.conf.arg(metavar="FOLDER", help="the flight log; by default the one that a driver last began to write to"),
 ]
 
 
 def show(
-    folder: Box = None,
+    folder: Folder = None,
     last: Annotated[float, tyro.conf.arg(help="seconds before the end from which on to show")] = 60.0,
     everything: Annotated[bool, tyro.conf.arg(help="every set-point and measurement too")] = False,
 ) -> None:
@@ -49,10 +49,10 @@ def show(
     """
     if not last > 0:
         raise ConfigurationError(f"--last must be more than 0, not {last:g}")
-    box, records = _open(folder)
+    log, records = _open(folder)
     ends = records[-1].time_ns
     first_ns = -math.inf if math.isinf(last) else ends - round(last * 1e9)
-    print(f"{box}: {_summary(records)}")
+    print(f"{log}: {_summary(records)}")
     wall_ns = 0
     clamped: tuple[str, ...] = ()
     for record in records:
@@ -68,47 +68,47 @@ def show(
 
 
 def export(
-    folder: Box = None,
-    output: Annotated[Path, tyro.conf.arg(help="the file to write")] = Path("black-box.mcap"),
+    folder: Folder = None,
+    output: Annotated[Path, tyro.conf.arg(help="the file to write")] = Path("flight-log.mcap"),
 ) -> None:
-    """Write a black box as an MCAP file, which the field's viewers open (Foxglove, PlotJuggler, rosbag2's tools).
+    """Write a flight log as an MCAP file, which the field's viewers open (Foxglove, PlotJuggler, rosbag2's tools).
 
     Set-points, measurements and events are channels of JSON messages with their schemas; times are UTC.
     """
     require_writable(output)
-    box, records = _open(folder)
+    log, records = _open(folder)
     with whole(output) as beside:
         count = write_mcap(beside, tqdm(records, desc="exporting", unit="record", mininterval=0.5, delay=2.0))
-    print(f"{box}: {count} messages in {output}")
+    print(f"{log}: {count} messages in {output}")
 
 
-def replay(folder: Box = None) -> None:
-    """Run a black box through the same servo and governor again, and say whether they do the same to the last bit.
+def replay(folder: Folder = None) -> None:
+    """Run a flight log through the same servo and governor again, and say whether they do the same to the last bit.
 
     The exit code is 1 when they do not: then this version of worldarm, or this machine, would have moved the arm
     otherwise.
     """
-    box, records = _open(folder)
+    log, records = _open(folder)
     found = replay_records(tqdm(records, desc="replaying", unit="record", mininterval=0.5, delay=2.0))
     if not found.ticks:
-        raise DatasetError(f"{box} holds no tick that could be replayed")
+        raise DatasetError(f"{log} holds no tick that could be replayed")
     if found.difference is None:
-        print(f"{box}: {found.ticks} ticks and {found.commands} commands replayed, every set-point the same")
+        print(f"{log}: {found.ticks} ticks and {found.commands} commands replayed, every set-point the same")
         return
     difference = found.difference
     before = (difference.time_ns - records[0].time_ns) * 1e-9
-    print(f"{box}: differs {before:.3f} s after the recording begins, at tick {found.ticks}", file=sys.stderr)
+    print(f"{log}: differs {before:.3f} s after the recording begins, at tick {found.ticks}", file=sys.stderr)
     print(f"  recorded: {difference.recorded}\n  replayed: {difference.replayed}", file=sys.stderr)
     raise SystemExit(1)
 
 
 def _open(folder: Path | None) -> tuple[Path, list[Record]]:
-    """Return the black box and all it holds. Raises `DatasetError` when there is none, or nothing in it."""
-    box = newest_box() if folder is None else folder
-    records = list(_whole(read_black_box(box)))
+    """Return the flight log and all it holds. Raises `DatasetError` when there is none, or nothing in it."""
+    log = newest_flight_log() if folder is None else folder
+    records = list(_whole(read_flight_log(log)))
     if not records:
-        raise DatasetError(f"the black box in {box} is empty: no driver has enabled its arm yet")
-    return box, records
+        raise DatasetError(f"the flight log in {log} is empty: no driver has enabled its arm yet")
+    return log, records
 
 
 def _whole(records: Iterator[Record]) -> Iterator[Record]:

@@ -25,7 +25,7 @@ from robot.driver.scene import SceneDesk
 from robot.driver.server import Server
 from robot.driver.state_message import joint_state
 from robot.errors import ArmError, ConfigurationError, Refused
-from robot.flight_log.logged_servo import RecordedServo
+from robot.flight_log.logged_servo import LoggedServo
 from robot.flight_log.records import Changed, Closed, Measured
 from robot.system.pacing import Pacer, PaceReport
 from robot.wire import topics
@@ -59,7 +59,7 @@ STILL = 0.02
 class Driver:
     """Runs `arm` for the lease holder. Its sockets are bound on construction; nothing touches the arm before `run`.
 
-    `state_endpoint` and `command_endpoint` are the addresses really bound, `black_box` the folder of the black box,
+    `state_endpoint` and `command_endpoint` are the addresses really bound, `flight_log` the folder of the flight log,
     one of the usual places for None. Others than this machine reach it with keys alone, this machine too where `curve`
     is wanted. Raises `ConfigurationError` for an address, a folder or keys that cannot be had, and `AddressInUse` when
     another process holds an address.
@@ -70,12 +70,12 @@ class Driver:
         arm: Arm,
         state_address: str = STATE,
         command_address: str = COMMAND,
-        black_box: Path | None = None,
+        flight_log: Path | None = None,
         curve: bool = False,
     ) -> None:
         self._arm = arm
         self._scene = SceneDesk(arm) if isinstance(arm, HasScene) else None
-        self._servo = RecordedServo(arm.spec, black_box)
+        self._servo = LoggedServo(arm.spec, flight_log)
         self._effort = EffortWatch(arm.spec)
         self._leases = LeaseDesk()
         self._modes = ModeMachine()
@@ -116,8 +116,8 @@ class Driver:
         return self._set_point.at_rest and still
 
     @property
-    def black_box(self) -> Path:
-        """The folder of the black box."""
+    def flight_log(self) -> Path:
+        """The folder of the flight log."""
         return self._servo.folder
 
     def finish(self) -> None:

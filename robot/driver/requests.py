@@ -36,7 +36,7 @@ MAX_REASON_LENGTH = 200
 ROLES: dict[type[Any], Role] = {SpecRequest: Role.WATCH, Stop: Role.STOP}
 """The role that a sender's key needs where there is a gate; all other requests need `command`."""
 NOTED = frozenset(kind.__name__ for kind in (AcquireLease, ReleaseLease, Stop, Reset, PlaceObjects))
-"""Requests that the black box keeps when they are carried out: others come many times a second, or change nothing."""
+"""Requests that the flight log keeps when they are carried out: others come many times a second, or change nothing."""
 
 QUICK = (SpecRequest, RenewLease, Waypoints)
 """The requests that are answered between ticks: they are frequent and change no mode."""
@@ -120,7 +120,7 @@ class RequestDesk:
     def _handle(self, request: Request, body: Body | WireError) -> Body:
         answer, asked = self._answer(request, body)
         refused = f"{answer.reason}: {answer.detail}"[:MAX_REASON_LENGTH] if isinstance(answer, Refusal) else ""
-        # One refusal a tick: a flood of nonsense shall not wash everything else out of the black box.
+        # One refusal a tick: a flood of nonsense shall not wash everything else out of the flight log.
         if (asked in NOTED and not refused) or (refused and not self._refusal_noted):
             self._refusal_noted = self._refusal_noted or bool(refused)
             self._note(Asked(time.monotonic_ns(), asked, self._holder(), refused))

@@ -1,4 +1,4 @@
-"""The servo with a black box beside it: the same calls, each noted with what came of it."""
+"""The servo with a flight log beside it: the same calls, each noted with what came of it."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from robot.arm.interface import ArmSpec, Vector
 from robot.errors import Refused
 from robot.flight_log.records import (
     SCHEMA_VERSION,
-    BlackBox,
     Engaged,
+    FlightLog,
     Held,
     Opened,
     Record,
     Ticked,
     Told,
-    open_black_box,
+    open_flight_log,
 )
 from robot.motion.servo import Servo, SetPoint
 from robot.wire.messages import Waypoint
 
 
-class RecordedServo:
-    """A `Servo` of `spec` whose every call is noted in the black box in `folder`, one of the usual places for None.
+class LoggedServo:
+    """A `Servo` of `spec` whose every call is noted in the flight log in `folder`, one of the usual places for None.
 
     Nothing that the servo is told between two `prepare`s of one turn is ever in a segment that does not begin with the
     state it was told in. Raises `ConfigurationError` when the folder cannot be had.
@@ -36,12 +36,12 @@ class RecordedServo:
         self._servo = Servo(spec)
         self._engaged = False
         self._run = token_hex(8)
-        self._box: BlackBox = open_black_box(folder, spec.name, self._opening)
+        self._log: FlightLog = open_flight_log(folder, spec.name, self._opening)
 
     @property
     def folder(self) -> Path:
-        """Where the black box is."""
-        return self._box.folder
+        """Where the flight log is."""
+        return self._log.folder
 
     @property
     def active_until_ns(self) -> int:
@@ -50,43 +50,43 @@ class RecordedServo:
 
     def engage(self, measured: Vector, gripper_width: float, ramp_s: float = 0.0) -> None:
         """As `Servo.engage`."""
-        self._box.prepare()
+        self._log.prepare()
         self._servo.engage(measured, gripper_width, ramp_s)
         self._engaged = True
-        self._box.note(Engaged(time.monotonic_ns(), tuple(measured.tolist()), gripper_width, ramp_s))
+        self._log.note(Engaged(time.monotonic_ns(), tuple(measured.tolist()), gripper_width, ramp_s))
 
     def accept(self, waypoints: Sequence[Waypoint], now_ns: int) -> tuple[str, ...]:
         """As `Servo.accept`."""
-        self._box.prepare()
+        self._log.prepare()
         try:
             clamps = self._servo.accept(waypoints, now_ns)
         except Refused as error:
-            self._box.note(Told(now_ns, tuple(waypoints), error.reason))
+            self._log.note(Told(now_ns, tuple(waypoints), error.reason))
             raise
-        self._box.note(Told(now_ns, tuple(waypoints), ""))
+        self._log.note(Told(now_ns, tuple(waypoints), ""))
         return clamps
 
     def hold(self) -> None:
         """As `Servo.hold`."""
-        self._box.prepare()
+        self._log.prepare()
         self._servo.hold()
-        self._box.note(Held(time.monotonic_ns()))
+        self._log.note(Held(time.monotonic_ns()))
 
     def tick(self, now_ns: int) -> SetPoint:
         """As `Servo.tick`."""
-        self._box.prepare()
+        self._log.prepare()
         point = self._servo.tick(now_ns)
         governed, velocity = tuple(point.governed.tolist()), tuple(point.velocity.tolist())
-        self._box.note(Ticked(now_ns, governed, velocity, point.gripper_width, point.clamps))
+        self._log.note(Ticked(now_ns, governed, velocity, point.gripper_width, point.clamps))
         return point
 
     def note(self, record: Record) -> None:
         """Note something that is not the servo's."""
-        self._box.note(record)
+        self._log.note(record)
 
     def close(self) -> None:
-        """Let go of the black box."""
-        self._box.close()
+        """Let go of the flight log."""
+        self._log.close()
 
     def _opening(self) -> Opened:
         return Opened(

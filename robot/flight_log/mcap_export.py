@@ -1,4 +1,4 @@
-"""A black box as an MCAP file (https://mcap.dev): channels of JSON messages, each with its schema."""
+"""A flight log as an MCAP file (https://mcap.dev): channels of JSON messages, each with its schema."""
 
 from __future__ import annotations
 

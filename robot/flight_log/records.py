@@ -1,4 +1,4 @@
-"""The black box: what a driver was asked, what it did and what the arm did, for the last minutes, on disk.
+"""The flight log: what a driver was asked, what it did and what the arm did, for the last minutes, on disk.
 
 It notes everything that the servo was told, at the instants it was told, so that a recording can be replayed through
 the same servo and governor, to the last bit.
@@ -24,7 +24,7 @@ SCHEMA_VERSION = 1
 SIZE_MIB = 64
 MOST_BYTES = 32 * 1024
 """No record is longer: twice a request, which is what the longest repeats."""
-_MOST_BOXES = 100
+_MOST_LOGS = 100
 
 
 class Entry(msgspec.Struct, frozen=True, tag=True, array_like=True):
@@ -111,7 +111,7 @@ _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Record)
 
 
-class BlackBox:
+class FlightLog:
     """Notes records in the ring in `folder`. `opening` tells what every segment begins with, so that one alone can be
     read and replayed.
 
@@ -144,35 +144,37 @@ class BlackBox:
         self._ring.close()
 
 
-def open_black_box(folder: Path | None, arm: str, opening: Callable[[], Opened]) -> BlackBox:
-    """Return the black box in `folder`; for None in one of `arm`'s own, the first that no other driver writes to.
+def open_flight_log(folder: Path | None, arm: str, opening: Callable[[], Opened]) -> FlightLog:
+    """Return the flight log in `folder`; for None in one of `arm`'s own, the first that no other driver writes to.
 
     Raises `ConfigurationError` when it cannot be had.
     """
     if folder is not None:
-        return BlackBox(folder, opening)
-    for number in range(1, _MOST_BOXES + 1):
+        return FlightLog(folder, opening)
+    for number in range(1, _MOST_LOGS + 1):
         with suppress(RingBusy):
-            return BlackBox(all_boxes() / f"{arm}-{number}", opening)
-    raise ConfigurationError(f"{_MOST_BOXES} other drivers of the arm {arm!r} run on this machine; stop some")
+            return FlightLog(flight_logs_folder() / f"{arm}-{number}", opening)
+    raise ConfigurationError(f"{_MOST_LOGS} other drivers of the arm {arm!r} run on this machine; stop some")
 
 
-def newest_box() -> Path:
-    """Return the black box that a driver last began to write to. Raises `DatasetError` when there is none."""
-    found = [((box / LOCK_FILE).stat().st_mtime, box) for box in all_boxes().glob("*") if is_ring(box)]
+def newest_flight_log() -> Path:
+    """Return the flight log that a driver last began to write to. Raises `DatasetError` when there is none."""
+    found = [
+        ((folder / LOCK_FILE).stat().st_mtime, folder) for folder in flight_logs_folder().glob("*") if is_ring(folder)
+    ]
     if not found:
-        raise DatasetError(f"there is no black box under {all_boxes()}: no driver has run here yet")
+        raise DatasetError(f"there is no flight log under {flight_logs_folder()}: no driver has run here yet")
     return max(found)[1]
 
 
-def read_black_box(folder: Path, last: int = SEGMENTS) -> Iterator[Record]:
-    """Yield what is in the black box in `folder`, or in the `last` of the segments that it is kept in, the oldest
+def read_flight_log(folder: Path, last: int = SEGMENTS) -> Iterator[Record]:
+    """Yield what is in the flight log in `folder`, or in the `last` of the segments that it is kept in, the oldest
     first; may be called while it is written.
 
     Raises `DatasetError` when there is none, or none that this version reads.
     """
     if not is_ring(folder):
-        raise DatasetError(f"there is no black box in {folder}: no driver has written one there")
+        raise DatasetError(f"there is no flight log in {folder}: no driver has written one there")
     try:
         for segment in read_ring(folder, last):
             for encoded in segment:
@@ -189,7 +191,7 @@ def read_black_box(folder: Path, last: int = SEGMENTS) -> Iterator[Record]:
         raise DatasetError(f"{folder} was written by another version of worldarm: {error}") from error
 
 
-def all_boxes() -> Path:
-    """Return the folder under which drivers keep their black boxes unless told otherwise."""
+def flight_logs_folder() -> Path:
+    """Return the folder under which drivers keep their flight logs unless told otherwise."""
     state = os.environ.get("XDG_STATE_HOME", "")
     return Path(state if os.path.isabs(state) else Path.home() / ".local" / "state") / "worldarm" / "black-box"

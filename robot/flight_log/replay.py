@@ -1,4 +1,4 @@
-"""Replaying a black box: the same servo and governor, told the same at the same instants, must do the same."""
+"""Replaying a flight log: the same servo and governor, told the same at the same instants, must do the same."""
 
 from __future__ import annotations
 

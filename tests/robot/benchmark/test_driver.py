@@ -34,7 +34,7 @@ def test_every_promise_is_kept_each_time(tmp_path: Path) -> None:
     assert found["jitter"]["ticks"] > 500
     trip = found["round-trip"]
     assert 0 < trip["answer_p50_ms"] <= trip["published_p50_ms"] and trip["pickled_p50_ms"] > 0
-    for words in ("lapses, arm sim", "ramping within 100 ms", "black box readable", "answers sense afterwards   yes"):
+    for words in ("lapses, arm sim", "ramping within 100 ms", "flight log readable", "answers sense afterwards   yes"):
         assert words in result.stdout
 
 

@@ -8,7 +8,7 @@ import pytest
 from mcap.reader import make_reader
 
 from robot.errors import Refused
-from robot.flight_log.records import Changed, Closed, Measured, Ticked, read_black_box
+from robot.flight_log.records import Changed, Closed, Measured, Ticked, read_flight_log
 from tests.commands import worldarm
 from tests.robot.driver.checks import away, move, now
 from tests.robot.driver.command import DriverProcess, until
@@ -16,7 +16,7 @@ from tests.robot.driver.command import DriverProcess, until
 
 @pytest.fixture(scope="module")
 def used(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The black box of a driver that moved, refused, was stopped and reset, moved again and was killed in motion."""
+    """The flight log of a driver that moved, refused, was stopped and reset, moved again and was killed in motion."""
     folder = tmp_path_factory.mktemp("used")
     with DriverProcess(folder) as process, process.client() as client:
         client.acquire("someone", 5.0)
@@ -71,7 +71,7 @@ def test_it_replays_to_the_last_bit_and_says_when_it_does_not(used: Path, tmp_pa
 def test_the_export_is_what_the_fields_own_reader_reads(used: Path, tmp_path: Path) -> None:
     exported = worldarm("log", "export", str(used), "--output", str(tmp_path / "a.mcap"))
     assert exported.returncode == 0, exported.stderr
-    records = list(read_black_box(used))
+    records = list(read_flight_log(used))
     with (tmp_path / "a.mcap").open("rb") as stream:
         reader = make_reader(stream, validate_crcs=True)
         messages = [
@@ -92,7 +92,7 @@ def test_without_a_driver_there_is_nothing_to_show(tmp_path: Path) -> None:
     for command in ("show", "export", "replay"):
         nothing = worldarm("log", command, str(tmp_path))
         assert (nothing.returncode, nothing.stdout) == (1, "")
-        assert "no black box" in nothing.stderr
+        assert "no flight log" in nothing.stderr
 
 
 @pytest.mark.parametrize("ends", ["in order", "killed"])
@@ -103,7 +103,7 @@ def test_a_driver_notes_all_until_its_end(tmp_path: Path, ends: str) -> None:
             process.end()
         else:
             process.kill()
-    records = list(read_black_box(tmp_path / "black-box"))
+    records = list(read_flight_log(tmp_path / "black-box"))
     assert isinstance(records[-1], Closed) == (ends == "in order")
     assert sum(isinstance(record, Ticked) for record in records) > 20
     assert sum(isinstance(record, Measured) for record in records) > 20
@@ -111,5 +111,5 @@ def test_a_driver_notes_all_until_its_end(tmp_path: Path, ends: str) -> None:
     # Another goes on in the same place, and what was there stays readable.
     with DriverProcess(tmp_path) as process, process.client() as client:
         until(lambda: now(client).tick > 5)
-    assert len(list(read_black_box(tmp_path / "black-box"))) > len(records)
+    assert len(list(read_flight_log(tmp_path / "black-box"))) > len(records)
     shutil.rmtree(tmp_path / "black-box")

@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 
 from robot.client.client import Client
-from robot.commands.driver import driver
+from robot.commands.driver import DriverOptions, driver
 from robot.errors import WorldarmError
 from tests.robot.kinematic_arm import Options
 
@@ -100,21 +100,23 @@ def until(condition, patience_s: float = PATIENCE_S) -> None:  # type: ignore[no
 
 def main(*words: str) -> int:
     """As the command line does it: one line for an error, 130 after Ctrl-C."""
-    arm, address, state, command, duration, realtime, black_box, curve, ahead = words
+    arm, address, state, command, duration, realtime, flight_log, curve, ahead = words
     duration_s = float(duration) if duration else None
     if int(ahead):  # as on another host, whose clock began earlier
         here = time.monotonic_ns
         time.monotonic_ns = lambda: here() + int(ahead)
     try:
         driver(
-            arm,
-            address,
-            state_address=state,
-            command_address=command,
-            duration_s=duration_s,
-            realtime=bool(realtime),
-            black_box=Path(black_box),
-            curve=bool(curve),
+            DriverOptions(
+                arm,
+                address,
+                state_address=state,
+                command_address=command,
+                duration_s=duration_s,
+                realtime=bool(realtime),
+                flight_log=Path(flight_log),
+                curve=bool(curve),
+            )
         )
     except WorldarmError as error:
         print(error, file=sys.stderr)

@@ -73,5 +73,6 @@ def test_an_so101_that_its_motors_hold_is_not_let_fall() -> None:
 def test_what_cannot_be_read_without_being_enabled_is_told(tmp_path: Path) -> None:
     result = worldarm("driver", "--arm", "sim", "--read-only")
     assert result.returncode == 1 and "leave --read-only out" in result.stderr
-    result = worldarm("driver", "--arm", "sim", "--read-only", "--black-box", str(tmp_path))
-    assert result.returncode == 1 and "--black-box" in result.stderr
+    for option in ("--flight-log", "--black-box"):  # its name before
+        result = worldarm("driver", "--arm", "sim", "--read-only", option, str(tmp_path))
+        assert result.returncode == 1 and "--flight-log" in result.stderr

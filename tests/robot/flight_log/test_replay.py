@@ -1,4 +1,4 @@
-"""A servo's state is all of it, and a black box replays to the last bit."""
+"""A servo's state is all of it, and a flight log replays to the last bit."""
 
 import dataclasses
 from pathlib import Path
@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 import robot.flight_log.records
 from robot.errors import Refused
-from robot.flight_log.logged_servo import RecordedServo
-from robot.flight_log.records import Opened, Record, Ticked, Told, read_black_box
+from robot.flight_log.logged_servo import LoggedServo
+from robot.flight_log.records import Opened, Record, Ticked, Told, read_flight_log
 from robot.flight_log.replay import replay
 from robot.motion.servo import Servo, ServoState, SetPoint
 from robot.wire.messages import Waypoint
@@ -34,7 +34,7 @@ class Life:
         self.rng = np.random.default_rng(self.seed)
         self.now_ns = 1_000_000_000
 
-    def step(self, *servos: Servo | RecordedServo) -> list[SetPoint]:
+    def step(self, *servos: Servo | LoggedServo) -> list[SetPoint]:
         """Do the same to each servo, and return their set-points."""
         rng = self.rng
         self.now_ns += PERIOD_NS + int(rng.integers(0, 900_000)) + (30_000_000 if rng.random() < 0.01 else 0)
@@ -78,12 +78,12 @@ def test_a_servo_restored_from_what_was_written_down_goes_on_to_the_last_bit(see
 
 
 def recorded(folder: Path, seed: int, ticks: int) -> list[Record]:
-    servo, life = RecordedServo(SPEC, folder), Life(seed)
+    servo, life = LoggedServo(SPEC, folder), Life(seed)
     servo.engage(HOME, 0.04, 1.0)
     for _ in range(ticks):
         life.step(servo)
     servo.close()
-    return list(read_black_box(folder))
+    return list(read_flight_log(folder))
 
 
 def test_a_recording_replays_the_same_from_wherever_the_ring_begins(
