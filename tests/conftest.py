@@ -18,7 +18,7 @@ load_profile()
 
 @pytest.fixture(scope="session", autouse=True)
 def homes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Where processes started by tests keep black boxes and keys, in place of the user's own folders."""
+    """Where processes started by tests keep flight logs and keys, in place of the user's own folders."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
         patch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("config")))
@@ -36,10 +36,10 @@ def signals() -> None:
 @pytest.fixture(scope="session")
 def play_set(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small data set of play in the simulation: 12 episodes of 31 frames, 32×32 pixels. Copy it to change it."""
-    from sim.commands.play import play
+    from sim.commands.play import PlayOptions, play
 
     root = tmp_path_factory.mktemp("play") / "set"
-    play(dataset=root, episodes=12, blocks=30, processes=1, size=32)
+    play(PlayOptions(dataset=root, episodes=12, blocks=30, processes=1, size=32))
     return root
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
+
+import tyro
 
 from perception.camera.calibration_file import load_calibration
 from perception.camera.interface import CameraOptions
@@ -16,54 +19,64 @@ from robot.wire.addresses import FRAMES, STATE
 Encoding: TypeAlias = Literal["raw", "jpeg"]
 
 
-def camera(
-    source: str = "sim",
-    name: str = "front",
-    width: int = 64,
-    height: int = 64,
-    rate_hz: float | None = None,
-    encoding: Encoding = "raw",
-    quality: int = 90,
-    calibration: Path | None = None,
-    capture: tuple[int, int] | None = None,
-    loop: bool = True,
-    frames_address: str = FRAMES,
-    state_address: str = STATE,
-    duration_s: float | None = None,
-    realtime: bool = False,
-) -> None:
+@dataclass(frozen=True)
+class CameraCommandOptions:
+    """The options of `worldarm camera`; the help of each says what it is."""
+
+    source: Annotated[
+        str,
+        tyro.conf.arg(
+            help="the camera: 0 or /dev/video0, a stream's URL, a video or picture file, or a kind by name; `sim` "
+            "draws the scene that the simulated arm's driver publishes"
+        ),
+    ] = "sim"
+    name: Annotated[str, tyro.conf.arg(help="name of the camera on the wire and in data sets")] = "front"
+    width: Annotated[int, tyro.conf.arg(help="picture width in pixels")] = 64
+    height: Annotated[int, tyro.conf.arg(help="picture height in pixels")] = 64
+    rate_hz: Annotated[float | None, tyro.conf.arg(help="pictures a second; None: a video's own rate, or 30")] = None
+    encoding: Annotated[Encoding, tyro.conf.arg(help="how pictures travel: raw, exact; jpeg, much smaller")] = "raw"
+    quality: Annotated[int, tyro.conf.arg(help="quality of JPEG pictures, 1 to 100")] = 90
+    calibration: Annotated[
+        Path | None,
+        tyro.conf.arg(help="file of `worldarm calibrate camera`: undistort by it, and publish the true focal lengths"),
+    ] = None
+    capture: Annotated[
+        tuple[int, int] | None,
+        tyro.conf.arg(
+            help="width and height in which the device itself takes pictures; None: the calibration's, or the device's "
+            "own choice"
+        ),
+    ] = None
+    loop: Annotated[bool, tyro.conf.arg(help="begin a video anew at its end")] = True
+    frames_address: Annotated[str, tyro.conf.arg(help="where to publish the pictures")] = FRAMES
+    state_address: Annotated[
+        str, tyro.conf.arg(help="where the driver publishes its state, which simulated cameras follow")
+    ] = STATE
+    duration_s: Annotated[float | None, tyro.conf.arg(help="end after this many seconds; None: run until Ctrl-C")] = (
+        None
+    )
+    realtime: Annotated[
+        bool,
+        tyro.conf.arg(help="run before every ordinary process (SCHED_FIFO), so that a busy machine delays no picture"),
+    ] = False
+
+
+def camera(options: Annotated[CameraCommandOptions, tyro.conf.arg(name="")] = CameraCommandOptions()) -> None:
     """Publish a camera's pictures until Ctrl-C.
 
     The middle of the sensor's picture is cut to the shape asked for and resized by area. A device that stalls or is
-    unplugged is opened again until it is back; several cameras are several processes, each with a name and an address.
-
-    Args:
-        source: The camera: 0 or /dev/video0, a stream's URL, a video or picture file, or a kind by name; `sim` draws
-            what the simulated arm's driver says there is.
-        name: What the camera is called on the wire and in data sets.
-        width: Picture width in pixels.
-        height: Picture height in pixels.
-        rate_hz: Pictures a second; a video's own, or 30, when left out.
-        encoding: How pictures travel: exact, or smaller by far.
-        quality: Of JPEG pictures, 1 to 100.
-        calibration: File of `worldarm calibrate camera`: undistort by it, and publish the true focal lengths.
-        capture: Width and height in which the device itself is to take pictures; the calibration's, or what the device
-            likes, when left out.
-        loop: Whether a video begins anew at its end.
-        frames_address: Where to publish the pictures.
-        state_address: Where the driver publishes its state; simulated cameras follow it.
-        duration_s: Stop by itself after so many seconds.
-        realtime: Run before every ordinary process (SCHED_FIFO), so that a busy machine does not make pictures late.
+    unplugged is opened again until it is back. Each of several cameras is a process, with a name and an address.
     """
+    duration_s, quality, capture = options.duration_s, options.quality, options.capture
     if duration_s is not None and not 0 < duration_s < float("inf"):
         raise ConfigurationError(f"a duration of {duration_s:g} s: give more than 0, or leave it out to go on for ever")
     if not 1 <= quality <= 100:
         raise ConfigurationError(f"--quality {quality}: JPEG knows 1 to 100")
     if capture is not None and min(capture) < 1:
         raise ConfigurationError(f"--capture {capture[0]} {capture[1]}: give a width and a height in pixels")
-    known = None if calibration is None else load_calibration(calibration)
-    rate_hz = usual_rate_hz(source) if rate_hz is None else rate_hz
-    options = CameraOptions(name, width, height, rate_hz, state_address)
-    opened = open_camera(source, options, SourceOptions(known, capture, loop))
-    keep_pace(realtime)
-    publish(opened, options, frames_address, duration_s, quality if encoding == "jpeg" else None)
+    known = None if options.calibration is None else load_calibration(options.calibration)
+    rate_hz = usual_rate_hz(options.source) if options.rate_hz is None else options.rate_hz
+    wanted = CameraOptions(options.name, options.width, options.height, rate_hz, options.state_address)
+    opened = open_camera(options.source, wanted, SourceOptions(known, capture, options.loop))
+    keep_pace(options.realtime)
+    publish(opened, wanted, options.frames_address, duration_s, quality if options.encoding == "jpeg" else None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
@@ -30,68 +31,85 @@ CAMERA_AND_AGENT = (
 )
 
 
-def benchmark_driver(
+@dataclass(frozen=True)
+class DriverBenchmarkOptions:
+    """The options of `worldarm benchmark driver`; the help of each says what it is."""
+
     parts: Annotated[
         tuple[Part, ...],
         tyro.conf.arg(
-            help="lapses: a client is killed or stopped in mid-motion; restarts: the driver is; malformed: nonsense to "
-            "decoder and socket; access: strangers; jitter: the loop's lateness; round-trip: from command to "
-            "set-point, beside REQ/REP with pickle"
+            help="lapses: a client is killed or stopped in mid-motion; restarts: the driver is killed; malformed: "
+            "malformed messages to decoder and socket; access: clients without a valid key; jitter: the loop's "
+            "lateness; round-trip: time from command to set-point, beside REQ/REP with pickle"
         ),
-    ] = PARTS,
-    arm: Annotated[str, tyro.conf.arg(help="the arm, as for `worldarm driver`")] = "sim",
-    address: Annotated[str | None, tyro.conf.arg(help="where it is, likewise")] = None,
-    calibration: Annotated[Path | None, tyro.conf.arg(help="its calibration, likewise")] = None,
-    realtime: Annotated[bool, tyro.conf.arg(help="run the driver before every ordinary process, likewise")] = False,
-    lapses: Annotated[int, tyro.conf.arg(help="how many clients to interrupt")] = 1000,
-    restarts: Annotated[int, tyro.conf.arg(help="how many times to kill the driver")] = 200,
-    decoded: Annotated[int, tyro.conf.arg(help="malformed messages for the decoder")] = 1_000_000,
-    sent: Annotated[int, tyro.conf.arg(help="malformed messages for the socket")] = 100_000,
-    strangers: Annotated[int, tyro.conf.arg(help="tries of each kind of stranger")] = 10,
-    seconds: Annotated[float, tyro.conf.arg(help="how long to watch the loop's lateness")] = 60.0,
+    ] = PARTS
+    arm: Annotated[str, tyro.conf.arg(help="the arm, as for `worldarm driver`")] = "sim"
+    address: Annotated[str | None, tyro.conf.arg(help="the arm's address, as for `worldarm driver`")] = None
+    calibration: Annotated[Path | None, tyro.conf.arg(help="the arm's calibration, as for `worldarm driver`")] = None
+    realtime: Annotated[bool, tyro.conf.arg(help="run the driver before every ordinary process")] = False
+    lapses: Annotated[int, tyro.conf.arg(help="number of clients to interrupt")] = 1000
+    restarts: Annotated[int, tyro.conf.arg(help="number of times to kill the driver")] = 200
+    decoded: Annotated[int, tyro.conf.arg(help="number of malformed messages for the decoder")] = 1_000_000
+    sent: Annotated[int, tyro.conf.arg(help="number of malformed messages for the socket")] = 100_000
+    strangers: Annotated[int, tyro.conf.arg(help="number of tries of each kind of client without a valid key")] = 10
+    seconds: Annotated[float, tyro.conf.arg(help="how long to watch the loop's lateness, s")] = 60.0
     goal: Annotated[
         str | None,
-        tyro.conf.arg(help="a goal picture for an agent that works beside the loop, with a camera; None for neither"),
-    ] = None,
-    commands: Annotated[int, tyro.conf.arg(help="round trips")] = 2000,
-    seed: Annotated[int, tyro.conf.arg(help="of the nonsense")] = 0,
-    json: Annotated[Path | None, tyro.conf.arg(help="write every number to this file")] = None,
+        tyro.conf.arg(help="goal picture of an agent that runs beside the loop, with a camera; None: neither runs"),
+    ] = None
+    commands: Annotated[int, tyro.conf.arg(help="number of round trips")] = 2000
+    seed: Annotated[int, tyro.conf.arg(help="seed of the malformed messages")] = 0
+    json: Annotated[Path | None, tyro.conf.arg(help="write every number to this file")] = None
+
+
+def benchmark_driver(
+    options: Annotated[DriverBenchmarkOptions, tyro.conf.arg(name="")] = DriverBenchmarkOptions(),
 ) -> None:
     """Measure what a driver promises: that the arm comes to rest when its client is gone, that a crash loses neither
-    place nor record, that nonsense and strangers get nowhere, and how late and how quick it is.
+    position nor flight log, that malformed messages and unknown clients are refused, and how late and how quick it is.
 
     Starts a driver of its own for each part; nothing else may use the arm meanwhile. It moves the arm's last joint.
     """
-    counts = {"lapses": lapses, "restarts": restarts, "decoded": decoded, "sent": sent, "strangers": strangers}
-    for option, count in {**counts, "commands": commands}.items():
-        if count < 1:
-            raise ConfigurationError(f"--{option} must be at least 1, not {count}")
-    if not 1 <= seconds < float("inf"):
-        raise ConfigurationError(f"--seconds must be at least 1, not {seconds:g}")
-    if json is not None:
-        require_writable(json)
-    words = ["--arm", arm]
-    words += ["--address", address] if address is not None else []
-    words += ["--calibration", str(calibration)] if calibration is not None else []
-    words += ["--realtime"] if realtime else []
-    beside = [] if goal is None else [[goal if word == "GOAL" else word for word in each] for each in CAMERA_AND_AGENT]
-    measures: dict[Part, Callable[[Path], msgspec.Struct]] = {
-        "lapses": lambda folder: measure_lapses(words, lapses, folder),
-        "restarts": lambda folder: measure_restarts(words, restarts, folder),
-        "malformed": lambda folder: measure_malformed(words, decoded, sent, folder, seed),
-        "access": lambda folder: measure_access(words, strangers, folder),
-        "jitter": lambda folder: measure_jitter(words, seconds, beside, folder),
-        "round-trip": lambda folder: measure_round_trip(words, commands, folder),
-    }
+    _require_valid(options)
+    measures = _measures(options)
     results: dict[str, object] = {}
-    for part in parts:
+    for part in options.parts:
         with tempfile.TemporaryDirectory(prefix="worldarm-") as folder:
             result = measures[part](Path(folder))
         results[part] = msgspec.to_builtins(result)
-        print(f"\n{part}, arm {arm}\n{table(part, msgspec.to_builtins(result))}", flush=True)
-    if json is not None:
-        write_json(json, results)
-        print(f"numbers: {json}")
+        print(f"\n{part}, arm {options.arm}\n{table(part, msgspec.to_builtins(result))}", flush=True)
+    if options.json is not None:
+        write_json(options.json, results)
+        print(f"numbers: {options.json}")
+
+
+def _require_valid(options: DriverBenchmarkOptions) -> None:
+    """Raise `ConfigurationError` for a count or a duration below 1, or a file that cannot be written."""
+    for option in ("lapses", "restarts", "decoded", "sent", "strangers", "commands"):
+        if (count := getattr(options, option)) < 1:
+            raise ConfigurationError(f"--{option} must be at least 1, not {count}")
+    if not 1 <= options.seconds < float("inf"):
+        raise ConfigurationError(f"--seconds must be at least 1, not {options.seconds:g}")
+    if options.json is not None:
+        require_writable(options.json)
+
+
+def _measures(options: DriverBenchmarkOptions) -> dict[Part, Callable[[Path], msgspec.Struct]]:
+    """Return how each part is measured, in a folder of its own."""
+    words = ["--arm", options.arm]
+    words += ["--address", options.address] if options.address is not None else []
+    words += ["--calibration", str(options.calibration)] if options.calibration is not None else []
+    words += ["--realtime"] if options.realtime else []
+    goal = options.goal
+    beside = [] if goal is None else [[goal if word == "GOAL" else word for word in each] for each in CAMERA_AND_AGENT]
+    return {
+        "lapses": lambda folder: measure_lapses(words, options.lapses, folder),
+        "restarts": lambda folder: measure_restarts(words, options.restarts, folder),
+        "malformed": lambda folder: measure_malformed(words, options.decoded, options.sent, folder, options.seed),
+        "access": lambda folder: measure_access(words, options.strangers, folder),
+        "jitter": lambda folder: measure_jitter(words, options.seconds, beside, folder),
+        "round-trip": lambda folder: measure_round_trip(words, options.commands, folder),
+    }
 
 
 def table(part: Part, found: dict[str, Any]) -> str:
@@ -114,8 +132,8 @@ def _restarts(found: dict[str, Any]) -> list[str]:
     times = found["times"]
     return [
         f"begins at the measured position   {found['where_measured']} of {times}",
-        f"black box readable to within {1e3 * READABLE_S:.0f} ms of the end   {found['readable']} of {times}, the most "
-        f"that was missing {1e3 * found['longest_missing_s']:.1f} ms",
+        f"flight log readable to within {1e3 * READABLE_S:.0f} ms of the end   {found['readable']} of {times}, the "
+        f"most that was missing {1e3 * found['longest_missing_s']:.1f} ms",
     ]
 
 

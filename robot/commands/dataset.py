@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
+from typing import Annotated
+
+import tyro
 
 from robot.dataset.edit.check import Report
 from robot.dataset.edit.check import check as check_dataset
@@ -12,16 +15,11 @@ from robot.dataset.format.schema import Feature
 from robot.dataset.reader import Dataset
 from robot.errors import DatasetError
 
+Folder = Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="DIRECTORY", help="the data set's folder")]
 
-def info(directory: Path, /) -> None:
-    """Show what a data set holds: features, episodes, tasks.
 
-    Args:
-        directory: The data set's folder.
-
-    Raises:
-        DatasetError: there is no data set, or files of it are missing.
-    """
+def info(directory: Folder) -> None:
+    """Show what a data set holds: features, episodes, tasks."""
     dataset = Dataset.open(directory)
     lengths = dataset.lengths
     seconds = int(lengths.sum()) / dataset.info.fps
@@ -38,12 +36,8 @@ def info(directory: Path, /) -> None:
     _table([("episodes", "task"), *((str(number), task) for task, number in counts.most_common())])
 
 
-def check(directory: Path, /) -> None:
-    """Look every file of a data set over and change nothing; the exit code is 1 when something is wrong.
-
-    Args:
-        directory: The data set's folder.
-    """
+def check(directory: Folder) -> None:
+    """Look every file of a data set over and change nothing; the exit code is 1 when something is wrong."""
     report = check_dataset(directory)
     _print(report)
     if not report.sound:
@@ -52,12 +46,8 @@ def check(directory: Path, /) -> None:
     print("nothing is wrong")
 
 
-def repair(directory: Path, /) -> None:
-    """Mend a data set: whole episodes stay, in order; everything else is moved to its folder `damaged`.
-
-    Args:
-        directory: The data set's folder.
-    """
+def repair(directory: Folder) -> None:
+    """Mend a data set: whole episodes stay, in order; everything else is moved to its folder `damaged`."""
     report = repair_dataset(directory)
     _print(report)
     if report.sound:

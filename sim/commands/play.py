@@ -6,13 +6,12 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
-import numpy as np
 import tyro
 from tqdm import tqdm
 
@@ -21,66 +20,84 @@ from robot.dataset.format.schema import Feature
 from robot.dataset.writer import DatasetWriter
 from robot.embodiment.description import EmbodimentDescription, same_entry
 from robot.errors import CheckpointError, ConfigurationError, DatasetError
-from robot.wire.camera_spec import CameraSpec
 from sim.execution.interrupts import interrupts_put_off
 from sim.execution.map_work import spread
-from sim.play.episode import play_episode, play_features
+from sim.play.batches import Batch, batches, generators, play_batch
+from sim.play.episode import play_features
 from sim.tasks.environments import ENVIRONMENTS, EnvironmentName
-
-EPISODES_PER_TASK = 10
-# Seeds of play, and of the goals that a model is measured on, never meet.
-PLAY_SEED_SPACE = 1
 
 
 @dataclass(frozen=True)
-class _Batch:
-    """Work for one process: episodes `first` to `last` (exclusive)."""
+class PlayOptions:
+    """The options of `worldarm play`; the help of each says what it is."""
 
-    first: int
-    last: int
-
-
-def play(
     dataset: Annotated[Path, tyro.conf.arg(help="folder of the data set; made if absent, continued if there")] = Path(
         "data/play"
-    ),
+    )
     task: Annotated[
         EnvironmentName,
         tyro.conf.arg(help="push: a cube, on the table's plane; tabletop: grasp things of three shapes"),
-    ] = "push",
+    ] = "push"
     env: Annotated[
         str | None, tyro.conf.arg(help="play in this Gymnasium environment instead, by its registered name")
-    ] = None,
+    ] = None
     policy: Annotated[
         str | None,
         tyro.conf.arg(help="MODULE:FUNCTION that acts there, (observation, rng) -> action; None for random actions"),
-    ] = None,
-    repeat: Annotated[int, tyro.conf.arg(help="steps of that environment for which an action is repeated")] = 4,
+    ] = None
+    repeat: Annotated[int, tyro.conf.arg(help="steps of that environment for which an action is repeated")] = 4
     episodes: Annotated[
         int | None, tyro.conf.arg(help="episodes that the data set shall hold in the end; None for the task's own")
-    ] = None,
+    ] = None
     blocks: Annotated[
         int | None, tyro.conf.arg(help="blocks an episode, each a fraction of a second; None for the task's own")
-    ] = None,
-    processes: Annotated[int, tyro.conf.arg(help="processes that play; 0 for one a core")] = 0,
+    ] = None
+    processes: Annotated[int, tyro.conf.arg(help="processes that play; 0 for one a core")] = 0
     ray: Annotated[
         str | None, tyro.conf.arg(help="play on a Ray cluster instead: HOST:PORT, or local to start one here")
-    ] = None,
-    seed: Annotated[int, tyro.conf.arg(help="the same seed gives the same data")] = 0,
-    size: Annotated[int, tyro.conf.arg(help="side of the square pictures in pixels")] = 64,
+    ] = None
+    seed: Annotated[int, tyro.conf.arg(help="the same seed gives the same data")] = 0
+    size: Annotated[int, tyro.conf.arg(help="side of the square pictures in pixels")] = 64
     camera: Annotated[
         str | None,
         tyro.conf.arg(help="simulated camera that looks on, or rig of several; None for the task's own"),
-    ] = None,
+    ] = None
     practice: Annotated[
         Path | None,
         tyro.conf.arg(
             help="let the agent of this checkpoint, a folder or the name of one that comes with worldarm, take turns "
-            "with the hand"
+            "with the scripted policy"
         ),
-    ] = None,
-    images: Annotated[Literal["png", "av1"], tyro.conf.arg(help="lossless pictures, or video")] = "png",
-) -> None:
+    ] = None
+    images: Annotated[Literal["png", "av1"], tyro.conf.arg(help="lossless pictures, or video")] = "png"
+
+    @property
+    def total(self) -> int:
+        """Episodes that the data set shall hold in the end."""
+        return ENVIRONMENTS[self.task].episodes if self.episodes is None else self.episodes
+
+    @property
+    def length(self) -> int:
+        """Blocks an episode."""
+        return ENVIRONMENTS[self.task].blocks if self.blocks is None else self.blocks
+
+    @property
+    def workers(self) -> int:
+        """Processes that play."""
+        return self.processes or os.cpu_count() or 1
+
+
+@dataclass(frozen=True)
+class _Source:
+    """Where episodes come from: how they are recorded, what they are in words, and `make`, which plays a batch."""
+
+    embodiment: EmbodimentDescription
+    sentence: str
+    features: dict[str, Feature]
+    make: Callable[[Batch], list[EncodedEpisode]]
+
+
+def play(options: Annotated[PlayOptions, tyro.conf.arg(name="")] = PlayOptions()) -> None:
     """Let a scripted policy play in the simulation, and record what it sees and does.
 
     With the task push it pushes a cube to random places from random sides, well and badly, and wanders about; with
@@ -88,72 +105,89 @@ def play(
     Everything carries noise. With --env actions are chosen in any Gymnasium environment that can be seen and takes
     bounded numbers, at random or by a policy of yours. The data set is in the LeRobotDataset v3.0 format and is what
     `worldarm train` learns from.
-    With --practice the episodes that are added hold the agent's own mistakes, and how the hand goes on from them: what
-    a model that learnt from play alone most needs to see next.
+    With --practice the episodes that are added hold the agent's own mistakes, and how the scripted policy goes on from
+    them: what a model that learnt from play alone most needs to see next.
     Stopped at any time, the command goes on where it was when it is given again.
     """
-    environment = ENVIRONMENTS[task]
-    episodes = environment.episodes if episodes is None else episodes
-    blocks = environment.blocks if blocks is None else blocks
-    if env is None and policy is not None:
+    _require_valid(options)
+    episodes, blocks = options.total, options.length
+    source = _simulation(options) if options.env is None else _environment(options, options.env)
+    fps = round(1 / source.embodiment.action.block_s)
+    how = {"seed": options.seed, "blocks": blocks} | ({} if options.policy is None else {"policy": options.policy})
+    with _open(options.dataset, fps, source.features, source.embodiment, how) as writer:
+        done = writer.info.total_episodes
+        if done >= episodes:
+            print(f"{options.dataset} already holds {done} episodes of play; nothing to do")
+            return
+        work = batches(done, episodes)
+        began = time.monotonic()
+        with tqdm(total=episodes * blocks, initial=done * blocks, desc="play", unit="block") as bar:
+            played = _flatten(spread(source.make, work, options.workers, options.ray))
+            for index, episode in enumerate(played, start=done):
+                with interrupts_put_off():  # or the totals would lag behind the episodes
+                    writer.save_encoded(episode, source.sentence, {"seed": options.seed, "play_index": index})
+                bar.update(blocks)
+        rate = (episodes - done) * blocks / (time.monotonic() - began)
+    where = f"in {options.workers} process(es), {rate / options.workers:.0f} a process"
+    where = f"on Ray at {options.ray}" if options.ray else where
+    print(f"{options.dataset}: {episodes} episodes of {blocks} blocks; {rate:.0f} blocks/s {where}")
+
+
+def _require_valid(options: PlayOptions) -> None:
+    """Raise `ConfigurationError` for options that exclude each other or are out of range."""
+    if options.env is None and options.policy is not None:
         raise ConfigurationError("--policy acts in a Gymnasium environment: name one with --env")
-    if env is not None and camera is not None:
+    if options.env is not None and options.camera is not None:
         raise ConfigurationError("--camera is of the simulation's own tasks; an environment is seen as it draws itself")
-    if env is not None and practice is not None:
+    if options.env is not None and options.practice is not None:
         raise ConfigurationError(
             "--practice takes turns with the scripted policy, which plays the simulation's own tasks"
         )
-    if repeat < 1:
-        raise ConfigurationError(f"--repeat must be at least 1, not {repeat}")
-    if episodes < 1 or blocks < 2:
+    if options.repeat < 1:
+        raise ConfigurationError(f"--repeat must be at least 1, not {options.repeat}")
+    if options.total < 1 or options.length < 2:
         raise ConfigurationError("play needs at least one episode of two blocks")
-    if processes < 0 or seed < 0:
+    if options.processes < 0 or options.seed < 0:
         raise ConfigurationError("--processes and --seed are 0 or more")
-    if size < 16 or size % 16:
-        raise ConfigurationError(f"--size must be a multiple of 16, not {size}")
-    processes = processes or os.cpu_count() or 1
-    video = images == "av1"
-    make: Callable[[_Batch], list[EncodedEpisode]]
-    if env is None:
-        embodiment, sentence = environment.embodiment(size, camera), environment.sentence
-        if practice is not None:
-            sentence = _practised(practice, embodiment)
-        features = play_features(environment, embodiment.camera, video)
-        make = partial(
-            _play_batch,
-            task=task,
-            seed=seed,
-            blocks=blocks,
-            camera=embodiment.camera,
-            features=features,
-            checkpoint=practice,
-        )
-    else:
-        # Here, since Gymnasium is an extra.
-        from sim.gym.play import env_features
+    if options.size < 16 or options.size % 16:
+        raise ConfigurationError(f"--size must be a multiple of 16, not {options.size}")
 
-        embodiment, sentence = _env_embodiment(env, size, repeat, policy), f"play: {env}"
-        features = env_features(embodiment, video)
-        make = partial(_env_batch, embodiment=embodiment, policy=policy, seed=seed, blocks=blocks, features=features)
-    fps = round(1 / embodiment.action.block_s)
-    how = {"seed": seed, "blocks": blocks} | ({} if policy is None else {"policy": policy})
-    with _open(dataset, fps, features, embodiment, how) as writer:
-        done = writer.info.total_episodes
-        if done >= episodes:
-            print(f"{dataset} already holds {done} episodes of play; nothing to do")
-            return
-        work = _batches(done, episodes)
-        began = time.monotonic()
-        with tqdm(total=episodes * blocks, initial=done * blocks, desc="play", unit="block") as bar:
-            for index, episode in enumerate(_flatten(spread(make, work, processes, ray)), start=done):
-                with interrupts_put_off():  # or the totals would lag behind the episodes
-                    writer.save_encoded(episode, sentence, {"seed": seed, "play_index": index})
-                bar.update(blocks)
-        seconds = time.monotonic() - began
-    made = (episodes - done) * blocks
-    rate = f"{made / seconds:.0f} blocks/s"
-    where = f"on Ray at {ray}" if ray else f"in {processes} process(es), {made / seconds / processes:.0f} a process"
-    print(f"{dataset}: {episodes} episodes of {blocks} blocks; {rate} {where}")
+
+def _simulation(options: PlayOptions) -> _Source:
+    """Return how the simulation's own task is played."""
+    environment = ENVIRONMENTS[options.task]
+    embodiment, sentence = environment.embodiment(options.size, options.camera), environment.sentence
+    if options.practice is not None:
+        sentence = _practised(options.practice, embodiment)
+    features = play_features(environment, embodiment.camera, options.images == "av1")
+    make = partial(
+        play_batch,
+        task=options.task,
+        seed=options.seed,
+        blocks=options.length,
+        camera=embodiment.camera,
+        features=features,
+        checkpoint=options.practice,
+    )
+    return _Source(embodiment, sentence, features, make)
+
+
+def _environment(options: PlayOptions, env: str) -> _Source:
+    """Return how the Gymnasium environment `env` is played."""
+    # Here, since Gymnasium is an extra.
+    from sim.gym.play import env_features
+
+    embodiment = _env_embodiment(env, options.size, options.repeat, options.policy)
+    features = env_features(embodiment, options.images == "av1")
+    make = partial(
+        _env_batch,
+        embodiment=embodiment,
+        policy=options.policy,
+        seed=options.seed,
+        blocks=options.length,
+        features=features,
+    )
+    return _Source(embodiment, f"play: {env}", features, make)
 
 
 def _open(
@@ -174,11 +208,6 @@ def _open(
     return writer
 
 
-def _batches(done: int, episodes: int) -> Iterator[_Batch]:
-    for first in range(done, episodes, EPISODES_PER_TASK):
-        yield _Batch(first, min(first + EPISODES_PER_TASK, episodes))
-
-
 def _practised(checkpoint: Path, embodiment: EmbodimentDescription) -> str:
     """Return what practice with a checkpoint is, in words. Raises `CheckpointError` when it can practise nothing that
     is recorded so."""
@@ -195,41 +224,6 @@ def _practised(checkpoint: Path, embodiment: EmbodimentDescription) -> str:
     return f"practice: the agent {card.weights_sha256[:12]} goes for pictures, and the hand goes on from there"
 
 
-def _play_batch(
-    batch: _Batch,
-    task: EnvironmentName,
-    seed: int,
-    blocks: int,
-    camera: CameraSpec,
-    features: dict[str, Feature],
-    checkpoint: Path | None,
-) -> list[EncodedEpisode]:
-    """Play and encode some episodes; runs in a process of its own. Each depends on its number, the seed and the
-    checkpoint alone."""
-    environment = ENVIRONMENTS[task]
-    fps = round(1 / environment.convention.block_s)
-    with ExitStack() as stack:
-        world = stack.enter_context(closing(environment.world(camera)))
-        practice = None
-        if checkpoint is not None:
-            import torch
-
-            from sim.play.practice import Practice
-
-            torch.set_num_threads(1)
-            practice = stack.enter_context(closing(Practice(environment, camera, checkpoint)))
-        return [
-            encode_episode(features, fps, play_episode(world, environment, rng, blocks, practice))
-            for rng in _generators(batch, seed)
-        ]
-
-
-def _generators(batch: _Batch, seed: int) -> Iterator[np.random.Generator]:
-    """Yield each episode's own generator: a function of its number and the seed."""
-    for index in range(batch.first, batch.last):
-        yield np.random.default_rng([PLAY_SEED_SPACE, seed, index])
-
-
 def _env_embodiment(name: str, size: int, repeat: int, policy: str | None) -> EmbodimentDescription:
     """Return how play in an environment is recorded, having seen that it and its policy are there."""
     from sim.gym.adapter import AnyEnv, load_policy
@@ -242,14 +236,14 @@ def _env_embodiment(name: str, size: int, repeat: int, policy: str | None) -> Em
 
 
 def _env_batch(
-    batch: _Batch,
+    batch: Batch,
     embodiment: EmbodimentDescription,
     policy: str | None,
     seed: int,
     blocks: int,
     features: dict[str, Feature],
 ) -> list[EncodedEpisode]:
-    """Play and encode some episodes in an environment, as `_play_batch` does."""
+    """Play and encode some episodes in an environment, as `play_batch` does."""
     from sim.gym.adapter import AnyEnv, load_policy
     from sim.gym.play import env_episode
 
@@ -257,9 +251,7 @@ def _env_batch(
     chosen = None if policy is None else load_policy(policy)
     fps = round(1 / embodiment.action.block_s)
     with closing(env):
-        return [
-            encode_episode(features, fps, env_episode(env, chosen, rng, blocks)) for rng in _generators(batch, seed)
-        ]
+        return [encode_episode(features, fps, env_episode(env, chosen, rng, blocks)) for rng in generators(batch, seed)]
 
 
 def _flatten(batches: Iterator[list[EncodedEpisode]]) -> Iterator[EncodedEpisode]:

@@ -12,7 +12,7 @@ from control.commands.check import table
 from control.model.trained_model import load_trained
 from perception.checkpoint.card import Gate
 from perception.checkpoint.files import CARD_FILE, WEIGHTS_FILE
-from sim.commands.play import play
+from sim.commands.play import PlayOptions, play
 from sim.world.cameras import FRONT_EYE
 from tests.commands import worldarm
 from tests.control.conftest import Run
@@ -47,7 +47,7 @@ def test_it_measures_a_checkpoint_on_what_training_kept_aside(trained_run: Run, 
 def test_other_data_of_the_same_recipe_judge_it_too(
     trained_run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    play(dataset=tmp_path / "other", episodes=6, blocks=30, processes=1, seed=7, size=32)
+    play(PlayOptions(dataset=tmp_path / "other", episodes=6, blocks=30, processes=1, seed=7, size=32))
     capsys.readouterr()
     words = (str(trained_run.checkpoint), "--dataset", str(tmp_path / "other"), "--cache", str(tmp_path / "cache"))
     status, lines, _ = checked(capsys, *words)
@@ -60,8 +60,8 @@ def test_episodes_that_it_learnt_from_never_judge_it(
 ) -> None:
     root, words = tmp_path / "set", (str(trained_run.checkpoint), "--cache", str(tmp_path / "cache"), "--dataset")
     shutil.copytree(trained_run.dataset, root)
-    play(dataset=root, episodes=16, blocks=30, processes=1, size=32)
-    play(dataset=tmp_path / "fewer", episodes=6, blocks=30, processes=1, size=32)
+    play(PlayOptions(dataset=root, episodes=16, blocks=30, processes=1, size=32))
+    play(PlayOptions(dataset=tmp_path / "fewer", episodes=6, blocks=30, processes=1, size=32))
     capsys.readouterr()
     _, lines, _ = checked(capsys, *words, str(root))
     assert (
@@ -131,7 +131,7 @@ def test_data_of_another_recipe_are_refused(
 def test_pictures_of_another_size_are_refused(
     trained_run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    play(dataset=tmp_path / "large", episodes=2, blocks=4, processes=1, size=48)
+    play(PlayOptions(dataset=tmp_path / "large", episodes=2, blocks=4, processes=1, size=48))
     capsys.readouterr()
     status, _, error = checked(capsys, str(trained_run.checkpoint), "--dataset", str(tmp_path / "large"))
     assert status == 1 and "sees pictures of 32×32; the camera 'front' sends 48×48" in error
@@ -140,7 +140,7 @@ def test_pictures_of_another_size_are_refused(
 def test_too_little_data_is_said(trained_run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for episodes, blocks, words in ((1, 30, "too few to keep some"), (4, 10, "too little data to judge a model by")):
         root = tmp_path / str(episodes)
-        play(dataset=root, episodes=episodes, blocks=blocks, processes=1, seed=7, size=32)
+        play(PlayOptions(dataset=root, episodes=episodes, blocks=blocks, processes=1, seed=7, size=32))
         capsys.readouterr()
         status, _, error = checked(
             capsys, str(trained_run.checkpoint), "--dataset", str(root), "--cache", str(tmp_path / "cache")

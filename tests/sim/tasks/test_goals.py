@@ -7,7 +7,7 @@ import pytest
 
 from robot.arm.interface import ObjectPose
 from robot.errors import ConfigurationError
-from sim.commands.play import PLAY_SEED_SPACE
+from sim.play.batches import PLAY_SEED_SPACE
 from sim.policies.interface import Start
 from sim.tasks.environments import ENVIRONMENTS, Environment, EnvironmentName
 from sim.tasks.goals import GOAL_SEED_SPACE, budget, make_goal, make_goals
