@@ -1,1 +1,1 @@
-"""Finding a camera's lens and its place from pictures of a board."""
+"""Computes a camera's intrinsics and its pose from pictures of a calibration board."""

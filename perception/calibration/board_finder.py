@@ -1,4 +1,4 @@
-"""Finding the board in pictures, and telling why it was not found: nothing there, or another board."""
+"""Finds the board in pictures, or the reason why it was not found: no board, too little of it, or another board."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from perception.camera.board import Board, charuco
 from robot.errors import CalibrationError
 
 LEAST_CORNERS = 8
-"""Corners of the board that a view must show: fewer say little, and where they lie in a line nothing."""
+"""The least number of the board's corners in a view: fewer constrain the lens little, and collinear ones not at all."""
 _LEAST_AREA = 4.0
-# A wide lens bends a near board by a tenth of a square; at the rim, by more.
+# A wide lens bends the image of a near board by a tenth of a square, and by more at the edge of the picture.
 _MOST_BENT = 0.3
 
 
 @dataclass(frozen=True)
 class View:
-    """The board in one picture: `ids` (k,) of the corners seen, `pixels` (k, 2) where, `points` (k, 3) m where they are
-    in the board's frame, and the picture's `size` (width, height)."""
+    """The board in one picture: `ids` (k,) of the visible corners, their positions in the picture `pixels` (k, 2) and
+    in the board's frame `points` (k, 3) m, and the picture's `size` (width, height)."""
 
     ids: NDArray[np.int32]
     pixels: NDArray[np.float32]
@@ -32,14 +32,15 @@ class View:
 
 @dataclass(frozen=True)
 class Sight:
-    """What was found in one picture: a `view` of the board, or in its stead why there is none."""
+    """The result for one picture: a `view` of the board, or the `reason` why there is none."""
 
     view: View | None
     reason: str = ""
 
 
 class BoardFinder:
-    """Augmentation for `board`. Reasons of `Sight` are "no board", "too little of the board" and "another board"."""
+    """Finds `board` in pictures. The reasons of `Sight` are "no board", "too little of the board" and "another
+    board"."""
 
     def __init__(self, board: Board) -> None:
         self._board = board
@@ -50,7 +51,7 @@ class BoardFinder:
         self._detector = cv2.aruco.CharucoDetector(charuco(board), cv2.aruco.CharucoParameters(), refined)
 
     def find(self, picture: NDArray[np.uint8]) -> Sight:
-        """Look at `picture`, (H, W, 3) uint8 in BGR or RGB, or (H, W)."""
+        """Search `picture`, (H, W, 3) uint8 in BGR or RGB, or (H, W) grey, for the board."""
         grey = picture if picture.ndim == 2 else cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
         pixels, ids, _, markers = self._detector.detectBoard(grey)
         seen = [] if markers is None else np.asarray(markers).ravel().tolist()
@@ -58,7 +59,7 @@ class BoardFinder:
         if strange > len(seen) / 4:
             return Sight(None, "another board")
         if ids is None or len(ids) < LEAST_CORNERS:
-            # All its markers may be there and still not fit together, as those of a board of another shape.
+            # All its markers may be visible and still not match, when they are those of a board of another shape.
             many = len(seen) >= 0.6 * self._markers or len(seen) > LEAST_CORNERS
             return Sight(None, "another board" if many else "too little of the board" if seen else "no board")
         numbers = np.asarray(ids, np.int32).ravel()
@@ -73,9 +74,9 @@ class BoardFinder:
         return Sight(view) if self._flat(view) else Sight(None, "another board")
 
     def _flat(self, view: View) -> bool:
-        """Whether the corners lie as a flat board's do, but for what a lens bends."""
+        """Return whether the corners lie as those of a flat board, up to the distortion of a lens."""
         plane, _ = cv2.findHomography(view.pixels, view.points[:, :2], cv2.LMEDS)
-        if np.shape(plane) != (3, 3):  # none, where the corners lie in a line
+        if np.shape(plane) != (3, 3):  # no homography: the corners are collinear
             return False
         there = cv2.perspectiveTransform(view.pixels.reshape(-1, 1, 2), plane).reshape(-1, 2)
         miss = np.linalg.norm(there - view.points[:, :2], axis=1)
@@ -83,9 +84,10 @@ class BoardFinder:
 
 
 def views_of_one_size(named: Sequence[tuple[str, tuple[int, int], Sight]], board: Board) -> list[tuple[str, View]]:
-    """Return the views among pictures, each given by name, size and what was found in it.
+    """Return the views among the pictures `named`, each given by name, size and result.
 
-    Raises `CalibrationError` when the pictures are of several sizes, or none shows the board, saying what they show.
+    Raises `CalibrationError` when the pictures have several sizes, when most show another board, or when none shows the
+    board.
     """
     sizes: dict[tuple[int, int], str] = {}
     for name, size, _ in named:
@@ -93,28 +95,28 @@ def views_of_one_size(named: Sequence[tuple[str, tuple[int, int], Sight]], board
     if len(sizes) > 1:
         different = ", ".join(f"{name} is {size[0]}x{size[1]}" for size, name in list(sizes.items())[:3])
         raise CalibrationError(
-            f"the pictures are not of one size: {different}; take all with one camera as it will be used"
+            f"the pictures differ in size: {different}; take all with one camera at the size that you will use"
         )
     views = [(name, sight.view) for name, _, sight in named if sight.view is not None]
     reasons = [sight.reason for _, _, sight in named if sight.view is None]
     strange = reasons.count("another board")
     if strange > len(views):
         raise CalibrationError(
-            f"{strange} of {len(named)} pictures show another board than {board}; say which one it is "
-            "(--columns, --rows, --dictionary), as printed beneath it"
+            f"{strange} of {len(named)} pictures show another board than {board}; give the board in use "
+            "(--columns, --rows, --dictionary), as printed below it"
         )
     if not views:
         parts = reasons.count("too little of the board")
-        what = f"{parts} show a part of one that is too small" if parts else "nothing in them looks like one"
+        what = f"{parts} show too small a part of one" if parts else "none shows anything like it"
         raise CalibrationError(
-            f"no board is to be seen in any of {len(named)} pictures ({board}): {what}; `worldarm calibrate board` "
+            f"none of {len(named)} pictures shows the board ({board}): {what}; `worldarm calibrate board` "
             "writes one to print"
         )
     return views
 
 
 def _spread(view: View) -> bool:
-    """Whether the corners seen span an area and not a line."""
+    """Return whether the visible corners span an area and not a line."""
     low, high = view.points.min(axis=0), view.points.max(axis=0)
     hull = cv2.contourArea(cv2.convexHull(view.pixels))
     return bool((high - low)[:2].min() > 0.0) and hull > _LEAST_AREA

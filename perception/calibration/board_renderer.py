@@ -1,5 +1,5 @@
-"""Pictures of the board as a known lens would take them from a known pose: the truth that calibrations are measured
-against. No world is simulated, only a sheet of paper before an even background, with blur and noise."""
+"""Renders pictures of the board for a known lens and a known pose: the ground truth against which calibrations are
+measured. It renders only a sheet of paper before a uniform background, with blur and noise."""
 
 from __future__ import annotations
 
@@ -22,15 +22,16 @@ _BACKGROUND, _PAPER, _INK = 110.0, 225.0, 25.0
 
 @dataclass(frozen=True)
 class Look:
-    """How bad a sensor is: Gaussian `blur` and `noise` as standard deviations, in pixels and in levels out of 255."""
+    """The quality of a sensor: the standard deviations of Gaussian `blur` (pixels) and of `noise` (levels out of
+    255)."""
 
     blur: float = 0.7
     noise: float = 2.5
 
 
 class BoardRenderer:
-    """Renders `board` through `lens`. Every pixel is the mean of 3x3 rays, each bent as the lens bends it and met with
-    the board's plane (a homography of the plane for a lens that does not bend)."""
+    """Renders `board` through `lens`. Every pixel is the mean of 3x3 rays, each distorted by the lens and intersected
+    with the board's plane (for a lens without distortion this is a homography of the plane)."""
 
     def __init__(self, board: Board, lens: Lens) -> None:
         self._board = board
@@ -42,8 +43,9 @@ class BoardRenderer:
         self._rays = _rays(lens)
 
     def render(self, pose: Pose, rng: np.random.Generator | None = None, look: Look = Look()) -> NDArray[np.uint8]:
-        """Return (H, W, 3) uint8 BGR of the board at `pose` in the camera's optical frame; noise is from `rng`."""
-        # A ray r meets the plane through t with the axes a, b where r * depth = t + u a + v b.
+        """Return a picture (H, W, 3) uint8 BGR of the board at `pose` in the camera's optical frame; `rng` draws the
+        noise."""
+        # A ray r intersects the plane through t with the axes a, b where r * depth = t + u a + v b.
         axes = np.column_stack([pose.rotation[:, 0], pose.rotation[:, 1], pose.position])
         plane = self._rays @ np.linalg.inv(axes).T.astype(np.float32)
         before = plane[..., 2] > 0
@@ -62,8 +64,8 @@ class BoardRenderer:
 
 
 def look_at(eye: NDArray[np.float64], target: NDArray[np.float64], roll: float) -> Pose:
-    """Return the pose of a camera at `eye` (3,) m whose z axis goes through `target` (3,) m, turned about it by `roll`
-    rad; both in the frame in which the pose is."""
+    """Return the pose of a camera at `eye` (3,) m whose z axis goes through `target` (3,) m, rotated about it by `roll`
+    rad. `eye`, `target` and the pose are in the same frame."""
     forward = (target - eye) / np.linalg.norm(target - eye)
     aside = np.array([1.0, 0.0, 0.0]) if abs(forward[0]) < 0.9 else np.array([0.0, 1.0, 0.0])
     down = np.cross(forward, aside)
@@ -74,7 +76,7 @@ def look_at(eye: NDArray[np.float64], target: NDArray[np.float64], roll: float) 
 
 
 def _rays(lens: Lens) -> NDArray[np.float32]:
-    """Directions (3H, 3W, 3), with z = 1, of the light that meets each ninth of a pixel."""
+    """Return the directions (3H, 3W, 3), with z = 1, of the rays through each ninth of a pixel."""
     across = (np.arange(lens.width * _FINER) + 0.5) / _FINER - 0.5
     down = (np.arange(lens.height * _FINER) + 0.5) / _FINER - 0.5
     points = np.stack(np.meshgrid(across, down), axis=-1).reshape(-1, 1, 2)

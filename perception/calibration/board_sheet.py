@@ -1,4 +1,4 @@
-"""The board on paper, in true size: a PDF to print, or a PNG that says its resolution."""
+"""The board on paper, in true size: a PDF to print, or a PNG that holds its resolution."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ _CAPTION_MM = 14.0
 
 
 def write_sheet(board: Board, paper: Paper, path: Path) -> None:
-    """Write `board` on a sheet of `paper`, lying on its side, to `path`, a PDF or PNG by its suffix.
+    """Write `board` on a sheet of `paper` in landscape format to `path`, a PDF or PNG by its suffix.
 
-    Raises `ConfigurationError` for another suffix and a board that the paper is too small for, `RecordingError` when
-    the file cannot be written.
+    Raises `ConfigurationError` for another suffix and for a board that is too large for the paper, and `RecordingError`
+    when the file cannot be written.
     """
     if path.suffix.lower() not in FORMATS:
-        raise ConfigurationError(f"{path} is no sheet that can be written; end it in {' or '.join(FORMATS)}")
+        raise ConfigurationError(f"{path} is not a supported format for a sheet; end it in {' or '.join(FORMATS)}")
     page = PAPERS_MM[paper]
     width, height = (1e3 * side for side in board.size_m)
     if width > page[0] - 2 * _MARGIN_MM or height > page[1] - _MARGIN_MM - _CAPTION_MM:
@@ -45,7 +45,7 @@ def write_sheet(board: Board, paper: Paper, path: Path) -> None:
     figure = Figure(figsize=(page[0] / _MM_AN_INCH, page[1] / _MM_AN_INCH), facecolor="white")
     axes = figure.add_axes((0.0, 0.0, 1.0, 1.0))
     axes.set_axis_off()
-    # Nothing is resampled: whole pixels a square, as fine as a printer's, placed in millimetres.
+    # No resampling: each square has a whole number of pixels, at a printer's resolution, placed in millimetres.
     pixels = round(2 * DPI * 1e3 * board.square_m / _MM_AN_INCH)
     place = (left, left + width, bottom, bottom + height)
     axes.imshow(texture(board, pixels), cmap="gray", vmin=0, vmax=255, extent=place, interpolation="none")

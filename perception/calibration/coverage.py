@@ -1,5 +1,5 @@
-"""Which views of the board a calibration has, and which it still needs: it must be seen all over the picture, and from
-aside, or focal length and distortion cannot be told from each other and from the distance."""
+"""The views of the board that a calibration has and still needs. The board must be seen all over the picture and at an
+angle; otherwise focal length, distortion and distance cannot be separated."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from perception.camera.framing import GUESSED_FIELD_OF_VIEW
 
 LEAST_VIEWS = 10
 LEAST_TILT = 15.0
-"""Degrees that the board must be turned away from the camera, each of four ways."""
+"""Degrees by which the board must be tilted away from the camera, in each of four directions."""
 LEAST_CHANGE = 0.04
-"""Mean distance, as a share of the picture's width, of a view's corners from where each earlier view had them."""
+"""Least mean distance, as a share of the picture's width, between a view's corners and those of each earlier view."""
 
 _ROWS = ("upper", "middle", "lower")
 _COLUMNS = ("left", "centre", "right")
@@ -31,7 +31,7 @@ class Coverage:
         self._tilts: set[str] = set()
 
     def add(self, view: View) -> bool:
-        """Take in `view`; False, and nothing changes, when one like it is there already."""
+        """Add `view` and return True; return False, with nothing changed, when a similar view was added before."""
         if any(_alike(view, earlier) for earlier in self.views):
             return False
         self.views.append(view)
@@ -42,7 +42,7 @@ class Coverage:
 
     @property
     def missing(self) -> list[str]:
-        """What is still needed, in words; empty when there is enough."""
+        """The views that are still needed, as text; empty when there are enough."""
         needed = [
             f"the {_ROWS[row]} {_COLUMNS[column]} of the picture"
             for row in range(3)
@@ -56,12 +56,12 @@ class Coverage:
 
     @property
     def missing_tilts(self) -> list[str]:
-        """The ways in which the board was not turned yet."""
+        """The directions in which the board has not been tilted yet."""
         return [f"the board facing {way}" for way in _WAYS if way not in self._tilts]
 
 
 def moved(view: View, earlier: View) -> float:
-    """Return how far (px, mean) the corners that both views show are apart; infinite when they share none."""
+    """Return the mean distance (px) between the corners that both views show; infinite when they share none."""
     shared, here, there = np.intersect1d(view.ids, earlier.ids, return_indices=True)
     if len(shared) == 0:
         return math.inf
@@ -73,7 +73,8 @@ def _alike(view: View, earlier: View) -> bool:
 
 
 def _tilts(view: View) -> set[str]:
-    """The ways in which the board is turned, seen through a usual lens: near enough, before the true one is known."""
+    """Return the directions in which the board is tilted, estimated with a typical lens before the true one is
+    known."""
     width, height = view.size
     focal = width / 2 / math.tan(math.radians(GUESSED_FIELD_OF_VIEW) / 2)
     guess = np.array([[focal, 0.0, width / 2], [0.0, focal, height / 2], [0.0, 0.0, 1.0]])

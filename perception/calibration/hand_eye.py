@@ -1,7 +1,7 @@
-"""Where the camera is on the arm, or beside it, from pairs of tool and board poses: AX = XB.
+"""Computes the camera's pose on the arm, or beside it, from pairs of tool and board poses: AX = XB.
 
 OpenCV's five methods (Tsai-Lenz 1989, Park-Martin 1994, Horaud-Dornaika 1995, Andreff 1999, Daniilidis 1999) each give
-an answer; the one that keeps the board most still, in the frame in which it is fixed, is taken.
+an answer. The chosen answer is the one with the least apparent motion of the board in the frame in which it is fixed.
 """
 
 from __future__ import annotations
@@ -24,15 +24,16 @@ from robot.errors import CalibrationError
 METHODS = ("TSAI", "PARK", "HORAUD", "ANDREFF", "DANIILIDIS")
 LEAST_POSES = 6
 LEAST_TURN = 10.0
-"""Degrees by which the tool must have turned about a second axis: turns about one leave the camera free to slide."""
+"""Degrees by which the tool must have rotated about a second axis: rotations about one axis leave the camera's position
+along it undetermined."""
 _GOOD_M = 1e-4
 _FAR_BETTER = 0.5
 
 
 @dataclass(frozen=True)
 class Residual:
-    """By how much a board that is fixed seems to move, as root mean squares over the poses: its middle, m, and its
-    rotation, rad; and `corners`, both in one number: what its corners do, m."""
+    """The apparent motion of the fixed board, as root mean squares over the poses: of its `middle` (m), of its
+    `rotation` (rad), and of its `corners` (m), which combines both."""
 
     middle: float
     rotation: float
@@ -41,8 +42,9 @@ class Residual:
 
 @dataclass(frozen=True)
 class HandEyeResult:
-    """The camera's `pose` in the tool's frame or the arm's base, by `method`, with its `residual`; and those of all
-    methods that gave an answer. `left_out` are the indices of poses that did not agree with the rest."""
+    """The camera's `pose` in the tool's frame or the arm's base, computed by `method`, with its `residual`. `others`
+    holds the residuals of all methods that gave an answer. `left_out` are the indices of poses that did not agree with
+    the rest."""
 
     pose: Pose
     method: str
@@ -52,27 +54,26 @@ class HandEyeResult:
 
 
 def board_pose(view: View, lens: Lens) -> Pose:
-    """Return the pose of the board's frame in the camera's optical frame. Raises `CalibrationError` when the view gives
-    none."""
+    """Return the pose of the board's frame in the camera's optical frame. Raises `CalibrationError` when the view does
+    not determine it."""
     found, turn, shift = cv2.solvePnP(
         view.points, view.pixels, lens.camera_matrix, lens.coefficients, flags=cv2.SOLVEPNP_IPPE
     )
     if not found:
-        raise CalibrationError("the board's pose cannot be told from a view of it")
+        raise CalibrationError("the board's pose cannot be computed from a view of it")
     turn, shift = cv2.solvePnPRefineLM(view.points, view.pixels, lens.camera_matrix, lens.coefficients, turn, shift)
     return Pose(np.asarray(shift, np.float64).ravel(), np.asarray(cv2.Rodrigues(turn)[0], np.float64))
 
 
 def solve(tools: Sequence[Pose], boards: Sequence[Pose], mounting: Mounting, board: Board) -> HandEyeResult:
-    """Return where the camera is. `tools` are the tool's poses in the arm's base, `boards` the board's at the same
-    moments in the camera's optical frame.
+    """Return the camera's pose. `tools` are the tool's poses in the arm's base, `boards` the board's poses at the same
+    times in the camera's optical frame.
 
-    A pose without which all others agree far better, because the arm or the board still moved in it, is left out; of
-    ten poses two at most. Raises `CalibrationError` for too few poses, or too much alike, and when no method gives an
-    answer.
+    A pose without which all others agree far better, because the arm or the board still moved, is left out; at most two
+    of ten. Raises `CalibrationError` for too few or too similar poses, and when no method gives an answer.
     """
     require_turns(tools)
-    # With the camera beside the arm and the board in the hand, base and tool change places (Horaud-Dornaika 1995).
+    # With the camera beside the arm and the board in the gripper, base and tool exchange roles (Horaud-Dornaika 1995).
     moving = [inverse(tool) for tool in tools] if mounting == "eye-to-hand" else list(tools)
     kept = list(range(len(tools)))
     result = _best(moving, boards, board)
@@ -97,7 +98,7 @@ def solve(tools: Sequence[Pose], boards: Sequence[Pose], mounting: Mounting, boa
 
 
 def _best(moving: Sequence[Pose], boards: Sequence[Pose], board: Board) -> HandEyeResult:
-    """The answer of the method that keeps the board most still."""
+    """Return the answer of the method with the least apparent motion of the board."""
     found: dict[str, tuple[Pose, Residual]] = {}
     for method in METHODS:
         try:
@@ -109,19 +110,19 @@ def _best(moving: Sequence[Pose], boards: Sequence[Pose], board: Board) -> HandE
                 method=getattr(cv2, f"CALIB_HAND_EYE_{method}"),
             )
         except cv2.error:
-            continue  # a method may have no answer where others have one; that all fail is told below
+            continue  # one method may fail where others succeed; an error below reports that all fail
         pose = Pose(np.asarray(position, np.float64).ravel(), np.asarray(rotation, np.float64))
         if np.isfinite(pose.position).all() and np.isfinite(pose.rotation).all():
             found[method] = (pose, residual(pose, moving, boards, board))
     if not found:
-        raise CalibrationError("no method finds where the camera is: turn the tool further between pictures")
+        raise CalibrationError("no method finds the camera's pose: rotate the tool further between pictures")
     best = min(found, key=lambda method: found[method][1].corners)
     return HandEyeResult(found[best][0], best, found[best][1], {name: each[1] for name, each in found.items()})
 
 
 def residual(pose: Pose, moving: Sequence[Pose], boards: Sequence[Pose], board: Board) -> Residual:
-    """Return how still the board is if the camera is at `pose` in the frame whose poses, in the one where the board is
-    fixed, are `moving`."""
+    """Return the board's apparent motion if the camera is at `pose` in the moving frame. `moving` are that frame's
+    poses in the frame in which the board is fixed."""
     width, height = board.size_m
     corners = np.array([[0.0, 0.0, 0.0], [width, 0.0, 0.0], [0.0, height, 0.0], [width, height, 0.0]])
     fixed = [times(times(tool, pose), seen) for tool, seen in zip(moving, boards, strict=True)]
@@ -138,7 +139,7 @@ def residual(pose: Pose, moving: Sequence[Pose], boards: Sequence[Pose], board: 
 
 
 def require_turns(tools: Sequence[Pose]) -> None:
-    """Raise `CalibrationError` unless the tool turned about two axes at least, in enough poses."""
+    """Raise `CalibrationError` unless the tool rotated about at least two axes, in enough poses."""
     if len(tools) < LEAST_POSES:
         raise CalibrationError(
             f"the board was seen from {len(tools)} poses of the arm; {LEAST_POSES} are needed: move it to where the "
@@ -149,28 +150,28 @@ def require_turns(tools: Sequence[Pose]) -> None:
     spread = np.linalg.svd(turns, compute_uv=False)[1] / math.sqrt(len(turns))
     if math.degrees(spread) < LEAST_TURN / 2:
         raise CalibrationError(
-            "the tool hardly turned, or about one axis only, and so nothing tells where the camera is: turn it by "
+            "the tool rotated too little, or about one axis only, so the camera's pose is not determined: rotate it by "
             f"{LEAST_TURN:g}° and more about two axes"
         )
 
 
 def angle_between(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
-    """Return the angle (rad) of the turn from one rotation (3, 3) to another."""
+    """Return the angle (rad) between two rotations (3, 3)."""
     return float(np.linalg.norm(np.asarray(cv2.Rodrigues(one.T @ other)[0])))
 
 
 def times(outer: Pose, inner: Pose) -> Pose:
-    """Return `inner`, given in the frame whose pose is `outer`, in the frame in which `outer` is."""
+    """Return the product of two poses: `inner`, given in the frame at `outer`, expressed in the frame of `outer`."""
     return Pose(outer.rotation @ inner.position + outer.position, outer.rotation @ inner.rotation)
 
 
 def inverse(pose: Pose) -> Pose:
-    """Return the pose, in the frame that `pose` is of, of the one in which it is."""
+    """Return the inverse of `pose`: the pose of its reference frame in the frame at `pose`."""
     return Pose(-pose.rotation.T @ pose.position, pose.rotation.T)
 
 
 def _mean_rotation(rotations: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
-    """The rotation nearest to the sum (chordal mean)."""
+    """Return the chordal mean: the rotation nearest to the sum."""
     left, _, right = np.linalg.svd(np.sum(rotations, axis=0))
     sign: Vector = np.array([1.0, 1.0, np.linalg.det(left @ right)])
     return np.asarray((left * sign) @ right, np.float64)

@@ -1,4 +1,5 @@
-"""Pairs of a picture and the joints at which it was taken, in a folder: enough to find the camera without the arm."""
+"""Pairs of a picture and the arm's joints when it was taken, in a folder: enough to compute the camera's pose without
+the arm."""
 
 from __future__ import annotations
 
@@ -27,7 +28,7 @@ class Pair(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Pairs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What was recorded: with which arm, through which camera as it published, and the pairs."""
+    """A recording: the arm, the camera as it was published, and the pairs."""
 
     version: int
     arm: ArmSpec
@@ -36,7 +37,7 @@ class Pairs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class PairRecorder:
-    """Writes pairs into `folder`, of which each is on the disk before the arm moves on."""
+    """Writes pairs to `folder`; each is on disk before the arm moves on."""
 
     def __init__(self, folder: Path, arm: ArmSpec, camera: CameraSpec) -> None:
         """Raises `ConfigurationError` when the folder cannot be written."""
@@ -46,7 +47,7 @@ class PairRecorder:
         self._pairs: tuple[Pair, ...] = ()
 
     def add(self, image: Image, joints: tuple[float, ...]) -> None:
-        """Write one more. Raises `GoalError` or `RecordingError` when it cannot be written."""
+        """Write one more pair. Raises `GoalError` or `RecordingError` when it cannot be written."""
         name = f"pose-{len(self._pairs) + 1:03d}.png"
         save_picture(self._folder / name, image)
         self._pairs = (*self._pairs, Pair(name, joints))
@@ -54,7 +55,7 @@ class PairRecorder:
 
 
 def load_pairs(folder: Path) -> Pairs:
-    """Return what was recorded in `folder`. Raises `CalibrationError` when it is missing or not wholly valid."""
+    """Return the pairs in `folder`. Raises `CalibrationError` when they are missing or invalid."""
     path = folder / FILE
     try:
         if path.stat().st_size > MAX_FILE_BYTES:
@@ -62,7 +63,7 @@ def load_pairs(folder: Path) -> Pairs:
         pairs = msgspec.json.decode(path.read_bytes(), type=Pairs)
     except FileNotFoundError:
         raise CalibrationError(
-            f"there is no {path}: pictures alone do not say where the arm was; record both with "
+            f"there is no {path}: pictures alone lack the arm's joints; record both with "
             "`worldarm calibrate hand-eye --save`"
         ) from None
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Where to move the arm so that its poses tell where the camera is: small turns of all joints around where it is."""
+"""Poses of the arm that determine the camera's pose: small rotations of all joints around the present posture."""
 
 from __future__ import annotations
 
@@ -13,12 +13,11 @@ _LIMIT_MARGIN = 0.05
 
 
 def poses_around(spec: ArmSpec, middle: Vector, count: int, angle: float, seed: int = 0) -> list[Vector]:
-    """Return `count` postures (n,) rad around `middle` (n,) rad, each reached from the one before it on a straight and
-    clear way.
+    """Return `count` postures (n,) rad around `middle` (n,) rad; the straight path from each to the next is clear.
 
-    The last joint, which turns the tool on the spot, goes up to twice `angle` (rad) either way, those before it less
-    and less: they carry the tool far. Far from each other: of each two candidates that are clear, the one that is less
-    like those before it. Raises `ConfigurationError` when there is too little room.
+    The last joint, which rotates the tool in place, turns by up to twice `angle` (rad) in either direction. Each joint
+    before it turns less, because it moves the tool further. Of every two clear candidates, the one less similar to the
+    earlier postures is chosen. Raises `ConfigurationError` when there is too little room.
     """
     rng = np.random.default_rng(seed)
     share = np.linspace(0.25, 1.0, spec.dof)
@@ -36,7 +35,7 @@ def poses_around(spec: ArmSpec, middle: Vector, count: int, angle: float, seed: 
             found.append(here)
     if len(found) < count:
         raise ConfigurationError(
-            f"around where the arm is, only {len(found)} of {count} poses are clear of everything; bring it to the "
+            f"only {len(found)} of {count} poses around the arm's present posture are clear; bring the arm to the "
             "middle of its room, in view of the board, or give a smaller --angle"
         )
     return found
@@ -50,5 +49,5 @@ def _clear(spec: ArmSpec, start: Vector, end: Vector) -> bool:
     try:
         require_clear(spec, start, end, "a pose")
     except ConfigurationError:
-        return False  # this one is not gone to; when too few are left, the caller says so
+        return False  # this pose is skipped; the caller raises when too few are left
     return True

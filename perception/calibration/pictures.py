@@ -1,4 +1,4 @@
-"""The pictures in a folder, as they were taken: read one by one, in the order of their names."""
+"""Reads the pictures in a folder one by one, in the order of their names."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def pictures_in(folder: Path) -> list[Path]:
 
 
 def read_pictures(paths: list[Path]) -> Iterator[tuple[str, NDArray[np.uint8]]]:
-    """Yield name and picture, (H, W, 3) uint8 BGR, of each file. Raises `CameraError` for one that is no picture and
-    `CalibrationError` for one that cannot be read."""
+    """Yield name and picture, (H, W, 3) uint8 BGR, of each file. Raises `CameraError` for a file that is not a picture
+    and `CalibrationError` for one that cannot be read."""
     for path in paths:
         try:
             data = path.read_bytes()

@@ -1,1 +1,1 @@
-"""Cameras: real, recorded and published ones, and the pictures that they give."""
+"""Cameras: real, recorded and published ones, and their pictures."""

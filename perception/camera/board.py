@@ -1,5 +1,5 @@
-"""The board that cameras are calibrated with: a chessboard whose white squares carry numbered markers (ChArUco), so
-that each of its corners is known by number even where the board is seen in part."""
+"""The calibration board: a chessboard whose white squares carry numbered markers (ChArUco), so that each corner is
+identified even when only a part of the board is visible."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _LEAST_SIDE = 3
 
 
 class Board(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A board of `columns` x `rows` squares, `square_m` wide, with markers `marker_m` wide out of `dictionary`.
+    """A board of `columns` x `rows` squares, `square_m` wide, with markers `marker_m` wide from `dictionary`.
 
     Its frame begins at the corner of the printed sheet's upper left square: x to the right, y down, z into the paper.
     Its K inner corners are numbered row by row.
@@ -31,11 +31,11 @@ class Board(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     dictionary: str = "4x4_100"
 
     def __post_init__(self) -> None:
-        """Raises `ConfigurationError` for what cannot be printed or told apart."""
+        """Raises `ConfigurationError` for a board that cannot be printed or whose corners cannot be identified."""
         if self.dictionary not in DICTIONARIES:
-            raise ConfigurationError(f"no markers called {self.dictionary!r}; there are {', '.join(DICTIONARIES)}")
+            raise ConfigurationError(f"unknown markers {self.dictionary!r}; known: {', '.join(DICTIONARIES)}")
         if self.columns < _LEAST_SIDE or self.rows < _LEAST_SIDE:
-            raise ConfigurationError(f"a board of {self.columns}x{self.rows} squares: give at least 3 each way")
+            raise ConfigurationError(f"a board of {self.columns}x{self.rows} squares is too small: give at least 3x3")
         if not 0 < self.marker_m < self.square_m < float("inf"):
             raise ConfigurationError(
                 f"markers of {1e3 * self.marker_m:g} mm in squares of {1e3 * self.square_m:g} mm: the markers must be "
@@ -50,12 +50,12 @@ class Board(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def __str__(self) -> str:
         return (
             f"{self.columns}x{self.rows} squares of {1e3 * self.square_m:g} mm with markers of "
-            f"{1e3 * self.marker_m:g} mm out of {self.dictionary}"
+            f"{1e3 * self.marker_m:g} mm from {self.dictionary}"
         )
 
     @property
     def corners(self) -> NDArray[np.float32]:
-        """Its inner corners, (K, 3) m in the board's frame."""
+        """The board's inner corners, (K, 3) m in its frame."""
         return np.asarray(charuco(self).getChessboardCorners(), np.float32).reshape(-1, 3)
 
     @property
@@ -66,7 +66,7 @@ class Board(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @cache
 def charuco(board: Board) -> Any:
-    """Return OpenCV's own object for `board`."""
+    """Return OpenCV's object for `board`."""
     dictionary = cv2.aruco.getPredefinedDictionary(getattr(cv2.aruco, f"DICT_{board.dictionary.upper()}"))
     return cv2.aruco.CharucoBoard((board.columns, board.rows), board.square_m, board.marker_m, dictionary)
 

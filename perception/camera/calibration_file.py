@@ -1,7 +1,7 @@
-"""What is known of one camera after its calibration: lens, and where it sits; one JSON file, strictly read.
+"""The calibration of one camera, its lens and its pose, as one JSON file that is validated strictly.
 
-Points count as OpenCV's do: the centre of the first pixel is (0, 0). A `CameraSpec` counts from the picture's corner,
-half a pixel up and left of that.
+Pixel coordinates are OpenCV's: the centre of the first pixel is (0, 0). Those of a `CameraSpec` start at the picture's
+corner, half a pixel up and left of that.
 """
 
 from __future__ import annotations
@@ -46,12 +46,12 @@ class Lens(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class HandEye(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where the camera is: its optical frame (z forward, x right, y down) in `frame`, which moves with the tool of
-    `arm` ("eye-in-hand") or is the arm's base ("eye-to-hand").
+    """The camera's pose: its optical frame (z forward, x right, y down) in `frame`, which moves with the tool of `arm`
+    ("eye-in-hand") or is the arm's base ("eye-to-hand").
 
-    `position` m, `orientation` quaternion (x, y, z, w). `residual_m` and `residual_rad` say by how much the board,
-    which kept still on the table or in the hand, seemed to move, as root mean squares over `poses`; `method` is
-    OpenCV's name.
+    `position` m, `orientation` quaternion (x, y, z, w). `residual_m` and `residual_rad` are the apparent motion of the
+    board, which was fixed on the table or in the gripper, as root mean squares over `poses`; `method` is OpenCV's name
+    of the method.
     """
 
     mounting: Mounting
@@ -66,8 +66,8 @@ class HandEye(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One camera: its name on the wire, its lens with the reprojection error (root mean square, pixels) over so many
-    views of the board, and, once that was found, where it is."""
+    """One camera: its name on the wire, its lens with the reprojection error `error_px` (root mean square, pixels) over
+    `views` of the board, and its pose `hand_eye`, if known."""
 
     version: int
     camera: str
@@ -79,10 +79,10 @@ class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def load_calibration(path: Path) -> Calibration:
-    """Return the calibration in `path`. Raises `CalibrationError` when it is missing or not wholly valid."""
+    """Return the calibration in `path`. Raises `CalibrationError` when it is missing or invalid."""
     try:
         if path.stat().st_size > MAX_FILE_BYTES:
-            raise CalibrationError(f"{path} is larger than {MAX_FILE_BYTES // 1024**2} MB: it is no calibration")
+            raise CalibrationError(f"{path} is larger than {MAX_FILE_BYTES // 1024**2} MB: it is not a calibration")
         data = path.read_bytes()
     except FileNotFoundError:
         raise CalibrationError(f"there is no calibration {path}; `worldarm calibrate camera` makes one") from None
@@ -94,29 +94,29 @@ def load_calibration(path: Path) -> Calibration:
         raise CalibrationError(f"{path} is not a calibration: {error}") from error
     wrong = _wrong(calibration)
     if wrong:
-        raise CalibrationError(f"{path} is not a calibration: {wrong}; make it anew with `worldarm calibrate camera`")
+        raise CalibrationError(f"{path} is not a calibration: {wrong}; make it again with `worldarm calibrate camera`")
     return calibration
 
 
 def save_calibration(path: Path, calibration: Calibration) -> None:
-    """Write `calibration` to `path`, whole or not at all. Raises `RecordingError` when it cannot be written."""
+    """Write `calibration` to `path`, completely or not at all. Raises `RecordingError` when it cannot be written."""
     write_json(path, calibration)
 
 
 def _wrong(calibration: Calibration) -> str:
-    """What no camera can have, or nothing."""
+    """Return what is wrong with `calibration`; empty when nothing is."""
     lens = calibration.lens
     if calibration.version != VERSION:
         return f"it is of version {calibration.version}, and this is version {VERSION}"
     if not _finite(msgspec.to_builtins(calibration)):
         return "it holds a number that is not finite"
     if lens.width < 1 or lens.height < 1:
-        return f"it speaks of pictures of {lens.width}x{lens.height}"
+        return f"its picture size is {lens.width}x{lens.height}"
     (fx, skew, _), (zero, fy, _), last = lens.matrix
     if fx <= 0 or fy <= 0 or skew or zero or last != (0.0, 0.0, 1.0):
-        return "its camera matrix is not one"
+        return "its camera matrix is invalid"
     if len(lens.distortion) not in (0, 5):
-        return f"its distortion has {len(lens.distortion)} numbers in place of 5"
+        return f"its distortion has {len(lens.distortion)} numbers instead of 5"
     if calibration.hand_eye is not None:
         length = math.hypot(*calibration.hand_eye.orientation)
         if abs(length - 1.0) > 1e-6:

@@ -1,6 +1,6 @@
-"""Where live pictures come from, as small as it can be: open, wait for the next, close.
+"""A source of live pictures, reduced to three calls: open, wait for the next picture, close.
 
-Everything that a device can do wrong lies behind these three calls; `live_camera` does the rest for all of them.
+The implementations handle the faults of a device; `live_camera` does the rest for all of them.
 """
 
 from __future__ import annotations
@@ -15,25 +15,26 @@ from robot.errors import CameraError
 
 
 class EndOfPictures(CameraError):
-    """There are no more pictures, and none is missing: a video is at its end."""
+    """A video has ended: there are no more pictures, and none is missing."""
 
 
 @dataclass(frozen=True)
 class RawPicture:
-    """A sensor's whole picture: monotonic capture time, and `image` (H, W, 3) uint8 BGR as OpenCV has it."""
+    """A sensor's full picture: monotonic capture time, and `image` (H, W, 3) uint8 BGR, as in OpenCV."""
 
     time_ns: int
     image: NDArray[np.uint8]
 
 
 class Feed(Protocol):
-    """A source that gives pictures at its own pace; used by one thread at a time."""
+    """A source of pictures at its own rate; used by one thread at a time."""
 
     def open(self) -> None:
-        """Open it anew. Raises `CameraError` in words that say what to do: missing, busy, not allowed."""
+        """Open or reopen the source. Raises `CameraError`, which says what to do: missing, busy, not permitted."""
 
     def next(self) -> RawPicture:
-        """Wait for the next picture, for a bounded time, and return it. Raises `CameraError` when it is gone."""
+        """Wait for the next picture, for a bounded time, and return it. Raises `CameraError` when the source is
+        gone."""
 
     def close(self) -> None:
-        """Let go of it; harmless when it is not open."""
+        """Close the source; harmless when it is not open."""

@@ -1,4 +1,4 @@
-"""Files in place of a lens: a video that plays, and a still picture that is looked at again and again."""
+"""Cameras that read files: a video that plays, and a still picture that is read repeatedly."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MAX_FILE_BYTES = 64 * 1024 * 1024
 
 
 class FileCamera:
-    """What both kinds of file share: the framing of what is in `path`."""
+    """The common part of both kinds of file: the framing of the pictures in `path`."""
 
     def __init__(self, path: Path, options: CameraOptions, calibration: Calibration | None = None) -> None:
         self._path = path
@@ -37,7 +37,8 @@ class FileCamera:
         return self._started().spec
 
     def sensor(self) -> str:
-        """Return what the file gives and what becomes of it. Raises `CameraError` before `start`."""
+        """Return a description of the file's pictures and of how they are cropped and resized. Raises `CameraError`
+        before `start`."""
         return f"{self._path} gives {self._started()}"
 
     def _frame(self, image: NDArray[np.uint8]) -> None:
@@ -51,10 +52,10 @@ class FileCamera:
 
 
 class VideoCamera(FileCamera):
-    """A `Camera` that plays the video `path`, a picture each time it is read, once or again and again (`loop`).
+    """A `Camera` that plays the video `path`, one picture per reading, once or repeatedly (`loop`).
 
-    A reader that comes late misses pictures, as with any camera: the video keeps to `options.rate_hz`. The time of a
-    picture is that at which it is shown.
+    A late reader misses pictures, as with any camera: the video keeps to `options.rate_hz`. A picture's time is the
+    time at which it is shown.
     """
 
     def __init__(
@@ -68,15 +69,16 @@ class VideoCamera(FileCamera):
         self._shown = 0
 
     def start(self) -> None:
-        """Open the video. Raises `CameraError` when it is none, `CalibrationError` for one of another size."""
+        """Open the video. Raises `CameraError` when it is not a video, `CalibrationError` when its size differs from
+        the calibration's."""
         self._waiting = self._first()
         self._frame(self._waiting)
 
     def read(self, timeout_s: float) -> Picture:
-        """Return the picture that is due now, or the next one when that was shown before.
+        """Return the picture that is due now, or the next one when that was returned before.
 
-        Raises `EndOfPictures` after the last one, `CameraAway` when the file went away before it began anew, and
-        `CameraError` before `start`. It never waits.
+        Raises `EndOfPictures` after the last one, `CameraAway` when the file disappeared before it was played again,
+        and `CameraError` before `start`. It never waits.
         """
         framing = self._started()
         now_ns = time.monotonic_ns()
@@ -88,7 +90,7 @@ class VideoCamera(FileCamera):
         image = self._next(decode=True)
         self._shown = max(self._shown, due) + 1
         if image.shape[1::-1] != framing.native:
-            raise CameraError(f"{self._path} changes to pictures of {image.shape[1]}x{image.shape[0]} in its midst")
+            raise CameraError(f"{self._path} changes to pictures of {image.shape[1]}x{image.shape[0]} in the middle")
         return Picture(now_ns, framing(image))
 
     def close(self) -> None:
@@ -98,7 +100,7 @@ class VideoCamera(FileCamera):
             self._capture = None
 
     def _first(self) -> NDArray[np.uint8]:
-        """Open the file, anew if need be, and return its first picture."""
+        """Open or reopen the file, and return its first picture."""
         self.close()
         self._capture = open_video(self._path)
         there, image = self._capture.read()
@@ -107,7 +109,8 @@ class VideoCamera(FileCamera):
         return np.asarray(image, np.uint8)
 
     def _next(self, decode: bool) -> NDArray[np.uint8]:
-        """Go on by one picture, from the last to the first, and return it; an empty one where it is not decoded."""
+        """Advance by one picture, from the last to the first, and return it; return an empty one when `decode` is
+        False."""
         waiting, self._waiting = self._waiting, None
         if waiting is not None:
             return waiting
@@ -125,7 +128,7 @@ class VideoCamera(FileCamera):
 
 @dataclass(frozen=True)
 class _State:
-    """What changes when a file is written anew."""
+    """The properties of a file that change when it is rewritten."""
 
     inode: int
     size: int
@@ -133,8 +136,8 @@ class _State:
 
 
 class StillCamera(FileCamera):
-    """A `Camera` before which the picture in `path` stands: each reading looks at the file as it is now, so that one
-    that is replaced changes what is seen, and one that is gone is a camera unplugged."""
+    """A `Camera` that shows the picture in `path`. Each reading uses the present file: replacing the file changes the
+    picture, and removing it has the effect of an unplugged camera."""
 
     def __init__(self, path: Path, options: CameraOptions, calibration: Calibration | None = None) -> None:
         super().__init__(path, options, calibration)
@@ -142,12 +145,13 @@ class StillCamera(FileCamera):
         self._image: NDArray[np.uint8] | None = None
 
     def start(self) -> None:
-        """Read the picture. Raises `CameraError` when it is none, `CalibrationError` for one of another size."""
+        """Read the picture. Raises `CameraError` when it is not a picture, `CalibrationError` when its size differs
+        from the calibration's."""
         self._frame(self._look())
 
     def read(self, timeout_s: float) -> Picture:
-        """Return what the file shows now; it never waits. Raises `CameraAway` when there is no picture in it now, or
-        one of another size, and `CameraError` before `start`."""
+        """Return the file's present picture; it never waits. Raises `CameraAway` when the file holds no picture at
+        present, or one of another size, and `CameraError` before `start`."""
         framing = self._started()
         now_ns = time.monotonic_ns()
         try:
@@ -158,15 +162,15 @@ class StillCamera(FileCamera):
         if image.shape[1::-1] != framing.native:
             raise CameraAway(
                 f"{self._path} is now {image.shape[1]}x{image.shape[0]}, before "
-                f"{framing.native[0]}x{framing.native[1]}: start the camera anew for that"
+                f"{framing.native[0]}x{framing.native[1]}: restart the camera for that"
             )
         return Picture(now_ns, framing(image))
 
     def close(self) -> None:
-        """There is nothing to let go of."""
+        """Nothing is to be closed."""
 
     def _look(self) -> NDArray[np.uint8]:
-        """The file's picture, decoded anew when the file has changed."""
+        """Return the file's picture; decode it again when the file has changed."""
         try:
             found = self._path.stat()
             state = _State(found.st_ino, found.st_size, found.st_mtime_ns)
@@ -183,7 +187,7 @@ class StillCamera(FileCamera):
 
 
 def open_video(path: Path) -> cv2.VideoCapture:
-    """Return the video in `path`, open. Raises `CameraError` when it is missing or none."""
+    """Open the video in `path`. Raises `CameraError` when it is missing or not a video."""
     if not path.is_file():
         raise CameraError(f"there is no video {path}")
     capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
@@ -194,33 +198,33 @@ def open_video(path: Path) -> cv2.VideoCapture:
 
 
 def _is_text(path: Path) -> bool:
-    """Whether the file is plain text, which FFmpeg would play as a terminal's screen."""
+    """Return whether the file is plain text, which FFmpeg would play as a terminal's screen."""
     with path.open("rb") as file:
         start = file.read(_LOOK_BYTES)
     try:
-        text = codecs.getincrementaldecoder("utf-8")().decode(start)  # the last letter may be cut
+        text = codecs.getincrementaldecoder("utf-8")().decode(start)  # the last character may be incomplete
     except UnicodeDecodeError:
         return False
     return "\0" not in text
 
 
 def own_rate_hz(path: Path) -> float:
-    """Return how many pictures a second the video in `path` was made for. Raises `CameraError` when it is none, or
-    does not say."""
+    """Return the video's own rate of pictures (Hz). Raises `CameraError` when `path` is not a video, or does not state
+    its rate."""
     capture = open_video(path)
     rate_hz = capture.get(cv2.CAP_PROP_FPS)
     capture.release()
     if not 0 < rate_hz <= MAX_RATE_HZ:
-        raise CameraError(f"{path} does not say how fast it is to be played; give --rate-hz")
+        raise CameraError(f"{path} does not state its rate of pictures; give --rate-hz")
     return float(rate_hz)
 
 
 def decode(data: bytes, path: Path) -> NDArray[np.uint8]:
-    """Return the picture in a file's bytes, (H, W, 3) uint8 BGR. Raises `CameraError` when they are none."""
+    """Decode a file's bytes to a picture (H, W, 3) uint8 BGR. Raises `CameraError` when they are not a picture."""
     try:
         image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
     except cv2.error as error:
         raise CameraError(f"{path} cannot be decoded: {error.err}") from error
     if image is None:
-        raise CameraError(f"{path} is not a whole picture")
+        raise CameraError(f"{path} is not a complete picture")
     return np.asarray(image, np.uint8)

@@ -1,9 +1,9 @@
-"""From a sensor's picture to the one asked for: undistorted where the lens is known, cut to shape, made smaller.
+"""Turns a sensor's picture into the requested one: undistorted where the lens is known, cropped and resized.
 
-The largest middle part of the asked shape is kept, and resized by the mean over the area of each new pixel
-(`INTER_AREA`), so that nothing is squeezed and nothing aliases; a picture smaller than asked is enlarged smoothly.
-Focal lengths and centre of the specification follow. Undistorting keeps the camera matrix of the calibration: what no
-pixel saw stays black.
+The largest centred part of the requested aspect ratio is kept and resized by the mean over the area of each new pixel
+(`INTER_AREA`), so that nothing is stretched and nothing aliases. A smaller picture is enlarged by smooth interpolation.
+The specification's focal lengths and centre are adapted. Undistorting keeps the camera matrix of the calibration; parts
+that the sensor did not see stay black.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from robot.errors import CalibrationError
 from robot.wire.camera_spec import CameraSpec, Crop, centre_crop
 
 GUESSED_FIELD_OF_VIEW = 60.0
-"""Degrees across the sensor's picture that an uncalibrated camera is taken to see: a usual webcam's."""
+"""The assumed horizontal field of view of an uncalibrated camera, in degrees: that of a typical webcam."""
 
 
 class Framing:
-    """How the pictures of one sensor, `native` (width, height), become those of the camera `name`, `wanted` (width,
-    height). `spec` is the result's.
+    """Converts a sensor's pictures of the size `native` (width, height) to those of the camera `name`, of the size
+    `wanted` (width, height). `spec` describes the result.
 
-    Raises `CalibrationError` when `calibration` is of pictures of another size.
+    Raises `CalibrationError` when `calibration` was made for pictures of another size.
     """
 
     def __init__(
@@ -45,8 +45,8 @@ class Framing:
         lens = calibration.lens
         if (lens.width, lens.height) != native:
             raise CalibrationError(
-                f"the calibration is of pictures of {lens.width}x{lens.height}; camera {name} gives "
-                f"{native[0]}x{native[1]}: have it give that size (--capture), or calibrate it as it is"
+                f"the calibration is for pictures of {lens.width}x{lens.height}; camera {name} gives "
+                f"{native[0]}x{native[1]}: set its size (--capture), or calibrate it at this size"
             )
         self.spec = specification(name, wanted, calibration)
         if any(lens.distortion):
@@ -60,7 +60,7 @@ class Framing:
         return f"{self.native[0]}x{self.native[1]}, of which {kept} is kept{resized}; {lens}"
 
     def __call__(self, picture: NDArray[np.uint8]) -> Image:
-        """Return (H, W, 3) uint8 RGB of `picture`, (native height, native width, 3) uint8 BGR as OpenCV has it."""
+        """Convert `picture`, (native height, native width, 3) uint8 BGR as in OpenCV, to (H, W, 3) uint8 RGB."""
         crop = self._crop
         if self._maps is not None:
             kept = cv2.remap(picture, *self._maps, cv2.INTER_LINEAR)
@@ -70,8 +70,8 @@ class Framing:
 
 
 def reframe(picture: Image, camera: CameraSpec, wanted: tuple[int, int]) -> Image:
-    """Return `picture`, (H, W, 3) uint8 RGB of `camera` in whatever size, as the camera's process would have published
-    it had it been asked for pictures of `wanted` (width, height); of a rig, for each view's."""
+    """Convert `picture`, (H, W, 3) uint8 RGB of `camera` in any size, to the size `wanted` (width, height), as the
+    camera's process would publish it at that size. For a rig, `wanted` is the size of each view."""
     native = (picture.shape[1], picture.shape[0] // len(camera.views))
     if native == wanted:
         return picture
@@ -82,8 +82,8 @@ def reframe(picture: Image, camera: CameraSpec, wanted: tuple[int, int]) -> Imag
 
 
 def specification(name: str, wanted: tuple[int, int], calibration: Calibration) -> CameraSpec:
-    """Return what the pictures of a camera `name` are once undistorted by `calibration`, cropped and resized to
-    `wanted` (width, height); with a pose where the camera has one in the arm's base frame."""
+    """Return the specification of the camera `name` after its pictures are undistorted by `calibration`, cropped and
+    resized to `wanted` (width, height). It has a pose when the calibration gives one in the arm's base frame."""
     lens = calibration.lens
     crop = centre_crop((lens.width, lens.height), wanted)
     along = (wanted[0] / crop.width, wanted[1] / crop.height)
@@ -94,7 +94,7 @@ def specification(name: str, wanted: tuple[int, int], calibration: Calibration) 
         name,
         *wanted,
         focal=(fx * along[0], fy * along[1]),
-        # A specification counts from the picture's corner, OpenCV from the first pixel's centre.
+        # A specification's coordinates start at the picture's corner, OpenCV's at the first pixel's centre.
         centre=((cx + 0.5 - crop.left) * along[0], (cy + 0.5 - crop.top) * along[1]),
         position=where.position if where is not None and fixed else None,
         orientation=where.orientation if where is not None and fixed else None,
@@ -102,8 +102,8 @@ def specification(name: str, wanted: tuple[int, int], calibration: Calibration) 
 
 
 def lens_of(spec: CameraSpec, calibration: Calibration) -> Lens:
-    """Return the lens of pictures that `spec` describes and the camera of `calibration` took: either published by that
-    calibration, and so free of distortion, or as the sensor gave them.
+    """Return the lens of the pictures that `spec` describes and that the camera of `calibration` took. They are either
+    published with that calibration, and so free of distortion, or unchanged from the sensor.
 
     Raises `CalibrationError` when they are neither.
     """
@@ -116,13 +116,13 @@ def lens_of(spec: CameraSpec, calibration: Calibration) -> Lens:
     if size == (lens.width, lens.height):
         return lens
     raise CalibrationError(
-        f"camera {spec.name} sends pictures of {size[0]}x{size[1]}, the calibration is of {lens.width}x{lens.height}: "
+        f"camera {spec.name} sends pictures of {size[0]}x{size[1]}, the calibration is for {lens.width}x{lens.height}: "
         "start `worldarm camera` with this file as --calibration, or at that size"
     )
 
 
 def _resized(picture: NDArray[Any], wanted: tuple[int, int]) -> NDArray[np.uint8]:
-    """A picture of the shape of `wanted` (width, height) in that size."""
+    """Resize a picture of the aspect ratio of `wanted` (width, height) to that size."""
     native = picture.shape[1::-1]
     if native == wanted:
         return picture
@@ -138,7 +138,7 @@ def _guessed(name: str, native: tuple[int, int], wanted: tuple[int, int], crop: 
 
 
 def _undistortion(lens: Lens, crop: Crop) -> tuple[NDArray[np.int16], NDArray[np.uint16]]:
-    """Maps from the kept part of the undistorted picture to the sensor's."""
+    """Return the maps from the kept part of the undistorted picture to the sensor's picture."""
     ideal = lens.camera_matrix
     ideal[:2, 2] -= (crop.left, crop.top)
     size = (crop.width, crop.height)

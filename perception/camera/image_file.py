@@ -1,4 +1,4 @@
-"""Goal pictures on disk: read with every way they can be wrong said plainly, and written whole or not at all."""
+"""Goal pictures on disk: read with a plain error for every fault, and written completely or not at all."""
 
 from __future__ import annotations
 
@@ -38,19 +38,19 @@ def load_goal(path: Path, camera: CameraSpec, sent: Callable[[], CameraSpec] | N
             live = sent()
         except CameraError as error:
             raise GoalError(
-                f"{said}: take the goal picture with that camera; whether it sends pictures of such a shape now "
-                f"cannot be told: {error}"
+                f"{said}: take the goal picture with that camera; whether it now sends pictures of this shape "
+                f"is unknown: {error}"
             ) from error
         if not _shaped(image, live):
             raise GoalError(
                 f"{said}, and gets {live.width}x{live.height} from camera {live.name}: take the goal picture with that "
-                "camera, such as by `worldarm snap`"
+                "camera, for instance with `worldarm snap`"
             )
     return reframe(image, camera, camera.view_size)
 
 
 def _shaped(image: Image, camera: CameraSpec) -> bool:
-    """Whether `image` has the shape of the pictures of `camera`, to within a pixel, in whatever size."""
+    """Return whether `image`, in any size, has the aspect ratio of the pictures of `camera`, to within a pixel."""
     height, width = image.shape[:2]
     return height % len(camera.views) == 0 and abs(width - height * camera.width / camera.height) < 1.0
 
@@ -58,11 +58,11 @@ def _shaped(image: Image, camera: CameraSpec) -> bool:
 def save_picture(path: Path, image: Image) -> None:
     """Write `image` (H, W, 3) uint8 RGB to `path`, a PNG (exact) or JPEG by its suffix.
 
-    The file appears whole or not at all. Its folder is made where it is absent. Raises `GoalError` when it cannot be
-    written.
+    The file is written completely or not at all. Its folder is made where it is absent. Raises `GoalError` when it
+    cannot be written.
     """
     if path.suffix.lower() not in SUFFIXES:
-        raise GoalError(f"{path} is no picture's name; end it in one of {', '.join(SUFFIXES)} (only .png is exact)")
+        raise GoalError(f"{path} is not the name of a picture; end it in {', '.join(SUFFIXES)} (only .png is exact)")
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
         raise GoalError(f"a picture is (H, W, 3) uint8, not {image.shape} {image.dtype}")
     written, data = cv2.imencode(path.suffix.lower(), cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2BGR))
@@ -76,7 +76,7 @@ def save_picture(path: Path, image: Image) -> None:
 
 
 def _read(path: Path) -> Image:
-    """Return the picture in `path`, whatever its size."""
+    """Return the picture in `path`, of any size."""
     try:
         if path.stat().st_size > MAX_FILE_BYTES:
             raise GoalError(f"{path} is larger than {MAX_FILE_BYTES // 1024**2} MB; it is not a goal picture")
@@ -87,7 +87,7 @@ def _read(path: Path) -> Image:
         raise GoalError(f"the goal picture {path} cannot be read: {error.strerror}") from error
     try:
         decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
-    except cv2.error as error:  # dimensions beyond what OpenCV takes
+    except cv2.error as error:  # dimensions larger than OpenCV supports
         raise GoalError(f"{path} cannot be decoded: {error.err}") from error
     if decoded is None:
         raise GoalError(f"{path} is not a picture that can be read; use a PNG or JPEG file")

@@ -1,7 +1,7 @@
-"""What a camera is to the rest: a specification, and three calls.
+"""The camera as the rest of the system sees it: a specification, and three calls.
 
-The same protocol stands before the simulated camera and every real one; a camera is found by name through the
-entry points `worldarm.cameras`, each of which names a `MakeCamera`.
+Simulated and real cameras implement the same protocol. A camera is found by name through the entry-point group
+`worldarm.cameras`, whose entries are factories of the type `MakeCamera`.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from robot.wire.camera_spec import CameraSpec
 Image: TypeAlias = NDArray[np.uint8]
 """A picture: (H, W, 3) uint8 RGB."""
 
-MAX_SIDE = 2048  # a raw picture of this size still fits into one message
+MAX_SIDE = 2048  # an uncompressed picture of this size still fits into one message
 MAX_RATE_HZ = 1000
 
 
 @dataclass(frozen=True)
 class CameraOptions:
-    """What a camera is asked to be: its `name` on the wire, size in pixels, and pictures a second.
+    """The requested properties of a camera: its `name` on the wire, its size in pixels, and its rate of pictures.
 
-    `state_address` is where a driver publishes its state: the simulated camera draws what it says; a real
-    camera leaves it alone.
+    `state_address` is the address at which a driver publishes its state. The simulated camera draws that state; a real
+    camera ignores the address.
     """
 
     name: str = "front"
@@ -39,7 +39,7 @@ class CameraOptions:
     state_address: str = STATE
 
     def __post_init__(self) -> None:
-        """Raises `ConfigurationError` for what no camera can be."""
+        """Raises `ConfigurationError` for an invalid name, size or rate."""
         if not self.name or "/" in self.name or "." in self.name:
             raise ConfigurationError(f"a camera's name is a word without '/' and '.', not {self.name!r}")
         if not (0 < self.width <= MAX_SIDE and 0 < self.height <= MAX_SIDE):
@@ -52,7 +52,7 @@ class CameraOptions:
 
 @dataclass(frozen=True)
 class Picture:
-    """What a camera saw: monotonic capture time, and `image` (H, W, 3) uint8 RGB."""
+    """A camera's picture: monotonic capture time, and `image` (H, W, 3) uint8 RGB."""
 
     time_ns: int
     image: Image
@@ -71,8 +71,8 @@ class Camera(Protocol):
     def read(self, timeout_s: float) -> Picture:
         """Return the newest picture, waiting at most `timeout_s` for it.
 
-        Raises `CameraAway` when there is none for now and it is worth asking again, `EndOfPictures` after the last one
-        of a recording, and `CameraError` when the camera cannot go on.
+        Raises `CameraAway` when there is none at present and the call is to be repeated, `EndOfPictures` after the last
+        one of a recording, and `CameraError` when the camera cannot continue.
         """
 
     def close(self) -> None:
@@ -81,10 +81,11 @@ class Camera(Protocol):
 
 @runtime_checkable
 class HasSensor(Protocol):
-    """A camera that takes its pictures from something of a size of its own."""
+    """A camera whose sensor or source has its own picture size."""
 
     def sensor(self) -> str:
-        """Return, once started, what the sensor gives and what becomes of it, in words for a user."""
+        """Return, once started, a description for users of the sensor's pictures and of how they are cropped and
+        resized."""
 
 
 MakeCamera: TypeAlias = Callable[[CameraOptions], Camera]

@@ -1,8 +1,8 @@
-"""A camera that gives pictures whether anyone wants them or not: a thread takes each, and the newest one is kept.
+"""A camera that delivers pictures continuously: a thread receives every picture and keeps the newest one.
 
-So pictures do not queue up and grow old behind a slow reader. A source that is gone is opened again and again, after
-pauses that grow to a bound, until it is back; meanwhile `read` says that the camera is away, and never shows an old
-picture as a new one.
+Pictures therefore do not queue and age behind a slow reader. A source that is gone is reopened repeatedly, after pauses
+that grow to a bound, until it is back. Meanwhile `read` raises `CameraAway` and never returns an old picture as a new
+one.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from robot.errors import CameraAway, CameraError
 from robot.wire.camera_spec import CameraSpec
 
 START_PATIENCE_S = 15.0
-"""How long a device may take from being opened to its first picture."""
+"""The time limit from opening a device to its first picture."""
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.25, 2.0
 _CLOSING_S = 3.0
 
 
 class LiveCamera:
-    """A `Camera` over `feed`, which `source` names in what is said; `calibration` undistorts."""
+    """A `Camera` that reads `feed`, called `source` in messages; `calibration` undistorts its pictures."""
 
     def __init__(self, feed: Feed, source: str, options: CameraOptions, calibration: Calibration | None = None) -> None:
         self._feed = feed
@@ -48,7 +48,8 @@ class LiveCamera:
         return self._framing.spec
 
     def sensor(self) -> str:
-        """Return what the source gives and what becomes of it. Raises `CameraError` before `start`."""
+        """Return a description of the source's pictures and of how they are cropped and resized. Raises `CameraError`
+        before `start`."""
         if self._framing is None:
             raise CameraError(f"camera {self._options.name} is not started")
         return f"{self._source} gives {self._framing}"
@@ -56,7 +57,7 @@ class LiveCamera:
     def start(self) -> None:
         """Open the source and wait for its first picture.
 
-        Raises `CameraError` when there is none, and `CalibrationError` when it is not of the calibration's size.
+        Raises `CameraError` when there is none, and `CalibrationError` when its size differs from the calibration's.
         """
         self._running = True
         self._thread = threading.Thread(target=self._run, name=f"camera {self._options.name}", daemon=True)
@@ -73,9 +74,10 @@ class LiveCamera:
         self._framing = Framing(options.name, (width, height), (options.width, options.height), self._calibration)
 
     def read(self, timeout_s: float) -> Picture:
-        """Return the newest picture that was not read before, waiting at most `timeout_s` for it.
+        """Return the newest picture that was not returned before, waiting at most `timeout_s` for it.
 
-        Raises `CameraAway` when there is none for now, and `CameraError` before `start` and when its thread ended.
+        Raises `CameraAway` when there is none at present, and `CameraError` before `start` and when its thread has
+        ended.
         """
         with self._changed:
             self._changed.wait_for(lambda: self._fresh() is not None or self._stuck(), timeout_s)
@@ -83,7 +85,7 @@ class LiveCamera:
         if picture is None:
             if not running:
                 raise CameraError(
-                    f"nothing reads {self._source}: camera {self._options.name} is not started, or closed"
+                    f"{self._source} is not being read: camera {self._options.name} is not started, or closed"
                 )
             raise trouble or CameraAway(f"{self._source} has stalled: no picture for {timeout_s:g} s")
         self._read_ns = picture.time_ns
@@ -95,9 +97,9 @@ class LiveCamera:
         return Picture(picture.time_ns, framing(picture.image))
 
     def close(self) -> None:
-        """Let go of the source; harmless when it never started.
+        """Close the source; harmless when it never started.
 
-        A source that is stuck inside its driver is left to a thread that ends with the process.
+        A source that is stuck inside its driver is left to its thread, which ends with the process.
         """
         self._closing.set()
         if self._thread is not None:
@@ -112,7 +114,7 @@ class LiveCamera:
         return self._trouble is not None or not self._running
 
     def _run(self) -> None:
-        """The thread: take pictures for as long as there are any, and open the source again when there are none."""
+        """Run the thread: receive pictures while there are any, and reopen the source when there are none."""
         pause_s = FIRST_PAUSE_S
         is_open = False
         try:

@@ -1,4 +1,4 @@
-"""Reading one camera and publishing what it sees, at a steady rate, until it ends."""
+"""Reads one camera and publishes its pictures at a constant rate until it ends."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from robot.wire.messages import Frame, encode
 from robot.wire.publisher import Publisher
 
 PATIENCE_S = 2.0
-"""How long a camera may take over one picture, or two of its periods where that is longer."""
+"""The time limit for one picture; two of the camera's periods where that is longer."""
 
-# A subscriber that does not keep up misses pictures; it never makes this process wait, nor later ones older.
+# A slow subscriber misses pictures; it never delays this process or later pictures.
 _QUEUE = 2
 
 
@@ -32,12 +32,12 @@ def publish(
     duration_s: float | None = None,
     jpeg_quality: int | None = None,
 ) -> None:
-    """Start `camera` and publish its pictures at `address` at absolute deadlines, for `duration_s` or for ever, exactly
-    or as JPEG of `jpeg_quality`.
+    """Start `camera` and publish its pictures at `address` at absolute deadlines, for `duration_s` or for ever,
+    uncompressed or as JPEG of `jpeg_quality`.
 
-    Says first what it bound, then when the camera is away and when it is back, and last how well it kept its pace.
-    Raises `CameraError` when the camera cannot start, stops sending for good, or sends other pictures than it said;
-    `AddressInUse`.
+    It prints the bound address first, then each time the camera is away and back, and last how well it kept its rate.
+    Raises `CameraError` when the camera cannot start, stops sending for good, or sends pictures that do not match its
+    specification, and `AddressInUse`.
     """
     with Publisher(address, _QUEUE) as publisher, _started(camera, options, publisher.endpoint):
         spec = camera.spec
@@ -62,7 +62,7 @@ def publish(
                     break
                 absence.over()
                 if picture.time_ns <= last_ns:
-                    continue  # the camera has nothing newer; sending it again would pass for a new moment
+                    continue  # the camera has nothing newer; a repeated picture would look like a new one
                 publisher.send(
                     topics.FRAME, encode(_frame(picture, sent, spec, jpeg_quality), sent, time.monotonic_ns())
                 )
@@ -73,7 +73,7 @@ def publish(
 
 
 class _Absence:
-    """Says once why the camera called `name` is away, again when the reason changes, and for how long it was."""
+    """Prints once why the camera `name` is away, again when the reason changes, and afterwards how long it was away."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -81,15 +81,15 @@ class _Absence:
         self._since = 0.0
 
     def because(self, reason: str) -> None:
-        """Say that the camera is away for `reason`, where that is news."""
+        """Print that the camera is away for `reason`, when that is new."""
         if not self._reason:
             self._since = time.monotonic()
         if reason != self._reason:
             self._reason = reason
-            print(f"camera {self._name} is away: {reason}; it is tried again until it is back", flush=True)
+            print(f"camera {self._name} is away: {reason}; retrying until it is back", flush=True)
 
     def over(self) -> None:
-        """Say that it is back, where it was away."""
+        """Print that the camera is back, if it was away."""
         if self._reason:
             self._reason = ""
             print(f"camera {self._name} is back after {time.monotonic() - self._since:.1f} s", flush=True)
@@ -97,7 +97,7 @@ class _Absence:
 
 @contextmanager
 def _started(camera: Camera, options: CameraOptions, endpoint: str) -> Iterator[None]:
-    """Open the camera, having said where its pictures will be, and release it however that ends."""
+    """Print the address of the pictures, open the camera, and release it at the end, also after an error."""
     print(
         f"camera {options.name}: {options.width}x{options.height} at {options.rate_hz:g} Hz on {endpoint}, "
         f"topic {topics.FRAME.decode()}; stop with Ctrl-C",
@@ -111,12 +111,12 @@ def _started(camera: Camera, options: CameraOptions, endpoint: str) -> Iterator[
 
 
 def _frame(picture: Picture, index: int, spec: CameraSpec, jpeg_quality: int | None) -> Frame:
-    """Return the message for one picture. Raises `CameraError` for one that is not what `spec` says."""
+    """Return the message for one picture. Raises `CameraError` for a picture that does not match `spec`."""
     image = picture.image
     if image.shape != (spec.height, spec.width, 3) or image.dtype != np.uint8:
         raise CameraError(
             f"camera {spec.name} gave a picture of shape {image.shape}, {image.dtype}; "
-            f"it said ({spec.height}, {spec.width}, 3), uint8"
+            f"its specification says ({spec.height}, {spec.width}, 3), uint8"
         )
     if jpeg_quality is None:
         return Frame(picture.time_ns, index, spec, "rgb8", image.tobytes())
@@ -127,5 +127,5 @@ def _to_jpeg(image: Image, quality: int) -> bytes:
     """Return `image` as a JPEG file. Raises `CameraError` when OpenCV cannot."""
     written, data = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality])
     if not written:
-        raise CameraError(f"a picture of {image.shape[1]}x{image.shape[0]} could not be made a JPEG")
+        raise CameraError(f"a picture of {image.shape[1]}x{image.shape[0]} could not be encoded as JPEG")
     return bytes(data)

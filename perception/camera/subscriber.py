@@ -1,4 +1,4 @@
-"""Following a camera process: the newest picture, decoded and checked, or a plain error when none comes."""
+"""Subscribes to a camera process: the newest picture, decoded and checked, or a plain error when none comes."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from robot.wire.frame_image import picture_of
 from robot.wire.messages import Frame
 from robot.wire.subscription import Subscription
 
-# A picture this old may stand at the head of a queue that is still coming in behind it.
+# A picture this old may be the first of a queue whose newer pictures are still arriving.
 _STALE_NS = 200_000_000
 _NEXT_IN_QUEUE_S = 0.005
 
 
 @dataclass(frozen=True)
 class ReceivedFrame:
-    """One picture as it came: monotonic capture time, the sender's count, the camera, `image` (H, W, 3) uint8 RGB."""
+    """One received picture: monotonic capture time, the sender's count, the camera, and `image` (H, W, 3) uint8 RGB."""
 
     time_ns: int
     index: int
@@ -42,9 +42,9 @@ def seen_as(frame: ReceivedFrame, camera: CameraSpec) -> ReceivedFrame:
 
 
 class FrameSubscriber:
-    """The pictures published at `address`. Not to be shared between threads.
+    """The pictures published at `address`. Not safe to share between threads.
 
-    Raises `ConfigurationError` as `sockets.connect`.
+    Raises `ConfigurationError` for an invalid address or an unknown server key, as `sockets.connect` does.
     """
 
     def __init__(self, address: str = FRAMES) -> None:
@@ -53,20 +53,20 @@ class FrameSubscriber:
     def latest(self, timeout_s: float) -> ReceivedFrame:
         """Return the newest picture that no call has returned before, waiting at most `timeout_s` for one.
 
-        Raises `CameraError` when none comes or when it is not what it says, `WireError` when the sender does
-        not speak this wire.
+        Raises `CameraError` when none comes or when it does not match its specification, and `WireError` when the
+        sender uses another protocol.
         """
         return self._receive(None, timeout_s)
 
     def newer_than(self, time_ns: int, timeout_s: float) -> ReceivedFrame:
-        """Return the newest picture, captured after `time_ns` (monotonic); waits and raises as `latest`.
+        """Return the newest picture, captured after the monotonic `time_ns`; waits and raises as `latest` does.
 
-        A picture returned before counts too when it is new enough.
+        A picture that was returned before is returned again when it is new enough.
         """
         return self._receive(time_ns, timeout_s)
 
     def close(self) -> None:
-        """Stop following."""
+        """Close the subscription."""
         self._subscription.close()
 
     def __enter__(self) -> FrameSubscriber:
@@ -78,7 +78,7 @@ class FrameSubscriber:
         self.close()
 
     def _receive(self, after_ns: int | None, timeout_s: float) -> ReceivedFrame:
-        """Wait for a picture newer than `after_ns`, or, where that is None, newer than the last one taken in."""
+        """Wait for a picture newer than `after_ns` or, when that is None, newer than the last received one."""
         history = self._subscription.history
         before = history[-1] if history else None
 
@@ -95,7 +95,7 @@ class FrameSubscriber:
             try:
                 self._subscription.wait(_NEXT_IN_QUEUE_S)
             except ConnectionLost:
-                break  # nothing behind it: this one is the newest there is
+                break  # no newer one follows: this is the newest
         newest = history[-1]
         return ReceivedFrame(newest.time_ns, newest.index, newest.camera, picture_of(newest))
 
@@ -104,7 +104,7 @@ class FrameSubscriber:
         return history[-1].time_ns if history else -1
 
     def _silence(self, timeout_s: float) -> str:
-        """What to tell the user when no picture came within `timeout_s`."""
+        """Return the message for the user when no picture came within `timeout_s`."""
         address = self._subscription.address
         if not self._subscription.history:
             return f"no picture from {address} within {timeout_s:g} s; is `worldarm camera` running and bound there?"
@@ -112,5 +112,5 @@ class FrameSubscriber:
         age_s = (time.monotonic_ns() - newest.time_ns) * 1e-9
         return (
             f"camera {newest.camera.name} at {address} stopped sending: its last picture is {age_s:.2f} s old; "
-            "see what its process says, and start it again"
+            "read the messages of its process, and start it again"
         )

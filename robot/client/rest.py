@@ -1,4 +1,4 @@
-"""Waiting until the arm has done what it was sent and stands still."""
+"""Waits until the arm has reached its waypoints and stands still."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from robot.wire.messages import JointState
 
 REST_TIMEOUT_S = 3.0
 _COMMANDED_STILL = 1e-4
-"""rad/s below which only the last digits of a set-point move."""
+"""rad/s; below this a set-point moves only by rounding."""
 _MEASURED_STILL = 0.02
-"""rad/s below which a measured joint stands: its velocity is noisy."""
+"""rad/s; below this a measured joint stands still: its velocity is noisy."""
 _PERIOD_S = 0.05
 
 
@@ -25,7 +25,7 @@ def wait_for_rest(
     `on_state` is called with the newest state about 20 times a second. Raises `ArmError` when the arm is not at rest
     after `timeout_s` seconds, `Refused` when the lease was lost, and `ConnectionLost` when the driver is gone.
     """
-    # A state from before now may not know of the waypoints that were sent last.
+    # A state from before this call may not reflect the waypoints that were sent last.
     asked_ns = time.monotonic_ns()
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:

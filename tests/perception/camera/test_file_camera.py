@@ -93,7 +93,7 @@ def test_a_still_picture_is_looked_at_anew_each_time(tmp_path: Path) -> None:
     with pytest.raises(CameraAway, match=r"a\.png is gone"):
         camera.read(1.0)
     path.write_bytes(b"half a pict")
-    with pytest.raises(CameraAway, match="not a whole picture"):
+    with pytest.raises(CameraAway, match="not a complete picture"):
         camera.read(1.0)
     still(path, 120, (80, 60))
     with pytest.raises(CameraAway, match="is now 80x60, before 160x120"):

@@ -117,7 +117,7 @@ def test_the_lens_of_published_pictures_is_told_from_that_of_the_sensors() -> No
     assert published.distortion == () and published.camera_matrix == pytest.approx(LENS.camera_matrix)
     raw = Framing("front", (640, 480), (640, 480)).spec
     assert lens_of(raw, CALIBRATION) == LENS
-    with pytest.raises(CalibrationError, match="pictures of 64x64, the calibration is of 640x480"):
+    with pytest.raises(CalibrationError, match="pictures of 64x64, the calibration is for 640x480"):
         lens_of(CameraSpec("front", 64, 64, (60.0, 60.0), (32.0, 32.0)), CALIBRATION)
 
 

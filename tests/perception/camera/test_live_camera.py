@@ -139,7 +139,7 @@ def test_a_calibration_of_other_pictures_is_refused() -> None:
     feed = ScriptedFeed()
     camera = LiveCamera(feed, "the device", OPTIONS, Calibration(VERSION, "front", lens, 0.1, 20, Board()))
     feed.push(1)
-    with pytest.raises(CalibrationError, match="is of pictures of 640x480; camera front gives 80x60"):
+    with pytest.raises(CalibrationError, match="is for pictures of 640x480; camera front gives 80x60"):
         camera.start()
     feed.unplug()
     camera.close()

@@ -102,7 +102,7 @@ def test_a_camera_that_cannot_start_is_told_in_one_line(installed: tuple[Path, .
 def test_a_picture_of_another_size_is_refused(installed: tuple[Path, ...]) -> None:
     result = worldarm(*camera_arguments("foreign"), paths=installed)
     assert result.returncode == 1
-    assert "shape (23, 32, 3), uint8; it said (24, 32, 3)" in result.stderr
+    assert "shape (23, 32, 3), uint8; its specification says (24, 32, 3)" in result.stderr
 
 
 def test_a_picture_without_news_is_not_sent_again(installed: tuple[Path, ...]) -> None:
@@ -216,7 +216,7 @@ def test_a_camera_that_goes_away_is_told_and_waited_for(tmp_path: Path) -> None:
         assert "a.png gives 64x48, of which all is kept, resized to 32x24; not calibrated" in gives
         path.unlink()
         away = process.process.stdout.readline()
-        assert away.startswith("camera front is away: the picture ") and "is gone; it is tried again" in away
+        assert away.startswith("camera front is away: the picture ") and "is gone; retrying" in away
         gone_ns = time.monotonic_ns()
         with pytest.raises(CameraError, match="stopped sending"):
             frames.newer_than(gone_ns, 0.5)  # no old picture passes for a new one
@@ -254,7 +254,7 @@ def test_a_calibration_is_followed_and_must_be_of_these_pictures(tmp_path: Path)
     with running(*source, *words) as process, FrameSubscriber(process.endpoint) as frames:
         assert frames.latest(20.0).camera == specification("front", (128, 96), CALIBRATION)
     for other, told in (
-        (str(tmp_path / "small.png"), "is of pictures of 640x480; camera front gives 64x48"),
+        (str(tmp_path / "small.png"), "is for pictures of 640x480; camera front gives 64x48"),
         ("sim", "--calibration and --capture are for devices"),
     ):
         result = worldarm("camera", "--source", other, *words)

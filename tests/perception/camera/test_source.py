@@ -45,13 +45,13 @@ def test_options_that_a_source_cannot_have_are_refused(tmp_path: Path) -> None:
     capture = SourceOptions(capture=(640, 480))
     with pytest.raises(ConfigurationError, match="--capture is for devices"):
         open_camera(str(still(tmp_path / "a.png", 9)), OPTIONS, capture)
-    with pytest.raises(ConfigurationError, match="brings its own"):
+    with pytest.raises(ConfigurationError, match="has its own"):
         open_camera("sim", OPTIONS, capture)
 
 
 def test_a_torn_video_is_told_before_anything_is_bound(tmp_path: Path) -> None:
     path = video(tmp_path / "a.avi")
     path.write_bytes(path.read_bytes()[:40])
-    with pytest.raises(CameraError, match=r"neither a picture nor a video|does not say how fast"):
+    with pytest.raises(CameraError, match=r"neither a picture nor a video|does not state its rate"):
         usual_rate_hz(str(path))
     assert not cv2.haveImageReader(str(path))

@@ -68,14 +68,14 @@ def test_pictures_that_nothing_can_be_made_of_are_told_in_one_line(
     empty.mkdir()
     assert "there is no picture in" in told(empty)
     grey = write(tmp_path / "grey", [np.full((480, 640, 3), 90, np.uint8)] * 3)
-    assert "no board is to be seen in any of 3 pictures" in told(grey)
+    assert "none of 3 pictures shows the board" in told(grey)
     assert "5 different views of the board are too few" in told(write(tmp_path / "few", pictures[:5]))
     assert "1 different views" in told(write(tmp_path / "same", [pictures[0]] * 12))
     mixed = write(tmp_path / "mixed", [pictures[0], np.asarray(cv2.resize(pictures[1], (320, 240)), np.uint8)])
     assert "not of one size" in told(mixed)
     assert "show another board than 7x5" in told(write(tmp_path / "other", pictures), "--columns", "7", "--rows", "5")
     (tmp_path / "few" / "000.png").write_bytes(b"torn")
-    assert "not a whole picture" in told(tmp_path / "few")
+    assert "not a complete picture" in told(tmp_path / "few")
     assert not (tmp_path / "c.json").exists()
 
 

@@ -90,13 +90,13 @@ def test_what_cannot_be_worked_out_is_told_in_one_line(tmp_path: Path) -> None:
         assert result.returncode == 1 and result.stderr.count("\n") == 1, result.stderr
         return result.stderr
 
-    assert "pictures alone do not say where the arm was" in told(tmp_path)
+    assert "pictures alone lack the arm's joints" in told(tmp_path)
     assert "there is no calibration" in told(folder, "absent.json")
     save_calibration(tmp_path / "other.json", calibration("beside"))
     assert "is of the camera 'beside', the pictures are of 'hand'" in told(folder, "other.json")
     lens = msgspec.structs.replace(calibration("hand").lens, width=1280, height=720)
     save_calibration(tmp_path / "large.json", msgspec.structs.replace(calibration("hand"), lens=lens))
-    assert "640x480, the calibration is of 1280x720" in told(folder, "large.json")
+    assert "640x480, the calibration is for 1280x720" in told(folder, "large.json")
     nothing = worldarm(
         *("calibrate", "hand-eye", "--mounting", "eye-in-hand", "--calibration", str(tmp_path / "c.json")),
         *("--command-address", "tcp://127.0.0.1:9"),
