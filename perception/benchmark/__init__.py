@@ -1,1 +1,1 @@
-"""What a recording and a calibration promise, measured."""
+"""Measures what a recording and a calibration promise."""

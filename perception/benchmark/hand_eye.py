@@ -1,7 +1,7 @@
-"""`worldarm benchmark hand-eye`: how exact the calibrations are, where the truth is known because it was drawn.
+"""`worldarm benchmark hand-eye`: measures the accuracy of the calibrations against a rendered ground truth.
 
-Each seed draws another lens, another place of the camera, and other poses, renders what the camera would see, and has
-the same code at work as `worldarm calibrate`: board finder, intrinsics, hand-eye.
+Each seed draws a lens, a pose of the camera, and the arm's poses, renders the camera's pictures, and runs the code of
+`worldarm calibrate`: board finder, intrinsics, hand-eye.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ _NEAR, _FAR = 0.30, 0.55
 
 
 class HandEyeError(msgspec.Struct, frozen=True):
-    """What one seed was off by: focal lengths (share, the worse of two), centre (px), and the camera's place, as
-    `mounting` has it, in m and rad; beside the residual (m) that a user would have read, and the method taken."""
+    """The errors of one seed: focal lengths (share, the larger of two), centre (px), and the camera's pose for
+    `mounting`, in m and rad; with the residual (m) that a user would see, and the chosen method."""
 
     seed: int
     mounting: Mounting
@@ -52,27 +52,27 @@ class HandEyeError(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True)
 class ArmNoise:
-    """How wrong an arm is about where its tool is, as standard deviations: m along each axis, rad about each."""
+    """The error of an arm's reported tool pose, as standard deviations: m along each axis, rad about each."""
 
     position: float = 0.0002
     rotation: float = math.radians(0.03)
 
 
 def benchmark_hand_eye(
-    seeds: Annotated[int, tyro.conf.arg(help="how many lenses and places to draw")] = 5,
-    poses: Annotated[int, tyro.conf.arg(help="poses of the arm to look from")] = 15,
-    noise: Annotated[float, tyro.conf.arg(help="of the pictures, in levels of 255 (standard deviation)")] = 2.5,
-    blur: Annotated[float, tyro.conf.arg(help="of the pictures, pixels (standard deviation)")] = 0.7,
+    seeds: Annotated[int, tyro.conf.arg(help="how many lenses and camera poses to draw")] = 5,
+    poses: Annotated[int, tyro.conf.arg(help="number of arm poses from which pictures are taken")] = 15,
+    noise: Annotated[float, tyro.conf.arg(help="noise of the pictures, in levels of 255 (standard deviation)")] = 2.5,
+    blur: Annotated[float, tyro.conf.arg(help="blur of the pictures, pixels (standard deviation)")] = 0.7,
     arm_mm: Annotated[float, tyro.conf.arg(help="error of the tool's position, mm (standard deviation)")] = 0.2,
     arm_deg: Annotated[float, tyro.conf.arg(help="error of the tool's rotation, degrees (standard deviation)")] = 0.03,
     json: Annotated[Path | None, tyro.conf.arg(help="write every number to this file")] = None,
 ) -> None:
-    """Measure how exact a calibration is, on pictures of the board drawn from known poses through known lenses.
+    """Measure the accuracy of a calibration, on pictures of the board rendered from known poses through known lenses.
 
-    Each seed calibrates a lens from 20 pictures of 640x480, then finds the camera on the arm and beside it.
+    Each seed calibrates a lens from 20 pictures of 640x480, then computes the camera's pose on the arm and beside it.
     """
     if seeds < 1 or poses < 1 or min(noise, blur, arm_mm, arm_deg) < 0:
-        raise ConfigurationError("--seeds and --poses must be at least 1, and no noise can be below 0")
+        raise ConfigurationError("--seeds and --poses must be at least 1, and no noise may be below 0")
     if json is not None:
         require_writable(json)
     look, arm = Look(blur, noise), ArmNoise(1e-3 * arm_mm, math.radians(arm_deg))
@@ -88,7 +88,7 @@ def benchmark_hand_eye(
 
 
 def measure(seed: int, poses: int, look: Look = Look(), arm: ArmNoise = ArmNoise()) -> list[HandEyeError]:
-    """Return what the calibrations of one seed are off by, for both mountings."""
+    """Return the errors of one seed's calibrations, for both mountings."""
     rng = np.random.default_rng(seed)
     board, truth = Board(), random_lens(rng)
     renderer = BoardRenderer(board, truth)
@@ -136,7 +136,7 @@ def measure(seed: int, poses: int, look: Look = Look(), arm: ArmNoise = ArmNoise
 
 
 def random_lens(rng: np.random.Generator) -> Lens:
-    """Return a lens as webcams have them, 50° to 75° wide, with distortion."""
+    """Return a lens like that of a webcam, 50° to 75° wide, with distortion."""
     focal = WIDTH / 2 / math.tan(math.radians(rng.uniform(50.0, 75.0)) / 2)
     fx, fy = focal, focal * rng.uniform(0.995, 1.005)
     cx, cy = (WIDTH - 1) / 2 + rng.uniform(-12, 12), (HEIGHT - 1) / 2 + rng.uniform(-12, 12)
@@ -145,7 +145,8 @@ def random_lens(rng: np.random.Generator) -> Lens:
 
 
 def random_view(board: Board, rng: np.random.Generator, tilt: float) -> Pose:
-    """Return a pose of `board` in a camera's optical frame, turned up to `tilt` degrees and anywhere about its axis."""
+    """Return a pose of `board` in a camera's optical frame, tilted by up to `tilt` degrees and rotated by any angle
+    about its axis."""
     width, height = board.size_m
     away, round_, along = rng.uniform(0.0, math.radians(tilt)), rng.uniform(0.0, 2 * math.pi), rng.uniform(_NEAR, _FAR)
     direction = np.array([math.sin(away) * math.cos(round_), math.sin(away) * math.sin(round_), -math.cos(away)])
@@ -155,16 +156,16 @@ def random_view(board: Board, rng: np.random.Generator, tilt: float) -> Pose:
 
 
 def random_place(mounting: Mounting, rng: np.random.Generator) -> tuple[Pose, Pose]:
-    """Return where the camera is (in the tool's frame or the base), and where the board is (on the table, in the base,
-    or in the hand, in the tool's frame)."""
+    """Return the camera's pose (in the tool's frame or the base) and the board's pose (on the table, in the base frame;
+    or in the gripper, in the tool's frame)."""
     hand = Pose(rng.uniform(-0.06, 0.06, 3), random_rotation(rng, 0.5))
     table = Pose(np.array([0.5, 0.0, 0.0]) + rng.uniform(-0.1, 0.1, 3), random_rotation(rng, math.pi))
     return (hand, table) if mounting == "eye-in-hand" else (table, hand)
 
 
 def tool_at(mounting: Mounting, camera: Pose, fixed: Pose, shown: Pose) -> Pose:
-    """Return the tool's pose in the base at which the board, `fixed` as `random_place` has it, is at `shown` in the
-    camera's optical frame."""
+    """Return the tool's pose in the base at which the board is at `shown` in the camera's optical frame; `camera` and
+    `fixed` are poses as `random_place` returns them."""
     if mounting == "eye-in-hand":
         return times(times(fixed, inverse(shown)), inverse(camera))
     return times(times(camera, shown), inverse(fixed))
@@ -177,7 +178,7 @@ def random_rotation(rng: np.random.Generator, largest: float) -> NDArray[np.floa
 
 
 def table(errors: list[HandEyeError]) -> str:
-    """Return a Markdown table: a row a seed and mounting, and the worst of each column."""
+    """Return a Markdown table: a row per seed and mounting, and a row with the worst of each column."""
     rows = [
         "| seed | mounting | focal | centre | position | rotation | residual | method |",
         "|---|---|---|---|---|---|---|---|",

@@ -1,4 +1,4 @@
-"""What a recording promises, measured: that no picture is lost, that saving is quick, and what a kill leaves."""
+"""Measures what a recording promises: that no picture is lost, that saving is quick, and what is left after a kill."""
 
 from __future__ import annotations
 
@@ -34,13 +34,14 @@ RATE_HZ = 30
 FILM_S = 3
 _SAVED = re.compile(r"episode (\d+) is saved")
 _PER_SET = 20
-"""Kills after which a new set is begun, since looking one over takes the longer the more it holds."""
+"""Kills after which a new data set is begun, since checking a data set takes longer the more it holds."""
 
 
 class Pace(msgspec.Struct, frozen=True):
-    """How `cameras` were recorded as `images` for `rows` in `episodes`: `rate_hz`, frames `dropped` and `repeated`, the
-    worst gap, and ages and times to save (s), after which the episodes were on the disk; `marked` episodes of doubt,
-    `problems` that a check of the set found, and its size."""
+    """The result of recording `cameras` as `images`: the number of `episodes` and `rows`, the rate, the frames
+    `dropped` and `repeated`, the worst gap between frames (s), the ages of frames in their rows (s), the times until an
+    episode was on disk (s), the most rows that waited to be encoded, the number of `marked` episodes, of `problems`
+    that a check of the data set found, and its size."""
 
     images: str
     cameras: int
@@ -61,8 +62,9 @@ class Pace(msgspec.Struct, frozen=True):
 
 
 class Kills(msgspec.Struct, frozen=True):
-    """What `times` kills at random instants left: how often all that was `told` as saved was there after a repair, and
-    how often a check then found nothing wrong; and how many episodes there were in all."""
+    """The result of `times` kills at random times. `kept_all` counts the kills after which a repair recovered all
+    episodes reported as saved, and `sound` those after which a check found no problem. `told` is the number of episodes
+    reported as saved, `episodes` the number found."""
 
     images: str
     times: int
@@ -74,8 +76,8 @@ class Kills(msgspec.Struct, frozen=True):
 
 @contextmanager
 def running_sources(cameras: int, folder: Path, realtime: bool = False) -> Iterator[tuple[str, list[CameraAddress]]]:
-    """Run a simulated driver and so many cameras that show a film at 320x240 and 30 Hz, before every ordinary process
-    if `realtime`; yield where they are.
+    """Run a simulated driver and `cameras` cameras that show a film at 320x240 and 30 Hz, with real-time priority if
+    `realtime`; yield their addresses.
 
     Raises `ArmError` or `CameraError` when one does not start.
     """
@@ -103,7 +105,7 @@ def running_sources(cameras: int, folder: Path, realtime: bool = False) -> Itera
 def measure_pace(
     command: str, cameras: list[CameraAddress], images: Images, seconds: float, episode_s: float, root: Path
 ) -> Pace:
-    """Record so many `seconds` in episodes of `episode_s` one after another, and look at what came of it."""
+    """Record `seconds` in successive episodes of `episode_s`, and measure the result."""
     saved: SimpleQueue[Saved] = SimpleQueue()
     wanted = max(1, round(seconds / episode_s))
     behind = 0
@@ -115,7 +117,7 @@ def measure_pace(
                 behind = max(behind, status.behind)
                 time.sleep(0.01)
             if status.phase is not Phase.ENDED:
-                raise RecordingError(f"the recording came to an end: {status.note}")
+                raise RecordingError(f"the recording ended early: {status.note}")
             recorder.keep()
     times = _all(saved)
     report = check(root)
@@ -146,7 +148,7 @@ def measure_pace(
 def measure_kills(
     command: str, cameras: list[CameraAddress], images: Images, times: int, folder: Path, seed: int
 ) -> Kills:
-    """Kill a recording at random instants, so many `times`, and mend its set each time."""
+    """Kill a recording `times` times at random times, and repair its data set each time."""
     rng = np.random.default_rng(seed)
     kept_all = sound = told = episodes = before = 0
     root = folder / "set-0"
@@ -160,7 +162,7 @@ def measure_kills(
             said = _kill(process, float(rng.uniform(0.0, 1.5)))
         finally:
             gone(process)
-        if not (root / INFO_PATH).exists():  # killed before there was a set, so there is nothing to lose
+        if not (root / INFO_PATH).exists():  # killed before there was a data set, so nothing could be lost
             kept_all, sound = kept_all + 1, sound + 1
             continue
         mended = repair(root)
@@ -174,7 +176,7 @@ _SHORT = ("--episodes", "1000", "--episode-s", "0.3", "--reset-s", "0")
 
 
 def draw_film(path: Path) -> None:
-    """Write a film of things that move over a table, with a sensor's noise, of `FILM_S` seconds."""
+    """Write a film of `FILM_S` seconds that shows objects moving over a table, with sensor noise."""
     rng = np.random.default_rng(0)
     width, height = SIZE
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), RATE_HZ, SIZE)
@@ -190,7 +192,7 @@ def draw_film(path: Path) -> None:
 
 
 def _kill(process: subprocess.Popen[str], after_s: float) -> int:
-    """Kill a recording so long after its first episode began; return how many it had said to be saved."""
+    """Kill a recording `after_s` after its first episode began; return how many episodes it had reported as saved."""
     assert process.stdout is not None and process.stderr is not None
     for line in process.stdout:
         if ": recording" in line:
@@ -205,11 +207,11 @@ def _kill(process: subprocess.Popen[str], after_s: float) -> int:
 
 
 def _settle(recorder: Recorder) -> None:
-    """Wait until cameras and driver have shown at what pace they go."""
+    """Wait until the rates of the cameras and the driver are known."""
     deadline = time.monotonic() + PATIENCE_S
     while recorder.status().phase is not Phase.READY:
         if time.monotonic() > deadline:
-            raise RecordingError(f"the recording does not get ready: {recorder.status().note}")
+            raise RecordingError(f"the recording did not become ready: {recorder.status().note}")
         time.sleep(0.05)
     time.sleep(1.0)
 

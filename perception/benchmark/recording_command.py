@@ -1,4 +1,4 @@
-"""`worldarm benchmark record`: what a recording promises, measured, as a table."""
+"""`worldarm benchmark record`: measures what a recording promises, and prints a table."""
 
 from __future__ import annotations
 
@@ -17,29 +17,27 @@ from robot.wire.camera_spec import Images
 
 def benchmark_record(
     cameras: Annotated[int, tyro.conf.arg(help="how many cameras, 320x240 at 30 Hz each")] = 2,
-    seconds: Annotated[float, tyro.conf.arg(help="how long to record with each kind of pictures; 0: not")] = 600.0,
-    episode_s: Annotated[float, tyro.conf.arg(help="seconds of an episode")] = 20.0,
+    seconds: Annotated[float, tyro.conf.arg(help="how long to record with each kind of pictures; 0: skip")] = 600.0,
+    episode_s: Annotated[float, tyro.conf.arg(help="duration of an episode, seconds")] = 20.0,
     kills: Annotated[int, tyro.conf.arg(help="how many recordings to kill with each kind of pictures; 0: none")] = 500,
     images: Annotated[tuple[Images, ...], tyro.conf.arg(help="kinds of pictures")] = ("video", "png"),
     realtime: Annotated[
-        bool, tyro.conf.arg(help="run the cameras before every ordinary process, as `worldarm camera --realtime` does")
+        bool, tyro.conf.arg(help="run the cameras with real-time priority, as `worldarm camera --realtime` does")
     ] = False,
-    seed: Annotated[int, tyro.conf.arg(help="of the instants of the kills")] = 0,
-    folder: Annotated[
-        Path | None, tyro.conf.arg(help="where to record meanwhile; the system's own when left out")
-    ] = None,
+    seed: Annotated[int, tyro.conf.arg(help="random seed of the times of the kills")] = 0,
+    folder: Annotated[Path | None, tyro.conf.arg(help="folder for the recordings; default: a temporary folder")] = None,
     json: Annotated[Path | None, tyro.conf.arg(help="write every number to this file")] = None,
 ) -> None:
-    """Measure what a recording promises: no picture lost, none late, saved at once, and whole after a kill.
+    """Measure what a recording promises: no picture lost, none late, saved at once, and complete after a kill.
 
-    Starts a simulated driver and cameras that show a film; keep the machine free of other work meanwhile.
+    It starts a simulated driver and cameras that show a film; run no other work on the machine meanwhile.
     """
     if not 1 <= cameras <= 16:
         raise ConfigurationError(f"--cameras must be from 1 to 16, not {cameras}")
     if not 1.0 <= episode_s <= 300.0:
         raise ConfigurationError(f"--episode-s must be from 1 to 300, not {episode_s:g}")
     if not 0 <= seconds < float("inf") or kills < 0 or not images:
-        raise ConfigurationError("--seconds and --kills must be 0 or more, and --images name a kind")
+        raise ConfigurationError("--seconds and --kills must be 0 or more, and --images must name a kind")
     if json is not None:
         require_writable(json)
     if folder is not None:
@@ -60,7 +58,7 @@ def benchmark_record(
 
 
 def table(paces: list[Pace], killed: list[Kills]) -> list[str]:
-    """Return what was measured as rows of a table in Markdown."""
+    """Return the measurements as the lines of Markdown tables."""
     lines: list[str] = []
     if paces:
         lines += [
@@ -75,13 +73,13 @@ def table(paces: list[Pace], killed: list[Kills]) -> list[str]:
         f"| {one.megabytes:.1f} MB |"
         for one in paces
     ]
-    lines += [f"{one.problems} problems found in the set of {one.images}" for one in paces if one.problems]
+    lines += [f"{one.problems} problems found in the data set of {one.images}" for one in paces if one.problems]
     if killed:
-        lines += ["", "| pictures | kills | all that was told as saved is there | nothing wrong | episodes |"]
+        lines += ["", "| pictures | kills | all episodes reported as saved are there | no problem found | episodes |"]
         lines.append("|---|---|---|---|---|")
     lines += [
         f"| {one.images} | {one.times} | {one.kept_all} of {one.times} | {one.sound} of {one.times} | {one.episodes}, "
-        f"{one.told} told |"
+        f"{one.told} reported |"
         for one in killed
     ]
     return lines

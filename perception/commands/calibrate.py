@@ -1,4 +1,4 @@
-"""`worldarm calibrate board|camera`: the sheet to print, and the lens from pictures of it."""
+"""`worldarm calibrate board|camera`: write the board to print, and compute the lens from pictures of it."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ from robot.system.files import make_folder, require_writable
 from robot.wire.addresses import FRAMES
 
 STILL_PX = 1.5
-"""How far (mean, px) the board's corners may move between two pictures to count as still."""
+"""The largest motion (mean, px) of the board's corners between two pictures that counts as still."""
 _PICTURE_S = 5.0
 
 Columns = Annotated[int, tyro.conf.arg(help="squares across the board")]
 Rows = Annotated[int, tyro.conf.arg(help="squares down the board")]
 SquareMm = Annotated[float, tyro.conf.arg(help="width of a square, mm, as measured on the print")]
 MarkerMm = Annotated[float, tyro.conf.arg(help="width of a marker, mm, as measured on the print")]
-Dictionary = Annotated[str, tyro.conf.arg(help="which markers, as printed beneath the board")]
+Dictionary = Annotated[str, tyro.conf.arg(help="dictionary of markers, as printed below the board")]
 
 
 def board(
-    output: Annotated[Path, tyro.conf.arg(help="where the sheet goes: a .pdf or a .png")] = Path("board.pdf"),
-    paper: Annotated[Paper, tyro.conf.arg(help="the sheet, lying on its side")] = "a4",
+    output: Annotated[Path, tyro.conf.arg(help="output file: a .pdf or a .png")] = Path("board.pdf"),
+    paper: Annotated[Paper, tyro.conf.arg(help="paper size, in landscape format")] = "a4",
     columns: Columns = 9,
     rows: Rows = 6,
     square_mm: SquareMm = 28.0,
@@ -46,30 +46,31 @@ def board(
     made = Board(columns, rows, 1e-3 * square_mm, 1e-3 * marker_mm, dictionary)
     write_sheet(made, paper, output)
     print(
-        f"{output}: {made}; print it at 100 %, check the line of 100 mm beneath it, glue it flat to something stiff, "
-        "and give sizes that came out otherwise as --square-mm and --marker-mm"
+        f"{output}: {made}; print it at 100 %, check the 100 mm line below it, glue it flat to something stiff, "
+        "and give sizes that differ on the print as --square-mm and --marker-mm"
     )
 
 
 def camera(
     pictures: Annotated[
-        Path | None, tyro.conf.arg(help="folder of pictures taken before, instead of live ones")
+        Path | None, tyro.conf.arg(help="folder of existing pictures, to use instead of live ones")
     ] = None,
-    frames_address: Annotated[str, tyro.conf.arg(help="where the camera process publishes")] = FRAMES,
-    output: Annotated[Path, tyro.conf.arg(help="the calibration's file")] = Path("calibration.json"),
-    name: Annotated[str | None, tyro.conf.arg(help="the camera's name; live, the one it has")] = None,
-    save: Annotated[Path | None, tyro.conf.arg(help="also keep the live pictures used, in this folder")] = None,
-    patience_s: Annotated[float, tyro.conf.arg(help="live: give up after so many seconds")] = 600.0,
+    frames_address: Annotated[str, tyro.conf.arg(help="address of the camera process")] = FRAMES,
+    output: Annotated[Path, tyro.conf.arg(help="output file of the calibration")] = Path("calibration.json"),
+    name: Annotated[str | None, tyro.conf.arg(help="the camera's name; default when live: its own")] = None,
+    save: Annotated[Path | None, tyro.conf.arg(help="also save the used live pictures to this folder")] = None,
+    patience_s: Annotated[float, tyro.conf.arg(help="live: give up after this time, seconds")] = 600.0,
     columns: Columns = 9,
     rows: Rows = 6,
     square_mm: SquareMm = 28.0,
     marker_mm: MarkerMm = 21.0,
     dictionary: Dictionary = "4x4_100",
 ) -> None:
-    """Find a camera's lens from pictures of the board: focal lengths, centre and distortion.
+    """Compute a camera's lens from pictures of the board: focal lengths, centre and distortion.
 
-    Live, it looks at the pictures that `worldarm camera` publishes (start that with --width and --height of the
-    device's own, and without --calibration), takes each still and new view of the board, and says what is missing.
+    Live, it uses the pictures that `worldarm camera` publishes, keeps each still and new view of the board, and prints
+    which views are missing. Start `worldarm camera` with the device's own --width and --height, and without
+    --calibration.
     """
     if not 0 < patience_s < float("inf"):
         raise ConfigurationError(f"--patience-s {patience_s:g}: give a number of seconds above 0")
@@ -82,13 +83,13 @@ def camera(
         named = seen if name is None else name
     require_enough(coverage)
     for missing in coverage.missing:
-        print(f"the lens is less sure where the board was never seen: {missing}")
+        print(f"the lens is less accurate where the board was never seen: {missing}")
     found = calibrate(coverage.views)
     lens = found.lens
     save_calibration(output, Calibration(VERSION, named, lens, found.error_px, found.views, known))
     (fx, _, cx), (_, fy, cy), _ = lens.matrix
     if found.left_out:
-        print(f"{len(found.left_out)} views fitted far worse than the rest and were left out")
+        print(f"{len(found.left_out)} views fit far worse than the rest and were left out")
     print(
         f"camera {named}, {lens.width}x{lens.height}: focal lengths {fx:.1f} ± {found.focal_deviation[0]:.1f} and "
         f"{fy:.1f} ± {found.focal_deviation[1]:.1f} px, centre ({cx:.1f}, {cy:.1f}), distortion "
@@ -107,12 +108,12 @@ def _from_folder(folder: Path, known: Board) -> Coverage:
     alike = [name for name, view in views if not coverage.add(view)]
     print(f"{len(looked)} pictures, {len(views)} with the board, {len(coverage.views)} different views")
     if alike:
-        print(f"too much like an earlier one: {', '.join(alike[:5])}{' …' if len(alike) > 5 else ''}")
+        print(f"too similar to an earlier one: {', '.join(alike[:5])}{' …' if len(alike) > 5 else ''}")
     return coverage
 
 
 def _live(address: str, known: Board, patience_s: float, save: Path | None) -> tuple[str, Coverage]:
-    """Collect views until nothing is missing or patience ends. Returns the camera's name too."""
+    """Collect views until none is missing or `patience_s` have passed. Return the camera's name and the views."""
     if save is not None:
         make_folder(save)
     finder, coverage = BoardFinder(known), Coverage()
@@ -124,7 +125,7 @@ def _live(address: str, known: Board, patience_s: float, save: Path | None) -> t
         while coverage.missing and time.monotonic() < until:
             frame = frames.latest(_PICTURE_S)
             if (frame.camera.width, frame.camera.height) != (camera.width, camera.height):
-                raise CalibrationError(f"camera {camera.name} changed the size of its pictures; begin anew")
+                raise CalibrationError(f"camera {camera.name} changed the size of its pictures; start again")
             sight = finder.find(cv2.cvtColor(frame.image, cv2.COLOR_RGB2BGR))  # type: ignore[arg-type]
             before, advice = _judge(sight.view, before, sight.reason, coverage)
             if not advice and save is not None:
@@ -139,7 +140,7 @@ def _live(address: str, known: Board, patience_s: float, save: Path | None) -> t
 
 
 def _judge(view: View | None, before: View | None, reason: str, coverage: Coverage) -> tuple[View | None, str]:
-    """Take in `view` if it is still and new. Returns it, and what to tell the user; nothing when it was taken."""
+    """Add `view` if it is still and new. Return it and a message for the user, empty when it was added."""
     if view is None:
         return None, reason
     if before is None or moved(view, before) > STILL_PX:

@@ -1,4 +1,5 @@
-"""`worldarm calibrate hand-eye`: move the arm so that the camera sees the board from many sides, and find it."""
+"""`worldarm calibrate hand-eye`: move the arm so that the camera sees the board from many sides, and compute the
+camera's pose."""
 
 from __future__ import annotations
 
@@ -35,14 +36,14 @@ from robot.wire.camera_spec import CameraSpec
 
 HOLDER = "hand-eye"
 SETTLE_S = 0.4
-"""How long after the arm has stopped it may still tremble."""
+"""The time for which the arm may still vibrate after it has stopped."""
 _PICTURE_S = 5.0
 
 
 @dataclass(frozen=True)
 class _Taken:
-    """What was taken, live or before: the arm, the camera as it publishes, and name, picture's size, what was found in
-    it, and measured joints (n,) rad of each pose."""
+    """A set of pictures, live or recorded: the arm, the camera as it was published, and for each pose its name, the
+    picture's size, the result of the board finder, and the measured joints (n,) rad."""
 
     arm: ArmSpec
     camera: CameraSpec
@@ -51,23 +52,25 @@ class _Taken:
 
 def hand_eye(
     mounting: Annotated[Mounting, tyro.conf.arg(help="the camera moves with the tool, or stands beside the arm")],
-    calibration: Annotated[Path, tyro.conf.arg(help="the camera's, whose lens is known")] = Path("calibration.json"),
+    calibration: Annotated[Path, tyro.conf.arg(help="calibration file of the camera, with its lens")] = Path(
+        "calibration.json"
+    ),
     pictures: Annotated[
-        Path | None, tyro.conf.arg(help="folder recorded with --save: work it out again, without the arm")
+        Path | None, tyro.conf.arg(help="folder recorded with --save: compute from it, without the arm")
     ] = None,
-    poses: Annotated[int, tyro.conf.arg(help="how many poses of the arm to look from")] = 15,
-    angle: Annotated[float, tyro.conf.arg(help="how far to turn the joints of the wrist, degrees")] = 20.0,
+    poses: Annotated[int, tyro.conf.arg(help="number of arm poses from which pictures are taken")] = 15,
+    angle: Annotated[float, tyro.conf.arg(help="how far to rotate the wrist joints, degrees")] = 20.0,
     speed: Annotated[float, tyro.conf.arg(help="share of each joint's velocity limit, up to 1")] = 0.2,
-    save: Annotated[Path | None, tyro.conf.arg(help="keep pictures and joints in this folder")] = None,
-    output: Annotated[Path | None, tyro.conf.arg(help="where the result goes, if not into the calibration")] = None,
-    command_address: Annotated[str, tyro.conf.arg(help="where the driver takes commands")] = COMMAND,
-    frames_address: Annotated[str, tyro.conf.arg(help="where the camera process publishes")] = FRAMES,
+    save: Annotated[Path | None, tyro.conf.arg(help="save pictures and joints to this folder")] = None,
+    output: Annotated[Path | None, tyro.conf.arg(help="output file; default: the calibration file itself")] = None,
+    command_address: Annotated[str, tyro.conf.arg(help="command address of the driver")] = COMMAND,
+    frames_address: Annotated[str, tyro.conf.arg(help="address of the camera process")] = FRAMES,
 ) -> None:
-    """Find where a camera is: in the tool's frame when the arm carries it, else in the arm's base.
+    """Compute a camera's pose: in the tool's frame when the arm carries it, else in the arm's base frame.
 
-    With the camera on the arm, lay the board on the table; with the camera beside the arm, have the gripper hold it.
-    Bring the arm to where the camera sees the board whole. The arm then moves slowly around that pose, and back to it
-    at the end; on Ctrl-C it holds.
+    With the camera on the arm, lay the board on the table; with the camera beside the arm, put the board into the
+    gripper. Bring the arm to where the camera sees the whole board. The arm then moves slowly around that pose, and
+    back to it at the end; on Ctrl-C it holds.
     """
     known = load_calibration(calibration)
     target = calibration if output is None else output
@@ -96,7 +99,7 @@ def hand_eye(
     )
     save_calibration(target, msgspec.structs.replace(known, hand_eye=found))
     for method, residual in sorted(result.others.items(), key=lambda item: item[1].corners):
-        print(f"  {method:<10} the board seems to move {_told(residual.middle, residual.rotation)}")
+        print(f"  {method:<10} apparent motion of the board {_told(residual.middle, residual.rotation)}")
     print(
         f"camera {known.camera} is at ({x:.4f}, {y:.4f}, {z:.4f}) m in the frame {frame} of {taken.arm.name}, "
         f"by {result.method}: residual {_told(result.residual.middle, result.residual.rotation)} over {count} poses\n"
@@ -111,8 +114,9 @@ def work_out(
     known: Calibration,
     mounting: Mounting,
 ) -> tuple[HandEyeResult, int]:
-    """Return where the camera is, and from how many poses that came; `poses` are name, picture's size, what was found
-    in it, and joints (n,) rad. Raises `CalibrationError` as the steps do."""
+    """Return the result and the number of poses that it uses. Each of `poses` has its name, the picture's size, the
+    result of the board finder, and the joints (n,) rad. Raises `CalibrationError` when the pictures or poses do not
+    suffice, or do not fit the calibration `known`."""
     views = dict(views_of_one_size([(name, size, sight) for name, size, sight, _ in poses], known.board))
     lens = lens_of(camera, known)
     kinematics = Kinematics(arm)
@@ -146,7 +150,7 @@ def _moved(
     command_address: str,
     frames_address: str,
 ) -> _Taken:
-    """Move the arm from pose to pose, and back to where it was, and look at the board from each."""
+    """Move the arm from pose to pose, take a picture of the board at each, and return to the start."""
     finder = BoardFinder(known.board)
     with Client(command_address) as client, FrameSubscriber(frames_address) as frames:
         camera = frames.latest(_PICTURE_S).camera
@@ -157,8 +161,8 @@ def _moved(
         _, _, sight = _look(client, frames, finder)
         if sight.view is None:
             raise CalibrationError(
-                f"from where the arm is, camera {camera.name} sees {sight.reason}; bring it to where the board "
-                f"({known.board}) is in full view"
+                f"from the arm's present pose, camera {camera.name} sees {sight.reason}; bring the arm to where the "
+                f"board ({known.board}) is in full view"
             )
         around = poses_around(arm, start, count, angle)
         recorder = None if save is None else PairRecorder(save, arm, camera)
@@ -176,7 +180,8 @@ def _moved(
 
 
 def _look(client: Client, frames: FrameSubscriber, finder: BoardFinder) -> tuple[NDArray[np.uint8], Vector, Sight]:
-    """Wait until all is still; return a picture (H, W, 3) RGB, the joints as it was taken, and what it shows."""
+    """Wait until the arm is still; return a picture (H, W, 3) RGB, the joints (n,) rad at its time, and the result of
+    the board finder."""
     frame = frames.newer_than(time.monotonic_ns() + round(SETTLE_S * 1e9), SETTLE_S + _PICTURE_S)
     state = client.state_near(frame.time_ns)
     sight = finder.find(np.asarray(cv2.cvtColor(frame.image, cv2.COLOR_RGB2BGR), np.uint8))
@@ -186,8 +191,8 @@ def _look(client: Client, frames: FrameSubscriber, finder: BoardFinder) -> tuple
 def _require_same_camera(camera: CameraSpec, known: Calibration) -> None:
     if camera.name != known.camera:
         raise CalibrationError(
-            f"the calibration is of the camera {known.camera!r}, the pictures are of {camera.name!r}: give the "
-            "one that belongs to it"
+            f"the calibration is for the camera {known.camera!r}, the pictures are from {camera.name!r}: give the "
+            "calibration of that camera"
         )
 
 

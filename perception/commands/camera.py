@@ -21,24 +21,28 @@ Encoding: TypeAlias = Literal["raw", "jpeg"]
 
 @dataclass(frozen=True)
 class CameraCommandOptions:
-    """The options of `worldarm camera`; the help of each says what it is."""
+    """The options of `worldarm camera`; each field's help describes it."""
 
     source: Annotated[
         str,
         tyro.conf.arg(
-            help="the camera: 0 or /dev/video0, a stream's URL, a video or picture file, or a kind by name; `sim` "
-            "draws the scene that the simulated arm's driver publishes"
+            help="the camera: 0 or /dev/video0, a stream's URL, a video or picture file, or a registered name; `sim` "
+            "renders the scene that the simulated arm's driver publishes"
         ),
     ] = "sim"
     name: Annotated[str, tyro.conf.arg(help="name of the camera on the wire and in data sets")] = "front"
     width: Annotated[int, tyro.conf.arg(help="picture width in pixels")] = 64
     height: Annotated[int, tyro.conf.arg(help="picture height in pixels")] = 64
-    rate_hz: Annotated[float | None, tyro.conf.arg(help="pictures a second; None: a video's own rate, or 30")] = None
-    encoding: Annotated[Encoding, tyro.conf.arg(help="how pictures travel: raw, exact; jpeg, much smaller")] = "raw"
+    rate_hz: Annotated[float | None, tyro.conf.arg(help="pictures per second; None: a video's own rate, or 30")] = None
+    encoding: Annotated[
+        Encoding, tyro.conf.arg(help="encoding of published pictures: raw, exact; jpeg, much smaller")
+    ] = "raw"
     quality: Annotated[int, tyro.conf.arg(help="quality of JPEG pictures, 1 to 100")] = 90
     calibration: Annotated[
         Path | None,
-        tyro.conf.arg(help="file of `worldarm calibrate camera`: undistort by it, and publish the true focal lengths"),
+        tyro.conf.arg(
+            help="file of `worldarm calibrate camera`: undistort pictures and publish the true focal lengths"
+        ),
     ] = None
     capture: Annotated[
         tuple[int, int] | None,
@@ -47,7 +51,7 @@ class CameraCommandOptions:
             "own choice"
         ),
     ] = None
-    loop: Annotated[bool, tyro.conf.arg(help="begin a video anew at its end")] = True
+    loop: Annotated[bool, tyro.conf.arg(help="repeat a video from its end")] = True
     frames_address: Annotated[str, tyro.conf.arg(help="where to publish the pictures")] = FRAMES
     state_address: Annotated[
         str, tyro.conf.arg(help="where the driver publishes its state, which simulated cameras follow")
@@ -57,21 +61,23 @@ class CameraCommandOptions:
     )
     realtime: Annotated[
         bool,
-        tyro.conf.arg(help="run before every ordinary process (SCHED_FIFO), so that a busy machine delays no picture"),
+        tyro.conf.arg(help="run with real-time priority (SCHED_FIFO), so that a busy machine delays no picture"),
     ] = False
 
 
 def camera(options: Annotated[CameraCommandOptions, tyro.conf.arg(name="")] = CameraCommandOptions()) -> None:
     """Publish a camera's pictures until Ctrl-C.
 
-    The middle of the sensor's picture is cut to the shape asked for and resized by area. A device that stalls or is
-    unplugged is opened again until it is back. Each of several cameras is a process, with a name and an address.
+    The centre of the sensor's picture is cropped to the requested shape and resized by area. A device that stalls or is
+    unplugged is reopened until it is back. Each camera needs its own process, name and address.
     """
     duration_s, quality, capture = options.duration_s, options.quality, options.capture
     if duration_s is not None and not 0 < duration_s < float("inf"):
-        raise ConfigurationError(f"a duration of {duration_s:g} s: give more than 0, or leave it out to go on for ever")
+        raise ConfigurationError(
+            f"a duration of {duration_s:g} s: give more than 0, or leave it out to run until Ctrl-C"
+        )
     if not 1 <= quality <= 100:
-        raise ConfigurationError(f"--quality {quality}: JPEG knows 1 to 100")
+        raise ConfigurationError(f"--quality {quality}: give a number from 1 to 100")
     if capture is not None and min(capture) < 1:
         raise ConfigurationError(f"--capture {capture[0]} {capture[1]}: give a width and a height in pixels")
     known = None if options.calibration is None else load_calibration(options.calibration)

@@ -1,4 +1,4 @@
-"""`worldarm record`: episodes of whatever moves the arm, into a data set; a simulated scene is reset by itself."""
+"""`worldarm record`: record episodes of the arm into a data set; a simulated scene is reset automatically."""
 
 from __future__ import annotations
 
@@ -24,29 +24,33 @@ from robot.wire.camera_spec import Images
 
 
 def record(
-    dataset: Annotated[Path, tyro.conf.arg(help="folder of the data set; one that is there is gone on with")],
-    task: Annotated[str, tyro.conf.arg(help="what is done in the episodes, in words")],
+    dataset: Annotated[Path, tyro.conf.arg(help="folder of the data set; an existing one is extended")],
+    task: Annotated[str, tyro.conf.arg(help="description of the task, in words")],
     camera: Annotated[
         tuple[str, ...],
-        tyro.conf.arg(help="where cameras publish: ADDRESS or NAME=ADDRESS each; a model sees through the first"),
+        tyro.conf.arg(help="addresses of the cameras: ADDRESS or NAME=ADDRESS each; a model uses the first"),
     ] = (),
-    command_address: Annotated[str, tyro.conf.arg(help="where the driver takes commands")] = COMMAND,
-    fps: Annotated[int, tyro.conf.arg(help="rows a second")] = 30,
+    command_address: Annotated[str, tyro.conf.arg(help="command address of the driver")] = COMMAND,
+    fps: Annotated[int, tyro.conf.arg(help="rows per second")] = 30,
     images: Annotated[Images, tyro.conf.arg(help="video: small, AV1; png: exact")] = "video",
     actions: Annotated[
         ConventionName,
         tyro.conf.arg(help=ACTIONS_HELP),
     ] = "tabletop",
-    episodes: Annotated[int | None, tyro.conf.arg(help="record so many without keys, and end")] = None,
-    episode_s: Annotated[float, tyro.conf.arg(help="seconds of an episode then")] = 10.0,
-    reset_s: Annotated[float, tyro.conf.arg(help="seconds between two, to reset the scene; 0: leave it")] = 5.0,
-    longest_s: Annotated[float, tyro.conf.arg(help="an episode ends by itself after so many seconds")] = 300.0,
-    seed: Annotated[int | None, tyro.conf.arg(help="of where a reset puts simulated objects; None: any")] = None,
+    episodes: Annotated[int | None, tyro.conf.arg(help="record this many episodes without keys, then end")] = None,
+    episode_s: Annotated[float, tyro.conf.arg(help="with --episodes: duration of an episode, seconds")] = 10.0,
+    reset_s: Annotated[
+        float, tyro.conf.arg(help="with --episodes: seconds between two, to reset the scene; 0: do not")
+    ] = 5.0,
+    longest_s: Annotated[float, tyro.conf.arg(help="longest duration of an episode, seconds")] = 300.0,
+    seed: Annotated[
+        int | None, tyro.conf.arg(help="random seed of the objects' poses after a reset; None: random")
+    ] = None,
 ) -> None:
-    """Record episodes of whatever moves the arm: an agent, a teleoperation, a leader.
+    """Record episodes while an agent, a teleoperation or a leader moves the arm.
 
-    Needs a driver and a camera that run. It listens only, but for a reset of a simulated scene, which needs the arm to
-    be free. Ctrl-C ends: what was kept is saved, an episode that is under way is forgotten.
+    It needs a running driver and camera, and only listens to them. The exception is the reset of a simulated scene,
+    which needs the lease to be free. On Ctrl-C, kept episodes are saved and an episode in progress is discarded.
     """
     plan = None if episodes is None else HandsFree(episodes, episode_s, reset_s)
     addresses = camera_addresses(camera)
@@ -59,7 +63,7 @@ def record(
             try:
                 terminal = parts.enter_context(Terminal())
             except ConfigurationError as error:
-                raise ConfigurationError(f"{error}; or say --episodes N, and no keys are needed") from error
+                raise ConfigurationError(f"{error}; or give --episodes N, which needs no keys") from error
         recorder = parts.enter_context(
             Recorder(
                 dataset, task, command_address, addresses, fps, images, convention, longest_s, rearrange, saved.put

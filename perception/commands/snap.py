@@ -1,4 +1,4 @@
-"""`worldarm snap`: one picture of what a camera sees now, such as the goal that the arm is to bring about."""
+"""`worldarm snap`: save one picture from a camera, for instance the goal for the arm."""
 
 from __future__ import annotations
 
@@ -15,21 +15,22 @@ from robot.wire.addresses import FRAMES
 
 
 def snap(
-    output: Annotated[Path, tyro.conf.arg(help="the file: .png is exact, .jpg is not")],
-    camera: Annotated[str, tyro.conf.arg(help="where the camera publishes its pictures")] = FRAMES,
-    overwrite: Annotated[bool, tyro.conf.arg(help="take the place of a file that is there")] = False,
-    timeout_s: Annotated[float, tyro.conf.arg(help="how long to wait for the picture")] = 5.0,
+    output: Annotated[Path, tyro.conf.arg(help="output file: .png is exact, .jpg is not")],
+    camera: Annotated[str, tyro.conf.arg(help="address of the camera process")] = FRAMES,
+    overwrite: Annotated[bool, tyro.conf.arg(help="replace an existing file")] = False,
+    timeout_s: Annotated[float, tyro.conf.arg(help="how long to wait for the picture, seconds")] = 5.0,
 ) -> None:
-    """Take one picture from a camera process, as the agent sees it, and write it to a file.
+    """Take one picture from a camera process, as the agent receives it, and write it to a file.
 
-    A goal for `worldarm run` is such a picture: arrange things as they should be, take it, and put things back.
+    Such a picture is a goal for `worldarm run`: arrange the objects as they should be, take the picture, and put the
+    objects back.
     """
     if output.suffix.lower() not in SUFFIXES:
         raise ConfigurationError(f"--output {output}: end the name in one of {', '.join(SUFFIXES)}")
     if not 0 < timeout_s <= 3600:
         raise ConfigurationError(f"--timeout-s must be above 0 and at most 3600, not {timeout_s:g}")
     if output.exists() and not overwrite:
-        raise ConfigurationError(f"{output} is there already: choose another name, or say --overwrite")
+        raise ConfigurationError(f"{output} exists already: choose another name, or give --overwrite")
     require_writable(output)
     with FrameSubscriber(camera) as frames:
         frame = frames.latest(timeout_s)

@@ -1,4 +1,4 @@
-"""`worldarm teleop`: a person moves the arm; from a page, what they do can be recorded."""
+"""`worldarm teleop`: a person moves the arm; with a web page, the motion can be recorded."""
 
 from __future__ import annotations
 
@@ -35,72 +35,74 @@ from robot.wire.messages import JointState
 from robot.wire.subscription import Subscription
 
 PATIENCE_S = 2.0
-"""How long the driver may take to answer; the arm that is waited for holds long before."""
+"""The time limit for the driver's answers; without commands, the arm holds long before that."""
 
 DeviceName = Literal["keyboard", "gamepad", "leader", "web"]
 
 
 @dataclass(frozen=True)
 class TeleopOptions:
-    """What `worldarm teleop` takes; its fields' help says what each is."""
+    """The options of `worldarm teleop`; each field's help describes it."""
 
-    device: Annotated[DeviceName, tyro.conf.arg(help="what the person holds")] = "keyboard"
-    command_address: Annotated[str, tyro.conf.arg(help="where the driver takes commands")] = COMMAND
-    speed: Annotated[float, tyro.conf.arg(help="share of the most to begin with; + and - change it")] = 0.25
-    max_speed: Annotated[float, tyro.conf.arg(help="the most that the tool ever moves, m/s")] = 0.15
-    max_turn: Annotated[float, tyro.conf.arg(help="the most that the tool ever turns, rad/s")] = 0.8
-    max_gripper: Annotated[float, tyro.conf.arg(help="how fast the gripper opens and closes, m/s")] = 0.08
-    max_joints: Annotated[float, tyro.conf.arg(help="the most of each joint's velocity limit that is used")] = 0.3
+    device: Annotated[DeviceName, tyro.conf.arg(help="input device")] = "keyboard"
+    command_address: Annotated[str, tyro.conf.arg(help="command address of the driver")] = COMMAND
+    speed: Annotated[float, tyro.conf.arg(help="initial share of the maximum speed; + and - change it")] = 0.25
+    max_speed: Annotated[float, tyro.conf.arg(help="maximum speed of the tool, m/s")] = 0.15
+    max_turn: Annotated[float, tyro.conf.arg(help="maximum angular speed of the tool, rad/s")] = 0.8
+    max_gripper: Annotated[float, tyro.conf.arg(help="speed of the gripper, m/s")] = 0.08
+    max_joints: Annotated[float, tyro.conf.arg(help="maximum share of each joint's velocity limit")] = 0.3
     home_speed: Annotated[float, tyro.conf.arg(help="share of each joint's velocity limit on the way home")] = 0.1
-    rate_hz: Annotated[float, tyro.conf.arg(help="how often a second waypoints are sent")] = 50.0
+    rate_hz: Annotated[float, tyro.conf.arg(help="rate at which waypoints are sent, Hz")] = 50.0
     hold_s: Annotated[
-        float, tyro.conf.arg(help="keyboard: how long a key counts as held, since terminals tell of no release")
+        float, tyro.conf.arg(help="keyboard: how long a key counts as held, seconds; terminals report no release")
     ] = HOLD_S
-    leader: Annotated[
-        str | None, tyro.conf.arg(help="leader: where the driver of the arm that leads takes commands")
-    ] = None
+    leader: Annotated[str | None, tyro.conf.arg(help="leader: command address of the driver of the leading arm")] = None
     joint_map: Annotated[
-        Path | None, tyro.conf.arg(help="leader: file of which joint moves which; by name when not given")
+        Path | None, tyro.conf.arg(help="leader: file that maps the leader's joints to the arm's; default: by name")
     ] = None
     align: Annotated[
-        bool, tyro.conf.arg(help="leader: go slowly to where it is at first; else bring the leader to the arm")
+        bool, tyro.conf.arg(help="leader: first move the arm slowly to the leader; else bring the leader to the arm")
     ] = False
-    tolerance: Annotated[
-        float, tyro.conf.arg(help="leader: how far apart, rad in each joint, both may be to begin")
-    ] = TOLERANCE
+    tolerance: Annotated[float, tyro.conf.arg(help="leader: largest difference of each joint at the start, rad")] = (
+        TOLERANCE
+    )
     camera: Annotated[
-        tuple[str, ...], tyro.conf.arg(help="web: where cameras publish: ADDRESS, or NAME=ADDRESS to record it so")
+        tuple[str, ...],
+        tyro.conf.arg(help="web: addresses of the cameras: ADDRESS, or NAME=ADDRESS to record under NAME"),
     ] = (FRAMES,)
     host: Annotated[
-        str, tyro.conf.arg(help="web: the address to serve the page at; away from 127.0.0.1 it takes a token")
+        str, tyro.conf.arg(help="web: address at which the page is served; other than 127.0.0.1 it needs a token")
     ] = HOST
-    port: Annotated[int, tyro.conf.arg(help="web: the port of the page; 0 has one chosen")] = PORT
+    port: Annotated[int, tyro.conf.arg(help="web: port of the page; 0: any free port")] = PORT
     silent_s: Annotated[
-        float, tyro.conf.arg(help="web: a page that has not answered for so long is gone, and the arm holds")
+        float, tyro.conf.arg(help="web: the arm holds when the page has not answered for this time, seconds")
     ] = SILENT_S
 
 
 def teleop(
     options: Annotated[TeleopOptions, tyro.conf.arg(name="")] = TeleopOptions(),
     dataset: Annotated[
-        Path | None, tyro.conf.arg(help="web: record into this data set; one that is there is gone on with")
+        Path | None, tyro.conf.arg(help="web: record into this data set; an existing one is extended")
     ] = None,
-    task: Annotated[str | None, tyro.conf.arg(help="web: what is done in the episodes, in words")] = None,
-    fps: Annotated[int, tyro.conf.arg(help="web: rows a second of what is recorded")] = 30,
-    images: Annotated[Images, tyro.conf.arg(help="web: video: small, AV1; png: exact")] = "video",
+    task: Annotated[str | None, tyro.conf.arg(help="web: description of the task, in words")] = None,
+    fps: Annotated[int, tyro.conf.arg(help="web: recorded rows per second")] = 30,
+    images: Annotated[
+        Images, tyro.conf.arg(help="web: recorded pictures: video is small (AV1), png is exact")
+    ] = "video",
     actions: Annotated[ConventionName, tyro.conf.arg(help=f"web: {ACTIONS_HELP}")] = "tabletop",
 ) -> None:
-    """Move the arm by hand, simulated or real, slowly at first; what is not held does not move.
+    """Move a simulated or real arm with an input device, slowly at first; the arm moves only while a key or control is
+    held.
 
-    Needs a driver that runs. SPACE stops the arm at once, as STOP does on a page; Ctrl-C ends, and the arm holds.
+    It needs a running driver. SPACE stops the arm at once, as STOP does on a page; Ctrl-C ends, and the arm holds.
     """
     if (dataset is None) != (task is None):
-        raise ConfigurationError("recording takes both, --dataset DIR and --task 'what is done'")
+        raise ConfigurationError("recording needs both --dataset DIR and --task 'what is done'")
     recorder: Callable[[], AbstractContextManager[Recording]] | None = None
     if dataset is not None and task is not None:
 
         def recorder() -> AbstractContextManager[Recording]:
-            # Only here: loading the recorder takes seconds, and teleoperation alone does not need it.
+            # Imported here because loading the recorder takes seconds, and teleoperation alone does not need it.
             from perception.recording.driven_arm import convention_for
             from perception.recording.recorder import Recorder
             from perception.recording.simulated_scene import simulated_scene_reset
@@ -117,17 +119,17 @@ def teleop(
 
 
 def _run(options: TeleopOptions, recorder: Callable[[], AbstractContextManager[Recording]] | None) -> None:
-    """Have a person move the arm until they end it; a page offers to record with what `recorder` makes, where given.
+    """Let a person move the arm until they end it; with a `recorder`, a page offers recording.
 
-    Raises `ConfigurationError` for what cannot be, and what `Teleoperation.run` raises.
+    Raises `ConfigurationError` for options that do not fit together, and the errors of `Teleoperation.run`.
     """
     device, leader = options.device, options.leader
     limits = Limits(options.max_speed, options.max_turn, options.max_gripper, options.max_joints)
     dial = Dial(limits, options.speed)
     if (leader is not None) != (device == "leader"):
-        raise ConfigurationError("--device leader needs --leader ADDRESS, and the other devices none")
+        raise ConfigurationError("--device leader needs --leader ADDRESS; the other devices do not take it")
     if recorder is not None and device != "web":
-        raise ConfigurationError(f"--dataset is for --device web; beside a {device}, `worldarm record` records")
+        raise ConfigurationError(f"--dataset is for --device web; with a {device}, run `worldarm record` beside it")
     pages = Pages(options.silent_s)
     with ExitStack() as parts:
         client = parts.enter_context(Client(options.command_address, PATIENCE_S))
@@ -171,7 +173,7 @@ def _page(
     other: Console,
     recording: Recording | None,
 ) -> Console:
-    """Serve the page, and return it as a console beside the `other` one; `parts` closes what it opens."""
+    """Serve the page, and return it as a console beside the `other` one; `parts` closes the page and its cameras."""
     try:
         from robot.teleop.page.page import WebPage
         from robot.web.server import PageServer
@@ -179,12 +181,12 @@ def _page(
         raise ConfigurationError(
             f"--device web needs the Python package '{error.name}': pip install 'worldarm[web]'"
         ) from error
-    cameras = tuple(word.rpartition("=")[2] for word in options.camera)  # by which name matters to a recorder alone
+    cameras = tuple(word.rpartition("=")[2] for word in options.camera)  # names matter only to a recorder
     server = parts.enter_context(PageServer(options.host, options.port, f"worldarm · {client.arm.name}"))
     page = parts.enter_context(WebPage(server, client, cameras, pages, dial, other, recording))
     other.tell(f"page: {server.url}")
     if server.open_to_others:
-        other.tell("anyone who has this address can move the arm, and the way there is not encrypted")
+        other.tell("anyone with this address can move the arm, and the connection is not encrypted")
     return page
 
 
@@ -195,7 +197,7 @@ def _leader(
     options: TeleopOptions,
     dial: Dial,
 ) -> Leader:
-    """Return the arm at `address` as the leader of the one behind `client`; `parts` closes what it opens."""
+    """Return the arm at `address` as the leader of the arm of `client`; `parts` closes its connection."""
     with Client(address) as other:
         if other.state_address == client.state_address:
             raise ConfigurationError(f"the arm at {address} cannot lead itself: --leader is another driver's address")

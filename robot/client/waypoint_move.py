@@ -1,4 +1,4 @@
-"""Following waypoints that were computed before the motion begins, and waiting for rest at the last."""
+"""Follows waypoints that were computed before the motion begins, and waits for rest at the last."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from robot.client.rest import wait_for_rest
 from robot.wire.messages import JointState, Waypoint
 
 _BATCH = 60
-"""Waypoints a command; the driver takes up to 64."""
+"""Waypoints per command; the driver accepts up to 64."""
 _LEAD_S = 0.3
 """How long before its first waypoint a batch is sent."""
 _RENEW_S = 0.2
 
 
 def follow_waypoints(client: Client, waypoints: Sequence[Waypoint]) -> JointState:
-    """Send `waypoints`, at least one and timed from 0, so that they begin in 0.3 s; wait for rest; return the state
-    then. The caller holds the lease, which is kept.
+    """Send `waypoints` (at least one, timed from 0) so that they begin in 0.3 s; wait for rest and return the state
+    then. The caller must hold the lease, which is renewed meanwhile.
 
-    They go out a batch at a time, each before the one before it ends. Raises as `wait_for_rest`.
+    They are sent in batches, each before the previous one ends. Raises the errors of `wait_for_rest`.
     """
     begins_ns = time.monotonic_ns() + round(_LEAD_S * 1e9)
     for first in range(0, len(waypoints), _BATCH):
@@ -34,7 +34,7 @@ def follow_waypoints(client: Client, waypoints: Sequence[Waypoint]) -> JointStat
 
 
 def _wait_until(client: Client, time_ns: int) -> None:
-    """Sleep until the monotonic `time_ns`, keeping the lease."""
+    """Sleep until the monotonic `time_ns`, and renew the lease meanwhile."""
     while (left_s := (time_ns - time.monotonic_ns()) * 1e-9) > 0:
         time.sleep(min(left_s, _RENEW_S))
         client.renew()

@@ -36,5 +36,5 @@ def test_the_poses_are_clear_and_turn_enough(spec) -> None:  # type: ignore[no-u
 def test_where_there_is_no_room_it_is_told() -> None:
     spec = panda_spec()
     narrow = msgspec.structs.replace(spec, workspace=Box((0.5, 0.0, 0.3), (0.5001, 0.0001, 0.3001)))
-    with pytest.raises(ConfigurationError, match="only 0 of 8 poses are clear"):
+    with pytest.raises(ConfigurationError, match="only 0 of 8 poses around"):
         poses_around(narrow, np.array(spec.home), 8, 0.3)

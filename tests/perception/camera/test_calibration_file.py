@@ -25,7 +25,7 @@ def test_what_is_written_is_read(tmp_path: Path, place: HandEye | None) -> None:
     ("old", "new", "told"),
     [
         ('"version": 1', '"version": 2', "of version 2"),
-        ('"width": 640', '"width": 0', "pictures of 0x480"),
+        ('"width": 640', '"width": 0', "picture size is 0x480"),
         ('"width": 640', '"width": "640"', "width"),
         ("520.0", "-520.0", "camera matrix"),
         ("520.0", "1e999", "finite|out of range|not a calibration"),

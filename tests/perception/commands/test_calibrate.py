@@ -45,7 +45,7 @@ def test_finds_the_lens_from_pictures_taken_before(tmp_path: Path, pictures: lis
     assert result.returncode == 0, result.stderr
     count = len(pictures)
     assert f"{count + 2} pictures, {count + 1} with the board, {count} different views" in result.stdout
-    assert f"too much like an earlier one: {count + 1:03d}.png" in result.stdout
+    assert f"too similar to an earlier one: {count + 1:03d}.png" in result.stdout
     assert "reprojection error 0.0" in result.stdout and " px over " in result.stdout
     focal, error = found_lens(output)
     print(f"focal off by {100 * focal:.3f} %, reprojection error {error:.3f} px")

@@ -93,7 +93,7 @@ def test_what_cannot_be_worked_out_is_told_in_one_line(tmp_path: Path) -> None:
     assert "pictures alone lack the arm's joints" in told(tmp_path)
     assert "there is no calibration" in told(folder, "absent.json")
     save_calibration(tmp_path / "other.json", calibration("beside"))
-    assert "is of the camera 'beside', the pictures are of 'hand'" in told(folder, "other.json")
+    assert "is for the camera 'beside', the pictures are from 'hand'" in told(folder, "other.json")
     lens = msgspec.structs.replace(calibration("hand").lens, width=1280, height=720)
     save_calibration(tmp_path / "large.json", msgspec.structs.replace(calibration("hand"), lens=lens))
     assert "640x480, the calibration is for 1280x720" in told(folder, "large.json")

@@ -26,7 +26,7 @@ def test_a_picture_is_taken_and_never_over_another(
     assert picture is not None and picture.shape == (HEIGHT, WIDTH, 3) and picture.std() == 0
     before = goal.read_bytes()
     assert main(words) == 1
-    assert "is there already" in capsys.readouterr().err and goal.read_bytes() == before
+    assert "exists already" in capsys.readouterr().err and goal.read_bytes() == before
     assert main([*words, "--overwrite"]) == 0
 
 

@@ -81,7 +81,7 @@ def test_no_turn_changes_a_distance_by_more_than_its_reach_tells(seed: int, size
     [
         ({1: 0.9, 3: -3.0}, "touches itself"),
         ({1: 1.7, 3: -1.6, 5: 0.0}, "touches the table"),
-        ({0: 0.6}, "keep out of"),
+        ({0: 0.6}, "keep-out box"),
     ],
 )
 def test_an_arm_that_touches_is_not_taken_over_nor_sent_there(joints: dict[int, float], words: str) -> None:

@@ -39,7 +39,7 @@ def test_a_person_sees_stops_resets_and_sends_home(tmp_path: Path) -> None:
         assert first["joints"].startswith(f"({math.degrees(AWAY[0]):.1f}, ")
         assert first["effort"] == "8 % of a joint's limit"
         with process.client() as client:
-            client.acquire("somebody", 5.0)
+            client.acquire("somebody", 10.0)
             assert shown(process.command)["lease"] == "somebody"
             stopped = worldarm("stop", "--command-address", process.command, "--reason", "a cat")
             assert stopped.returncode == 0 and "a cat" in stopped.stdout
