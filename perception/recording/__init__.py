@@ -1,1 +1,1 @@
-"""Recording what moves the arm and what the cameras see, episode by episode, for whatever learns from it later."""
+"""Records the arm's motion and the cameras' pictures, episode by episode, as training data."""

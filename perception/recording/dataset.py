@@ -1,4 +1,4 @@
-"""The data set that a recording goes into: a new one, or one that was recorded in the same way."""
+"""The data set of a recording: a new one, or an existing one that was recorded in the same way."""
 
 from __future__ import annotations
 
@@ -26,12 +26,13 @@ FPS = range(1, 241)
 
 
 def require_task(task: str) -> str:
-    """Return `task` without spaces around it. Raises `ConfigurationError` for one that no data set should keep."""
+    """Return `task` without surrounding spaces. Raises `ConfigurationError` when it is empty, too long or not
+    printable."""
     task = task.strip()
     if not task:
-        raise ConfigurationError("say what is done in the episodes: --task 'put the cube into the box'")
+        raise ConfigurationError("describe the task of the episodes: --task 'put the cube into the box'")
     if len(task) > MOST_TASK:
-        raise ConfigurationError(f"the task is {len(task)} characters long; say it in {MOST_TASK} at most")
+        raise ConfigurationError(f"the task is {len(task)} characters long; use at most {MOST_TASK}")
     if not task.isprintable():
         raise ConfigurationError(
             "the task holds characters that cannot be printed, such as line breaks; leave them out"
@@ -42,15 +43,16 @@ def require_task(task: str) -> str:
 def recorded_embodiment(
     arm: ArmSpec, cameras: tuple[CameraSpec, ...], action: ArmConvention[Any]
 ) -> RecordedEmbodiment:
-    """Return how a set of this arm and these cameras is recorded, for a model whose actions are those of `action`."""
+    """Return the embodiment description of a data set of `arm` and `cameras`, for models with the action convention
+    `action`."""
     return RecordedEmbodiment(arm.models_of or arm.name, cameras, action, action.state_names)
 
 
 def open_set(root: Path, fps: int, images: Images, arm: ArmSpec, recorded: RecordedEmbodiment) -> DatasetWriter:
-    """Return the writer of the set under `root`, made where there is none.
+    """Return the writer of the data set under `root`; a missing data set is created.
 
-    Raises `DatasetError` when there is another kind of set: of another arm, rate, cameras or actions; `RecordingError`
-    and `ConfigurationError` when the folder cannot be written.
+    Raises `DatasetError` when the existing data set has another arm, rate, cameras or actions, and `RecordingError` and
+    `ConfigurationError` when the folder cannot be written.
     """
     if fps not in FPS:
         raise ConfigurationError(f"--fps must be from {FPS.start} to {FPS.stop - 1}, not {fps}")
@@ -72,7 +74,7 @@ def _features(images: Images, arm: ArmSpec, cameras: Sequence[CameraSpec]) -> di
     for camera in cameras:
         if kind == "video" and (camera.width % 2 or camera.height % 2):
             raise ConfigurationError(
-                f"the camera {camera.name} gives {camera.width}x{camera.height}; video needs even sizes: give it "
+                f"the camera {camera.name} sends {camera.width}x{camera.height}; video needs even sizes: give it "
                 "another --width and --height, or record with --images png"
             )
     return {
@@ -88,7 +90,7 @@ def _features(images: Images, arm: ArmSpec, cameras: Sequence[CameraSpec]) -> di
 
 def _require_same(root: Path, writer: DatasetWriter, arm: ArmSpec, recorded: RecordedEmbodiment) -> None:
     if writer.info.robot_type != arm.name:
-        raise DatasetError(f"{root} is of the arm {writer.info.robot_type!r}, and not {arm.name!r}: another folder")
+        raise DatasetError(f"{root} has the arm {writer.info.robot_type!r}, not {arm.name!r}: choose another folder")
     before = read_recorded_embodiment(writer.info)
     if before is None:
         raise DatasetError(f"{root} was not recorded by `worldarm record`: choose another folder")
@@ -102,13 +104,13 @@ def _require_same(root: Path, writer: DatasetWriter, arm: ArmSpec, recorded: Rec
     for there_camera, camera in zip(before.cameras, recorded.cameras, strict=True):
         if not _alike(there_camera, camera):
             raise DatasetError(
-                f"{root} was recorded with the camera {there_camera.name} elsewhere, or with another lens: choose "
-                "another folder, for a model would take both for one"
+                f"{root} was recorded with another pose or lens of the camera {there_camera.name}: choose "
+                "another folder, because a model cannot distinguish the two"
             )
 
 
 def _alike(one: CameraSpec, other: CameraSpec) -> bool:
-    """Whether two specifications are of the same camera in the same place, but for rounding."""
+    """Return whether two specifications describe the same camera at the same pose, up to rounding."""
     numbers = []
     for camera in (one, other):
         if (camera.position is None) != (one.position is None) or len(camera.views) != len(one.views):

@@ -1,4 +1,4 @@
-"""How much room a disk has, looked up now and then."""
+"""The free space of a disk, read about once a second."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pathlib import Path
 _LOOK_EVERY_S = 1.0
 
 
-class Room:
-    """The room on the disk under `folder`; of about a second ago at most."""
+class FreeSpace:
+    """The free space of the disk under `folder`; the value is at most about a second old."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

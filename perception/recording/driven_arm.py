@@ -1,4 +1,4 @@
-"""What the arm behind a driver means for a recording: in terms of which actions it is recorded."""
+"""The action convention in which the arm behind a driver is recorded."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ _PATIENCE_S = 2.0
 
 
 def convention_for(command_address: str, name: ConventionName) -> ArmConvention[Any]:
-    """Return the convention of that name for the arm behind the driver at `command_address`.
+    """Return the action convention `name` for the arm behind the driver at `command_address`.
 
-    Raises what `Client` raises.
+    Raises `ConfigurationError`, `ConnectionLost`, `Refused` and `WireError`, as `Client` does.
     """
     with Client(command_address, _PATIENCE_S) as client:
         return convention_named(name, client.arm)

@@ -1,4 +1,4 @@
-"""One episode as it is being recorded: its rows so far, and what there is to doubt about it."""
+"""One episode during its recording: its rows so far, and marks for its defects."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ from robot.wire.messages import Frame, JointState
 OTHER = "other"
 CLAMP_NAMES = (*REASONS, OTHER)
 STATE_LATE_NS = 100_000_000
-"""A row whose state is older than this marks the episode."""
+"""The episode is marked when a row's state is older than this."""
 STATE_SILENT_NS = 500_000_000
 CAMERA_SILENT_NS = 1_000_000_000
-"""Older than these, there is nothing left to pair: the episode ends there."""
+"""The episode ends when the newest state or picture is older than these."""
 SPOILT = (STATE_SILENT, CAMERA_SILENT, CAMERA_CHANGED, DRIVER_RESTARTED)
-"""Marks of episodes that ended where nobody meant them to."""
+"""Marks of episodes that a failure ended."""
 TIME_IS_UP = "its time is up"
 
 Columns = dict[str, npt.NDArray[np.generic]]
@@ -55,17 +55,17 @@ Columns = dict[str, npt.NDArray[np.generic]]
 
 @dataclass(frozen=True)
 class Row:
-    """What a moment was put together from: `frames` in the order of the cameras."""
+    """The messages of one row; `frames` are in the order of the cameras."""
 
     state: JointState
     frames: tuple[Frame, ...]
 
 
-class Take:
-    """Rows at `begins_ns` + k / `fps` by the monotonic clock, until `ends_ns` or what ends it by itself: at the latest,
-    `most_rows`, which is a reason to doubt it unless it was `planned`.
+class EpisodeRows:
+    """Rows at `begins_ns` + k / `fps` on the monotonic clock, until `ends_ns` or until the episode ends by itself. It
+    ends at the latest after `most_rows`, which marks the episode unless it was `planned`.
 
-    `marks` are the reasons to doubt it, each once; `over` is why it ended by itself, empty while it has not.
+    `marks` are its defects, each once. `over` is the reason why it ended by itself, empty while it has not.
     """
 
     def __init__(
@@ -92,22 +92,22 @@ class Take:
 
     @property
     def next_ns(self) -> int:
-        """The moment of the next row."""
+        """The monotonic time (ns) of the next row."""
         return self.begins_ns + round(self.rows * 1e9 / self._fps)
 
     @property
     def ended(self) -> bool:
-        """Whether there are no more rows to come."""
+        """Whether the episode is complete."""
         return bool(self.over) or (self.ends_ns is not None and self.next_ns > self.ends_ns)
 
     def end(self, mark: str) -> None:
-        """End it here, for the reason `mark`."""
+        """End the episode here, and mark it with `mark`."""
         self.over = mark
         self.marks[mark] = None
 
-    def put_together(self, states: Sequence[JointState], cameras: Sequence[Sequence[Frame]]) -> Row | None:
-        """Return the next row out of what has come from the driver and from each camera, in order of arrival; None
-        when the episode ends there instead."""
+    def next_row(self, states: Sequence[JointState], cameras: Sequence[Sequence[Frame]]) -> Row | None:
+        """Return the next row, built from the messages of the driver and of each camera in order of arrival; None when
+        the episode ends instead."""
         time_ns = self.next_ns
         state = newest_by(states, time_ns)
         if state is None or time_ns - state.time_ns > STATE_SILENT_NS:
@@ -137,17 +137,17 @@ class Take:
         return row
 
     def columns(self) -> Columns:
-        """Return the numbers of all rows, by feature."""
+        """Return the values of all rows by feature."""
         whole = {STATE_NS, *(name for camera in self._cameras for name in _times(camera.name))}
         kinds: Mapping[str, type[np.generic]] = {CLAMPS: np.bool_, **dict.fromkeys(whole, np.int64)}
         return {name: np.array(values, kinds.get(name, np.float32)) for name, values in self._columns.items()}
 
     def _judge(self, row: Row, before: Row, cameras: Sequence[Sequence[Frame]]) -> None:
-        """Mark what is wrong with the pictures of a row, and, in hindsight, with those of the one `before`."""
+        """Mark defects in the pictures of `row` and, in hindsight, of the row `before`."""
         before_ns = self.begins_ns + round((self.rows - 1) * 1e9 / self._fps)
         for now, then, frames in zip(row.frames, before.frames, cameras, strict=True):
             if any(then.time_ns < each.time_ns <= before_ns for each in frames):
-                self.marks[FRAME_LATE] = None  # it was taken in time, and came when its row had been put together
+                self.marks[FRAME_LATE] = None  # it was captured in time, but came after its row had been built
             if now.time_ns == then.time_ns:
                 self.marks[FRAME_MISSING] = None
 
@@ -174,7 +174,7 @@ class Take:
     def _pose(self, joints: Sequence[float], feature: str) -> tuple[float, ...]:
         pose = self._kinematics.forward(np.asarray(joints))
         turn = np.array(quaternion_of(pose.rotation))
-        # Of the two quaternions of a rotation, the one that goes on from the row before.
+        # Of the two quaternions of a rotation, the one closer to that of the previous row.
         if float(turn @ self._turns.setdefault(feature, turn)) < 0.0:
             turn = -turn
         self._turns[feature] = turn
@@ -182,8 +182,8 @@ class Take:
 
 
 def state_and_action(joints: Sequence[str]) -> dict[str, Feature]:
-    """The features of what the arm did and what it was told, for an arm with these joints: rad, and m for the
-    gripper."""
+    """Return the features of the measured state and of the commanded action for an arm with `joints`: rad, and m for
+    the gripper."""
     size = len(joints) + 1
     return {
         STATE: Feature("float32", (size,), (*joints, "gripper.width")),

@@ -1,7 +1,7 @@
-"""Which message belongs to a moment: the newest that was true by then, whenever it came.
+"""Which message belongs to a time: the newest one that was captured by then, independent of its arrival.
 
-Rows are put together a little after their moment, when everything that belongs to it has come. So what is paired
-follows from the times at which pictures were taken and states measured, and not from how busy the machine was.
+Each row is built a little after its time, when all its messages have come. The pairing therefore depends only on the
+times at which pictures were taken and states measured, and not on the load of the machine.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from robot.wire.messages import Published
 P = TypeVar("P", bound=Published)
 
 SAME_PACE = 0.1
-"""Cameras whose rate is within this share of the recording's keep their place in its periods."""
+"""Cameras whose rate is within this share of the recording's rate keep their phase in its periods."""
 
 
 def newest_by(messages: Sequence[P], time_ns: int) -> P | None:
-    """Return the last of `messages` in order of arrival that is of `time_ns` or earlier; None when there is none."""
+    """Return the last of `messages`, in order of arrival, with a time up to `time_ns`; None when there is none."""
     for message in reversed(messages):
         if message.time_ns <= time_ns:
             return message
@@ -29,17 +29,18 @@ def newest_by(messages: Sequence[P], time_ns: int) -> P | None:
 
 
 def period_of(times_ns: Sequence[int]) -> float | None:
-    """Return the usual distance of times (ns) from one another, the median; None of fewer than three."""
+    """Return the median interval between the times (ns); None for fewer than three times."""
     if len(times_ns) < 3:
         return None
     return float(np.median(np.diff(np.asarray(times_ns, np.int64))))
 
 
 def first_row(now_ns: int, period_ns: float, cameras: Sequence[Sequence[int]]) -> int:
-    """Return when the first row of an episode that begins at `now_ns` is to be: within a period from then, as far as
-    can be from the moments at which `cameras` take their pictures, each the times (ns) of its last few.
+    """Return the time (ns) of the first row of an episode that begins at `now_ns`: within one period, and as far as
+    possible from the times at which `cameras` take their pictures. Each of `cameras` holds the times (ns) of its last
+    few pictures.
 
-    A row that fell on such a moment would find the new picture now and the old one then, as chance has it.
+    A row at such a time would get sometimes the new and sometimes the old picture.
     """
     phases = []
     for times_ns in cameras:

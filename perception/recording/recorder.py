@@ -1,7 +1,8 @@
-"""Records episodes of whatever moves the arm, at a fixed rate, for whoever presses the buttons: a terminal or a page.
+"""Records episodes of the arm's motion at a fixed rate, controlled from a terminal or a page.
 
-It only listens, so it works beside an agent, a teleoperation or another arm that leads; what it writes is what the
-governor let through and what was measured, paired with the pictures by the times at which they were taken.
+It only listens, so it works beside an agent, a teleoperation or a leader arm. It writes the governed set-points and the
+measured state, paired with the pictures by their capture times. A take, here and in the saver, is one episode from its
+beginning until it is saved or dropped.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ from types import TracebackType
 from typing import Any
 
 from perception.recording.dataset import open_set, recorded_embodiment, require_task
-from perception.recording.disk_space import Room
-from perception.recording.episode_rows import TIME_IS_UP, Row, Take
+from perception.recording.disk_space import FreeSpace
+from perception.recording.episode_rows import TIME_IS_UP, EpisodeRows, Row
 from perception.recording.pairing import first_row
 from perception.recording.saver import Broken, News, Saved, Saver, Unsaved
 from perception.recording.scene_reset import SceneReset
@@ -32,19 +33,20 @@ from robot.wire.addresses import COMMAND
 from robot.wire.camera_spec import CameraSpec, Images
 
 LAG_NS = 150_000_000
-"""How long after its moment a row is put together: longer than a picture is usually on its way."""
+"""The delay after its time at which a row is built: longer than a picture's usual transport time."""
 LEAST_FREE_BYTES = 64 * 1024 * 1024
-"""With less room on the disk no episode is begun."""
+"""With less free space on the disk, no episode is begun."""
 _LAST_PICTURES = 10
 _PATIENCE_S = 60.0
 
 
 @dataclass
 class _Running:
-    """A take under way: its number, whether and when (monotonic s) it was asked to be kept, and as what."""
+    """A take in progress: its number, whether it is to be kept, when that was requested (monotonic s), and for which
+    task."""
 
     number: int
-    take: Take
+    take: EpisodeRows
     kept: bool = False
     asked: float = 0.0
     task: str = ""
@@ -54,12 +56,13 @@ class Recorder:
     """Records into the data set `dataset` from the driver at `command_address` and from `cameras`, `fps` rows a second,
     with pictures as `images`; its methods may be called from any thread. A context manager, or call `close`.
 
-    `action` is what a block of the arm's motion means to a model that learns from the set. An episode ends by itself
-    after `longest_s`. `rearrange` puts the objects of a simulated arm somewhere new and says what it did; without it,
-    a person has to. `on_saved` hears of each episode that is on the disk, in a thread of the recorder's.
+    `action` is the action convention of the models that learn from the data set. An episode ends by itself after
+    `longest_s`. `rearrange` puts the objects of a simulated arm at new poses and returns a message; without it, a
+    person must do that. `on_saved` is called for each episode that is on disk, in a thread of the recorder.
 
-    Raises `ConfigurationError` for what cannot be, `ConnectionLost` without a driver, `CameraError` without a camera,
-    `DatasetError` for a set of another kind, and `RecordingError` for a folder that cannot be written.
+    Raises `ConfigurationError` for invalid arguments, `ConnectionLost` without a driver, `CameraError` without a
+    camera, `DatasetError` for a data set that was recorded differently, and `RecordingError` for a folder that cannot
+    be written.
     """
 
     def __init__(
@@ -103,20 +106,20 @@ class Recorder:
         self._note = f"{self._episodes} episodes so far" if self._episodes else ""
         self._health: dict[str, Health] = {}
         self._holder = ""
-        self._room = Room(dataset)
+        self._disk = FreeSpace(dataset)
         self._closing = threading.Event()
         self._look(time.monotonic_ns())
         self._saver = Saver(writer, dataset, self._hear)
         self._thread = threading.Thread(target=self._work, name="recorder", daemon=True)
         self._thread.start()
 
-    # ---------------------------------------------------------------- what a person does
+    # ---------------------------------------------------------------- controls
 
     def start(self, seconds: float | None = None) -> None:
-        """Begin an episode, which ends by itself after so many `seconds`, where they are given.
+        """Begin an episode; it ends by itself after `seconds`, if given.
 
-        Raises `ConfigurationError` when that cannot be now, `ConnectionLost` and `CameraError` when the driver or a
-        camera is away, and `RecordingError` when the disk is full or the recorder has failed.
+        Raises `ConfigurationError` when no episode can begin now, `ConnectionLost` and `CameraError` when the driver or
+        a camera is away, and `RecordingError` when the disk is full or the recorder has failed.
         """
         with self._lock:
             restarted = self._restarted
@@ -125,38 +128,38 @@ class Recorder:
         with self._lock:
             self._require_going()
             if self._unsaved:
-                raise ConfigurationError("an episode is not saved yet: make room and keep it again, or discard it")
+                raise ConfigurationError("an episode is not saved yet: free disk space and keep it, or discard it")
             if self._reset.running:
                 raise ConfigurationError("the scene is being reset: wait a moment")
             self._restarted = False
             if self._current is not None:
-                raise ConfigurationError("an episode is under way: keep or discard it first")
+                raise ConfigurationError("an episode is in progress: keep or discard it first")
             now_ns = time.monotonic_ns()
             require_fresh(self._health)
-            if (free := self._room.free_bytes()) < LEAST_FREE_BYTES:
-                raise RecordingError(f"{free / 1e6:.0f} MB are free for {self.dataset}: make room before going on")
+            if (free := self._disk.free_bytes()) < LEAST_FREE_BYTES:
+                raise RecordingError(f"only {free / 1e6:.0f} MB are free for {self.dataset}: free disk space first")
             pictures = [[frame.time_ns for frame in frames][-_LAST_PICTURES:] for frames in self._sources_frames]
             begins_ns = first_row(now_ns, 1e9 / self.fps, pictures)
             planned = None if seconds is None else max(1, round(seconds * self.fps))
             rows = self._most_rows if planned is None else planned
             cameras = self._sources.cameras
-            take = Take(begins_ns, self.fps, cameras, self._kinematics, rows, planned is not None)
+            take = EpisodeRows(begins_ns, self.fps, cameras, self._kinematics, rows, planned is not None)
             self._current = _Running(self._takes, take)
             self._takes += 1
             self._running.append(self._current)
             self._note = ""
 
     def keep(self) -> None:
-        """End the episode, where it has not ended by itself, and save it; the next may begin at once. Tries once more
-        to save what could not be. Raises `ConfigurationError` when there is nothing to keep, `RecordingError` when the
-        recorder has failed."""
+        """End the episode, unless it has ended by itself, and save it; the next may begin at once. When an episode
+        could not be saved, try that again. Raises `ConfigurationError` when there is nothing to keep, `RecordingError`
+        when the recorder has failed."""
         with self._lock:
             self._require_going()
             if self._unsaved:
                 self._unsaved = 0
                 self._saver.retry()
                 if self._current is None:
-                    self._note = "saving once more"
+                    self._note = "saving again"
                     return
             running = self._require_current("keep")
             running.kept, running.asked, running.task = True, time.monotonic(), self._task
@@ -169,7 +172,8 @@ class Recorder:
                 running.take.ends_ns = time.monotonic_ns()
 
     def discard(self) -> None:
-        """Forget the episode, or else what could not be saved. Raises `ConfigurationError` when there is neither."""
+        """Discard the episode or, when there is none, the episodes that could not be saved. Raises `ConfigurationError`
+        when there is neither."""
         with self._lock:
             if self._current is None and self._unsaved:
                 self._saving -= self._unsaved
@@ -180,27 +184,28 @@ class Recorder:
             self._note = "discarded"
 
     def re_record(self) -> None:
-        """Forget the episode and begin it anew. Raises as `discard` and `start`."""
+        """Discard the episode and begin it again. Raises the errors of `discard` and `start`."""
         self.discard()
         self.start()
 
     def set_task(self, task: str) -> None:
-        """Say what is done from now on, also in the episode under way. Raises `ConfigurationError` for words that no
-        data set should be asked to keep."""
+        """Set the task from now on, also for the episode in progress. Raises `ConfigurationError` for an invalid task,
+        as `require_task` does."""
         wanted = require_task(task)
         with self._lock:
             self._task = wanted
 
     def reset(self) -> None:
-        """Have the objects put somewhere new: the simulated ones by itself, which takes seconds in which no episode can
-        begin; real ones by the person, as the note then says. Raises `ConfigurationError` while one is recorded."""
+        """Reset the scene: simulated objects are put at new poses, which takes seconds in which no episode can begin;
+        for real objects, the status asks the person to move them. Raises `ConfigurationError` while an episode is in
+        progress."""
         with self._lock:
             if self._current is not None:
-                raise ConfigurationError("an episode is under way: keep or discard it before the scene is reset")
+                raise ConfigurationError("an episode is in progress: keep or discard it before the scene is reset")
             self._reset.begin()
 
     def status(self) -> RecorderStatus:
-        """Return how things stand."""
+        """Return the present status."""
         with self._lock:
             running = self._current
             take = None if running is None else running.take
@@ -219,7 +224,7 @@ class Recorder:
                 saved_s=self._saved_s,
                 behind=self._saver.behind,
                 spilled=self._saver.on_disk,
-                free_bytes=self._room.free_bytes(),
+                free_bytes=self._disk.free_bytes(),
                 note=self._note,
             )
 
@@ -230,12 +235,12 @@ class Recorder:
 
     @property
     def cameras(self) -> dict[str, CameraSpec]:
-        """The cameras by name, as they said of themselves."""
+        """The cameras' specifications by name, as the cameras sent them."""
         return {camera.name: camera for camera in self._sources.cameras}
 
     def close(self) -> None:
-        """Save what was kept, forget an episode that is under way, and stop listening. Raises `RecordingError` when
-        something that was kept could not be saved."""
+        """Save the kept episodes, discard an episode in progress, and stop listening. Raises `RecordingError` when a
+        kept episode could not be saved."""
         self._closing.set()
         self._thread.join(_PATIENCE_S)
         try:
@@ -268,7 +273,7 @@ class Recorder:
                 return
 
     def _turn(self, now_ns: int) -> bool:
-        """Take in what came and put due rows together; return whether to go on."""
+        """Receive messages and build the rows that are due; return whether to continue."""
         restarted = self._sources.drain()
         with self._lock:
             self._look(now_ns)
@@ -280,7 +285,7 @@ class Recorder:
                 if restarted and not take.ended:
                     take.end(DRIVER_RESTARTED)
                 while not take.ended and take.next_ns + LAG_NS <= now_ns:
-                    row = take.put_together(self._sources.states, self._sources.frames)
+                    row = take.next_row(self._sources.states, self._sources.frames)
                     if row is not None and not self._pass_on(running, row):
                         break
                 if running in self._running and take.ended:
@@ -288,7 +293,7 @@ class Recorder:
             return not self._closing.is_set() or bool(self._running)
 
     def _pass_on(self, running: _Running, row: Row) -> bool:
-        """Hand the pictures of a row to be encoded; return whether there was room for them."""
+        """Pass the pictures of a row to the saver; return whether there was space for them."""
         try:
             self._saver.add(running.number, row.frames)
         except RecordingError as error:
@@ -303,7 +308,7 @@ class Recorder:
         self._sources_frames = tuple(tuple(frames) for frames in self._sources.frames)
 
     def _ended(self, running: _Running) -> None:
-        """A take has all its rows."""
+        """Handle a take that has all its rows."""
         if running.kept:
             self._finish(running)
         elif not self._note and running.take.over != TIME_IS_UP:
@@ -325,7 +330,7 @@ class Recorder:
         self._current = None
 
     def _fail(self, error: WorldarmError) -> None:
-        """The recorder cannot go on; what was kept is saved as far as it goes."""
+        """Stop the recorder because of `error`; kept episodes are saved as far as possible."""
         self._failure = error
         self._note = str(error)
         for running in tuple(self._running):
@@ -335,7 +340,7 @@ class Recorder:
                 self._drop(running)
 
     def _hear(self, news: News) -> None:
-        """What became of a take, from the saver's thread."""
+        """Handle the saver's report on a take; called in the saver's thread."""
         with self._lock:
             if isinstance(news, Saved):
                 self._saving -= 1
@@ -365,7 +370,7 @@ class Recorder:
         with self._lock:
             self._note = note
 
-    # ---------------------------------------------------------------- whether it can be done
+    # ---------------------------------------------------------------- checks
 
     def _phase(self) -> Phase:
         if self._failure is not None or not self._thread.is_alive() or not self._saver.alive:
@@ -382,7 +387,7 @@ class Recorder:
         if self._failure is not None:
             raise RecordingError(f"the recorder stopped: {self._failure}")
         if not self._thread.is_alive() or not self._saver.alive:
-            raise RecordingError("the recorder has ended; start it anew")
+            raise RecordingError("the recorder has ended; start it again")
 
     def _require_current(self, what: str) -> _Running:
         if self._current is None:

@@ -1,4 +1,4 @@
-"""Encodes pictures while they are being recorded, and saves episodes, in a thread of its own behind a spool."""
+"""Encodes pictures during the recording and saves episodes, in its own thread behind a spool."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ _LOOK_S = 0.2
 
 @dataclass(frozen=True)
 class Saved:
-    """Episode `index` of the set is on the disk, `after_s` after its end was asked for, with these `marks`. `warning`
-    is what went wrong all the same, empty when nothing did."""
+    """Episode `index` of the data set is on disk, `after_s` after its end was requested, with `marks`. `warning`
+    describes a fault that did not prevent the saving; it is empty when there was none."""
 
     take: int
     index: int
@@ -42,7 +42,7 @@ class Saved:
 
 @dataclass(frozen=True)
 class Unsaved:
-    """A whole episode could not be written, for the reason `why`; it waits in memory to be tried again or dropped."""
+    """A complete episode could not be written, for the reason `why`; it is kept in memory to be retried or dropped."""
 
     take: int
     why: str
@@ -50,7 +50,7 @@ class Unsaved:
 
 @dataclass(frozen=True)
 class Broken:
-    """An episode cannot be whole any more, for the reason `why`, and is gone."""
+    """An episode cannot be completed, for the reason `why`, and is dropped."""
 
     take: int
     why: str
@@ -62,7 +62,7 @@ News: TypeAlias = Saved | Unsaved | Broken
 @dataclass(frozen=True)
 class _Pictures:
     take: int
-    frames: tuple[Frame, ...]  # their bytes are the payloads
+    frames: tuple[Frame, ...]  # their picture bytes are the payloads in the spool
 
 
 @dataclass(frozen=True)
@@ -98,8 +98,9 @@ _Job: TypeAlias = _Pictures | _Finish | _Drop | _DropUnsaved | _Retry | _End
 
 
 class Saver:
-    """Saves takes, known by number, through `writer`, which is its own from now on; `tell` hears what became of them,
-    from its thread. Pictures that it has not come to yet wait in the memory, and beyond `most_bytes` in `folder`."""
+    """Saves takes, identified by number, through `writer`, which it owns from then on. It calls `tell` with the result
+    of each take, in its own thread. Pictures that are not encoded yet wait in memory, and beyond `most_bytes` in
+    `folder`."""
 
     def __init__(
         self, writer: DatasetWriter, folder: Path, tell: Callable[[News], None], most_bytes: int = IN_MEMORY_BYTES
@@ -116,53 +117,53 @@ class Saver:
 
     @property
     def behind(self) -> int:
-        """How many rows wait to be encoded."""
+        """The number of rows that wait to be encoded."""
         return len(self._spool)
 
     @property
     def on_disk(self) -> int:
-        """How many of them did not fit into the memory."""
+        """The number of these rows that wait on disk."""
         return self._spool.on_disk
 
     @property
     def alive(self) -> bool:
-        """Whether it still works."""
+        """Whether the saver's thread is running."""
         return self._thread.is_alive()
 
     def add(self, take: int, frames: Sequence[Frame]) -> None:
-        """Take the pictures of the next row. Raises `RecordingError` when they find no room."""
+        """Queue the pictures of the next row. Raises `RecordingError` when there is no space for them."""
         bare = tuple(msgspec.structs.replace(frame, data=b"") for frame in frames)
         try:
             self._spool.put(_Pictures(take, bare), [frame.data for frame in frames])
         except OSError as error:
-            raise RecordingError(f"there is no room for pictures that wait to be encoded: {error.strerror}") from error
+            raise RecordingError(f"there is no space for pictures that wait to be encoded: {error.strerror}") from error
 
     def finish(self, take: int, columns: Columns, task: str, marks: Sequence[str], asked: float) -> None:
-        """Save what was taken with these numbers; `asked` is the monotonic time (s) at which its end was asked for."""
+        """Save the take with the rows `columns`; `asked` is the monotonic time (s) at which its end was requested."""
         self._spool.put(_Finish(take, columns, task, tuple(marks), asked))
 
     def drop(self, take: int) -> None:
-        """Forget a take, whole or not."""
+        """Drop a take, complete or not."""
         self._spool.put(_Drop(take))
 
     def drop_unsaved(self) -> None:
-        """Forget what could not be saved."""
+        """Drop the episodes that could not be saved."""
         self._spool.put(_DropUnsaved())
 
     def retry(self) -> None:
-        """Try once more to save what could not be."""
+        """Try again to save the episodes that could not be saved."""
         self._spool.put(_Retry())
 
     def close(self, patience_s: float) -> None:
-        """Save what is to be saved, drop the rest, and end. Raises `RecordingError` when that takes longer than
-        `patience_s`: what was not saved by then is lost."""
+        """Save the finished takes, drop the others, and end. Raises `RecordingError` when that takes longer than
+        `patience_s`; takes not saved by then are lost."""
         self._spool.put(_End())
         self._thread.join(patience_s)
         if self._thread.is_alive():
             raise RecordingError(f"{self._writer.root}: the last episode was not saved within {patience_s:g} s")
 
     def _work(self) -> None:
-        give_way()  # to the cameras and the driver: a picture encoded late is whole, one taken late is not
+        give_way()  # to the cameras and the driver: late encoding does no harm, a late capture does
         try:
             while True:
                 item = self._spool.take(_LOOK_S)

@@ -1,4 +1,4 @@
-"""Putting the things of a scene somewhere new while a recording waits: by a simulation, or by a person."""
+"""Resets the scene while a recording waits: a simulation moves the objects, or a person does."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from robot.errors import ConfigurationError, WorldarmError
 
 
 class SceneReset:
-    """Calls `rearrange` in a thread of its own, and has `tell` hear what it said; without it, a person is asked."""
+    """Calls `rearrange` in its own thread and passes its message to `tell`; without `rearrange`, it asks a person."""
 
     def __init__(self, rearrange: Callable[[], str] | None, tell: Callable[[str], None]) -> None:
         self._rearrange, self._tell = rearrange, tell
@@ -17,17 +17,17 @@ class SceneReset:
 
     @property
     def running(self) -> bool:
-        """Whether things are being moved now."""
+        """Whether a reset is in progress."""
         return self._thread is not None and self._thread.is_alive()
 
     def begin(self) -> None:
-        """Begin to move things, or ask the person to. Raises `ConfigurationError` while that is under way."""
+        """Begin a reset, or ask the person for it. Raises `ConfigurationError` while one is in progress."""
         if self.running:
             raise ConfigurationError("the scene is being reset")
         if self._rearrange is None:
-            self._tell("put the things somewhere new, then start")
+            self._tell("move the objects to new places, then start")
             return
-        self._tell("arranging the scene anew")
+        self._tell("resetting the scene")
         self._thread = threading.Thread(target=self._work, args=(self._rearrange,), name="reset", daemon=True)
         self._thread.start()
 

@@ -1,4 +1,4 @@
-"""A person at a terminal records, or nobody does: keys and lines, or episodes of a set length one after another."""
+"""Controls a recording from a terminal with keys, or without a person in episodes of a fixed duration."""
 
 from __future__ import annotations
 
@@ -25,14 +25,15 @@ _SAVE_PATIENCE_S = 60.0
 
 @dataclass(frozen=True)
 class HandsFree:
-    """Record `episodes` of `episode_s` seconds, with `reset_s` between them to reset the scene in."""
+    """A recording without keys: `episodes` of `episode_s` seconds each, with `reset_s` seconds between them to reset
+    the scene."""
 
     episodes: int
     episode_s: float
     reset_s: float
 
     def __post_init__(self) -> None:
-        """Raise `ConfigurationError` for what cannot be."""
+        """Raise `ConfigurationError` for a value out of range."""
         if self.episodes < 1:
             raise ConfigurationError(f"--episodes must be at least 1, not {self.episodes}")
         if not 0.1 <= self.episode_s <= 3600.0:
@@ -42,8 +43,8 @@ class HandsFree:
 
 
 class RecordingSession:
-    """Lets a person at `terminal` record with `recorder`, or, where `plan` is given, records by itself; `saved` are
-    the episodes that the recorder tells of. Owns none of them."""
+    """Lets a person at `terminal` control `recorder` or, when `plan` is given, records without a person. `saved`
+    receives the recorder's saved episodes. The session closes none of its arguments."""
 
     def __init__(
         self, recorder: Recorder, saved: SimpleQueue[Saved], terminal: Terminal | None, plan: HandsFree | None
@@ -54,7 +55,7 @@ class RecordingSession:
         self._shown = 0.0
         self._told = ""
         self._kept = 0
-        self._begin_s: float | None = None  # when the next planned episode may begin; None while one is under way
+        self._begin_s: float | None = None  # when the next planned episode may begin; None while one is in progress
         self._actions: dict[str, Callable[[], None]] = {
             "s": recorder.start,
             "k": recorder.keep,
@@ -64,9 +65,9 @@ class RecordingSession:
         }
 
     def run(self) -> int:
-        """Go on until the person ends it, or what was planned is saved; return how many episodes were kept.
+        """Run until the person ends the session, or all planned episodes are saved; return the number of kept episodes.
 
-        Raises `RecordingError` when the recorder fails, or, without a person, when an episode cannot be saved;
+        Raises `RecordingError` when the recorder fails or, without a person, when an episode cannot be saved, and
         `ConnectionLost` when the terminal was closed.
         """
         if self._plan is None:
@@ -87,7 +88,7 @@ class RecordingSession:
                     return self._kept
                 self._go_on(self._plan, status)
 
-    # ---------------------------------------------------------------- by itself
+    # ---------------------------------------------------------------- without a person
 
     def _go_on(self, plan: HandsFree, status: RecorderStatus) -> None:
         if status.phase is Phase.UNSAVED:
@@ -108,7 +109,7 @@ class RecordingSession:
                 self._say(f"episode {status.episode}: recording {plan.episode_s:g} s")
 
     def _reset(self, last: bool = False) -> None:
-        """Have the scene reset, where there is a next episode for which that is wanted."""
+        """Reset the scene, if the plan asks for it and an episode follows."""
         assert self._plan is not None
         self._begin_s = time.monotonic() + (0.0 if last else self._plan.reset_s)
         if self._plan.reset_s > 0 and not last:
@@ -117,10 +118,10 @@ class RecordingSession:
     # ---------------------------------------------------------------- with a person
 
     def _hear(self) -> bool:
-        """Do what was typed; return whether to go on."""
+        """Carry out the typed keys; return whether to continue."""
         if self._terminal is None:
             return True
-        # One at a time: what follows a key may be words, and what follows words a key. Nothing more ends a sequence.
+        # One byte at a time: text may follow a key, and a key may follow text. The empty input ends an escape sequence.
         for data in (b"", *(bytes([byte]) for byte in self._terminal.read())):
             if self._typed is not None:
                 self._type(data, self._typed)
@@ -129,12 +130,12 @@ class RecordingSession:
         return True
 
     def _press(self, key: str) -> bool:
-        """Do what a key stands for; return whether to go on."""
+        """Carry out the command of `key`; return whether to continue."""
         if key in ("x", "\x04"):
             return False
         if key == "t":
             self._typed = bytearray()
-            self._say("type the task and ENTER; ESC leaves it as it is")
+            self._say("type the task and ENTER; ESC keeps the present one")
         elif key in self._actions:
             self._try(self._actions[key])
             if self._plan is not None and key in "kd":
@@ -142,7 +143,7 @@ class RecordingSession:
         return True
 
     def _type(self, byte: bytes, typed: bytearray) -> None:
-        """Take the next byte of the words that are typed."""
+        """Process the next byte of the typed text."""
         if byte in (b"\r", b"\n"):
             self._typed = None
             self._try(partial(self._recorder.set_task, typed.decode(errors="replace")))
@@ -154,7 +155,7 @@ class RecordingSession:
             typed += byte
 
     def _try(self, action: Callable[[], None]) -> None:
-        """Do what the person asks for; what cannot be is said, and nothing is lost."""
+        """Carry out a person's command; print why when it is refused."""
         try:
             action()
         except WorldarmError as error:
@@ -188,7 +189,7 @@ class RecordingSession:
 
 
 def line_of(status: RecorderStatus) -> str:
-    """Return how things stand in one line."""
+    """Return the status as one line."""
     parts = [f"{status.phase.value} episode {status.episode}"]
     if status.phase in (Phase.RECORDING, Phase.ENDED):
         parts.append(f"{status.seconds:.1f} s, {status.frames} frames")

@@ -20,27 +20,29 @@ _PATIENCE_S = 2.0
 
 
 class MakeRearrangement(Protocol):
-    """What an entry point of `worldarm.scenes` names."""
+    """The type of the entries of `worldarm.scenes`."""
 
     def __call__(self, command_address: str, action: ActionConvention, seed: int | None) -> Callable[[], str]:
-        """Return what moves the objects behind the driver at `command_address` to places where episodes of `action`
-        begin, drawn by `seed` (None: another each time), and returns in words what it did.
+        """Return a function that moves the objects of the driver at `command_address` to start poses of episodes with
+        the action convention `action`, and returns a message. The poses are drawn with `seed` (None: different in each
+        run).
 
-        Raises `ConfigurationError` when the scene knows no such episodes.
+        Raises `ConfigurationError` when the scene has no such episodes.
         """
 
 
 def simulated_scene_reset(command_address: str, action: ActionConvention, seed: int | None) -> Callable[[], str] | None:
-    """Return what resets the simulated scene of the driver at `command_address`; None when the driver has none.
+    """Return a function that resets the simulated scene of the driver at `command_address`; None when the driver has
+    none.
 
-    Raises what `Client` raises.
+    Raises `ConfigurationError`, `ConnectionLost`, `Refused` and `WireError`, as `Client` does.
     """
     with Client(command_address, _PATIENCE_S) as client:
         return _SceneReset(client.arm.name, command_address, action, seed) if client.has_scene else None
 
 
 class _SceneReset:
-    """Loads the scene when it is first reset: loading takes seconds, and a real arm never needs it."""
+    """Loads the scene at the first reset: loading takes seconds, and a real arm never needs it."""
 
     def __init__(self, arm: str, command_address: str, action: ActionConvention, seed: int | None) -> None:
         self._arm = arm
@@ -51,7 +53,7 @@ class _SceneReset:
         with Client(self._wanted[0], _PATIENCE_S) as client:
             holder = client.state().holder
         if holder:
-            raise Refused("held", f"{holder} has the arm; end what moves it, then reset the scene")
+            raise Refused("held", f"{holder} holds the lease; end that program, then reset the scene")
         if self._rearrange is None:
             make: MakeRearrangement = registry.load(registry.SCENES, self._arm)
             self._rearrange = make(*self._wanted)

@@ -1,4 +1,4 @@
-"""What a recording listens to: the driver's states, and the pictures of any number of camera processes."""
+"""The sources of a recording: the driver's states, and the pictures of any number of camera processes."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from robot.wire.sockets import parse
 from robot.wire.subscription import Subscription
 
 DRIVER = "driver"
-"""What the driver is called beside cameras; none of them may."""
+"""The driver's name among the sources; no camera may have it."""
 STATES, PICTURES = 1024, 48
 FRESH_NS = 500_000_000
-"""What is older than this is not there any more."""
+"""A source whose newest message is older than this counts as away."""
 _DRIVER_PATIENCE_S = 2.0
 _CAMERA_PATIENCE_S = 5.0
 _RATED_OVER_NS = 2_000_000_000
@@ -30,16 +30,16 @@ _RATED_OVER_NS = 2_000_000_000
 
 @dataclass(frozen=True)
 class CameraAddress:
-    """Where a camera publishes, and what it has to call itself there; any name where that is None."""
+    """The address of a camera process and the expected name of its camera; any name when None."""
 
     address: str = FRAMES
     name: str | None = None
 
 
 def camera_addresses(words: Sequence[str]) -> tuple[CameraAddress, ...]:
-    """Return what NAME=ADDRESS, or ADDRESS alone, mean, one each; without any, the usual one.
+    """Parse `words`, each NAME=ADDRESS or ADDRESS; without any, return the default address.
 
-    Raises `ConfigurationError` for what means nothing, and for a name or an address that comes twice.
+    Raises `ConfigurationError` for an invalid word, and for a name or an address that is given twice.
     """
     found = []
     for word in words:
@@ -57,28 +57,28 @@ def camera_addresses(words: Sequence[str]) -> tuple[CameraAddress, ...]:
 
 @dataclass(frozen=True)
 class Health:
-    """How something that publishes is doing: messages a second over the last two, and how old the newest is (s)."""
+    """The health of a source: its rate (Hz) over the last two seconds, and the age (s) of its newest message."""
 
     rate_hz: float
     age_s: float
 
     @property
     def there(self) -> bool:
-        """Whether anything came of it."""
+        """Whether any message has come."""
         return self.age_s < float("inf")
 
     @property
     def fresh(self) -> bool:
-        """Whether it goes on."""
+        """Whether the newest message is recent."""
         return self.age_s * 1e9 <= FRESH_NS
 
 
 class Sources:
-    """Follows a driver and cameras, for one thread at a time. `spec` is what the driver said of itself, `cameras` what
-    the cameras said of themselves.
+    """Subscribes to a driver and cameras; for one thread at a time. `spec` is the driver's specification, `cameras` are
+    the cameras' specifications.
 
-    Raises `ConnectionLost` when no driver answers, `CameraError` when a camera sends nothing or calls itself otherwise
-    than it should, `ConfigurationError` as `sockets.connect`.
+    Raises `ConnectionLost` when no driver answers, `CameraError` when a camera sends nothing or has another name than
+    expected, and `ConfigurationError` for an invalid address or an unknown server key, as `sockets.connect` does.
     """
 
     def __init__(self, command_address: str, cameras: Sequence[CameraAddress]) -> None:
@@ -95,23 +95,23 @@ class Sources:
             self.cameras = tuple(map(_first, cameras, self._cameras))
             names = [camera.name for camera in self.cameras]
             if len(set(names)) != len(names):
-                raise CameraError(f"two cameras call themselves {names}: start each with a --name of its own")
+                raise CameraError(f"two cameras have the same name in {names}: start each with its own --name")
             self._opened = opened.pop_all()
 
     @property
     def states(self) -> Sequence[JointState]:
-        """The driver's states of the last second or more, in order of arrival."""
+        """The driver's states of at least the last second, in order of arrival."""
         return self._states.history
 
     @property
     def frames(self) -> tuple[Sequence[Frame], ...]:
-        """Each camera's pictures of the last second or more, in order of arrival."""
+        """Each camera's pictures of at least the last second, in order of arrival."""
         return tuple(camera.history for camera in self._cameras)
 
     def drain(self) -> bool:
-        """Take in what has come, and return whether the driver was started anew since the last time.
+        """Receive the waiting messages, and return whether the driver was restarted since the last call.
 
-        Raises `WireError` when something does not speak this wire, `ConnectionLost` when the driver now runs an arm of
+        Raises `WireError` for messages of another protocol, and `ConnectionLost` when the driver now runs an arm with
         other joints.
         """
         for camera in self._cameras:
@@ -130,21 +130,22 @@ class Sources:
             history.clear()
             history.extend(kept)
         if history and len(history[-1].measured) != self.spec.arm.dof:
-            raise ConnectionLost(f"the driver at {self.command_address} now runs an arm of other joints; start anew")
+            raise ConnectionLost(f"the driver at {self.command_address} now runs an arm with other joints; start again")
         return restarted
 
     def require_same_arm(self) -> None:
-        """Ask the driver anew what its arm is. Raises `ConnectionLost` when it does not answer, or runs another."""
+        """Check that the driver still runs the same arm. Raises `ConnectionLost` when it does not answer, or runs
+        another arm."""
         with Client(self.command_address, _DRIVER_PATIENCE_S) as client:
             there = client.arm
         here = self.spec.arm
         if (there.name, there.joint_names) != (here.name, here.joint_names):
             raise ConnectionLost(
-                f"the driver at {self.command_address} now runs the arm {there.name!r}, and not {here.name!r}"
+                f"the driver at {self.command_address} now runs the arm {there.name!r}, not {here.name!r}"
             )
 
     def health(self, now_ns: int) -> dict[str, Health]:
-        """Return how the driver, under `DRIVER`, and each camera by its name are doing."""
+        """Return the health of the driver, under the key `DRIVER`, and of each camera under its name."""
         cameras = zip(self.cameras, self._cameras, strict=True)
         return {
             DRIVER: _health(self._states.history, now_ns),
@@ -152,22 +153,23 @@ class Sources:
         }
 
     def close(self) -> None:
-        """Stop following."""
+        """Close all subscriptions."""
         self._opened.close()
 
 
 def require_fresh(health: Mapping[str, Health]) -> None:
-    """Raise `ConnectionLost` when the "driver" is away, `CameraError` when one of the others, the cameras, is."""
+    """Raise `ConnectionLost` when the source "driver" is away, and `CameraError` when another source, a camera, is
+    away."""
     for name, each in health.items():
-        since = f"has been silent for {each.age_s:.1f} s" if each.there else "has not said anything yet"
+        since = f"has been silent for {each.age_s:.1f} s" if each.there else "has not sent anything yet"
         if not each.fresh and name == DRIVER:
             raise ConnectionLost(f"the driver {since}; is it running?")
         if not each.fresh:
-            raise CameraError(f"the camera {name} {since}; see what its process says")
+            raise CameraError(f"the camera {name} {since}; read the messages of its process")
 
 
 def _first(wanted: CameraAddress, camera: Subscription[Frame]) -> CameraSpec:
-    """Wait for a camera's first picture, and return what it says of itself."""
+    """Wait for a camera's first picture, and return its specification."""
     try:
         camera.wait(_CAMERA_PATIENCE_S)
     except ConnectionLost as error:
@@ -178,11 +180,11 @@ def _first(wanted: CameraAddress, camera: Subscription[Frame]) -> CameraSpec:
     spec = camera.history[-1].camera
     if wanted.name is not None and spec.name != wanted.name:
         raise CameraError(
-            f"the camera at {wanted.address} calls itself {spec.name!r}, and not {wanted.name!r}: start it with "
+            f"the camera at {wanted.address} has the name {spec.name!r}, not {wanted.name!r}: start it with "
             f"--name {wanted.name}, or leave the name out here"
         )
     if not spec.name or "/" in spec.name or "." in spec.name or spec.name == DRIVER:
-        raise CameraError(f"the camera at {wanted.address} calls itself {spec.name!r}; no data set takes such a name")
+        raise CameraError(f"the camera at {wanted.address} has the name {spec.name!r}, which is invalid in a data set")
     return spec
 
 

@@ -1,4 +1,4 @@
-"""A queue that never loses and never fills the memory: what it cannot hold there waits in a file without a name."""
+"""A queue that loses nothing and uses bounded memory: items beyond the bound wait in an unnamed file."""
 
 from __future__ import annotations
 
@@ -19,16 +19,17 @@ IN_MEMORY_BYTES = 128 * 1024 * 1024
 
 @dataclass(frozen=True)
 class _Spilled:
-    """Where payloads lie in the file, one after the other: `sizes` from `offset` on."""
+    """The place of an item's payloads in the file: one after another from `offset`, with `sizes` in bytes."""
 
     offset: int
     sizes: tuple[int, ...]
 
 
 class Spool(Generic[H]):
-    """First in, first out, for one thread that puts and one that takes: a head each, and payloads of bytes.
+    """A first-in-first-out queue for one thread that puts and one that takes. Each item has a head and payloads of
+    bytes.
 
-    Payloads beyond `most_bytes` go to a file in `folder`, which is gone when the process is, however it ends.
+    Payloads beyond `most_bytes` go to a file in `folder`, which disappears with the process, also after a crash.
     """
 
     def __init__(self, folder: Path, most_bytes: int = IN_MEMORY_BYTES) -> None:
@@ -42,7 +43,8 @@ class Spool(Generic[H]):
         self._end = 0
 
     def put(self, head: H, payloads: Sequence[bytes] = ()) -> None:
-        """Add an item at the end. Raises OSError, with nothing added, when the disk has no room for what must spill."""
+        """Add an item at the end. Raises `OSError`, with nothing added, when the disk has no space for payloads beyond
+        the bound."""
         size = sum(map(len, payloads))
         with self._changed:
             kept: tuple[bytes, ...] | _Spilled = tuple(payloads)
@@ -54,8 +56,8 @@ class Spool(Generic[H]):
             self._changed.notify()
 
     def take(self, timeout_s: float) -> tuple[H, tuple[bytes, ...]] | None:
-        """Take the first item, waiting at most `timeout_s` for one; None when none came. Raises OSError when what was
-        spilled cannot be read again."""
+        """Remove and return the first item, waiting at most `timeout_s` for one; None when none came. Raises `OSError`
+        when its payloads cannot be read back from the file."""
         deadline = time.monotonic() + timeout_s
         with self._changed:
             while not self._items:
@@ -70,14 +72,14 @@ class Spool(Generic[H]):
 
     @property
     def on_disk(self) -> int:
-        """How many items wait in the file."""
+        """The number of items that wait in the file."""
         return self._spilled
 
     def __len__(self) -> int:
         return len(self._items)
 
     def close(self) -> None:
-        """Drop what is left."""
+        """Drop all items."""
         with self._changed:
             self._items.clear()
             if self._file is not None:
@@ -98,7 +100,7 @@ class Spool(Generic[H]):
         return spilled
 
     def _read(self, spilled: _Spilled) -> tuple[bytes, ...]:
-        assert self._file is not None, "what was spilled is in the file"
+        assert self._file is not None, "spilled payloads are in the file"
         self._file.seek(spilled.offset)
         payloads = tuple(self._file.read(size) for size in spilled.sizes)
         self._spilled -= 1

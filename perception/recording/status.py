@@ -1,4 +1,4 @@
-"""How a recording stands at one moment, for a terminal's line or a page."""
+"""The status of a recording, for a terminal's line or a page."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import msgspec
 
 
 class Phase(str, Enum):
-    """What a recorder is at.
+    """The phase of a recorder.
 
-    waiting: driver or a camera is away. ready: an episode can be started. recording. ended: an episode ended by itself,
-    and is to be kept or discarded. unsaved: a whole episode could not be written; keeping tries again. resetting: the
-    scene is being arranged anew. failed: it cannot go on.
+    waiting: the driver or a camera is away. ready: an episode can be started. recording: an episode is in progress.
+    ended: an episode ended by itself and is to be kept or discarded. unsaved: a complete episode could not be written;
+    keeping tries again. resetting: the scene is being reset. failed: the recorder cannot continue.
     """
 
     WAITING = "waiting"
@@ -25,14 +25,15 @@ class Phase(str, Enum):
 
 
 class RecorderStatus(msgspec.Struct, frozen=True):
-    """`episode` is the number of the one that is recorded, or would be next, `seconds` and `frames` how long it is so
-    far, `marks` what there is to doubt about it.
+    """`episode` is the number of the present or next episode, `seconds` and `frames` its length so far, and `marks` its
+    defects.
 
-    rates_hz, ages_s: of "driver" and each camera by name, messages a second and how old the newest is; the age is None
-    before the first. holder: who moves the arm, empty when nobody does. kept: how many were saved since the recorder
-    was made; saving: how many are being saved now; saved_s: how long the last one took from being kept to the disk,
-    None before. behind: rows whose pictures wait to be encoded, `spilled` those that wait on the disk. free_bytes: room
-    on the disk. note: what happened last, and what to do.
+    `rates_hz` and `ages_s` are, for "driver" and each camera by name, the rate of messages and the age of the newest
+    one, None before the first. `holder` is the lease holder, empty when the lease is free. `kept` is the number of
+    episodes saved since the recorder was created, `saving` the number being saved now. `saved_s` is the time from
+    keeping the last episode until it was on disk, None before the first. `behind` is the number of rows whose pictures
+    wait to be encoded, `spilled` the number of those that wait on disk. `free_bytes` is the free disk space. `note`
+    says what happened last and what to do.
     """
 
     phase: Phase

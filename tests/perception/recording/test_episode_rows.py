@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perception.recording.episode_rows import ACTION, CLAMP_NAMES, STATE, Take
+from perception.recording.episode_rows import ACTION, CLAMP_NAMES, STATE, EpisodeRows
 from robot.arm.kinematics import Kinematics
 from robot.dataset.format.columns import (
     CLAMPS,
@@ -56,8 +56,8 @@ def frame(camera: CameraSpec, time_ns: int, index: int = 0) -> Frame:
     return Frame(time_ns, index, camera, "rgb8", bytes(24))
 
 
-def take(rows: int = 1000, planned: bool = False, cameras: tuple[CameraSpec, ...] = (FRONT,)) -> Take:
-    return Take(BEGIN, FPS, cameras, KINEMATICS, rows, planned)
+def take(rows: int = 1000, planned: bool = False, cameras: tuple[CameraSpec, ...] = (FRONT,)) -> EpisodeRows:
+    return EpisodeRows(BEGIN, FPS, cameras, KINEMATICS, rows, planned)
 
 
 def states(until_s: float = 1.0, hz: float = 250.0) -> list[JointState]:
@@ -72,7 +72,7 @@ def test_each_row_is_the_newest_of_everything_at_its_moment() -> None:
     recorded = take(cameras=(FRONT, SIDE))
     cameras = [pictures(FRONT), pictures(SIDE, phase=-0.2)]
     for _ in range(20):
-        assert recorded.put_together(states(), cameras) is not None
+        assert recorded.next_row(states(), cameras) is not None
     columns = recorded.columns()
     moments = BEGIN + np.round(np.arange(20) * 1e9 / FPS).astype(np.int64)
     assert recorded.marks == {} and recorded.rows == 20
@@ -109,7 +109,7 @@ def test_what_is_lost_or_late_is_marked_and_shifts_nothing(lost: set[int], delay
         usable = [each for each in come if each.time_ns <= moment]
         if not usable:
             return
-        made = recorded.put_together(states(), [come])
+        made = recorded.next_row(states(), [come])
         assert made is not None
         # The order of arrival decides among those that were true: nothing older than the last to come.
         assert made.frames[0] is usable[-1]
@@ -131,7 +131,7 @@ def test_clamps_between_rows_count_for_the_row_after_them() -> None:
         for each in states()
     ]
     for _ in range(5):
-        recorded.put_together(clamped, [pictures(FRONT)])
+        recorded.next_row(clamped, [pictures(FRONT)])
     clamps = recorded.columns()[CLAMPS]
     assert clamps.dtype == bool and clamps.shape == (5, len(CLAMP_NAMES))
     assert np.argwhere(clamps).tolist() == [[2, CLAMP_NAMES.index("workspace")], [3, CLAMP_NAMES.index("other")]]
@@ -140,18 +140,18 @@ def test_clamps_between_rows_count_for_the_row_after_them() -> None:
 def test_what_ends_an_episode_by_itself_is_its_mark() -> None:
     silent = take()
     quiet = [each for each in states() if each.time_ns < BEGIN + 2e8]
-    while silent.put_together(quiet, [pictures(FRONT)]) is not None:
+    while silent.next_row(quiet, [pictures(FRONT)]) is not None:
         assert silent.rows < 100
     assert silent.ended and set(silent.marks) == {STATE_SILENT, STATE_LATE} and 19 <= silent.rows <= 22
 
     blind = take()
-    while blind.put_together(states(3.0), [pictures(FRONT, 10)]) is not None:
+    while blind.next_row(states(3.0), [pictures(FRONT, 10)]) is not None:
         assert blind.rows < 100
     assert blind.over == CAMERA_SILENT and FRAME_MISSING in blind.marks and 37 <= blind.rows <= 41
 
     changed = take()
     other = [*pictures(FRONT, 5), *pictures(SIDE, 10)[5:]]
-    while changed.put_together(states(), [other]) is not None:
+    while changed.next_row(states(), [other]) is not None:
         assert changed.rows < 100
     assert changed.over == CAMERA_CHANGED and changed.rows == 5
 
@@ -160,5 +160,5 @@ def test_what_ends_an_episode_by_itself_is_its_mark() -> None:
 def test_only_an_end_that_was_not_planned_is_a_mark(planned: bool, marks: list[str]) -> None:
     recorded = take(rows=7, planned=planned)
     while not recorded.ended:
-        recorded.put_together(states(), [pictures(FRONT)])
+        recorded.next_row(states(), [pictures(FRONT)])
     assert recorded.rows == 7 and list(recorded.marks) == marks and recorded.over

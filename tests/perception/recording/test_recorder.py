@@ -147,11 +147,11 @@ def test_what_is_not_there_is_told_before_anything_is_written(
     root = tmp_path / "set"
     with pytest.raises(ConnectionLost, match="no driver answered"):
         Recorder(root, "wait", "tcp://127.0.0.1:9", [CameraAddress(lens.endpoint)])
-    with pytest.raises(CameraError, match="calls itself 'front', and not 'wrist'"):
+    with pytest.raises(CameraError, match="has the name 'front', not 'wrist'"):
         Recorder(root, "wait", driver.command, [CameraAddress(lens.endpoint, "wrist")])
     with pytest.raises(CameraError, match="no picture from"):
         Recorder(root, "wait", driver.command, [CameraAddress("tcp://127.0.0.1:9")])
-    with Lens() as twin, pytest.raises(CameraError, match="two cameras call themselves"):
+    with Lens() as twin, pytest.raises(CameraError, match="two cameras have the same name"):
         Recorder(root, "wait", driver.command, [CameraAddress(lens.endpoint), CameraAddress(twin.endpoint)])
     with Lens("odd", width=31) as odd, pytest.raises(ConfigurationError, match="even sizes"):
         recorder_of(root, driver, odd)
@@ -177,13 +177,13 @@ def test_buttons_that_have_nothing_to_do_say_so(driver: DriverProcess, lens: Len
                 button()
         ready(recorder).start()
         for button in (recorder.start, recorder.reset):
-            with pytest.raises(ConfigurationError, match="under way"):
+            with pytest.raises(ConfigurationError, match="in progress"):
                 button()
         with pytest.raises(ConfigurationError, match="1000 at most"):
             recorder.set_task("x" * 1001)
         recorder.discard()
         recorder.reset()
-        assert "put the things somewhere new" in recorder.status().note
+        assert "move the objects to new places" in recorder.status().note
     with pytest.raises(RecordingError, match="ended"):
         recorder.start()
 
@@ -266,7 +266,7 @@ def test_an_episode_that_finds_no_room_waits_until_there_is(
         until(lambda: recorder.status().kept == 2)
         assert recorder.status().saving == 0
         monkeypatch.setattr(recorder_module, "LEAST_FREE_BYTES", 2**62)
-        with pytest.raises(RecordingError, match="make room"):
+        with pytest.raises(RecordingError, match="free disk space"):
             recorder.start()
     assert check(root).sound and len(Dataset.open(root)) == 2
 
