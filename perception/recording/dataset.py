@@ -11,6 +11,7 @@ import numpy as np
 
 from perception.recording.episode_rows import CLAMP_NAMES, state_and_action
 from robot.arm.interface import ArmSpec
+from robot.dataset.format.arm_kinematics import kinematics_of, read_kinematics
 from robot.dataset.format.columns import image_column
 from robot.dataset.format.recorder_columns import recorded_features, tool_features
 from robot.dataset.format.schema import INFO_PATH, Feature
@@ -59,7 +60,8 @@ def open_set(root: Path, fps: int, images: Images, arm: ArmSpec, recorded: Recor
     features = _features(images, arm, recorded.cameras)
     make_folder(root)
     if not (root / INFO_PATH).exists():
-        return DatasetWriter.create(root, fps, features, arm.name, recorded.to_metadata())
+        metadata = {**recorded.to_metadata(), **kinematics_of(arm).to_metadata()}
+        return DatasetWriter.create(root, fps, features, arm.name, metadata)
     writer = DatasetWriter.open(root, fps, features)
     try:
         _require_same(root, writer, arm, recorded)
@@ -91,6 +93,12 @@ def _features(images: Images, arm: ArmSpec, cameras: Sequence[CameraSpec]) -> di
 def _require_same(root: Path, writer: DatasetWriter, arm: ArmSpec, recorded: RecordedEmbodiment) -> None:
     if writer.info.robot_type != arm.name:
         raise DatasetError(f"{root} has the arm {writer.info.robot_type!r}, not {arm.name!r}: choose another folder")
+    kinematics = read_kinematics(writer.info)
+    if kinematics is not None and kinematics != kinematics_of(arm):
+        raise DatasetError(
+            f"{root} was recorded with other kinematics of the arm {arm.name!r} (its description, joints or tool frame "
+            "changed): choose another folder"
+        )
     before = read_recorded_embodiment(writer.info)
     if before is None:
         raise DatasetError(f"{root} was not recorded by `worldarm record`: choose another folder")

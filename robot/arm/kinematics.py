@@ -7,6 +7,7 @@ over that Jacobian (Wampler 1986), restarted from other postures when the search
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import pinocchio as pin
@@ -35,27 +36,38 @@ class Pose:
     rotation: NDArray[np.float64]
 
 
-class Kinematics:
-    """Forward and inverse kinematics of one arm's tool frame. It holds scratch memory: use one instance per thread.
+class ArmDescription(Protocol):
+    """What forward kinematics needs of an arm; `ArmSpec` says what each is."""
 
-    Joints of the description that `spec.joint_names` does not name, such as fingers, stay at zero. Raises
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def joint_names(self) -> tuple[str, ...]: ...
+
+    @property
+    def urdf(self) -> str: ...
+
+    @property
+    def tool_frame(self) -> str: ...
+
+
+class ForwardKinematics:
+    """Forward kinematics of one arm's tool frame. It holds scratch memory: use one instance per thread.
+
+    Joints of the description that `arm.joint_names` does not name, such as fingers, stay at zero. Raises
     `ConfigurationError` when the description cannot be read or lacks a joint or the tool frame.
     """
 
-    def __init__(self, spec: ArmSpec) -> None:
-        model = _model(spec)
+    def __init__(self, arm: ArmDescription) -> None:
+        model = _model(arm)
         self._model = model
         self._data = model.createData()
-        self._frame = model.getFrameId(spec.tool_frame)
+        self._frame = model.getFrameId(arm.tool_frame)
         # Pinocchio orders joints along the tree; `_order[i]` is where joint i of the specification is in it.
-        self._order = np.array([model.joints[model.getJointId(name)].idx_q for name in spec.joint_names])
-        self._in_order = bool(np.all(self._order == np.arange(spec.dof)))
+        self._order = np.array([model.joints[model.getJointId(name)].idx_q for name in arm.joint_names])
+        self._in_order = bool(np.all(self._order == np.arange(len(arm.joint_names))))
         self._inverse_order = np.argsort(self._order)
-        self._lower = np.asarray(spec.lower) + _LIMIT_MARGIN
-        self._upper = np.asarray(spec.upper) - _LIMIT_MARGIN
-        self.home = np.asarray(spec.home, dtype=np.float64)
-        self._damping = _DAMPING**2 * np.eye(6)
-        self._error = np.empty(6)
         self._tool = self._data.oMf[self._frame]
 
     def forward(self, joints: Vector) -> Pose:
@@ -68,15 +80,6 @@ class Kinematics:
         self._place(joints)
         return self._tool.translation.copy()
 
-    def jacobian(self, joints: Vector) -> NDArray[np.float64]:
-        """Return the (6, n) Jacobian at `joints` (n,) rad: the tool's linear velocity (m/s, rows 0 to 2) and angular
-        velocity (rad/s, rows 3 to 5), in the axes of the base frame, per rad/s of each joint."""
-        configuration = self.configuration(joints)
-        jacobian = pin.computeFrameJacobian(
-            self._model, self._data, configuration, self._frame, pin.ReferenceFrame.LOCAL_WORLD_ALIGNED
-        )
-        return jacobian if self._in_order else jacobian[:, self._order]
-
     @property
     def model(self) -> pin.Model:
         """Pinocchio's model of the arm; its joints are those of the specification, in the order of the kinematic
@@ -86,6 +89,31 @@ class Kinematics:
     def configuration(self, joints: Vector) -> Vector:
         """Return `joints` (n,) rad in the order of the model's joints."""
         return joints if self._in_order else joints[self._inverse_order]
+
+    def _place(self, joints: Vector) -> None:
+        configuration = joints if self._in_order else joints[self._inverse_order]
+        pin.framesForwardKinematics(self._model, self._data, configuration)
+
+
+class Kinematics(ForwardKinematics):
+    """Forward and inverse kinematics of one arm's tool frame, with the same memory and errors."""
+
+    def __init__(self, spec: ArmSpec) -> None:
+        super().__init__(spec)
+        self._lower = np.asarray(spec.lower) + _LIMIT_MARGIN
+        self._upper = np.asarray(spec.upper) - _LIMIT_MARGIN
+        self.home = np.asarray(spec.home, dtype=np.float64)
+        self._damping = _DAMPING**2 * np.eye(6)
+        self._error = np.empty(6)
+
+    def jacobian(self, joints: Vector) -> NDArray[np.float64]:
+        """Return the (6, n) Jacobian at `joints` (n,) rad: the tool's linear velocity (m/s, rows 0 to 2) and angular
+        velocity (rad/s, rows 3 to 5), in the axes of the base frame, per rad/s of each joint."""
+        configuration = self.configuration(joints)
+        jacobian = pin.computeFrameJacobian(
+            self._model, self._data, configuration, self._frame, pin.ReferenceFrame.LOCAL_WORLD_ALIGNED
+        )
+        return jacobian if self._in_order else jacobian[:, self._order]
 
     def reach_bounds(self) -> Vector:
         """Return the largest distance of the tool from each joint's axis over all postures: (n,) m.
@@ -146,10 +174,6 @@ class Kinematics:
             f"requested orientation: the nearest found misses by {best[0] * 1e3:.2f} mm and {best[1]:.4f} rad"
         )
 
-    def _place(self, joints: Vector) -> None:
-        configuration = joints if self._in_order else joints[self._inverse_order]
-        pin.framesForwardKinematics(self._model, self._data, configuration)
-
     def _descend(
         self, goal: Vector, rotation: NDArray[np.float64], start: Vector
     ) -> tuple[Vector, tuple[float, float]]:
@@ -190,21 +214,21 @@ def _within(miss: tuple[float, float], position: float, rotation: float) -> bool
     return miss[0] <= position and miss[1] <= rotation
 
 
-def _model(spec: ArmSpec) -> pin.Model:
+def _model(arm: ArmDescription) -> pin.Model:
     """Build the model of the robot description with every joint except those in `joint_names` locked at zero."""
     try:
-        whole = pin.buildModelFromXML(spec.urdf)
+        whole = pin.buildModelFromXML(arm.urdf)
     except (RuntimeError, ValueError) as error:
-        raise ConfigurationError(f"the description of the arm {spec.name!r} cannot be read: {error}") from error
-    for name in spec.joint_names:
+        raise ConfigurationError(f"the description of the arm {arm.name!r} cannot be read: {error}") from error
+    for name in arm.joint_names:
         if not whole.existJointName(name):
-            raise ConfigurationError(f"the description of the arm {spec.name!r} has no joint {name!r}")
+            raise ConfigurationError(f"the description of the arm {arm.name!r} has no joint {name!r}")
         if whole.joints[whole.getJointId(name)].nq != 1:
             raise ConfigurationError(
-                f"the joint {name!r} of the arm {spec.name!r} turns without limits or about several axes; "
+                f"the joint {name!r} of the arm {arm.name!r} turns without limits or about several axes; "
                 "only revolute and prismatic joints can be commanded"
             )
-    if not whole.existFrame(spec.tool_frame):
-        raise ConfigurationError(f"the description of the arm {spec.name!r} has no tool frame {spec.tool_frame!r}")
-    locked = [joint for joint in range(1, whole.njoints) if whole.names[joint] not in spec.joint_names]
+    if not whole.existFrame(arm.tool_frame):
+        raise ConfigurationError(f"the description of the arm {arm.name!r} has no tool frame {arm.tool_frame!r}")
+    locked = [joint for joint in range(1, whole.njoints) if whole.names[joint] not in arm.joint_names]
     return pin.buildReducedModel(whole, locked, pin.neutral(whole))

@@ -11,11 +11,10 @@ import tyro
 from robot.dataset.reader import Dataset
 from robot.dataset.report.quality import SetQuality, in_words, measure_quality
 from robot.dataset.report.workspace_coverage import covered, draw_workspace
-from robot.errors import ConfigurationError
+from robot.system.figures import require_picture
 from robot.system.files import require_writable, write_json
 
 OUT = Path("out/quality")
-_PICTURES = (".png", ".pdf", ".svg")
 _MOST_GROUPS = 10
 
 
@@ -32,10 +31,7 @@ def quality(
     data set has them (features capture_ns.CAMERA), and else its nominal ones.
     """
     picture = plot or OUT / f"{directory.resolve().name}.png"
-    if picture.suffix.lower() not in _PICTURES:
-        raise ConfigurationError(
-            f"--plot {picture} is no picture that can be written; end it in {', '.join(_PICTURES)}"
-        )
+    require_picture(picture, "--plot")
     dataset = Dataset.open(directory)
     for path in (picture, *([json] if json else [])):
         require_writable(path)

@@ -11,6 +11,8 @@ from tqdm import tqdm
 
 from robot.dataset.edit.assemble import assemble, place_anew, require_space, tasks_of
 from robot.dataset.format import history
+from robot.dataset.format.arm_kinematics import KEY as KINEMATICS_KEY
+from robot.dataset.format.arm_kinematics import read_kinematics
 from robot.dataset.format.schema import DatasetInfo, describe_feature, read_info, same_kind
 from robot.dataset.format.staged_files import locked
 from robot.dataset.format.staged_folders import new_folder, require_new
@@ -41,6 +43,7 @@ def merge(output: Path, inputs: Sequence[Path]) -> DatasetInfo:
             sets.append(Dataset.open(root))
         for dataset in sets:
             require_alike(sets[0], dataset)
+        _require_same_kinematics(sets)
         placed = place_anew(sets[0].info, ((dataset, episode) for dataset in sets for episode in dataset.episodes))
         require_space(output, placed)
         info = _merged_info(sets)
@@ -71,6 +74,18 @@ def require_alike(first: Dataset, other: Dataset) -> None:
         raise _differ(first, other, "extras of the episodes", str(one_extra), str(two_extra))
 
 
+def _require_same_kinematics(sets: Sequence[Dataset]) -> None:
+    """Raise DatasetError when two sets carry different kinematics; one without any agrees with all."""
+    carrying = [(one, found) for one in sets if (found := read_kinematics(one.info)) is not None]
+    for other, found in carrying[1:]:
+        first, expected = carrying[0]
+        if found != expected:
+            raise DatasetError(
+                f"{first.root} and {other.root} cannot be one data set: both are of the arm {expected.name}, but its "
+                f"kinematics differ (worldarm.{KINEMATICS_KEY} in meta/info.json: description, joints or tool frame)"
+            )
+
+
 def _differ(first: Dataset, other: Dataset, what: str, here: str, there: str) -> DatasetError:
     return DatasetError(
         f"{first.root} and {other.root} cannot be one data set: {what} of the one {here}, of the other {there}"
@@ -84,6 +99,10 @@ def _merged_info(sets: Sequence[Dataset]) -> DatasetInfo:
         for key, value in first.metadata.items()
         if key != history.KEY and all(same_entry(one.info.metadata, first.metadata, key) for one in sets)
     }
+    # A set that was recorded before sets carried it says nothing of the arm's kinematics: it does not disagree.
+    carried = [one.info.metadata[KINEMATICS_KEY] for one in sets if KINEMATICS_KEY in one.info.metadata]
+    if carried:
+        shared[KINEMATICS_KEY] = carried[0]
     parts = [
         {"name": one.root.resolve().name, "episodes": len(one), **history.own_metadata(one.info.metadata, shared)}
         for one in sets

@@ -6,11 +6,6 @@ from collections.abc import Mapping
 from itertools import combinations
 from pathlib import Path
 
-import matplotlib
-
-from robot.dataset.format.columns import STATE
-
-matplotlib.use("Agg")
 import msgspec
 import numpy as np
 import numpy.typing as npt
@@ -18,8 +13,9 @@ from matplotlib.figure import Figure
 from tqdm import tqdm
 
 from robot.arm.interface import ArmSpec
-from robot.arm.kinematics import Kinematics
-from robot.dataset.format.columns import GOVERNED, MEASURED
+from robot.arm.kinematics import ForwardKinematics
+from robot.dataset.format.arm_kinematics import ArmKinematics, kinematics_of, read_kinematics
+from robot.dataset.format.columns import GOVERNED, MEASURED, STATE
 from robot.dataset.format.schema import Feature
 from robot.dataset.reader import Dataset
 from robot.dataset.report.quality import state_feature
@@ -28,12 +24,11 @@ from robot.hardware.so101.description import JOINTS as SO101_JOINTS
 from robot.hardware.so101.description import LIMITS as SO101_LIMITS
 from robot.hardware.so101.description import so101_spec
 from robot.hardware.ur.description import MODELS, ur_spec
-from robot.system.files import whole
+from robot.system.figures import save_figure
 
 TOOL = ("tool.x", "tool.y", "tool.z")
 CELL_M = 0.02
 _MOST_POINTS = 200_000
-_DPI = 120
 
 
 class Coverage(msgspec.Struct, frozen=True):
@@ -50,7 +45,10 @@ class Coverage(msgspec.Struct, frozen=True):
 
 
 def known_spec(robot_type: str | None) -> ArmSpec | None:
-    """The specification of an arm by its name, as far as it takes no arm at hand to know it; else None."""
+    """Return the specification of an arm of this name that worldarm comes with, None for all others.
+
+    For sets that carry no kinematics: those recorded before sets did, or by another program.
+    """
     if robot_type == "franka":
         return franka_spec()
     if robot_type == "so101":  # each arm's own limits are narrower, which forward kinematics does not ask about
@@ -74,8 +72,8 @@ def covered(dataset: Dataset) -> tuple[Coverage, npt.NDArray[np.float64]] | None
         points = _read(dataset, state)[:, [names.index(name) for name in TOOL]]
         return _coverage("tool", TOOL, points), points
     if source is not None:
-        name, columns, spec = source
-        kinematics = Kinematics(spec)
+        name, columns, arm = source
+        kinematics = ForwardKinematics(arm)
         joints = _read(dataset, name)[:, columns]
         bar = tqdm(joints, desc="kinematics", unit="frame", mininterval=0.5, delay=2.0)
         points = np.array([kinematics.position(row) for row in bar])
@@ -104,22 +102,25 @@ def draw_workspace(coverage: Coverage, points: npt.NDArray[np.float64], path: Pa
         if coverage.of == "tool":
             axes.set_aspect("equal", adjustable="datalim")
     figure.suptitle(f"{len(points)} frames: {coverage.of}")
-    figure.tight_layout()
-    with whole(path) as beside:
-        figure.savefig(beside, dpi=_DPI)
+    save_figure(figure, path)
 
 
-def _joint_feature(dataset: Dataset) -> tuple[str, list[int], ArmSpec] | None:
-    """A column that holds all joints of a known arm, and where in it they are."""
-    spec = known_spec(dataset.info.robot_type)
-    if spec is None:
+def _joint_feature(dataset: Dataset) -> tuple[str, list[int], ArmKinematics] | None:
+    """Return a column that holds all joints of the set's arm, where in it they are, and the arm's kinematics.
+
+    The kinematics are those that the set carries; for one recorded before sets carried them, those of a known arm of
+    its name. Returns None when neither is there, or when no column has the joints.
+    """
+    known = known_spec(dataset.info.robot_type)
+    arm = read_kinematics(dataset.info) or (None if known is None else kinematics_of(known))
+    if arm is None:
         return None
     features: Mapping[str, Feature] = dataset.features
     for name in (MEASURED, STATE, GOVERNED):
         names = features[name].names if name in features else None
         # Under exactly these names they are worldarm's, in rad; other recorders' are called otherwise, and in degrees.
-        if names and set(spec.joint_names) <= set(names):
-            return name, [names.index(joint) for joint in spec.joint_names], spec
+        if names and set(arm.joint_names) <= set(names):
+            return name, [names.index(joint) for joint in arm.joint_names], arm
     return None
 
 
