@@ -28,6 +28,7 @@ _OURS: Mapping[str, type[msgspec.Struct]] = MappingProxyType(
     {str(each.__struct_config__.tag): each for each in (ToolDisplacement, JointDisplacement, BoxAction)}
 )
 _BOX_AXIS = "action"
+_BOX_FIELDS = {"block_s": "block_s", "waypoints": "repeat"}
 _TOOL, _BOX = (str(each.__struct_config__.tag) for each in (ToolDisplacement, BoxAction))
 
 
@@ -37,7 +38,8 @@ def with_kind(stored: Mapping[str, Any]) -> dict[str, Any]:
         return dict(stored)
     axes = stored.get("axes")
     if isinstance(axes, (list, tuple)) and axes and all(str(axis).startswith(_BOX_AXIS) for axis in axes):
-        return {KIND: _BOX, "size": len(axes), "block_s": stored["block_s"], "repeat": stored["waypoints"]}
+        kept = {name: stored[before] for before, name in _BOX_FIELDS.items() if before in stored}
+        return {KIND: _BOX, "size": len(axes), **kept}
     return {KIND: _TOOL, **stored}
 
 

@@ -10,11 +10,12 @@ from control.model.trained_model import load_trained
 from control.policies import make_agent
 from perception.checkpoint.files import load_card
 from robot.embodiment.actions import PLANAR_PUSH
+from robot.embodiment.joint_displacement import JointDisplacement
 from robot.embodiment.observation import Observation
 from robot.wire.camera_spec import reframed
 from tests.commands import in_process
 from tests.control.conftest import QUICK
-from tests.perception.recording.known import CAMERA, written
+from tests.perception.recording.known import ARM, CAMERA, FPS, written, written_in_joints
 
 
 def test_what_was_recorded_trains_is_judged_and_decides(tmp_path: Path) -> None:
@@ -57,3 +58,20 @@ def test_through_which_camera_is_chosen_by_its_name(tmp_path: Path) -> None:
     # What it is judged by is what it sees through, without being told again.
     judged = in_process("check", str(checkpoint), "--dataset", str(dataset.root), "--cache", str(tmp_path / "cache"))
     assert "the data it learnt from" in judged.stdout and "plannable" in judged.stdout, judged.stderr
+
+
+def test_a_recording_for_displacements_of_the_joints_trains_and_is_judged(tmp_path: Path) -> None:
+    convention = JointDisplacement.of(ARM)
+    seconds = np.arange(6 * FPS)[:, None] / FPS
+    ways = [np.array(ARM.home) + 0.1 * np.sin(rate * seconds + np.arange(7)) for rate in (0.5, 0.7, 0.9, 1.1, 0.6, 0.8)]
+    dataset = written_in_joints(tmp_path / "set", convention, ways)
+    checkpoint = tmp_path / "checkpoint"
+    words = ("--dataset", str(dataset.root), "--run", str(tmp_path / "run"), "--output", str(checkpoint), *QUICK)
+    done = in_process("train", *words)
+    assert done.returncode == 0, done.stderr
+    card = load_card(checkpoint)
+    assert card.embodiment.action == convention and card.world_model.action == 8 and card.world_model.binary == (7,)
+    commanded = [card.embodiment.state_names[number] for number in card.world_model.commands]
+    assert commanded == [*(f"setpoint.joint.{number}" for number in range(1, 8)), "gripper.command"]
+    judged = in_process("check", str(checkpoint), "--dataset", str(dataset.root), "--cache", str(tmp_path / "cache"))
+    assert judged.returncode in (0, 1) and "plannable" in judged.stdout, judged.stderr

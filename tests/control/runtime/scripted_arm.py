@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -23,6 +24,7 @@ from robot.arm.interface import Vector
 from robot.arm.kinematics import Kinematics
 from robot.client.client import Client
 from robot.embodiment.actions import PLANAR_PUSH
+from robot.embodiment.convention import ArmConvention
 from robot.embodiment.description import EmbodimentDescription
 from robot.embodiment.proprioception import STATE_NAMES
 from robot.wire.messages import JointState
@@ -46,6 +48,15 @@ def card(block_change: float = NEVER) -> Card:
     return Card(
         SCHEMA, embodiment, sizes, HeadsConfig(0.96), block_change, Provenance("none", 0, 0, 0, {}, 0.0, {}), ()
     )
+
+
+def card_for(action: ArmConvention[Any]) -> Card:
+    """The same for a model whose actions are those of `action`."""
+    made = changed(card(), action=action, state_names=action.state_names)
+    sizes = msgspec.structs.replace(
+        made.world_model, proprio=len(action.state_names), action=action.size, binary=action.binary
+    )
+    return msgspec.structs.replace(made, world_model=sizes)
 
 
 def checkpoint(folder: Path, made: Card | None = None) -> Path:

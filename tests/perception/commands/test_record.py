@@ -16,7 +16,10 @@ from robot.dataset.edit.check import check
 from robot.dataset.edit.repair import repair
 from robot.dataset.format.columns import ABSENT_BELOW_M
 from robot.embodiment.actions import TABLETOP
+from robot.embodiment.description import read_recorded_embodiment
+from robot.embodiment.joint_displacement import JointDisplacement
 from sim.tasks.rearrange import Rearrangement
+from sim.world.panda import panda_spec
 from tests.commands import running, worldarm
 from tests.perception.recording.lens import Lens
 from tests.robot.driver.command import until
@@ -92,6 +95,19 @@ def test_episodes_of_a_set_length_are_recorded_without_a_hand(
 
 
 @pytest.mark.real_time
+def test_displacements_of_the_joints_are_recorded_for_the_arm_that_is_there(
+    driver: SimulatedDriver, lens: Lens, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = tmp_path / "set"
+    hands_free = ("--episodes", "1", "--episode-s", "0.5", "--reset-s", "0.1")
+    assert main(words(root, driver, lens, "--actions", "joints", *hands_free)) == 0
+    assert "the scene is new: " in capsys.readouterr().out
+    recorded = read_recorded_embodiment(Dataset.open(root).info)
+    assert recorded is not None and recorded.action == JointDisplacement.of(panda_spec())
+    other = words(root, driver, lens, *hands_free)
+    assert main(other) == 1 and "was recorded for other actions" in capsys.readouterr().err
+
+
 def test_ctrl_c_and_sigkill_leave_what_was_kept(driver: SimulatedDriver, lens: Lens, tmp_path: Path) -> None:
     for how, status in ((signal.SIGINT, 130), (signal.SIGKILL, -9)):
         root = tmp_path / how.name

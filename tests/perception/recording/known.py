@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from perception.recording.dataset import open_set, recorded_embodiment
-from robot.arm.kinematics import Pose
+from robot.arm.kinematics import Kinematics, Pose
 from robot.arm.rotations import quaternion_of
 from robot.dataset import Dataset
 from robot.dataset.format.columns import (
@@ -23,7 +24,9 @@ from robot.dataset.format.columns import (
     capture_column,
 )
 from robot.dataset.format.recorder_columns import MARKS
+from robot.dataset.writer import DatasetWriter
 from robot.embodiment.actions import PLANAR_PUSH
+from robot.embodiment.convention import ArmConvention
 from robot.embodiment.tool_displacement import ToolDisplacement, ToolTarget
 from robot.wire.camera_spec import CameraSpec
 from tests.robot.panda import panda_spec
@@ -58,37 +61,69 @@ def written(
     gripper: np.ndarray | None = None,
     sways: tuple[float, ...] = (0.0,),
 ) -> Dataset:
-    """A recording of that, an episode for each of `sways`; pictures are all of one grey, the number of their row, and
-    taken 10 ms before it."""
-    rows = round(seconds * FPS)
-    times_ns = 10**15 + np.round(np.arange(rows) * 1e9 / FPS).astype(np.int64)
+    """A recording of that, an episode for each of `sways`."""
+    joints = np.tile(np.array(ARM.home, np.float32), (round(seconds * FPS), 1))
+    moments = times(seconds)
+    since = (moments - moments[0]) * 1e-9
+    with open_set(root, FPS, "png", ARM, recorded_embodiment(ARM, (CAMERA, WRIST), convention)) as writer:
+        for sway in sways:
+            poses = path(convention, since, speed, sway)
+            raised = [Pose(pose.position + [0.0, 0.0, above_m], pose.rotation) for pose in poses]
+            save(writer, joints, raised, gripper, lost)
+    return Dataset.open(root)
+
+
+def written_in_joints(
+    root: Path,
+    convention: ArmConvention[Any],
+    joints: Sequence[np.ndarray],
+    gripper: np.ndarray | None = None,
+) -> Dataset:
+    """A recording of `joints`, (rows, n) rad for each episode."""
+    kinematics = Kinematics(ARM)
+    with open_set(root, FPS, "png", ARM, recorded_embodiment(ARM, (CAMERA, WRIST), convention)) as writer:
+        for way in joints:
+            save(writer, way.astype(np.float32), [kinematics.forward(posture) for posture in way], gripper)
+    return Dataset.open(root)
+
+
+def times(seconds: float) -> np.ndarray:
+    """When the rows of such a recording are, ns."""
+    return 10**15 + np.round(np.arange(round(seconds * FPS)) * 1e9 / FPS).astype(np.int64)
+
+
+def save(
+    writer: DatasetWriter,
+    joints: np.ndarray,
+    poses: Sequence[Pose],
+    gripper: np.ndarray | None = None,
+    lost: Sequence[int] = (),
+) -> None:
+    """Save an episode: what is measured is what was sent. Pictures are all of one grey, the number of their row, and
+    taken 10 ms before it, but for those of the rows that are `lost`."""
+    rows = len(joints)
+    times_ns = times(rows / FPS)
     captured = times_ns - 10_000_000
     for row in lost:
         captured[row] = captured[row - 1]
-    joints = np.tile(np.array(ARM.home, np.float32), (rows, 1))
     widths = np.zeros(rows, np.float32) if gripper is None else gripper.astype(np.float32)
     pictures = np.tile(np.arange(rows, dtype=np.uint8)[:, None, None, None], (1, 24, 32, 3))
-    times = {}
+    tool = np.array([[*pose.position, *quaternion_of(pose.rotation)] for pose in poses], np.float32)
+    seen = {}
     for camera in (CAMERA, WRIST):
-        times |= {capture_column(camera.name): captured, age_column(camera.name): times_ns - captured}
-        times[f"observation.images.{camera.name}"] = pictures
-    with open_set(root, FPS, "png", ARM, recorded_embodiment(ARM, (CAMERA, WRIST), convention)) as writer:
-        for sway in sways:
-            poses = path(convention, (times_ns - times_ns[0]) * 1e-9, speed, sway)
-            tool = np.array([[*pose.position, *quaternion_of(pose.rotation)] for pose in poses], np.float32)
-            tool[:, 2] += above_m
-            writer.save_episode(
-                {
-                    "observation.state": np.column_stack([joints, widths]),
-                    "action": np.column_stack([joints, widths]),
-                    **dict.fromkeys((MEASURED, REQUESTED, GOVERNED), joints),
-                    CLAMPS: np.zeros((rows, len(writer.info.features[CLAMPS].names or ())), bool),
-                    TOOL_MEASURED: tool,
-                    TOOL_GOVERNED: tool,
-                    STATE_NS: times_ns,
-                    **times,
-                },
-                "move",
-                {MARKS: ()},
-            )
-    return Dataset.open(root)
+        seen |= {capture_column(camera.name): captured, age_column(camera.name): times_ns - captured}
+        seen[f"observation.images.{camera.name}"] = pictures
+    writer.save_episode(
+        {
+            "observation.state": np.column_stack([joints, widths]),
+            "action": np.column_stack([joints, widths]),
+            **dict.fromkeys((MEASURED, REQUESTED, GOVERNED), joints),
+            CLAMPS: np.zeros((rows, len(writer.info.features[CLAMPS].names or ())), bool),
+            TOOL_MEASURED: tool,
+            TOOL_GOVERNED: tool,
+            STATE_NS: times_ns,
+            **seen,
+        },
+        "move",
+        {MARKS: ()},
+    )

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -15,12 +18,16 @@ from perception.training_data.frame_cache import open_cache
 from robot.dataset import Dataset
 from robot.dataset.edit.merge import merge
 from robot.embodiment.actions import PLANAR_PUSH, TABLETOP
-from robot.embodiment.description import read_embodiment
+from robot.embodiment.convention import ArmConvention
+from robot.embodiment.convention_file import read_convention
+from robot.embodiment.description import read_embodiment, read_recorded_embodiment
+from robot.embodiment.joint_displacement import JointDisplacement
 from robot.embodiment.proprioception import GRASPING_STATE_NAMES
 from robot.embodiment.tool_displacement import ToolDisplacement
 from robot.errors import DatasetError
 from robot.wire.camera_spec import CameraSpec, reframed
-from tests.perception.recording.known import ARM, CAMERA, FPS, WRIST, path, written
+from tests.perception.recording.known import ARM, CAMERA, FPS, WRIST, path, written, written_in_joints
+from tests.robot.embodiment import stranger
 
 
 def blocks_of(dataset: Dataset, convention: ToolDisplacement, camera: CameraSpec = CAMERA):  # type: ignore[no-untyped-def]
@@ -135,9 +142,52 @@ def test_reframing_agrees_with_the_framing_of_camera_processes() -> None:
 def test_recordings_of_one_kind_can_be_joined_and_learnt_from(tmp_path: Path) -> None:
     written(tmp_path / "one")
     written(tmp_path / "two")
+    info = tmp_path / "two" / "meta" / "info.json"
+    said = json.loads(info.read_text())
+    del said["worldarm"]["recorded"]["action"]["kind"]  # as earlier versions wrote it
+    info.write_text(json.dumps(said))
     merge(tmp_path / "both", [tmp_path / "one", tmp_path / "two"])
+    assert read_embodiment(Dataset.open(tmp_path / "both").info).action == PLANAR_PUSH
     cache = open_cache(Dataset.open(tmp_path / "both"), "front", tmp_path / "cache")
     assert cache.lengths.tolist() == [28, 28, 27] * 2
     written(tmp_path / "other", TABLETOP)
     with pytest.raises(DatasetError, match="recorded in another way"):
         merge(tmp_path / "all", [tmp_path / "one", tmp_path / "other"])
+
+
+def test_displacements_of_the_joints_are_read_off_too(tmp_path: Path) -> None:
+    convention = JointDisplacement.of(ARM)
+    rate = 0.2 * np.array([1.0, -1.0, 0.5, 0.3, 0.0, -0.4, 0.8])
+    joints = np.array(ARM.home) + rate * np.arange(120)[:, None] / FPS
+    gripper = np.where(np.arange(120) < 60, 0.08, 0.02)
+    dataset = written_in_joints(tmp_path / "set", convention, [joints], gripper)
+    recorded = read_recorded_embodiment(dataset.info)
+    assert recorded is not None and recorded.action == convention
+    stretch = read_blocks(dataset, recorded, CAMERA).stretches[0]
+    wanted = rate * np.diff(stretch.rows)[:, None] / FPS / convention.scale_rad
+    np.testing.assert_allclose(stretch.actions[:-1, :7], wanted, atol=1e-3)
+    assert stretch.actions[0, 7] == 1.0 and stretch.actions[-2, 7] == -1.0
+    felt = dict(zip(recorded.state_names, stretch.states.T, strict=True))
+    np.testing.assert_allclose(felt["joint.2"], joints[stretch.rows, 1] - rate[1] * 0.01, atol=1e-5)
+    np.testing.assert_allclose(felt["setpoint.joint.2"], felt["joint.2"])
+    outside = joints.copy()
+    outside[60:, 3] = ARM.upper[3] + 0.1
+    with_gap = written_in_joints(tmp_path / "gap", convention, [outside], gripper)
+    assert "no such action tells of it" in read_blocks(with_gap, recorded, CAMERA).left_out
+
+
+def test_a_stranger_s_convention_and_sense_are_read_off_a_recording(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    stranger.install(tmp_path)
+    stored = {"kind": "swing", "step_rad": 0.1}
+    swing = msgspec.convert(stored, ArmConvention[Any], dec_hook=read_convention)
+    joints = np.tile(np.array(ARM.home), (120, 1))
+    joints[:, 0] += 0.3 * np.arange(120) / FPS
+    dataset = written_in_joints(tmp_path / "set", swing, [joints])
+    recorded = read_recorded_embodiment(dataset.info)
+    assert recorded is not None and recorded.action == swing
+    stretch = read_blocks(dataset, recorded, CAMERA).stretches[0]
+    np.testing.assert_allclose(stretch.actions[:-1, 0], 0.3 * np.diff(stretch.rows) / FPS / 0.1, atol=1e-3)
+    assert recorded.state_names[2] == "lean" and (np.abs(stretch.states[:, 2]) < 1e-6).all()

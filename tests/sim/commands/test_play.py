@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -307,3 +308,21 @@ def test_what_cannot_be_is_refused_in_one_line(tmp_path: Path, wrong: dict[str, 
     assert result.returncode == 1
     assert [line.startswith("worldarm: ") for line in result.stderr.splitlines()].count(True) == 1
     assert not root.exists()
+
+
+def test_what_was_begun_before_conventions_had_kinds_is_gone_on_with(whole: Dataset, tmp_path: Path) -> None:
+    root = tmp_path / "play"
+    assert in_process(*arguments(root, episodes=2)).returncode == 0
+    without_kind(root)
+    done = in_process(*arguments(root))
+    assert done.returncode == 0, done.stderr
+    assert_same(root, whole)
+    assert read_embodiment(Dataset.open(root).info) == read_embodiment(whole.info)
+
+
+def without_kind(root: Path) -> None:
+    """Have a set's description of its actions read as earlier versions wrote it."""
+    path = root / "meta" / "info.json"
+    info = json.loads(path.read_text())
+    del info["worldarm"]["recording"]["action"]["kind"]
+    path.write_text(json.dumps(info))
