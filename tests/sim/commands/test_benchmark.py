@@ -133,7 +133,7 @@ def test_fewer_goals_are_the_first_of_more(words: list[str], tmp_path: Path) -> 
 def test_goals_that_are_shared_out_come_to_the_same(words: list[str], tmp_path: Path) -> None:
     seen = []
     for shared in ([], ["--workers", "2"], ["--ray", "local"]):
-        result = worldarm(*words, "--method", "random", "--episodes", "5", *shared)
+        result = in_process(*words, "--method", "random", "--episodes", "3", *shared)
         assert result.returncode == 0, result.stderr
         seen.append(timeless(numbers(tmp_path)))
     assert seen[0] == seen[1] == seen[2]

@@ -226,14 +226,14 @@ def test_an_agent_may_practise_where_the_hand_has_played(tmp_path: Path) -> None
     roots = [tmp_path / "one", tmp_path / "two"]
     for processes, root in enumerate(roots, start=1):
         for episodes, words in ((2, []), (5, practise)):
-            result = worldarm(*arguments(root, episodes, processes, size=32, blocks=30), *words)
+            result = worldarm(*arguments(root, episodes, processes, size=32, blocks=15), *words)
             assert result.returncode == 0, result.stderr
     played, practised = (Dataset.open(root) for root in roots)
     assert_same(roots[1], played)
     digest = load_trained(checkpoint).card.weights_sha256[:12]
     sentences = [episode.tasks[0] for episode in practised.episodes]
     assert sentences[:2] == [PUSH.sentence] * 2 and all(digest in sentence for sentence in sentences[2:])
-    result = worldarm(*arguments(tmp_path / "plain", 5, size=32, blocks=30))
+    result = in_process(*arguments(tmp_path / "plain", 5, size=32, blocks=15))
     assert result.returncode == 0, result.stderr
     plain = Dataset.open(tmp_path / "plain")
     for number in range(5):

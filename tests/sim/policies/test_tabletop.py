@@ -17,10 +17,11 @@ from sim.tasks.environments import TABLETOP_PLAY
 from sim.world.block_runner import BlockRunner
 from sim.world.lockstep import LockStep
 from sim.world.scene import GRASPABLE, present
+from tests.soak import often
 
 SIZE = 32
 BLOCKS = 50
-EPISODES = 24
+EPISODES = often(14, 48)
 CAREFUL = 0.02
 NAMES = [thing.name for thing in GRASPABLE]
 WIDTH, COMMAND = (GRASPING_STATE_NAMES.index(name) for name in ("gripper.width", "gripper.command"))
@@ -107,7 +108,7 @@ def test_a_grasp_that_misses_on_purpose_leaves_an_empty_gripper_closed(world: Lo
 def test_what_is_let_go_of_falls(world: LockStep) -> None:
     table = Table(world, [upright("red_cube", 0.5, 0.0)])
     table.do(table.policy.pick("red_cube", 0.002))
-    table.do(table.hand.release())
+    table.do(table.policy.release())
     assert table.policy.held is None and table.place("red_cube")[2] < 0.03
 
 
@@ -149,6 +150,7 @@ def test_what_was_meant_stands_beside_what_was_done(episodes: list[Columns]) -> 
     assert np.abs(meant).max() <= 1.0
 
 
+@pytest.mark.soak
 def test_play_grasps_lifts_misses_and_closes_on_nothing(episodes: list[Columns]) -> None:
     """What a planner would otherwise take for possible, or for impossible."""
     seen: Counter[str] = Counter()
