@@ -16,7 +16,7 @@ import torch
 import tyro
 
 from control.learning.doctor import HELD_OUT_SHARE
-from control.learning.pipeline import Sizes, model_config
+from control.learning.sizes import Sizes, model_config
 from perception.model.losses.jepa import JepaWeights
 from perception.model.world_model import PICTURE, WorldModel
 from perception.training.distributed import join, leave

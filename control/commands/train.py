@@ -9,7 +9,10 @@ import tyro
 
 from control.learning.doctor import verdict
 from control.learning.heads import HeadTraining
-from control.learning.pipeline import Learning, Sizes, learn
+from control.learning.pipeline import learn
+from control.learning.settings import Learning
+from control.learning.sizes import Sizes
+from control.learning.training import Folders
 from perception.training.distributed import join, leave
 from perception.training.world_model import DecoderTraining, Precision, PredictorTraining, WorldModelTraining
 
@@ -65,7 +68,7 @@ def train(
     learning = Learning(world_model, predictor, decoder, heads, sizes, episodes, seed, mirror, encoder, view, camera)
     workers = join(device)
     try:
-        gates = learn(dataset, output, run, run / "cache", learning, workers, precision, compiled)
+        gates = learn(Folders(dataset, output, run, run / "cache"), learning, workers, precision, compiled)
     finally:
         leave(workers)
     if workers.leads:

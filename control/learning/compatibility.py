@@ -1,4 +1,4 @@
-"""Whether a data set was recorded as a model's was, so that it can train or judge the model."""
+"""Checks whether a data set was recorded with a model's embodiment, so that it can train or judge that model."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from robot.errors import CheckpointError, DatasetError
 
 
 def embodiment_for(card: Card, dataset: Dataset) -> EmbodimentDescription:
-    """Return how a data set was recorded, seen by the camera that the model sees through, or by the first where there
-    is none of that name. Pictures that were recorded at a camera's own rate and size have the size that the model
-    takes. Raises `DatasetError` as `read_embodiment`."""
+    """Return a data set's embodiment description, with the model's camera, or with the data set's first camera where it
+    has none of that name. Pictures that were recorded at a camera's own rate and size get the size that the model
+    takes. Raises `DatasetError` as `read_embodiment` does."""
     recorded = read_recorded_embodiment(dataset.info)
     camera = card.embodiment.camera.name.partition(".")[0]  # a view of a rig is called RIG.NUMBER
     there = recorded is not None and camera in [each.name for each in recorded.cameras]
@@ -22,8 +22,8 @@ def embodiment_for(card: Card, dataset: Dataset) -> EmbodimentDescription:
 
 
 def require_embodiment(card: Card, embodiment: EmbodimentDescription, dataset: Path) -> None:
-    """Raise `DatasetError` unless a data set was recorded as the model's was: by that arm, seen by that camera, with
-    actions that mean the same."""
+    """Raise `DatasetError` unless a data set was recorded with the model's arm and camera, and its actions and states
+    have the same meaning."""
     try:
         card.require(embodiment.arm, embodiment.camera)
     except CheckpointError as error:
@@ -31,11 +31,11 @@ def require_embodiment(card: Card, embodiment: EmbodimentDescription, dataset: P
     known = card.embodiment
     if embodiment.action != known.action:
         raise DatasetError(
-            f"{dataset} cannot judge this model: an action there means something else (it differs in "
+            f"{dataset} cannot judge this model: its actions have another meaning (they differ in "
             f"{', '.join(differences(embodiment.action, known.action))})"
         )
     if embodiment.state_names != known.state_names:
         raise DatasetError(
-            f"{dataset} cannot judge this model: its state is {', '.join(embodiment.state_names)}; the model feels "
+            f"{dataset} cannot judge this model: its state is {', '.join(embodiment.state_names)}; the model's is "
             f"{', '.join(known.state_names)}"
         )

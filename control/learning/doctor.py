@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from control.learning.hindsight import Seen
+from control.learning.hindsight import EncodedFrames
 from control.model.trained_model import Parts
 from control.policy.critic import Critic
 from perception.checkpoint.card import Gate
@@ -64,7 +64,9 @@ def examine(
     gates.append(
         Gate(
             "critic against steps to go",
-            _critic_order(parts.critic, cache, judge, Seen(latents, *expect_all(parts.model, cache, latents)), rng),
+            _critic_order(
+                parts.critic, cache, judge, EncodedFrames(latents, *expect_all(parts.model, cache, latents)), rng
+            ),
             0.6,
             True,
             "rank correlation",
@@ -88,7 +90,7 @@ def verdict(gates: Sequence[Gate]) -> str:
 
 @torch.inference_mode()
 def _critic_order(
-    critic: Critic, cache: FrameCache, episodes: NDArray[np.int64], seen: Seen, rng: np.random.Generator
+    critic: Critic, cache: FrameCache, episodes: NDArray[np.int64], seen: EncodedFrames, rng: np.random.Generator
 ) -> float:
     """Return Spearman's rank correlation of the critic's distance, from what is expected of a frame as in decisions,
     with the blocks that play took, up to `FARTHEST`; 0 for a critic that says the same of everything."""

@@ -15,21 +15,24 @@ from perception.checkpoint.card import HeadsConfig
 from perception.model.world_model import Predictor
 from perception.training.distributed import Workers
 from perception.training.loop import History, Schedule, train
+from perception.training.settings import require_finite, require_positive, require_schedule
 from perception.training_data.clips import generator
+from robot.errors import ConfigurationError
 
 CRITIC, ACTOR = 11, 12
 
 
 class HeadTraining(msgspec.Struct, frozen=True):
-    """Settings of critic and actor: `steps` of `batch` each, `weight_decay`, `noise` added to latents, hindsight goals
-    up to `reach` blocks later, the critic's `discount` and `expectile`, the `temperature` of the actor's advantage
-    weights (0: plain behaviour cloning), the actor's `components` and the `features` by which it compares (0: latents
-    themselves), how wide the layers of both are (`hidden`), and how many states are kept as `landmarks` for the
-    agent's own sub-goals.
+    """Settings of critic and actor: `steps` of `batch` examples each, `weight_decay`, the standard deviation of the
+    `noise` added to latents, and hindsight goals up to `reach` blocks later; the critic's `discount` and `expectile`;
+    the `temperature` of the actor's advantage weights (0: plain behaviour cloning), the number of its mixture
+    `components`, and the number of `features` by which it compares state and goal (0: the latents themselves); the
+    width of the `hidden` layers of both; and the number of states kept as `landmarks`, the agent's own sub-goals.
 
-    Many small steps, fast and hardly held back: critic and actor are short of training rather than of data, and half
-    the batch for twice the steps fits what they have not seen better. An action that wastes one block counts a
-    third of one that wastes none; a higher temperature leaves too few examples that count.
+    Training takes many small steps with a high learning rate and little weight decay: critic and actor lack training
+    rather than data, and half the batch for twice the steps fits held-out data better. With the default temperature an
+    action that wastes one block weighs a third of one that wastes none; a higher one leaves too few examples that
+    count.
     """
 
     steps: int = 40000
@@ -45,6 +48,15 @@ class HeadTraining(msgspec.Struct, frozen=True):
     features: int = 96
     hidden: int = 256
     landmarks: int = 512
+
+    def __post_init__(self) -> None:
+        """Raise `ConfigurationError` for settings with which nothing can be trained."""
+        require_schedule("heads", self.steps, self.batch, self.learning_rate)
+        require_positive("heads", reach=self.reach, components=self.components, hidden=self.hidden)
+        for name, value in (("discount", self.discount), ("expectile", self.expectile)):
+            if not 0 < value < 1:
+                raise ConfigurationError(f"--heads.{name} must lie between 0 and 1, not {value:g}")
+        require_finite("heads", self)
 
     def config(self) -> HeadsConfig:
         """Return the sizes of critic and actor, for their constructors and the checkpoint's card."""
@@ -82,8 +94,8 @@ def train_actor(
     workers: Workers,
     dtype: torch.dtype,
 ) -> History:
-    """Train the actor on goals that its episode did reach, weighing actions by the advantage that the critic sees in
-    them. The actions are the clean ones, so what they lead to is what the predictor expects."""
+    """Train the actor on goals that its episode reached, with each action weighed by its advantage under the critic.
+    The actions are those before noise, so their outcome is the predictor's, not the recorded next frame."""
     mix = GoalMix(here=0.0, following=0.1, later=0.9, same=0.0, reach=settings.reach)
     critic.to(workers.device).eval()
     predictor.to(workers.device).eval()

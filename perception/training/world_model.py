@@ -1,4 +1,4 @@
-"""Trains the parts that know nothing of goals: the world model, then, on its frozen latents, predictor and decoder."""
+"""Trains the parts that do not depend on goals: the world model, then predictor and decoder on its frozen latents."""
 
 from __future__ import annotations
 
@@ -19,21 +19,25 @@ from perception.model.losses.jepa import JepaLoss, JepaWeights, PredictorLoss
 from perception.model.world_model import WorldModel
 from perception.training.distributed import Workers
 from perception.training.loop import History, Schedule, train
+from perception.training.settings import require_clip, require_finite, require_positive, require_schedule
 from perception.training_data.augmentation import Augmentation, vary
 from perception.training_data.clips import ClipSampler, generator, torch_generator
 from perception.training_data.frame_cache import FrameCache
 
 Precision = Literal["auto", "bf16", "float32"]
 
-# What a step's random generator is for; drawn apart so that one part's settings never change another's data.
-CLIPS, PROJECTIONS, DECODER, PREDICTOR, LOOKS, VARIED = 1, 2, 3, 4, 5, 6
+# Purposes of random generators. Each has its own stream, so that one part's settings never change another's data.
+CLIPS, PROJECTIONS, DECODER, PREDICTOR, AUGMENTATION, VARIED = 1, 2, 3, 4, 5, 6
 ENCODE_BATCH = 1024
 
 
 class WorldModelTraining(msgspec.Struct, frozen=True):
-    """Settings of the world model's training: `steps` of `batch` clips of `clip` frames, `stride` blocks apart, which
-    pictures are varied by `augmentation`; a context of two takes one frame more, before them. Over several blocks the
-    arm goes about and things mostly stay: so they are what is learnt."""
+    """Settings of the world model's training: `steps` of `batch` clips, each of `clip` frames that lie `stride` blocks
+    apart; `augmentation` varies their pictures. A context of two takes one more frame, before the clip.
+
+    Over several blocks the arm moves far and most objects stay in place. So the objects, which are easy to predict, are
+    what the latent learns.
+    """
 
     steps: int = 4000
     batch: int = 64
@@ -43,27 +47,47 @@ class WorldModelTraining(msgspec.Struct, frozen=True):
     weights: JepaWeights = JepaWeights()
     augmentation: Augmentation = Augmentation()
 
+    def __post_init__(self) -> None:
+        """Raise `ConfigurationError` for settings with which nothing can be trained."""
+        require_schedule("world_model", self.steps, self.batch, self.learning_rate)
+        require_clip("world_model", self.clip)
+        require_positive("world_model.weights", projections=self.weights.projections, coloured=self.weights.coloured)
+        require_positive("world_model", stride=self.stride)
+        require_finite("world_model", self)
+
 
 class PredictorTraining(msgspec.Struct, frozen=True):
-    """Settings of the predictor's second training, on frozen latents: `steps` of `batch` clips of `clip` frames, and of
-    one more before them for a context of two."""
+    """Settings of the predictor's second training, on frozen latents: `steps` of `batch` clips of `clip` frames. A
+    context of two takes one more frame, before the clip."""
 
     steps: int = 2500
     batch: int = 128
     clip: int = 6
     learning_rate: float = 1e-3
 
+    def __post_init__(self) -> None:
+        """Raise `ConfigurationError` for settings with which nothing can be trained."""
+        require_schedule("predictor", self.steps, self.batch, self.learning_rate)
+        require_clip("predictor", self.clip)
+        require_finite("predictor", self)
+
 
 class DecoderTraining(msgspec.Struct, frozen=True):
-    """Settings of the decoder's training."""
+    """Settings of the decoder's training: `steps` of `batch` pictures."""
 
     steps: int = 600
     batch: int = 64
     learning_rate: float = 2e-3
 
+    def __post_init__(self) -> None:
+        """Raise `ConfigurationError` for settings with which nothing can be trained."""
+        require_schedule("decoder", self.steps, self.batch, self.learning_rate)
+        require_finite("decoder", self)
+
 
 def compute_dtype(precision: Precision, device: torch.device) -> torch.dtype:
-    """Return the type to multiply matrices in: bf16 where `device` multiplies it natively, unless told otherwise."""
+    """Return the data type in which to multiply matrices. With `precision` "auto" it is bf16 where `device` multiplies
+    bf16 natively, and float32 elsewhere."""
     if precision != "auto":
         return torch.bfloat16 if precision == "bf16" else torch.float32
     native = torch.cuda.is_bf16_supported() if device.type == "cuda" else torch.cpu._is_avx512_bf16_supported()
@@ -81,8 +105,8 @@ def train_world_model(
     dtype: torch.dtype,
     compiled: bool = False,
 ) -> History:
-    """Train encoder and predictor on clips of the given episodes; the `batch`, and how many of its pictures are
-    `coloured`, are shared out over the workers."""
+    """Train encoder and predictor on clips of `episodes`. The workers share out `batch` and `weights.coloured`, the
+    number of pictures whose colours are decoded. With `compiled`, the loss is translated to machine code first."""
     model.normaliser.fit(cache.states[cache.frames_of(episodes)])
     sampler = ClipSampler(cache, episodes, settings.clip + model.config.context - 1, settings.stride)
     between = np.arange(settings.stride)
@@ -94,14 +118,14 @@ def train_world_model(
             (latent, settings.weights.projections), dtype=np.float32
         )
         images = torch.from_numpy(cache.images[clips])
-        rng = torch_generator(generator(seed, step, LOOKS, workers.rank))
+        rng = torch_generator(generator(seed, step, AUGMENTATION, workers.rank))
         return {
             "images": vary(images.flatten(0, 1), settings.augmentation, rng, model.config.views).unflatten(
                 0, clips.shape
             ),
             "plain": images,
             "states": torch.from_numpy(cache.states[clips]),
-            # Displacements add up, so their mean over the blocks between two frames says where the arm went.
+            # Displacements add up, so their mean over the blocks between two frames gives the arm's displacement.
             "actions": torch.from_numpy(cache.actions[clips[:, :-1, None] + between].mean(2)),
             "projections": torch.from_numpy(directions),
         }
@@ -123,7 +147,7 @@ def train_predictor(
     workers: Workers,
     dtype: torch.dtype,
 ) -> History:
-    """Train the predictor on clips of the frozen `latents` (N, D) of the given episodes."""
+    """Train the predictor on clips of the frozen `latents` (N, D) of `episodes`."""
     sampler = ClipSampler(cache, episodes, settings.clip + model.config.context - 1)
     with torch.inference_mode():
         proprio = model.cpu().normaliser(torch.from_numpy(cache.states)).clone()
@@ -151,7 +175,7 @@ def train_decoder(
     workers: Workers,
     dtype: torch.dtype,
 ) -> History:
-    """Train the decoder to draw the pictures that `latents` (N, D) came from."""
+    """Train the decoder to draw the pictures that `latents` (N, D) encode."""
     every = max(1, cache.frames // 512)
     mean_picture = torch.from_numpy(cache.images[::every].mean(0, dtype=np.float64).astype(np.float32) / 255.0)
 
@@ -165,24 +189,25 @@ def train_decoder(
 
 @torch.inference_mode()
 def expect_all(model: WorldModel, cache: FrameCache, latents: Tensor) -> tuple[Tensor, Tensor]:
-    """Return what the model expects (N, D) of every frame, and its scaled proprio (N, P), from the frame before it, of
-    `latents` (N, D), what was done there, and the one before that where the model looks at it; of an episode's first
-    frame, what it is. On the CPU."""
+    """Return the predicted latent (N, D) and scaled proprio (N, P) of every frame, on the CPU.
+
+    Each is predicted from the frame before, given `latents` (N, D), the action taken there and, in a context of two,
+    the frame before that one. An episode's first frame has no prediction: its own latent and proprio stand there.
+    """
     model.eval().cpu()
     proprio = model.normaliser(torch.from_numpy(cache.states))
     actions = torch.from_numpy(cache.actions)
-    expected, felt = latents.clone(), proprio.clone()
-    earlier = torch.arange(-1, cache.frames - 1)
-    earlier[torch.from_numpy(cache.starts)] += 1
+    expected, expected_proprio = latents.clone(), proprio.clone()
+    earlier = torch.from_numpy(cache.frames_before())
     for first, end in _portions([cache.frames - 1], "expecting"):
         before = slice(first, end)
         after = slice(before.start + 1, before.stop + 1)
-        expected[after], felt[after] = model.predictor(
+        expected[after], expected_proprio[after] = model.predictor(
             latents[before], proprio[before], actions[before], latents[earlier[before]]
         )
     begins = torch.from_numpy(cache.starts)
-    expected[begins], felt[begins] = latents[begins], proprio[begins]
-    return expected, felt
+    expected[begins], expected_proprio[begins] = latents[begins], proprio[begins]
+    return expected, expected_proprio
 
 
 @torch.inference_mode()
@@ -194,14 +219,14 @@ def encode_all(
     seed: int = 0,
     dtype: torch.dtype = torch.float32,
 ) -> Tensor:
-    """Return the latents (N, D) of every frame of the cache, on the CPU; with `augmentation`, of varied pictures, each
-    episode in one way, which depends on `seed`. Matrices are multiplied in `dtype`."""
+    """Return the latents (N, D) of every frame of the cache, on the CPU. With `augmentation` the pictures are varied
+    first: all of an episode in the same way, drawn from `seed`. Matrices are multiplied in `dtype`."""
     model.eval().to(device)
     rng = torch_generator(generator(seed, 0, VARIED))
     latents = []
     ends = (cache.starts + cache.lengths).tolist() if augmentation is not None else [cache.frames]
     for first, end in _portions(ends, "encoding"):
-        # Copied, since the cache is mapped for reading only, and PyTorch warns of that.
+        # Copied, because PyTorch warns of arrays that are mapped for reading only.
         pictures = torch.from_numpy(np.array(cache.images[first:end]))
         if augmentation is not None:
             pictures = vary(pictures, augmentation, rng, model.config.views, alike=end - first)
@@ -211,8 +236,8 @@ def encode_all(
 
 
 def _portions(ends: Sequence[int], what: str) -> Iterator[tuple[int, int]]:
-    """Return where each of the batches begins and ends in which frames are gone through, none across any of `ends`,
-    showing how far that is."""
+    """Yield the first frame and the end of each batch, in order. No batch reaches across any of `ends`, the ends of
+    episodes. A progress bar called `what` shows how far the caller has come."""
     with tqdm(total=ends[-1], desc=what, unit="frame", mininterval=0.5, delay=2.0) as bar:
         for start, stop in pairwise((0, *ends)):
             for first in range(start, stop, ENCODE_BATCH):

@@ -80,6 +80,12 @@ class FrameCache:
         """Return the numbers of all frames of `episodes`."""
         return np.concatenate([np.arange(self.starts[e], self.starts[e] + self.lengths[e]) for e in episodes])
 
+    def frames_before(self) -> NDArray[np.int64]:
+        """Return, for every frame (N,), the number of the frame before it in its episode; its own for the first."""
+        before = np.arange(-1, self.frames - 1)
+        before[self.starts] += 1
+        return before
+
     def split(self, held_out_share: float, there: int | None = None) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return episode numbers for training and, the last `held_out_share` of what was recorded, for validation: what
         was recorded in one go is not torn apart. Episodes beyond the first `there` ones came later, and are for

@@ -13,7 +13,11 @@ import tyro
 
 from control.learning.doctor import HELD_OUT_SHARE
 from control.learning.heads import HeadTraining
-from control.learning.pipeline import Learning, Sizes, learn, was_learnt
+from control.learning.origins import already_trained
+from control.learning.pipeline import learn
+from control.learning.settings import Learning
+from control.learning.sizes import Sizes
+from control.learning.training import Folders
 from control.model.trained_model import load_trained
 from control.policies import Method
 from perception.model.losses.jepa import JepaWeights
@@ -116,8 +120,8 @@ def ablate(
         print(f"ablate: {name}", flush=True)
         torch.set_num_threads(threads)
         checkpoint = run / name / "checkpoint"
-        if not was_learnt(checkpoint, learning, fingerprint):
-            learn(dataset, checkpoint, run / name, run / "cache", learning, alone)
+        if not already_trained(checkpoint, learning, fingerprint):
+            learn(Folders(dataset, checkpoint, run / name, run / "cache"), learning, alone)
         digest = load_trained(checkpoint).card.weights_sha256
         runs = measure_agent(checkpoint, method, what, range(episodes), workers, None)
         records = collect(runs, episodes, what, name)

@@ -13,7 +13,10 @@ import tyro
 
 from control.learning.doctor import verdict
 from control.learning.heads import HeadTraining
-from control.learning.pipeline import Learning, Sizes, learn
+from control.learning.pipeline import learn
+from control.learning.settings import Learning
+from control.learning.sizes import Sizes
+from control.learning.training import Folders
 from control.model.trained_model import load_trained
 from control.policies import Method
 from perception.checkpoint.card import Gate
@@ -141,7 +144,7 @@ def benchmark_demonstrations(
     )
     print(f"training: {begun}", flush=True)
     began = time.monotonic()
-    gates = learn(dataset, checkpoint, folder / "run", folder / "run" / "cache", learning, join("cpu"))
+    gates = learn(Folders(dataset, checkpoint, folder / "run", folder / "run" / "cache"), learning, join("cpu"))
     trained = load_trained(checkpoint)
     learnt = Learnt(begun, trained.card.provenance.frames, round(time.monotonic() - began, 1), gates)
     print(f"training: {learnt.blocks} blocks, {learnt.seconds / 60:.1f} minutes; {verdict(gates)}", flush=True)

@@ -107,7 +107,7 @@ def edited(run: Run, root: Path, edit: Callable[[dict[str, Any]], object]) -> Pa
             lambda made: made["camera"].update(position=[FRONT_EYE[0], FRONT_EYE[1] + 0.1, FRONT_EYE[2]]),
             "stands 10.0 cm from where",
         ),
-        (lambda made: made["action"].update(scale_m=0.04), "means something else (it differs in scale_m)"),
+        (lambda made: made["action"].update(scale_m=0.04), "its actions have another meaning (they differ in scale_m)"),
         (lambda made: made["action"].update(block_s=0.25, waypoints=9), "(it differs in block_s, waypoints)"),
         (lambda made: made["state_names"].reverse(), "its state is setpoint.z, setpoint.y"),
     ],

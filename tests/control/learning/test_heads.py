@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from control.learning.heads import HeadTraining, train_actor, train_critic
-from control.learning.hindsight import HindsightSampler, Seen
+from control.learning.hindsight import EncodedFrames, HindsightSampler
 from tests.perception.training.interrupted_training import alone
 from tests.tiny import frames, parts
 
@@ -18,7 +18,9 @@ def test_critic_and_actor_learn_and_leave_latents_and_each_other_alone(tmp_path:
         part.requires_grad_(True)
     latents = torch.randn((cache.frames, 16), generator=torch.Generator().manual_seed(0))
     proprio = torch.from_numpy(cache.states)
-    sampler = HindsightSampler(cache, np.arange(4), [Seen(latents, latents, proprio)], torch.from_numpy(cache.actions))
+    sampler = HindsightSampler(
+        cache, np.arange(4), [EncodedFrames(latents, latents, proprio)], torch.from_numpy(cache.actions)
+    )
     settings = HeadTraining(steps=25, batch=32)
     before = [parameter.clone() for parameter in made.critic.parameters()]
     critic = train_critic(made.critic, sampler, settings, tmp_path, 0, alone(), torch.float32)

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from control.learning.hindsight import GoalMix, HindsightSampler, Seen
+from control.learning.hindsight import EncodedFrames, GoalMix, HindsightSampler
 from tests.soak import often
 from tests.tiny import frames
 
@@ -20,7 +20,7 @@ def draw(
     """A batch whose latents, proprio and actions are the numbers of their frames."""
     cache = frames(LENGTHS)
     numbers = torch.arange(cache.frames, dtype=torch.float32)[:, None]
-    sampler = HindsightSampler(cache, np.array(episodes), [Seen(numbers, numbers, numbers)], numbers)
+    sampler = HindsightSampler(cache, np.array(episodes), [EncodedFrames(numbers, numbers, numbers)], numbers)
     batch = sampler.draw(count, np.random.default_rng(seed), mix, 0.0)
     return {name: values.numpy().reshape(count) for name, values in batch.items()}
 
@@ -85,7 +85,7 @@ def test_a_batch_is_a_function_of_its_generator() -> None:
 def test_noise_is_on_latents_alone() -> None:
     cache = frames([200])
     zeros = torch.zeros(200, 3)
-    batch = HindsightSampler(cache, np.array([0]), [Seen(zeros, zeros, zeros)], zeros).draw(
+    batch = HindsightSampler(cache, np.array([0]), [EncodedFrames(zeros, zeros, zeros)], zeros).draw(
         2000, np.random.default_rng(0), GoalMix(), 0.5
     )
     for name in ("latent", "next_latent", "goal"):
@@ -97,7 +97,7 @@ def test_noise_is_on_latents_alone() -> None:
 def test_states_are_what_was_expected_and_goals_are_what_was_seen() -> None:
     cache = frames([200])
     zeros, ones, still = torch.zeros(200, 3), torch.ones(200, 3), torch.zeros(200, 2)
-    seen = Seen(latents=zeros, expected=ones, proprio=2 * ones)
+    seen = EncodedFrames(latents=zeros, expected=ones, proprio=2 * ones)
     batch = HindsightSampler(cache, np.array([0]), [seen], still).draw(50, np.random.default_rng(0), GoalMix(), 0.0)
     for name, value in (("latent", 1), ("next_latent", 1), ("goal", 0), ("proprio", 2), ("next_proprio", 2)):
         assert batch[name].unique().tolist() == [value], name
@@ -106,7 +106,7 @@ def test_states_are_what_was_expected_and_goals_are_what_was_seen() -> None:
 def test_of_two_looks_each_state_has_one_and_its_goal_the_same() -> None:
     cache = frames([200])
     plain, varied, still = torch.zeros(200, 3), torch.ones(200, 3), torch.zeros(200, 2)
-    views = [Seen(plain, plain, plain), Seen(varied, varied, varied)]
+    views = [EncodedFrames(plain, plain, plain), EncodedFrames(varied, varied, varied)]
     sampler = HindsightSampler(cache, np.array([0]), views, still)
     batch = sampler.draw(2000, np.random.default_rng(0), GoalMix(), 0.0)
     assert torch.equal(batch["latent"].amin(1), batch["latent"].amax(1))  # a picture looks otherwise as a whole

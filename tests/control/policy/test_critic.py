@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from control.learning.hindsight import GoalMix, HindsightSampler, Seen
+from control.learning.hindsight import EncodedFrames, GoalMix, HindsightSampler
 from control.policy.critic import Critic, CriticLoss
 from perception.training_data.clips import generator
 from tests.tiny import HEADS, frames, sized
@@ -62,7 +62,7 @@ def chain() -> tuple[HindsightSampler, Tensor]:
             place = int(np.clip(place + direction, 0, PLACES - 1))
     latents = torch.eye(PLACES)
     proprio = torch.zeros(cache.frames, 1)
-    seen = Seen(latents[places], latents[places], proprio)
+    seen = EncodedFrames(latents[places], latents[places], proprio)
     return HindsightSampler(cache, np.arange(40), [seen], torch.zeros(cache.frames, 2)), latents
 
 

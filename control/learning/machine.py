@@ -1,0 +1,42 @@
+"""What computes a training. On another machine the same steps end in other weights, so this is recorded with them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from perception.training.compiler import require_compiler
+from perception.training.distributed import Workers
+from perception.training.run_folder import Settings
+from perception.training.world_model import Precision, compute_dtype
+
+MACHINE_SETTINGS = frozenset(("processes", "device", "precision", "compiled"))
+"""Names of the recorded settings that describe the machine rather than what is learnt."""
+
+
+@dataclass(frozen=True)
+class Machine:
+    """The processes that share a training, the data type in which they multiply matrices, and whether the world model's
+    training is compiled to machine code first."""
+
+    workers: Workers
+    dtype: torch.dtype
+    compiled: bool
+
+    def settings(self) -> Settings:
+        """Return what to record of the machine."""
+        precision: Precision = "bf16" if self.dtype == torch.bfloat16 else "float32"
+        settings: Settings = {
+            "processes": self.workers.count,
+            "device": self.workers.device.type,
+            "precision": precision,
+        }
+        return {**settings, "compiled": 1} if self.compiled else settings
+
+
+def open_machine(workers: Workers, precision: Precision, compiled: bool) -> Machine:
+    """Return the machine as asked for. Raises `ConfigurationError` where it has to compile and cannot."""
+    if compiled:
+        require_compiler()
+    return Machine(workers, compute_dtype(precision, workers.device), compiled)
