@@ -129,6 +129,7 @@ class Session:
         try:
             self._convention = arm_convention(self._embodiment.action)
             self._proprioception = Proprioception(self._embodiment.state_names, self._convention, self._kinematics)
+            self._proprioception.require(client.arm)
         except ConfigurationError as error:
             raise CheckpointError(f"this checkpoint asks for what this version does not give: {error}") from error
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +10,16 @@ import numpy as np
 
 from perception.recording.episode_rows import CLAMP_NAMES, state_and_action
 from robot.arm.interface import ArmSpec
+from robot.arm.kinematics import Kinematics
 from robot.dataset.format.arm_kinematics import kinematics_of, read_kinematics
 from robot.dataset.format.columns import image_column
-from robot.dataset.format.recorder_columns import recorded_features, tool_features
+from robot.dataset.format.recorder_columns import effort_features, recorded_features, tool_features
 from robot.dataset.format.schema import INFO_PATH, Feature
 from robot.dataset.writer import DatasetWriter
 from robot.embodiment.convention import ArmConvention
 from robot.embodiment.description import RecordedEmbodiment, read_recorded_embodiment
+from robot.embodiment.proprioception import Proprioception
+from robot.embodiment.state_entries import needs_effort
 from robot.errors import ConfigurationError, DatasetError
 from robot.system.files import make_folder
 from robot.wire.camera_spec import CameraSpec, Images
@@ -52,12 +54,14 @@ def recorded_embodiment(
 def open_set(root: Path, fps: int, images: Images, arm: ArmSpec, recorded: RecordedEmbodiment) -> DatasetWriter:
     """Return the writer of the data set under `root`; a missing data set is created.
 
-    Raises `DatasetError` when the existing data set has another arm, rate, cameras or actions, and `RecordingError` and
-    `ConfigurationError` when the folder cannot be written.
+    Raises `DatasetError` when the existing data set has another arm, rate, cameras or actions, `ConfigurationError`
+    when the arm does not feel what the state asks for, and `RecordingError` and `ConfigurationError` when the folder
+    cannot be written.
     """
     if fps not in FPS:
         raise ConfigurationError(f"--fps must be from {FPS.start} to {FPS.stop - 1}, not {fps}")
-    features = _features(images, arm, recorded.cameras)
+    Proprioception(recorded.state_names, recorded.action, Kinematics(arm)).require(arm)
+    features = _features(images, arm, recorded)
     make_folder(root)
     if not (root / INFO_PATH).exists():
         metadata = {**recorded.to_metadata(), **kinematics_of(arm).to_metadata()}
@@ -71,8 +75,8 @@ def open_set(root: Path, fps: int, images: Images, arm: ArmSpec, recorded: Recor
     return writer
 
 
-def _features(images: Images, arm: ArmSpec, cameras: Sequence[CameraSpec]) -> dict[str, Feature]:
-    kind = "video" if images == "video" else "image"
+def _features(images: Images, arm: ArmSpec, recorded: RecordedEmbodiment) -> dict[str, Feature]:
+    kind, cameras = ("video" if images == "video" else "image"), recorded.cameras
     for camera in cameras:
         if kind == "video" and (camera.width % 2 or camera.height % 2):
             raise ConfigurationError(
@@ -87,6 +91,7 @@ def _features(images: Images, arm: ArmSpec, cameras: Sequence[CameraSpec]) -> di
         },
         **recorded_features([camera.name for camera in cameras], arm.joint_names, CLAMP_NAMES),
         **tool_features(),
+        **(effort_features(arm.joint_names) if needs_effort(recorded.state_names) else {}),
     }
 
 

@@ -14,6 +14,7 @@ from robot.arm.rotations import quaternion_of
 from robot.dataset.format.columns import (
     ACTION,
     CLAMPS,
+    EFFORT,
     GOVERNED,
     MEASURED,
     REQUESTED,
@@ -65,7 +66,8 @@ class EpisodeRows:
     """Rows at `begins_ns` + k / `fps` on the monotonic clock, until `ends_ns` or until the episode ends by itself. It
     ends at the latest after `most_rows`, which marks the episode unless it was `planned`.
 
-    `marks` are its defects, each once. `over` is the reason why it ended by itself, empty while it has not.
+    With `effort`, rows also hold the joints' measured efforts. `marks` are the episode's defects, each once. `over` is
+    the reason why it ended by itself, empty while it has not.
     """
 
     def __init__(
@@ -76,6 +78,7 @@ class EpisodeRows:
         kinematics: Kinematics,
         most_rows: int,
         planned: bool = False,
+        effort: bool = False,
     ) -> None:
         self.begins_ns = begins_ns
         self.ends_ns: int | None = None
@@ -86,6 +89,7 @@ class EpisodeRows:
         self._cameras = tuple(cameras)
         self._most_rows, self._planned = most_rows, planned
         self._kinematics = kinematics
+        self._effort = effort
         self._before: Row | None = None
         self._columns: dict[str, list[object]] = {}
         self._turns: dict[str, npt.NDArray[np.float64]] = {}
@@ -165,6 +169,8 @@ class EpisodeRows:
             TOOL_GOVERNED: self._pose(state.governed, TOOL_GOVERNED),
             STATE_NS: state.time_ns,
         }
+        if self._effort:
+            values[EFFORT] = state.measured_effort
         for frame in row.frames:
             capture, age = _times(frame.camera.name)
             values |= {capture: frame.time_ns, age: time_ns - frame.time_ns}

@@ -24,6 +24,7 @@ from perception.recording.scene_reset import SceneReset
 from perception.recording.sources import CameraAddress, Health, Sources, require_fresh
 from perception.recording.status import Phase, RecorderStatus
 from robot.arm.kinematics import Kinematics
+from robot.dataset.format.columns import EFFORT
 from robot.dataset.format.recorder_columns import DRIVER_RESTARTED
 from robot.embodiment.actions import PLANAR_PUSH
 from robot.embodiment.convention import ArmConvention
@@ -91,6 +92,7 @@ class Recorder:
             self._sources.close()
             raise
         self.dataset, self.fps = dataset, fps
+        self._effort = EFFORT in writer.info.features
         self._most_rows = round(longest_s * fps)
         self._on_saved = on_saved
         self._episodes = writer.info.total_episodes
@@ -143,7 +145,7 @@ class Recorder:
             planned = None if seconds is None else max(1, round(seconds * self.fps))
             rows = self._most_rows if planned is None else planned
             cameras = self._sources.cameras
-            take = EpisodeRows(begins_ns, self.fps, cameras, self._kinematics, rows, planned is not None)
+            take = EpisodeRows(begins_ns, self.fps, cameras, self._kinematics, rows, planned is not None, self._effort)
             self._current = _Running(self._takes, take)
             self._takes += 1
             self._running.append(self._current)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from robot.arm.interface import Vector
+from robot.arm.interface import ArmSpec, Vector
 from robot.arm.kinematics import Kinematics
 from robot.embodiment.arm_sample import ArmSample
 from robot.embodiment.convention import ArmConvention
@@ -41,6 +41,11 @@ class Proprioception:
         self._entries = entries_named(names)
         self._convention = convention
         self._kinematics = kinematics
+
+    def require(self, arm: ArmSpec) -> None:
+        """Raise `ConfigurationError` unless `arm` has every joint of these entries, and measures what they need."""
+        width = arm.gripper_range[0]
+        self.feel(arm.home, arm.home, width, width, np.zeros(arm.dof) if arm.effort else ())
 
     def feel(
         self,

@@ -33,7 +33,8 @@ class StateEntry:
     With `per_joint`, `value` returns an entry for each joint, (n,), and a state names them one by one, counted from 1:
     "joint.1". `mirror` is the factor by which reflection in the arm's plane y = 0 multiplies it, None where the image
     cannot be computed from the entry. A `command` says what the arm was sent to do, and not what it does: the command
-    mask hides it. `between` is how recordings are read between two samples.
+    mask hides it. `between` is how recordings are read between two samples. `effort` says that `value` needs the
+    joints' efforts, so that a recording for such a state stores them.
     """
 
     name: str
@@ -43,6 +44,7 @@ class StateEntry:
     command: bool = False
     per_joint: bool = False
     between: Between = "line"
+    effort: bool = False
 
     def read(self, sample: ArmSample) -> float:
         """Return the entry's value, of one that is not `per_joint`."""
@@ -100,7 +102,7 @@ _ENTRIES = (
     ),
     StateEntry("joint", "rad", lambda sample: sample.measured, mirror=None, per_joint=True),
     StateEntry("setpoint.joint", "rad", lambda sample: sample.governed, mirror=None, command=True, per_joint=True),
-    StateEntry("effort", "N·m", lambda sample: sample.effort, mirror=None, per_joint=True),
+    StateEntry("effort", "N·m", lambda sample: sample.effort, mirror=None, per_joint=True, effort=True),
 )
 STATE_ENTRIES: Mapping[str, StateEntry] = MappingProxyType({entry.name: entry for entry in _ENTRIES})
 """Those that come with worldarm, by name."""
@@ -131,6 +133,11 @@ def entries_named(names: Sequence[str]) -> tuple[StateEntry, ...]:
 def commands_among(names: Sequence[str]) -> tuple[int, ...]:
     """Return the numbers of the entries that are commands, of a state that an arm or an environment feels."""
     return tuple(number for number, entry in enumerate(find_entries(names)) if entry is not None and entry.command)
+
+
+def needs_effort(names: Sequence[str]) -> bool:
+    """Return whether an entry of a state is computed from the joints' efforts."""
+    return any(entry.effort for entry in find_entries(names) if entry is not None)
 
 
 def mirror_signs(names: Sequence[str]) -> tuple[float, ...]:

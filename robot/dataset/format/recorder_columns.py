@@ -11,6 +11,7 @@ Per frame, as features of the data set, each of which may be absent:
 - `state_ns` int64 (1,): when the state was measured, by the same clock as the pictures, ns.
 - `tool.measured`, `tool.governed` float32 (7,): where the measured joints, and the governed ones, put the tool: x, y, z
   in m in the arm's base frame, then the unit quaternion x, y, z, w.
+- `joints.effort` float32 (n,): the joints' measured efforts, N·m; only in a set whose state is computed from them.
 
 Per episode, among its extras: `marks`, the reasons for which the recorder doubts it, such as "frame late".
 """
@@ -23,6 +24,7 @@ from robot.dataset.format.columns import (
     AGE_NS,
     CAPTURE_NS,
     CLAMPS,
+    EFFORT,
     GOVERNED,
     MEASURED,
     REQUESTED,
@@ -63,6 +65,11 @@ def tool_features() -> dict[str, Feature]:
     """The features that tell where the tool was, and when."""
     pose = Feature("float32", (len(POSE_NAMES),), POSE_NAMES)
     return {TOOL_MEASURED: pose, TOOL_GOVERNED: pose, STATE_NS: Feature("int64")}
+
+
+def effort_features(joints: Sequence[str]) -> dict[str, Feature]:
+    """Return the feature of the measured efforts of an arm with `joints`, N·m."""
+    return {EFFORT: Feature("float32", (len(joints),), tuple(joints))}
 
 
 def capture_features(features: Mapping[str, Feature]) -> dict[str, str]:

@@ -15,7 +15,7 @@ from robot.embodiment.observation import Observation
 from robot.wire.camera_spec import reframed
 from tests.commands import in_process
 from tests.control.conftest import QUICK
-from tests.perception.recording.known import ARM, CAMERA, FPS, written, written_in_joints
+from tests.perception.recording.known import ARM, CAMERA, FPS, described, written, written_in_joints
 
 
 def test_what_was_recorded_trains_is_judged_and_decides(tmp_path: Path) -> None:
@@ -64,7 +64,7 @@ def test_a_recording_for_displacements_of_the_joints_trains_and_is_judged(tmp_pa
     convention = JointDisplacement.of(ARM)
     seconds = np.arange(6 * FPS)[:, None] / FPS
     ways = [np.array(ARM.home) + 0.1 * np.sin(rate * seconds + np.arange(7)) for rate in (0.5, 0.7, 0.9, 1.1, 0.6, 0.8)]
-    dataset = written_in_joints(tmp_path / "set", convention, ways)
+    dataset = written_in_joints(tmp_path / "set", described(convention), ways)
     checkpoint = tmp_path / "checkpoint"
     words = ("--dataset", str(dataset.root), "--run", str(tmp_path / "run"), "--output", str(checkpoint), *QUICK)
     done = in_process("train", *words)

@@ -14,6 +14,7 @@ from robot.arm.rotations import quaternion_of
 from robot.dataset import Dataset
 from robot.dataset.format.columns import (
     CLAMPS,
+    EFFORT,
     GOVERNED,
     MEASURED,
     REQUESTED,
@@ -27,6 +28,7 @@ from robot.dataset.format.recorder_columns import MARKS
 from robot.dataset.writer import DatasetWriter
 from robot.embodiment.actions import PLANAR_PUSH
 from robot.embodiment.convention import ArmConvention
+from robot.embodiment.description import RecordedEmbodiment
 from robot.embodiment.tool_displacement import ToolDisplacement, ToolTarget
 from robot.wire.camera_spec import CameraSpec
 from tests.robot.panda import panda_spec
@@ -75,16 +77,22 @@ def written(
 
 def written_in_joints(
     root: Path,
-    convention: ArmConvention[Any],
+    recorded: RecordedEmbodiment,
     joints: Sequence[np.ndarray],
     gripper: np.ndarray | None = None,
+    effort: np.ndarray | None = None,
 ) -> Dataset:
-    """A recording of `joints`, (rows, n) rad for each episode."""
+    """A recording of `joints`, (rows, n) rad for each episode, and of their `effort` (rows, n) N·m, where given."""
     kinematics = Kinematics(ARM)
-    with open_set(root, FPS, "png", ARM, recorded_embodiment(ARM, (CAMERA, WRIST), convention)) as writer:
+    with open_set(root, FPS, "png", ARM, recorded) as writer:
         for way in joints:
-            save(writer, way.astype(np.float32), [kinematics.forward(posture) for posture in way], gripper)
+            save(writer, way.astype(np.float32), [kinematics.forward(each) for each in way], gripper, effort=effort)
     return Dataset.open(root)
+
+
+def described(convention: ArmConvention[Any]) -> RecordedEmbodiment:
+    """How both cameras record the arm for models of a convention."""
+    return recorded_embodiment(ARM, (CAMERA, WRIST), convention)
 
 
 def times(seconds: float) -> np.ndarray:
@@ -98,6 +106,7 @@ def save(
     poses: Sequence[Pose],
     gripper: np.ndarray | None = None,
     lost: Sequence[int] = (),
+    effort: np.ndarray | None = None,
 ) -> None:
     """Save an episode: what is measured is what was sent. Pictures are all of one grey, the number of their row, and
     taken 10 ms before it, but for those of the rows that are `lost`."""
@@ -123,6 +132,7 @@ def save(
             TOOL_GOVERNED: tool,
             STATE_NS: times_ns,
             **seen,
+            **({} if effort is None else {EFFORT: effort.astype(np.float32)}),
         },
         "move",
         {MARKS: ()},

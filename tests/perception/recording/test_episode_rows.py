@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given
@@ -13,6 +14,7 @@ from perception.recording.episode_rows import ACTION, CLAMP_NAMES, STATE, Episod
 from robot.arm.kinematics import Kinematics
 from robot.dataset.format.columns import (
     CLAMPS,
+    EFFORT,
     GOVERNED,
     REQUESTED,
     STATE_NS,
@@ -162,3 +164,13 @@ def test_only_an_end_that_was_not_planned_is_a_mark(planned: bool, marks: list[s
     while not recorded.ended:
         recorded.next_row(states(), [pictures(FRONT)])
     assert recorded.rows == 7 and list(recorded.marks) == marks and recorded.over
+
+
+def test_efforts_are_in_the_rows_where_they_are_asked_for() -> None:
+    sensed = [msgspec.structs.replace(each, measured_effort=tuple(range(SPEC.dof))) for each in states()]
+    for effort in (True, False):
+        recorded = EpisodeRows(BEGIN, FPS, (FRONT,), KINEMATICS, 5, effort=effort)
+        assert recorded.next_row(sensed, [pictures(FRONT)]) is not None
+        assert (EFFORT in recorded.columns()) == effort
+        if effort:
+            np.testing.assert_array_equal(recorded.columns()[EFFORT], [range(SPEC.dof)])

@@ -12,7 +12,7 @@ import pytest
 
 from perception.camera.framing import Framing
 from perception.camera.goal_source import read_goal
-from perception.recording.dataset import recorded_embodiment
+from perception.recording.dataset import open_set, recorded_embodiment
 from perception.training_data.block_extraction import read_blocks
 from perception.training_data.frame_cache import open_cache
 from robot.dataset import Dataset
@@ -24,9 +24,9 @@ from robot.embodiment.description import read_embodiment, read_recorded_embodime
 from robot.embodiment.joint_displacement import JointDisplacement
 from robot.embodiment.proprioception import GRASPING_STATE_NAMES
 from robot.embodiment.tool_displacement import ToolDisplacement
-from robot.errors import DatasetError
+from robot.errors import ConfigurationError, DatasetError
 from robot.wire.camera_spec import CameraSpec, reframed
-from tests.perception.recording.known import ARM, CAMERA, FPS, WRIST, path, written, written_in_joints
+from tests.perception.recording.known import ARM, CAMERA, FPS, WRIST, described, path, written, written_in_joints
 from tests.robot.embodiment import stranger
 
 
@@ -160,7 +160,7 @@ def test_displacements_of_the_joints_are_read_off_too(tmp_path: Path) -> None:
     rate = 0.2 * np.array([1.0, -1.0, 0.5, 0.3, 0.0, -0.4, 0.8])
     joints = np.array(ARM.home) + rate * np.arange(120)[:, None] / FPS
     gripper = np.where(np.arange(120) < 60, 0.08, 0.02)
-    dataset = written_in_joints(tmp_path / "set", convention, [joints], gripper)
+    dataset = written_in_joints(tmp_path / "set", described(convention), [joints], gripper)
     recorded = read_recorded_embodiment(dataset.info)
     assert recorded is not None and recorded.action == convention
     stretch = read_blocks(dataset, recorded, CAMERA).stretches[0]
@@ -172,7 +172,7 @@ def test_displacements_of_the_joints_are_read_off_too(tmp_path: Path) -> None:
     np.testing.assert_allclose(felt["setpoint.joint.2"], felt["joint.2"])
     outside = joints.copy()
     outside[60:, 3] = ARM.upper[3] + 0.1
-    with_gap = written_in_joints(tmp_path / "gap", convention, [outside], gripper)
+    with_gap = written_in_joints(tmp_path / "gap", described(convention), [outside], gripper)
     assert "no such action tells of it" in read_blocks(with_gap, recorded, CAMERA).left_out
 
 
@@ -185,9 +185,23 @@ def test_a_stranger_s_convention_and_sense_are_read_off_a_recording(
     swing = msgspec.convert(stored, ArmConvention[Any], dec_hook=read_convention)
     joints = np.tile(np.array(ARM.home), (120, 1))
     joints[:, 0] += 0.3 * np.arange(120) / FPS
-    dataset = written_in_joints(tmp_path / "set", swing, [joints])
+    dataset = written_in_joints(tmp_path / "set", described(swing), [joints])
     recorded = read_recorded_embodiment(dataset.info)
     assert recorded is not None and recorded.action == swing
     stretch = read_blocks(dataset, recorded, CAMERA).stretches[0]
     np.testing.assert_allclose(stretch.actions[:-1, 0], 0.3 * np.diff(stretch.rows) / FPS / 0.1, atol=1e-3)
     assert recorded.state_names[2] == "lean" and (np.abs(stretch.states[:, 2]) < 1e-6).all()
+
+
+def test_efforts_are_felt_from_a_recording_that_was_made_for_them(tmp_path: Path) -> None:
+    names = ("tool.x", "effort.2")
+    recorded = msgspec.structs.replace(recorded_embodiment(ARM, (CAMERA, WRIST), TABLETOP), state_names=names)
+    effort = np.linspace(0.0, 7.0, 120)[:, None] * np.arange(7)
+    joints = np.tile(np.array(ARM.home), (120, 1))
+    dataset = written_in_joints(tmp_path / "set", recorded, [joints], effort=effort)
+    stretch = read_blocks(dataset, recorded, CAMERA).stretches[0]
+    rows = stretch.rows - 0.01 * FPS  # pictures are taken 10 ms before their rows
+    np.testing.assert_allclose(stretch.states[:, 1], 7.0 * rows / 119, atol=1e-4)
+    mute = msgspec.structs.replace(ARM, effort=())
+    with pytest.raises(ConfigurationError, match=r"cannot feel effort\.2"):
+        open_set(tmp_path / "other", FPS, "png", mute, recorded)

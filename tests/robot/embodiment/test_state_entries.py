@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -13,7 +14,7 @@ from robot.embodiment.actions import TABLETOP
 from robot.embodiment.arm_sample import ArmSample
 from robot.embodiment.proprioception import GRASPING_STATE_NAMES, Proprioception, states_at
 from robot.embodiment.sample_series import SampleSeries
-from robot.embodiment.state_entries import STATE_ENTRIES, commands_among, entries_named, mirror_signs
+from robot.embodiment.state_entries import STATE_ENTRIES, commands_among, entries_named, mirror_signs, needs_effort
 from robot.errors import ConfigurationError
 from tests.robot.embodiment import stranger
 from tests.robot.panda import panda_spec
@@ -82,3 +83,11 @@ def test_a_joint_that_the_arm_lacks_and_an_effort_that_it_does_not_measure_are_s
     for name, said in (("joint.8", "has 7 joints"), ("effort.1", "of 0 of them")):
         with pytest.raises(ConfigurationError, match=said):
             Proprioception((name,), TABLETOP, KINEMATICS).feel(HOME, HOME, 0.0, 0.0)
+
+
+def test_an_arm_that_does_not_feel_what_is_asked_is_refused_before_it_moves() -> None:
+    for names in (("effort.7", "joint.7"), GRASPING_STATE_NAMES):
+        Proprioception(names, TABLETOP, KINEMATICS).require(SPEC)
+    with pytest.raises(ConfigurationError, match="of 0 of them"):
+        Proprioception(("effort.7",), TABLETOP, KINEMATICS).require(msgspec.structs.replace(SPEC, effort=()))
+    assert needs_effort(("tool.x", "effort.1")) and not needs_effort(EVERYTHING[:11])
