@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from types import TracebackType
 
+from control.runtime.step import Outcome, Step
+from perception.camera.interface import Image
 from robot.wire import topics
 from robot.wire.addresses import DECISIONS
 from robot.wire.messages import DecisionReport, encode
@@ -15,7 +18,7 @@ _QUEUE = 8
 
 
 class DecisionPublisher:
-    """Binds `address` and publishes on the topic `decision`; `endpoint` is what is really bound.
+    """An observer: binds `address` and publishes on the topic `decision`; `endpoint` is what is really bound.
 
     Raises what `Publisher` raises.
     """
@@ -25,10 +28,16 @@ class DecisionPublisher:
         self._publisher = Publisher(address, _QUEUE)
         self.endpoint = self._publisher.endpoint
 
-    def publish(self, decision: DecisionReport) -> None:
-        """Send one decision to whoever listens, without waiting for anyone."""
+    def on_episode_start(self, goals: Sequence[Image]) -> None:
+        """Nothing is published of it."""
+
+    def on_step(self, step: Step) -> None:
+        """Send the decision to everyone who listens, without waiting for anyone."""
         self._sent += 1
-        self._publisher.send(topics.DECISION, encode(decision, self._sent, time.monotonic_ns()))
+        self._publisher.send(topics.DECISION, encode(_report(step), self._sent, time.monotonic_ns()))
+
+    def on_episode_end(self, outcome: Outcome | None) -> None:
+        """Nothing is published of it."""
 
     def close(self) -> None:
         """Unbind."""
@@ -41,3 +50,28 @@ class DecisionPublisher:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _report(step: Step) -> DecisionReport:
+    """Return the decision as it goes over the wire."""
+    decision = step.decision
+    return DecisionReport(
+        time_ns=time.monotonic_ns(),
+        decision=step.block,
+        frame_index=step.frame.index,
+        status=step.status,
+        distance=decision.distance,
+        subgoals_ahead=decision.ahead,
+        cost=decision.cost,
+        action=tuple(decision.action.tolist()),
+        plan_ms=1e3 * decision.seconds,
+        capture_to_command_ms=step.command_ms,
+        captured_ns=step.frame.time_ns,
+        received_ns=step.received_ns,
+        decided_ns=step.decided_ns,
+        accepted_ns=step.accepted_ns,
+        tick=step.tick,
+        shape=(step.goal.shape[0], step.goal.shape[1], 3),
+        goal=step.goal.tobytes(),
+        imagined=b"" if step.imagined is None else step.imagined.tobytes(),
+    )

@@ -7,18 +7,17 @@ decided from a picture taken at its start, and sent before it ends.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
 from control.decision import Decision
-from control.goals.goal_sequence import Leg
 from control.interfaces import Decider, DrawsLatents
-from control.runtime.decision_publisher import DecisionPublisher
 from control.runtime.entry_move import approach
+from control.runtime.observers import Observers
+from control.runtime.step import Outcome, Status, Step, StepObserver
 from perception.camera.interface import Image
 from perception.camera.subscriber import FrameSubscriber, ReceivedFrame, seen_as
 from perception.checkpoint.card import require_same
@@ -30,9 +29,7 @@ from robot.embodiment.convention import arm_convention
 from robot.embodiment.observation import Observation
 from robot.embodiment.proprioception import Proprioception
 from robot.errors import CameraError, CheckpointError, ConfigurationError, ConnectionLost, Refused
-from robot.wire.messages import DecisionReport, JointState
-
-Status = Literal["sent", "late", "missed", "reached", "last"]
+from robot.wire.messages import JointState
 
 HOLDER = "agent"
 LEASE_S = 2.0
@@ -46,52 +43,6 @@ _MARGIN_NS = 15_000_000
 _WARM_UP = 3
 # Refusals that say that a command came too late to be followed, and nothing worse.
 _TOO_LATE = ("late", "too-fast")
-
-
-@dataclass(frozen=True)
-class Step:
-    """One decision and what came of it.
-
-    `block` counts from 0 and began at the monotonic `begins_ns`; `frame` and `state` (P,) are what the agent saw;
-    `goal` and `imagined` (H, W, 3) uint8 RGB (None for methods that do not imagine). `status`: "sent", in time; "late",
-    sent all the same; "missed", too late to send, so the arm holds; "reached"; or "last", the budget's last, which is
-    not sent. `command_ms` is the time from the picture's capture to the driver's answer, or to the decision where
-    nothing was sent; `received_ns`, `decided_ns` and `accepted_ns` are when the picture was here, was decided on, and
-    the driver had answered, and `tick` its tick whose set-point is the first that follows (0 where nothing was sent).
-    """
-
-    block: int
-    begins_ns: int
-    frame: ReceivedFrame
-    state: Vector
-    goal: Image
-    decision: Decision
-    status: Status
-    command_ms: float
-    received_ns: int
-    decided_ns: int
-    accepted_ns: int
-    tick: int
-    imagined: Image | None
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a goal ended: whether the agent says that it is reached, the `reason` in words, the `first` and `last`
-    picture and the last `imagined` one, (H, W, 3) uint8 RGB; times in ms, one a decision; `legs` says what came of the
-    sub-goals."""
-
-    reached: bool
-    reason: str
-    decisions: int
-    late: int
-    missed: int
-    decision_ms: tuple[float, ...]
-    command_ms: tuple[float, ...]
-    first: Image
-    last: Image
-    imagined: Image | None
-    legs: tuple[Leg, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -112,17 +63,18 @@ class Session:
     """Lets `decider` move the arm behind `client` by what it sees in `frames`; owns none of them."""
 
     def __init__(
-        self, decider: Decider, client: Client, frames: FrameSubscriber, decisions: DecisionPublisher | None = None
+        self, decider: Decider, client: Client, frames: FrameSubscriber, observers: Sequence[StepObserver] = ()
     ) -> None:
         """Check that decider, arm and camera belong together; nothing moves. Pictures of another size than the
-        decider's are cut and resized as its training did; `sent` is the camera as it sends them.
+        decider's are cut and resized as its training did; `sent` is the camera as it sends them. The `observers` hear
+        of every step, as `StepObserver` says.
 
         Raises `CheckpointError` when they do not, `CameraError` when no picture comes.
         """
         self._decider = decider
         self._client = client
         self._frames = frames
-        self._publisher = decisions
+        self._observers = tuple(observers)
         self._embodiment = decider.embodiment
         self._require()
         self._kinematics = Kinematics(client.arm)
@@ -133,28 +85,32 @@ class Session:
         except ConfigurationError as error:
             raise CheckpointError(f"this checkpoint asks for what this version does not give: {error}") from error
 
-    def pursue(
-        self, goals: Sequence[Image], blocks: int | None = 40, on_step: Callable[[Step], None] | None = None
-    ) -> Outcome:
+    def pursue(self, goals: Sequence[Image], blocks: int | None = 40) -> Outcome:
         """Move until the world looks like the last of `goals`, (H, W, 3) uint8 RGB, having looked like those before it
         one after another, for at most `blocks` blocks (None: no end).
 
-        The first block holds. `on_step` is called after each decision, once its command is out; what it does must
-        take a few milliseconds. On the way out, whatever the reason, the lease is given back and the arm holds.
+        The first block holds. On the way out, for any reason, the lease is given back and the arm holds; only then are
+        the observers waited for.
 
         Raises `GoalError` for a goal of another size and `UnreachableError` when the tool cannot be brought to where
         the model's actions begin, both before anything moves; `CameraError` when the pictures stop; `ConnectionLost`
         when the driver does, or when this process was too slow to keep the lease; `Refused` when another has the
-        lease, and after a stop; `ArmError` when the arm does not come to rest.
+        lease, and after a stop; `ArmError` when the arm does not come to rest; and what an observer raises.
         """
         self._warm_up(goals)
+        with Observers(self._observers) as observers:
+            outcome = self._pursue(goals, blocks, observers)
+            observers.end(outcome)
+        return outcome
+
+    def _pursue(self, goals: Sequence[Image], blocks: int | None, observers: Observers) -> Outcome:
         steps: list[Step] = []
         with self._lease(), _lapse_told():
+            observers.start(goals)
             approach(self._client, self._kinematics, self._convention)
             for step in self._decisions(goals[-1], blocks):
                 steps.append(step)
-                if on_step is not None:
-                    on_step(step)
+                observers.step(step)
             wait_for_rest(self._client)
             last = self._picture_after(time.monotonic_ns())
         return _outcome(steps, last.image, blocks)
@@ -230,7 +186,6 @@ class Session:
                 tick=tick,
                 imagined=imagined,
             )
-            self._publish(step)
             yield step
             if status in ("reached", "last"):
                 return
@@ -316,33 +271,6 @@ class Session:
         except ConnectionLost:
             self._client.renew()
             raise
-
-    def _publish(self, step: Step) -> None:
-        if self._publisher is None:
-            return
-        decision = step.decision
-        self._publisher.publish(
-            DecisionReport(
-                time_ns=time.monotonic_ns(),
-                decision=step.block,
-                frame_index=step.frame.index,
-                status=step.status,
-                distance=decision.distance,
-                subgoals_ahead=decision.ahead,
-                cost=decision.cost,
-                action=tuple(decision.action.tolist()),
-                plan_ms=1e3 * decision.seconds,
-                capture_to_command_ms=step.command_ms,
-                captured_ns=step.frame.time_ns,
-                received_ns=step.received_ns,
-                decided_ns=step.decided_ns,
-                accepted_ns=step.accepted_ns,
-                tick=step.tick,
-                shape=(step.goal.shape[0], step.goal.shape[1], 3),
-                goal=step.goal.tobytes(),
-                imagined=b"" if step.imagined is None else step.imagined.tobytes(),
-            )
-        )
 
 
 @contextmanager

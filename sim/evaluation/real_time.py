@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from types import TracebackType
@@ -9,7 +10,9 @@ from types import TracebackType
 import numpy as np
 
 from control.interfaces import Decider
-from control.runtime.session import Outcome, Session, Step
+from control.runtime.session import Session
+from control.runtime.step import Outcome, Step
+from perception.camera.interface import Image
 from perception.camera.subscriber import FrameSubscriber
 from robot.arm.kinematics import Kinematics
 from robot.client.client import Client
@@ -74,18 +77,32 @@ class RealTime:
     def run(self, goal: Goal, subgoals: Subgoals = "none") -> RealEpisode:
         """Bring the world to the goal's start, let the agent go for it, and judge."""
         set_stage(self.addresses.command, environment_of(self._embodiment).convention, goal.start)
-        takes: list[Take] = []
         with Client(self.addresses.command) as client:
-            kinematics = Kinematics(client.arm)
-            session = Session(self._decider, client, self._frames)
+            judge = Judge(goal, Kinematics(client.arm), self._scenes)
+            outcome = Session(self._decider, client, self._frames, [judge]).pursue(goal.shown(subgoals), goal.budget)
+        return RealEpisode(_record(goal, judge.takes, outcome, judge.final_m), tuple(judge.takes), outcome)
 
-            def judge(step: Step) -> None:
-                scene = self._scenes.near(step.begins_ns, JUDGE_PATIENCE_S)
-                takes.append(Take(step, _distance(goal, kinematics, scene)))
 
-            outcome = session.pursue(goal.shown(subgoals), goal.budget, judge)
-            final = _distance(goal, kinematics, self._scenes.latest(JUDGE_PATIENCE_S))
-        return RealEpisode(_record(goal, takes, outcome, final), tuple(takes), outcome)
+class Judge:
+    """An observer: measures how far (m) the world is from `goal` when each block begins, and at last, `final_m`."""
+
+    def __init__(self, goal: Goal, kinematics: Kinematics, scenes: SceneClient) -> None:
+        self.takes: list[Take] = []
+        self.final_m = goal.start_distance
+        self._goal, self._kinematics, self._scenes = goal, kinematics, scenes
+
+    def on_episode_start(self, goals: Sequence[Image]) -> None:
+        """The scene was set beforehand."""
+
+    def on_step(self, step: Step) -> None:
+        """Measure where the block of `step` began. Raises `ConnectionLost` when the driver reports no scene."""
+        scene = self._scenes.near(step.begins_ns, JUDGE_PATIENCE_S)
+        self.takes.append(Take(step, _distance(self._goal, self._kinematics, scene)))
+
+    def on_episode_end(self, outcome: Outcome | None) -> None:
+        """Measure where it ended, unless an error ended it."""
+        if outcome is not None:
+            self.final_m = _distance(self._goal, self._kinematics, self._scenes.latest(JUDGE_PATIENCE_S))
 
 
 def _distance(goal: Goal, kinematics: Kinematics, scene: SceneState) -> float:

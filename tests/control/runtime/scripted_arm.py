@@ -3,7 +3,7 @@ them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,7 @@ import torch
 from control.model.trained_model import TrainedModel, load_trained, new_parts, save_trained
 from control.policies import Method, make_agent
 from control.runtime.session import Session
+from control.runtime.step import Outcome, Step, StepObserver
 from perception.camera.image_file import save_picture
 from perception.camera.subscriber import FrameSubscriber
 from perception.checkpoint.card import SCHEMA, Card, HeadsConfig, Provenance
@@ -79,6 +80,27 @@ def changed(made: Card, **changes: object) -> Card:
     return msgspec.structs.replace(made, embodiment=msgspec.structs.replace(made.embodiment, **changes))
 
 
+class Steps:
+    """An observer from outside the package: keeps what it hears, and does `then` with each step."""
+
+    def __init__(self, then: Callable[[Step], object] | None = None) -> None:
+        self.begun = 0
+        self.steps: list[Step] = []
+        self.ended: list[Outcome | None] = []
+        self._then = then
+
+    def on_episode_start(self, goals: Sequence[np.ndarray]) -> None:
+        self.begun += 1
+
+    def on_step(self, step: Step) -> None:
+        self.steps.append(step)
+        if self._then is not None:
+            self._then(step)
+
+    def on_episode_end(self, outcome: Outcome | None) -> None:
+        self.ended.append(outcome)
+
+
 @dataclass(frozen=True)
 class Stage:
     """The processes that an agent needs."""
@@ -111,13 +133,19 @@ def stage(width: int = 64, height: int = 64) -> Iterator[Stage]:
 
 
 @contextmanager
-def session(here: Stage, folder: Path, method: Method = "random", made: Card | None = None) -> Iterator[Session]:
+def session(
+    here: Stage,
+    folder: Path,
+    method: Method = "random",
+    made: Card | None = None,
+    observers: Sequence[StepObserver] = (),
+) -> Iterator[Session]:
     """A session with an untrained agent in this process."""
     agent = make_agent(load_trained(checkpoint(folder / "model", made)), method)
     with ExitStack() as parts:
         client = parts.enter_context(Client(here.driver.command, 5.0))
         frames = parts.enter_context(FrameSubscriber(here.frames))
-        yield Session(agent, client, frames)
+        yield Session(agent, client, frames, observers)
 
 
 @contextmanager

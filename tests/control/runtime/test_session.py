@@ -19,7 +19,8 @@ from control.interfaces import Decider
 from control.model.trained_model import load_trained
 from control.policies import make_agent
 from control.runtime.decision_publisher import DecisionPublisher
-from control.runtime.session import SILENT_S, Session, Step
+from control.runtime.session import SILENT_S, Session
+from control.runtime.step import Step
 from perception.camera.subscriber import FrameSubscriber
 from robot.arm.interface import Box
 from robot.client.client import Client
@@ -37,6 +38,7 @@ from tests.control.runtime.scripted_arm import (
     AT_ONCE,
     GOAL,
     Stage,
+    Steps,
     card,
     changed,
     checkpoint,
@@ -108,9 +110,10 @@ def test_comes_from_home_over_what_lies_there_and_leaves_the_cube_alone(here: St
 
 @pytest.mark.real_time
 def test_block_after_block_at_the_rate_of_the_blocks(here: Stage, tmp_path: Path) -> None:
-    steps: list[Step] = []
-    with Watch(here.driver.state) as watch, session(here, tmp_path) as goes:
-        outcome = goes.pursue([GOAL], 16, steps.append)
+    heard = Steps()
+    with Watch(here.driver.state) as watch, session(here, tmp_path, observers=[heard]) as goes:
+        outcome = goes.pursue([GOAL], 16)
+    steps = heard.steps
     assert not outcome.reached and "16 blocks are over" in outcome.reason
     assert outcome.decisions == len(steps) == len(outcome.decision_ms)
     assert [step.status for step in steps].count("last") == 1
@@ -129,9 +132,10 @@ def test_block_after_block_at_the_rate_of_the_blocks(here: Stage, tmp_path: Path
 
 @pytest.mark.real_time
 def test_the_arm_ends_where_the_sent_actions_lead(here: Stage, tmp_path: Path) -> None:
-    steps: list[Step] = []
-    with session(here, tmp_path) as goes:
-        goes.pursue([GOAL], 10, steps.append)
+    heard = Steps()
+    with session(here, tmp_path, observers=[heard]) as goes:
+        goes.pursue([GOAL], 10)
+    steps = heard.steps
     target = PLANAR_PUSH.start(np.clip(steps[0].state[4:], LOWER, UPPER))
     for step in steps:
         if step.status in ("sent", "late"):
@@ -142,9 +146,10 @@ def test_the_arm_ends_where_the_sent_actions_lead(here: Stage, tmp_path: Path) -
 
 @pytest.mark.real_time
 def test_the_arm_is_halfway_at_half_of_each_block(here: Stage, tmp_path: Path) -> None:
-    steps: list[Step] = []
-    with Watch(here.driver.state) as watch, session(here, tmp_path) as goes:
-        goes.pursue([GOAL], 16, steps.append)
+    heard = Steps()
+    with Watch(here.driver.state) as watch, session(here, tmp_path, observers=[heard]) as goes:
+        goes.pursue([GOAL], 16)
+    steps = heard.steps
     times = np.array([state.time_ns for state in watch.seen])
     target = PLANAR_PUSH.start(np.clip(steps[0].state[4:], LOWER, UPPER))
     misses = []
@@ -170,9 +175,9 @@ def test_a_camera_that_falls_silent_for_good_ends_it_with_the_arm_at_rest(here: 
             silent[0] = time.monotonic()
 
     try:
-        with Watch(here.driver.state) as watch, session(here, tmp_path) as goes:
+        with Watch(here.driver.state) as watch, session(here, tmp_path, observers=[Steps(stop)]) as goes:
             with pytest.raises(CameraError, match="stopped sending"):
-                goes.pursue([GOAL], 40, stop)
+                goes.pursue([GOAL], 40)
             assert time.monotonic() - silent[0] < SILENT_S + BLOCK_S + 0.3  # the share of a busy machine
             assert_held(here)
     finally:
@@ -183,7 +188,6 @@ def test_a_camera_that_falls_silent_for_good_ends_it_with_the_arm_at_rest(here: 
 @pytest.mark.real_time
 def test_the_arm_waits_for_a_camera_that_is_silent_for_half_a_second(here: Stage, tmp_path: Path) -> None:
     silent: list[int] = []
-    steps: list[Step] = []
 
     def come_back() -> None:
         silent.append(time.monotonic_ns())
@@ -192,14 +196,15 @@ def test_the_arm_waits_for_a_camera_that_is_silent_for_half_a_second(here: Stage
     comes_back = threading.Timer(0.5, come_back)
 
     def pause(step: Step) -> None:
-        steps.append(step)
         if step.block >= 3 and not silent:
             here.camera.process.send_signal(signal.SIGSTOP)
             silent.append(time.monotonic_ns())
             comes_back.start()
 
-    with Watch(here.driver.state) as watch, session(here, tmp_path) as goes:
-        goes.pursue([GOAL], 24, pause)
+    heard = Steps(pause)
+    with Watch(here.driver.state) as watch, session(here, tmp_path, observers=[heard]) as goes:
+        goes.pursue([GOAL], 24)
+    steps = heard.steps
     assert steps[-1].status == "last" and steps[-1].block >= 23
     assert any(step.status == "sent" for step in steps if step.begins_ns > silent[1])
     waiting = [state for state in watch.seen if silent[1] - 100_000_000 < state.time_ns < silent[1]]
@@ -228,13 +233,14 @@ class Slow:
 @pytest.mark.real_time
 def test_decisions_that_take_longer_than_a_block_move_the_arm_from_rest_to_rest(here: Stage, tmp_path: Path) -> None:
     decider = Slow(make_agent(load_trained(checkpoint(tmp_path / "model")), "random"), 1.5 * BLOCK_S)
-    steps: list[Step] = []
+    heard = Steps()
     with (
         Watch(here.driver.state) as watch,
         Client(here.driver.command, 5.0) as client,
         FrameSubscriber(here.frames) as frames,
     ):
-        outcome = Session(decider, client, frames).pursue([GOAL], 16, steps.append)
+        outcome = Session(decider, client, frames, [heard]).pursue([GOAL], 16)
+    steps = heard.steps
     assert outcome.missed >= 2 and outcome.late >= 2
     assert "came too late" in outcome.reason
     # A decision for which the arm has waited is carried out; one that the arm ran away from is not.
@@ -312,16 +318,17 @@ def test_one_session_takes_one_goal_after_another(here: Stage, tmp_path: Path) -
 @pytest.mark.real_time
 def test_publishes_every_decision_with_pictures(here: Stage, tmp_path: Path) -> None:
     agent = make_agent(load_trained(checkpoint(tmp_path / "model")), "actor-only")
-    steps: list[Step] = []
+    kept = Steps()
     with (
         Client(here.driver.command, 5.0) as client,
         FrameSubscriber(here.frames) as frames,
         DecisionPublisher("tcp://127.0.0.1:*") as publisher,
         Subscription(publisher.endpoint, TOPIC, DecisionReport, keep=100) as decisions,
     ):
-        Session(agent, client, frames, publisher).pursue([GOAL], 5, steps.append)
+        Session(agent, client, frames, [publisher, kept]).pursue([GOAL], 5)
         decisions.wait(5.0)
         heard = {decision.decision: decision for decision in decisions.history}
+    steps = kept.steps
     assert steps[-1].block in heard
     for step in steps:
         if step.block not in heard:
@@ -341,8 +348,9 @@ def test_a_stop_by_anyone_ends_it_with_the_driver_s_reason(here: Stage, tmp_path
                 other.stop("a hand came near")
 
     try:
-        with session(here, tmp_path) as goes, pytest.raises(Refused, match="a hand came near"):
-            goes.pursue([GOAL], 40, stop)
+        stopped = pytest.raises(Refused, match="a hand came near")
+        with session(here, tmp_path, observers=[Steps(stop)]) as goes, stopped:
+            goes.pursue([GOAL], 40)
     finally:
         with here.driver.client() as other:
             other.reset()
@@ -350,9 +358,61 @@ def test_a_stop_by_anyone_ends_it_with_the_driver_s_reason(here: Stage, tmp_path
 
 @pytest.mark.real_time
 def test_an_agent_that_was_paused_for_too_long_does_not_go_on(here: Stage, tmp_path: Path) -> None:
-    with session(here, tmp_path) as goes, pytest.raises(ConnectionLost, match="nothing came from the agent for 2 s"):
-        goes.pursue([GOAL], 40, lambda step: time.sleep(2.5 if step.block > 2 else 0.0))
+    agent = make_agent(load_trained(checkpoint(tmp_path / "model")), "random")
+    with Client(here.driver.command, 5.0) as client, FrameSubscriber(here.frames) as frames:
+        goes = Session(Slow(agent, 2.5), client, frames)
+        with pytest.raises(ConnectionLost, match="nothing came from the agent for 2 s"):
+            goes.pursue([GOAL], 40)
     assert_held(here)
+
+
+@pytest.mark.real_time
+def test_an_observer_that_is_slow_delays_neither_the_arm_nor_the_others(here: Stage, tmp_path: Path) -> None:
+    slow, quick = Steps(lambda step: time.sleep(0.4)), Steps()
+    times: list[int] = []
+    quick_then = Steps(lambda step: times.append(time.monotonic_ns() - step.decided_ns))
+    with Watch(here.driver.state) as watch, session(here, tmp_path, observers=[slow, quick, quick_then]) as goes:
+        outcome = goes.pursue([GOAL], 12)
+    assert outcome.decisions >= 10 and outcome.missed <= 2
+    assert np.median(times) < 0.1e9
+    assert len(slow.steps) == len(quick.steps) == outcome.decisions  # all are heard in the end
+    assert slow.begun == quick.begun == 1 and slow.ended == quick.ended == [outcome]
+    assert_no_jump(watch.seen)
+    assert_held(here)
+
+
+@pytest.mark.real_time
+def test_an_observer_that_raises_ends_the_run_with_the_arm_at_rest(here: Stage, tmp_path: Path) -> None:
+    def fail(step: Step) -> None:
+        if step.block >= 3:
+            raise RuntimeError("the disk is full")
+
+    failing, other = Steps(fail), Steps()
+    with Watch(here.driver.state) as watch, session(here, tmp_path, observers=[failing, other]) as goes:
+        with pytest.raises(RuntimeError, match="the disk is full"):
+            goes.pursue([GOAL], 400)
+        assert_held(here)
+    assert failing.steps[-1].block - 3 <= 2 and failing.ended == []  # it is called no more
+    assert other.ended == [None] and other.steps[-1].block <= failing.steps[-1].block + 2
+    assert_no_jump(watch.seen)
+
+
+@pytest.mark.real_time
+def test_an_observer_can_measure_the_surprise(here: Stage, tmp_path: Path) -> None:
+    surprises: list[float] = []
+
+    def compare(step: Step) -> None:
+        seen, expected = step.decision.seen, step.decision.expected
+        assert seen is not None
+        if expected is not None:
+            surprises.append(float(((seen.latent - expected.latent) ** 2).mean()))
+            assert seen.proprio.shape == expected.proprio.shape == (7,)
+
+    heard = Steps(compare)
+    with session(here, tmp_path, observers=[heard]) as goes:
+        goes.pursue([GOAL], 8)
+    assert heard.steps[0].decision.expected is None
+    assert len(surprises) >= 3 and all(np.isfinite(surprise) and surprise > 0 for surprise in surprises)
 
 
 def test_waits_for_no_one_who_has_the_lease(here: Stage, tmp_path: Path) -> None:

@@ -1,0 +1,79 @@
+"""Calls observers beside a session: each from a thread of its own, so that none delays the arm."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from types import TracebackType
+
+from control.runtime.step import Outcome, Step, StepObserver
+from perception.camera.interface import Image
+
+
+class Observers:
+    """A context for one episode. On leaving it the observers are told that it has ended, and waited for."""
+
+    def __init__(self, observers: Sequence[StepObserver]) -> None:
+        self._watchers = [_Watcher(observer) for observer in observers]
+        self._outcome: Outcome | None = None
+
+    def start(self, goals: Sequence[Image]) -> None:
+        """Report that the episode begins."""
+        for watcher in self._watchers:
+            watcher.call(watcher.observer.on_episode_start, goals)
+
+    def step(self, step: Step) -> None:
+        """Report a step. Raises what an observer has raised by now."""
+        for watcher in self._watchers:
+            watcher.raise_failure()
+            watcher.call(watcher.observer.on_step, step)
+
+    def end(self, outcome: Outcome) -> None:
+        """Say how the episode ended."""
+        self._outcome = outcome
+
+    def __enter__(self) -> Observers:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for watcher in self._watchers:
+            watcher.call(watcher.observer.on_episode_end, self._outcome)
+        for watcher in self._watchers:
+            watcher.wait()
+        if error is None:  # else that is what ended the run
+            for watcher in self._watchers:
+                watcher.raise_failure()
+
+
+class _Watcher:
+    """One observer and its thread; after a failure it is called no more."""
+
+    def __init__(self, observer: StepObserver) -> None:
+        self.observer = observer
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix=type(observer).__name__)
+        self._waiting: list[Future[None]] = []
+        self._failure: BaseException | None = None
+
+    def call(self, function: Callable[..., None], *arguments: object) -> None:
+        self._waiting.append(self._thread.submit(self._guarded, function, *arguments))
+
+    def raise_failure(self) -> None:
+        """Raise what the observer raised in the calls that are over."""
+        while self._waiting and self._waiting[0].done():
+            self._waiting.pop(0).result()
+
+    def wait(self) -> None:
+        """Return once every call is over."""
+        self._thread.shutdown()
+
+    def _guarded(self, function: Callable[..., None], *arguments: object) -> None:
+        """Run in the thread: skip the call after a failure."""
+        if self._failure is not None:
+            return
+        try:
+            function(*arguments)
+        except BaseException as error:
+            self._failure = error
+            raise
