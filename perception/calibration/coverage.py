@@ -32,7 +32,7 @@ class Coverage:
 
     def add(self, view: View) -> bool:
         """Add `view` and return True; return False, with nothing changed, when a similar view was added before."""
-        if any(_alike(view, earlier) for earlier in self.views):
+        if any(_similar(view, earlier) for earlier in self.views):
             return False
         self.views.append(view)
         thirds = np.clip(3 * view.pixels // np.array(view.size, np.float32), 0, 2).astype(int)
@@ -68,7 +68,7 @@ def moved(view: View, earlier: View) -> float:
     return float(np.linalg.norm(view.pixels[here] - earlier.pixels[there], axis=1).mean())
 
 
-def _alike(view: View, earlier: View) -> bool:
+def _similar(view: View, earlier: View) -> bool:
     return moved(view, earlier) < LEAST_CHANGE * view.size[0]
 
 

@@ -115,14 +115,14 @@ def _require_same(root: Path, writer: DatasetWriter, arm: ArmSpec, recorded: Rec
         if there != here:
             raise DatasetError(f"{root} was recorded for other {what} (--actions): choose another folder")
     for there_camera, camera in zip(before.cameras, recorded.cameras, strict=True):
-        if not _alike(there_camera, camera):
+        if not _same_camera(there_camera, camera):
             raise DatasetError(
                 f"{root} was recorded with another pose or lens of the camera {there_camera.name}: choose "
                 "another folder, because a model cannot distinguish the two"
             )
 
 
-def _alike(one: CameraSpec, other: CameraSpec) -> bool:
+def _same_camera(one: CameraSpec, other: CameraSpec) -> bool:
     """Return whether two specifications describe the same camera at the same pose, up to rounding."""
     numbers = []
     for camera in (one, other):

@@ -112,15 +112,15 @@ def _keep(episode: RealEpisode, goal: Goal, block_s: float, output: Path) -> Res
     save_picture(output / f"{name}.png", goal.picture)
     fps = Fraction(1 / block_s).limit_denominator(1000)
     with Film(output / f"{name}.mp4", fps, goal.picture, goal.tolerance, goal.budget) as film:
-        for take in episode.takes:
-            step = take.step
+        for decision in episode.decisions:
+            step = decision.step
             film.add(
                 step.frame.image,
                 step.imagined,
-                take.distance_m,
+                decision.distance_m,
                 f"{step.decision.distance:.1f} blocks to go, decided in {1e3 * step.decision.seconds:.0f} ms",
             )
-        words = "the agent says done" if outcome.reached else f"{len(episode.takes)} blocks are over"
+        words = "the agent says done" if outcome.reached else f"{len(episode.decisions)} blocks are over"
         film.linger(outcome.last, outcome.imagined, words, LINGER_FRAMES)
     return Result(
         goal.number,

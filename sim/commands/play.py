@@ -20,8 +20,8 @@ from robot.dataset.format.schema import Feature
 from robot.dataset.writer import DatasetWriter
 from robot.embodiment.description import EmbodimentDescription, same_entry
 from robot.errors import CheckpointError, ConfigurationError, DatasetError
-from sim.execution.interrupts import interrupts_put_off
-from sim.execution.map_work import spread
+from sim.execution.interrupts import deferred_interrupts
+from sim.execution.map_work import map_items
 from sim.play.batches import Batch, batches, generators, play_batch
 from sim.play.episode import play_features
 from sim.tasks.environments import ENVIRONMENTS, EnvironmentName
@@ -122,9 +122,9 @@ def play(options: Annotated[PlayOptions, tyro.conf.arg(name="")] = PlayOptions()
         work = batches(done, episodes)
         began = time.monotonic()
         with tqdm(total=episodes * blocks, initial=done * blocks, desc="play", unit="block") as bar:
-            played = _flatten(spread(source.make, work, options.workers, options.ray))
+            played = _flatten(map_items(source.make, work, options.workers, options.ray))
             for index, episode in enumerate(played, start=done):
-                with interrupts_put_off():  # or the totals would lag behind the episodes
+                with deferred_interrupts():  # or the totals would lag behind the episodes
                     writer.save_encoded(episode, source.sentence, {"seed": options.seed, "play_index": index})
                 bar.update(blocks)
         rate = (episodes - done) * blocks / (time.monotonic() - began)

@@ -1,1 +1,1 @@
-"""Episodes before held-out goals, in lock-step or in real time, and what came of them."""
+"""Evaluation episodes on held-out goals, in lock-step or in real time, and their results."""

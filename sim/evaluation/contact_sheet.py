@@ -1,4 +1,4 @@
-"""The demo on one page: for each goal where it began, what was asked and how it ended."""
+"""The demo on one page: for each goal the start, the goal picture and the end."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ RED = (178, 48, 44)
 
 @dataclass(frozen=True)
 class Result:
-    """One goal's pictures (H, W, 3) uint8 RGB and what came of it."""
+    """One goal's pictures (H, W, 3) uint8 RGB and its result."""
 
     number: int
     start: Image
@@ -34,7 +34,7 @@ class Result:
 
 
 def draw_contact_sheet(results: Sequence[Result], path: Path) -> None:
-    """Write a PNG with a row of three pictures and a caption for each of at least one goal, two goals a row."""
+    """Write a PNG with three pictures and a caption for each of `results` (at least one), two goals per row."""
     cell_width = 3 * THUMB + 4 * GAP
     thumb_height = len(enlarge(results[0].goal, THUMB))
     cell_height = thumb_height + CAPTION + GAP

@@ -1,4 +1,5 @@
-"""One evaluation episode in lock-step: the agent decides, the world moves, the judge takes notes."""
+"""One evaluation episode in lock-step: the agent decides, the world moves, the judge records distances. The judge is
+the success check, which alone knows the ground truth."""
 
 from __future__ import annotations
 
@@ -15,9 +16,9 @@ from sim.world.lockstep import LockStep
 
 
 class EpisodeRecord(msgspec.Struct, frozen=True):
-    """What the judge saw. `success`: within tolerance at some block's end within the budget; `declared`: the agent said
-    done; `success_declared`: within tolerance when it said so. Distances in m, times in ms; `late` decisions came after
-    their block had begun, which only happens in real time."""
+    """The result of one episode. `success`: within tolerance at the end of any block within the budget; `declared`: the
+    agent declared the goal reached; `success_declared`: within tolerance when it declared that. Distances are in m,
+    times in ms. `late` counts decisions that came after their block had begun, which happens only in real time."""
 
     goal: int
     start_distance_m: float
@@ -35,7 +36,7 @@ class EpisodeRecord(msgspec.Struct, frozen=True):
 def run_episode(
     world: LockStep, convention: ToolDisplacement, decider: Decider, goal: Goal, subgoals: Subgoals = "none"
 ) -> EpisodeRecord:
-    """Let `decider` go for `goal` from its start, until it says done or the budget is spent."""
+    """Run `decider` on `goal` from its start, until it declares the goal reached or the budget is spent."""
     runner = BlockRunner(world, convention)
     world.appear(goal.appearance)
     runner.reset(goal.start.tool, goal.start.objects)
@@ -43,7 +44,7 @@ def run_episode(
     times: list[float] = []
     distances: list[float] = []
     declared = False
-    # One block of hold comes first, while the first decision is made; it counts.
+    # The first block holds while the first decision is made; it counts towards the budget.
     for _ in range(goal.budget):
         decision = decider.decide(world.observe(), runner.committed)
         times.append(1e3 * decision.seconds)
@@ -56,19 +57,19 @@ def run_episode(
 
 
 class Judged(Protocol):
-    """What the judge needs of a goal."""
+    """The properties of a goal that the judge needs."""
 
     @property
     def number(self) -> int:
-        """Which one it is."""
+        """The goal's number."""
 
     @property
     def start_distance(self) -> float:
-        """How far from it things begin."""
+        """The distance to the goal at the start."""
 
     @property
     def tolerance(self) -> float:
-        """How near counts as reached."""
+        """The distance at which the goal counts as reached."""
 
 
 def judged(
@@ -80,7 +81,8 @@ def judged(
     decision_ms: Sequence[float],
     late: int = 0,
 ) -> EpisodeRecord:
-    """Return the record of an episode: its distances to the goal (m) `along` the blocks' ends and at last, `final`."""
+    """Return the record of an episode from its distances to the goal (m): `along` at the blocks' ends, and `final` at
+    the end."""
     least = min([*along, final])
     return EpisodeRecord(
         goal=goal.number,
@@ -98,5 +100,5 @@ def judged(
 
 
 def distance_left(world: LockStep, goal: Goal) -> float:
-    """Return how far (m) the world is from `goal` now; for the judge."""
+    """Return the world's present distance (m) from `goal`; for the judge."""
     return goal.distance(world.observe_tool(), world.scene.objects())

@@ -1,4 +1,4 @@
-"""Puts one way of deciding before one held-out goal after another, in lock-step."""
+"""Evaluates one decider on held-out goals, one after another, in lock-step."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from control.policies import Method, make_agent
 from robot.embodiment.observation import Observation
 from sim.evaluation.episode import EpisodeRecord, run_episode
 from sim.evaluation.summary import Measured
-from sim.execution.map_work import spread
+from sim.execution.map_work import map_items
 from sim.tasks.environments import Environment, environment_of
 from sim.tasks.goals import make_goal
 from sim.tasks.task import Level, Subgoals, Task
@@ -29,7 +29,7 @@ GOALS_PER_ITEM = 5
 
 @dataclass(frozen=True)
 class Measurement:
-    """What is measured: a task at a level, on goals of a seed, with or without sub-goals."""
+    """The definition of a measurement: a task at a level, the seed of its goals, and the sub-goals."""
 
     task: Task
     level: Level
@@ -40,7 +40,7 @@ class Measurement:
 def measure(
     world: LockStep, environment: Environment, what: Measurement, decider: Decider, numbers: Iterable[int]
 ) -> Iterator[EpisodeRecord]:
-    """Yield what came of each of the goals `numbers` in `world`, which was made for the level."""
+    """Yield the record of each of the goals `numbers` in `world`, which must be made for the level."""
     _warm_up(decider, world, environment)
     for number in numbers:
         goal = make_goal(world, environment, what.task, what.seed, number, level=what.level)
@@ -50,21 +50,21 @@ def measure(
 def measure_agent(
     checkpoint: Path, method: Method, what: Measurement, numbers: range, workers: int, ray: str | None
 ) -> Iterator[EpisodeRecord]:
-    """Yield what came of the goals `numbers` with the agent of a checkpoint, the work spread as `spread` does.
+    """Yield the records of the goals `numbers` with the agent of a checkpoint; the work is distributed by `map_items`.
 
-    Each goal's outcome is the same however it is spread; only decisions take longer where cores are shared.
+    Each goal's result is independent of the distribution; only the decision times grow where cores are shared.
     """
     run = partial(_measure_some, checkpoint=checkpoint, method=method, what=what)
     if workers == 1 and ray is None:
         yield from run(numbers)
         return
     parts = [numbers[first : first + GOALS_PER_ITEM] for first in range(0, len(numbers), GOALS_PER_ITEM)]
-    for records in spread(partial(_measured, run=run), parts, workers, ray):
+    for records in map_items(partial(_measured, run=run), parts, workers, ray):
         yield from records
 
 
 def collect(records: Iterable[EpisodeRecord], total: int, what: Measured, method: str) -> list[EpisodeRecord]:
-    """Return all of `records`, showing how it goes."""
+    """Return all of `records`, and show the progress."""
     kept: list[EpisodeRecord] = []
     with tqdm(records, total=total, desc=f"{what.task}, {what.level}, {method}", unit="goal") as bar:
         for record in bar:
@@ -74,12 +74,13 @@ def collect(records: Iterable[EpisodeRecord], total: int, what: Measured, method
 
 
 def _measured(numbers: range, run: partial[Iterator[EpisodeRecord]]) -> list[EpisodeRecord]:
-    """Measure some goals; runs in a process of its own."""
+    """Measure the goals `numbers`; runs in a worker process."""
     return list(run(numbers))
 
 
 def _measure_some(numbers: range, checkpoint: Path, method: Method, what: Measurement) -> Iterator[EpisodeRecord]:
-    # One thread decides soonest where processes share the cores, and does not depend on how many there are.
+    # One thread is fastest where processes share the cores, and gives results that do not depend on the number of
+    # cores.
     torch.set_num_threads(1)
     trained = load_trained(checkpoint)
     embodiment = trained.card.embodiment
@@ -93,7 +94,7 @@ def _measure_some(numbers: range, checkpoint: Path, method: Method, what: Measur
 
 
 def _warm_up(decider: Decider, world: LockStep, environment: Environment) -> None:
-    """Decide a few times on nothing: the first calls compile and allocate, which is not what is measured."""
+    """Make a few decisions that are not measured: the first calls compile and allocate."""
     blank = np.zeros((world.camera.height, world.camera.width, 3), dtype=np.uint8)
     decider.set_goals([blank])
     nothing = Observation({world.camera.name: blank}, np.zeros(len(environment.state_names)), 0)

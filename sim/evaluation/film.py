@@ -32,14 +32,13 @@ FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
 class Film:
-    """Writes an AV1 MP4, one frame a decision; `horizon` is how many blocks the distance axis shows.
+    """Writes an AV1 MP4 with one frame per decision; the distance axis shows `horizon` blocks.
 
-    Every picture is as large as `goal`; a rig's are as much higher as there are cameras. The file is written when the
-    film is closed.
+    Every picture has the size of `goal`; a rig's pictures are stacked. The file is written when the film is closed.
     """
 
     def __init__(self, path: Path, fps: Fraction, goal: Image, tolerance_m: float, horizon: int) -> None:
-        # Otherwise the encoder prints a page of its settings for every film.
+        # Otherwise the encoder prints its settings for every film.
         os.environ.setdefault("SVT_LOG", "1")
         self._goal = goal
         self._panel = len(enlarge(goal, PANEL))
@@ -47,7 +46,7 @@ class Film:
         self._horizon = horizon
         self._distances: list[float] = []
         self._path = path
-        self._file = io.BytesIO()  # a film is small, and so an earlier one stays whole until this one is
+        self._file = io.BytesIO()  # in memory: an earlier file stays intact until this film is complete
         self._container = av.open(self._file, "w", format="mp4")
         self._stream = self._container.add_stream(
             "libsvtav1", rate=fps, options={"crf": "30", "preset": "10", "svtav1-params": "lp=1"}
@@ -56,12 +55,12 @@ class Film:
         self._stream.pix_fmt = "yuv420p"
 
     def add(self, live: Image, imagined: Image | None, distance_m: float, caption: str) -> None:
-        """Add a frame: the pictures (H, W, 3) uint8 RGB, the judge's distance and a few words."""
+        """Add a frame: the pictures (H, W, 3) uint8 RGB, the judge's distance (m) and a caption."""
         self._distances.append(100 * distance_m)
         self._write(self._compose(live, imagined, caption))
 
     def linger(self, live: Image, imagined: Image | None, caption: str, frames: int) -> None:
-        """Repeat a last frame, so that a person sees how it ended."""
+        """Repeat the last frame, so that a viewer sees the end."""
         picture = self._compose(live, imagined, caption)
         for _ in range(frames):
             self._write(picture)
@@ -132,6 +131,6 @@ class Film:
 
 
 def enlarge(picture: Image, width: int) -> Image:
-    """Return a picture `width` pixels wide, pixels kept square-edged: it shows what the model really sees."""
+    """Return a picture enlarged to `width` pixels without smoothing: it shows exactly the model's input."""
     size = (width, round(width * picture.shape[0] / picture.shape[1]))
     return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_NEAREST), dtype=np.uint8)

@@ -1,4 +1,4 @@
-"""Evaluation episodes in real time: driver, camera and agent over their sockets, with the judge listening beside."""
+"""Evaluation episodes in real time: driver, camera and agent communicate over sockets, and the judge listens."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from robot.wire.messages import SceneState
 from sim.evaluation.episode import EpisodeRecord, judged
 from sim.execution.processes import Addresses, SimulatedProcesses
 from sim.tasks.environments import environment_of
-from sim.tasks.scene_setup import set_stage
+from sim.tasks.scene_setup import set_up_start
 from sim.tasks.task import Goal, Subgoals
 
 JUDGE_PATIENCE_S = 2.0
 
 
 @dataclass(frozen=True)
-class Take:
-    """One decision of a real-time episode and how far (m) the world was from the goal when the block began during which
-    it was made; for the judge alone."""
+class JudgedDecision:
+    """One decision of a real-time episode and the world's distance (m) from the goal at the start of the block during
+    which it was made; for the judge only."""
 
     step: Step
     distance_m: float
@@ -38,17 +38,17 @@ class Take:
 
 @dataclass(frozen=True)
 class RealEpisode:
-    """What the judge noted, every decision, and how the session ended."""
+    """The judge's record, every decision, and the session's outcome."""
 
     record: EpisodeRecord
-    takes: tuple[Take, ...]
+    decisions: tuple[JudgedDecision, ...]
     outcome: Outcome
 
 
 class RealTime:
-    """A context in which the simulated processes run and `run` puts a decider before one goal after another.
+    """A context in which the simulated processes run; `run` evaluates the decider on one goal.
 
-    Raises `ConnectionLost` and `CameraError` as the processes' clients do.
+    Raises `ConnectionLost` when a process does not answer, and `CameraError` when no pictures come.
     """
 
     def __init__(self, decider: Decider) -> None:
@@ -71,36 +71,36 @@ class RealTime:
         self._stack.close()
 
     def timing(self) -> list[str]:
-        """Return what driver and camera said of their timing, once they have ended."""
+        """Return the timing reports of driver and camera, after they have ended."""
         return self._processes.timing()
 
     def run(self, goal: Goal, subgoals: Subgoals = "none") -> RealEpisode:
-        """Bring the world to the goal's start, let the agent go for it, and judge."""
-        set_stage(self.addresses.command, environment_of(self._embodiment).convention, goal.start)
+        """Set up the goal's start, run the decider on the goal, and judge the result."""
+        set_up_start(self.addresses.command, environment_of(self._embodiment).convention, goal.start)
         with Client(self.addresses.command) as client:
             judge = Judge(goal, Kinematics(client.arm), self._scenes)
             outcome = Session(self._decider, client, self._frames, [judge]).pursue(goal.shown(subgoals), goal.budget)
-        return RealEpisode(_record(goal, judge.takes, outcome, judge.final_m), tuple(judge.takes), outcome)
+        return RealEpisode(_record(goal, judge.decisions, outcome, judge.final_m), tuple(judge.decisions), outcome)
 
 
 class Judge:
-    """An observer: measures how far (m) the world is from `goal` when each block begins, and at last, `final_m`."""
+    """An observer that measures the distance (m) from `goal` at the start of each block and at the end (`final_m`)."""
 
     def __init__(self, goal: Goal, kinematics: Kinematics, scenes: SceneClient) -> None:
-        self.takes: list[Take] = []
+        self.decisions: list[JudgedDecision] = []
         self.final_m = goal.start_distance
         self._goal, self._kinematics, self._scenes = goal, kinematics, scenes
 
     def on_episode_start(self, goals: Sequence[Image]) -> None:
-        """The scene was set beforehand."""
+        """Nothing to do: the scene was set up before."""
 
     def on_step(self, step: Step) -> None:
-        """Measure where the block of `step` began. Raises `ConnectionLost` when the driver reports no scene."""
+        """Measure the distance at the block's start. Raises `ConnectionLost` when the driver sends no scene."""
         scene = self._scenes.near(step.begins_ns, JUDGE_PATIENCE_S)
-        self.takes.append(Take(step, _distance(self._goal, self._kinematics, scene)))
+        self.decisions.append(JudgedDecision(step, _distance(self._goal, self._kinematics, scene)))
 
     def on_episode_end(self, outcome: Outcome | None) -> None:
-        """Measure where it ended, unless an error ended it."""
+        """Measure the final distance, unless an error ended the episode."""
         if outcome is not None:
             self.final_m = _distance(self._goal, self._kinematics, self._scenes.latest(JUDGE_PATIENCE_S))
 
@@ -110,9 +110,9 @@ def _distance(goal: Goal, kinematics: Kinematics, scene: SceneState) -> float:
     return goal.distance(tool, scene.objects)
 
 
-def _record(goal: Goal, takes: list[Take], outcome: Outcome, final: float) -> EpisodeRecord:
-    # The first block begins where the episode starts; after it, each begins at another's end.
-    along = [take.distance_m for take in takes[1:]]
-    end = takes[-1].step
+def _record(goal: Goal, decisions: list[JudgedDecision], outcome: Outcome, final: float) -> EpisodeRecord:
+    # The first block begins at the episode's start; each later one begins at the end of the one before.
+    along = [decision.distance_m for decision in decisions[1:]]
+    end = decisions[-1].step
     blocks = end.block if end.status == "reached" else end.block + 1
     return judged(goal, along, final, outcome.reached, blocks, outcome.decision_ms, outcome.late + outcome.missed)

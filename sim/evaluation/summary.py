@@ -1,4 +1,4 @@
-"""What a benchmark found, as numbers, a table and a plot."""
+"""The results of a benchmark as numbers, a table and a plot."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sim.evaluation.wilson import wilson
 
 
 class Measured(Protocol):
-    """What was measured."""
+    """The definition of a measurement."""
 
     @property
     def task(self) -> str:
@@ -24,19 +24,19 @@ class Measured(Protocol):
 
     @property
     def level(self) -> str:
-        """How goals were shown."""
+        """The level at which goals are shown."""
 
     @property
     def subgoals(self) -> str:
-        """What was shown beside them."""
+        """The kind of sub-goals."""
 
     @property
     def seed(self) -> int:
-        """Which goals."""
+        """The seed of the goals."""
 
 
 Unit = Literal["m", "spread"]
-"""Of distances: metres, or the spread of a state's entries in the data."""
+"""The unit of distances: metres, or the std of the state's entries in the data (which files call "spread")."""
 
 
 class Quantiles(msgspec.Struct, frozen=True):
@@ -47,9 +47,9 @@ class Quantiles(msgspec.Struct, frozen=True):
 
 
 class Summary(msgspec.Struct, frozen=True):
-    """One method on one task. Shares in [0, 1] with their 95 % Wilson intervals; `final_distance_m` is the median, in
-    `unit` where that is not metres;
-    `blocks` the mean over episodes; `late` counts decisions that came too late (real processes only)."""
+    """The results of one method on one task. Shares are in [0, 1] with 95 % Wilson intervals. `final_distance_m` is the
+    median, in `unit`; `blocks` is the mean over episodes; `late` counts decisions that came too late (real processes
+    only)."""
 
     task: str
     level: str
@@ -74,7 +74,7 @@ class Summary(msgspec.Struct, frozen=True):
 def summarise(
     what: Measured, method: str, processes: bool, digest: str, records: Sequence[EpisodeRecord], unit: Unit = "m"
 ) -> Summary:
-    """Return the summary of at least one episode."""
+    """Return the summary of `records` (at least one)."""
     count = len(records)
     reached = sum(record.success for record in records)
     declared = sum(record.success_declared for record in records)
@@ -102,7 +102,7 @@ def summarise(
 
 
 def table(summaries: Sequence[Summary]) -> str:
-    """Return a Markdown table, one row a method."""
+    """Return a Markdown table, one row per method."""
     rows = [
         "| task | level | method | goals | within the budget | when the agent says done "
         "| final distance | blocks | decision p50 / p99 |",
@@ -119,7 +119,7 @@ def table(summaries: Sequence[Summary]) -> str:
 
 
 def draw_summaries(summaries: Sequence[Summary], path: Path) -> None:
-    """Write a PNG: success of each method with its interval, and how the final distances are distributed."""
+    """Write a PNG: the success of each method with its interval, and the distribution of final distances."""
     height = max(3.8, 0.55 * len(summaries) + 1.2)
     figure, (bars, curves) = plt.subplots(1, 2, figsize=(10, height))
     names = [s.method for s in summaries]
@@ -161,7 +161,7 @@ def _how(summary: Summary) -> str:
 
 
 def percent(found: Sequence[tuple[float, tuple[float, float]]]) -> tuple[list[float], list[list[float]]]:
-    """Return shares in percent, and how far their intervals reach below and above, as error bars take them."""
+    """Return the shares in percent, and the lower and upper extents of their intervals, as for error bars."""
     shares = [100 * share for share, _ in found]
     below = [100 * (share - low) for share, (low, _) in found]
     above = [100 * (high - share) for share, (_, high) in found]

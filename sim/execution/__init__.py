@@ -1,1 +1,1 @@
-"""Work in several processes, on a Ray cluster, and processes that end with their parent."""
+"""Parallel work in processes or on a Ray cluster, and processes that end with their parent."""

@@ -1,4 +1,4 @@
-"""Puts a Ctrl-C off for a moment, for what must not be cut in two."""
+"""Defers Ctrl-C for a short section that must not be interrupted."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-PUT_OFF = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+DEFERRED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextmanager
-def interrupts_put_off() -> Iterator[None]:
-    """A context at whose end, and not within, the signals take effect that ask a process to end. Main thread only."""
+def deferred_interrupts() -> Iterator[None]:
+    """A context that defers the signals that end a process until its end. Main thread only."""
     came: list[int] = []
 
     def note(number: int, _: FrameType | None) -> None:
         came.append(number)
 
-    # Handlers, not a mask: any other thread would take a signal that only this one has masked.
-    before = {number: signal.signal(number, note) for number in PUT_OFF}
+    # Handlers, not a mask: another thread would receive a signal that only this thread has masked.
+    before = {number: signal.signal(number, note) for number in DEFERRED}
     try:
         yield
     finally:

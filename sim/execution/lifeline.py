@@ -1,8 +1,8 @@
-"""Ties a process to the one that started it, so that even SIGKILL of that one leaves nothing running.
+"""Ties a process to its parent, so that even a SIGKILL of the parent leaves nothing running.
 
     python -m sim.execution.lifeline PARENT MODULE WORD ...
 
-runs a module as `python -m MODULE WORD ...` does, and interrupts it as Ctrl-C would when the process PARENT is gone.
+runs a module as `python -m MODULE WORD ...` does, and interrupts it as Ctrl-C does when the process PARENT is gone.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ PR_SET_PDEATHSIG = 1
 
 
 def end_with_parent(parent: int, how: signal.Signals) -> None:
-    """Have the system send `how` to this process once the thread of process `parent` that started it has ended.
+    """Make the system send the signal `how` to this process when the thread of process `parent` that started it ends.
 
-    Systems other than Linux do not offer that; there a process outlives a parent that was killed.
+    Systems other than Linux lack this; there a process outlives a killed parent.
     """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(how), 0, 0, 0)
-    if os.getppid() != parent:  # it was gone before we could ask
+    if os.getppid() != parent:  # the parent ended before the request
         os.kill(os.getpid(), how)
 
 
 if __name__ == "__main__":
-    # Whoever runs in the background of a script ignores Ctrl-C, and so would we: but this is how we are told to end.
+    # A process in the background of a script ignores SIGINT and passes that on; but SIGINT must end this process.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     end_with_parent(int(sys.argv[1]), signal.SIGINT)
     del sys.argv[:2]

@@ -1,4 +1,4 @@
-"""Where work is done that falls into independent items: here, in processes of this machine, or on a Ray cluster."""
+"""Distributes independent work items: in this process, in processes of this machine, or on a Ray cluster."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-def spread(
+def map_items(
     function: Callable[[Item], Result], items: Iterable[Item], processes: int, ray: str | None
 ) -> Iterator[Result]:
-    """Yield `function(item)` for each item, in the items' order: on the cluster at `ray` when one is given, and else in
-    `processes` processes. Raises as `map_on_ray` and `map_ordered` do."""
+    """Yield `function(item)` for each item, in the items' order: on the cluster at `ray` when given, else in
+    `processes` processes. Raises the errors of `map_on_ray` and `map_ordered`."""
     return map_ordered(function, items, processes) if ray is None else map_on_ray(function, items, ray)

@@ -1,7 +1,7 @@
-"""Maps a function over work items in several processes, in order, so that the outcome does not depend on how many.
+"""Maps a function over work items in several processes, in order, so that the result does not depend on their number.
 
-Each process has a pipe of its own. One that is ended in the middle of an answer then leaves half a message that nobody
-else waits behind, where the queue that an executor's processes share would stay locked for ever.
+Each process has its own pipe. A process that is killed while it sends an answer then leaves half a message in its own
+pipe only. The queue that an executor's processes share would stay locked for ever.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 AHEAD = 2
-"""Items in work or waiting for an earlier one, a process."""
+"""Items per process that are in work or wait for an earlier result."""
 
 _NO_MORE = object()
 
@@ -31,8 +31,8 @@ _NO_MORE = object()
 def map_ordered(function: Callable[[Item], Result], items: Iterable[Item], processes: int) -> Iterator[Result]:
     """Yield `function(item)` for each item, in the items' order, computed by `processes` processes.
 
-    With one process everything runs here. An exception of the function ends the iteration with it. However the
-    iteration ends, by Ctrl-C and SIGKILL too, the processes end with it. Raises `ConnectionLost` when one of them dies.
+    With one process everything runs in the caller. An exception of the function is raised here and ends the iteration.
+    The processes end with the iteration, also after Ctrl-C or SIGKILL. Raises `ConnectionLost` when one of them dies.
     """
     if processes <= 1:
         yield from map(function, items)
@@ -70,7 +70,7 @@ def map_ordered(function: Callable[[Item], Result], items: Iterable[Item], proce
 
 @dataclass(frozen=True)
 class _Answer(Generic[Result]):
-    """What the function returned, or else what it raised."""
+    """The function's result, or the exception that it raised."""
 
     result: Result | None
     error: Exception | None
@@ -80,7 +80,7 @@ class _Worker(Generic[Item, Result]):
     """A process that applies `function` to one item at a time."""
 
     def __init__(self, function: Callable[[Item], Result]) -> None:
-        # Spawned, not forked: a fork would inherit threads of torch and OpenCV in whatever state they are.
+        # Spawned, not forked: a fork would inherit the threads of torch and OpenCV in an undefined state.
         context = multiprocessing.get_context("spawn")
         self.pipe, far_end = context.Pipe()
         self.busy = False
@@ -88,28 +88,30 @@ class _Worker(Generic[Item, Result]):
         try:
             self._process.start()
         finally:
-            far_end.close()  # or its death would not be seen at this end
+            far_end.close()  # otherwise the process's death would not be detected here
 
     def give(self, number: int, item: Item) -> None:
-        """Have it work at `item`, to be answered as `number`. Raises `OSError` when the process died."""
+        """Send `item` to the process, to be answered under `number`. Raises `OSError` when the process has died."""
         self.pipe.send((number, item))
         self.busy = True
 
     def answer(self) -> tuple[int, _Answer[Result]]:
-        """Wait for the answer, and return it with its number. Raises `EOFError` or `OSError` when the process died."""
+        """Wait for the answer, and return it with its number. Raises `EOFError` or `OSError` when the process has
+        died."""
         number, answer = self.pipe.recv()
         self.busy = False
         return number, answer
 
     def end(self) -> None:
-        """End it at once: nobody wants what it is working at."""
+        """Kill the process: its present result is not needed."""
         self._process.kill()
         self._process.join()
         self.pipe.close()
 
 
 def _answers(busy: list[_Worker[Item, Result]], processes: int) -> Iterator[tuple[int, _Answer[Result]]]:
-    """Wait for an answer of any of the workers, and yield all there are. Raises `ConnectionLost`."""
+    """Wait for an answer of any worker, and yield all available ones. Raises `ConnectionLost` when a process has
+    died."""
     ready = wait([worker.pipe for worker in busy])
     for worker in busy:
         if worker.pipe in ready:
@@ -120,18 +122,18 @@ def _answers(busy: list[_Worker[Item, Result]], processes: int) -> Iterator[tupl
 
 @contextmanager
 def _death_told(processes: int) -> Iterator[None]:
-    """Raise `ConnectionLost` for what a pipe raises whose other end is gone."""
+    """A context that turns the errors of a pipe whose other end is gone into `ConnectionLost`."""
     try:
         yield
     except (EOFError, OSError) as error:
         raise ConnectionLost(
-            f"one of the {processes} processes was ended from outside, as when memory runs out; what is finished is "
-            "kept: give the command again to go on, perhaps with fewer processes"
+            f"one of the {processes} processes was killed, for instance because memory ran out; finished work is "
+            "kept: repeat the command to continue, perhaps with fewer processes"
         ) from error
 
 
 def _work(function: Callable[[Item], Result], pipe: Connection, parent: int) -> None:
-    """Answer item after item until the other end is closed; runs in a process of its own."""
+    """Answer items until the other end is closed; runs in a worker process."""
     end_with_parent(parent, signal.SIGKILL)
     while True:
         try:
@@ -141,16 +143,17 @@ def _work(function: Callable[[Item], Result], pipe: Connection, parent: int) -> 
         answer: _Answer[Result]
         try:
             answer = _Answer(function(item), None)
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is raised again where the result is awaited
+        except Exception as error:  # noqa: BLE001 - raised again where the result is awaited
             answer = _Answer(None, error)
         pipe.send((number, answer))
 
 
 @contextmanager
 def _interrupts_held() -> Iterator[None]:
-    """Hold back SIGINT here for a moment, and for ever in the processes started meanwhile, which inherit that: a Ctrl-C
-    in the terminal is for the one that waits for them."""
-    resource_tracker.ensure_running()  # it unblocks SIGINT when it starts, which the first process would have it do
+    """Block SIGINT here during the context, and permanently in the processes started within it, which inherit the mask:
+    a Ctrl-C in the terminal is for the process that waits for them."""
+    # Started here because it unblocks SIGINT when it starts, which otherwise happens with the first process.
+    resource_tracker.ensure_running()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield

@@ -1,4 +1,4 @@
-"""The simulated driver and camera as processes of their own, on free ports, started and stopped together."""
+"""The simulated driver and camera as separate processes on free ports, started and stopped together."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from robot.wire.camera_spec import CameraSpec
 
 START_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 5.0
-# As often as the driver publishes its scene.
+# The rate at which the driver publishes its scene.
 CAMERA_RATE_HZ = 50.0
 ANY_PORT = "tcp://127.0.0.1:*"
 ADDRESS = re.compile(r"tcp://127\.0\.0\.1:\d+")
@@ -27,7 +27,7 @@ ADDRESS = re.compile(r"tcp://127\.0\.0\.1:\d+")
 
 @dataclass(frozen=True)
 class Addresses:
-    """Where the processes listen."""
+    """The addresses of the processes."""
 
     state: str
     command: str
@@ -35,16 +35,16 @@ class Addresses:
 
 
 class SimulatedProcesses:
-    """A context in which `worldarm driver --arm sim` and `worldarm camera --source sim` run; both end when this process
-    does, however that comes about. Enter it in the main thread, or at least in one that lasts.
+    """A context in which `worldarm driver --arm sim` and `worldarm camera --source sim` run; both end with this
+    process, even when it is killed. Enter it in the main thread, or in another thread that outlives it.
 
-    Raises `ConnectionLost` when one of them does not come up; its own words are in the message.
+    Raises `ConnectionLost`, which quotes the process's output, when one of them does not start.
     """
 
     def __init__(self, camera: CameraSpec, rate_hz: float = CAMERA_RATE_HZ) -> None:
         self._camera = camera
         self._rate_hz = rate_hz
-        self._running: list[ProcessOfOurs] = []
+        self._running: list[WorldarmProcess] = []
 
     def __enter__(self) -> Addresses:
         try:
@@ -67,29 +67,30 @@ class SimulatedProcesses:
         self._stop()
 
     def timing(self) -> list[str]:
-        """Return what each process said of its timing as it ended; empty before that."""
+        """Return each process's timing report, printed when it ended; empty before that."""
         return [line for process in self._running for line in process.lines if "lateness" in line]
 
-    def _start(self, *words: str) -> ProcessOfOurs:
-        process = ProcessOfOurs(words)
+    def _start(self, *words: str) -> WorldarmProcess:
+        process = WorldarmProcess(words)
         self._running.append(process)
         return process
 
     def _stop(self) -> None:
-        # The last first, and each whatever comes of the others: a second Ctrl-C must leave none behind.
+        # In reverse order, and each one even if another fails: a second Ctrl-C must leave none running.
         with ExitStack() as stack:
             for process in self._running:
                 stack.callback(process.stop)
 
 
-class ProcessOfOurs:
-    """One worldarm command and what it prints; it ends when this process does, however that comes about."""
+class WorldarmProcess:
+    """One running worldarm command and its output; it ends with this process, even when that is killed."""
 
     def __init__(self, words: tuple[str, ...]) -> None:
         self.name = words[0]
         self.lines: list[str] = []
         self._fresh: SimpleQueue[str | None] = SimpleQueue()
-        # A session of its own keeps a Ctrl-C in the terminal from reaching it before we have let go of the arm.
+        # Its own session, so that a Ctrl-C in the terminal does not reach it before this process has given the lease
+        # back.
         self._popen = subprocess.Popen(
             [sys.executable, "-m", "sim.execution.lifeline", str(os.getpid()), "worldarm", *words],
             stdout=subprocess.PIPE,
@@ -101,13 +102,13 @@ class ProcessOfOurs:
         self._reader.start()
 
     def addresses(self, count: int) -> list[str]:
-        """Wait for the line that says where it listens, and return the first `count` addresses in it, in its order:
-        the driver's are command and state."""
+        """Wait for the line with the command's addresses, and return the first `count` of them in their order: the
+        driver's are command and state."""
         return self.found(ADDRESS, count)
 
     def found(self, pattern: re.Pattern[str], count: int = 1, seconds: float | None = None) -> list[str]:
-        """Wait for the line in which `pattern` is found so many times, and return the first `count` of what it finds.
-        Raises `ConnectionLost` when none comes within so many `seconds` (`START_TIMEOUT_S` unless given), or it ends
+        """Wait for the line in which `pattern` matches at least `count` times, and return the first `count` matches.
+        Raises `ConnectionLost` when none comes within `seconds` (default `START_TIMEOUT_S`), or when the command ends
         before."""
         seconds = START_TIMEOUT_S if seconds is None else seconds
         deadline = time.monotonic() + seconds
@@ -117,13 +118,13 @@ class ProcessOfOurs:
             except Empty:
                 raise ConnectionLost(f"the {self.name} did not start within {seconds:.0f} s") from None
             if line is None:
-                raise ConnectionLost(f"the {self.name} ended at once: {' '.join(self.lines) or 'it said nothing'}")
+                raise ConnectionLost(f"the {self.name} ended at once: {' '.join(self.lines) or 'no output'}")
             found = pattern.findall(line)
             if len(found) >= count:
                 return found[:count]
 
     def stop(self) -> None:
-        """Ask it to end, and make it when it does not."""
+        """Interrupt the command, and kill it when it does not end."""
         try:
             self._popen.send_signal(signal.SIGINT)
             with suppress(subprocess.TimeoutExpired):

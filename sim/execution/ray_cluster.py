@@ -1,4 +1,5 @@
-"""Maps a function over work items on a Ray cluster, in order, so that the outcome does not depend on its size."""
+"""Maps a function over work items on a Ray cluster, in order, so that the result does not depend on the cluster's
+size."""
 
 from __future__ import annotations
 
@@ -17,18 +18,18 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 LOCAL = "local"
-"""The address of a cluster that is started on this machine for the while."""
+"""The address that stands for a temporary cluster on this machine."""
 REACHED_WITHIN_S = 5.0
 AHEAD = 2
-"""Items in work or waiting for an earlier one, a core."""
+"""Items per core that are in work or wait for an earlier result."""
 
 
 def map_on_ray(function: Callable[[Item], Result], items: Iterable[Item], address: str) -> Iterator[Result]:
     """Yield `function(item)` for each item, in the items' order, computed by the Ray cluster at `address`: HOST:PORT,
     or `LOCAL`. Its machines must have worldarm and the files that the work reads.
 
-    An exception of the function ends the iteration with it. Raises `ConfigurationError` when Ray is not installed or
-    `address` is none, `ConnectionLost` when the cluster cannot be reached or loses what it works at.
+    An exception of the function is raised here and ends the iteration. Raises `ConfigurationError` when Ray is not
+    installed or `address` is invalid, and `ConnectionLost` when the cluster cannot be reached or loses its work.
     """
     with _cluster(address) as ray:
         cores = int(ray.cluster_resources().get("CPU", 0))
@@ -49,7 +50,7 @@ def map_on_ray(function: Callable[[Item], Result], items: Iterable[Item], addres
 
 
 def _plain(function: Callable[[Item], Result]) -> Callable[[Item], Result]:
-    """Return `function`, also a partial one, as the plain function that Ray asks for."""
+    """Return `function`, which may be a partial, as the plain function that Ray requires."""
 
     def work(item: Item) -> Result:
         return function(item)
@@ -60,7 +61,7 @@ def _plain(function: Callable[[Item], Result]) -> Callable[[Item], Result]:
 @contextmanager
 def _cluster(address: str) -> Iterator[Any]:
     """A context with Ray connected to the cluster at `address`."""
-    # Nothing is told to Ray's makers, and no accelerator is hidden from work that asks for none.
+    # No usage statistics are sent, and accelerators stay visible to work that does not request one.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     try:
@@ -76,7 +77,7 @@ def _cluster(address: str) -> Iterator[Any]:
     except (ConnectionError, ValueError, RuntimeError) as error:
         raise ConnectionLost(f"there is no Ray cluster at {address}: {_line(error)}") from error
     finally:
-        signal.signal(signal.SIGTERM, before)  # Ray takes it for itself
+        signal.signal(signal.SIGTERM, before)  # Ray replaces the handler
     try:
         yield ray
     finally:
@@ -84,7 +85,8 @@ def _cluster(address: str) -> Iterator[Any]:
 
 
 def _require_reachable(address: str) -> None:
-    """Raise unless something listens at HOST:PORT: Ray itself would try for minutes."""
+    """Raise `ConfigurationError` for an invalid address, and `ConnectionLost` when nothing listens at HOST:PORT: Ray
+    itself would try for minutes."""
     host, _, port = address.rpartition(":")
     if not host or not port.isdecimal():
         raise ConfigurationError(f"--ray {address} is not HOST:PORT, nor {LOCAL}")

@@ -1,1 +1,1 @@
-"""Episodes of play and practice, as data sets hold them."""
+"""Generates episodes of play and practice for data sets."""

@@ -1,4 +1,4 @@
-"""Work for one process of play: some episodes, each a function of its number, the seed and the checkpoint alone."""
+"""Work for one process of play: several episodes, each a function of only its number, the seed and the checkpoint."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sim.play.episode import play_episode
 from sim.tasks.environments import ENVIRONMENTS, EnvironmentName
 
 EPISODES_PER_TASK = 10
-# Seeds of play, and of the goals that a model is measured on, never meet.
+# Separate from the seeds of held-out goals, so that play and evaluation never share a random stream.
 PLAY_SEED_SPACE = 1
 
 
@@ -29,7 +29,7 @@ class Batch:
 
 
 def batches(done: int, episodes: int) -> Iterator[Batch]:
-    """Yield the work that is left when `done` of `episodes` are there."""
+    """Yield the remaining work when `done` of `episodes` exist."""
     for first in range(done, episodes, EPISODES_PER_TASK):
         yield Batch(first, min(first + EPISODES_PER_TASK, episodes))
 
@@ -43,8 +43,8 @@ def play_batch(
     features: dict[str, Feature],
     checkpoint: Path | None,
 ) -> list[EncodedEpisode]:
-    """Play and encode some episodes; runs in a process of its own. Each depends on its number, the seed and the
-    checkpoint alone."""
+    """Play and encode the episodes of `batch`; runs in a worker process. Each episode depends only on its number, the
+    seed and the checkpoint."""
     environment = ENVIRONMENTS[task]
     fps = round(1 / environment.convention.block_s)
     with ExitStack() as stack:
@@ -64,6 +64,6 @@ def play_batch(
 
 
 def generators(batch: Batch, seed: int) -> Iterator[np.random.Generator]:
-    """Yield each episode's own generator: a function of its number and the seed."""
+    """Yield the random generator of each episode: a function of its number and the seed."""
     for index in range(batch.first, batch.last):
         yield np.random.default_rng([PLAY_SEED_SPACE, seed, index])

@@ -26,7 +26,7 @@ from sim.world.lockstep import LockStep
 from sim.world.scene import present
 
 if TYPE_CHECKING:
-    from sim.play.practice import Practice  # with it comes torch, which takes seconds
+    from sim.play.practice import Practice  # imports torch, which takes seconds
 
 JOINTS = 7
 Columns = dict[str, NDArray[np.generic]]
@@ -60,9 +60,9 @@ def _truth_keys(environment: Environment) -> tuple[str, ...]:
 def play_episode(
     world: LockStep, environment: Environment, rng: np.random.Generator, blocks: int, practice: Practice | None = None
 ) -> Columns:
-    """Play `blocks` blocks and return blocks + 1 rows: each row's action is what followed its picture, and the clean
-    action stands beside it; the last row's are zero, since nothing followed. An object that is not on the table has its
-    pose under it. In `practice` an agent takes turns with the hand."""
+    """Play `blocks` blocks and return blocks + 1 rows. Each row has the action that followed its picture, and the clean
+    action; in the last row both are zero, because nothing followed. An object that is not on the table has its pose
+    under the table. With `practice`, an agent and the scripted policy act in turn."""
     camera, convention = world.camera, environment.convention
     start = environment.start(rng, convention)
     policy = environment.policy(rng, convention)

@@ -1,8 +1,8 @@
-"""Practice: the agent goes for pictures, and the scripted policy takes turns with it.
+"""Practice: the agent pursues goal pictures, in turn with the scripted policy.
 
-Play never visits the states that an agent's own mistakes lead to, and there nobody has shown what to do. In practice
-the agent makes its mistakes, and the hand goes on from them (after DAgger, Ross et al. 2011, but without labels: what
-was done is recorded as it was done, and learnt from in hindsight).
+Play never visits the states to which an agent's own mistakes lead, so no data shows how to continue there. In practice
+the agent makes its mistakes, and the scripted policy continues from them (after DAgger, Ross et al. 2011, but without
+labels: the executed actions are recorded, and learnt from in hindsight).
 """
 
 from __future__ import annotations
@@ -25,22 +25,23 @@ from sim.tasks.environments import Environment
 from sim.world.panda import panda_spec
 
 AGENT_BLOCKS = (8, 26)
-HAND_BLOCKS = (8, 22)
+POLICY_BLOCKS = (8, 22)
 NOISE_SCALES = (0.0, 0.08, 0.2)
-"""How far an agent's actions are off on purpose: one that always does the same errs always in the same places."""
+"""The standard deviations of the noise on an agent's actions: without noise it would make the same mistakes in every
+episode."""
 
 
 class Practice:
-    """An agent to practise with, and a second world where its goals are arranged and seen."""
+    """The agents for practice, and a second world in which their goals are arranged and rendered."""
 
     def __init__(self, environment: Environment, camera: CameraSpec, checkpoint: Path) -> None:
-        """Raises `CheckpointError` when the checkpoint is none, or was made for another arm or camera."""
+        """Raises `CheckpointError` when the file is not a checkpoint, or was made for another arm or camera."""
         trained = load_trained(checkpoint)
         trained.card.require(panda_spec().name, camera)
         self._environment = environment
         self._elsewhere = environment.world(camera)
         usual = trained.decision.search
-        # Half as many futures, half as far: twice and more the practice in the same time.
+        # Half as many samples and half the horizon: more than twice the practice in the same time.
         quick = msgspec.structs.replace(usual, samples=usual.samples // 2, horizon=usual.horizon // 2)
         config = msgspec.structs.replace(trained.decision, search=quick)
         self.agents = make_agent(trained, config=config), make_agent(trained, "actor-only")
@@ -50,19 +51,19 @@ class Practice:
         self._elsewhere.close()
 
     def goal(self, rng: np.random.Generator, objects: Sequence[ObjectPose]) -> np.ndarray:
-        """Return a picture (H, W, 3) uint8 RGB of the same objects, arranged otherwise."""
+        """Return a goal picture (H, W, 3) uint8 RGB of the same objects in another arrangement."""
         convention = self._environment.convention
         there = self._environment.rearranged(rng, convention, objects)
         self._elsewhere.reset(convention, there.tool, there.objects)
         return self._elsewhere.picture()
 
     def turns(self, policy: ScriptedPolicy, rng: np.random.Generator) -> Turns:
-        """Begin an episode of practice with the `policy`."""
+        """Begin an episode of practice with the scripted policy `policy`."""
         return Turns(self, policy, rng, self._environment.convention.size)
 
 
 class Turns:
-    """Who acts in one episode of practice: the hand and the agent, one after the other, some blocks each."""
+    """The actors of one episode of practice: the scripted policy and an agent in turn, several blocks each."""
 
     def __init__(self, practice: Practice, policy: ScriptedPolicy, rng: np.random.Generator, size: int) -> None:
         """`size` is the number of entries of an action."""
@@ -71,11 +72,11 @@ class Turns:
         self._agent: Agent | None = practice.agents[0] if rng.random() < 0.5 else None
         self._left = 0
         self.clean_action: Vector = np.zeros(size)
-        """What the last action (A,) would have been without noise."""
+        """The last action (A,) before its noise."""
 
     def act(self, seen: Observation, committed: Vector, tool: ToolTarget, objects: Sequence[ObjectPose]) -> Vector:
-        """Return an action (A,) in [−1, 1]: `seen` and the running action `committed` (A,) are for the agent, the
-        set-point `tool` and the poses of the `objects` on the table for the hand."""
+        """Return an action (A,) in [−1, 1]. The agent uses the observation `seen` and the running action `committed`
+        (A,); the scripted policy uses the set-point `tool` and the poses of the `objects` on the table."""
         if self._left == 0:
             self._change(objects)
         self._left -= 1
@@ -93,12 +94,12 @@ class Turns:
         return np.clip(decision.action + noise, -1.0, 1.0)
 
     def _change(self, objects: Sequence[ObjectPose]) -> None:
-        """Hand over: to the hand, which looks anew at what it finds, or to an agent with a new goal."""
+        """Change the actor: to the scripted policy, which chooses a new skill, or to an agent with a new goal."""
         rng = self._rng
         if self._agent is not None:
             self._agent = None
-            self._policy.rethink()
-            self._left = int(rng.integers(*HAND_BLOCKS))
+            self._policy.choose_again()
+            self._left = int(rng.integers(*POLICY_BLOCKS))
             return
         self._agent = self._practice.agents[rng.integers(2)]
         self._agent.set_goal(self._practice.goal(rng, objects))

@@ -1,1 +1,1 @@
-"""Scripted policies: what plays, so that a model can learn."""
+"""Scripted policies: they play, so that a model can learn from the play."""

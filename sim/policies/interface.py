@@ -1,4 +1,4 @@
-"""The scripted policys that play: what one must offer, and how an episode of its play begins."""
+"""The interface of scripted policies, and the start of an episode of play."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ from robot.embodiment.tool_displacement import ToolTarget
 
 @dataclass(frozen=True)
 class Start:
-    """How an episode begins: the tool, and the objects that are on the table."""
+    """The start of an episode: the tool, and the objects on the table."""
 
     tool: ToolTarget
     objects: tuple[ObjectPose, ...]
 
 
 class ScriptedPolicy(Protocol):
-    """Plays. It sees the truth of the simulation; what is recorded of it is pictures and actions."""
+    """A policy that plays from the simulation's ground truth; only pictures, states and actions are recorded."""
 
     @property
     def clean_action(self) -> Vector:
-        """What the last action (A,) would have been without noise."""
+        """The last action (A,) before its noise."""
 
     def act(self, tool: ToolTarget, objects: Sequence[ObjectPose]) -> Vector:
         """Return an action (A,) in [−1, 1] for the set-point `tool` and the objects on the table."""
 
-    def rethink(self) -> None:
-        """Give up what was being done: somebody else has moved the arm meanwhile."""
+    def choose_again(self) -> None:
+        """Abandon the present skill, because the agent has moved the arm meanwhile."""
 
 
 class CorrelatedNoise:
-    """Noise (A,) that wanders: each draw keeps `kept` of the one before."""
+    """Correlated noise (A,): each draw keeps the share `kept` of the previous one."""
 
     def __init__(self, rng: np.random.Generator, size: int, scale: float, kept: float = 0.6) -> None:
         self._rng = rng
@@ -44,12 +44,12 @@ class CorrelatedNoise:
         self._now: Vector = np.zeros(size)
 
     def draw(self) -> Vector:
-        """Return the next noise; its standard deviation is `scale` in the long run."""
+        """Return the next noise; its stationary standard deviation is `scale`."""
         self._now = self._kept * self._now + self._scale * self._rng.standard_normal(self._now.shape)
         return self._now
 
 
 def standing(name: str, place: Sequence[float], yaw: float) -> ObjectPose:
-    """Return an upright pose at `place` (x, y, z) m, turned by `yaw` rad."""
+    """Return an upright pose at `place` (x, y, z) m, rotated by `yaw` rad."""
     x, y, z = (float(value) for value in place)
     return ObjectPose(name, (x, y, z), (0.0, 0.0, float(np.sin(yaw / 2)), float(np.cos(yaw / 2))))

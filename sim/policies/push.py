@@ -1,7 +1,7 @@
-"""Exploratory play: a scripted policy that pushes the cube about, from all sides, well and badly.
+"""Exploratory play: a scripted policy that pushes the cube from all sides, well and badly.
 
-What the planner may later imagine is bounded by what play has shown: so the hand steers the cube to random places,
-shoves it without looking, wanders into it by accident, and everything carries correlated noise.
+The planner can only imagine what play has shown. The scripted policy therefore steers the cube to random places, pushes
+it without feedback, moves into it by accident, and adds correlated noise to every action.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ CONTACT_M = 0.05
 
 
 def random_start(rng: np.random.Generator, convention: ToolDisplacement) -> Start:
-    """Return a cube somewhere in view and a tool somewhere clear of it."""
+    """Return a start with a random cube in view and a random tool clear of it."""
     centre = rng.uniform(TABLE_LOWER, TABLE_UPPER)
     yaw = rng.uniform(-np.pi, np.pi)
     cube = cube_pose(centre, yaw)
@@ -36,17 +36,17 @@ def random_start(rng: np.random.Generator, convention: ToolDisplacement) -> Star
 
 
 def rearranged(rng: np.random.Generator, convention: ToolDisplacement, objects: Sequence[ObjectPose]) -> Start:
-    """Return the cube and the tool elsewhere; where the `objects` are now does not matter."""
+    """Return a new random start; the present `objects` do not matter."""
     return random_start(rng, convention)
 
 
 def cube_pose(centre: Vector, yaw: float, name: str = "cube", height: float = 0.03) -> ObjectPose:
-    """Return a pose flat on the table at `centre` (2,) m, turned by `yaw` rad."""
+    """Return a pose flat on the table at `centre` (2,) m, rotated by `yaw` rad."""
     return standing(name, (*centre, height), yaw)
 
 
 class PushPolicy:
-    """The scripted policy. It sees the truth of the simulation; what is recorded of it is pictures and actions."""
+    """The scripted policy of the environment push, a `ScriptedPolicy`."""
 
     def __init__(self, rng: np.random.Generator, convention: ToolDisplacement) -> None:
         self._rng = rng
@@ -61,11 +61,11 @@ class PushPolicy:
         self._speed = 1.0
 
     def act(self, tool: ToolTarget, objects: Sequence[ObjectPose]) -> Vector:
-        """Return an action (2,) in [−1, 1] for the set-point `tool` and the first object's place."""
+        """Return an action (2,) in [−1, 1] for the set-point `tool` and the first object's position."""
         return self._act(np.asarray(tool.position)[:2], np.asarray(objects[0].position[:2]))
 
-    def rethink(self) -> None:
-        """Choose anew what to do, at the next action."""
+    def choose_again(self) -> None:
+        """Choose a new skill at the next action."""
         self._left = 0
 
     def _act(self, tool: Vector, cube: Vector) -> Vector:
@@ -93,7 +93,7 @@ class PushPolicy:
         lower = np.asarray(self._convention.bounds.lower)[:2]
         upper = np.asarray(self._convention.bounds.upper)[:2]
         if self._kind == "wander":
-            # A third of the free moves go where the cube is, and so bump into it.
+            # A third of the free moves go to the cube's position, and so bump into it.
             near = rng.random() < 0.35
             self._target = cube + rng.normal(0, 0.05, 2) if near else rng.uniform(lower, upper)
             self._target = np.clip(self._target, lower, upper)
@@ -110,7 +110,7 @@ class PushPolicy:
             self._left = int(rng.integers(5, 13))
 
     def _push(self, tool: Vector, cube: Vector) -> Vector:
-        """Return where the tool should be at the end of the block: round the cube, then through it."""
+        """Return the tool's position (2,) m for the end of the block: around the cube, then through it."""
         direction = self._direction
         if self._kind == "steer":
             gap = self._target - cube
@@ -121,14 +121,14 @@ class PushPolicy:
         wanted = np.arctan2(-direction[1], -direction[0])
         turn = float((wanted - bearing + np.pi) % (2 * np.pi) - np.pi)
         if abs(turn) < 0.45 and distance < CLEARANCE_M + 0.03:
-            # Behind the cube: go on through it, pulled back onto the line of the push.
+            # Behind the cube: move through it, pulled towards the line of the push.
             advance = 0.04
             if self._kind == "steer":
                 advance = min(advance, float(np.linalg.norm(self._target - cube)))
             return cube - direction * (CONTACT_M - 0.01 - advance)
         if abs(turn) < 0.45:
             return cube - direction * CLEARANCE_M
-        # Walk round the cube on a circle wide enough to leave it alone.
+        # Move around the cube on a circle wide enough not to touch it.
         step = np.clip(turn, -0.55, 0.55)
         around = bearing + step
         radius = max(CLEARANCE_M, min(distance, 0.14))

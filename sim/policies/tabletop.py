@@ -1,7 +1,7 @@
 """Exploratory play on the tabletop: a scripted policy that picks, carries, places, stacks, drops, pushes and wanders.
 
-A planner finds every hole in what it was shown: so grasps miss on purpose, the empty gripper wanders about closed,
-things fall from any height, and everything carries correlated noise.
+A planner exploits every gap in its training data. Some grasps therefore miss on purpose, the empty gripper also moves
+around closed, objects fall from any height, and every action has correlated noise.
 """
 
 from __future__ import annotations
@@ -21,42 +21,42 @@ TABLE_LOWER = np.array([0.42, -0.15])
 TABLE_UPPER = np.array([0.60, 0.15])
 SPECS = {thing.name: thing for thing in (*GRASPABLE, *DISTRACTORS)}
 COUNT_SHARES = (0.30, 0.40, 0.30)
-"""How often one, two and three objects are on the table."""
+"""The shares of episodes with one, two and three objects on the table."""
 APART_M = 0.085
-LOOKING_FOR_ROOM = 200
+PLACE_ATTEMPTS = 200
 CLEAR_M = 0.09
 CLEAR_HEIGHT_M = 0.11
 TOWER_SHARE = 0.08
 OPEN, CLOSED = 1.0, -1.0
 RELEASED_M = 0.02
-# The set-point is up to a block ahead of what it carries.
+# The set-point is up to a block ahead of the carried object.
 HELD_M = 0.05
 HELD_BELOW_M = (-0.05, 0.08)
 LIFTED_M = 0.008
 MISSED_SHARE = 0.08
-"""How often a grasp is meant to miss."""
+"""The share of grasps that miss on purpose."""
 NUDGED_SHARE, NUDGED_M = 0.2, 0.035
-"""How often a thing is put down about where it was, and how far (standard deviation) from there."""
+"""The share of objects that are put down near their old position, and the standard deviation (m) of the distance."""
 NOISE_SCALES, NOISE_SHARES = (0.04, 0.12, 0.25), (0.6, 0.3, 0.1)
-STUMBLES = 0.15
-"""How often a block goes anywhere. What the hand does next shows how to set that right, and is not blurred by it, as by
-noise on everything."""
-EMPTY_HANDED_SHARES = (0.55, 0.20, 0.07, 0.18)
-"""How often an empty hand picks, pushes, wanders and leaves the picture. It leaves often since only what it did before
-shows how to bring about a picture that has no arm in it."""
+RANDOM_BLOCK_SHARE = 0.15
+"""The share of blocks with a random action. The scripted policy's next actions show how to correct it, without the blur
+that noise on every action would add."""
+EMPTY_GRIPPER_SHARES = (0.55, 0.20, 0.07, 0.18)
+"""The shares with which an empty gripper picks, pushes, wanders and leaves the picture. It leaves often, because only
+the actions before that show how to reach a picture without the arm."""
 PUSH_BLOCKS = (4, 10)
 LOWERING_BLOCKS = 16
 ASIDE_M, ARRIVED_M = 0.011, 0.010
-"""How near it must be in the plane, and in height, to have come down."""
+"""m; the tool has come down when it is this close in the plane, and in height."""
 MOVED_SHARE = 0.85
 ABOVE_SHARE = 0.7
 FUNNEL = 3.0
-"""How much higher the hand is for every metre that it is aside."""
+"""Metres that the tool is higher per metre of horizontal distance."""
 OUT_OF_VIEW_M = 0.335
 
 
 def random_start(rng: np.random.Generator, convention: ToolDisplacement) -> Start:
-    """Return one to three objects on the table, now and then one upon another, and a tool somewhere clear of them."""
+    """Return a start with one to three objects on the table, sometimes stacked, and a random tool clear of them."""
     names = rng.permutation([thing.name for thing in GRASPABLE])[: rng.choice((1, 2, 3), p=COUNT_SHARES)]
     objects: list[ObjectPose] = []
     for name in names.tolist():
@@ -74,8 +74,8 @@ def random_start(rng: np.random.Generator, convention: ToolDisplacement) -> Star
 
 
 def rearranged(rng: np.random.Generator, convention: ToolDisplacement, objects: Sequence[ObjectPose]) -> Start:
-    """Return the same `objects`, mostly with one of them elsewhere on the table, as if an open hand had just put it
-    there, or been somewhere else since."""
+    """Return a start with the same `objects`. Mostly one of them is at a new place on the table, with the open gripper
+    just above it or elsewhere."""
     there = list(objects)
     which = int(rng.integers(len(there)))
     if rng.random() < MOVED_SHARE:
@@ -94,7 +94,7 @@ def rearranged(rng: np.random.Generator, convention: ToolDisplacement, objects: 
 
 
 def _clear_place(rng: np.random.Generator, convention: ToolDisplacement, objects: Sequence[ObjectPose]) -> Vector:
-    """Return a place (3,) m for the tool, low more often than high, clear of the `objects`."""
+    """Return a position (3,) m for the tool, more often low than high, clear of the `objects`."""
     lower, upper = np.asarray(convention.bounds.lower), np.asarray(convention.bounds.upper)
     while True:
         place: Vector = lower + (upper - lower) * np.array([*rng.random(2), rng.random() ** 2])
@@ -104,9 +104,10 @@ def _clear_place(rng: np.random.Generator, convention: ToolDisplacement, objects
 
 
 def free_place(rng: np.random.Generator, others: Sequence[ObjectPose]) -> Vector:
-    """Return a place (2,) m on the table with room between it and `others`; where there is none, that with the most."""
+    """Return a position (2,) m on the table that keeps `APART_M` from `others`; where there is none, the position
+    furthest from them."""
     best, most = np.zeros(2), -1.0
-    for _ in range(LOOKING_FOR_ROOM):
+    for _ in range(PLACE_ATTEMPTS):
         place = rng.uniform(TABLE_LOWER, TABLE_UPPER)
         room = min((float(np.linalg.norm(place - item.position[:2])) for item in others), default=np.inf)
         if room > APART_M:
@@ -117,7 +118,7 @@ def free_place(rng: np.random.Generator, others: Sequence[ObjectPose]) -> Vector
 
 
 def turned(pose: ObjectPose) -> float:
-    """Return an object's yaw (rad): that of its x axis, or of its y axis where it stands on end."""
+    """Return an object's yaw (rad): that of its x axis, or of its y axis when its x axis is vertical."""
     axes = rotation_matrix(pose.orientation)
     axis = axes[:, 0] if abs(axes[2, 0]) < 0.7 else axes[:, 1]
     return float(np.arctan2(axis[1], axis[0]))
@@ -125,7 +126,7 @@ def turned(pose: ObjectPose) -> float:
 
 @dataclass(frozen=True)
 class Aim:
-    """Where the tool should be: `place` (3,) m, `yaw` rad; `grip` is OPEN or CLOSED."""
+    """The desired tool: position `place` (3,) m and `yaw` rad; `grip` is OPEN or CLOSED."""
 
     place: Vector
     yaw: float
@@ -133,16 +134,17 @@ class Aim:
 
 
 class TabletopPolicy:
-    """The scripted policy. Each skill is a generator that yields what to aim for, block after block."""
+    """The scripted policy of the environment tabletop, a `ScriptedPolicy`. Each skill is a generator that yields one
+    aim per block."""
 
     def __init__(self, rng: np.random.Generator, convention: ToolDisplacement, noise: float | None = None) -> None:
-        """`noise` is that of its actions; drawn at random when None."""
+        """`noise` is the standard deviation of the noise of its actions; drawn at random when None."""
         self._rng = rng
         self._convention = convention
         self._bounds = np.asarray(convention.bounds.lower), np.asarray(convention.bounds.upper)
         scale = float(rng.choice(NOISE_SCALES, p=NOISE_SHARES)) if noise is None else noise
         self._noise = CorrelatedNoise(rng, 4, scale)
-        self._stumbles = STUMBLES if noise is None else 0.0
+        self._random_share = RANDOM_BLOCK_SHARE if noise is None else 0.0
         self._speed = 1.0
         self.clean_action: Vector = np.zeros(convention.size)
         self._skill: Iterator[Aim] = iter(())
@@ -156,23 +158,23 @@ class TabletopPolicy:
             self.begin(self._choose())
         return action
 
-    def rethink(self) -> None:
+    def choose_again(self) -> None:
         """Choose anew what to do, at the next action."""
         self.begin(iter(()))
 
     def begin(self, skill: Iterator[Aim]) -> None:
-        """Do `skill` next, whatever was being done."""
+        """Replace the present skill by `skill`."""
         self._skill = skill
 
     def next_action(self, tool: ToolTarget, objects: Sequence[ObjectPose]) -> Vector | None:
-        """Return what the present skill does next, as `act` does; None when it is over."""
+        """Return the present skill's next action, as `act` does; None when the skill has ended."""
         self._tool = tool
         self._objects = {item.name: item for item in objects}
         aim = next(self._skill, None)
         return None if aim is None else self._towards(aim)
 
     def _towards(self, aim: Aim) -> Vector:
-        """Return the noisy action (5,) that leads to `aim`, no faster than the present skill's speed."""
+        """Return the noisy action (5,) towards `aim`, no faster than the present skill's speed."""
         convention = self._convention
         wish = np.array([*(aim.place - self._tool.position) / convention.scale_m, 0.0])
         wish[3] = (aim.yaw - self._tool.yaw) / convention.turn_rad
@@ -181,13 +183,13 @@ class TabletopPolicy:
             wish[:3] *= self._speed / length
         self.clean_action = np.array([*np.clip(wish, -1.0, 1.0), aim.grip])
         noise = self._noise.draw()
-        if self._rng.random() < self._stumbles:
+        if self._rng.random() < self._random_share:
             return np.array([*self._rng.uniform(-1.0, 1.0, 4), aim.grip])
         return np.array([*np.clip(wish + noise, -1.0, 1.0), aim.grip])
 
     @property
     def held(self) -> str | None:
-        """The object in the closed gripper, off the table; None when there is none."""
+        """The name of the object in the closed gripper, off the table; None when there is none."""
         if self._tool.gripper_width >= RELEASED_M:
             return None
         for name, item in self._objects.items():
@@ -204,7 +206,7 @@ class TabletopPolicy:
         self._speed = float(rng.uniform(0.8, 1.0))
         if held is None:
             within = [name for name in sorted(self._objects) if self._within_reach(name)]
-            kind = rng.choice(["pick", "push", "wander", "leave"], p=EMPTY_HANDED_SHARES)
+            kind = rng.choice(["pick", "push", "wander", "leave"], p=EMPTY_GRIPPER_SHARES)
             if not within:
                 return self.wander()
             name = str(rng.choice(within))
@@ -229,26 +231,26 @@ class TabletopPolicy:
         return self.place(held, free_place(rng, room), yaw)
 
     def pick(self, name: str, error_m: float) -> Iterator[Aim]:
-        """Grasp the object `name`, about `error_m` beside it, and lift it."""
+        """Grasp the object `name` with an error of about `error_m`, and lift it."""
         rng = self._rng
         angle, far = rng.uniform(-np.pi, np.pi), abs(error_m + rng.normal(0.0, 0.002))
         beside = far * np.array([np.cos(angle), np.sin(angle), 0.0])
         yaw = self._grasp_yaw(name)
         above, deep = rng.uniform(0.055, 0.065), np.array([0.0, 0.0, rng.uniform(-0.010, 0.002)])
         yield from self._lower(lambda: self._at(name) + beside + deep, above, yaw, OPEN)
-        # No longer than it takes: whoever stands still looks the same before and after, and would stand for ever.
+        # As short as possible: a standing arm looks the same before and after, so a learnt policy would stand for ever.
         yield from self._stay(CLOSED, 1)
-        # Seen while both are at rest: on the way, what is carried is behind the set-point.
+        # Measured while both are at rest: in motion, the carried object lags behind the set-point.
         self._grasp = self._tool.position - self._at(name)
         lift = self._tool.position[2] + rng.uniform(0.05, 0.14)
         yield from self._go(lambda: np.array([*self._tool.position[:2], lift]), self._tool.yaw, CLOSED, 4, 0.02)
 
     def place(self, name: str, where: Vector, yaw: float) -> Iterator[Aim]:
-        """Carry what is held to `where` (2,) m, put it down and let go."""
+        """Carry the held object to `where` (2,) m, put it down and release it."""
         yield from self._put(name, lambda: np.array([*where, 0.0]), yaw, self._rng.uniform(0.0, 0.012))
 
     def stack(self, name: str, other: str) -> Iterator[Aim]:
-        """Put what is held upon the object `other`."""
+        """Put the held object on top of the object `other`."""
         slip = self._rng.normal(0.0, 0.003, 2)
         yaw = self._grasp_yaw(other)
 
@@ -259,7 +261,7 @@ class TabletopPolicy:
         yield from self._put(name, top, yaw, self._rng.uniform(0.002, 0.01))
 
     def push(self, name: str) -> Iterator[Aim]:
-        """Shove the object `name` along the table with the closed gripper."""
+        """Push the object `name` along the table with the closed gripper."""
         rng = self._rng
         goal = rng.uniform(TABLE_LOWER, TABLE_UPPER)
         low, yaw = rng.uniform(0.014, 0.03), float(np.clip(rng.normal(0.0, 0.5), *self._convention.turn_bounds))
@@ -279,7 +281,7 @@ class TabletopPolicy:
         yield from self._go(lambda: np.array([*self._tool.position[:2], low + rise]), yaw, CLOSED, 3, 0.02)
 
     def wander(self) -> Iterator[Aim]:
-        """Go somewhere, near an object now and then, the gripper opening and closing as it likes."""
+        """Move to a random place, sometimes near an object, with the gripper opening and closing at random."""
         rng = self._rng
         lower, upper = self._bounds
         goal = lower + (upper - lower) * np.array([*rng.random(2), rng.random() ** 2])
@@ -296,11 +298,11 @@ class TabletopPolicy:
             yield Aim(goal, yaw, grip)
 
     def release(self) -> Iterator[Aim]:
-        """Let go of whatever is held, wherever that is."""
+        """Open the gripper at its present place."""
         yield from self._stay(OPEN, 1)
 
     def leave(self) -> Iterator[Aim]:
-        """Go up and out of the picture, and wait there a moment."""
+        """Move up and out of the picture, and wait there for a moment."""
         rng = self._rng
         aside = np.array([rng.uniform(0.38, 0.44), rng.uniform(-0.1, 0.1), OUT_OF_VIEW_M])
         grip = self._grip if self._grip == CLOSED or rng.random() < 0.7 else CLOSED
@@ -308,7 +310,7 @@ class TabletopPolicy:
         yield from self._stay(grip, int(rng.integers(0, 2)))
 
     def _put(self, name: str, base: Callable[[], Vector], yaw: float, gap: float) -> Iterator[Aim]:
-        """Carry what is held above `base()` (3,) m, lower it to `gap` m over it, let go and rise."""
+        """Carry the held object above `base()` (3,) m, lower it to `gap` m above that, release it and rise."""
         rng = self._rng
         yaw = float(np.clip(yaw, *self._convention.turn_bounds))
         above = np.array([0.0, 0.0, SPECS[name].rest_height + gap])
@@ -320,7 +322,7 @@ class TabletopPolicy:
     # ---------------------------------------------------------------- movements
 
     def _go(self, where: Callable[[], Vector], yaw: float, grip: float, blocks: int, near: float) -> Iterator[Aim]:
-        """Aim for `where()` (3,) m until the set-point is `near` m of it, for at most so many blocks."""
+        """Aim for `where()` (3,) m until the set-point is within `near` m of it, for at most `blocks` blocks."""
         lower, upper = self._bounds
         for _ in range(blocks):
             goal = np.clip(where(), lower, upper)
@@ -329,10 +331,11 @@ class TabletopPolicy:
             yield Aim(goal, yaw, grip)
 
     def _lower(self, where: Callable[[], Vector], above: float, yaw: float, grip: float) -> Iterator[Aim]:
-        """Come down on `where()` (3,) m through a funnel: `above` m over it while it is aside, lower the nearer it is.
+        """Descend on `where()` (3,) m through a funnel: stay up to `above` m higher while the horizontal distance is
+        large, and get lower as it shrinks.
 
-        Where to go follows from where things are and from nothing that was before, so that a hand which stumbles comes
-        back at every height, and what play does can be told from a picture.
+        The aim depends only on the present positions, not on the past. The tool therefore recovers from a random action
+        at every height, and play's actions can be predicted from a picture.
         """
         lower, upper = self._bounds
         for _ in range(LOWERING_BLOCKS):
@@ -345,17 +348,17 @@ class TabletopPolicy:
             yield Aim(np.clip(higher, lower, upper), yaw, grip)
 
     def _stay(self, grip: float, blocks: int) -> Iterator[Aim]:
-        """Open or close the gripper where it is."""
+        """Stay in place and open or close the gripper."""
         for _ in range(blocks):
             yield Aim(self._tool.position, self._tool.yaw, grip)
 
     @property
     def _grip(self) -> float:
-        """What the gripper does now."""
+        """The gripper's present command, OPEN or CLOSED."""
         return OPEN if self._tool.gripper_width >= RELEASED_M else CLOSED
 
     def _at(self, name: str) -> Vector:
-        """Return where an object is, (3,) m."""
+        """Return an object's position (3,) m."""
         return np.asarray(self._objects[name].position)
 
     def _within_reach(self, name: str) -> bool:
@@ -364,7 +367,7 @@ class TabletopPolicy:
         return bool((place > lower[:2]).all() and (place < upper[:2]).all())
 
     def _grasp_yaw(self, name: str) -> float:
-        """Return the yaw (rad), of those that suit an object's sides, that is nearest to the tool's."""
+        """Return the yaw (rad) nearest to the tool's among those that are aligned with an object's sides."""
         spec: SceneObject = SPECS[name]
         here = self._tool.yaw
         if spec.shape == "cylinder":

@@ -1,1 +1,1 @@
-"""Tasks and their goals: how they are set up, shown and judged."""
+"""Tasks and their goals: setup, goal pictures, and the success check."""

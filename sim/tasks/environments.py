@@ -1,4 +1,4 @@
-"""Environments: what is on the table, what an action means there, who looks on, and who plays."""
+"""Environments: the objects on the table, the action convention, the cameras, and the scripted policy."""
 
 from __future__ import annotations
 
@@ -32,9 +32,10 @@ EnvironmentName = Literal["push", "tabletop"]
 
 @dataclass(frozen=True)
 class Environment:
-    """One kind of world. `start` and `policy` draw an episode's beginning and who plays it, `rearranged` another
-    arrangement of the same things; `episodes` of `blocks` are what a model needs to learn from; `tasks` and `levels`
-    are those with goals; `sentence` says what is played."""
+    """One kind of simulated world. `start` draws the start of an episode, `policy` its scripted policy, and
+    `rearranged` another arrangement of the same objects. A model needs `episodes` episodes of `blocks` blocks as
+    training data. `tasks` and `levels` are those for which there are goals. `sentence` describes the play in data
+    sets."""
 
     name: EnvironmentName
     sentence: str
@@ -51,13 +52,14 @@ class Environment:
     blocks: int
 
     def embodiment(self, size: int, camera: str | None = None) -> EmbodimentDescription:
-        """Return how play with square pictures of `size` pixels is recorded, as the simulated `camera` sees it, or the
-        usual one; each camera of a rig has a picture of that size. Raises `ConfigurationError` for an unknown one."""
+        """Return the embodiment description of play with square pictures of `size` pixels from the simulated `camera`,
+        or the environment's default camera. Each camera of a rig has pictures of that size. Raises `ConfigurationError`
+        for an unknown camera."""
         seen = self.camera(size, size) if camera is None else camera_named(camera, size)
         return EmbodimentDescription(panda_spec().name, seen, self.convention, self.state_names)
 
     def world(self, camera: CameraSpec, level: Level = "clean") -> LockStep:
-        """Return a world of this kind on simulated time, seen by `camera`; it has what goals of `level` show."""
+        """Return a lock-step world of this kind, seen by `camera`, with all objects that goals of `level` show."""
         objects = (*self.objects, *DISTRACTORS) if level == "cluttered" else self.objects
         return LockStep(camera, Scene(objects), self.state_names)
 
@@ -98,18 +100,18 @@ ENVIRONMENTS: Mapping[EnvironmentName, Environment] = MappingProxyType(
 
 
 def pretrained_for(task: Task) -> Path:
-    """Return the checkpoint that comes with worldarm for a task: that of the simplest environment which has it."""
+    """Return worldarm's pretrained checkpoint for a task: that of the simplest environment that has the task."""
     return PRETRAINED_FOLDER / next(
         environment.name for environment in ENVIRONMENTS.values() if task in environment.tasks
     )
 
 
 def environment_of(embodiment: EmbodimentDescription) -> Environment:
-    """Return the environment of data or a model of `embodiment`. Raises `ConfigurationError` when there is none."""
+    """Return the environment of data or a model with `embodiment`. Raises `ConfigurationError` when there is none."""
     for environment in ENVIRONMENTS.values():
         if (environment.convention, environment.state_names) == (embodiment.action, embodiment.state_names):
             return environment
     raise ConfigurationError(
-        "the simulation has no environment where actions mean what this model learnt; it can be run on the arm that it "
+        "the simulation has no environment with this model's actions; the model can be run on the arm that it "
         "was made for"
     )

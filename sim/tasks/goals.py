@@ -1,7 +1,7 @@
-"""Tasks: held-out goals as pictures, and the judge that knows in metres whether one was reached.
+"""Held-out goals as pictures, with ground-truth poses for the success check.
 
-Goals come from play of seeds that no training data uses. The agent gets the picture; start, goal poses and the judge's
-distance stay with the benchmark.
+Goals come from play with seeds that no training data uses. The agent gets only the picture; the start, the goal's poses
+and the distance to it stay with the benchmark.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from sim.tasks.task import Goal, Level, Task
 from sim.world.appearance import Appearance, other_light, shifted
 from sim.world.lockstep import LockStep
 
-# Apart from play's seed space, so that no goal is ever a training goal.
+# Separate from play's seed space, so that no goal occurs in training data.
 GOAL_SEED_SPACE = 2
-# Goals to train on, which no benchmark asks for.
+# Goals for training, which no benchmark uses.
 TRAINING_SEED_SPACE = 3
 ATTEMPTS = 300
-# A picture without the arm cannot ask where the arm should be.
+# A picture without the arm cannot show a goal for the arm.
 _ABOUT_THE_ARM: tuple[Task, ...] = ("reach", "grasp-lift")
-# Their order numbers the tasks' own random goals; only ever add to its end.
+# A task's index seeds its random goals: append new tasks at the end only.
 _SEEDED: tuple[Task, ...] = ("push", "reach", "grasp-lift", "pick-place", "stack-two")
 
 
@@ -39,9 +39,9 @@ def make_goal(
     space: int = GOAL_SEED_SPACE,
     level: Level = "clean",
 ) -> Goal:
-    """Return held-out goal `number` of a seed, or one of another seed `space`; the same every time. Never one that is
-    reached at the start. Leaves `world` looking as the goal does, which for cluttered needs one made for that
-    level. Raises `ConfigurationError` for a task or a level that the environment does not have."""
+    """Return the held-out goal `number` of `seed`, or one of another seed `space`; it is the same in each call, and
+    never reached at the start. `world` keeps the goal's appearance; the level cluttered needs a world made for it.
+    Raises `ConfigurationError` for a task or a level that the environment does not have."""
     if task not in environment.tasks:
         raise ConfigurationError(
             f"the environment {environment.name!r} has no task {task!r}; it has {', '.join(environment.tasks)}"
@@ -65,19 +65,19 @@ def make_goal(
 
 
 def _appearance(camera: CameraSpec, level: Level, rng: np.random.Generator) -> Appearance:
-    """Return how the world looks at a level, to a `camera` that should stand as it does."""
+    """Return the world's appearance at a level; `camera` is the camera's nominal pose."""
     if level == "shifted":
         return Appearance(shifted(camera, rng))
     return Appearance(camera, other_light(rng)) if level == "lit" else Appearance(camera)
 
 
 def budget(environment: EnvironmentName, task: Task) -> int:
-    """Return how many blocks an agent has for a goal."""
+    """Return the number of blocks that an agent has for a goal."""
     return push_goals.BUDGET_BLOCKS if environment == "push" else tabletop_goals.BUDGET_BLOCKS[task]
 
 
 def _refuse_solved(goal: Goal) -> None:
-    """Raise `ConfigurationError` when a goal is reached before anything moved: nobody would have earned the success."""
+    """Raise `ConfigurationError` when a goal is reached at the start: its success would mean nothing."""
     if goal.start_distance <= goal.tolerance:
         raise ConfigurationError(
             f"goal {goal.number} of {goal.task} is reached at the start; no model can be judged on it"
@@ -87,5 +87,5 @@ def _refuse_solved(goal: Goal) -> None:
 def make_goals(
     world: LockStep, environment: Environment, task: Task, seed: int, count: int, level: Level = "clean"
 ) -> list[Goal]:
-    """Return the first `count` held-out goals of a seed."""
+    """Return the first `count` held-out goals of `seed`."""
     return [make_goal(world, environment, task, seed, number, level=level) for number in range(count)]

@@ -1,4 +1,4 @@
-"""Goals of the environment push: the cube elsewhere on the table, or the tool."""
+"""Goals of the environment push: a new position of the cube or of the tool."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ import numpy as np
 from sim.policies.push import TABLE_LOWER, TABLE_UPPER, PushPolicy, random_start
 from sim.tasks.environments import PUSH
 from sim.tasks.task import Goal
-from sim.tasks.visibility import shown_share
+from sim.tasks.visibility import visible_share
 from sim.world.block_runner import BlockRunner
 from sim.world.lockstep import LockStep
 
 PUSH_AT_LEAST_M = 0.08
 REACH_AT_LEAST_M = 0.08
 MARGIN_M = 0.01
-# The tool is in view this far outside the part of the table where play begins.
+# The tool is in view up to this far outside the part of the table where play begins.
 IN_VIEW_M = 0.03
-# A picture that hides the object tells nobody where it should be.
-SHOWN_AT_LEAST = 0.5
+# A picture that hides the object does not show its goal position.
+VISIBLE_AT_LEAST = 0.5
 GOAL_BLOCKS = 40
 BUDGET_BLOCKS = 40
 
 
 def push_goal(world: LockStep, rng: np.random.Generator, number: int) -> Goal | None:
-    """Play until the cube has been moved far enough and lies in view; the goal is a frame some blocks later."""
+    """Play until the cube has been moved far enough and lies in view; the goal is a frame several blocks later."""
     convention = PUSH.convention
     start = random_start(rng, convention)
     policy = PushPolicy(rng, convention)
@@ -39,13 +39,13 @@ def push_goal(world: LockStep, rng: np.random.Generator, number: int) -> Goal | 
             seen = world.observe()
             picture, tool = seen.picture(world.camera.name), seen.state[:3]
             goal = Goal("push", number, start, (picture,), tool, objects, BUDGET_BLOCKS, world.appearance)
-            return goal if shown_share(world, objects[0].name) >= SHOWN_AT_LEAST else None
+            return goal if visible_share(world, objects[0].name) >= VISIBLE_AT_LEAST else None
         runner.run_block(policy.act(runner.target, objects))
     return None
 
 
 def reach_goal(world: LockStep, rng: np.random.Generator, number: int) -> Goal | None:
-    """The tool elsewhere but in view, the cube where it was and clear of both."""
+    """Return a goal with the tool at another position in view, and the cube unmoved and clear of both positions."""
     convention = PUSH.convention
     start = random_start(rng, convention)
     other = random_start(rng, convention).tool

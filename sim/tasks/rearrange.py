@@ -1,4 +1,4 @@
-"""Resetting the scene of a simulated arm: the tool where episodes begin, and the objects somewhere new."""
+"""Resets the scene of a simulated arm: the tool to an episode's start, and the objects to new places."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import numpy as np
 from robot.embodiment.convention import ActionConvention
 from robot.errors import Refused
 from sim.tasks.environments import ENVIRONMENTS, TABLETOP_PLAY
-from sim.tasks.scene_setup import set_stage
+from sim.tasks.scene_setup import set_up_start
 
 
 class Rearrangement:
-    """Draws a start of the environment where actions mean `action`, and brings it about in the driver's world. Actions
-    of no environment, such as displacements of the joints, begin where episodes on the tabletop do."""
+    """Draws a start of the environment with the action convention `action`, and sets it up in the driver's world. A
+    convention of no environment, such as joint displacements, uses starts of the tabletop."""
 
     def __init__(self, command_address: str, action: ActionConvention, seed: int | None = None) -> None:
         self._command_address = command_address
@@ -21,18 +21,18 @@ class Rearrangement:
         self._environment = found[0] if found else TABLETOP_PLAY
 
     def __call__(self) -> str:
-        """Arrange the scene anew, and return what was done.
+        """Reset the scene, and return a message.
 
-        Raises `Refused` when somebody else has the arm, `ConnectionLost` when the driver goes away.
+        Raises `Refused` when another client holds the lease, `ConnectionLost` when the driver goes away.
         """
         convention = self._environment.convention
         start = self._environment.start(self._rng, convention)
         try:
-            set_stage(self._command_address, convention, start)
+            set_up_start(self._command_address, convention, start)
         except Refused as refusal:
             if refusal.reason == "held":
-                detail = f"{refusal.detail}; end what moves the arm, then reset the scene"
+                detail = f"{refusal.detail}; end the program that moves the arm, then reset the scene"
                 raise Refused("held", detail) from refusal
             raise
         things = ", ".join(item.name for item in start.objects)
-        return f"the scene is new: {things}"
+        return f"the scene was reset: {things}"

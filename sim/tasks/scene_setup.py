@@ -1,4 +1,4 @@
-"""Sets the stage in the real processes: brings the simulated arm to a goal's start and puts the objects there."""
+"""Sets up a start in the real processes: moves the simulated arm there and places the objects."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ SETTLE_S = 0.3
 TIMEOUT_S = 10.0
 
 
-def set_stage(command_address: str, convention: ToolDisplacement, start: Start) -> None:
-    """Move the tool to where `start` has it, in a straight line, and put its objects on the table and all others away;
-    then let go of the arm, everything at rest.
+def set_up_start(command_address: str, convention: ToolDisplacement, start: Start) -> None:
+    """Move the tool to its pose in `start` in a straight line, put the objects of `start` on the table and all others
+    away, and give the lease back with everything at rest.
 
-    Raises `ConnectionLost` when the driver goes away, `ArmError` when the arm does not come to rest,
-    `UnreachableError` when it cannot go there in a straight line, and `Refused` when another has the lease.
+    Raises `ConnectionLost` when the driver goes away, `ArmError` when the arm does not come to rest, `UnreachableError`
+    when no straight line leads there, and `Refused` when another client holds the lease.
     """
     with Client(command_address) as client:
         kinematics = Kinematics(client.arm)

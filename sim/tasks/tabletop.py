@@ -1,4 +1,4 @@
-"""Goals of the tabletop: the scripted policy does, with care, what a picture then asks for."""
+"""Goals of the tabletop: the scripted policy carefully produces the goal state, and a picture shows it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sim.policies.interface import Start, standing
 from sim.policies.tabletop import SPECS, TABLE_LOWER, TABLE_UPPER, Aim, TabletopPolicy, free_place, random_start
 from sim.tasks.environments import TABLETOP_PLAY
 from sim.tasks.task import Goal, Level, Task
-from sim.tasks.visibility import shown_share
+from sim.tasks.visibility import visible_share
 from sim.world.block_runner import BlockRunner
 from sim.world.lockstep import LockStep
 from sim.world.scene import DISTRACTORS, GRASPABLE, present
@@ -28,15 +28,15 @@ LIFTED_AT_LEAST_M = 0.06
 DISTURBED_M = 0.01
 GRASP_ERROR_M = 0.002
 CAREFUL = 0.02
-SHOWN_AT_LEAST = 0.5
+VISIBLE_AT_LEAST = 0.5
 GRASPABLE_NAMES = frozenset(thing.name for thing in GRASPABLE)
 ALIGNED_M = 0.015
 HIGHER_M = 0.02
 
 
 def tabletop_goal(world: LockStep, task: Task, rng: np.random.Generator, number: int, level: Level) -> Goal | None:
-    """Return a goal as `world` looks now, or None when this try made none. At the level no-arm the hand leaves the
-    picture before it is taken, and at cluttered there are distractors."""
+    """Return a goal with the present appearance of `world`, or None when this attempt failed. At the level no-arm the
+    arm leaves the picture before it is taken, and at cluttered there are distractors."""
     start = random_start(rng, TABLETOP_PLAY.convention)
     if level == "cluttered":
         start = Start(start.tool, (*start.objects, *_clutter(rng, start.objects)))
@@ -56,7 +56,7 @@ def tabletop_goal(world: LockStep, task: Task, rng: np.random.Generator, number:
 
 
 def _clutter(rng: np.random.Generator, objects: tuple[ObjectPose, ...]) -> list[ObjectPose]:
-    """Return two or three distractors beside `objects`."""
+    """Return `objects` with two or three distractors added."""
     names = rng.permutation([thing.name for thing in DISTRACTORS])[: rng.integers(2, 4)]
     placed: list[ObjectPose] = []
     for name in names.tolist():
@@ -66,7 +66,7 @@ def _clutter(rng: np.random.Generator, objects: tuple[ObjectPose, ...]) -> list[
 
 
 class _Maker:
-    """Makes one goal; each of its tasks returns whether the world came out as it should."""
+    """Makes one goal; the method of each task returns whether the goal state was produced."""
 
     def __init__(self, world: LockStep, task: Task, rng: np.random.Generator, start: Start) -> None:
         self._world, self._task, self._rng, self._start = world, task, rng, start
@@ -79,7 +79,7 @@ class _Maker:
         self._chosen = str(rng.choice(self._graspable))
 
     def do(self, skill: Iterator[Aim]) -> None:
-        """Let the hand do one thing, and everything come to rest."""
+        """Carry out one skill of the scripted policy, and wait until everything is at rest."""
         self.policy.begin(skill)
         while (action := self.policy.next_action(self._runner.target, self._objects())) is not None:
             self._runner.run_block(action)
@@ -87,7 +87,7 @@ class _Maker:
             self._runner.run_block(np.zeros(TABLETOP_PLAY.convention.size))
 
     def reach(self) -> bool:
-        """The tool elsewhere, everything else as it was."""
+        """Move the tool to a new position; everything else stays."""
         other = random_start(self._rng, TABLETOP_PLAY.convention).tool
         place = np.asarray(other.position)
         clear = all(np.linalg.norm(place - np.asarray(i.position)) > REACH_CLEAR_M for i in self._start.objects)
@@ -98,20 +98,20 @@ class _Maker:
         return clear and inside and far
 
     def push(self) -> bool:
-        """One object elsewhere on the table, shoved there."""
+        """Push one object to a new place on the table."""
         if self._stacked(self._start.objects):
             return False
         self.do(self.policy.push(self._chosen))
         return self._moved() and self._shown()
 
     def grasp(self) -> bool:
-        """One object in the gripper, off the table."""
+        """Grasp one object and lift it off the table."""
         self.do(self.policy.pick(self._chosen, GRASP_ERROR_M))
         lifted = self._place(self._chosen)[2] - self._began(self._chosen)[2] >= LIFTED_AT_LEAST_M
         return lifted and self.policy.held == self._chosen and self._others_rest() and self._shown()
 
     def pick_place(self) -> bool:
-        """One object elsewhere on the table, carried there."""
+        """Carry one object to a new place on the table."""
         self.do(self.policy.pick(self._chosen, GRASP_ERROR_M))
         if self.policy.held != self._chosen:
             return False
@@ -121,7 +121,7 @@ class _Maker:
         return down and self._moved() and self._shown()
 
     def stack(self) -> bool:
-        """One object upon another; the first picture shows it lifted."""
+        """Put one object on top of another; the first picture shows it lifted."""
         others = [name for name in self._graspable if name != self._chosen]
         if not others or self._stacked(self._start.objects):
             return False
@@ -136,7 +136,7 @@ class _Maker:
         return bool(upon) and self._others_rest() and self._shown()
 
     def goal(self, number: int) -> Goal:
-        """Take the present world as the goal."""
+        """Return the present state of the world as the goal."""
         seen = self._world.observe()
         return Goal(
             self._task,
@@ -149,7 +149,7 @@ class _Maker:
             self._world.appearance,
         )
 
-    # ---------------------------------------------------------------- what came of it
+    # ---------------------------------------------------------------- checks
 
     def _objects(self) -> tuple[ObjectPose, ...]:
         return tuple(item for item in self._world.scene.objects() if present(item))
@@ -161,7 +161,7 @@ class _Maker:
         return next(np.asarray(item.position) for item in self._start.objects if item.name == name)
 
     def _moved(self) -> bool:
-        """Whether the chosen object went far enough and is on the part of the table where play begins."""
+        """Return whether the chosen object moved far enough and lies on the part of the table where play begins."""
         now = self._place(self._chosen)[:2]
         inside = bool((now > TABLE_LOWER).all() and (now < TABLE_UPPER).all())
         far = float(np.linalg.norm(now - self._began(self._chosen)[:2])) >= MOVED_AT_LEAST_M
@@ -172,11 +172,11 @@ class _Maker:
         return all(np.linalg.norm(self._place(name) - self._began(name)) < DISTURBED_M for name in names)
 
     def _shown(self) -> bool:
-        """Whether the picture shows enough of the chosen object; the world is afterwards as it was."""
+        """Return whether the picture shows enough of the chosen object; the world is restored afterwards."""
         joints, _, width = self._world.scene.joints()
-        share = shown_share(self._world, self._chosen)
+        share = visible_share(self._world, self._chosen)
         self._world.scene.set_arm(np.asarray(joints), width)
-        return share >= SHOWN_AT_LEAST
+        return share >= VISIBLE_AT_LEAST
 
     @staticmethod
     def _stacked(objects: tuple[ObjectPose, ...]) -> bool:

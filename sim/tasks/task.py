@@ -1,4 +1,4 @@
-"""One held-out goal: what the agent is shown, and what only the judge knows."""
+"""One held-out goal: the agent's goal pictures, and the ground truth for the success check."""
 
 from __future__ import annotations
 
@@ -19,28 +19,29 @@ TASKS: tuple[Task, ...] = get_args(Task)
 
 Level = Literal["clean", "no-arm", "shifted", "lit", "cluttered"]
 LEVELS: tuple[Level, ...] = get_args(Level)
-"""How a goal is shown. clean: as the data looks; no-arm: without the arm in the picture; shifted: from a camera that
-stands elsewhere, up to 2 cm along each axis and 3° about any; lit: under another lamp; cluttered: among things that no
-data shows."""
+"""The appearance of a goal. clean: like the training data; no-arm: without the arm in the picture; shifted: from a
+camera moved by up to 2 cm along each axis and rotated by up to 3° about any axis; lit: under another lamp; cluttered:
+among objects that no training data shows."""
 
 Subgoals = Literal["none", "given", "auto"]
-"""What an agent has beside the goal's picture: nothing; those of what comes before it; or what it finds by itself."""
+"""The sub-goals beside the goal's picture: none; given: pictures of the states before the goal; auto: found by the
+agent."""
 
 DRAWN_LEVELS: tuple[Level, ...] = ("shifted", "lit")
-"""Levels at which the camera stands elsewhere, or the light does."""
+"""Levels with a moved camera or another light."""
 
 TOLERANCE_M: Mapping[Task, float] = MappingProxyType(
     {"reach": 0.02, "push": 0.03, "grasp-lift": 0.05, "pick-place": 0.03, "stack-two": 0.03}
 )
-# So that an object beside a flat one is not taken for one upon it.
+# Heights count more, so that an object beside a flat one does not count as stacked on it.
 HEIGHT_WEIGHT = 3.0
 
 
 @dataclass(frozen=True)
 class Goal:
-    """Where things start, the pictures of how they should be, one after another, the last of which is the goal; and,
-    for the judge alone, the goal's tool position (3,) m and object poses, in the scene's order. `appearance` is how the
-    world looks all the while."""
+    """The start, and the goal pictures in order, of which the last is the goal itself. For the success check only: the
+    goal's tool position (3,) m and the object poses, in the scene's order. `appearance` is the world's appearance
+    during the whole episode."""
 
     task: Task
     number: int
@@ -52,20 +53,20 @@ class Goal:
     appearance: Appearance
 
     def shown(self, subgoals: Subgoals) -> tuple[NDArray[np.uint8], ...]:
-        """Return the pictures that the agent is shown: all of them when they are `given`, and else the last."""
+        """Return the pictures for the agent: all of them when `subgoals` is "given", else only the last."""
         return self.pictures if subgoals == "given" else self.pictures[-1:]
 
     @property
     def picture(self) -> NDArray[np.uint8]:
-        """How things should be in the end, (H, W, 3) uint8 RGB."""
+        """The picture of the goal itself, (H, W, 3) uint8 RGB."""
         return self.pictures[-1]
 
     def distance(self, tool: Vector, objects: Sequence[ObjectPose]) -> float:
-        """Return how far (m) the world is from the goal: the tool's way for reach, and else that of the object which is
-        farthest from its place.
+        """Return the distance (m) of the world from the goal: the tool's for reach, else that of the object furthest
+        from its goal pose.
 
-        On the table's plane for push; in space for grasp-lift; for pick-place and stack-two the larger of the way on
-        the plane and `HEIGHT_WEIGHT` times that in height.
+        It is measured in the table's plane for push and in space for grasp-lift. For pick-place and stack-two it is the
+        larger of the distance in the plane and `HEIGHT_WEIGHT` times the distance in height.
         """
         if self.task == "reach":
             return float(np.linalg.norm(np.asarray(tool) - self.tool))

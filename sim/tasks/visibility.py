@@ -1,4 +1,4 @@
-"""How much of an object a goal picture shows."""
+"""The visible share of an object in a goal picture."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from sim.world.lockstep import LockStep
 FAR_BELOW = (0.0, 0.0, -5.0)
 
 
-def shown_share(world: LockStep, name: str) -> float:
-    """Return how much of the object `name` the camera sees, of what it would see with the arm out of the way.
+def visible_share(world: LockStep, name: str) -> float:
+    """Return the visible share of the object `name`: its visible pixels divided by those visible without the arm.
 
-    Moves the arm aside in `world`.
+    This moves the arm aside in `world`.
     """
     item = next(item for item in world.scene.objects() if item.name == name)
     arm_aside = np.asarray(world.spec.home).copy()

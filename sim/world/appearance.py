@@ -1,4 +1,4 @@
-"""How the simulated world augmentation: the light, and where the camera really stands."""
+"""The appearance of the simulated world: the light, and the actual pose of the camera."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ TURN_RAD = float(np.deg2rad(3.0))
 
 @dataclass(frozen=True)
 class Light:
-    """One lamp: the `direction` it shines from, its RGB `colour` in [0, 1], and the shares of light that come from all
-    round (`ambient`), from the lamp (`diffuse`), and as a gloss (`specular`)."""
+    """One lamp: the `direction` from which it shines, its RGB `colour` in [0, 1], and the shares of `ambient`,
+    `diffuse` and `specular` light."""
 
     direction: tuple[float, float, float] = (0.6, 0.4, 1.5)
     colour: tuple[float, float, float] = (1.0, 1.0, 1.0)
@@ -28,15 +28,15 @@ class Light:
 
 @dataclass(frozen=True)
 class Appearance:
-    """What the world is drawn with."""
+    """The camera and the light with which the world is rendered."""
 
     camera: CameraSpec
     light: Light = Light()
 
 
 def shifted(camera: CameraSpec, rng: np.random.Generator) -> CameraSpec:
-    """Return `camera`, posed, up to `SHIFT_M` away along each axis and turned by up to `TURN_RAD` about any; of a rig,
-    each camera by itself."""
+    """Return `camera`, which must have a pose, moved by up to `SHIFT_M` along each axis and rotated by up to `TURN_RAD`
+    about any axis; in a rig, each camera is moved independently."""
     if camera.below:
         return rig(camera.name, tuple(shifted(view, rng) for view in camera.views))
     assert camera.position is not None and camera.orientation is not None, "a simulated camera has a pose"
@@ -48,7 +48,7 @@ def shifted(camera: CameraSpec, rng: np.random.Generator) -> CameraSpec:
 
 
 def other_light(rng: np.random.Generator) -> Light:
-    """Return a lamp from anywhere above, tinted, and dimmer or brighter than usual."""
+    """Return a random lamp from above, tinted, and dimmer or brighter than the default."""
     x, y = rng.uniform(-1.5, 1.5, 2)
     red, green, blue = rng.uniform(0.75, 1.0, 3)
     return Light(

@@ -14,7 +14,7 @@ from sim.world.scene import EVERYTHING, Scene
 
 
 def make_arm(options: ArmOptions) -> SimulatedArm:
-    """Return a simulated arm with its table and all that may lie on it; the entry point `sim` of `worldarm.arms`.
+    """Return a simulated arm with its table and all objects; the entry point `sim` of `worldarm.arms`.
 
     Raises `ConfigurationError` when given an address or a calibration: the simulated arm lives inside its driver.
     """
@@ -36,11 +36,11 @@ class SimulatedArm:
         self._started = False
 
     def start(self) -> None:
-        """Enable the arm where it stands."""
+        """Enable the arm at its present position."""
         self._started = True
 
     def read(self) -> Reading:
-        """Return the joints as PyBullet has them now."""
+        """Return PyBullet's present joint state."""
         positions, velocities, width = self.scene.joints()
         return Reading(self._clock(), positions, velocities, width)
 
@@ -66,5 +66,5 @@ class SimulatedArm:
         return self.scene.objects()
 
     def place(self, objects: tuple[ObjectPose, ...]) -> None:
-        """Put objects somewhere, at rest. Raises `ConfigurationError` for an unknown name."""
+        """Put objects at the given poses, at rest. Raises `ConfigurationError` for an unknown name."""
         self.scene.place(objects)

@@ -14,7 +14,7 @@ from sim.world.lockstep import LockStep
 
 
 class BlockRunner:
-    """Keeps the committed action and the set-point it leads to. Block 0 is always a hold."""
+    """Keeps the committed action and the set-point to which it leads. Block 0 is always a hold."""
 
     def __init__(self, world: LockStep, convention: ToolDisplacement) -> None:
         self._world = world
@@ -25,7 +25,7 @@ class BlockRunner:
         self._block = 0
 
     def reset(self, tool: ToolTarget, objects: Sequence[ObjectPose]) -> None:
-        """Start anew with the tool at `tool`; the first block holds. Raises `UnreachableError`."""
+        """Restart with the tool at `tool`; the first block holds. Raises `UnreachableError`."""
         self._world.reset(self._convention, tool, objects)
         self.committed = np.zeros(self._convention.size)
         self.target = tool
@@ -33,8 +33,8 @@ class BlockRunner:
         self._block = 0
 
     def run_block(self, following: Vector) -> None:
-        """Finish the block that runs now, with the action `following` (A,) sent for the one after it; when that asks a
-        joint for more than it may, the next block holds."""
+        """Complete the present block, during which the action `following` (A,) is sent for the next one; when that
+        action exceeds a joint's velocity limit, the next block holds."""
         convention, world = self._convention, self._world
         begins = self._block * convention.block_ns
         ends = begins + convention.block_ns
@@ -46,7 +46,7 @@ class BlockRunner:
         except Refused as refusal:
             if refusal.reason != "too-fast":
                 raise
-            # As in real time: what a joint cannot follow is not begun, and the arm holds for a block.
+            # As in real time: an action that a joint cannot follow is refused, and the arm holds for a block.
             goal, following = self.target, np.zeros(convention.size)
         else:
             self._posture = np.asarray(waypoints[-1].positions)

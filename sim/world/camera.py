@@ -1,8 +1,8 @@
-"""The simulated camera: a mirror of the driver's world in a process of its own, so that drawing never stalls the loop.
+"""The simulated camera: a mirror of the driver's world in its own process, so that rendering never stalls the loop.
 
-It follows the scene that the driver of the simulated arm publishes, puts arm and objects where they were at that
-instant, and draws them. It never steps the physics. A real arm it draws as its joints are measured, beside the objects
-as they are at first, for those are then make-believe.
+It receives the scene that the driver of the simulated arm publishes, sets the arm and objects to their poses at that
+time, and renders them. It never steps the physics. A real arm is rendered at its measured joints, beside the objects at
+their initial poses, because a real arm's driver publishes no objects.
 """
 
 from __future__ import annotations
@@ -22,23 +22,22 @@ from sim.world.scene import EVERYTHING, Scene
 from sim.world.scene_mirror import Mirrored
 
 START_PATIENCE_S = 15.0
-"""How long the camera waits for a driver that is started beside it."""
+"""How long the camera waits for a driver that is started at the same time."""
 
 
 def make_camera(options: CameraOptions) -> SimulatedCamera:
-    """Return the simulated camera whose view is called `options.name`; the entry point `sim` of `worldarm.cameras`.
+    """Return the simulated camera named `options.name`; the entry point `sim` of `worldarm.cameras`.
 
-    Raises `ConfigurationError` when there is no view of that name.
+    Raises `ConfigurationError` when there is no camera of that name.
     """
     return SimulatedCamera(camera_named(options.name, options.width, options.height), options.state_address)
 
 
 class SimulatedCamera:
-    """A `Camera` that draws the newest scene published at `state_address`.
+    """A `Camera` that renders the newest scene published at `state_address`.
 
-    The driver publishes a scene every fifth tick (50 Hz): read faster than that, the camera draws each one as it
-    comes; read slower, it draws the newest there is, which is then at most 20 ms old. `start` waits at most
-    `start_patience_s` for the driver.
+    The driver publishes a scene every fifth tick (50 Hz). A faster reader gets each scene as it comes; a slower reader
+    gets the newest one, which is then at most 20 ms old. `start` waits at most `start_patience_s` for the driver.
     """
 
     def __init__(self, spec: CameraSpec, state_address: str, start_patience_s: float = START_PATIENCE_S) -> None:
@@ -53,8 +52,8 @@ class SimulatedCamera:
     def start(self) -> None:
         """Build the mirror and wait for the driver's first scene.
 
-        Raises `CameraError` when none comes, or when it is not of this arm and these objects, and
-        `ConfigurationError` for an address that is not loopback.
+        Raises `CameraError` when none comes, or when it has another arm or other objects, and `ConfigurationError` for
+        an invalid address or an unknown server key.
         """
         self._mirrored = Mirrored(self._state_address)
         self._mirror = Scene(EVERYTHING)
@@ -63,10 +62,10 @@ class SimulatedCamera:
         self._show(self._mirror, scene)
 
     def read(self, timeout_s: float) -> Picture:
-        """Draw the newest scene that has not been drawn before, waiting at most `timeout_s` for one.
+        """Render the newest scene that has not been rendered before, waiting at most `timeout_s` for one.
 
-        The picture's time is the instant drawn. Raises `CameraError` when no scene comes, when it cannot be
-        mirrored, or before `start`; `WireError` when what publishes does not speak this wire.
+        The picture's time is that of the scene. Raises `CameraError` when no scene comes, when it cannot be mirrored,
+        or before `start`; `WireError` when the publisher uses another protocol.
         """
         if self._mirrored is None or self._mirror is None:
             raise CameraError(f"the simulated camera {self.spec.name} is not started")
@@ -77,7 +76,7 @@ class SimulatedCamera:
         return Picture(scene.time_ns, self._mirror.render(self.spec))
 
     def close(self) -> None:
-        """Stop following and free the mirror; harmless when it never started."""
+        """Close the subscriptions and free the mirror; harmless when it never started."""
         if self._mirrored is not None:
             self._mirrored.close()
             self._mirrored = None
@@ -87,7 +86,7 @@ class SimulatedCamera:
 
     @contextmanager
     def _lost(self, timeout_s: float) -> Iterator[None]:
-        """Around waiting for a scene: that none came becomes `CameraError`."""
+        """Wrap the wait for a scene: `ConnectionLost` becomes `CameraError`."""
         try:
             yield
         except ConnectionLost as error:
@@ -101,7 +100,7 @@ class SimulatedCamera:
             ) from error
 
     def _show(self, mirror: Scene, scene: SceneState) -> None:
-        """Put arm, gripper and objects of the mirror where `scene` has them."""
+        """Set arm, gripper and objects of the mirror to their poses in `scene`."""
         if len(scene.joints) != self._dof:
             raise CameraError(
                 f"the driver at {self._state_address} runs an arm of {len(scene.joints)} joints; the camera sim "

@@ -13,11 +13,11 @@ from robot.errors import ConfigurationError
 from robot.wire.camera_spec import CameraSpec, rig
 
 NEAR_M, FAR_M = 0.05, 4.0
-# Low enough to see past the hand to a cube behind it: from steeper above, the hand hides it twice as often.
+# Low enough to see past the gripper to a cube behind it: from a steeper angle, the gripper hides it twice as often.
 FRONT_EYE = (1.30, 0.0, 0.66)
 FRONT_TARGET = (0.515, 0.0, 0.04)
 FRONT_FIELD_OF_VIEW = 32.5
-# Nearer, for smaller things, and a little above them, for what is carried.
+# Narrower, for smaller objects, and aimed slightly higher, for carried objects.
 TABLETOP_TARGET = (0.49, 0.0, 0.065)
 TABLETOP_FIELD_OF_VIEW = 23.0
 SIDE_EYE = (0.50, -0.95, 0.45)
@@ -42,8 +42,8 @@ def side_camera(width: int = 64, height: int = 64) -> CameraSpec:
 
 
 def tabletop_rig(width: int = 64, height: int = 128) -> CameraSpec:
-    """Return the cameras for grasping, in front and, below it in the picture, from the side: what the hand hides from
-    one the other sees. Raises `ConfigurationError` for a `height` that two pictures cannot share."""
+    """Return the rig for grasping: the camera in front and, below it in the picture, the camera at the side. One sees
+    what the gripper hides from the other. Raises `ConfigurationError` for an odd `height`."""
     if height % 2:
         raise ConfigurationError(f"two pictures are stacked in one {height} pixels high; make that an even number")
     front, side = tabletop_camera(width, height // 2), side_camera(width, height // 2)
@@ -57,8 +57,8 @@ VIEWS: Mapping[str, Callable[[int, int], CameraSpec]] = MappingProxyType(
 
 
 def camera_named(name: str, width: int, height: int | None = None) -> CameraSpec:
-    """Return the simulated camera called `name`, or `RIG.2` for the second view of a rig; without a `height` its
-    pictures, and each of a rig's, are square. Raises `ConfigurationError` when there is none."""
+    """Return the simulated camera `name`; `RIG.2` is the second view of a rig. Without a `height` its pictures, and
+    each view of a rig, are square. Raises `ConfigurationError` when there is no such camera."""
     whole, dot, number = name.rpartition(".")
     if dot and number.isdecimal():
         stack = camera_named(whole, width, None if height is None else height * len(camera_named(whole, width).views))
@@ -79,9 +79,11 @@ def camera_looking_at(
     width: int,
     height: int,
 ) -> CameraSpec:
-    """Return a pinhole camera at `eye` (m) that looks at `target` (m), `field_of_view` degrees high, z kept up.
+    """Return a pinhole camera at `eye` (m) that looks at `target` (m), with a vertical field of view of `field_of_view`
+    degrees and z upwards.
 
-    Raises `ConfigurationError` when it would look straight up, straight down or nowhere: then nothing is up.
+    Raises `ConfigurationError` when it would look straight up or down, or when `eye` and `target` coincide: the upward
+    direction is then undefined.
     """
     forward = np.subtract(target, eye)
     right = np.cross(forward, (0.0, 0.0, 1.0))
@@ -102,10 +104,10 @@ def look_matrices(camera: CameraSpec) -> tuple[tuple[float, ...], tuple[float, .
     Raises `ValueError` when the camera's pose is not known, and for a rig.
     """
     if camera.position is None or camera.orientation is None:
-        raise ValueError(f"camera {camera.name!r} has no pose; it cannot be drawn from")
+        raise ValueError(f"camera {camera.name!r} has no pose; it cannot be rendered")
     rotation = rotation_matrix(camera.orientation)  # columns: right, down, forward in the base frame
     if camera.below:
-        raise ValueError(f"camera {camera.name!r} is a rig; draw each of its views")
+        raise ValueError(f"camera {camera.name!r} is a rig; render each of its views")
     view = np.eye(4)
     view[:3, :3] = np.stack([rotation[:, 0], -rotation[:, 1], -rotation[:, 2]])
     view[:3, 3] = -view[:3, :3] @ np.asarray(camera.position)

@@ -1,7 +1,7 @@
-"""Arm, governor, camera and world in one process on simulated time: the driver's way of moving, without waiting.
+"""Arm, governor, camera and world in one process on simulated time: the driver's motion without its waiting.
 
-Training data and benchmarks run here at hundreds of blocks a second; the same `Servo` and `SimulatedArm` run in
-the driver's process, and a test holds the two ways together.
+Training data and benchmarks run here at hundreds of blocks per second. The same `Servo` and `SimulatedArm` run in the
+driver's process, and a test checks that both agree.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from sim.world.scene import Scene
 
 @dataclass(frozen=True)
 class Joints:
-    """The arm's joints (n,) rad at one instant: what was `requested`, what the governor let through, and `measured`."""
+    """The arm's joints (n,) rad at one time: the `requested` and `governed` set-points, and the `measured` joints."""
 
     requested: Vector
     governed: Vector
@@ -35,10 +35,10 @@ class Joints:
 
 
 class LockStep:
-    """The simulated arm on a simulated clock that only `run_until` moves.
+    """The simulated arm on a simulated clock that only `run_until` advances.
 
-    `state_names` says what the arm feels. `camera` is where the camera should stand; where it stands is part of the
-    `appearance`.
+    `state_names` are the entries of the observed state. `camera` is the camera's nominal pose; its actual pose is part
+    of the `appearance`.
     """
 
     def __init__(
@@ -61,15 +61,15 @@ class LockStep:
 
     @property
     def appearance(self) -> Appearance:
-        """How the world looks now."""
+        """The world's present appearance."""
         return Appearance(self._camera_now, self.scene.light)
 
     def appear(self, appearance: Appearance) -> None:
-        """Look so from now on, also after a reset."""
+        """Set the appearance from now on, also after a reset."""
         self._camera_now, self.scene.light = appearance.camera, appearance.light
 
     def picture(self) -> NDArray[np.uint8]:
-        """Return what the camera sees now, (H, W, 3) uint8 RGB."""
+        """Return the camera's present picture (H, W, 3) uint8 RGB."""
         return self.scene.render(self._camera_now)
 
     def close(self) -> None:
@@ -77,11 +77,12 @@ class LockStep:
         self.arm.close()
 
     def reset(self, convention: ToolDisplacement, tool: ToolTarget, objects: Sequence[ObjectPose]) -> None:
-        """Start anew at time 0 with the tool at `tool` and `objects` on the table, all others put away, at rest.
+        """Restart at time 0 with the tool at `tool` and `objects` on the table, at rest; all other objects are put
+        away.
 
-        Raises `UnreachableError` when the arm cannot stand there.
+        Raises `UnreachableError` when the arm cannot reach that pose.
         """
-        # Old contacts with the table would otherwise live on, and an episode would depend on the one before.
+        # Otherwise old contacts with the table would persist, and an episode would depend on the one before.
         self.scene.rewind()
         joints = self.kinematics.inverse(convention.pose(tool), np.asarray(self.spec.home))
         self.scene.set_arm(joints, tool.gripper_width)
@@ -93,7 +94,7 @@ class LockStep:
         self._run_ticks(self._period_ns)
 
     def send(self, waypoints: Sequence[Waypoint]) -> None:
-        """Hand waypoints (in simulated time) to the servo. Raises `Refused` as the driver would."""
+        """Send waypoints (in simulated time) to the servo. Raises `Refused` as the driver would."""
         self.servo.accept(waypoints, self.time_ns)
 
     def run_until(self, time_ns: int) -> None:
@@ -102,7 +103,7 @@ class LockStep:
         self.time_ns = time_ns
 
     def observe(self) -> Observation:
-        """Return what the camera and the arm show now; the state has the entries of the world's state names."""
+        """Return the present observation; its state has the entries of the world's state names."""
         positions, _, width = self.scene.joints()
         setpoint = self._setpoint
         assert setpoint is not None and self._proprioception is not None, "reset() runs the first tick"
@@ -110,13 +111,13 @@ class LockStep:
         return Observation({self.camera.name: self.picture()}, state, self.time_ns)
 
     def joints(self) -> Joints:
-        """Return where the joints are asked to be and where they are now."""
+        """Return the present set-points and measured joints."""
         setpoint = self._setpoint
         assert setpoint is not None, "reset() runs the first tick"
         return Joints(setpoint.requested, setpoint.governed, np.asarray(self.scene.joints()[0]))
 
     def observe_tool(self) -> Vector:
-        """Return where the tool is, (3,) m; for the judge."""
+        """Return the tool's position (3,) m; for the success check."""
         return self.kinematics.position(np.asarray(self.scene.joints()[0]))
 
     def setpoint_joints(self) -> Vector:
@@ -125,8 +126,8 @@ class LockStep:
         return self._setpoint.governed
 
     def _run_ticks(self, until_ns: int) -> None:
-        # Set-points do not depend on the physics, and either loop by itself stays in the processor's caches: run one
-        # after the other they take a tenth less time than in turn.
+        # Set-points do not depend on the physics, and each loop alone stays in the processor's caches: run one after
+        # the other, they take a tenth less time than interleaved.
         setpoints: list[SetPoint] = []
         while self._next_tick_ns < until_ns:
             setpoints.append(self.servo.tick(self._next_tick_ns))

@@ -33,7 +33,7 @@ def panda_spec() -> ArmSpec:
         acceleration=(15.0, 7.5, 10.0, 12.5, 15.0, 20.0, 20.0),
         jerk=(7500.0, 3750.0, 5000.0, 6250.0, 7500.0, 10000.0, 10000.0),
         rate_hz=250.0,
-        # Where its meshes are on this machine, for whoever draws the arm here; its kinematics need none.
+        # The path of the meshes on this machine, for programs that draw the arm; the kinematics need no meshes.
         urdf=URDF_PATH.read_text().replace("package://", f"file://{URDF_PATH.parent}/"),
         tool_frame="panda_grasptarget",
         home=(0.0, -0.1, 0.0, -2.5, 0.0, 2.4, 0.785),

@@ -1,7 +1,7 @@
 """A table, a Panda and coloured objects in one PyBullet world of its own.
 
-The arm's collision meshes serve as its visuals: a 64×64 picture then takes a tenth of the time, and looks the
-same at that size.
+The arm's collision meshes serve as its visual meshes: a 64×64 picture then takes a tenth of the time to render, and
+looks the same at that size.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ FINGER_FORCE_N = 30.0
 TRACKING_GAIN = 0.5
 
 
-# Out of every camera's sight, under the table: where objects wait that are not on it.
+# The shelf for objects that are not on the table: under the table, out of every camera's view.
 SHELF_HEIGHT = -0.6
 SHELF_SPACING_M = 0.2
 
 
 @dataclass(frozen=True)
 class SceneObject:
-    """A coloured thing: a box of edge lengths `size` (x, y, z) m, or an upright cylinder of that diameter and height;
-    `mass` in kg, `colour` RGB in [0, 1]."""
+    """A coloured object: a box with the edge lengths `size` (x, y, z) m, or an upright cylinder of that diameter and
+    height; `mass` in kg, `colour` RGB in [0, 1]."""
 
     name: str
     size: tuple[float, float, float]
@@ -46,12 +46,12 @@ class SceneObject:
 
     @property
     def rest_height(self) -> float:
-        """Height of the centre (m) when it stands on the table."""
+        """The height of the centre (m) when the object stands on the table."""
         return self.size[2] / 2
 
 
 RED_CUBE = SceneObject("cube", (0.06, 0.06, 0.06), 0.15, 0.5, (0.85, 0.10, 0.10))
-"""What is pushed about: too wide to be grasped."""
+"""The object for pushing: it is too wide to be grasped."""
 GRASPABLE = (
     SceneObject("red_cube", (0.044, 0.044, 0.044), 0.10, 0.5, (0.85, 0.10, 0.10)),
     SceneObject("yellow_cylinder", (0.044, 0.044, 0.055), 0.08, 0.5, (0.90, 0.72, 0.08), "cylinder"),
@@ -65,28 +65,28 @@ DISTRACTORS = (
     SceneObject("orange_tile", (0.06, 0.06, 0.015), 0.10, 0.5, (0.90, 0.45, 0.10)),
     SceneObject("black_puck", (0.05, 0.05, 0.02), 0.10, 0.5, (0.12, 0.12, 0.12), "cylinder"),
 )
-"""What lies about on a cluttered table and is in no data."""
+"""The objects of a cluttered table, which no training data shows."""
 
 
 EVERYTHING = (RED_CUBE, *GRASPABLE, *DISTRACTORS)
-"""What the simulated arm's own scene holds; at first the cube alone is on the table."""
+"""The objects of the simulated arm's scene; at first only the cube is on the table."""
 
 
 def on_shelf(name: str, index: int) -> ObjectPose:
-    """Return where the object `name`, the scene's `index`-th, waits while it is not on the table."""
+    """Return the pose of the object `name`, the scene's `index`-th, on the shelf."""
     return ObjectPose(name, (0.35, SHELF_SPACING_M * index, SHELF_HEIGHT + 0.05), (0.0, 0.0, 0.0, 1.0))
 
 
 def present(pose: ObjectPose) -> bool:
-    """Whether an object is in the scene, and not on the shelf under the table."""
+    """Return whether an object is in the scene, and not on the shelf under the table."""
     return pose.position[2] > ABSENT_BELOW_M
 
 
 class Scene:
     """One PyBullet world. `step()` advances it by one period of the arm's rate; without steps it is a mirror.
 
-    All lengths in metres in the arm's base frame, whose z = 0 is the table's top. `light` is what pictures are drawn
-    under.
+    All lengths are in metres in the arm's base frame, whose z = 0 is the table's top. `light` is the light of its
+    pictures.
     """
 
     def __init__(self, objects: Sequence[SceneObject] = (RED_CUBE,)) -> None:
@@ -98,8 +98,8 @@ class Scene:
         client = self._client
         p.setGravity(0, 0, -9.81, physicsClientId=client)
         p.setTimeStep(1.0 / spec.rate_hz, physicsClientId=client)
-        # Contacts here are few and light: 20 solver iterations give the same pushes as 50 in less time.
-        # Pairs that touch are sorted, or the order in which they once met would matter ever after.
+        # Contacts here are few and light: 20 solver iterations give the same pushes as 50 in less time. Touching pairs
+        # are sorted; otherwise the order of their first contacts would affect all later steps.
         p.setPhysicsEngineParameter(numSolverIterations=20, deterministicOverlappingPairs=1, physicsClientId=client)
         table = self._box((1.4, 1.6, 0.05), 0.0, TABLE_COLOUR, (0.35, 0.0, -0.025))
         p.changeDynamics(table, -1, lateralFriction=1.0, physicsClientId=client)
@@ -122,7 +122,7 @@ class Scene:
                 -1,
                 lateralFriction=thing.friction,
                 spinningFriction=0.002,
-                # A thing that is round would otherwise roll off the table.
+                # Otherwise a round object would roll off the table.
                 rollingFriction=0.0 if thing.shape == "box" else 0.004,
                 linearDamping=0.0,
                 angularDamping=0.0,
@@ -131,17 +131,16 @@ class Scene:
             self._bodies[thing.name] = body
         self.light = Light()
         self.set_arm(np.asarray(spec.home), 0.0)
-        # One step first, so that the state kept has the objects' contacts with the table in it: contacts that are
-        # not in it would survive a rewind.
+        # One step first, so that the saved state includes the objects' contacts with the table: contacts that it lacks
+        # would survive a rewind.
         self.step()
         self._beginning = p.saveState(physicsClientId=client)
         self.rewind()
 
     def rewind(self) -> None:
-        """Bring the whole world back to its beginning, to the last bit.
+        """Restore the whole world to its beginning, to the last bit.
 
-        Putting arm and objects somewhere leaves old contacts behind, so that what happens next would depend a
-        little on what happened before.
+        Setting poses alone leaves old contacts, so that the next steps would depend slightly on the past.
         """
         p.restoreState(stateId=self._beginning, physicsClientId=self._client)
 
@@ -188,7 +187,7 @@ class Scene:
         return positions[:7], tuple(s[1] for s in states[:7]), positions[7] + positions[8]
 
     def tool_position(self) -> Vector:
-        """Return where PyBullet has the tool frame, (3,) m."""
+        """Return PyBullet's position of the tool frame (3,) m."""
         state = p.getLinkState(self._arm, TOOL_LINK, computeForwardKinematics=True, physicsClientId=self._client)
         return np.asarray(state[4])
 
@@ -207,7 +206,7 @@ class Scene:
         return tuple(poses)
 
     def place(self, objects: Sequence[ObjectPose]) -> None:
-        """Put objects somewhere, at rest. Raises `ConfigurationError` for a name that is not in the scene."""
+        """Put objects at the given poses, at rest. Raises `ConfigurationError` for a name that is not in the scene."""
         unknown = [pose.name for pose in objects if pose.name not in self._bodies]
         if unknown:
             raise ConfigurationError(f"no object named {', '.join(unknown)} here; there are {', '.join(self._bodies)}")
@@ -217,7 +216,8 @@ class Scene:
             p.resetBaseVelocity(body, (0, 0, 0), (0, 0, 0), physicsClientId=self._client)
 
     def arrange(self, objects: Sequence[ObjectPose]) -> None:
-        """Put `objects` somewhere, at rest, and every other one on the shelf. Raises as `place` does."""
+        """Put `objects` at the given poses, at rest, and every other one on the shelf. Raises `ConfigurationError` for
+        a name that is not in the scene."""
         named = {pose.name for pose in objects}
         self.place([*objects, *(pose for name, pose in self._shelf.items() if name not in named)])
 
@@ -228,7 +228,7 @@ class Scene:
     # ------------------------------------------------------------ pictures
 
     def render(self, camera: CameraSpec) -> NDArray[np.uint8]:
-        """Return what `camera` sees under `light`, (H, W, 3) uint8 RGB; a rig's pictures are stacked."""
+        """Render the picture of `camera` under `light`, (H, W, 3) uint8 RGB; a rig's pictures are stacked."""
         if camera.below:
             return np.concatenate([self.render(view) for view in camera.views])
         view, projection = look_matrices(camera)

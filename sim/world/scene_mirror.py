@@ -1,5 +1,5 @@
-"""What the simulated camera mirrors: the scene that the driver of a simulated arm publishes or, where a driver has none
-because its arm is real, where that arm's joints are."""
+"""The source of the simulated camera's mirror: the scene that the driver of a simulated arm publishes or, for a real
+arm, whose driver has no scene, the arm's measured joints."""
 
 from __future__ import annotations
 
@@ -13,20 +13,21 @@ from robot.wire.messages import JointState, SceneState
 from robot.wire.subscription import Subscription
 
 SCENE_S = 0.5
-"""How long a driver may publish states without a scene before it is taken to have none: a scene comes every fifth
-tick."""
+"""A driver that publishes states without a scene for this time has no scene: a scene comes every fifth tick."""
 _LOOK_S = 0.1
 
 
 class Mirrored:
-    """Follows the driver that publishes at `state_address`. Raises `ConfigurationError` as `sockets.connect`."""
+    """Subscribes to the driver that publishes at `state_address`. Raises `ConfigurationError` for an invalid address or
+    an unknown server key, as `sockets.connect` does."""
 
     def __init__(self, state_address: str) -> None:
         self._scenes: SceneClient | None = SceneClient(state_address)
         self._states: Subscription[JointState] | None = Subscription(state_address, topics.STATE, JointState)
 
     def first(self, timeout_s: float) -> SceneState:
-        """Wait for a scene, or for a driver that has none. Raises `ConnectionLost` when neither came in `timeout_s`."""
+        """Wait for a scene, or for a driver that has none. Raises `ConnectionLost` when neither comes within
+        `timeout_s`."""
         deadline = time.monotonic() + timeout_s
         silent_until = 0.0
         while True:
@@ -44,12 +45,12 @@ class Mirrored:
     def newer(self, timeout_s: float, after_ns: int) -> SceneState:
         """Return the newest scene captured after the monotonic `after_ns`; without objects where the arm is real.
 
-        Raises `ConnectionLost` when none came in `timeout_s`.
+        Raises `ConnectionLost` when none comes within `timeout_s`.
         """
         return (self._of_states if self._scenes is None else self._of_scenes)(timeout_s, after_ns)
 
     def close(self) -> None:
-        """Stop following."""
+        """Close the subscriptions."""
         for followed in (self._scenes, self._states):
             if followed is not None:
                 followed.close()
@@ -66,11 +67,11 @@ class Mirrored:
     def _of_states(self, timeout_s: float, after_ns: int) -> SceneState:
         assert self._states is not None
         seen = self._states.history
-        # In a fault the state goes on while nothing is measured any more.
+        # In a fault, states continue while nothing is measured any more.
         self._states.wait_for(
             lambda: bool(seen) and seen[-1].time_ns > after_ns and seen[-1].mode != Mode.FAULT.value,
             timeout_s,
-            "measured joints as new as asked for",
+            "measured joints as new as requested",
         )
         if self._scenes is not None:
             self._scenes.close()

@@ -63,11 +63,13 @@ class Demonstrator:
         raise ConnectionLost(f"a demonstration was interrupted {TRIES} times: the machine is too busy for a page")
 
     def _reset(self) -> None:
-        """Press the button until the scene is new: on a busy machine the arm may not arrive in time."""
+        """Press the button until the scene was reset: on a busy machine the arm may not arrive in time."""
         before = self._hand.tool()
 
         def new() -> bool:
-            return float(np.linalg.norm(self._hand.tool() - before)) > _MOVED_M and self._hand.says("the scene is new")
+            return float(np.linalg.norm(self._hand.tool() - before)) > _MOVED_M and self._hand.says(
+                "the scene was reset"
+            )
 
         _until(new, lambda: self._hand.press("Reset the scene"), _RESET_S, "reset of the scene")
         wait_for(self._hand.drives, ANSWER_S, "lease for the page")

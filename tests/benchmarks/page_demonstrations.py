@@ -15,7 +15,7 @@ from robot.arm.kinematics import Kinematics
 from robot.client.client import Client
 from robot.embodiment.actions import TOOL_CONVENTIONS, ToolConventionName
 from robot.wire.camera_spec import CameraSpec, Images
-from sim.execution.processes import Addresses, ProcessOfOurs, SimulatedProcesses
+from sim.execution.processes import Addresses, SimulatedProcesses, WorldarmProcess
 from tests.benchmarks.browser import browser
 from tests.benchmarks.demonstrator import Demonstrator
 from tests.benchmarks.page_pointer import HEIGHT, WIDTH, PageHand
@@ -49,7 +49,7 @@ def page_hand(
         record = ("--dataset", str(dataset.absolute()), "--task", task, "--actions", actions, "--images", images)
         addresses = ("--command-address", where.command, "--camera", f"{camera}={where.frames}")
         fast = ("--max-speed", f"{max_speed:g}", "--fps", str(RATE_HZ))
-        teleop = ProcessOfOurs((*words, *addresses, *record, *fast))
+        teleop = WorldarmProcess((*words, *addresses, *record, *fast))
         parts.callback(teleop.stop)
         (url,) = teleop.found(_PAGE, seconds=PAGE_PATIENCE_S)
         client = parts.enter_context(Client(where.command, _CLIENT_S))

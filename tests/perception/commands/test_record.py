@@ -87,7 +87,7 @@ def test_episodes_of_a_set_length_are_recorded_without_a_hand(
         assert main(words(root, driver, lens, "--episodes", "2", "--episode-s", "0.5", "--reset-s", "0.1")) == 0
         after = scenes.latest(5.0, epoch=before.epoch + 2)
     told = capsys.readouterr().out
-    assert told.count("the scene is new: ") == 2 and told.count(" is saved, ") == 2
+    assert told.count("the scene was reset: ") == 2 and told.count(" is saved, ") == 2
     assert told.startswith("record: panda-sim seen by front 32x24 into ") and "2 episodes kept" in told
     assert {item.name for item in after.objects if item.position[2] > 0} <= {item.name for item in after.objects}
     assert check(root).sound and Dataset.open(root).lengths.tolist() == [15, 15]
@@ -166,12 +166,12 @@ def test_what_cannot_be_is_said_before_anything_is_written(
 
 def test_keys_need_a_terminal(driver: SimulatedDriver, lens: Lens, tmp_path: Path) -> None:
     done = worldarm(*words(tmp_path / "set", driver, lens))
-    assert done.returncode == 1 and "say --episodes N" in done.stderr and not (tmp_path / "set").exists()
+    assert done.returncode == 1 and "give --episodes N" in done.stderr and not (tmp_path / "set").exists()
 
 
 def test_a_rearrangement_puts_tool_and_things_where_episodes_begin(driver: SimulatedDriver) -> None:
     rearrange = Rearrangement(driver.command, TABLETOP, seed=1)
-    assert rearrange().startswith("the scene is new: ")
+    assert rearrange().startswith("the scene was reset: ")
     with driver.client() as client:
         state = client.state()
         assert state.holder == "" and np.isfinite(state.measured).all()

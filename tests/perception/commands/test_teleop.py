@@ -50,7 +50,7 @@ def test_what_is_kept_at_the_page_is_in_the_set_and_what_is_not_is_not(tmp_path:
                     # Who drives lets go of the arm for a reset, and has it again afterwards, the handle at the tool.
                     before = page.handle()
                     page.press("Reset the scene")
-                    until(lambda: "the scene is new" in page.text)
+                    until(lambda: "the scene was reset" in page.text)
                     until(lambda: client.state().holder == "teleop web")
                     assert any("the scene is being reset; the arm holds" in line for line in page.news)
                     assert not page.shows("Drive from here")

@@ -124,7 +124,7 @@ def test_a_recording_goes_on_with_its_set_and_no_other(driver: DriverProcess, le
         ):
             with pytest.raises(DatasetError, match=words):
                 recorder_of(root, driver, *lenses, **more)
-    with Lens(focal=60.0) as other_lens, pytest.raises(DatasetError, match="another lens"):
+    with Lens(focal=60.0) as other_lens, pytest.raises(DatasetError, match="another pose or lens"):
         recorder_of(root, driver, other_lens)
     write(tmp_path / "play", 1)
     with pytest.raises(DatasetError):
@@ -179,7 +179,7 @@ def test_buttons_that_have_nothing_to_do_say_so(driver: DriverProcess, lens: Len
         for button in (recorder.start, recorder.reset):
             with pytest.raises(ConfigurationError, match="in progress"):
                 button()
-        with pytest.raises(ConfigurationError, match="1000 at most"):
+        with pytest.raises(ConfigurationError, match="at most 1000"):
             recorder.set_task("x" * 1001)
         recorder.discard()
         recorder.reset()
@@ -276,7 +276,7 @@ def test_a_scene_is_reset_beside_the_buttons(driver: DriverProcess, lens: Lens, 
 
     def rearrange() -> str:
         assert go.wait(20.0)
-        return "the scene is new"
+        return "the scene was reset"
 
     with recorder_of(tmp_path / "set", driver, lens, rearrange=rearrange) as recorder:
         ready(recorder).reset()
@@ -286,4 +286,4 @@ def test_a_scene_is_reset_beside_the_buttons(driver: DriverProcess, lens: Lens, 
                 button()
         go.set()
         until(lambda: recorder.status().phase is Phase.READY)
-        assert recorder.status().note == "the scene is new"
+        assert recorder.status().note == "the scene was reset"

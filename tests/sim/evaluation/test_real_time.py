@@ -50,11 +50,11 @@ def test_a_judge_beside_the_agent_sees_that_nothing_moved(goals: list[Goal]) -> 
         assert stage.timing() == []
     record = episode.record
     assert record.goal == 0 and record.start_distance_m == goals[0].start_distance
-    for take in episode.takes:
-        assert take.distance_m == pytest.approx(goals[0].start_distance, abs=1.5e-3)
+    for decision in episode.decisions:
+        assert decision.distance_m == pytest.approx(goals[0].start_distance, abs=1.5e-3)
     assert record.final_distance_m == pytest.approx(goals[0].start_distance, abs=1.5e-3)
     assert not (record.success or record.declared or record.success_declared)
-    assert 0 < record.decisions == len(episode.takes) == len(record.decision_ms) <= BUDGET_BLOCKS
+    assert 0 < record.decisions == len(episode.decisions) == len(record.decision_ms) <= BUDGET_BLOCKS
     assert record.blocks == BUDGET_BLOCKS
     # The agent saw the goal's start: the cube there, and a picture of the right size.
     assert episode.outcome.first.shape == goals[0].picture.shape
@@ -74,7 +74,7 @@ def test_one_goal_after_another_and_a_word_of_success_that_is_not_earned(goals: 
                 False,
             )
             assert (record.decisions, record.blocks) == (3, 2)
-            tool = episode.takes[0].step.state[:3]
+            tool = episode.decisions[0].step.state[:3]
             np.testing.assert_allclose(tool, goal.start.tool.position, atol=3e-3)
 
 

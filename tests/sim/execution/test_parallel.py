@@ -65,7 +65,7 @@ def end_yourself(item: int) -> int:
 
 
 def test_a_process_that_is_ended_from_outside_is_told_with_what_to_do() -> None:
-    with pytest.raises(ConnectionLost, match=r"one of the 2 processes was ended from outside.* give the command again"):
+    with pytest.raises(ConnectionLost, match=r"one of the 2 processes was killed.* repeat the command"):
         list(map_ordered(end_yourself, range(3), 2))
 
 

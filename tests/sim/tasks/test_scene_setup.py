@@ -15,7 +15,7 @@ from robot.errors import Refused, UnreachableError
 from robot.wire.messages import JointState
 from sim.policies.interface import Start
 from sim.policies.push import cube_pose
-from sim.tasks.scene_setup import set_stage
+from sim.tasks.scene_setup import set_up_start
 from sim.world.panda import panda_spec
 from sim.world.scene import present
 from tests.robot.driver.checks import now, steady
@@ -52,7 +52,7 @@ def tool(state: JointState) -> np.ndarray:
 def test_tool_and_cube_are_where_told_and_the_arm_is_free(
     driver: SimulatedDriver, place: tuple[float, float, float], cube: ObjectPose
 ) -> None:
-    set_stage(driver.command, PLANAR_PUSH, Start(PLANAR_PUSH.start(np.array(place)), (cube,)))
+    set_up_start(driver.command, PLANAR_PUSH, Start(PLANAR_PUSH.start(np.array(place)), (cube,)))
     with driver.client() as client, SceneClient(driver.state) as scenes:
         state = steady(client)
         np.testing.assert_allclose(tool(state), place, atol=1e-3)
@@ -74,7 +74,7 @@ def test_it_does_not_take_the_arm_from_another(driver: SimulatedDriver) -> None:
         until(lambda: now(other).holder == "teleop")
         before = now(other)
         with pytest.raises(Refused, match="teleop has the lease"):
-            set_stage(driver.command, PLANAR_PUSH, start((0.50, 0.0, 0.045)))
+            set_up_start(driver.command, PLANAR_PUSH, start((0.50, 0.0, 0.045)))
         after = now(other)
         assert after.holder == "teleop"
         np.testing.assert_array_equal(after.governed, before.governed)
@@ -84,6 +84,6 @@ def test_out_of_reach_nothing_moves_and_the_arm_is_free(driver: SimulatedDriver)
     with Client(driver.command, PATIENCE_S) as client:
         before = now(client)
         with pytest.raises(UnreachableError):
-            set_stage(driver.command, PLANAR_PUSH, start((1.5, 0.0, 0.045)))
+            set_up_start(driver.command, PLANAR_PUSH, start((1.5, 0.0, 0.045)))
         np.testing.assert_allclose(now(client).governed, before.governed, atol=1e-4)
         client.acquire("next", 1.0)

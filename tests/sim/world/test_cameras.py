@@ -106,7 +106,7 @@ def test_of_a_rig_each_camera_looks_for_itself() -> None:
     assert (front.height, side.height, front.name, side.name) == (64, 64, "tabletop-rig", "side")
     assert msgspec.structs.replace(front, name="tabletop") == camera_named("tabletop", 64, 64)
     assert side == camera_named("side", 64, 64) and side.position != front.position
-    with pytest.raises(ValueError, match="draw each of its views"):
+    with pytest.raises(ValueError, match="render each of its views"):
         look_matrices(both)
     with pytest.raises(ConfigurationError, match="an even number"):
         camera_named("tabletop-rig", 64, 127)
