@@ -21,7 +21,7 @@ SCENES = "worldarm.scenes"
 CONVENTIONS = "worldarm.conventions"
 """Action conventions, each by the tag of its struct."""
 SENSES = "worldarm.senses"
-"""Entries of what an arm feels, each by its own name."""
+"""Entries of the observed state, each by its own name."""
 
 
 def names(group: str) -> tuple[str, ...]:

@@ -21,11 +21,12 @@ _FRAME = re.compile(r"(?P<folder>.+):(?P<episode>-?\d+):(?P<frame>-?\d+)")
 
 
 def read_goal(source: str, camera: CameraSpec, sent: Callable[[], CameraSpec] | None = None) -> Image:
-    """Return the goal picture (H, W, 3) uint8 RGB that `source` names, of the size that `camera` takes.
+    """Return the goal picture (H, W, 3) uint8 RGB that `source` names, in the size of the model's `camera`.
 
     `source` is an image file, or DATASET:EPISODE:FRAME, where numbers below 0 count from the end. A file may have the
-    shape of what the camera sends now, too, which `sent` tells. Raises `GoalError` when there is no such picture or it
-    has another shape, `DatasetError` when the data set cannot be read.
+    aspect ratio of the model's pictures or of those that the camera sends now, whose specification `sent` returns.
+    Raises `GoalError` when there is no such picture or it has another aspect ratio, and `DatasetError` when the data
+    set cannot be read.
     """
     found = _FRAME.fullmatch(source)
     if found is None or Path(source).exists():

@@ -19,12 +19,12 @@ MAX_FILE_BYTES = 64 * 1024 * 1024
 
 
 def load_goal(path: Path, camera: CameraSpec, sent: Callable[[], CameraSpec] | None = None) -> Image:
-    """Return the goal picture in `path`, (H, W, 3) uint8 RGB, as the model sees it whose pictures are those of
-    `camera`.
+    """Return the goal picture in `path`, (H, W, 3) uint8 RGB, in the size of the model's `camera`.
 
-    It is cut and resized as training did, but only where it has the shape of those pictures, or of those that the
-    camera sends now, which `sent` tells where it can: a goal that was cropped otherwise would look like a place the arm
-    can never reach. Raises `GoalError` when it is missing, not a whole picture, or of another shape.
+    It is cropped and resized as in training. Its aspect ratio must be that of the model's pictures, or of those that
+    the camera sends now, whose specification `sent` returns: a goal that was cropped differently would show a state
+    that the arm can never reach. Raises `GoalError` when the picture is missing, incomplete, or of another aspect
+    ratio.
     """
     image = _read(path)
     height, width = image.shape[:2]

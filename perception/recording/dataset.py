@@ -55,7 +55,7 @@ def open_set(root: Path, fps: int, images: Images, arm: ArmSpec, recorded: Recor
     """Return the writer of the data set under `root`; a missing data set is created.
 
     Raises `DatasetError` when the existing data set has another arm, rate, cameras or actions, `ConfigurationError`
-    when the arm does not feel what the state asks for, and `RecordingError` and `ConfigurationError` when the folder
+    when the arm does not measure an entry of the state, and `RecordingError` and `ConfigurationError` when the folder
     cannot be written.
     """
     if fps not in FPS:

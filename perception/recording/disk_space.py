@@ -18,7 +18,7 @@ class FreeSpace:
         self._bytes = 0
 
     def free_bytes(self) -> int:
-        """Return how many bytes are free. Raises OSError when the disk is gone."""
+        """Return the number of free bytes. Raises `OSError` when the disk is gone."""
         now = time.monotonic()
         if now - self._looked >= _LOOK_EVERY_S:
             self._bytes, self._looked = shutil.disk_usage(self._folder).free, now

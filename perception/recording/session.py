@@ -16,7 +16,7 @@ from robot.errors import ConfigurationError, RecordingError, WorldarmError
 from robot.teleop.devices.terminal import Terminal
 from robot.teleop.devices.terminal_keys import KeyDecoder
 
-HELP = "s start   k keep   d discard   r re-record   n reset the scene   t say the task anew   x end"
+HELP = "s start   k keep   d discard   r re-record   n reset the scene   t change the task   x end"
 _LEAVES, _ERASES = (b"\x1b", b"\x04"), (b"\x7f", b"\x08")
 _TURN_S = 0.05
 _SHOWN_EVERY_S = 0.1
@@ -197,7 +197,7 @@ def line_of(status: RecorderStatus) -> str:
         age_s = status.ages_s[name]
         age = "no message yet" if age_s is None else f"{1e3 * age_s:.0f} ms" if age_s < 1 else f"silent {age_s:.0f} s"
         parts.append(f"{name} {rate_hz:.0f} Hz {age}")
-    parts.append(f"moved by {status.holder}" if status.holder else "nobody moves the arm")
+    parts.append(f"moved by {status.holder}" if status.holder else "the lease is free")
     if status.marks:
         parts.append(f"marked: {', '.join(status.marks)}")
     if status.saving:

@@ -13,7 +13,7 @@ HOLDER = "home"
 
 
 def go_home(client: Client, speed: float, on_wait: Callable[[float], None] | None = None) -> float:
-    """Move the arm to its home with up to `speed` of each joint's velocity limit; return how far it was, in rad.
+    """Move the arm to its home with up to `speed` of each joint's velocity limit; return the distance moved, in rad.
 
     `on_wait` receives the completed share. Raises `ConfigurationError`, `Refused`, `ConnectionLost` and `ArmError` as
     `move_straight` does.

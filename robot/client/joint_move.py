@@ -71,7 +71,7 @@ def move_straight(
 
 
 def _left(state: JointState, goal: Vector) -> float:
-    """Return how far the measured joints are from `goal` (n,), the farthest joint's, in rad."""
+    """Return the largest distance of a measured joint from `goal` (n,), in rad."""
     return float(np.abs(np.array(state.measured) - goal).max())
 
 

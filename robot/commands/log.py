@@ -24,7 +24,7 @@ from robot.flight_log.records import (
     Opened,
     Record,
     Ticked,
-    Told,
+    WaypointsReceived,
     newest_flight_log,
     read_flight_log,
 )
@@ -135,7 +135,7 @@ def _words(record: Record, everything: bool) -> str:
         return f"run {record.run}: arm {record.arm.name}, {record.arm.rate_hz:g} Hz"
     if isinstance(record, Engaged):
         return f"took over at {_degrees(record.positions)}, gripper {1e3 * record.gripper_width:.1f} mm"
-    if isinstance(record, Told):
+    if isinstance(record, WaypointsReceived):
         if record.refused:
             return f"waypoints refused: {record.refused}"
         end_s = (record.waypoints[-1].time_ns - record.time_ns) * 1e-9

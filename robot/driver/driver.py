@@ -59,10 +59,10 @@ STILL = 0.02
 class Driver:
     """Runs `arm` for the lease holder. Its sockets are bound on construction; nothing touches the arm before `run`.
 
-    `state_endpoint` and `command_endpoint` are the addresses really bound, `flight_log` the folder of the flight log,
-    one of the usual places for None. Others than this machine reach it with keys alone, this machine too where `curve`
-    is wanted. Raises `ConfigurationError` for an address, a folder or keys that cannot be had, and `AddressInUse` when
-    another process holds an address.
+    `state_endpoint` and `command_endpoint` are the addresses actually bound. `flight_log` is the folder of the flight
+    log; None chooses a default folder of the arm. Other machines need keys to connect; with `curve`, this machine's
+    clients need keys too. Raises `ConfigurationError` for an invalid address, an unusable folder or missing keys, and
+    `AddressInUse` when another process holds an address.
     """
 
     def __init__(

@@ -36,7 +36,7 @@ MAX_REASON_LENGTH = 200
 ROLES: dict[type[Any], Role] = {SpecRequest: Role.WATCH, Stop: Role.STOP}
 """The role that a sender's key needs where there is a gate; all other requests need `command`."""
 NOTED = frozenset(kind.__name__ for kind in (AcquireLease, ReleaseLease, Stop, Reset, PlaceObjects))
-"""Requests that the flight log keeps when they are carried out: others come many times a second, or change nothing."""
+"""The requests that the flight log records when they are carried out: others are frequent or change nothing."""
 
 QUICK = (SpecRequest, RenewLease, Waypoints)
 """The requests that are answered between ticks: they are frequent and change no mode."""
@@ -45,8 +45,9 @@ Handlers = Mapping[type[Any], Callable[[Any], Body]]
 
 
 class RequestDesk:
-    """Answers what comes into `inbox` by the `handlers` of each type of request, which may raise `Refused`, if `gate`
-    allows the sender to ask. Tells `note` of each request that is worth keeping, with the lease's `holder` then."""
+    """Answers the requests of `inbox` with the handler of their type in `handlers`, which may raise `Refused`, if
+    `gate` permits the sender. Passes each request for the flight log, with the lease `holder` at that time, to
+    `note`."""
 
     def __init__(
         self,
@@ -120,7 +121,7 @@ class RequestDesk:
     def _handle(self, request: Request, body: Body | WireError) -> Body:
         answer, asked = self._answer(request, body)
         refused = f"{answer.reason}: {answer.detail}"[:MAX_REASON_LENGTH] if isinstance(answer, Refusal) else ""
-        # One refusal a tick: a flood of nonsense shall not wash everything else out of the flight log.
+        # One refusal per tick, so that a flood of bad requests does not displace all other records in the flight log.
         if (asked in NOTED and not refused) or (refused and not self._refusal_noted):
             self._refusal_noted = self._refusal_noted or bool(refused)
             self._note(Asked(time.monotonic_ns(), asked, self._holder(), refused))

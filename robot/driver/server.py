@@ -19,12 +19,12 @@ _PUBLISH_QUEUE = 250
 
 
 class Server:
-    """Both sockets, bound. `state_endpoint` and `command_endpoint` are the addresses really bound, `requests` answers
-    by `handlers`, telling `note` what is worth keeping and whose lease it was then, by `holder`.
+    """The driver's two bound sockets. `state_endpoint` and `command_endpoint` are the addresses actually bound.
+    `requests` answers with `handlers`; it passes requests for the flight log to `note`, with the lease holder that
+    `holder` returns.
 
-    Others than this machine reach it with keys alone, this machine too where `curve` is wanted. Raises
-    `ConfigurationError` for an address or keys that cannot be had, and `AddressInUse` when another process holds an
-    address.
+    Other machines need keys to connect; with `curve`, this machine's clients need keys too. Raises `ConfigurationError`
+    for an invalid address or missing keys, and `AddressInUse` when another process holds an address.
     """
 
     def __init__(

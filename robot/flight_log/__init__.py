@@ -1,1 +1,1 @@
-"""What a driver was asked and did in its last minutes, on disk, and replayed."""
+"""The flight log: a driver's requests, set-points and measurements of the last minutes on disk, and their replay."""

@@ -1,4 +1,4 @@
-"""The servo with a flight log beside it: the same calls, each noted with what came of it."""
+"""A servo that records each call and its result in the flight log."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from robot.flight_log.records import (
     Opened,
     Record,
     Ticked,
-    Told,
+    WaypointsReceived,
     open_flight_log,
 )
 from robot.motion.servo import Servo, SetPoint
@@ -25,10 +25,11 @@ from robot.wire.messages import Waypoint
 
 
 class LoggedServo:
-    """A `Servo` of `spec` whose every call is noted in the flight log in `folder`, one of the usual places for None.
+    """A `Servo` of `spec` that records every call in the flight log in `folder`; None chooses a default folder of the
+    arm.
 
-    Nothing that the servo is told between two `prepare`s of one turn is ever in a segment that does not begin with the
-    state it was told in. Raises `ConfigurationError` when the folder cannot be had.
+    Each segment of the log begins with the servo's state, so that the calls recorded in it can be replayed from there.
+    Raises `ConfigurationError` when the folder cannot be used.
     """
 
     def __init__(self, spec: ArmSpec, folder: Path | None) -> None:
@@ -40,7 +41,7 @@ class LoggedServo:
 
     @property
     def folder(self) -> Path:
-        """Where the flight log is."""
+        """The folder of the flight log."""
         return self._log.folder
 
     @property
@@ -61,9 +62,9 @@ class LoggedServo:
         try:
             clamps = self._servo.accept(waypoints, now_ns)
         except Refused as error:
-            self._log.note(Told(now_ns, tuple(waypoints), error.reason))
+            self._log.note(WaypointsReceived(now_ns, tuple(waypoints), error.reason))
             raise
-        self._log.note(Told(now_ns, tuple(waypoints), ""))
+        self._log.note(WaypointsReceived(now_ns, tuple(waypoints), ""))
         return clamps
 
     def hold(self) -> None:
@@ -81,11 +82,11 @@ class LoggedServo:
         return point
 
     def note(self, record: Record) -> None:
-        """Note something that is not the servo's."""
+        """Record an entry that is not a call of the servo."""
         self._log.note(record)
 
     def close(self) -> None:
-        """Let go of the flight log."""
+        """Close the flight log."""
         self._log.close()
 
     def _opening(self) -> Opened:

@@ -1,4 +1,4 @@
-"""A flight log as an MCAP file (https://mcap.dev): channels of JSON messages, each with its schema."""
+"""Exports a flight log as an MCAP file (https://mcap.dev): channels of JSON messages, each with its schema."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from typing import Any
 import msgspec
 
 from robot.errors import ConfigurationError
-from robot.flight_log.records import Measured, Opened, Record, Ticked, Told
+from robot.flight_log.records import Measured, Opened, Record, Ticked, WaypointsReceived
 
 SETPOINT, MEASURED, EVENTS = "/set_point", "/measured", "/events"
 
 
 def write_mcap(path: Path, records: Iterable[Record]) -> int:
-    """Write `records`, which begin with an `Opened`, to `path`; return how many messages that are.
+    """Write `records`, which must begin with an `Opened`, to `path`; return the number of messages.
 
-    Raises `ConfigurationError` when the package `mcap` is not installed, and OSError.
+    Raises `ConfigurationError` when the package `mcap` is not installed, and `OSError`.
     """
     try:
         from mcap.writer import Writer
@@ -59,7 +59,7 @@ def write_mcap(path: Path, records: Iterable[Record]) -> int:
 
 
 def _message(record: Record) -> tuple[str, dict[str, Any]]:
-    """Return the channel of `record` and what goes there."""
+    """Return the channel of `record` and its message."""
     if isinstance(record, Ticked):
         return SETPOINT, {
             "position": record.governed,
@@ -77,7 +77,7 @@ def _message(record: Record) -> tuple[str, dict[str, Any]]:
     content = {name: getattr(record, name) for name in record.__struct_fields__ if name not in ("time_ns", "servo")}
     if isinstance(record, Opened):
         content["arm"] = {"name": record.arm.name, "joint_names": record.arm.joint_names, "rate_hz": record.arm.rate_hz}
-    if isinstance(record, Told):
+    if isinstance(record, WaypointsReceived):
         content["waypoints"] = [
             {
                 "in_s": (waypoint.time_ns - record.time_ns) * 1e-9,
@@ -86,7 +86,7 @@ def _message(record: Record) -> tuple[str, dict[str, Any]]:
             }
             for waypoint in record.waypoints
         ]
-    return EVENTS, {"event": type(record).__name__, **content}
+    return EVENTS, {"event": record.__struct_config__.tag, **content}
 
 
 _NUMBERS = {"type": "array", "items": {"type": "number"}}

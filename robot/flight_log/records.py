@@ -1,7 +1,7 @@
-"""The flight log: what a driver was asked, what it did and what the arm did, for the last minutes, on disk.
+"""The flight log: a driver's requests, set-points and the arm's measurements of the last minutes, on disk.
 
-It notes everything that the servo was told, at the instants it was told, so that a recording can be replayed through
-the same servo and governor, to the last bit.
+It records every input of the servo with its time, so that a recording can be replayed through the same servo and
+governor with identical results, to the last bit.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ from robot.wire.messages import Waypoint
 SCHEMA_VERSION = 1
 SIZE_MIB = 64
 MOST_BYTES = 32 * 1024
-"""No record is longer: twice a request, which is what the longest repeats."""
+"""The longest record in bytes: twice the longest request, which the longest record repeats."""
 _MOST_LOGS = 100
 
 
 class Entry(msgspec.Struct, frozen=True, tag=True, array_like=True):
-    """Base of all that is noted, at the driver's monotonic `time_ns`."""
+    """Base of all entries; `time_ns` is the driver's monotonic time."""
 
     time_ns: int
 
 
 class Opened(Entry, frozen=True):
-    """A segment begins, of the recording that process `run` makes of `arm`; `wall_ns` is the time since 1970 in UTC,
-    and `servo` what it is doing, None before it was engaged."""
+    """The beginning of a segment: the process `run`, its `arm`, the time `wall_ns` since 1970 in UTC, and the state of
+    the `servo`, None before it was engaged."""
 
     version: int
     run: str
@@ -45,27 +45,28 @@ class Opened(Entry, frozen=True):
 
 
 class Engaged(Entry, frozen=True):
-    """The servo took over at rest at `positions` (n,) rad, gripper `gripper_width` m, slow for `ramp_s`."""
+    """The servo was engaged at rest at `positions` (n,) rad with the gripper `gripper_width` m wide and a start-up ramp
+    of `ramp_s`."""
 
     positions: tuple[float, ...]
     gripper_width: float
     ramp_s: float
 
 
-class Told(Entry, frozen=True):
-    """Waypoints came in; `refused` is why they were not taken, empty when they were."""
+class WaypointsReceived(Entry, frozen=True, tag="Told"):  # the tag of logs written before
+    """Waypoints were received; `refused` is the reason why they were refused, empty when they were accepted."""
 
     waypoints: tuple[Waypoint, ...]
     refused: str
 
 
 class Held(Entry, frozen=True):
-    """The servo was told to drop everything and come to rest."""
+    """The servo was commanded to drop its waypoints and come to rest."""
 
 
 class Ticked(Entry, frozen=True):
-    """The set-point of one tick: `governed` (n,) rad and its `velocity` rad/s, `gripper_width` m, and what the governor
-    clamped."""
+    """The set-point of one tick: `governed` (n,) rad and its `velocity` rad/s, `gripper_width` m, and the governor's
+    `clamps`."""
 
     governed: tuple[float, ...]
     velocity: tuple[float, ...]
@@ -74,7 +75,8 @@ class Ticked(Entry, frozen=True):
 
 
 class Measured(Entry, frozen=True):
-    """What the arm reported: (n,) rad and rad/s, gripper m, and N·m where it measures them."""
+    """The arm's report: positions (n,) rad, velocities (n,) rad/s, gripper width m, and efforts (n,) N·m where it
+    measures them."""
 
     positions: tuple[float, ...]
     velocities: tuple[float, ...]
@@ -83,8 +85,8 @@ class Measured(Entry, frozen=True):
 
 
 class Asked(Entry, frozen=True):
-    """A `request` other than waypoints, from `holder` where it has one, and why it was `refused`, empty when it was
-    not."""
+    """A `request` other than waypoints, with the lease `holder` at that time; `refused` is the reason for its refusal,
+    empty when it was carried out."""
 
     request: str
     holder: str
@@ -92,7 +94,7 @@ class Asked(Entry, frozen=True):
 
 
 class Changed(Entry, frozen=True):
-    """The driver's mode changed, and why; `holder` has the lease from now on."""
+    """The driver's mode changed for `reason`; `holder` holds the lease from now on."""
 
     mode: str
     reason: str
@@ -100,22 +102,22 @@ class Changed(Entry, frozen=True):
 
 
 class Closed(Entry, frozen=True):
-    """The driver ended in order; without this it was killed, or is still running."""
+    """The driver ended regularly; without this entry it was killed, or is still running."""
 
     reason: str
 
 
-Record: TypeAlias = Opened | Engaged | Told | Held | Ticked | Measured | Asked | Changed | Closed
+Record: TypeAlias = Opened | Engaged | WaypointsReceived | Held | Ticked | Measured | Asked | Changed | Closed
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Record)
 
 
 class FlightLog:
-    """Notes records in the ring in `folder`. `opening` tells what every segment begins with, so that one alone can be
-    read and replayed.
+    """Writes records to the ring in `folder`. `opening` returns the first record of every segment, so that each segment
+    can be read and replayed alone.
 
-    Raises `ConfigurationError` when the folder cannot be had.
+    Raises `ConfigurationError` when the folder cannot be used.
     """
 
     def __init__(self, folder: Path, opening: Callable[[], Opened]) -> None:
@@ -124,30 +126,30 @@ class FlightLog:
         self.folder = folder
 
     def prepare(self) -> None:
-        """See that the next record goes into the present segment, or begin another with what is true now.
+        """Ensure that the next record fits into the present segment, or begin another segment with the present state.
 
-        To be called before anything happens that changes what `opening` tells, and is noted when it has.
+        Call it before an action that changes the result of `opening` and is recorded afterwards.
         """
         if not self._ring.fits(MOST_BYTES):
             self._ring.turn()
             self._ring.write(_encoder.encode(self._opening()))
 
     def note(self, record: Record) -> None:
-        """Write `record` down."""
+        """Write `record`."""
         encoded = _encoder.encode(record)
         if not self._ring.fits(len(encoded)):
             self.prepare()
         self._ring.write(encoded)
 
     def close(self) -> None:
-        """Let go of the folder."""
+        """Close the files."""
         self._ring.close()
 
 
 def open_flight_log(folder: Path | None, arm: str, opening: Callable[[], Opened]) -> FlightLog:
-    """Return the flight log in `folder`; for None in one of `arm`'s own, the first that no other driver writes to.
+    """Return the flight log in `folder`; for None, in the first default folder of `arm` that no other driver uses.
 
-    Raises `ConfigurationError` when it cannot be had.
+    Raises `ConfigurationError` when no folder can be used.
     """
     if folder is not None:
         return FlightLog(folder, opening)
@@ -158,7 +160,7 @@ def open_flight_log(folder: Path | None, arm: str, opening: Callable[[], Opened]
 
 
 def newest_flight_log() -> Path:
-    """Return the flight log that a driver last began to write to. Raises `DatasetError` when there is none."""
+    """Return the folder of the flight log that was opened last. Raises `DatasetError` when there is none."""
     found = [
         ((folder / LOCK_FILE).stat().st_mtime, folder) for folder in flight_logs_folder().glob("*") if is_ring(folder)
     ]
@@ -168,10 +170,10 @@ def newest_flight_log() -> Path:
 
 
 def read_flight_log(folder: Path, last: int = SEGMENTS) -> Iterator[Record]:
-    """Yield what is in the flight log in `folder`, or in the `last` of the segments that it is kept in, the oldest
-    first; may be called while it is written.
+    """Yield the records of the flight log in `folder`, or of its `last` segments, the oldest first; it may be called
+    while the log is written.
 
-    Raises `DatasetError` when there is none, or none that this version reads.
+    Raises `DatasetError` when there is none, or when another version wrote it.
     """
     if not is_ring(folder):
         raise DatasetError(f"there is no flight log in {folder}: no driver has written one there")
@@ -192,6 +194,6 @@ def read_flight_log(folder: Path, last: int = SEGMENTS) -> Iterator[Record]:
 
 
 def flight_logs_folder() -> Path:
-    """Return the folder under which drivers keep their flight logs unless told otherwise."""
+    """Return the default parent folder of flight logs."""
     state = os.environ.get("XDG_STATE_HOME", "")
     return Path(state if os.path.isabs(state) else Path.home() / ".local" / "state") / "worldarm" / "black-box"

@@ -1,4 +1,5 @@
-"""Replaying a flight log: the same servo and governor, told the same at the same instants, must do the same."""
+"""Replays a flight log: the same servo and governor with the same inputs at the same times must give the same
+results."""
 
 from __future__ import annotations
 
@@ -8,13 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from robot.errors import Refused
-from robot.flight_log.records import Engaged, Held, Opened, Record, Ticked, Told
+from robot.flight_log.records import Engaged, Held, Opened, Record, Ticked, WaypointsReceived
 from robot.motion.servo import Servo, SetPoint
 
 
 @dataclass(frozen=True)
 class Difference:
-    """At `time_ns` the replay did `replayed` where the recording has `recorded`, both in words."""
+    """A difference at `time_ns`: the recording has `recorded`, the replay gave `replayed`, both as text."""
 
     time_ns: int
     recorded: str
@@ -23,8 +24,8 @@ class Difference:
 
 @dataclass(frozen=True)
 class Replayed:
-    """How a replay went: `ticks` and `commands` run through the servo, and the first `difference`, None when all was
-    the same to the last bit."""
+    """The result of a replay: the number of `ticks` and `commands`, and the first `difference`, None when all results
+    were identical to the last bit."""
 
     ticks: int
     commands: int
@@ -32,7 +33,7 @@ class Replayed:
 
 
 def replay(records: Iterable[Record]) -> Replayed:
-    """Run `records`, the oldest first, through a servo of their arm, until the first difference."""
+    """Run `records`, the oldest first, through a servo of their arm until the first difference."""
     servo: Servo | None = None
     run = ""
     ticks = commands = 0
@@ -41,14 +42,14 @@ def replay(records: Iterable[Record]) -> Replayed:
             if record.run != run:
                 run, servo = record.run, _restored(record)
         elif servo is None:
-            continue  # a segment whose beginning is torn
+            continue  # the segment's first record is damaged
         elif isinstance(record, Engaged):
             servo.engage(np.array(record.positions), record.gripper_width, record.ramp_s)
         elif isinstance(record, Held):
             servo.hold()
-        elif isinstance(record, Told):
+        elif isinstance(record, WaypointsReceived):
             commands += 1
-            answer = _tell(servo, record)
+            answer = _accept(servo, record)
             if answer != record.refused:
                 difference = Difference(record.time_ns, _taken(record.refused), _taken(answer))
                 return Replayed(ticks, commands, difference)
@@ -66,17 +67,17 @@ def replay(records: Iterable[Record]) -> Replayed:
 
 
 def _restored(opened: Opened) -> Servo:
-    """Return the servo as it was when the segment began: in a run's first one not engaged yet."""
+    """Return the servo in its state at the beginning of the segment; in a run's first segment it is not engaged yet."""
     servo = Servo(opened.arm)
     if opened.servo is not None:
         servo.restore(opened.servo)
     return servo
 
 
-def _tell(servo: Servo, told: Told) -> str:
-    """Give the servo its waypoints; return why it refused them, empty when it did not."""
+def _accept(servo: Servo, received: WaypointsReceived) -> str:
+    """Send the recorded waypoints to the servo; return the reason why it refused them, empty when it accepted them."""
     try:
-        servo.accept(told.waypoints, told.time_ns)
+        servo.accept(received.waypoints, received.time_ns)
     except Refused as error:
         return error.reason
     return ""

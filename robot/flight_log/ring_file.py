@@ -1,9 +1,9 @@
-"""A ring of records on disk that outlives the process that writes it: what SIGKILL finds written stays written.
+"""A ring of records on disk that survives its writer: every record written before a SIGKILL stays on disk.
 
-The files are mapped, so that a record costs a copy and no system call; the kernel keeps what was copied when the
-process dies, whatever the reason. (When the machine itself loses power, the last half minute may be lost.) Every
-record carries a checksum over its segment's serial number and its own bytes: a torn one, or what an earlier turn of
-the ring left behind, is never taken for a record.
+The files are memory-mapped, so that a record costs one copy and no system call, and the kernel keeps the copied data
+when the process dies. When the machine loses power, the last half minute may be lost. Every record has a checksum over
+its segment's serial number and its own bytes, so that a damaged record, or one left from an earlier turn of the ring,
+is detected.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ _PREFIX = "segment-"
 _SUFFIX = ".ring"
 _MAGIC = b"WARING01"
 _HEADER = struct.Struct("<8sQI")
-"""Magic, serial number, checksum of the two."""
+"""Magic bytes, serial number, and the checksum of both."""
 _RECORD = struct.Struct("<II")
-"""Length and checksum of what follows."""
+"""Length and checksum of the record that follows."""
 
 
 class RingBusy(ConfigurationError):
@@ -35,11 +35,11 @@ class RingBusy(ConfigurationError):
 
 
 class RingWriter:
-    """Writes records to the ring in `folder`, of `SEGMENTS` files of `segment_bytes` each; goes on after what an
-    earlier process left there.
+    """Writes records to the ring in `folder`, which has `SEGMENTS` files of `segment_bytes` each; it continues after
+    the records of an earlier process.
 
-    Raises `RingBusy` when another process writes there, and `ConfigurationError` when the folder cannot be had: the
-    disk is full, it is read-only, or holds a ring of another size.
+    Raises `RingBusy` when another process writes there, and `ConfigurationError` when the folder cannot be used: the
+    disk is full, the folder is read-only, or it holds a ring of another size.
     """
 
     def __init__(self, folder: Path, segment_bytes: int) -> None:
@@ -53,7 +53,7 @@ class RingWriter:
             raise ConfigurationError(f"{folder} cannot be written: {error.strerror}") from error
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            os.utime(self._lock)  # which of several was last begun
+            os.utime(self._lock)  # its time shows which log was opened last
             self._maps = [self._map(folder / f"{_PREFIX}{number}{_SUFFIX}") for number in range(SEGMENTS)]
         except OSError as error:
             self.close()
@@ -66,18 +66,18 @@ class RingWriter:
         serials = [_serial(segment) or 0 for segment in self._maps]
         self._serial = max(serials)
         self._number = serials.index(self._serial)
-        self._at = self._size  # full: the first record begins a segment of its own
+        self._at = self._size  # full, so that the first record begins a new segment
 
     def fits(self, length: int) -> bool:
-        """Whether a record of `length` bytes still goes into the present segment."""
+        """Return whether a record of `length` bytes fits into the present segment."""
         return self._at + _RECORD.size + length <= self._size
 
     def turn(self) -> None:
-        """Begin the next segment, in place of the oldest one."""
+        """Begin the next segment; it replaces the oldest one."""
         self._number = (self._number + 1) % SEGMENTS
         self._serial += 1
         segment = self._maps[self._number]
-        # Ended before it is named: a reader never finds old records under a new serial number.
+        # The end mark is written before the serial number, so that a reader never finds old records under a new number.
         segment[_HEADER.size : _HEADER.size + _RECORD.size] = bytes(_RECORD.size)
         segment[: _HEADER.size] = _header(self._serial)
         self._at = _HEADER.size
@@ -93,12 +93,12 @@ class RingWriter:
         self._at = end
 
     def close(self) -> None:
-        """Let go of the files."""
+        """Close the files."""
         for segment in self._maps:
             segment.close()
         self._maps = []
         if self._lock >= 0:
-            os.close(self._lock)  # which unlocks it
+            os.close(self._lock)  # closing releases the lock
             self._lock = -1
 
     def _map(self, path: Path) -> mmap.mmap:
@@ -109,7 +109,7 @@ class RingWriter:
                 raise ConfigurationError(
                     f"{self.folder} holds a ring of another size; choose another folder, or delete that one"
                 )
-            # Real blocks now, so that a full disk is known before anything moves, and never in mid-motion.
+            # Allocates the blocks now, so that a full disk is reported before any motion, and never during one.
             os.posix_fallocate(file, 0, self._size)
             return mmap.mmap(file, self._size, flags=mmap.MAP_SHARED | mmap.MAP_POPULATE)
         finally:
@@ -117,13 +117,13 @@ class RingWriter:
 
 
 def is_ring(folder: Path) -> bool:
-    """Whether a ring was ever begun in `folder`."""
+    """Return whether `folder` holds a ring."""
     return any(folder.glob(f"{_PREFIX}*{_SUFFIX}"))
 
 
 def read_ring(folder: Path, last: int = SEGMENTS) -> Iterator[list[bytes]]:
-    """Yield the records of every segment in `folder`, the oldest first, or of the `last` ones; a segment's torn last
-    record is left out. May be called while the ring is written. Raises OSError."""
+    """Yield the records of every segment in `folder`, or of the `last` segments, the oldest first; a damaged last
+    record of a segment is left out. It may be called while the ring is written. Raises `OSError`."""
     segments = []
     for path in sorted(folder.glob(f"{_PREFIX}*{_SUFFIX}"), key=_serial_of)[-last:]:
         content = path.read_bytes()
@@ -157,7 +157,7 @@ def _header(serial: int) -> bytes:
 
 
 def _serial(content: bytes | mmap.mmap) -> int | None:
-    """Return the serial number of a segment; None when it was never begun."""
+    """Return the serial number of a segment; None when the segment was never used."""
     head = content[: _HEADER.size]
     if len(head) < _HEADER.size:
         return None

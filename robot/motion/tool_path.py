@@ -63,14 +63,15 @@ def straight_waypoints(
 
 @dataclass(frozen=True)
 class ToolSpeed:
-    """How fast a line may be: the tool in m/s, its orientation in rad/s, the gripper's width in m/s."""
+    """The largest speeds on a line: the tool in m/s, its orientation in rad/s, the gripper's width in m/s."""
 
     tool_m_s: float
     turn_rad_s: float
     gripper_m_s: float
 
     def duration_s(self, start: Pose, end: Pose, gripper_change_m: float) -> float:
-        """Return how long a line from `start` to `end` takes while the gripper's width changes by so much, in s."""
+        """Return the duration (s) of a line from `start` to `end` during which the gripper's width changes by
+        `gripper_change_m`."""
         way_m = float(np.linalg.norm(end.position - start.position))
         turn_rad = float(np.linalg.norm(pin.log3(start.rotation.T @ end.rotation)))
         return max(
@@ -91,7 +92,7 @@ def tool_waypoints(
 ) -> list[Waypoint]:
     """Return waypoints, timed from 0, that take the tool in straight lines through the poses `stops`.
 
-    The arm begins at `joints` (n,) rad with the gripper `gripper_width` m wide; all waypoints carry the width
+    The arm begins at `joints` (n,) rad with the gripper `gripper_width` m wide; all waypoints have the gripper width
     `stop_width` m. Raises `UnreachableError` when a point of a line cannot be reached.
     """
     waypoints: list[Waypoint] = []

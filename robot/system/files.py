@@ -67,7 +67,7 @@ def write_json(path: Path, content: object) -> None:
 def write_durable(path: Path, data: bytes) -> None:
     """Write the file `path`, whose folder exists, and make its contents durable. Raises OSError.
 
-    A crash may leave half of it: for a file that nobody looks for before something else names it.
+    A crash may leave a partial file: use it only for files that another file names afterwards.
     """
     path.write_bytes(data)
     sync(path)

@@ -159,7 +159,7 @@ class TabletopPolicy:
         return action
 
     def choose_again(self) -> None:
-        """Choose anew what to do, at the next action."""
+        """Choose a new skill at the next action."""
         self.begin(iter(()))
 
     def begin(self, skill: Iterator[Aim]) -> None:

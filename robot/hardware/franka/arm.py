@@ -100,7 +100,7 @@ class Franka:
         state = self._link.state
         self._see_that_it_follows(state.q)
         stamp = state.time.to_msec()
-        if stamp != self._stamp:  # a silent arm's last state stays as old as it is
+        if stamp != self._stamp:  # a silent arm's last state keeps its old time
             self._stamp, self._time_ns = stamp, time.monotonic_ns()
         return Reading(
             time_ns=self._time_ns,

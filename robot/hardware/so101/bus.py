@@ -130,7 +130,7 @@ class FeetechBus:
         return Servo(signed(position, 15), signed(speed, 15), signed(load, 10), raw[6] / 10.0, raw[7])
 
 
-class _line_errors:  # noqa: N801 - reads as what it is: `with _line_errors(path)`
+class _line_errors:  # noqa: N801 - used as a context: `with _line_errors(path)`
     """Wrap calls of the SDK: errors of the serial line become `ArmError`."""
 
     def __init__(self, path: str) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import robot.flight_log.records
 from robot.errors import Refused
 from robot.flight_log.logged_servo import LoggedServo
-from robot.flight_log.records import Opened, Record, Ticked, Told, read_flight_log
+from robot.flight_log.records import Opened, Record, Ticked, WaypointsReceived, read_flight_log
 from robot.flight_log.replay import replay
 from robot.motion.servo import Servo, ServoState, SetPoint
 from robot.wire.messages import Waypoint
@@ -96,7 +96,7 @@ def test_a_recording_replays_the_same_from_wherever_the_ring_begins(
     assert found.difference is None
     assert found.ticks == sum(isinstance(record, Ticked) for record in records)
     assert 500 < found.ticks < 8500  # so the beginning was overwritten, and the replay began in mid-motion
-    assert found.commands == sum(isinstance(record, Told) for record in records) > 50
+    assert found.commands == sum(isinstance(record, WaypointsReceived) for record in records) > 50
     assert len({record.run for record in records if isinstance(record, Opened)}) == 2
 
 
@@ -110,7 +110,7 @@ def test_what_the_governor_would_do_otherwise_is_found(tmp_path: Path) -> None:
     found = replay(records)
     assert found.difference is not None
     assert found.difference.time_ns == changed.time_ns
-    told = next(i for i, record in enumerate(records) if isinstance(record, Told))
+    told = next(i for i, record in enumerate(records) if isinstance(record, WaypointsReceived))
     records[told] = msgspec.structs.replace(records[told], refused="late" if not records[told].refused else "")
     found = replay(records)
     assert found.difference is not None
