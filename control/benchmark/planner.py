@@ -23,7 +23,7 @@ from tqdm import tqdm
 
 from control.agent import Agent
 from control.decision_config import SearchConfig
-from control.model.trained_model import PRETRAINED, load_trained
+from control.model.trained_model import PRETRAINED, TrainedModel, load_trained
 from control.policies import make_agent
 from perception.training.world_model import compute_dtype
 from robot.embodiment.observation import Observation
@@ -97,6 +97,23 @@ def benchmark_planner(
     agents = [
         make_agent(trained, config=msgspec.structs.replace(trained.decision, search=search)) for search in searches
     ]
+    found = _measure(trained, agents, searches, decisions, threads)
+    print(
+        f"{threads} thread(s), {found.precision}; a product of {MATRIX}×{MATRIX} matrices runs at "
+        f"{found.matrix_gflop_s:.0f} GFLOP/s\n"
+    )
+    print(f"{table(found.searches, usual)}\n")
+    if json is not None:
+        write_json(json, found)
+        print(f"numbers: {json}")
+    _draw(found, plot)
+    print(f"plot: {plot}")
+
+
+def _measure(
+    trained: TrainedModel, agents: Sequence[Agent], searches: Sequence[SearchConfig], decisions: int, threads: int
+) -> Costs:
+    """Let each of `agents`, which plan by the `searches`, decide on the same random pictures, in turn."""
     size = trained.card.world_model
     rng = np.random.default_rng(0)
     goal, *pictures = rng.integers(0, 256, (1 + decisions, size.height, size.width_px, 3), np.uint8)
@@ -117,18 +134,8 @@ def benchmark_planner(
     for config, taken, work in zip(searches, 1e3 * times, gflop, strict=True):
         p50, p99 = (float(np.percentile(taken, share)) for share in (50, 99))
         costs.append(Cost(config.samples, config.horizon, config.iterations, p50, p99, work, 1e3 * work / p50 / rate))
-    found = Costs(
-        trained.card.weights_sha256, threads, str(precision).removeprefix("torch."), rate, decisions, tuple(costs)
-    )
-    print(
-        f"{threads} thread(s), {found.precision}; a product of {MATRIX}×{MATRIX} matrices runs at {rate:.0f} GFLOP/s\n"
-    )
-    print(f"{table(costs, usual)}\n")
-    if json is not None:
-        write_json(json, found)
-        print(f"numbers: {json}")
-    _draw(found, plot)
-    print(f"plot: {plot}")
+    name = str(precision).removeprefix("torch.")
+    return Costs(trained.card.weights_sha256, threads, name, rate, decisions, tuple(costs))
 
 
 def table(costs: Sequence[Cost], usual: SearchConfig) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +10,8 @@ import torch
 import tyro
 
 from control.agent import Agent
+from control.decision_config import DecisionConfig, changed
+from control.decision_options import DecisionOptions, given
 from control.model.trained_model import TrainedModel, load_trained
 from control.policies import Method, make_agent
 from robot.errors import ConfigurationError
@@ -26,47 +29,57 @@ from sim.world.cameras import camera_named
 from sim.world.panda import panda_spec
 
 
-def benchmark(
-    task: Annotated[tyro.conf.Positional[Task | None], tyro.conf.arg(help="what to measure")] = None,
+@dataclass(frozen=True)
+class BenchmarkOptions:
+    """What `worldarm benchmark` takes; its fields' help says what each is."""
+
+    task: Annotated[tyro.conf.Positional[Task | None], tyro.conf.arg(help="what to measure")] = None
     env: Annotated[
         str | None, tyro.conf.arg(help="measure in this Gymnasium environment instead, that the checkpoint is of")
-    ] = None,
-    episodes: Annotated[int, tyro.conf.arg(help="held-out goals")] = 100,
-    seed: Annotated[int, tyro.conf.arg(help="another seed, other goals")] = 0,
+    ] = None
+    episodes: Annotated[int, tyro.conf.arg(help="held-out goals")] = 100
+    seed: Annotated[int, tyro.conf.arg(help="another seed, other goals")] = 0
     level: Annotated[
         Level,
         tyro.conf.arg(
             help="clean: as the data looks; no-arm: the goal shows no arm; shifted: the camera stands elsewhere; lit: "
             "another lamp; cluttered: among things that no data shows"
         ),
-    ] = "clean",
+    ] = "clean"
     subgoals: Annotated[
         Subgoals,
         tyro.conf.arg(
             help="none: the goal's picture alone; given: also the pictures of what comes before it, where the task has "
             "them; auto: the agent finds its own"
         ),
-    ] = "none",
+    ] = "none"
     method: Annotated[tuple[Method, ...], tyro.conf.arg(help="one method or several, each on the same goals")] = (
         "full",
-    ),
+    )
     checkpoint: Annotated[
         Path | None,
         tyro.conf.arg(
             help="folder of the model, or the name of one that comes with worldarm; None: the one for the task"
         ),
-    ] = None,
+    ] = None
     processes: Annotated[
         bool, tyro.conf.arg(help="through the real driver, camera and sockets, in real time, instead of lock-step")
-    ] = False,
+    ] = False
     workers: Annotated[
         int, tyro.conf.arg(help="processes that share the goals out; decisions take longer where cores are short")
-    ] = 1,
+    ] = 1
     ray: Annotated[
         str | None, tyro.conf.arg(help="share the goals out on a Ray cluster: HOST:PORT, or local to start one here")
-    ] = None,
-    json: Annotated[Path | None, tyro.conf.arg(help="write every number to this file")] = None,
-    plot: Annotated[Path, tyro.conf.arg(help="where the picture goes")] = Path("out/benchmark.png"),
+    ] = None
+    json: Annotated[Path | None, tyro.conf.arg(help="write every number to this file")] = None
+    plot: Annotated[Path, tyro.conf.arg(help="where the picture goes")] = Path("out/benchmark.png")
+
+
+def benchmark(
+    options: Annotated[BenchmarkOptions, tyro.conf.arg(name="")] = BenchmarkOptions(),
+    decision: Annotated[
+        DecisionOptions, tyro.conf.arg(help="how the agent plans and when it says done")
+    ] = DecisionOptions(),
 ) -> None:
     """Measure how often goals that no training has seen are reached, and what deciding costs.
 
@@ -76,73 +89,85 @@ def benchmark(
     Wilson interval. The same seed gives the same numbers on machines of a kind, times aside. With one method --json
     holds one object, with several a list of them. `worldarm benchmark planner` times decisions alone.
     """
+    _check(options)
+    # One thread decides soonest where driver and camera share the cores, and does not depend on how many there are.
+    torch.set_num_threads(1)
+    checkpoint = options.checkpoint
+    if checkpoint is None:
+        assert options.task is not None, "checked"
+        checkpoint = pretrained_for(options.task)
+    trained = load_trained(checkpoint)
+    changes = given(decision)
+    config = changed(trained.decision, changes)
+    for path in (options.json, options.plot):
+        if path is not None:
+            require_writable(path)
+    if options.env is not None:
+        summaries = [_in_env(options, options.env, trained, config, name) for name in options.method]
+    else:
+        assert options.task is not None, "checked"
+        environment_of(trained.card.embodiment)  # raises for a model of no environment
+        known = trained.card.embodiment.camera
+        trained.card.require(panda_spec().name, camera_named(known.name, known.width, known.height))
+        what = Measurement(options.task, options.level, options.subgoals, options.seed)
+        summaries = []
+        for name in options.method:
+            if options.processes:
+                agent = make_agent(trained, name, what.seed, config, "auto" if what.subgoals == "auto" else "none")
+                records = _through_processes(agent, what, options.episodes)
+            else:
+                numbers = range(options.episodes)
+                runs = measure_agent(checkpoint, name, what, numbers, options.workers, options.ray, changes)
+                records = collect(runs, options.episodes, what, name)
+            summaries.append(summarise(what, name, options.processes, trained.card.weights_sha256, records))
+    print(f"{table(summaries)}\n")
+    # The numbers first: the picture can be drawn from them again.
+    if options.json is not None:
+        write_json(options.json, summaries[0] if len(summaries) == 1 else summaries)
+        print(f"numbers: {options.json}")
+    draw_summaries(summaries, options.plot)
+    print(f"plot: {options.plot}")
+
+
+def _check(options: BenchmarkOptions) -> None:
+    """Raise `ConfigurationError` for options that cannot be, or not together."""
+    task, env, level, episodes, workers = options.task, options.env, options.level, options.episodes, options.workers
+    shared_out = workers > 1 or options.ray is not None
     if (task is None) == (env is None):
         raise ConfigurationError(f"say what to measure: a task ({', '.join(TASKS)}), or --env and an environment")
-    if env is not None and (processes or workers > 1 or ray is not None or (level, subgoals) != ("clean", "none")):
+    if env is not None and (options.processes or shared_out or (level, options.subgoals) != ("clean", "none")):
         raise ConfigurationError("--env goes without --processes, --workers, --ray, --level and --subgoals")
-    if env is not None and checkpoint is None:
+    if env is not None and options.checkpoint is None:
         raise ConfigurationError(f"--env {env} needs --checkpoint: none that comes with worldarm learnt there")
     if episodes < 1:
         raise ConfigurationError(f"--episodes must be at least 1, not {episodes}")
     if workers < 1:
         raise ConfigurationError(f"--workers must be at least 1, not {workers}")
-    if processes and (workers > 1 or ray is not None):
+    if options.processes and shared_out:
         raise ConfigurationError("real time cannot be shared out: give --processes without --workers and --ray")
-    if processes and level in DRAWN_LEVELS:
+    if options.processes and level in DRAWN_LEVELS:
         raise ConfigurationError(f"the simulated camera's process always looks the same; measure {level} in lock-step")
-    require_seed(seed)
-    require_picture(plot, "--plot")
-    # One thread decides soonest where driver and camera share the cores, and does not depend on how many there are.
-    torch.set_num_threads(1)
-    if checkpoint is None:
-        assert task is not None, "either is given"
-        checkpoint = pretrained_for(task)
-    trained = load_trained(checkpoint)
-    for path in (json, plot):
-        if path is not None:
-            require_writable(path)
-    digest = trained.card.weights_sha256
-    summaries = []
-    if env is not None:
-        for name in method:
-            summaries.append(_in_env(env, trained, name, episodes, seed))
-    else:
-        assert task is not None, "either is given"
-        environment_of(trained.card.embodiment)  # raises for a model of no environment
-        known = trained.card.embodiment.camera
-        trained.card.require(panda_spec().name, camera_named(known.name, known.width, known.height))
-        what = Measurement(task, level, subgoals, seed)
-        for name in method:
-            if processes:
-                agent = make_agent(trained, name, seed, subgoals="auto" if subgoals == "auto" else "none")
-                records = _through_processes(agent, what, episodes)
-            else:
-                runs = measure_agent(checkpoint, name, what, range(episodes), workers, ray)
-                records = collect(runs, episodes, what, name)
-            summaries.append(summarise(what, name, processes, digest, records))
-    print(f"{table(summaries)}\n")
-    # The numbers first: the picture can be drawn from them again.
-    if json is not None:
-        write_json(json, summaries[0] if len(summaries) == 1 else summaries)
-        print(f"numbers: {json}")
-    draw_summaries(summaries, plot)
-    print(f"plot: {plot}")
+    require_seed(options.seed)
+    require_picture(options.plot, "--plot")
 
 
-def _in_env(name: str, trained: TrainedModel, method: Method, episodes: int, seed: int) -> Summary:
-    """Run the episodes in a Gymnasium environment."""
+def _in_env(
+    options: BenchmarkOptions, env: str, trained: TrainedModel, config: DecisionConfig, method: Method
+) -> Summary:
+    """Run the episodes in the Gymnasium environment `env`."""
     # Here, since Gymnasium is an extra.
     from sim.gym.adapter import AnyEnv
     from sim.gym.goals import EnvMeasurement, measure_env
 
-    what = EnvMeasurement(name, seed)
+    what = EnvMeasurement(env, options.seed)
     world = AnyEnv.of(trained.card.embodiment)
     try:
-        if world.name != name:
-            raise ConfigurationError(f"this checkpoint learnt in {world.name!r}, not in {name!r}")
+        if world.name != env:
+            raise ConfigurationError(f"this checkpoint learnt in {world.name!r}, not in {env!r}")
         spread = trained.parts.model.normaliser.spread.double().numpy()
-        runs = measure_env(world, make_agent(trained, method, seed), spread, seed, range(episodes))
-        records = collect(runs, episodes, what, method)
+        agent = make_agent(trained, method, options.seed, config)
+        runs = measure_env(world, agent, spread, options.seed, range(options.episodes))
+        records = collect(runs, options.episodes, what, method)
     finally:
         world.close()
     return summarise(what, method, False, trained.card.weights_sha256, records, "spread")

@@ -22,7 +22,6 @@ from perception.training.world_model import compute_dtype
 from perception.training_data.mirroring import with_mirrored
 from perception.training_data.rig_view import open_seen, seen_by, view_like
 from robot.dataset.reader import Dataset
-from robot.embodiment.description import EmbodimentDescription
 from robot.errors import CheckpointError, ConfigurationError, DatasetError
 from robot.system.figures import require_picture
 from robot.system.files import make_folder, require_writable, write_json
@@ -81,18 +80,11 @@ def compare(
     environment = environment_of(embodiment)
     known = embodiment.camera
     trained.card.require(panda_spec().name, camera_named(known.name, known.width, known.height))
-    clone = _cloned(trained, dataset, run, clone_steps, seed)
+    cloned = ClonePolicy(_cloned(trained, dataset, run, clone_steps, seed), embodiment)
     torch.set_num_threads(1)
     what = Measurement(task, level, "none", seed)
     summaries = []
-    # Each runs when its turn comes: what plans or acts first, and what knows nothing last.
-    agents = [(name, measure_agent(checkpoint, name, what, range(episodes), workers, None)) for name in METHODS]
-    cloned = ClonePolicy(clone, embodiment)
-    for name, runs in [
-        *agents[:-2],
-        (cloned.name, _measure_clone(environment, embodiment, what, cloned, range(episodes))),
-        *agents[-2:],
-    ]:
+    for name, runs in _in_turn(checkpoint, environment, cloned, what, range(episodes), workers):
         records = collect(runs, episodes, what, name)
         summaries.append(summarise(what, name, False, trained.card.weights_sha256, records))
     print(f"{table(summaries)}\n")
@@ -103,10 +95,21 @@ def compare(
     print(f"plot: {plot}")
 
 
+def _in_turn(
+    checkpoint: Path, environment: Environment, cloned: ClonePolicy, what: Measurement, numbers: range, workers: int
+) -> list[tuple[str, Iterator[EpisodeRecord]]]:
+    """Return the ways of deciding by name, each to run when its turn comes: what plans or acts first, and what knows
+    nothing last."""
+    agents: list[tuple[str, Iterator[EpisodeRecord]]] = [
+        (name, measure_agent(checkpoint, name, what, numbers, workers, None)) for name in METHODS
+    ]
+    return [*agents[:-2], (cloned.name, _measure_clone(environment, cloned, what, numbers)), *agents[-2:]]
+
+
 def _measure_clone(
-    environment: Environment, embodiment: EmbodimentDescription, what: Measurement, clone: ClonePolicy, numbers: range
+    environment: Environment, clone: ClonePolicy, what: Measurement, numbers: range
 ) -> Iterator[EpisodeRecord]:
-    world = environment.world(embodiment.camera, what.level)
+    world = environment.world(clone.embodiment.camera, what.level)
     try:
         yield from measure(world, environment, what, clone, numbers)
     finally:

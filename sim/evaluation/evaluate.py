@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import torch
 from tqdm import tqdm
 
+from control.decision_config import changed
 from control.interfaces import Decider
 from control.model.trained_model import load_trained
 from control.policies import Method, make_agent
@@ -48,13 +51,20 @@ def measure(
 
 
 def measure_agent(
-    checkpoint: Path, method: Method, what: Measurement, numbers: range, workers: int, ray: str | None
+    checkpoint: Path,
+    method: Method,
+    what: Measurement,
+    numbers: range,
+    workers: int,
+    ray: str | None,
+    changes: Mapping[str, Any] = MappingProxyType({}),
 ) -> Iterator[EpisodeRecord]:
     """Yield the records of the goals `numbers` with the agent of a checkpoint; the work is distributed by `map_items`.
+    The agent decides as the checkpoint's card says, with `changes` as `control.decision_config.changed` takes them.
 
     Each goal's result is independent of the distribution; only the decision times grow where cores are shared.
     """
-    run = partial(_measure_some, checkpoint=checkpoint, method=method, what=what)
+    run = partial(_measure_some, checkpoint=checkpoint, method=method, what=what, changes=dict(changes))
     if workers == 1 and ray is None:
         yield from run(numbers)
         return
@@ -78,14 +88,19 @@ def _measured(numbers: range, run: partial[Iterator[EpisodeRecord]]) -> list[Epi
     return list(run(numbers))
 
 
-def _measure_some(numbers: range, checkpoint: Path, method: Method, what: Measurement) -> Iterator[EpisodeRecord]:
+def _measure_some(
+    numbers: range, checkpoint: Path, method: Method, what: Measurement, changes: Mapping[str, Any]
+) -> Iterator[EpisodeRecord]:
     # One thread is fastest where processes share the cores, and gives results that do not depend on the number of
     # cores.
     torch.set_num_threads(1)
     trained = load_trained(checkpoint)
     embodiment = trained.card.embodiment
     environment = environment_of(embodiment)
-    agent = make_agent(trained, method, what.seed, subgoals="auto" if what.subgoals == "auto" else "none")
+    agent = make_agent(
+        *(trained, method, what.seed, changed(trained.decision, changes)),
+        "auto" if what.subgoals == "auto" else "none",
+    )
     world = environment.world(embodiment.camera, what.level)
     try:
         yield from measure(world, environment, what, agent, numbers)

@@ -207,6 +207,12 @@ def test_what_is_wrong_with_the_checkpoint_is_said_before_anything_starts(
     assert "holds no checkpoint" in told(capsys, "run", "--goal", goal, "--checkpoint", str(tmp_path))
 
 
+def test_a_setting_that_cannot_be_is_said_with_its_option(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["run", "--goal", str(goal_file(tmp_path)), "--checkpoint", str(checkpoint(tmp_path / "model"))]
+    said = told(capsys, *words, "--decision.search.samples", "2")
+    assert said == "worldarm: --decision.search.samples: Expected `int` >= 4\n"
+
+
 def test_no_driver_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["run", "--goal", str(goal_file(tmp_path)), "--checkpoint", str(checkpoint(tmp_path / "model"))]
     nowhere = ["--command-address", "tcp://127.0.0.1:9", "--decisions-address", "tcp://127.0.0.1:*"]
@@ -238,6 +244,7 @@ def test_what_came_of_it_is_told_even_when_its_pictures_cannot_be_kept(here: Sta
     with running(*here.words(tmp_path, "--method", "random", "--blocks", "6")) as agent:
         in_motion(agent, 1)
         (tmp_path / "out").rmdir()
+        (tmp_path / "out").write_text("in the way")
         status, out, err = agent.end()
     assert status == 1 and "not reached: 6 blocks are over" in out and "median" in out
     assert err.startswith("worldarm: ") and "strip.png cannot be written" in err and err.count("\n") == 1

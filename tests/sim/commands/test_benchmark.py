@@ -11,7 +11,7 @@ import cv2
 import msgspec
 import pytest
 
-from control.model.trained_model import TrainedModel, save_trained
+from control.model.trained_model import TrainedModel, load_trained, save_trained
 from sim.evaluation.wilson import wilson
 from tests.commands import PATIENCE_S, ROOT, environment, in_process, worldarm
 from tests.sim.execution.children import of_kind
@@ -191,3 +191,20 @@ def test_a_model_of_another_arm_is_refused(
     save_trained(tmp_path / "other", TrainedModel(other, made.parts))
     assert main([*words, "--checkpoint", str(tmp_path / "other")]) == 1
     assert "trained on the arm 'other'" in capsys.readouterr().err
+
+
+def test_what_is_given_of_deciding_counts_and_else_the_card(words: list[str], checkpoint: Path, tmp_path: Path) -> None:
+    given = ("--decision.search.samples", "8", "--decision.search.horizon", "1", "--decision.search.proposals", "0")
+    found = []
+    for more in ((), given, (*given, "--workers", "2")):
+        result = in_process(*words, *more)
+        assert result.returncode == 0, result.stderr
+        found.append(timeless(numbers(tmp_path)))
+    usual, changed, shared = found
+    assert changed["records"] == shared["records"] != usual["records"]
+    made = load_trained(checkpoint)
+    says = {"search": {"samples": 8, "horizon": 1, "proposals": 0.0}}
+    save_trained(tmp_path / "other", TrainedModel(msgspec.structs.replace(made.card, decision=says), made.parts))
+    words[words.index("--checkpoint") + 1] = str(tmp_path / "other")
+    assert in_process(*words).returncode == 0
+    assert timeless(numbers(tmp_path))["records"] == changed["records"]

@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+import tyro
+
+from control.decision_config import CostConfig, DecisionConfig, SearchConfig, changed, default_decision
+from control.decision_options import DecisionOptions, given
+from control.model.trained_model import TrainedModel, load_trained, save_trained
+from control.policies import make_agent
+from perception.checkpoint.shipped import PRETRAINED_FOLDER
+from robot.errors import CheckpointError, ConfigurationError
+from tests.tiny import card, parts
+
+DEFAULTS = {
+    False: {
+        "search": (64, 6, 2, 0.5, 1),
+        "costs": (0.02, 0.3, 0.0, 0.0, 1.0),
+        "below": (0.0, 0.0),
+        "goal_detection": (0.7, 2, 2, 0.06, 3.0),
+    },
+    True: {
+        "search": (24, 16, 1, 0.75, 4),
+        "costs": (0.02, 0.3, 1.0, 15.0, 1.0),
+        "below": (0.5, 2.0),
+        "goal_detection": (0.7, 2, 6, 0.06, 3.0),
+    },
+}
+
+
+@pytest.mark.parametrize("binary", [False, True])
+def test_cards_that_name_nothing_decide_as_they_always_did(binary: bool) -> None:
+    made = default_decision(binary)
+    search, stages = made.search, made.stages
+    assert DEFAULTS[binary] == {
+        "search": (search.samples, search.horizon, search.iterations, search.proposals, search.critic_stride),
+        "costs": msgspec.structs.astuple(made.costs),
+        "below": (stages.approach_below, stages.fine_below),
+        "goal_detection": msgspec.structs.astuple(made.goal_detection),
+    }
+    assert made.unguided_search == SearchConfig()
+    assert stages.approach_search == SearchConfig(samples=96, horizon=2, iterations=4, std=0.25, min_std=0.01)
+    assert msgspec.structs.astuple(made.subgoals) == (30, 12.0, 1.0) and stages.fine_goal_distance_weight == 100.0
+
+
+def test_the_shipped_cards_decide_as_they_always_did() -> None:
+    for name, binary in (("push", False), ("tabletop", True)):
+        assert load_trained(PRETRAINED_FOLDER / name).decision == default_decision(binary)
+
+
+def test_only_what_is_given_changes() -> None:
+    base = default_decision(True)
+    made = changed(base, {"search": {"samples": 32}, "stages": {"approach_search": {"std": 0.1}}})
+    assert made.search == msgspec.structs.replace(base.search, samples=32)
+    assert made.stages.approach_search == msgspec.structs.replace(base.stages.approach_search, std=0.1)
+    assert (made.costs, made.goal_detection, made.subgoals) == (base.costs, base.goal_detection, base.subgoals)
+    assert changed(base, {}) == base
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"search": {"samples": 3}}, "--decision.search.samples: Expected `int` >= 4"),
+        ({"search": {"proposals": 0.99}}, "--decision.search: proposals is 0.99"),
+        ({"goal_detection": {"near": float("nan")}}, "--decision.goal-detection.near"),
+        ({"costs": {"path_weight": -1.0}}, "--decision.costs.path-weight: Expected `float` >= 0.0"),
+        ({"costs": {"path_weight": float("inf")}}, "--decision.costs: path-weight is inf"),
+        ({"stages": {"approach_search": {"horizon": 0}}}, "--decision.stages.approach-search.horizon"),
+        ({"search": {"sampels": 3}}, "unknown field `sampels`"),
+    ],
+)
+def test_a_setting_that_cannot_be_is_refused_with_its_option(changes: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        changed(DecisionConfig(), changes)
+    assert said in str(caught.value)
+
+
+def test_the_settings_check_themselves() -> None:
+    with pytest.raises(ConfigurationError, match="samples is 2"):
+        SearchConfig(samples=2)
+    with pytest.raises(ConfigurationError, match=r"prior-weight is -0\.1"):
+        msgspec.structs.replace(CostConfig(), prior_weight=-0.1)
+
+
+def test_a_card_says_how_its_model_decides(tmp_path: Path) -> None:
+    says = {"search": {"samples": 8, "horizon": 2}, "goal_detection": {"settled": 4}}
+    save_trained(tmp_path, TrainedModel(msgspec.structs.replace(card(), decision=says), parts()))
+    loaded = load_trained(tmp_path)
+    assert (loaded.decision.search.samples, loaded.decision.search.horizon) == (8, 2)
+    assert loaded.decision.goal_detection.settled == 4 and loaded.decision.costs == CostConfig()
+    assert make_agent(loaded).name == "full"
+
+
+@pytest.mark.parametrize("says", [{"search": {"samples": 1}}, {"serch": {}}, {"costs": {"path_weight": "much"}}])
+def test_a_card_that_says_what_cannot_be_is_refused(tmp_path: Path, says: dict[str, Any]) -> None:
+    save_trained(tmp_path, TrainedModel(msgspec.structs.replace(card(), decision=says), parts()))
+    with pytest.raises(CheckpointError, match="the checkpoint's card says how to decide"):
+        load_trained(tmp_path)
+
+
+def test_every_setting_has_an_option_whose_help_says_what_is_usual(capsys: pytest.CaptureFixture[str]) -> None:
+    def command(decision: DecisionOptions = DecisionOptions()) -> dict[str, Any]:
+        """A command."""
+        return given(decision)
+
+    assert tyro.cli(command, args=[]) == {}
+    words = ["--decision.search.samples", "32", "--decision.stages.approach-search.method", "mppi"]
+    assert tyro.cli(command, args=words) == {
+        "search": {"samples": 32},
+        "stages": {"approach_search": {"method": "mppi"}},
+    }
+    with pytest.raises(SystemExit):
+        tyro.cli(command, args=["--help"])
+    shown = capsys.readouterr().out
+    for group, settings in msgspec.to_builtins(DecisionConfig()).items():
+        for name in settings:
+            assert f"--decision.{group}.{name}".replace("_", "-") in shown
+    assert "usually 64, with a gripper 24" in shown
