@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from perception.calibration.board_finder import BoardFinder, View
-from perception.calibration.board_renderer import BoardRenderer, Look, look_at
+from perception.calibration.board_renderer import BoardRenderer, SensorQuality, look_at
 from perception.calibration.coverage import Coverage
 from perception.calibration.hand_eye import angle_between, board_pose, inverse, solve, times
 from perception.calibration.intrinsics import calibrate, require_enough
@@ -75,11 +75,11 @@ def benchmark_hand_eye(
         raise ConfigurationError("--seeds and --poses must be at least 1, and no noise may be below 0")
     if json is not None:
         require_writable(json)
-    look, arm = Look(blur, noise), ArmNoise(1e-3 * arm_mm, math.radians(arm_deg))
+    quality, arm = SensorQuality(blur, noise), ArmNoise(1e-3 * arm_mm, math.radians(arm_deg))
     found = [
         error
         for seed in tqdm(range(seeds), desc="calibrating", unit="seed")
-        for error in measure(seed, poses, look, arm)
+        for error in measure(seed, poses, quality, arm)
     ]
     print(table(found))
     if json is not None:
@@ -87,7 +87,9 @@ def benchmark_hand_eye(
         print(f"numbers: {json}")
 
 
-def measure(seed: int, poses: int, look: Look = Look(), arm: ArmNoise = ArmNoise()) -> list[HandEyeError]:
+def measure(
+    seed: int, poses: int, quality: SensorQuality = SensorQuality(), arm: ArmNoise = ArmNoise()
+) -> list[HandEyeError]:
     """Return the errors of one seed's calibrations, for both mountings."""
     rng = np.random.default_rng(seed)
     board, truth = Board(), random_lens(rng)
@@ -97,7 +99,7 @@ def measure(seed: int, poses: int, look: Look = Look(), arm: ArmNoise = ArmNoise
     for _ in range(_TRIES):
         if len(coverage.views) >= VIEWS and not coverage.missing:
             break
-        view = finder.find(renderer.render(random_view(board, rng, 40.0), rng, look)).view
+        view = finder.find(renderer.render(random_view(board, rng, 40.0), rng, quality)).view
         if view is not None:
             coverage.add(view)
     require_enough(coverage)
@@ -115,7 +117,7 @@ def measure(seed: int, poses: int, look: Look = Look(), arm: ArmNoise = ArmNoise
             if len(tools) == poses:
                 break
             shown = random_view(board, rng, 30.0)
-            seen = finder.find(renderer.render(shown, rng, look)).view
+            seen = finder.find(renderer.render(shown, rng, quality)).view
             if seen is not None and _whole(seen, board):
                 tools.append(_shaken(tool_at(mounting, camera, fixed, shown), arm, rng))
                 boards.append(board_pose(seen, lens))

@@ -31,7 +31,7 @@ class View:
 
 
 @dataclass(frozen=True)
-class Sight:
+class Detection:
     """The result for one picture: a `view` of the board, or the `reason` why there is none."""
 
     view: View | None
@@ -39,7 +39,7 @@ class Sight:
 
 
 class BoardFinder:
-    """Finds `board` in pictures. The reasons of `Sight` are "no board", "too little of the board" and "another
+    """Finds `board` in pictures. The reasons of `Detection` are "no board", "too little of the board" and "another
     board"."""
 
     def __init__(self, board: Board) -> None:
@@ -50,18 +50,18 @@ class BoardFinder:
         refined.cornerRefinementMethod = cv2.aruco.CORNER_REFINE_SUBPIX
         self._detector = cv2.aruco.CharucoDetector(charuco(board), cv2.aruco.CharucoParameters(), refined)
 
-    def find(self, picture: NDArray[np.uint8]) -> Sight:
+    def find(self, picture: NDArray[np.uint8]) -> Detection:
         """Search `picture`, (H, W, 3) uint8 in BGR or RGB, or (H, W) grey, for the board."""
         grey = picture if picture.ndim == 2 else cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
         pixels, ids, _, markers = self._detector.detectBoard(grey)
         seen = [] if markers is None else np.asarray(markers).ravel().tolist()
         strange = sum(number >= self._markers for number in seen)
         if strange > len(seen) / 4:
-            return Sight(None, "another board")
+            return Detection(None, "another board")
         if ids is None or len(ids) < LEAST_CORNERS:
             # All its markers may be visible and still not match, when they are those of a board of another shape.
             many = len(seen) >= 0.6 * self._markers or len(seen) > LEAST_CORNERS
-            return Sight(None, "another board" if many else "too little of the board" if seen else "no board")
+            return Detection(None, "another board" if many else "too little of the board" if seen else "no board")
         numbers = np.asarray(ids, np.int32).ravel()
         view = View(
             numbers,
@@ -70,8 +70,8 @@ class BoardFinder:
             (grey.shape[1], grey.shape[0]),
         )
         if not _spread(view):
-            return Sight(None, "too little of the board")
-        return Sight(view) if self._flat(view) else Sight(None, "another board")
+            return Detection(None, "too little of the board")
+        return Detection(view) if self._flat(view) else Detection(None, "another board")
 
     def _flat(self, view: View) -> bool:
         """Return whether the corners lie as those of a flat board, up to the distortion of a lens."""
@@ -83,7 +83,7 @@ class BoardFinder:
         return bool(np.percentile(miss, 80) < _MOST_BENT * self._board.square_m)
 
 
-def views_of_one_size(named: Sequence[tuple[str, tuple[int, int], Sight]], board: Board) -> list[tuple[str, View]]:
+def views_of_one_size(named: Sequence[tuple[str, tuple[int, int], Detection]], board: Board) -> list[tuple[str, View]]:
     """Return the views among the pictures `named`, each given by name, size and result.
 
     Raises `CalibrationError` when the pictures have several sizes, when most show another board, or when none shows the

@@ -21,7 +21,7 @@ _BACKGROUND, _PAPER, _INK = 110.0, 225.0, 25.0
 
 
 @dataclass(frozen=True)
-class Look:
+class SensorQuality:
     """The quality of a sensor: the standard deviations of Gaussian `blur` (pixels) and of `noise` (levels out of
     255)."""
 
@@ -42,7 +42,9 @@ class BoardRenderer:
         self._origin = margin - 0.5  # of the board's frame, in the sheet's pixels
         self._rays = _rays(lens)
 
-    def render(self, pose: Pose, rng: np.random.Generator | None = None, look: Look = Look()) -> NDArray[np.uint8]:
+    def render(
+        self, pose: Pose, rng: np.random.Generator | None = None, quality: SensorQuality = SensorQuality()
+    ) -> NDArray[np.uint8]:
         """Return a picture (H, W, 3) uint8 BGR of the board at `pose` in the camera's optical frame; `rng` draws the
         noise."""
         # A ray r intersects the plane through t with the axes a, b where r * depth = t + u a + v b.
@@ -56,10 +58,10 @@ class BoardRenderer:
             self._sheet, across, down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=_BACKGROUND
         )
         grey = cv2.resize(fine, (self._lens.width, self._lens.height), interpolation=cv2.INTER_AREA)
-        if look.blur > 0:
-            grey = cv2.GaussianBlur(grey, (0, 0), look.blur)
+        if quality.blur > 0:
+            grey = cv2.GaussianBlur(grey, (0, 0), quality.blur)
         if rng is not None:
-            grey = grey + rng.normal(0.0, look.noise, grey.shape)
+            grey = grey + rng.normal(0.0, quality.noise, grey.shape)
         return cv2.merge([np.clip(np.rint(grey), 0, 255).astype(np.uint8)] * 3)  # type: ignore[return-value]
 
 

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from perception.camera.board import Board, texture
 from robot.errors import ConfigurationError
-from robot.system.files import whole
+from robot.system.files import atomic_write
 
 Paper: TypeAlias = Literal["a4", "a3", "letter"]
 PAPERS_MM: dict[str, tuple[float, float]] = {"a4": (297.0, 210.0), "a3": (420.0, 297.0), "letter": (279.4, 215.9)}
@@ -59,5 +59,5 @@ def write_sheet(board: Board, paper: Paper, path: Path) -> None:
     axes.text(left, 4.0, f"this line is {RULER_MM:g} mm: print at 100 %, without fitting to the page", fontsize=7)
     axes.text(left + width, 9.0, f"worldarm: {board}", fontsize=7, ha="right", va="center")
     axes.text(left + width, 4.0, "glue it flat to something stiff", fontsize=7, ha="right")
-    with whole(path) as beside:
+    with atomic_write(path) as beside:
         figure.savefig(beside, dpi=DPI)

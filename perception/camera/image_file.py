@@ -11,7 +11,7 @@ import numpy as np
 from perception.camera.framing import reframe
 from perception.camera.interface import Image
 from robot.errors import CameraError, GoalError, RecordingError
-from robot.system.files import whole
+from robot.system.files import atomic_write
 from robot.wire.camera_spec import CameraSpec
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
@@ -69,7 +69,7 @@ def save_picture(path: Path, image: Image) -> None:
     if not written:
         raise GoalError(f"{path} could not be encoded: {image.shape[1]}x{image.shape[0]} is too large for its format")
     try:
-        with whole(path) as beside:
+        with atomic_write(path) as beside:
             beside.write_bytes(data.tobytes())
     except RecordingError as error:
         raise GoalError(str(error)) from error

@@ -18,7 +18,7 @@ from perception.checkpoint.shipped import PRETRAINED_FOLDER
 from perception.checkpoint.upgrade import OLDEST, upgraded_card
 from robot.embodiment.convention_file import read_convention
 from robot.errors import CheckpointError
-from robot.system.files import whole, write_json
+from robot.system.files import atomic_write, write_json
 
 CARD_FILE = "checkpoint.json"
 WEIGHTS_FILE = "model.safetensors"
@@ -40,7 +40,7 @@ def save(folder: Path, card: Card, tensors: dict[str, Tensor]) -> Card:
     for gate in card.gates:
         if not math.isfinite(gate.value):
             raise CheckpointError(f"the gate {gate.name!r} is {gate.value}, which no card can hold")
-    with whole(folder / WEIGHTS_FILE) as beside:
+    with atomic_write(folder / WEIGHTS_FILE) as beside:
         beside.write_bytes(serialise(stored))
         card = msgspec.structs.replace(card, weights_sha256=_digest(beside))
     card = msgspec.structs.replace(card, card_sha256=_card_digest(msgspec.json.encode(card)))

@@ -16,7 +16,7 @@ import numpy as np
 import tyro
 from numpy.typing import NDArray
 
-from perception.calibration.board_finder import BoardFinder, Sight, View, views_of_one_size
+from perception.calibration.board_finder import BoardFinder, Detection, View, views_of_one_size
 from perception.calibration.hand_eye import LEAST_POSES, HandEyeResult, board_pose, solve
 from perception.calibration.hand_eye_pairs import PairRecorder, load_pairs
 from perception.calibration.hand_eye_poses import poses_around
@@ -41,13 +41,13 @@ _PICTURE_S = 5.0
 
 
 @dataclass(frozen=True)
-class _Taken:
+class _PoseSet:
     """A set of pictures, live or recorded: the arm, the camera as it was published, and for each pose its name, the
     picture's size, the result of the board finder, and the measured joints (n,) rad."""
 
     arm: ArmSpec
     camera: CameraSpec
-    poses: list[tuple[str, tuple[int, int], Sight, Vector]]
+    poses: list[tuple[str, tuple[int, int], Detection, Vector]]
 
 
 def hand_eye(
@@ -110,7 +110,7 @@ def hand_eye(
 def work_out(
     arm: ArmSpec,
     camera: CameraSpec,
-    poses: Sequence[tuple[str, tuple[int, int], Sight, Vector]],
+    poses: Sequence[tuple[str, tuple[int, int], Detection, Vector]],
     known: Calibration,
     mounting: Mounting,
 ) -> tuple[HandEyeResult, int]:
@@ -128,7 +128,7 @@ def work_out(
     return result, len(tools) - len(result.left_out)
 
 
-def _recorded(folder: Path, known: Calibration) -> _Taken:
+def _recorded(folder: Path, known: Calibration) -> _PoseSet:
     pairs = load_pairs(folder)
     _require_same_camera(pairs.camera, known)
     finder = BoardFinder(known.board)
@@ -138,7 +138,7 @@ def _recorded(folder: Path, known: Calibration) -> _Taken:
         height, width = picture.shape[:2]
         poses.append((name, (width, height), finder.find(picture), np.array(pair.joints)))
     print(f"{len(poses)} pictures, {sum(sight.view is not None for _, _, sight, _ in poses)} with the board")
-    return _Taken(pairs.arm, pairs.camera, poses)
+    return _PoseSet(pairs.arm, pairs.camera, poses)
 
 
 def _moved(
@@ -149,7 +149,7 @@ def _moved(
     save: Path | None,
     command_address: str,
     frames_address: str,
-) -> _Taken:
+) -> _PoseSet:
     """Move the arm from pose to pose, take a picture of the board at each, and return to the start."""
     finder = BoardFinder(known.board)
     with Client(command_address) as client, FrameSubscriber(frames_address) as frames:
@@ -167,7 +167,7 @@ def _moved(
         around = poses_around(arm, start, count, angle)
         recorder = None if save is None else PairRecorder(save, arm, camera)
         print(f"moving {arm.name} to {count} poses around this one, slowly; on Ctrl-C it holds", flush=True)
-        poses: list[tuple[str, tuple[int, int], Sight, Vector]] = []
+        poses: list[tuple[str, tuple[int, int], Detection, Vector]] = []
         for number, joints in enumerate(around, 1):
             move_straight(client, joints, speed, f"pose {number}", HOLDER)
             picture, measured, sight = _look(client, frames, finder)
@@ -176,10 +176,10 @@ def _moved(
             poses.append((f"pose {number}", (picture.shape[1], picture.shape[0]), sight, measured))
             print(f"pose {number} of {count}: {_seen(sight.view, sight.reason)}", flush=True)
         move_straight(client, start, speed, "where it began", HOLDER)
-    return _Taken(arm, camera, poses)
+    return _PoseSet(arm, camera, poses)
 
 
-def _look(client: Client, frames: FrameSubscriber, finder: BoardFinder) -> tuple[NDArray[np.uint8], Vector, Sight]:
+def _look(client: Client, frames: FrameSubscriber, finder: BoardFinder) -> tuple[NDArray[np.uint8], Vector, Detection]:
     """Wait until the arm is still; return a picture (H, W, 3) RGB, the joints (n,) rad at its time, and the result of
     the board finder."""
     frame = frames.newer_than(time.monotonic_ns() + round(SETTLE_S * 1e9), SETTLE_S + _PICTURE_S)

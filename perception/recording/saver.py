@@ -21,7 +21,7 @@ from robot.dataset.format.encoding import EncodedEpisode
 from robot.dataset.format.recorder_columns import MARKS
 from robot.dataset.writer import DatasetWriter
 from robot.errors import CameraError, DatasetError, RecordingError
-from robot.system.scheduling import give_way
+from robot.system.scheduling import lower_priority
 from robot.wire.frame_image import picture_of
 from robot.wire.messages import Frame
 
@@ -163,7 +163,7 @@ class Saver:
             raise RecordingError(f"{self._writer.root}: the last episode was not saved within {patience_s:g} s")
 
     def _work(self) -> None:
-        give_way()  # to the cameras and the driver: late encoding does no harm, a late capture does
+        lower_priority()  # to the cameras and the driver: late encoding does no harm, a late capture does
         try:
             while True:
                 item = self._spool.take(_LOOK_S)

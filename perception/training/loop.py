@@ -25,7 +25,7 @@ from perception.training.distributed import Workers
 from perception.training.prefetch import drawn_ahead
 from perception.training.run_folder import RESUME_SUFFIX
 from robot.errors import CheckpointError
-from robot.system.files import whole
+from robot.system.files import atomic_write
 
 SAVE_EVERY_S = 30.0
 HISTORY_EVERY = 10
@@ -155,7 +155,7 @@ def _save(
         "schedule": repr(schedule),
         "history": json.dumps({"steps": history.steps, "terms": history.terms, "seconds": history.seconds}),
     }
-    with whole(path) as beside:
+    with atomic_write(path) as beside:
         beside.write_bytes(serialise(tensors, meta))
 
 

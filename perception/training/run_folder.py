@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from perception.checkpoint.upgrade import upgraded_settings
 from robot.errors import CheckpointError
-from robot.system.files import whole
+from robot.system.files import atomic_write
 
 RUN_FILE = "run.json"
 RESUME_SUFFIX = ".resume"
@@ -38,7 +38,7 @@ def claim_run(folder: Path, parts: Mapping[str, Settings]) -> None:
                 f"{folder} holds the {part} of a run with other settings ({'; '.join(changed)}); "
                 "give the same to go on with it, or another --run folder to begin anew"
             )
-    with whole(path) as beside:
+    with atomic_write(path) as beside:
         beside.write_text(json.dumps({part: dict(settings) for part, settings in parts.items()}, indent=2) + "\n")
 
 

@@ -8,7 +8,7 @@ READINGS = 3
 """Number of successive readings above the limit before the arm is stopped; a single one may be noise."""
 
 
-class EffortWatch:
+class EffortMonitor:
     """Watches the efforts of one arm with the specification `spec`."""
 
     def __init__(self, spec: ArmSpec) -> None:

@@ -14,7 +14,7 @@ Corners = tuple[float, float, float, float, float, float]
 """A box's lower and upper corner, x y z x y z, m in the arm's base frame."""
 
 
-def placed(
+def apply_installation(
     spec: ArmSpec,
     table_height: float | None = None,
     workspace: Corners | None = None,

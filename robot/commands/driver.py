@@ -20,7 +20,7 @@ from typing import Annotated
 import tyro
 
 from robot import registry
-from robot.arm.installation import Corners, placed
+from robot.arm.installation import Corners, apply_installation
 from robot.arm.interface import Arm, ArmOptions, Readable
 from robot.driver.driver import SHUTDOWN_S, Driver
 from robot.driver.read_only import ReadOnlyDriver
@@ -118,7 +118,7 @@ def driver(options: Annotated[DriverOptions, tyro.conf.arg(name="")] = DriverOpt
 def _engine(options: DriverOptions) -> Driver | ReadOnlyDriver:
     """Return the driver of the arm in `options`, or with --read-only the one that only reads it."""
     made: Arm = registry.load(registry.ARMS, options.arm)(ArmOptions(options.address, options.calibration))
-    made.spec = placed(made.spec, options.table_height, options.workspace, options.keep_out)
+    made.spec = apply_installation(made.spec, options.table_height, options.workspace, options.keep_out)
     addresses = options.state_address, options.command_address
     if not options.read_only:
         return Driver(made, *addresses, options.flight_log, options.curve)

@@ -29,7 +29,7 @@ from robot.flight_log.records import (
     read_flight_log,
 )
 from robot.flight_log.replay import replay as replay_records
-from robot.system.files import require_writable, whole
+from robot.system.files import atomic_write, require_writable
 
 Folder = Annotated[
     Path | None,
@@ -77,7 +77,7 @@ def export(
     """
     require_writable(output)
     log, records = _open(folder)
-    with whole(output) as beside:
+    with atomic_write(output) as beside:
         count = write_mcap(beside, tqdm(records, desc="exporting", unit="record", mininterval=0.5, delay=2.0))
     print(f"{log}: {count} messages in {output}")
 

@@ -16,12 +16,12 @@ from pathlib import Path
 import numpy as np
 
 from robot.arm.checked_calls import arm_faults, read
-from robot.arm.effort_limit import EffortWatch
+from robot.arm.effort_limit import EffortMonitor
 from robot.arm.interface import Arm, HasScene
-from robot.driver.lease import LeaseDesk
+from robot.driver.lease import LeaseManager
 from robot.driver.modes import Mode, ModeMachine
 from robot.driver.requests import MAX_REASON_LENGTH, Handlers
-from robot.driver.scene import SceneDesk
+from robot.driver.scene import SceneManager
 from robot.driver.server import Server
 from robot.driver.state_message import joint_state
 from robot.errors import ArmError, ConfigurationError, Refused
@@ -74,15 +74,15 @@ class Driver:
         curve: bool = False,
     ) -> None:
         self._arm = arm
-        self._scene = SceneDesk(arm) if isinstance(arm, HasScene) else None
+        self._scene = SceneManager(arm) if isinstance(arm, HasScene) else None
         self._servo = LoggedServo(arm.spec, flight_log)
-        self._effort = EffortWatch(arm.spec)
-        self._leases = LeaseDesk()
+        self._effort = EffortMonitor(arm.spec)
+        self._leases = LeaseManager()
         self._modes = ModeMachine()
         self._finishing = self._mute = False
         self._tick = 0
         handlers: Handlers = {
-            SpecRequest: self._tell_spec,
+            SpecRequest: self._answer_spec,
             AcquireLease: self._acquire,
             RenewLease: self._renew,
             ReleaseLease: self._release,
@@ -288,7 +288,7 @@ class Driver:
         self._modes.to(mode, reason)
         self._servo.note(Changed(time.monotonic_ns(), mode.value, reason[:MAX_REASON_LENGTH], self._leases.holder))
 
-    def _tell_spec(self, _: SpecRequest) -> Body:
+    def _answer_spec(self, _: SpecRequest) -> Body:
         return Spec(self._arm.spec, self.state_endpoint, self._scene is not None)
 
     def _acquire(self, body: AcquireLease) -> Body:

@@ -26,7 +26,7 @@ class Grant:
     expires_ns: int
 
 
-class LeaseDesk:
+class LeaseManager:
     """Grants the one lease, renews it, and checks which commands it permits."""
 
     def __init__(self) -> None:

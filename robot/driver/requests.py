@@ -44,7 +44,7 @@ QUICK = (SpecRequest, RenewLease, Waypoints)
 Handlers = Mapping[type[Any], Callable[[Any], Body]]
 
 
-class RequestDesk:
+class RequestServer:
     """Answers the requests of `inbox` with the handler of their type in `handlers`, which may raise `Refused`, if
     `gate` permits the sender. Passes each request for the flight log, with the lease `holder` at that time, to
     `note`."""

@@ -14,7 +14,7 @@ OBJECT_RANGE = 10.0
 """m from the base, on each axis; a request to put an object further out is a mistake."""
 
 
-class SceneDesk:
+class SceneManager:
     """Handles the scene of one arm; a new epoch begins each time objects are placed."""
 
     def __init__(self, scene: HasScene) -> None:

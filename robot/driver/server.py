@@ -9,7 +9,7 @@ from contextlib import ExitStack
 import zmq
 
 from robot.driver.inbox import Inbox
-from robot.driver.requests import Handlers, RequestDesk
+from robot.driver.requests import Handlers, RequestServer
 from robot.flight_log.records import Asked
 from robot.wire import sockets
 from robot.wire.messages import Body, encode
@@ -49,7 +49,7 @@ class Server:
             undone.callback(inbox.close)
             self._open = undone.pop_all()
         self.state_endpoint, self.command_endpoint = self._publisher.endpoint, inbox.endpoint
-        self.requests = RequestDesk(inbox, gate, handlers, self._encode, note, holder)
+        self.requests = RequestServer(inbox, gate, handlers, self._encode, note, holder)
 
     def publish(self, topic: bytes, body: Body) -> None:
         """Send `body` to all subscribers of `topic`, without waiting."""

@@ -11,7 +11,7 @@ import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
 from robot.errors import ConfigurationError
-from robot.system.files import whole
+from robot.system.files import atomic_write
 
 FORMATS = (".png", ".pdf", ".svg")
 DPI = 120
@@ -26,6 +26,6 @@ def require_picture(path: Path, option: str) -> None:
 def save_figure(figure: Figure, path: Path) -> None:
     """Write `figure` to `path` and close it. Raises `RecordingError` when it cannot be written."""
     figure.tight_layout()
-    with whole(path) as beside:
+    with atomic_write(path) as beside:
         figure.savefig(beside, dpi=DPI)
     plt.close(figure)

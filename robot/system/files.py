@@ -32,7 +32,7 @@ def require_writable(path: Path) -> None:
 
 
 @contextmanager
-def whole(path: Path) -> Iterator[Path]:
+def atomic_write(path: Path) -> Iterator[Path]:
     """A context for writing `path` atomically: it yields a temporary path beside it, with the same suffix.
 
     When the body ends, the temporary file is synced to disk and replaces `path`; when the body raises, the previous
@@ -60,7 +60,7 @@ def whole(path: Path) -> Iterator[Path]:
 def write_json(path: Path, content: object) -> None:
     """Write `content`, which msgspec can encode, as indented JSON. Raises `RecordingError` when it cannot be
     written."""
-    with whole(path) as beside:
+    with atomic_write(path) as beside:
         beside.write_bytes(msgspec.json.format(msgspec.json.encode(content), indent=2) + b"\n")
 
 

@@ -61,7 +61,7 @@ def keep_pace(realtime: bool) -> None:
         _ask_for_short_slices()
 
 
-def give_way() -> None:
+def lower_priority() -> None:
     """Lower the priority of the calling thread and of the threads that it starts: for work that can wait beside a paced
     loop."""
     if sys.platform == "linux":  # elsewhere a priority belongs to a whole process

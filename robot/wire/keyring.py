@@ -16,7 +16,7 @@ import zmq
 from zmq.utils import z85
 
 from robot.errors import ConfigurationError
-from robot.system.files import make_folder, whole
+from robot.system.files import atomic_write, make_folder
 
 OWN, OTHERS = "own.json", "others.json"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -129,7 +129,7 @@ class Keyring:
         keys = OwnKeys(public, secret)
         make_folder(self.folder)
         self.folder.chmod(0o700)
-        with whole(path) as beside:
+        with atomic_write(path) as beside:
             beside.touch(0o600)
             beside.chmod(0o600)
             beside.write_bytes(msgspec.json.encode(keys))
@@ -160,7 +160,7 @@ class Keyring:
 
     def _write(self, others: tuple[Other, ...]) -> None:
         make_folder(self.folder)
-        with whole(self.folder / OTHERS) as beside:
+        with atomic_write(self.folder / OTHERS) as beside:
             beside.write_bytes(msgspec.json.format(msgspec.json.encode(others), indent=2) + b"\n")
 
 

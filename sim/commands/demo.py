@@ -24,7 +24,7 @@ from sim.tasks.environments import environment_of, pretrained_for
 from sim.tasks.goals import make_goals
 from sim.tasks.task import Goal, Task
 
-LINGER_FRAMES = 10
+LAST_FRAMES = 10
 ENOUGH = 0.8
 
 
@@ -121,7 +121,7 @@ def _keep(episode: RealEpisode, goal: Goal, block_s: float, output: Path) -> Res
                 f"{step.decision.distance:.1f} blocks to go, decided in {1e3 * step.decision.seconds:.0f} ms",
             )
         words = "the agent says done" if outcome.reached else f"{len(episode.decisions)} blocks are over"
-        film.linger(outcome.last, outcome.imagined, words, LINGER_FRAMES)
+        film.repeat_last(outcome.last, outcome.imagined, words, LAST_FRAMES)
     return Result(
         goal.number,
         outcome.first,

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from robot.system.files import whole
+from robot.system.files import atomic_write
 
 Image = NDArray[np.uint8]
 
@@ -59,7 +59,7 @@ class Film:
         self._distances.append(100 * distance_m)
         self._write(self._compose(live, imagined, caption))
 
-    def linger(self, live: Image, imagined: Image | None, caption: str, frames: int) -> None:
+    def repeat_last(self, live: Image, imagined: Image | None, caption: str, frames: int) -> None:
         """Repeat the last frame, so that a viewer sees the end."""
         picture = self._compose(live, imagined, caption)
         for _ in range(frames):
@@ -70,7 +70,7 @@ class Film:
         for packet in self._stream.encode():
             self._container.mux(packet)
         self._container.close()
-        with whole(self._path) as beside:
+        with atomic_write(self._path) as beside:
             beside.write_bytes(self._file.getvalue())
 
     def __enter__(self) -> Film:

@@ -19,7 +19,7 @@ from robot.wire.messages import SceneState
 from sim.world.cameras import camera_named
 from sim.world.panda import panda_spec
 from sim.world.scene import EVERYTHING, Scene
-from sim.world.scene_mirror import Mirrored
+from sim.world.scene_mirror import MirrorSource
 
 START_PATIENCE_S = 15.0
 """How long the camera waits for a driver that is started at the same time."""
@@ -46,7 +46,7 @@ class SimulatedCamera:
         self._start_patience_s = start_patience_s
         self._dof = panda_spec().dof
         self._drawn_ns = 0
-        self._mirrored: Mirrored | None = None
+        self._mirrored: MirrorSource | None = None
         self._mirror: Scene | None = None
 
     def start(self) -> None:
@@ -55,7 +55,7 @@ class SimulatedCamera:
         Raises `CameraError` when none comes, or when it has another arm or other objects, and `ConfigurationError` for
         an invalid address or an unknown server key.
         """
-        self._mirrored = Mirrored(self._state_address)
+        self._mirrored = MirrorSource(self._state_address)
         self._mirror = Scene(EVERYTHING)
         with self._lost(self._start_patience_s):
             scene = self._mirrored.first(self._start_patience_s)

@@ -17,7 +17,7 @@ SCENE_S = 0.5
 _LOOK_S = 0.1
 
 
-class Mirrored:
+class MirrorSource:
     """Subscribes to the driver that publishes at `state_address`. Raises `ConfigurationError` for an invalid address or
     an unknown server key, as `sockets.connect` does."""
 

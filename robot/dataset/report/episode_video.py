@@ -25,7 +25,7 @@ from tqdm import tqdm
 from robot.dataset.format.columns import camera_of
 from robot.dataset.format.schema import Feature
 from robot.dataset.reader import Columns, Dataset
-from robot.system.files import whole
+from robot.system.files import atomic_write
 
 Image = npt.NDArray[np.uint8]
 
@@ -51,7 +51,7 @@ def write_film(dataset: Dataset, index: int, path: Path) -> None:
     frames = compose(dataset, index)
     first = next(frames)
     os.environ.setdefault("SVT_LOG", "1")  # the encoder otherwise prints its settings for every film
-    with whole(path) as beside, av.open(str(beside), "w", format="mp4") as container:
+    with atomic_write(path) as beside, av.open(str(beside), "w", format="mp4") as container:
         rate = dataset.info.fps
         options = {"crf": "24", "preset": "10", "svtav1-params": "lp=1"}
         stream = container.add_stream("libsvtav1", rate=rate, options=options)

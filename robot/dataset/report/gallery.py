@@ -18,7 +18,7 @@ from tqdm import tqdm
 from robot.dataset.format.columns import camera_of
 from robot.dataset.reader import Dataset
 from robot.dataset.report.quality import EpisodeQuality, SetQuality, in_words, measure_quality
-from robot.system.files import whole
+from robot.system.files import atomic_write
 
 STRIP = 6  # pictures of each episode, from its first to its last
 HEIGHT = 96  # of each, pixels
@@ -37,7 +37,7 @@ def write_gallery(dataset: Dataset, path: Path) -> None:
     """Write the page to `path`. Raises DatasetError when an episode is damaged, RecordingError when the file cannot be
     written."""
     quality = measure_quality(dataset)
-    with whole(path) as beside, open(beside, "w", encoding="utf-8") as file:
+    with atomic_write(path) as beside, open(beside, "w", encoding="utf-8") as file:
         for text in page(dataset, quality):
             file.write(text)
 

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from perception.calibration.board_finder import BoardFinder, Sight, View, views_of_one_size
+from perception.calibration.board_finder import BoardFinder, Detection, View, views_of_one_size
 from perception.calibration.board_renderer import BoardRenderer, look_at
 from perception.calibration.hand_eye import inverse
 from perception.camera.board import Board
@@ -40,12 +40,12 @@ def test_a_part_of_the_board_is_enough_and_a_scrap_is_not(picture: np.ndarray) -
     some = BoardFinder(BOARD).find(half).view
     assert some is not None and 8 <= len(some.ids) < 30
     assert BoardFinder(BOARD).find(scrap).view is None
-    assert BoardFinder(BOARD).find(np.full((480, 640, 3), 128, np.uint8)) == Sight(None, "no board")
+    assert BoardFinder(BOARD).find(np.full((480, 640, 3), 128, np.uint8)) == Detection(None, "no board")
 
 
 @pytest.mark.parametrize("other", [Board(7, 5), Board(12, 8), Board(6, 9), Board(10, 6)])
 def test_another_board_is_told_from_none(picture: np.ndarray, other: Board) -> None:
-    assert BoardFinder(other).find(picture) == Sight(None, "another board")
+    assert BoardFinder(other).find(picture) == Detection(None, "another board")
 
 
 def test_a_bent_board_is_not_taken_for_a_flat_one(picture: np.ndarray) -> None:
@@ -54,14 +54,14 @@ def test_a_bent_board_is_not_taken_for_a_flat_one(picture: np.ndarray) -> None:
     assert BoardFinder(BOARD).find(np.asarray(wave, np.uint8)).view is None
 
 
-def named(*sights: Sight) -> list[tuple[str, tuple[int, int], Sight]]:
+def named(*sights: Detection) -> list[tuple[str, tuple[int, int], Detection]]:
     return [(f"{index}.png", SIZE, sight) for index, sight in enumerate(sights)]
 
 
 def test_what_is_wrong_with_all_pictures_is_told() -> None:
     points = BOARD.corners[:8]
-    good = Sight(View(np.arange(8, dtype=np.int32), points[:, :2] * 1000, points, SIZE))
-    none, other, scrap = (Sight(None, why) for why in ("no board", "another board", "too little of the board"))
+    good = Detection(View(np.arange(8, dtype=np.int32), points[:, :2] * 1000, points, SIZE))
+    none, other, scrap = (Detection(None, why) for why in ("no board", "another board", "too little of the board"))
     assert [name for name, _ in views_of_one_size(named(none, good, scrap), BOARD)] == ["1.png"]
     with pytest.raises(CalibrationError, match=r"none of 2 pictures shows the board.*none shows anything"):
         views_of_one_size(named(none, none), BOARD)

@@ -6,7 +6,7 @@ import pytest
 
 from perception.benchmark.hand_eye import random_lens, random_view
 from perception.calibration.board_finder import BoardFinder
-from perception.calibration.board_renderer import BoardRenderer, Look, look_at
+from perception.calibration.board_renderer import BoardRenderer, SensorQuality, look_at
 from perception.camera.calibration_file import Lens
 from robot.arm.kinematics import Pose
 from tests.perception.calibration.views import BOARD
@@ -18,7 +18,7 @@ def test_corners_are_drawn_where_the_lens_puts_them(seed: int) -> None:
     rng = np.random.default_rng(seed)
     lens = random_lens(rng)
     pose = random_view(BOARD, rng, 35.0)
-    view = BoardFinder(BOARD).find(BoardRenderer(BOARD, lens).render(pose, look=Look(0.5, 0.0))).view
+    view = BoardFinder(BOARD).find(BoardRenderer(BOARD, lens).render(pose, quality=SensorQuality(0.5, 0.0))).view
     assert view is not None
     turn = cv2.Rodrigues(pose.rotation)[0]
     truth = cv2.projectPoints(view.points.astype(float), turn, pose.position, lens.camera_matrix, lens.coefficients)[0]
@@ -31,7 +31,7 @@ def test_noise_is_as_strong_as_asked_and_the_same_for_the_same_seed() -> None:
     lens = Lens(160, 120, ((150.0, 0.0, 80.0), (0.0, 150.0, 60.0), (0.0, 0.0, 1.0)))
     behind = Pose(np.array([0.0, 0.0, -1.0]), np.eye(3))  # behind the camera: nothing but the background
     renderer = BoardRenderer(BOARD, lens)
-    once, again = (renderer.render(behind, np.random.default_rng(1), Look(0.0, 4.0)) for _ in range(2))
+    once, again = (renderer.render(behind, np.random.default_rng(1), SensorQuality(0.0, 4.0)) for _ in range(2))
     np.testing.assert_array_equal(once, again)
     assert once.std() == pytest.approx(4.0, rel=0.05)
     assert renderer.render(behind).std() == 0.0

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from perception.benchmark.hand_eye import random_view
 from perception.calibration.board_finder import BoardFinder
-from perception.calibration.board_renderer import BoardRenderer, Look
+from perception.calibration.board_renderer import BoardRenderer, SensorQuality
 from perception.camera.board import Board
 from perception.camera.calibration_file import VERSION, Calibration, HandEye, Lens
 from perception.camera.framing import Framing, centre_crop, lens_of, specification
@@ -62,7 +62,7 @@ def test_published_intrinsics_are_those_of_the_published_picture(wanted: tuple[i
     (fx, fy), (cx, cy) = framing.spec.focal, framing.spec.centre
     straight = np.array([[fx, 0.0, cx - 0.5], [0.0, fy, cy - 0.5], [0.0, 0.0, 1.0]])
     pose = random_view(board, np.random.default_rng(3), 25.0)
-    published = framing(BoardRenderer(board, LENS).render(pose, look=Look(0.5, 0.0)))
+    published = framing(BoardRenderer(board, LENS).render(pose, quality=SensorQuality(0.5, 0.0)))
     view = BoardFinder(board).find(np.ascontiguousarray(published)).view
     assert view is not None
     turn = cv2.Rodrigues(pose.rotation)[0]

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from robot.arm.installation import placed
+from robot.arm.installation import apply_installation
 from robot.arm.interface import ArmSpec, Box
 from robot.arm.kinematics import Kinematics
 from robot.errors import ArmError, ConfigurationError, Refused
@@ -32,16 +32,19 @@ def sent_to_the_side(spec: ArmSpec) -> str:
 def test_the_table_the_workspace_and_boxes_are_guarded() -> None:
     tool = Kinematics(SPEC).position(HOME)
     side = float(tool[1])
-    assert sent_to_the_side(placed(SPEC)) == ""
-    assert sent_to_the_side(placed(SPEC, workspace=(0.25, -0.4, 0.0, 0.8, side + 0.002, 0.7))) == "out-of-workspace"
+    assert sent_to_the_side(apply_installation(SPEC)) == ""
+    assert (
+        sent_to_the_side(apply_installation(SPEC, workspace=(0.25, -0.4, 0.0, 0.8, side + 0.002, 0.7)))
+        == "out-of-workspace"
+    )
     beside = (0.3, side + 0.13, 0.0, 0.8, 0.5, 0.9)
-    assert sent_to_the_side(placed(SPEC, keep_out=(beside,))) == "touches"
-    assert sent_to_the_side(placed(SPEC, keep_out=((0.3, -0.5, 0.0, 0.8, -0.3, 0.9),))) == ""
+    assert sent_to_the_side(apply_installation(SPEC, keep_out=(beside,))) == "touches"
+    assert sent_to_the_side(apply_installation(SPEC, keep_out=((0.3, -0.5, 0.0, 0.8, -0.3, 0.9),))) == ""
     with pytest.raises(ArmError, match="outside the workspace"):
-        sent_to_the_side(placed(SPEC, table_height=float(tool[2]) + 0.1))
-    both = placed(placed(SPEC, keep_out=((0, 0, 0, 1, 1, 1),)), keep_out=((2, 2, 2, 3, 3, 3),))
+        sent_to_the_side(apply_installation(SPEC, table_height=float(tool[2]) + 0.1))
+    both = apply_installation(apply_installation(SPEC, keep_out=((0, 0, 0, 1, 1, 1),)), keep_out=((2, 2, 2, 3, 3, 3),))
     assert both.keep_out == (Box((0, 0, 0), (1, 1, 1)), Box((2, 2, 2), (3, 3, 3)))
-    assert placed(SPEC) == SPEC
+    assert apply_installation(SPEC) == SPEC
 
 
 @pytest.mark.parametrize(
@@ -56,7 +59,7 @@ def test_the_table_the_workspace_and_boxes_are_guarded() -> None:
 )
 def test_surroundings_that_cannot_be_are_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(ConfigurationError, match="--"):
-        placed(SPEC, **wrong)  # type: ignore[arg-type]
+        apply_installation(SPEC, **wrong)  # type: ignore[arg-type]
 
 
 def test_the_command_takes_them_and_refuses_to_start_where_the_arm_stands_in_a_box() -> None:

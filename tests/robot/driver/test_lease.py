@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from robot.driver.lease import MAX_HOLDER_LENGTH, LeaseDesk
+from robot.driver.lease import MAX_HOLDER_LENGTH, LeaseManager
 from robot.errors import Refused
 from robot.wire.messages import REASONS
 
@@ -20,7 +20,7 @@ def refused(call, *arguments) -> str:  # type: ignore[no-untyped-def]
 
 
 def test_a_lease_is_held_until_it_lapses_and_the_lapse_is_told_once() -> None:
-    desk = LeaseDesk()
+    desk = LeaseManager()
     first = desk.acquire("agent", 1.0, 0)
     assert (first.expires_ns, desk.holder) == (S, "agent")
     assert refused(desk.acquire, "teleop", 1.0, S - 1) == "held"
@@ -34,7 +34,7 @@ def test_a_lease_is_held_until_it_lapses_and_the_lapse_is_told_once() -> None:
 
 
 def test_renewal_counts_from_now() -> None:
-    desk = LeaseDesk()
+    desk = LeaseManager()
     token = desk.acquire("agent", 0.5, 0).token
     assert desk.renew(token, S // 4).expires_ns == S // 4 + S // 2
     assert desk.lapse(S // 2) == ""
@@ -42,16 +42,16 @@ def test_renewal_counts_from_now() -> None:
 
 @pytest.mark.parametrize("ttl_s", [0.0, -1.0, 0.049, 10.1, 1e300])
 def test_a_time_to_live_out_of_bounds_is_refused(ttl_s: float) -> None:
-    assert refused(LeaseDesk().acquire, "agent", ttl_s, 0) == "bad-ttl"
+    assert refused(LeaseManager().acquire, "agent", ttl_s, 0) == "bad-ttl"
 
 
 @pytest.mark.parametrize("holder", ["", "x" * (MAX_HOLDER_LENGTH + 1)])
 def test_a_holder_needs_a_name(holder: str) -> None:
-    assert refused(LeaseDesk().acquire, holder, 1.0, 0) == "malformed"
+    assert refused(LeaseManager().acquire, holder, 1.0, 0) == "malformed"
 
 
 def test_a_released_lease_is_free_and_its_token_dead() -> None:
-    desk = LeaseDesk()
+    desk = LeaseManager()
     token = desk.acquire("agent", 1.0, 0).token
     assert refused(desk.release, token + "x", 1) == "not-holder"
     assert refused(desk.release, "é", 1) == "not-holder"
@@ -63,7 +63,7 @@ def test_a_released_lease_is_free_and_its_token_dead() -> None:
 
 @given(st.lists(st.integers(-(2**63), 2**64 - 1), max_size=30))
 def test_a_sequence_number_passes_once_and_only_growing(sequences: list[int]) -> None:
-    desk = LeaseDesk()
+    desk = LeaseManager()
     token = desk.acquire("agent", 1.0, 0).token
     highest = -1
     for sequence in sequences:
@@ -75,7 +75,7 @@ def test_a_sequence_number_passes_once_and_only_growing(sequences: list[int]) ->
 
 
 def test_a_late_command_is_refused_and_cannot_be_repeated() -> None:
-    desk = LeaseDesk()
+    desk = LeaseManager()
     token = desk.acquire("agent", 1.0, 0).token
     assert refused(desk.check_command, token, 1, 10, 11) == "late"
     assert refused(desk.check_command, token, 1, 10**9, 11) == "stale-sequence"
@@ -83,7 +83,7 @@ def test_a_late_command_is_refused_and_cannot_be_repeated() -> None:
 
 
 def test_sequences_start_anew_with_each_lease() -> None:
-    desk = LeaseDesk()
+    desk = LeaseManager()
     desk.check_command(desk.acquire("agent", 1.0, 0).token, 100, 10, 1)
     desk.revoke()
     desk.check_command(desk.acquire("agent", 1.0, 2).token, 0, 10, 2)

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from robot.system.scheduling import NICE, give_way
+from robot.system.scheduling import NICE, lower_priority
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a priority is a whole process's")
@@ -17,7 +17,7 @@ def test_a_thread_gives_way_and_the_rest_of_its_process_does_not() -> None:
         found.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
 
     def work() -> None:
-        give_way()
+        lower_priority()
         nice()
         below = threading.Thread(target=nice)
         below.start()

@@ -53,7 +53,7 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with Film(path, FPS, plain(GREEN), 0.03, 40) as film:
         for block in range(12):
             film.add(plain(BLUE), None if block == 0 else plain(RED), 0.20 - 0.015 * block, f"{block} blocks")
-        film.linger(plain(RED), plain(BLUE), "ends", 5)
+        film.repeat_last(plain(RED), plain(BLUE), "ends", 5)
     return path
 
 
