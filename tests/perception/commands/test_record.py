@@ -101,7 +101,7 @@ def test_displacements_of_the_joints_are_recorded_for_the_arm_that_is_there(
     root = tmp_path / "set"
     hands_free = ("--episodes", "1", "--episode-s", "0.5", "--reset-s", "0.1")
     assert main(words(root, driver, lens, "--actions", "joints", *hands_free)) == 0
-    assert "the scene is new: " in capsys.readouterr().out
+    assert "the scene was reset: " in capsys.readouterr().out
     recorded = read_recorded_embodiment(Dataset.open(root).info)
     assert recorded is not None and recorded.action == JointDisplacement.of(panda_spec())
     other = words(root, driver, lens, *hands_free)

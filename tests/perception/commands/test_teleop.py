@@ -77,7 +77,7 @@ def test_what_is_kept_at_the_page_is_in_the_set_and_what_is_not_is_not(tmp_path:
     ("words", "said"),
     [
         (("--device", "web", "--dataset", "x"), "needs both"),
-        (("--device", "keyboard", "--dataset", "x", "--task", "y"), "`worldarm record` records"),
+        (("--device", "keyboard", "--dataset", "x", "--task", "y"), "run `worldarm record` beside it"),
         (("--device", "web", "--silent-s", "0"), "--silent-s"),
         (("--device", "web", "--port", "70000"), "no driver answered"),
     ],
