@@ -1,4 +1,4 @@
-"""The doctor: says beforehand whether a model can be planned with, or why not."""
+"""The doctor: measures whether a model can be planned with before any arm moves, and says why not where it cannot."""
 
 from __future__ import annotations
 
@@ -21,18 +21,21 @@ from robot.embodiment.state_entries import TOOL_PLACE
 from robot.errors import DatasetError
 
 PROBE_FRAMES = 8000
+"""The largest number of frames that probes are fitted on, and of those they are judged on."""
 CLIPS = 2000
 FEWEST_CLIPS = 20
 FARTHEST = 20
-HELD_OUT_SHARE = 0.05  # of the episodes: the last ones, which training leaves for the doctor
+"""The largest number of blocks over which the critic is judged."""
+HELD_OUT_SHARE = 0.05
+"""Share of the episodes, the last ones, that training holds out for the doctor."""
 
 
 def require_enough(cache: FrameCache, judge: NDArray[np.int64]) -> None:
-    """Raise `DatasetError` unless the episodes `judge` are long and many enough to judge a model by."""
+    """Raise `DatasetError` unless the episodes `judge` hold enough clips to judge a model by."""
     clips = len(_frames(cache, judge, ROLLOUT + 1))
     if clips < FEWEST_CLIPS:
         raise DatasetError(
-            f"too little data to judge a model by: the {len(judge)} episode(s) kept for it hold {clips} clips of "
+            f"too little data to judge a model by: the {len(judge)} held-out episode(s) hold {clips} clips of "
             f"{ROLLOUT + 2} frames, and at least {FEWEST_CLIPS} are needed; record more or longer episodes"
         )
 
@@ -46,32 +49,22 @@ def examine(
     names: Sequence[str],
     seed: int = 0,
 ) -> list[Gate]:
-    """Return all gates: probes are fitted on the episodes `fit` and everything is judged on the episodes `judge`; the
-    entries of a state are called `names`.
+    """Return all gates, from the `latents` (N, D) of all frames of `cache`. Probes are fitted on the episodes `fit`;
+    everything is judged on the episodes `judge`. `names` are those of a state's entries.
 
-    Raises `DatasetError` when those are too few or too short.
+    Raises `DatasetError` when the episodes `judge` are too few or too short.
     """
     require_enough(cache, judge)
     rng = np.random.default_rng([seed, 78])
-    fit_frames = _some(_frames(cache, fit, 0), PROBE_FRAMES, rng)
-    judge_frames = _some(_frames(cache, judge, 0), PROBE_FRAMES, rng)
-    clips = _some(_frames(cache, judge, ROLLOUT), CLIPS, rng)
+    fit_frames = _sample(_frames(cache, fit, 0), PROBE_FRAMES, rng)
+    judge_frames = _sample(_frames(cache, judge, 0), PROBE_FRAMES, rng)
+    clips = _sample(_frames(cache, judge, ROLLOUT), CLIPS, rng)
     place = {entry.name for entry in TOOL_PLACE}
     tool = [number for number, name in enumerate(names) if name in place]
-    gates = world_model_gates(
-        parts.model, latents, cache.states, cache.actions, cache.truth, fit_frames, judge_frames, clips, seed, tool
-    )
-    gates.append(
-        Gate(
-            "critic against steps to go",
-            _critic_order(
-                parts.critic, cache, judge, EncodedFrames(latents, *expect_all(parts.model, cache, latents)), rng
-            ),
-            0.6,
-            True,
-            "rank correlation",
-        )
-    )
+    gates = world_model_gates(parts.model, cache, latents, fit_frames, judge_frames, clips, seed, tool)
+    frames = EncodedFrames(latents, *expect_all(parts.model, cache, latents))
+    order = _critic_order(parts.critic, cache, judge, frames, rng)
+    gates.append(Gate("critic against steps to go", order, 0.6, True, "rank correlation"))
     return gates
 
 
@@ -90,15 +83,15 @@ def verdict(gates: Sequence[Gate]) -> str:
 
 @torch.inference_mode()
 def _critic_order(
-    critic: Critic, cache: FrameCache, episodes: NDArray[np.int64], seen: EncodedFrames, rng: np.random.Generator
+    critic: Critic, cache: FrameCache, episodes: NDArray[np.int64], encoded: EncodedFrames, rng: np.random.Generator
 ) -> float:
-    """Return Spearman's rank correlation of the critic's distance, from what is expected of a frame as in decisions,
-    with the blocks that play took, up to `FARTHEST`; 0 for a critic that says the same of everything."""
+    """Return Spearman's rank correlation between the critic's distance and the number of blocks that play took, up to
+    `FARTHEST`. As in decisions, the critic sees the predicted state. 0 for a critic whose distances are all equal."""
     farthest = min(FARTHEST, int(cache.lengths[episodes].max()) - 1)
-    frames = _some(_frames(cache, episodes, farthest), CLIPS, rng)
+    frames = _sample(_frames(cache, episodes, farthest), CLIPS, rng)
     steps = rng.integers(1, farthest + 1, len(frames))
     here, there = torch.from_numpy(frames), torch.from_numpy(frames + steps)
-    distance = critic.distance(seen.expected[here], seen.proprio[here], seen.latents[there]).numpy()
+    distance = critic.distance(encoded.expected[here], encoded.proprio[here], encoded.latents[there]).numpy()
     ranks = [_ranks(values) for values in (distance, steps)]
     if any(values.std() == 0 for values in ranks):
         return 0.0
@@ -106,20 +99,20 @@ def _critic_order(
 
 
 def _ranks(values: NDArray[Any]) -> NDArray[np.float64]:
-    """Return the rank of each of `values` (N,); equal ones share the mean of theirs."""
+    """Return the rank of each of `values` (N,). Equal values share the mean of their ranks."""
     _, which, counts = np.unique(values, return_inverse=True, return_counts=True)
     return (np.cumsum(counts) - (counts + 1) / 2)[which]
 
 
-def _frames(cache: FrameCache, episodes: NDArray[np.int64], room: int) -> NDArray[np.int64]:
-    """Return the frames of `episodes` that have at least `room` frames after them."""
+def _frames(cache: FrameCache, episodes: NDArray[np.int64], following: int) -> NDArray[np.int64]:
+    """Return the frames of `episodes` that have at least `following` frames after them."""
     return np.concatenate(
-        [np.arange(cache.starts[e], cache.starts[e] + max(0, cache.lengths[e] - room)) for e in episodes]
+        [np.arange(cache.starts[e], cache.starts[e] + max(0, cache.lengths[e] - following)) for e in episodes]
     )
 
 
-def _some(frames: NDArray[np.int64], count: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """Return at most `count` of `frames`, in order."""
+def _sample(frames: NDArray[np.int64], count: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Return at most `count` of `frames`, drawn at random, in order."""
     if len(frames) <= count:
         return frames
     return np.sort(rng.choice(frames, count, replace=False))

@@ -1,7 +1,7 @@
-"""One training loop for every part: progress with ETA, loss curves, and a resume that continues bit by bit.
+"""One training loop for every part: progress with the time left, loss curves, and an exact resume.
 
-Batches are a function of the step number, dropout is seeded by it, and the optimiser's state is saved whole, so a
-run that is killed at any instant ends in the same weights as one that was not.
+Batches and dropout are functions of the seed and the step number, and the optimiser's state is saved completely. So a
+run that is killed at any instant and resumed ends in the same weights, to the bit, as an uninterrupted one.
 """
 
 from __future__ import annotations
@@ -30,13 +30,14 @@ from robot.system.files import atomic_write
 SAVE_EVERY_S = 30.0
 HISTORY_EVERY = 10
 DRAWING_THREADS = 6
-"""How many draw batches for a device of its own; where the steps themselves need every core, none do."""
+"""Number of threads that draw batches for a GPU. On the CPU there are none: the steps themselves need every core."""
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """How long and how fast to learn: AdamW under a one-cycle learning rate with `warmup` share, gradient clipping.
-    When `compiled`, the module is translated to machine code first."""
+    """The optimiser's settings: AdamW for `steps` at a one-cycle learning rate, which rises to `learning_rate` in the
+    share `warmup` of the steps. Gradients are clipped to the norm `clip`. Matrices are multiplied in `precision`. When
+    `compiled`, the module is translated to machine code first."""
 
     steps: int
     learning_rate: float
@@ -57,8 +58,8 @@ class Schedule:
 
 @dataclass
 class History:
-    """Loss terms along a run: for each name, values every `HISTORY_EVERY` steps; and the seconds that its steps took,
-    those before a resume included."""
+    """The loss along a run: the value of each term, by name, every `HISTORY_EVERY` steps; and the seconds that
+    all steps took, including those before a resume."""
 
     steps: list[int] = field(default_factory=list)
     terms: dict[str, list[float]] = field(default_factory=dict)
@@ -84,63 +85,98 @@ def train(
     """Train `module`, whose forward takes a batch and returns named terms with the total as `loss`.
 
     Saves its state under `folder/NAME.resume` and goes on from there when it exists; a finished part returns at
-    once. `after_step` runs after each update (slow targets). Raises `CheckpointError` when the saved state is of
-    another module or schedule, and `RecordingError` when it cannot be saved.
+    once. `after_step` runs after each update (slow targets). Raises `CheckpointError` when the loss diverges or the
+    saved state is of another module or schedule, and `RecordingError` when the state cannot be saved.
     """
     saved = folder / (name + RESUME_SUFFIX)
     module.to(workers.device)
     module.train()
-    optimiser = torch.optim.AdamW(
+    optimiser = _optimiser(module, schedule)
+    first, history = _load(saved, module, optimiser, schedule) if saved.exists() else (0, History())
+    update = _Update(name, module, optimiser, schedule, seed, workers)
+    last_save = time.monotonic()
+    began = last_save - history.seconds
+    threads = 0 if workers.device.type == "cpu" else DRAWING_THREADS
+    # Closed on an interrupt too: the bar would otherwise be drawn once more below the last message.
+    with closing(drawn_ahead(batches, range(first, schedule.steps), threads)) as drawn, _bar(update, first) as bar:
+        for step, batch in enumerate(drawn, first):
+            terms = update(step, batch)
+            if after_step is not None:
+                after_step()
+            done = step + 1
+            if step % HISTORY_EVERY == 0 or done == schedule.steps:
+                readings = {key: float(value.detach()) for key, value in terms.items()}
+                history.add(step, readings)
+                bar.set_postfix({key: f"{value:.3f}" for key, value in readings.items()}, refresh=False)
+            bar.update()
+            history.seconds = time.monotonic() - began
+            if workers.leads and (time.monotonic() - last_save > SAVE_EVERY_S or done == schedule.steps):
+                _save(saved, module, optimiser, schedule, done, history)
+                last_save = time.monotonic()
+    module.eval()
+    return history
+
+
+class _Update:
+    """One step of gradient descent on a module."""
+
+    def __init__(
+        self,
+        name: str,
+        module: nn.Module,
+        optimiser: torch.optim.Optimizer,
+        schedule: Schedule,
+        seed: int,
+        workers: Workers,
+    ) -> None:
+        self.name, self.schedule, self.workers = name, schedule, workers
+        self._module, self._optimiser, self._seed = module, optimiser, seed
+        self._shared = DistributedDataParallel(module) if workers.count > 1 else module
+        if schedule.compiled:
+            module.compile(dynamic=False)
+
+    def __call__(self, step: int, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Update the module's weights on `batch` and return the terms of the loss. Raises `CheckpointError` when the
+        loss is not finite."""
+        for group in self._optimiser.param_groups:
+            group["lr"] = self.schedule.rate(step)
+        device = self.workers.device
+        moved = {key: value.to(device, non_blocking=True) for key, value in batch.items()}
+        torch.manual_seed(self._seed * 1_000_003 + step * 131 + self.workers.rank)
+        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=self.schedule.precision != torch.float32):
+            terms: dict[str, Tensor] = self._shared(moved)
+        loss = terms["loss"]
+        if not torch.isfinite(loss):
+            raise CheckpointError(f"training {self.name} diverged at step {step}; lower the learning rate")
+        self._optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(self._module.parameters(), self.schedule.clip)
+        self._optimiser.step()
+        return terms
+
+
+def _optimiser(module: nn.Module, schedule: Schedule) -> torch.optim.Optimizer:
+    return torch.optim.AdamW(
         [p for p in module.parameters() if p.requires_grad],
         lr=schedule.learning_rate,
         weight_decay=schedule.weight_decay,
         fused=True,
     )
-    step, history = _load(saved, module, optimiser, schedule) if saved.exists() else (0, History())
-    wrapped = DistributedDataParallel(module) if workers.count > 1 else module
-    last_save = time.monotonic()
-    began = last_save - history.seconds
-    autocast = schedule.precision != torch.float32
-    if schedule.compiled:
-        module.compile(dynamic=False)
-    threads = 0 if workers.device.type == "cpu" else DRAWING_THREADS
-    # Closed on an interrupt too, or it would be drawn once more after the last word.
-    with (
-        closing(drawn_ahead(batches, range(step, schedule.steps), threads)) as drawn,
-        tqdm(
-            total=schedule.steps, initial=step, desc=name, unit="step", disable=not workers.leads, mininterval=0.5
-        ) as bar,
-    ):
-        if schedule.compiled:
-            bar.set_postfix_str("compiling, a minute or two")
-        while step < schedule.steps:
-            for group in optimiser.param_groups:
-                group["lr"] = schedule.rate(step)
-            batch = {key: value.to(workers.device, non_blocking=True) for key, value in next(drawn).items()}
-            torch.manual_seed(seed * 1_000_003 + step * 131 + workers.rank)
-            with torch.autocast(workers.device.type, dtype=torch.bfloat16, enabled=autocast):
-                terms = wrapped(batch)
-            loss = terms["loss"]
-            if not torch.isfinite(loss):
-                raise CheckpointError(f"training {name} diverged at step {step}; lower the learning rate")
-            optimiser.zero_grad(set_to_none=True)
-            loss.backward()
-            nn.utils.clip_grad_norm_(module.parameters(), schedule.clip)
-            optimiser.step()
-            if after_step is not None:
-                after_step()
-            if step % HISTORY_EVERY == 0 or step == schedule.steps - 1:
-                readings = {key: float(value.detach()) for key, value in terms.items()}
-                history.add(step, readings)
-                bar.set_postfix({key: f"{value:.3f}" for key, value in readings.items()}, refresh=False)
-            step += 1
-            bar.update()
-            history.seconds = time.monotonic() - began
-            if workers.leads and (time.monotonic() - last_save > SAVE_EVERY_S or step == schedule.steps):
-                _save(saved, module, optimiser, schedule, step, history)
-                last_save = time.monotonic()
-    module.eval()
-    return history
+
+
+def _bar(update: _Update, first: int) -> tqdm:
+    """Return the progress bar of a training that goes on at step `first`."""
+    bar = tqdm(
+        total=update.schedule.steps,
+        initial=first,
+        desc=update.name,
+        unit="step",
+        disable=not update.workers.leads,
+        mininterval=0.5,
+    )
+    if update.schedule.compiled:
+        bar.set_postfix_str("compiling, a minute or two")
+    return bar
 
 
 def _save(
@@ -168,7 +204,7 @@ def _load(path: Path, module: nn.Module, optimiser: torch.optim.Optimizer, sched
         raise CheckpointError(f"{path} cannot be read ({error}); delete it to train this part anew") from error
     if absent := {"step", "schedule", "history"} - meta.keys():
         raise CheckpointError(
-            f"{path} is no saved training (no {', '.join(sorted(absent))} in it); delete it to train this part anew"
+            f"{path} is no saved training (it lacks {', '.join(sorted(absent))}); delete it to train this part anew"
         )
     if meta["schedule"] != repr(schedule):
         raise CheckpointError(

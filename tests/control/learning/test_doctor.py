@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from control.learning.doctor import examine, require_enough, verdict
 from control.policy.critic import Critic
@@ -12,7 +13,7 @@ from perception.checkpoint.card import Gate
 from perception.training.world_model import encode_all
 from robot.embodiment.proprioception import STATE_NAMES
 from robot.errors import DatasetError
-from tests.tiny import CONFIG, HEADS, frames, parts
+from tests.tiny import CONFIG, HEADS, OF_TWO, frames, parts
 
 CPU = torch.device("cpu")
 NAMES = [
@@ -79,6 +80,31 @@ def test_the_critic_is_judged_by_the_order_of_its_distances(sign: float, correla
     made = dataclasses.replace(made, critic=Counting(CONFIG, HEADS))
     gates = examine(made, cache, latents, np.arange(4), np.array([4, 5]), STATE_NAMES)
     assert gates[-1].value == pytest.approx(correlation, abs=1e-6)
+
+
+class Coasting(nn.Module):
+    """A predictor of a context of two that knows the truth: a latent keeps its velocity, to which the action is
+    added."""
+
+    def forward(
+        self, latent: torch.Tensor, proprio: torch.Tensor, action: torch.Tensor, before: torch.Tensor | None = None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        change = torch.zeros_like(latent) if before is None else latent - before
+        change[..., : action.shape[-1]] += action
+        return latent + change, proprio
+
+
+def test_a_model_that_predicts_from_two_frames_is_judged_with_both() -> None:
+    cache, made = frames([40] * 6), parts(config=OF_TWO)
+    made.model.predictor = Coasting()  # type: ignore[assignment]
+    latents = torch.zeros(cache.frames, OF_TWO.latent)
+    for start, length in zip(cache.starts, cache.lengths, strict=True):
+        velocity = torch.from_numpy(cache.actions[start : start + length]).cumsum(0)
+        latents[start + 1 : start + length, : OF_TWO.action] = velocity[:-1].cumsum(0)
+    gates = examine(made, cache, latents, np.arange(4), np.array([4, 5]), STATE_NAMES)
+    values = {gate.name: gate.value for gate in gates}
+    assert values["rank of the true action"] < 0.01
+    assert values["rollout error, shuffled over true actions"] > 1e3
 
 
 def test_without_truth_the_object_is_not_probed() -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +9,7 @@ from torch import Tensor, nn
 
 from perception.evaluation.gates import (
     ROLLOUT,
+    Clips,
     action_rank,
     effective_rank,
     probe_error,
@@ -62,15 +65,16 @@ class Adding(nn.Module):
         return latent + change, proprio
 
 
-def world(heed: float) -> tuple[WorldModel, Tensor, Tensor, Tensor]:
-    """A model with that predictor, and clips of the true world: latents, proprio, actions."""
+def world(heed: float) -> tuple[WorldModel, Clips]:
+    """A model with that predictor, and clips of the true world."""
     model = WorldModel(CONFIG)
     model.predictor = Adding(heed)  # type: ignore[assignment]
     rng = torch.Generator().manual_seed(0)
     actions = 2 * torch.rand((200, ROLLOUT, CONFIG.action), generator=rng) - 1
     latents = torch.zeros(200, ROLLOUT + 1, CONFIG.latent)
     latents[:, 1:, : CONFIG.action] = actions.cumsum(1)
-    return model, latents + 0.01 * torch.randn(latents.shape, generator=rng), torch.zeros(200, ROLLOUT + 1, 7), actions
+    latents += 0.01 * torch.randn(latents.shape, generator=rng)
+    return model, Clips(latents, torch.zeros(200, ROLLOUT + 1, 7), actions, latents[:, 0])
 
 
 def test_a_model_that_heeds_actions_passes_and_one_that_does_not_is_at_chance() -> None:
@@ -84,11 +88,11 @@ def test_a_model_that_heeds_actions_passes_and_one_that_does_not_is_at_chance() 
 
 
 def test_a_collapsed_model_passes_neither() -> None:
-    model, latents, proprio, actions = world(0.0)
-    collapsed = torch.zeros_like(latents)
+    model, clips = world(0.0)
+    collapsed = clips._replace(latents=torch.zeros_like(clips.latents), before=torch.zeros_like(clips.before))
     rng = np.random.default_rng(0)
-    assert rollout_ratio(model, collapsed, proprio, actions, rng) == 0.0
-    assert action_rank(model, collapsed, proprio, actions, rng) == 0.5
+    assert rollout_ratio(model, collapsed, rng) == 0.0
+    assert action_rank(model, collapsed, rng) == 0.5
 
 
 def test_an_object_that_is_never_seen_is_not_judged() -> None:
@@ -100,8 +104,7 @@ def test_an_object_that_is_never_seen_is_not_judged() -> None:
     for seen_while, told in (((90, 180), False), ((0, 90), False), ((0, 180), True)):
         absent = np.full_like(cache.truth, np.nan)
         absent[slice(*seen_while)] = cache.truth[slice(*seen_while)]
-        found = world_model_gates(
-            model, latents, cache.states, cache.actions, absent, fit, judge, np.arange(90, 110), 0, (0, 1, 2)
-        )
+        partly = dataclasses.replace(cache, truth=absent)
+        found = world_model_gates(model, partly, latents, fit, judge, np.arange(90, 110), 0, (0, 1, 2))
         assert ("object probe" in {gate.name for gate in found}) == told
         assert all(np.isfinite(gate.value) for gate in found)
