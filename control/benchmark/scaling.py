@@ -1,4 +1,4 @@
-"""`worldarm benchmark scaling`: how much faster several processes train together, and whether they learn the same."""
+"""`worldarm benchmark scaling`: the speed-up of training in several processes, and whether the losses stay the same."""
 
 from __future__ import annotations
 
@@ -28,17 +28,19 @@ from robot.errors import ConfigurationError, ConnectionLost
 from robot.system.files import require_writable, write_json
 
 LAST_SHARE = 0.2
-"""Of the steps, the last ones, over which a loss is averaged."""
+"""Share of the steps, the last ones, over which the loss is averaged."""
 PER_STEP_S = 60.0
 STARTING_S = 300.0
+"""A training that takes longer than this and `PER_STEP_S` for each step is ended."""
 ENDING_S = 60.0
+"""The longest time that a training may take to end when asked to."""
 
 
 class Trained(msgspec.Struct, frozen=True):
-    """One training: so many `processes` of one thread each took so many `steps_per_s`, and ended at that mean `loss`,
-    whose standard deviation between readings is `spread`. `faster` is how many times as fast it is as one process, for
-    every doubling of their number; 1 would be no faster. `apart` is how many steps a second as many trainings take side
-    by side, each on its share of the batch, that have nothing to tell each other: what the machine allows."""
+    """One training in `processes` of one thread each: its steps per second, and the mean of its last losses with their
+    standard deviation (`spread`, its name in the JSON). `faster` is the speed-up over one process for every doubling of
+    the number of processes; 1 means no speed-up. `apart` is the number of steps per second of as many independent
+    trainings side by side, each on its share of the batch: the most that the machine allows."""
 
     processes: int
     steps_per_s: float
@@ -49,17 +51,17 @@ class Trained(msgspec.Struct, frozen=True):
 
 
 def benchmark_scaling(
-    dataset: Annotated[Path, tyro.conf.arg(help="the data set to learn from; a small one will do")] = Path("data/play"),
+    dataset: Annotated[Path, tyro.conf.arg(help="the data set to learn from; it may be small")] = Path("data/play"),
     processes: Annotated[tuple[int, ...], tyro.conf.arg(help="numbers of processes to compare")] = (1, 2),
     steps: Annotated[int, tyro.conf.arg(help="steps of each training")] = 100,
-    batch: Annotated[int, tyro.conf.arg(help="clips a step, shared out over the processes")] = 64,
+    batch: Annotated[int, tyro.conf.arg(help="clips in each step, shared out over the processes")] = 64,
     json: Annotated[Path | None, tyro.conf.arg(help="write every number to this file")] = None,
 ) -> None:
     """Train the world model for some steps in one process and in several, under torchrun as `worldarm train` may be.
 
-    Each process computes with one thread, so that the cores are what is compared. All take the same steps with the same
-    batch: what they learn should differ by no more than chance. The last column says what the cores allow: how fast as
-    many processes are side by side that do the same work and do not wait for each other.
+    Each process computes with one thread, so that numbers of cores are compared. All trainings take the same number of
+    steps with the same batch, so their losses should differ by chance alone. The last column is the speed of as many
+    processes side by side that do the same work and do not wait for each other: the most that the cores allow.
     """
     if len(processes) < 1 or min(processes) < 1 or steps < 10:
         raise ConfigurationError("--processes must be at least 1, and --steps at least 10")
@@ -67,7 +69,7 @@ def benchmark_scaling(
         raise ConfigurationError(f"--batch {batch} is too small for {max(processes)} processes")
     if json is not None:
         require_writable(json)
-    # Decoded here, once, or the processes would wait for it in turn.
+    # Decoded once, here: otherwise every training would begin by decoding.
     with tempfile.TemporaryDirectory(prefix="worldarm-scaling-") as place:
         source = Dataset.open(dataset)
         open_cache(source, read_embodiment(source.info).camera.name, Path(place) / "cache", PICTURE)
@@ -91,15 +93,15 @@ def table(runs: list[Trained]) -> str:
 
 
 def _faster(run: Trained, first: Trained) -> float | None:
-    """Return how many times as fast `run` is as `first` for every doubling of processes; None when there is none."""
+    """Return the speed-up of `run` over `first` for every doubling of the number of processes; None for no doubling."""
     if run.processes <= first.processes:
         return None
     return float((run.steps_per_s / first.steps_per_s) ** (1.0 / np.log2(run.processes / first.processes)))
 
 
 def _measure(dataset: Path, count: int, steps: int, batch: int, place: Path) -> Trained:
-    """Train in so many processes together, then, when they are several, in as many apart. Raises `ConnectionLost` when
-    they fail or hang."""
+    """Train in `count` processes together and then, if there are several, in as many independent ones. Raises
+    `ConnectionLost` when one fails or hangs."""
     print(f"training in {count} process(es)", flush=True)
     cache = str(place / "cache")
     together = place / f"{count}.json"
@@ -120,8 +122,8 @@ def _measure(dataset: Path, count: int, steps: int, batch: int, place: Path) -> 
 
 
 def _run(commands: list[list[str]], steps: int) -> None:
-    """Run these commands of Python side by side until all have ended. Raises `ConnectionLost` when one fails or hangs;
-    none is left running."""
+    """Run Python side by side with the words of each of `commands`, until all have ended. Raises `ConnectionLost` when
+    one fails or hangs; none is left running."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     running = [subprocess.Popen([sys.executable, *command], env=environment) for command in commands]
     until = time.monotonic() + STARTING_S + steps * PER_STEP_S
@@ -135,7 +137,7 @@ def _run(commands: list[list[str]], steps: int) -> None:
         for process in running:
             process.wait(ENDING_S)
     if any(statuses):
-        raise ConnectionLost(f"a training failed, with exit status {max(statuses, key=abs)}; what it said is above")
+        raise ConnectionLost(f"a training failed, with exit status {max(statuses, key=abs)}; its messages are above")
 
 
 def _answer(path: Path) -> Trained:
@@ -146,8 +148,8 @@ def _answer(path: Path) -> Trained:
 
 
 def _train(dataset: Path, cache_folder: Path, run: Path, answer: Path, steps: int, batch: int, shares: int) -> None:
-    """Be one of the processes, doing one of so many `shares` of what does not hang on the batch; the leader writes what
-    came of it to `answer`."""
+    """Be one of the processes. It does one of `shares` equal shares of the work that does not depend on the batch; the
+    leader writes the figures to `answer`."""
     torch.set_num_threads(1)
     workers = join("cpu")
     try:

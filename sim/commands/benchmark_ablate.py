@@ -21,7 +21,7 @@ from control.learning.training import Folders
 from control.model.trained_model import load_trained
 from control.policies import Method
 from perception.model.losses.jepa import JepaWeights
-from perception.training.distributed import join
+from perception.training.distributed import Workers, join
 from perception.training.world_model import DecoderTraining, PredictorTraining, WorldModelTraining
 from perception.training_data.frame_cache import kept_aside
 from robot.dataset.reader import Dataset
@@ -50,7 +50,7 @@ Part = Literal[
     "cameras",
 ]
 USUAL: tuple[Part, ...] = get_args(Part)[:-1]
-"""All but the cameras: most data were seen by one."""
+"""All parts but the cameras: most data sets were recorded with a single one."""
 WHOLE = "whole"
 
 
@@ -69,30 +69,30 @@ def ablate(
         *(250, 500, 1000, 2000, 4000),
     ),
     dataset: Annotated[Path, tyro.conf.arg(help="the data set to learn from")] = Path("data/play"),
-    run: Annotated[Path, tyro.conf.arg(help="folder for all trainings and checkpoints, which are kept")] = Path(
+    run: Annotated[Path, tyro.conf.arg(help="folder for all trainings and checkpoints; they are kept")] = Path(
         "out/ablate"
     ),
     world_model: Annotated[
         WorldModelTraining, tyro.conf.arg(help="as for `worldarm train`, for every training")
     ] = WorldModelTraining(),
-    predictor: Annotated[PredictorTraining, tyro.conf.arg(help="likewise")] = PredictorTraining(),
-    decoder: Annotated[DecoderTraining, tyro.conf.arg(help="likewise")] = DecoderTraining(),
-    heads: Annotated[HeadTraining, tyro.conf.arg(help="likewise")] = HeadTraining(),
-    sizes: Annotated[Sizes, tyro.conf.arg(help="likewise")] = Sizes(),
+    predictor: Annotated[PredictorTraining, tyro.conf.arg(help="as for `worldarm train`")] = PredictorTraining(),
+    decoder: Annotated[DecoderTraining, tyro.conf.arg(help="as for `worldarm train`")] = DecoderTraining(),
+    heads: Annotated[HeadTraining, tyro.conf.arg(help="as for `worldarm train`")] = HeadTraining(),
+    sizes: Annotated[Sizes, tyro.conf.arg(help="as for `worldarm train`")] = Sizes(),
     method: Annotated[Method, tyro.conf.arg(help="how the agent decides")] = "full",
     episodes: Annotated[int, tyro.conf.arg(help="held-out goals")] = 100,
-    seed: Annotated[int, tyro.conf.arg(help="of trainings and goals")] = 0,
+    seed: Annotated[int, tyro.conf.arg(help="seed of the trainings and of the goals")] = 0,
     device: Annotated[Literal["cpu", "cuda"], tyro.conf.arg(help="where to train")] = "cpu",
-    workers: Annotated[int, tyro.conf.arg(help="processes that share the goals out")] = 1,
+    workers: Annotated[int, tyro.conf.arg(help="number of processes that share out the goals")] = 1,
     json: Annotated[Path | None, tyro.conf.arg(help="write every number to this file")] = None,
-    plot: Annotated[Path, tyro.conf.arg(help="where the picture goes")] = Path("out/ablate.png"),
+    plot: Annotated[Path, tyro.conf.arg(help="write the plot to this file")] = Path("out/ablate.png"),
 ) -> None:
-    """Train again without one part of the training at a time, and with fewer episodes, and measure each on the same
-    held-out goals.
+    """Train again, each time without one part of the training or with fewer episodes, and measure every model on the
+    same held-out goals.
 
-    Every training takes the same steps. What is finished is kept: stopped at any time, the same command goes on, and
-    checkpoints that were trained so on another machine are taken as they are. Prints a table, a row a training, and
-    draws a picture with the curve over data sizes.
+    All trainings take the same number of steps. Finished ones are kept: the same command goes on where it was stopped,
+    and takes over checkpoints that were trained with the same settings on another machine. Prints a table with a row
+    for each training, and draws a plot with the curve over data sizes.
     """
     if episodes < 1 or workers < 1:
         raise ConfigurationError("--episodes and --workers must be at least 1")
@@ -102,40 +102,74 @@ def ablate(
         if path is not None:
             require_writable(path)
     whole = Learning(world_model, predictor, decoder, heads, sizes, seed=seed)
-    what = Measurement(task, "clean", "none", seed)
-    alone = join(device)
-    threads = torch.get_num_threads()
-    summaries = []
-    source = Dataset.open(dataset)
-    fingerprint = source.fingerprint()
+    source, alone = Dataset.open(dataset), join(device)
+    trainings = _possible(source, whole, parts, data_sizes)
+    test = _Test(method, Measurement(task, "clean", "none", seed), episodes, workers)
+    summaries = _measure_all(trainings, source, run, alone, test)
+    _report(summaries, len(source) - kept_aside(len(source), HELD_OUT_SHARE), json, plot)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Test:
+    """How every model is measured: the `method` by which it decides, the task and its conditions, the number of
+    `episodes`, and the number of processes (`workers`) that share them out."""
+
+    method: Method
+    measurement: Measurement
+    episodes: int
+    workers: int
+
+
+def _possible(
+    source: Dataset, whole: Learning, parts: tuple[Part, ...], data_sizes: tuple[int, ...]
+) -> dict[str, Learning]:
+    """Return the trainings by name. Raises `ConfigurationError` for those that the data set `source` cannot serve."""
     held, views = len(source), len(read_embodiment(source.info).camera.views)
     if "cameras" in parts and views == 1:
-        raise ConfigurationError(f"--parts cameras: {dataset} was seen by one camera; play with --camera tabletop-rig")
+        raise ConfigurationError(
+            f"--parts cameras: {source.root} was seen by one camera; play with --camera tabletop-rig"
+        )
     if "data" in parts and (short := [size for size in data_sizes if not 1 <= size < held]):
         raise ConfigurationError(
-            f"--data-sizes {' '.join(map(str, short))} cannot be had from the {held} episodes in {dataset}; "
+            f"--data-sizes {' '.join(map(str, short))} cannot be had from the {held} episodes in {source.root}; "
             "play more, or name smaller ones"
         )
-    for name, learning in variants(whole, parts, data_sizes, views).items():
+    return variants(whole, parts, data_sizes, views)
+
+
+def _measure_all(
+    trainings: dict[str, Learning], source: Dataset, run: Path, alone: Workers, test: _Test
+) -> list[Summary]:
+    """Train what is not trained yet, and measure each model on the same goals."""
+    threads = torch.get_num_threads()
+    fingerprint = source.fingerprint()
+    summaries = []
+    for name, learning in trainings.items():
         print(f"ablate: {name}", flush=True)
-        torch.set_num_threads(threads)
+        torch.set_num_threads(threads)  # which measuring changes
         checkpoint = run / name / "checkpoint"
         if not already_trained(checkpoint, learning, fingerprint):
-            learn(Folders(dataset, checkpoint, run / name, run / "cache"), learning, alone)
+            learn(Folders(source.root, checkpoint, run / name, run / "cache"), learning, alone)
         digest = load_trained(checkpoint).card.weights_sha256
-        runs = measure_agent(checkpoint, method, what, range(episodes), workers, None)
-        records = collect(runs, episodes, what, name)
-        summaries.append(summarise(what, name, False, digest, records))
+        runs = measure_agent(checkpoint, test.method, test.measurement, range(test.episodes), test.workers, None)
+        records = collect(runs, test.episodes, test.measurement, name)
+        summaries.append(summarise(test.measurement, name, False, digest, records))
+    return summaries
+
+
+def _report(summaries: list[Summary], whole: int, json: Path | None, plot: Path) -> None:
+    """Print the table, and write the numbers and the plot. The first training learnt from `whole` episodes."""
     print(f"{table(summaries)}\n")
     if json is not None:
         write_json(json, summaries)
         print(f"numbers: {json}")
-    draw_ablations(summaries, held - kept_aside(held, HELD_OUT_SHARE), plot)
+    draw_ablations(summaries, whole, plot)
     print(f"plot: {plot}")
 
 
 def variants(whole: Learning, parts: tuple[Part, ...], data_sizes: tuple[int, ...], views: int) -> dict[str, Learning]:
-    """Return the trainings by name: the `whole` one, and those that lack something; `views` cameras saw the data."""
+    """Return the trainings by name: the `whole` one, and one or more for each of `parts`. `views` cameras recorded the
+    data."""
     made = {WHOLE: whole}
     for part in parts:
         if part == "data":
@@ -154,7 +188,7 @@ def variants(whole: Learning, parts: tuple[Part, ...], data_sizes: tuple[int, ..
 
 
 def _without(whole: Learning, part: Part) -> dict[str, Learning]:
-    """Return the training of the world model that lacks `part`, by its name."""
+    """Return, by its name, the training whose world model learns without `part`."""
     settings = whole.world_model
     if part == "stride":
         return {"stride 1": _with(whole, msgspec.structs.replace(settings, stride=1))}
@@ -170,8 +204,8 @@ def _with(whole: Learning, settings: WorldModelTraining) -> Learning:
 
 
 def draw_ablations(summaries: list[Summary], whole: int, path: Path) -> None:
-    """Write a PNG: success of each training with its interval, and over the number of episodes, of which the first
-    training had the `whole`."""
+    """Write a PNG: the success rate of each training with its interval, and the curve over the number of episodes. The
+    first training learnt from `whole` episodes."""
     sizes = [s for s in summaries if s.method.endswith(" episodes")]
     others = [s for s in summaries if s not in sizes]
     first = (summaries[0].success, summaries[0].ci95)
