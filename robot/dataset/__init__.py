@@ -1,6 +1,6 @@
-"""Data sets on disk: LeRobotDataset v3.0, written one atomic episode at a time, read, checked and mended.
+"""Data sets on disk in the LeRobotDataset v3.0 format: writing (one atomic episode at a time), reading and editing.
 
-One format for everything: what teleoperation records, what play generates and what training reads.
+Teleoperation, play and training all use this format.
 """
 
 from robot.dataset.format.encoding import EncodedEpisode, encode_episode

@@ -1,4 +1,4 @@
-"""Encoding an episode while it is recorded, picture by picture, so that little is left to do when it is kept."""
+"""Encodes an episode while it is recorded, picture by picture, so that saving it takes little time."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ from robot.errors import DatasetError
 
 
 class EpisodeEncoder:
-    """Encodes one episode of the data set with these `features` (bookkeeping left out) and `fps`; `close` it."""
+    """Encodes one episode of a data set with these `features` (without the bookkeeping ones) and `fps`.
+
+    Call `close` when done.
+    """
 
     def __init__(self, features: Mapping[str, Feature], fps: int) -> None:
         self._features = {name: feature for name, feature in features.items() if name not in BOOKKEEPING}
@@ -30,8 +33,10 @@ class EpisodeEncoder:
         self.length = 0
 
     def add(self, pictures: Mapping[str, npt.NDArray[np.uint8]]) -> None:
-        """Take the next row's picture of each camera, (H, W, 3) uint8 RGB by feature. Raises DatasetError for one that
-        is not what its feature says."""
+        """Encode the next row's picture of each camera: (H, W, 3) uint8 RGB, by feature name.
+
+        Raises DatasetError when a picture's type or shape differs from its feature's.
+        """
         for name, feature in self._pictures.items():
             picture = pictures[name]
             if picture.shape != feature.shape or picture.dtype != np.uint8:
@@ -45,7 +50,10 @@ class EpisodeEncoder:
         self.length += 1
 
     def finish(self, columns: Mapping[str, npt.NDArray[np.generic]]) -> EncodedEpisode:
-        """The whole episode with these number columns, of as many rows. Raises DatasetError as `encode_episode`."""
+        """Return the episode of these pictures and the number `columns`, which have as many rows.
+
+        Raises the errors of `encode_episode`.
+        """
         wanted = self._features.keys() - self._pictures.keys()
         if wanted != columns.keys():
             raise DatasetError(f"the episode's columns are {sorted(columns)}, and not {sorted(wanted)}")
@@ -63,7 +71,7 @@ class EpisodeEncoder:
         )
 
     def close(self) -> None:
-        """Let go of the encoders; what was not finished is lost."""
+        """Release the encoders; an episode that was not finished is lost."""
         with ExitStack() as stack:
             for video in self._videos.values():
                 stack.callback(video.close)

@@ -1,4 +1,4 @@
-"""Frames of a data set in any order, as training draws them: numbers kept, videos kept open, both within bounds."""
+"""Single frames of a data set in any order, as training draws them; bounds memory and the number of open videos."""
 
 from __future__ import annotations
 
@@ -24,24 +24,24 @@ Frame = dict[str, npt.NDArray[Any]]
 MOST_OPEN = 64
 MOST_BYTES = 256 * 2**20
 AHEAD = 4
-"""Frames that `read` has begun to decode beyond the one that it yields: no camera's thread waits for another's."""
+"""Number of frames that `read` decodes ahead of the one it yields, so that no camera's thread waits for another's."""
 
 
 @dataclass(frozen=True)
-class _Begun:
-    """A frame's numbers and images, and its videos' pictures, which are being decoded."""
+class _PendingFrame:
+    """A frame that is being decoded: its numbers and images, and the pending pictures of its videos."""
 
     known: Frame
     pictures: dict[str, Future[npt.NDArray[np.uint8]]]
 
 
 class RandomAccess:
-    """Single frames of a data set by their number in it; use as a context manager, or call `close`.
+    """Reads single frames of a data set by their index in the set; use as a context manager, or call `close`.
 
-    most_open: video files open at a time; each holds one decoder.
-    most_bytes: of number columns and undecoded pictures kept in memory, whole files at a time; at least one file's.
-    Each camera's videos are decoded by a thread of their own. Not to be used by several threads at once; each process
-    makes its own.
+    most_open: largest number of video files open at a time; each holds one decoder.
+    most_bytes: largest size of the number columns and undecoded pictures kept in memory. Whole files are kept, at least
+    one.
+    One thread a camera decodes its videos. An instance is for one thread and one process.
     """
 
     def __init__(self, dataset: Dataset, *, most_open: int = MOST_OPEN, most_bytes: int = MOST_BYTES) -> None:
@@ -65,19 +65,19 @@ class RandomAccess:
         return self._dataset.info.total_frames
 
     def __getitem__(self, index: int) -> Frame:
-        """Every column at one frame: numbers (n,), or () for shape (1,); pictures (H, W, 3) uint8 RGB.
+        """Return every column at one frame: numbers (n,), or () for shape (1,); pictures (H, W, 3) uint8 RGB.
 
-        The same to the bit as in `Dataset.episode`. Raises IndexError beyond the set, DatasetError when a file is
-        missing or broken.
+        The values are bit for bit those of `Dataset.episode`. Raises IndexError when `index` is not in the set,
+        DatasetError when a file is missing or broken.
         """
         return self._finish(self._begin(index))
 
     def read(self, order: Iterable[int]) -> Iterator[Frame]:
-        """Yield the frames of these numbers in that order, as `[]` returns them, decoding the next `AHEAD` meanwhile.
+        """Yield the frames with the indices `order`, as `[]` returns them, and decode the next `AHEAD` meanwhile.
 
-        Raises what `[]` raises, so many frames early at most.
+        Raises the errors of `[]`, up to `AHEAD` frames early.
         """
-        begun: deque[_Begun] = deque()
+        begun: deque[_PendingFrame] = deque()
         try:
             for index in order:
                 begun.append(self._begin(index))
@@ -89,7 +89,7 @@ class RandomAccess:
             wait([picture for each in begun for picture in each.pictures.values()])
 
     def close(self) -> None:
-        """Let go of every file and all memory."""
+        """Close every file and release all memory."""
         for decoder in self._decoders.values():
             decoder.shutdown()
         for video in self._videos.values():
@@ -106,8 +106,8 @@ class RandomAccess:
     ) -> None:
         self.close()
 
-    def _begin(self, index: int) -> _Begun:
-        """Look up a frame's numbers, and have its pictures decoded."""
+    def _begin(self, index: int) -> _PendingFrame:
+        """Look up a frame's numbers and start to decode its pictures."""
         if not 0 <= index < len(self):
             raise IndexError(f"{self._dataset.root} has the frames 0 to {len(self) - 1}; {index} is not among them")
         episode = self._dataset.episodes[bisect_right(self._begins, index) - 1]
@@ -119,7 +119,7 @@ class RandomAccess:
             raise DatasetError(f"frame {index} of {self._dataset.root} is not where its row says: check the data set")
         for name, column in pictures.items():
             frame[name] = column_array(name, self._dataset.features[name], column.slice(row, 1))[0]
-        return _Begun(
+        return _PendingFrame(
             frame,
             {
                 name: self._decoders[name].submit(self._video(name, episode).picture, span, number)
@@ -127,8 +127,8 @@ class RandomAccess:
             },
         )
 
-    def _finish(self, begun: _Begun) -> Frame:
-        wait(begun.pictures.values())  # for all, so that none is at work still when one of them raises
+    def _finish(self, begun: _PendingFrame) -> Frame:
+        wait(begun.pictures.values())  # for all, so that none still runs when one of them raises
         frame = begun.known | {name: picture.result() for name, picture in begun.pictures.items()}
         return {name: frame[name] for name in self._dataset.features}
 
@@ -139,14 +139,14 @@ class RandomAccess:
         if video is None:
             while len(self._videos) >= self._most_open:
                 (camera, *_), oldest = self._videos.popitem(last=False)
-                self._decoders[camera].submit(oldest.close).result()  # when it has decoded what is still asked of it
+                self._decoders[camera].submit(oldest.close).result()  # once it has decoded its pending frames
             path = self._dataset.root / self._dataset.info.video_file(name, span.chunk, span.file)
             video = self._videos[key] = SeekableVideo(path, self._dataset.info.fps)
         self._videos.move_to_end(key)
         return video
 
     def _table(self, episode: Episode) -> tuple[Frame, dict[str, pa.ChunkedArray]]:
-        """The columns of the data file that an episode lies in: numbers as arrays, pictures as they are stored."""
+        """Return the columns of the data file that holds an episode: numbers as arrays, pictures as stored."""
         key = episode.data_chunk, episode.data_file
         kept = self._tables.get(key)
         if kept is None:

@@ -1,6 +1,7 @@
-"""Reading a data set: what it holds, and each episode as arrays, pictures decoded.
+"""Reads a data set: its description, and each episode as arrays with decoded pictures.
 
-Reads the sets worldarm writes, one file per episode, and those of other programs, many episodes to a file.
+Reads the sets that worldarm writes, with one file per episode, and those of other programs, with many episodes per
+file.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ Columns = dict[str, npt.NDArray[Any]]
 
 
 class Dataset:
-    """A data set open for reading; `Dataset.open(root)` makes one. It does not follow a writer that goes on."""
+    """A data set open for reading; `Dataset.open(root)` makes one. It does not show episodes written after that."""
 
     def __init__(self, root: Path, info: DatasetInfo, episodes: Sequence[Episode], tasks: Sequence[str]) -> None:
         self.root = root
@@ -47,7 +48,7 @@ class Dataset:
 
     @classmethod
     def open(cls, root: Path) -> Dataset:
-        """The set under `root`. Raises DatasetError when it is absent, empty, half-written or not v3.0."""
+        """Open the set under `root`. Raises DatasetError when it is absent, empty, half-written or not v3.0."""
         root = Path(root)
         info = read_info(root)
         episodes = read_episodes(root, info)
@@ -68,12 +69,12 @@ class Dataset:
 
     @property
     def features(self) -> Mapping[str, Feature]:
-        """Every column by name, the bookkeeping ones included."""
+        """All columns by name, including the bookkeeping ones."""
         return self.info.features
 
     @property
     def lengths(self) -> npt.NDArray[np.int64]:
-        """Frames of each episode, (N,)."""
+        """Number of frames of each episode, (N,)."""
         return np.array([episode.length for episode in self.episodes], dtype=np.int64)
 
     def __len__(self) -> int:
@@ -93,7 +94,7 @@ class Dataset:
                 )
 
     def episode(self, index: int, features: Sequence[str] | None = None) -> Columns:
-        """The columns of one episode of T frames, all or those named.
+        """Return the columns of one episode of T frames: those named in `features`, or all.
 
         Numbers: (T, n), or (T,) for a feature of shape (1,). Pictures: (T, H, W, 3) uint8 RGB.
         Raises DatasetError when the episode or a column is absent, or a file is missing or broken.
@@ -110,9 +111,9 @@ class Dataset:
         }
 
     def frames(self, index: int, name: str) -> Iterator[npt.NDArray[np.uint8]]:
-        """The pictures of one episode one after another, (H, W, 3) uint8 RGB each, decoded only when it is their turn.
+        """Yield the pictures of one episode, (H, W, 3) uint8 RGB each, decoding each only when it is requested.
 
-        Raises DatasetError, at the first picture that cannot be had, as `episode` does.
+        Raises the errors of `episode`, at the first picture that cannot be read.
         """
         if not self.features[name].is_picture:
             raise DatasetError(f"the column {name!r} of {self.root} holds no pictures")
@@ -134,9 +135,9 @@ class Dataset:
             raise _too_few(path, expected, episode.length)
 
     def fingerprint(self) -> str:
-        """A hash of what the episodes hold: their order, lengths, tasks and extras, and the bytes of their files.
+        """Return a hash of the episodes: their order, lengths, tasks and extras, and the bytes of their files.
 
-        The same wherever the set lies; another after any change to an episode. Reads each file once.
+        It does not depend on the set's folder and changes with any change to an episode. Reads each file once.
         """
         digest = hashlib.sha256()
         what = {name: [feature.dtype, feature.shape] for name, feature in self.features.items()}
@@ -150,7 +151,7 @@ class Dataset:
         return digest.hexdigest()
 
     def files(self) -> Iterator[Path]:
-        """The data and video files that the episodes use, each once, in order."""
+        """Yield the data and video files of the episodes, each once, in order."""
         relative: dict[str, None] = {}
         for episode in self.episodes:
             relative[self.info.data_file(episode.data_chunk, episode.data_file)] = None
@@ -159,12 +160,12 @@ class Dataset:
         yield from (self.root / path for path in relative)
 
     def place_in_file(self, episode: Episode) -> tuple[int, int]:
-        """Row of an episode's first frame in its data file, and how many rows the file has, of all its episodes."""
+        """Return the row of an episode's first frame in its data file, and the file's number of rows."""
         file = episode.data_chunk, episode.data_file
         return episode.from_index - self._file_starts[file], self._file_frames[file]
 
     def shares_video(self, episode: Episode, key: str) -> bool:
-        """Whether an episode's video holds others too."""
+        """Return whether the video file of an episode also holds other episodes."""
         span = episode.videos[key]
         return self._video_episodes[key, span.chunk, span.file] > 1 or span.from_timestamp > 0
 
@@ -188,7 +189,7 @@ class Dataset:
 
 
 def read_frames(path: Path, start: int, length: int, names: Sequence[str], verify: bool = False) -> pa.Table:
-    """Rows [start, start + length) of a data file. Raises DatasetError when they are not all there."""
+    """Return the rows [start, start + length) of a data file. Raises DatasetError when some are missing."""
     try:
         with pq.ParquetFile(path, page_checksum_verification=verify) as file:
             groups, before, first = [], 0, None
@@ -212,7 +213,10 @@ def read_frames(path: Path, start: int, length: int, names: Sequence[str], verif
 
 
 def decode_video(path: Path, span: VideoSpan, length: int, fps: int) -> npt.NDArray[np.uint8]:
-    """The `length` frames of a span of a video file, (T, H, W, 3) uint8 RGB. Raises DatasetError."""
+    """Return the `length` frames of a span of a video file, (T, H, W, 3) uint8 RGB.
+
+    Raises DatasetError when the file is missing, broken or too short.
+    """
     frames = dict(video_frames(path, span, length, fps))
     if len(frames) != length:
         raise _too_few(path, len(frames), length)
@@ -220,7 +224,7 @@ def decode_video(path: Path, span: VideoSpan, length: int, fps: int) -> npt.NDAr
 
 
 def video_frames(path: Path, span: VideoSpan, length: int, fps: int) -> Iterator[tuple[int, npt.NDArray[np.uint8]]]:
-    """Those of the `length` frames of a span of a video file that are there, each with its number from 0.
+    """Yield the frames of a span of a video file, up to `length`, each with its number from 0.
 
     Raises DatasetError when the file is missing or cannot be decoded.
     """
@@ -249,7 +253,10 @@ def _too_few(path: Path, there: int, length: int) -> DatasetError:
 
 
 def column_array(name: str, feature: Feature, column: pa.ChunkedArray) -> npt.NDArray[Any]:
-    """A stored column as an array: pictures decoded, (T,) for shape (1,), else (T, *shape). Raises DatasetError."""
+    """Return a stored column as an array: pictures decoded, (T,) for shape (1,), else (T, *shape).
+
+    Raises DatasetError when values are missing or not of the feature's type and shape.
+    """
     array = column.combine_chunks()
     if array.null_count:
         raise DatasetError(f"the column {name!r} lacks some of its values")

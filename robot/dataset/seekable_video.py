@@ -1,4 +1,4 @@
-"""A video kept open, out of which single frames are taken: one seek to the key frame before, and no more decoded."""
+"""Single frames of a video that is kept open: each takes one seek to the key frame before it and little decoding."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from av.video.reformatter import VideoReformatter
 from robot.dataset.format.tables import VideoSpan
 from robot.errors import DatasetError
 
-_NEAR = 2  # frames further on that decoding reaches sooner than a seek, for key frames lie that close
+_NEAR = 2  # frames ahead that decoding reaches sooner than a seek, since key frames are this close together
 
 
 class SeekableVideo:
-    """One open video file of `fps` frames a second. Holds a file, a decoder and its last picture until `close`."""
+    """One open video file with `fps` frames a second. It holds a file, a decoder and the last picture until `close`."""
 
     def __init__(self, path: Path, fps: int) -> None:
         self._path = path
@@ -34,7 +34,7 @@ class SeekableVideo:
             self._container.close()
             raise DatasetError(f"the video {path} cannot be decoded: it has no pictures")
         self._stream = self._container.streams.video[0]
-        # Threads make a decoder hold frames back, and to one frame they cost more than they bring.
+        # With threads a decoder delays frames, and for single frames they cost more than they gain.
         self._stream.codec_context.thread_count = 1
         self._base = self._stream.time_base or Fraction(1, fps)
         self._reformatter = VideoReformatter()
@@ -44,9 +44,9 @@ class SeekableVideo:
         self._at = 0
 
     def picture(self, span: VideoSpan, number: int) -> npt.NDArray[np.uint8]:
-        """The frame of this number, from 0, of an episode's span of the file: (H, W, 3) uint8 RGB.
+        """Return frame `number`, from 0, of an episode's span of the file: (H, W, 3) uint8 RGB.
 
-        The same to the bit as `Dataset.episode` has it. Raises DatasetError when it is not there.
+        It is bit for bit the frame of `Dataset.episode`. Raises DatasetError when it is missing.
         """
         try:
             frame = self._decoded(round(Fraction(span.from_timestamp).limit_denominator(10**6) / self._base), number)
@@ -57,18 +57,18 @@ class SeekableVideo:
             raise DatasetError(f"the video {self._path} cannot be decoded: {error}") from error
 
     def close(self) -> None:
-        """Let go of the file and the decoder."""
+        """Close the file and release the decoder."""
         self._frames, self._last = iter(()), None
         self._container.close()
 
     def _decoded(self, begin: int, number: int) -> av.VideoFrame:
-        """The frame so many frames after `begin`, in the stream's time base."""
+        """Return the frame that follows `begin`, in the stream's time base, by `number` frames."""
         wanted = begin + round(number * self._step)
         tolerance = self._step / 2
         if self._last is not None and abs(self._at - wanted) < tolerance:
             return self._last
         if self._last is None or not 0 < wanted - self._at < (_NEAR + 0.5) * self._step:
-            # A little late, so that rounding never leads to the key frame before the one that is meant.
+            # A little late, so that rounding never selects the key frame before the right one.
             self._container.seek(wanted + int(self._step / 4), stream=self._stream)
             self._frames = self._decode_from(wanted + tolerance)
         self._last = None
@@ -84,8 +84,10 @@ class SeekableVideo:
         )
 
     def _decode_from(self, before: float) -> Iterator[av.VideoFrame]:
-        """Yield the frames from the last key frame before that time on. A seek may end at an earlier one: what lies
-        between is read, which costs next to nothing, and not decoded."""
+        """Yield the frames from the last key frame before the time `before`.
+
+        A seek may end at an earlier key frame; the frames in between are read, which costs little, but not decoded.
+        """
         packets = self._container.demux(self._stream)
         needed: list[av.Packet] = []
         for packet in packets:

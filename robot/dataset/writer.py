@@ -1,9 +1,9 @@
-"""The one writer of a data set: each saved episode is committed whole, by a single rename, or not at all.
+"""Writes a data set: each saved episode is committed completely, by a single rename, or not at all.
 
-One file per episode. Everything that can fail for want of space is written beside its place first; then the data
-and videos take their places, then the episode's row in `meta/episodes` does, and that rename is the commit. The
-totals and statistics follow; they can be derived from the rows, and `open` mends them after a crash in between.
-Data without a row is not part of the set, and the next episode replaces it.
+Each episode has files of its own. All files are first written under temporary names, so that a full disk shows before
+anything changes. Then the data and videos are renamed to their places, and last the episode's row in `meta/episodes`:
+that rename is the commit. The totals and statistics follow; they can be derived from the rows, and `open` renews them
+after a crash in between. Data without a row is not part of the set, and the next episode replaces it.
 """
 
 from __future__ import annotations
@@ -55,11 +55,11 @@ from robot.system.files import sync
 class DatasetWriter:
     """Appends episodes to the data set under `root`; use as a context manager, or call `close`.
 
-    Only one writer at a time may hold a set. Processes that generate episodes together call `encode_episode`
-    themselves and send the result to the process that holds the writer, which calls `save_encoded`.
+    A set has one writer at a time. Several processes that generate episodes call `encode_episode` each and send the
+    result to the process that has the writer, which calls `save_encoded`.
 
-    durable: each episode reaches the disk before `save_episode` returns, so that it also outlives a power cut. Without
-    it an episode outlives the death of the process at any instant, and saving waits for no disk.
+    durable: each episode reaches the disk before `save_episode` returns, so that it survives a power cut. Without it an
+    episode survives the death of the process at any instant, and saving does not wait for the disk.
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class DatasetWriter:
         *,
         durable: bool = True,
     ) -> DatasetWriter:
-        """A new, empty set in a folder that is absent or empty.
+        """Make a new, empty set in a folder that is absent or empty.
 
         Raises DatasetError when the folder holds something or a feature cannot be stored; RecordingError when the
         folder cannot be written.
@@ -123,10 +123,10 @@ class DatasetWriter:
         *,
         durable: bool = True,
     ) -> DatasetWriter:
-        """An existing set, to append to. Totals and statistics that a crash left behind are brought up to date.
+        """Open an existing set to append to it. Totals and statistics that are out of date after a crash are renewed.
 
-        fps, features: when given, what the caller is about to write; refused with DatasetError if the set has others.
-        Raises DatasetError also when the set is absent, broken, in use, or written by another program.
+        fps, features: when given, what the caller is about to write. Raises DatasetError when the set has others, and
+        when it is absent, broken, in use, or written by another program.
         """
         root = Path(root)
         info = read_info(root)
@@ -150,7 +150,7 @@ class DatasetWriter:
 
     @property
     def info(self) -> DatasetInfo:
-        """The set as it is now, its totals included."""
+        """The set's description as it is now, with its totals."""
         return self._info
 
     def save_episode(
@@ -163,11 +163,12 @@ class DatasetWriter:
         """Commit one encoded episode; returns its index.
 
         task: what was done, in words.
-        extra: bools, numbers or words to remember about the episode, of the same names and types each time.
-        Raises DatasetError when it does not fit the set; RecordingError when it cannot be written. Either way the
-        episodes saved before stay whole, and saving may be tried again, unless the RecordingError says that the
-        episode is saved and only the set's totals are not: `info` then counts it, and the next save or `open` renews
-        them. An interrupt closes the writer: open it again to see whether the episode was saved.
+        extra: bools, numbers or words to store with the episode; names and types are the same for every episode.
+        Raises DatasetError when the episode does not fit the set; RecordingError when it cannot be written. In both
+        cases the episodes saved before stay intact, and saving may be tried again. The exception is a RecordingError
+        that says that the episode is saved and only the set's totals are not: `info` then counts the episode, and the
+        next save or `open` renews the totals. An interrupt closes the writer: open the set again to see whether the
+        episode was saved.
         """
         if self._lock is None:
             raise DatasetError(f"the writer of {self.root} is closed")
@@ -199,7 +200,7 @@ class DatasetWriter:
         return episode.index
 
     def close(self) -> None:
-        """Let others write the set. Everything saved is on disk already; calling it again does nothing.
+        """Release the set for other writers. Everything saved is on disk already; a second call does nothing.
 
         Without `durable`, the one file that cannot be derived from others, `meta/info.json`, reaches the disk here.
         Raises RecordingError when it cannot.
@@ -267,7 +268,7 @@ class DatasetWriter:
         tasks: Sequence[str],
         totals: statistics.Statistics,
     ) -> None:
-        """Write everything, and publish all but the totals. Raises RecordingError, having taken it back.
+        """Write all files, and publish all but the totals. Raises RecordingError, with all files removed again.
 
         files: the episode's data and its row.
         """
@@ -305,7 +306,7 @@ class DatasetWriter:
             ) from error
 
     def _take_back(self, staging: Staging, published: Sequence[str]) -> None:
-        # On a full or failing disk even removing may fail; what stays is then data without a row, which is harmless.
+        # On a full or failing disk removing may fail too; what remains is data without a row, which is harmless.
         try:
             staging.discard()
             for relative in published:
@@ -322,7 +323,7 @@ class DatasetWriter:
 
 
 def _kept_totals(root: Path, info: DatasetInfo, frames: int) -> statistics.Statistics | None:
-    """The statistics kept for the whole set; None when they are torn, or not of all its frames."""
+    """Return the stored statistics of the whole set; None when they are broken or do not cover all frames."""
     try:
         totals = statistics.read_statistics(root)
     except DatasetError:

@@ -1,4 +1,4 @@
-"""What a person wants of the arm at one moment, whichever device says it, and what a device must be to say it."""
+"""The inputs of teleoperation: what a person asks of the arm at one moment, and the interface of an input device."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from robot.wire.messages import JointState
 
 
 class Press(Enum):
-    """Something asked for once, at the moment at which a key or a button goes down."""
+    """A request that is made once, when a key or button goes down."""
 
     STOP = "stop"
     RESET = "reset"
@@ -24,8 +24,8 @@ class Press(Enum):
 
 @dataclass(frozen=True)
 class Velocity:
-    """Move the tool with `linear` (x, y, z) m/s in the base frame, turn it about the vertical with `yaw` rad/s, and
-    open the gripper with `gripper` m/s, closing it where negative."""
+    """Move the tool at `linear` (x, y, z) m/s in the base frame, turn it about the vertical at `yaw` rad/s, and open
+    the gripper at `gripper` m/s; a negative value closes it."""
 
     linear: tuple[float, float, float] = (0.0, 0.0, 0.0)
     yaw: float = 0.0
@@ -33,13 +33,13 @@ class Velocity:
 
     @property
     def is_zero(self) -> bool:
-        """Whether nothing at all is to move."""
+        """Whether nothing is to move."""
         return not (any(self.linear) or self.yaw or self.gripper)
 
 
 @dataclass(frozen=True)
 class JointTarget:
-    """Go to `joints` (n,) rad with up to `speed` of each joint's velocity limit, the gripper `gripper_width` m wide."""
+    """Move to `joints` (n,) rad at up to the share `speed` of each joint's velocity limit, and to `gripper_width` m."""
 
     joints: tuple[float, ...]
     gripper_width: float
@@ -48,8 +48,8 @@ class JointTarget:
 
 @dataclass(frozen=True)
 class ToolTarget:
-    """Bring the tool to `position` (x, y, z) m and `orientation` quaternion (x, y, z, w) in the base frame, moving with
-    up to `linear` m/s and turning with up to `turn` rad/s, and open the gripper with `gripper` m/s."""
+    """Move the tool to `position` (x, y, z) m and `orientation` quaternion (x, y, z, w) in the base frame, at up to
+    `linear` m/s and `turn` rad/s, and open the gripper at `gripper` m/s."""
 
     position: tuple[float, float, float]
     orientation: Quaternion
@@ -65,11 +65,11 @@ STILL = Velocity()
 
 @dataclass(frozen=True)
 class Controls:
-    """What a device says at one moment.
+    """The state of a device at one moment.
 
-    `away` says in words why there is nobody at the device; empty while there is. `may_move` is whether the person holds
-    what has to be held for anything to move (the dead-man's button), `input_` what is to move then. `note` is what the
-    person should know, empty when nothing.
+    `away` says why nobody is at the device; it is empty while somebody is. `may_move` is whether the person holds the
+    dead-man's button, where the device has one; `input_` is the motion asked for. `note` is a message for the person,
+    empty when there is none.
     """
 
     input_: TeleopInput = STILL
@@ -80,17 +80,17 @@ class Controls:
 
 
 class Device(Protocol):
-    """Where inputs come from. `name` is how the device is called, `help` its keys or buttons, a line each."""
+    """A source of inputs. `name` is the device's name, `help` describes its keys or buttons, line by line."""
 
     name: str
     help: Sequence[str]
 
     def poll(self, now_ns: int, follower: JointState) -> Controls:
-        """Return what is wanted at the monotonic `now_ns`, without waiting; `follower` is the newest state of the arm
-        that is moved. Raises `ConnectionLost` when the device is gone for good."""
+        """Return the device's state at the monotonic `now_ns`, without waiting; `follower` is the newest state of the
+        moved arm. Raises `ConnectionLost` when the device is permanently gone."""
 
     def let_go(self) -> None:
-        """Forget what is held: the arm was interrupted, so nothing may move it again before the person has let go."""
+        """Ignore what is held now: the arm was interrupted, and must not move again before the person has let go."""
 
     def close(self) -> None:
-        """Leave the device as it was found."""
+        """Release the device and restore its earlier state."""

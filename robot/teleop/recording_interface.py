@@ -1,4 +1,4 @@
-"""What a page asks of whatever records what it moves."""
+"""The interface through which a page controls a recorder."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Protocol
 
 
 class RecordingStatus(Protocol):
-    """How a recording stands."""
+    """The state of a recording."""
 
     @property
     def phase(self) -> str:
@@ -14,35 +14,35 @@ class RecordingStatus(Protocol):
 
     @property
     def task(self) -> str:
-        """What is done, in words."""
+        """What is done in the episode, in words."""
 
     @property
     def seconds(self) -> float:
-        """How long the episode is so far."""
+        """Length of the present episode so far, s."""
 
     @property
     def marks(self) -> tuple[str, ...]:
-        """What there is to doubt about it."""
+        """Reasons to doubt the quality of the present episode."""
 
     @property
     def kept(self) -> int:
-        """How many were saved."""
+        """Number of saved episodes."""
 
     @property
     def saving(self) -> int:
-        """How many are being saved."""
+        """Number of episodes that are being saved."""
 
     @property
     def free_bytes(self) -> int:
-        """The room on the disk."""
+        """Free space on the disk, bytes."""
 
     @property
     def note(self) -> str:
-        """What happened last."""
+        """The last event, in words."""
 
 
 class Recording(Protocol):
-    """Records episodes; each call may come from any thread, and raises a `WorldarmError` for what cannot be now."""
+    """Records episodes. Any thread may call it; a call that is not possible now raises a `WorldarmError`."""
 
     def start(self) -> None:
         """Begin an episode."""
@@ -51,16 +51,16 @@ class Recording(Protocol):
         """End the episode and save it."""
 
     def discard(self) -> None:
-        """Forget the episode."""
+        """End the episode without saving it."""
 
     def re_record(self) -> None:
-        """Forget the episode and begin it anew."""
+        """Discard the episode and begin it anew."""
 
     def set_task(self, task: str) -> None:
-        """Say what is done from now on."""
+        """Set the task of the episodes from now on, in words."""
 
     def reset(self) -> None:
-        """Have the things put somewhere new; a simulated scene's by itself, once nobody holds the lease."""
+        """Ask for a new placement of the objects; a simulated scene places them itself once the lease is free."""
 
     def status(self) -> RecordingStatus:
-        """Return how things stand."""
+        """Return the state of the recording."""

@@ -1,8 +1,8 @@
-"""A person moves the arm: inputs come in from a device, waypoints go out at a fixed rate, under a lease that lives only
-as long as there is someone at the device.
+"""A teleoperation session: a person moves the arm with a device; waypoints go out at a fixed rate, under a lease that
+is kept only while somebody is at the device.
 
-What is not held does not move. Whatever interrupts the arm (a stop, another's lease, a device that was away, a process
-that slept) ends with the arm at rest, and it moves again only after the person has let go.
+The arm moves only while the person holds a control. An interruption (a stop, another client's lease, an absent device,
+a suspended process) brings the arm to rest, and it moves again only after the person has let go of the controls.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from robot.errors import ConfigurationError, ConnectionLost, Refused
 from robot.system.pacing import Pacer, PaceReport
 from robot.teleop.input import STILL, Controls, Device, JointTarget, Press, TeleopInput, ToolTarget, Velocity
 from robot.teleop.speed_limits import Dial
-from robot.teleop.velocity_ik import Steering
-from robot.teleop.waypoint_stream import Stream
+from robot.teleop.velocity_ik import VelocityIk
+from robot.teleop.waypoint_stream import WaypointStream
 from robot.wire import topics
 from robot.wire.messages import JointState
 from robot.wire.subscription import Subscription
@@ -28,25 +28,26 @@ from robot.wire.subscription import Subscription
 LEASE_S = 1.0
 _RENEW_NS = round(0.25e9 * LEASE_S)
 _SILENT_S = 2.0
-"""How long the arm's states may stay away before that ends the session."""
+"""The session ends when no state of the arm has come for this long."""
 _FIRST_STATE_S = 2.0
 _STALE_NS = 300_000_000
-"""A state older than this is nothing to steer by."""
+"""A state older than this is not used for control."""
 _SLEPT_NS = 400_000_000
-"""A turn that comes this much after the one before it was no turn of a person who watches."""
+"""After a pause of this length between two turns the process was suspended, and the arm is not moved at once."""
 _RETRY_NS = 500_000_000
 _STILL = 1e-3
-# What the governor says of places; the rest of its reasons are of steps, and pass.
+# Clamps that concern where the arm is; all others concern how it moves, and pass by themselves.
 _IN_THE_WAY = frozenset({"position", "workspace", "table", "self-collision", "keep-out"})
 
 
 @dataclass(frozen=True)
 class View:
-    """What there is to show at one moment.
+    """What a console shows at one moment.
 
-    `mode` is the driver's and `reason` its own; `lease` says who has it; `tool` (3,) m and `speed` m/s are the tool's
-    as commanded; `share` is the dial's; `slowed` and `clamps` are what slowed the motion here and in the governor;
-    `rate_hz` how many turns a second there are, `age_s` how old the newest state is; `note` what to know or do.
+    `mode` and `reason` are the driver's; `lease` names the lease holder; `tool` (3,) m and `speed` m/s are the
+    commanded position and speed of the tool; `share` is the dial's; `slowed` and `clamps` say what slowed the motion
+    here and in the governor; `rate_hz` is the number of turns a second, `age_s` the age of the newest state; `note` is
+    a message.
     """
 
     mode: str
@@ -64,23 +65,23 @@ class View:
 
 
 class Console(Protocol):
-    """Where a session tells the person what happens, and hears keys that every device has."""
+    """Shows messages of a session to the person, and reads the keys that work with every device."""
 
     def presses(self, now_ns: int) -> tuple[Press, ...]:
-        """Return what was pressed there since the last call, without waiting."""
+        """Return the presses at the console since the last call, without waiting."""
 
     def tell(self, line: str) -> None:
-        """Say something that happened."""
+        """Show a message about an event."""
 
     def show(self, view: View) -> None:
-        """Show how things are; called every turn, and must not wait."""
+        """Show the present state; called every turn, and must not wait."""
 
 
 class Teleoperation:
-    """Lets the person at `device` move the arm behind `client`, `rate_hz` times a second; owns none of them.
+    """Lets the person at `device` move the arm of `client`, with `rate_hz` turns a second; the caller closes both.
 
     `home_speed` is the share of each joint's velocity limit with which the arm goes home. Raises `ConfigurationError`
-    for a rate that is none or a speed that is none.
+    when `rate_hz` or `home_speed` is out of range.
     """
 
     def __init__(
@@ -93,8 +94,8 @@ class Teleoperation:
         self._client, self._device, self._console, self._dial = client, device, console, dial
         self._period_s = 1.0 / rate_hz
         self._home_speed = home_speed
-        self._steering = Steering(client.arm, dial.limits)
-        self._stream = Stream(client)
+        self._steering = VelocityIk(client.arm, dial.limits)
+        self._stream = WaypointStream(client)
         self._holder = f"teleop {device.name}"
         self._mine = False
         self._wanted = True  # the lease, as soon as it can be had
@@ -106,10 +107,10 @@ class Teleoperation:
         self._clamps: tuple[str, ...] = ()
 
     def run(self) -> PaceReport:
-        """Go on until the person quits; return how well the rate was kept. On the way out the lease is given back.
+        """Run until the person quits; return how well the rate was kept. The lease is given back at the end.
 
-        Raises `Refused` when another has the lease at the beginning, or the arm is stopped then; `ConnectionLost` when
-        the driver stops answering or publishing, or the device is gone for good.
+        Raises `Refused` when another client has the lease at the beginning, or when the arm is stopped then;
+        `ConnectionLost` when the driver no longer answers or publishes, or when the device is permanently gone.
         """
         with Subscription(self._client.state_address, topics.STATE, JointState, 64, self._client.clock) as states:
             states.wait(_FIRST_STATE_S)
@@ -139,7 +140,7 @@ class Teleoperation:
     # ---------------------------------------------------------------- one turn
 
     def _turn(self, now_ns: int, state: JointState) -> bool:
-        """Hear the person and move the arm once; return whether to go on."""
+        """Read the device and move the arm for one turn; return whether to continue."""
         controls = self._device.poll(now_ns, state)
         presses = (*self._console.presses(now_ns), *controls.presses)
         if Press.STOP in presses:
@@ -153,7 +154,7 @@ class Teleoperation:
         self._watch(now_ns, state, controls)
         if self._mine:
             input_ = self._input(controls, state)
-            if Press.HOME in presses:  # what was held until now does not interrupt it at once
+            if Press.HOME in presses:  # a control that is still held must not interrupt it at once
                 self._go_home(controls, state)
                 input_ = STILL
             self._move(now_ns, state, input_)
@@ -162,7 +163,7 @@ class Teleoperation:
         return True
 
     def _listen(self, states: Subscription[JointState], now_ns: int) -> JointState:
-        """Take in what the driver published; return its newest state. Raises `ConnectionLost` after a long silence."""
+        """Read the published states; return the newest. Raises `ConnectionLost` when none has come for `_SILENT_S`."""
         before = states.history[-1]
         states.drain()
         newest = states.history[-1]
@@ -176,7 +177,7 @@ class Teleoperation:
         return newest
 
     def _input(self, controls: Controls, state: JointState) -> TeleopInput:
-        """Return what is to move now: home, when on the way there, and else what the device says."""
+        """Return the input of this turn: the way home while the arm is on it, and else the device's input."""
         input_ = controls.input_ if controls.may_move else STILL
         if not self._homing:
             return input_
@@ -195,7 +196,7 @@ class Teleoperation:
         self._slowed = ()
         ready = now_ns - state.time_ns < _STALE_NS and state.time_ns > self._taken_ns
         if not ready or (not self._stream.running and max(map(abs, state.governed_velocity)) > _STILL):
-            # No state to steer by yet, or the arm still ramps to rest from whatever was before.
+            # No state to control by yet, or the arm still ramps to rest after an earlier motion.
             self._stream.drop()
             self._slowed = () if ready else ("waiting for the arm's state",)
             self._renew(now_ns)
@@ -235,13 +236,13 @@ class Teleoperation:
 
     def _take(self) -> None:
         lease = self._client.acquire(self._holder, LEASE_S)
-        # The driver takes over where the arm stands now: what it published before may not be true any more.
+        # The driver takes over from where the arm stands now: an earlier state may be outdated.
         self._taken_ns = self._renewed_ns = time.monotonic_ns()
         self._mine, self._wanted = bool(lease.token), True
         self._interrupt("")
 
     def _watch(self, now_ns: int, state: JointState, controls: Controls) -> None:
-        """Give the lease back while there is nobody at the device, and take it again when there is."""
+        """Give the lease back while nobody is at the device, and acquire it again when somebody is."""
         if controls.away != self._away:
             self._away = controls.away
             self._console.tell(
@@ -272,10 +273,10 @@ class Teleoperation:
             self._lose(refusal)
 
     def _lose(self, refusal: Refused) -> None:
-        """The driver no longer takes what we send; its next state says why."""
+        """React to the driver's refusal of a command; its next state says why it refused."""
         self._mine = False
         self._interrupt("")
-        # Nobody else has it: this process slept too long, or was held up.
+        # Nobody else has the lease: this process was suspended or delayed too long.
         self._wanted = refusal.reason == "not-holder" and "has it" not in refusal.detail
         if self._wanted:
             self._console.tell(f"the lease lapsed, since nothing was sent for {LEASE_S:g} s; taking it again")
@@ -330,14 +331,14 @@ class Teleoperation:
         self._homing = True
         self._console.tell("going home; stop, or any motion, ends it")
 
-    def _interrupt(self, told: str) -> None:
-        """Let nothing that is held move the arm before it has been let go."""
+    def _interrupt(self, message: str) -> None:
+        """Bring the arm to rest until the person has let go of the controls, and show `message` unless it is empty."""
         self._homing = False
         self._device.let_go()
         if not self._mine:
             self._stream.drop()
-        if told:
-            self._console.tell(told)
+        if message:
+            self._console.tell(message)
 
     def _view(self, state: JointState, rate_hz: float) -> View:
         arm_s = 0.01

@@ -1,4 +1,4 @@
-"""How fast a person may move the arm, and the dial that chooses how much of it is used; slow at first."""
+"""The speed limits of teleoperation, and the dial that sets which share of them is used."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ _NOTCH = math.sqrt(2.0)
 MOST_M_S = 1.0
 MOST_RAD_S = 3.0
 MOST_GRIPPER_M_S = 0.2
-"""What the driver's trajectory does with a gripper."""
+"""The gripper speed of the driver's trajectories, m/s."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """The most that is ever asked of the arm: the tool's speed `linear` m/s and `yaw` rad/s, the gripper's `gripper`
-    m/s, and `joints`, a share of each joint's velocity limit.
+    """The highest speeds that teleoperation asks of the arm: of the tool `linear` m/s and `yaw` rad/s, of the gripper
+    `gripper` m/s, and `joints`, a share of each joint's velocity limit.
 
-    Raises `ConfigurationError` for one that is not positive or beyond reason.
+    Raises `ConfigurationError` for a value that is not positive or too large.
     """
 
     linear: float = 0.15
@@ -36,14 +36,14 @@ class Limits:
             ("max-joints", self.joints, 1.0, "of each joint's velocity limit"),
         )
         for option, value, bound, unit in most:
-            if not 0.0 < value <= bound:  # what is not a number is not either
+            if not 0.0 < value <= bound:  # also true of NaN
                 raise ConfigurationError(f"--{option} must be above 0 and at most {bound:g} {unit}, not {value:g}")
 
 
 class Dial:
-    """The share of `limits` that is in use, turned by notches; starts at `share`.
+    """Sets the share of `limits` that is used, in steps (notches); it starts at `share`.
 
-    Raises `ConfigurationError` for a share that is not from 0.05 to 1.
+    Raises `ConfigurationError` for a share outside 0.05 to 1.
     """
 
     def __init__(self, limits: Limits, share: float) -> None:
@@ -59,23 +59,23 @@ class Dial:
 
     @property
     def yaw(self) -> float:
-        """How fast the tool turns at full deflection, rad/s."""
+        """The tool's turning speed at full deflection, rad/s."""
         return self.share * self.limits.yaw
 
     @property
     def gripper(self) -> float:
-        """How fast the gripper opens at full deflection, m/s. The dial does not slow it: it has no way to go far."""
+        """The gripper's speed at full deflection, m/s. The dial does not slow it, since its range is short."""
         return self.limits.gripper
 
     @property
     def joints(self) -> float:
-        """The share of each joint's velocity limit that a leader may ask for."""
+        """The share of each joint's velocity limit that a leader arm may use."""
         return self.limits.joints
 
     def turn(self, notches: int) -> None:
-        """Go `notches` faster, or slower where negative; two notches double the speed."""
+        """Change the speed by `notches`, negative for slower; two notches double the speed."""
         self.share = min(1.0, max(SLOWEST, self.share * _NOTCH**notches))
 
     def set(self, share: float) -> None:
-        """Use this share; the nearest that there is, for one that is not from 0.05 to 1."""
+        """Set the share, limited to 0.05 to 1."""
         self.share = min(1.0, max(SLOWEST, share))

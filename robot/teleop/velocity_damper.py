@@ -1,8 +1,8 @@
-"""Slowing down towards whatever is in the way, before the governor would have to brake.
+"""Slows the arm down towards obstacles, before the governor would have to brake.
 
-A velocity damper: what comes nearer to an obstacle may do so no faster than a constant times the distance that is left
-(Faverjon and Tournassoud, "A local based approach for path planning of manipulators", ICRA 1987). The way towards it
-then ends in an exponential, and the way back is free.
+A velocity damper limits the approach speed to a constant times the remaining distance (Faverjon and Tournassoud, "A
+local based approach for path planning of manipulators", ICRA 1987). The distance then decays exponentially, and motion
+away from the obstacle is not limited.
 """
 
 from __future__ import annotations
@@ -15,15 +15,16 @@ from robot.arm.kinematics import Kinematics
 from robot.motion.governor import workspace
 
 GAIN = 4.0
-"""1/s; from a tenth of a second per decimetre on, motion towards an obstacle is slowed."""
+"""Highest approach speed per distance, 1/s: 0.1 m from an obstacle it is 0.4 m/s."""
 _LOOK_S = 0.1
 _JOINT_MARGIN = 2e-3
 _TOOL_MARGIN = 1e-3
 _BODY_MARGIN = 3e-3
 
 
-class Damper:
-    """Knows what is in one arm's way: joint limits, the tool's box, the table, itself and boxes to keep out of."""
+class VelocityDamper:
+    """Damps velocities of one arm near its obstacles: joint limits, the tool's workspace, the table, the arm itself and
+    keep-out boxes."""
 
     def __init__(self, spec: ArmSpec, kinematics: Kinematics) -> None:
         self._names = spec.joint_names
@@ -35,16 +36,16 @@ class Damper:
         self._guards = clearances(spec, kinematics)
 
     def slide(self, tool: Vector, linear: Vector) -> tuple[Vector, tuple[str, ...]]:
-        """Return the velocity `linear` (3,) m/s of a tool at `tool` (3,) m, slowed towards each face of its box, and
-        what slowed it. Along a face it goes on: a person who pushes against a wall slides."""
+        """Return the velocity `linear` (3,) m/s of a tool at `tool` (3,) m, slowed towards each face of its workspace,
+        and the reasons. Motion along a face is not slowed: the tool slides along it."""
         most = GAIN * np.maximum(self._box_upper - tool, 0.0)
         least = -GAIN * np.maximum(tool - self._box_lower, 0.0)
         slowed = np.minimum(np.maximum(linear, least), most)
         return slowed, () if np.array_equal(slowed, linear) else ("workspace",)
 
     def damp(self, joints: Vector, velocity: Vector) -> tuple[Vector, tuple[str, ...]]:
-        """Return `velocity` (n,) rad/s at `joints` (n,) rad, all of it slowed by the same share so that the direction
-        stays, and what it was slowed for: "NAME limit", "workspace", "self-collision", "table" or "keep-out"."""
+        """Return `velocity` (n,) rad/s at `joints` (n,) rad, scaled as a whole so that its direction stays, and the
+        reasons: "NAME limit", "workspace", "self-collision", "table" or "keep-out"."""
         if not velocity.any():
             return velocity, ()
         share, reasons = 1.0, []
@@ -61,7 +62,7 @@ class Damper:
         return share * velocity, tuple(dict.fromkeys(reasons))
 
     def _rooms(self, here: Vector, there: Vector) -> list[tuple[str, float, float]]:
-        """For each obstacle its name, the room (m) that is left at `here` (n,), and how fast (m/s) it gets less."""
+        """Return for each obstacle its name, its distance (m) at `here` (n,), and how fast (m/s) that shrinks."""
         tool, later = self._kinematics.position(here), self._kinematics.position(there)
         found = []
         for left, then in (

@@ -1,10 +1,10 @@
-"""From a input_ to joint velocities: differential inverse kinematics, slowed near whatever the arm must not run into.
+"""Joint velocities for an input: differential inverse kinematics that slows down near obstacles.
 
-The tool's velocity is solved for by least squares whose damping sets in near a singularity and is nil elsewhere
-(Nakamura and Hanafusa, "Inverse kinematic solutions with singularity robustness", 1986), so that near one the arm
-slows down in place of swinging its joints. An arm of fewer than six joints cannot have all of it: there the tool's
-position comes first, and its orientation as far as the joints that are left allow (Nakamura, Hanafusa and Yoshikawa,
-"Task-priority based redundancy control", 1987).
+The joint velocities are the least-squares solution for the tool's velocity, damped near singularities and not elsewhere
+(Nakamura and Hanafusa, "Inverse kinematic solutions with singularity robustness", 1986), so that near a singularity the
+arm slows down instead of swinging its joints. An arm with fewer than six joints cannot reach every tool velocity: its
+tool's position has priority, and its orientation follows as far as the remaining joints allow (Nakamura, Hanafusa and
+Yoshikawa, "Task-priority based redundancy control", 1987).
 """
 
 from __future__ import annotations
@@ -18,23 +18,23 @@ from robot.arm.kinematics import Kinematics
 from robot.arm.rotations import rotation_matrix
 from robot.teleop.input import JointTarget, ToolTarget, Velocity
 from robot.teleop.speed_limits import Limits
-from robot.teleop.velocity_damper import Damper
+from robot.teleop.velocity_damper import VelocityDamper
 
 _NEAR_SINGULAR = 0.1
-"""Where a singular value of the Jacobian (m and rad of the tool, a rad of the joints) is below this, a singularity is
-near. The inverse is nowhere larger than half the reciprocal of it times the share below."""
+"""A singularity is near where a singular value of the Jacobian (m and rad of the tool per rad of the joints) is below
+this. The inverse never exceeds half the reciprocal of this value times the share below."""
 _NEAR_SINGULAR_M = 0.04
-"""The same of the position alone, of arms of few joints: those are small."""
+"""The same for the position alone, of arms with few joints, which are small."""
 _MOST_DAMPING = 1.0
 _ALONG, _ASIDE, _LEAST_FAITHFUL = 0.95, 0.7, 0.1
-"""Between these cosines of the angle between what is asked for and what can be done, the arm slows down to a share."""
+"""Cosines of the angle between the requested and the possible velocity, between which the arm slows down to a share."""
 _KEPT = 0.8
-"""A motion of less than this share of what was asked is told."""
+"""A motion below this share of the request is reported."""
 _ORIENTATION_GAIN = 4.0
 _ORIENTATION_SLACK = 0.15
-"""rad; further behind, the orientation is given up where it was, so that it never snaps back."""
+"""rad; when the tool is further from the kept orientation, that is given up, so that the tool never snaps back."""
 _REACH_GAIN = 6.0
-"""1/s; what is reached for is come near to in an exponential, at an even speed from afar."""
+"""1/s; rate of the exponential approach to a target; far from it the speed is constant."""
 _THERE_M, _THERE = 2e-4, 2e-3
 _POSTURE_GAIN = 0.5
 _POSTURE_SPEED = 0.2
@@ -43,30 +43,30 @@ _TASKS = 6
 _ABSURD = 1e3
 
 
-class Steering:
-    """Turns inputs into joint velocities for one arm within `limits`; remembers which orientation it keeps."""
+class VelocityIk:
+    """Computes joint velocities of one arm for inputs, within `limits`; it remembers the orientation to keep."""
 
     def __init__(self, spec: ArmSpec, limits: Limits) -> None:
         self._limits = limits
         self._kinematics = Kinematics(spec)
-        self._damper = Damper(spec, self._kinematics)
+        self._damper = VelocityDamper(spec, self._kinematics)
         self._fastest = limits.joints * np.asarray(spec.velocity)
         self._all_of_it = np.asarray(spec.velocity)
         self._rotation: NDArray[np.float64] | None = None
 
     def position(self, joints: Vector) -> Vector:
-        """Return where the tool is, (3,) m, at `joints` (n,) rad."""
+        """Return the tool's position (3,) m at `joints` (n,) rad."""
         return self._kinematics.position(joints)
 
     def begin(self) -> None:
-        """Keep from now on the orientation in which the tool is next found."""
+        """Keep from now on the orientation that the tool has at the next call."""
         self._rotation = None
 
     def velocity(self, joints: Vector, input_: Velocity, seconds: float) -> tuple[Vector, tuple[str, ...]]:
-        """Return the joints' velocities (n,) rad/s at `joints` (n,) rad that carry `input_` out for the next `seconds`,
-        and what slows it down; zero for a input_ with a number that is not finite.
+        """Return the joint velocities (n,) rad/s at `joints` (n,) rad that execute `input_` for the next `seconds`, and
+        the reasons for slowing down; zero when a number of `input_` is not finite.
 
-        Never faster than the limits, whatever is wished.
+        The result is never faster than the limits.
         """
         still = np.zeros(len(joints))
         asked = np.array((*input_.linear, input_.yaw))
@@ -82,9 +82,11 @@ class Steering:
         return self._carry_out(joints, pose.position, linear, self._angular(pose.rotation, yaw, seconds), yaw)
 
     def reach(self, joints: Vector, input_: ToolTarget, seconds: float) -> tuple[Vector, tuple[str, ...]]:
-        """Return the joints' velocities (n,) rad/s at `joints` (n,) rad that bring the tool nearer to where it is
-        wished for the next `seconds`, in a straight line that ends softly, and what slows it down; zero once there, and
-        for a input_ with a number that is not finite. Never faster than the limits, whatever is wished."""
+        """Return the joint velocities (n,) rad/s at `joints` (n,) rad that move the tool towards the pose of `input_`
+        for the next `seconds`, in a straight line with a soft end, and the reasons for slowing down.
+
+        They are zero at the pose, and when a number of `input_` is not finite, and never faster than the limits.
+        """
         self.begin()
         still = np.zeros(len(joints))
         place = np.array((*input_.position, *input_.orientation, input_.linear, input_.turn))
@@ -105,7 +107,8 @@ class Steering:
     def _carry_out(
         self, joints: Vector, tool: Vector, linear: Vector, angular: Vector, yaw: float
     ) -> tuple[Vector, tuple[str, ...]]:
-        """Return the joints' velocities that move the `tool`, at (3,) m, so, within limits, and what slows it down."""
+        """Return the joint velocities for these velocities of the `tool`, at (3,) m, within limits, and the reasons for
+        slowing down."""
         linear, reasons = self._damper.slide(tool, linear)
         velocity, more = self._solve(joints, linear, angular, yaw)
         reasons += more
@@ -117,8 +120,8 @@ class Steering:
         return velocity, tuple(dict.fromkeys(reasons + more))
 
     def towards(self, joints: Vector, target: JointTarget, seconds: float) -> tuple[Vector, tuple[str, ...]]:
-        """Return the joints' velocities (n,) rad/s at `joints` (n,) rad that go in a straight line to `target`, there
-        within `seconds` where the target's speed and the limits allow, and what slows it down."""
+        """Return the joint velocities (n,) rad/s at `joints` (n,) rad that move in a straight line to `target`, within
+        `seconds` where the target's speed and the limits allow, and the reasons for slowing down."""
         self.begin()
         goal = np.asarray(target.joints, dtype=np.float64)
         if not (np.isfinite(goal).all() and goal.shape == joints.shape and 0.0 <= target.speed < np.inf):
@@ -134,8 +137,8 @@ class Steering:
         return velocity, reasons + more
 
     def _angular(self, rotation: NDArray[np.float64], yaw: float, seconds: float) -> Vector:
-        """Return the angular velocity (3,) rad/s that turns the tool with `yaw` and brings it back to the orientation
-        that is kept, from which rounding and damping have carried it."""
+        """Return the angular velocity (3,) rad/s that turns the tool at `yaw` and corrects its drift, by rounding and
+        damping, from the kept orientation."""
         kept = rotation if self._rotation is None else self._rotation
         error = np.asarray(pin.log3(kept @ rotation.T))
         behind = float(np.linalg.norm(error))
@@ -147,7 +150,7 @@ class Steering:
         return _at_most(turn + _ORIENTATION_GAIN * error, self._limits.yaw)
 
     def _solve(self, joints: Vector, linear: Vector, angular: Vector, yaw: float) -> tuple[Vector, tuple[str, ...]]:
-        """Return the joints' velocities for the tool's: and lean towards home where a joint is to spare."""
+        """Return the joint velocities for the tool's velocity; a redundant arm also moves towards its home posture."""
         jacobian = self._kinematics.jacobian(joints)
         if len(joints) < _TASKS:
             velocity, near = _by_priority(jacobian, linear, angular)
@@ -162,20 +165,23 @@ class Steering:
             free = np.eye(len(joints)) - np.linalg.pinv(jacobian) @ jacobian
             pull = free @ (_POSTURE_GAIN * (self._kinematics.home - joints))
             pull *= min(1.0, _POSTURE_SPEED / max(float(np.abs(pull).max()), 1e-12))
-            # In step with the tool: an arm whose tool is hardly moved shall not wander either.
+            # In proportion to the tool's motion: an arm whose tool hardly moves must not wander either.
             velocity = velocity + min(1.0, float(np.linalg.norm(linear)) / _FULL_POSTURE_M_S) * pull
         return velocity, reasons
 
 
 def _at_most(velocity: Vector, fastest: float) -> Vector:
-    """Return `velocity` (3,), slowed to `fastest` where it is faster; its direction stays."""
+    """Return `velocity` (3,), scaled down to `fastest` when it is faster; its direction stays."""
     slowed: Vector = velocity * min(1.0, fastest / max(float(np.linalg.norm(velocity)), 1e-12))
     return slowed
 
 
 def _faithful(jacobian: NDArray[np.float64], velocity: Vector, linear: Vector, angular: Vector) -> float:
-    """Return how much of `velocity` (n,) to use, by how nearly it goes where the tool was asked to: what an arm can do
-    at the edge of its reach may lead aside. Never nothing, or there would be no way back from there."""
+    """Return the share of `velocity` (n,) to use, by how well it points in the requested direction of the tool.
+
+    At the edge of its reach an arm may only be able to move sideways. The share is never zero, so that the arm can move
+    back from there.
+    """
     few = jacobian.shape[1] < _TASKS
     asked = linear if few else np.concatenate((linear, angular))
     done = (jacobian[:3] if few else jacobian) @ velocity
@@ -185,8 +191,8 @@ def _faithful(jacobian: NDArray[np.float64], velocity: Vector, linear: Vector, a
 
 
 def _by_priority(jacobian: NDArray[np.float64], linear: Vector, angular: Vector) -> tuple[Vector, bool]:
-    """Return the velocities (n,) of fewer than six joints that move the tool with `linear`, and turn it with `angular`
-    as far as that leaves them free; and whether a singularity is near for the first."""
+    """Return the velocities (n,) of fewer than six joints that move the tool at `linear`, and turn it at `angular` as
+    far as the remaining freedom allows; and whether a singularity of the linear motion is near."""
     above, below = jacobian[:3], jacobian[3:]
     inverse, near = _inverse(above, _NEAR_SINGULAR_M, 3)
     velocity = inverse @ linear
@@ -196,8 +202,8 @@ def _by_priority(jacobian: NDArray[np.float64], linear: Vector, angular: Vector)
 
 
 def _inverse(matrix: NDArray[np.float64], near: float, rank: int) -> tuple[NDArray[np.float64], bool]:
-    """Return the inverse (n, m) of `matrix` (m, n), of `rank` at best, damped where a singular value is below `near`,
-    and whether it is."""
+    """Return the pseudo-inverse (n, m) of `matrix` (m, n), of at most `rank`, damped where a singular value is below
+    `near`; and whether one is."""
     left, values, right = np.linalg.svd(matrix, full_matrices=False)
     damping = (_MOST_DAMPING * near) ** 2 * np.maximum(0.0, 1.0 - (values / near) ** 2)
     gains = values / np.maximum(values**2 + damping, 1e-12)

@@ -1,7 +1,7 @@
-"""The waypoints of a person's motion: a short way ahead, sent anew each turn, and at an end when no more come.
+"""The stream of waypoints of a person's motion: sent a short time ahead each turn, and ending when no turn follows.
 
-Each turn commits the arm to a point `LEAD_S` from now and sends one more beyond it, for a turn that comes late. So an
-arm whose operator's process dies comes to rest at the last of them, before its lease has even lapsed.
+Each turn commits the arm to a point `LEAD_S` from now and sends one more beyond it, in case the next turn is late. So
+when the operator's process dies, the arm comes to rest at the last point, before the lease has lapsed.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ from robot.motion.waypoint_path import HALF_WINDOW_S
 from robot.wire.messages import JointState, Waypoint
 
 LEAD_S = HALF_WINDOW_S + 0.01
-"""The driver rounds corners off over its window: a point that is sent later than this would come as a jolt."""
+"""The driver rounds corners over a time window: a point that is sent later than this would jolt the arm."""
 COAST_S = 0.08
-"""How much longer the arm goes on when a turn is late."""
+"""How much longer the arm moves on when a turn is late."""
 _ASTRAY = 0.1
-"""rad between what was sent and what the governor let through, from which on it is begun anew where the arm is."""
+"""When sent and governed joints differ by more than this, rad, the stream restarts from where the arm is."""
 _REMEMBERED = 64
 _STILL = 1e-4
 _LEAD_NS, _COAST_NS = round(LEAD_S * 1e9), round(COAST_S * 1e9)
 
-# Refusals that leave the lease as it is: this motion cannot be, another may.
+# Refusals that do not end the lease: this motion is not possible, another may be.
 _NOT_THAT_WAY = ("late", "too-fast", "out-of-limits", "out-of-workspace", "touches")
 
 
-class Stream:
-    """Sends one arm's waypoints over `client`. `head` (n,) rad, `gripper_width` m, is the last point committed to."""
+class WaypointStream:
+    """Sends one arm's waypoints over `client`. `head` (n,) rad with `gripper_width` m is the last committed point."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
@@ -46,21 +46,21 @@ class Stream:
         self.running = False
 
     def drop(self) -> None:
-        """Forget what was sent: the arm is no longer on its way there."""
+        """Forget the sent points: the arm no longer moves towards them."""
         self.running = False
         self._sent.clear()
 
     def catch_up(self, now_ns: int, state: JointState, blocked: bool) -> float:
-        """Say from where the next point is to be reached, and return how long (s) it may take: `head` is there now.
+        """Set `head` to where the next motion begins, and return how long (s) it may take.
 
-        That is the last point committed to, or the arm's set-point in `state` where there is none, where the governor
-        `blocked` the way to it, or where the arm has been left behind.
+        It begins at the last committed point. When there is none, when the governor `blocked` the way to it, or when
+        the arm has fallen behind, it begins at the arm's set-point in `state`.
         """
         to_ns = now_ns + _LEAD_NS
         if not self.running or blocked or self._astray(state) or now_ns > self._head_ns + _COAST_NS:
             self._begin(to_ns - round(1e9 / self._spec.rate_hz) * 2, state)
         elif now_ns >= self._head_ns:
-            # So late that the arm has begun to coast: it is committed to some of that.
+            # So late that the arm has begun to coast: part of that motion is committed.
             coasted = min(now_ns + _LEAD_NS // 2 - self._head_ns, _COAST_NS)
             self._head_ns += coasted
             self._committed = False
@@ -68,10 +68,10 @@ class Stream:
         return max((to_ns - self._head_ns) * 1e-9, 1.0 / self._spec.rate_hz)
 
     def go(self, velocity: Vector, seconds: float, gripper_width: float) -> str:
-        """Send the next point, `seconds` after `head` at `velocity` (n,) rad/s, and the one beyond it; return why the
-        driver did not take it, empty when it did.
+        """Send the next point, `seconds` after `head` at `velocity` (n,) rad/s, and one beyond it; return why the
+        driver refused them, empty when it accepted them.
 
-        Raises `Refused` when the lease is not ours or the arm is stopped, and as `Client` does.
+        Raises `Refused` when the lease is lost or the arm is stopped, and the errors of `Client`.
         """
         spec = self._spec
         end_ns = self._head_ns + round(seconds * 1e9)
@@ -98,7 +98,7 @@ class Stream:
         return ""
 
     def at_rest(self, state: JointState) -> bool:
-        """Whether the arm has come to rest, in `state`, at what was sent last, and nothing further is due."""
+        """Return whether the arm in `state` rests at the last sent point, and no further point is due."""
         return not self.running or (
             state.time_ns > self._head_ns
             and max(map(abs, state.governed_velocity)) < _STILL
@@ -115,7 +115,7 @@ class Stream:
         self._velocity = np.zeros(self._spec.dof)
 
     def _astray(self, state: JointState) -> bool:
-        """Whether the arm is far from where it should have been at the time of `state`."""
+        """Return whether the arm is far from where it should have been at the time of `state`."""
         known = [point for time_ns, point in self._sent if time_ns <= state.time_ns]
         if not known:
             return False

@@ -1,8 +1,8 @@
-"""Making a data set out of episodes of others, in a folder that nobody reads yet: what joining and splitting share.
+"""Assembles a data set from episodes of other sets, in a folder that nobody reads yet; merge, split and delete use it.
 
-Videos and whole files are copied or linked as they are, so frames stay the same to the last bit; only the numbers that
-say where an episode and its task stand in the set are written anew, into its data and its row. Of files that hold
-several episodes, as other programs keep them, each episode's part becomes a file of its own.
+Videos and whole files are copied or linked, so that frames stay the same to the last bit. Only the indices of the
+episode and of its task change, in its data and its row. Where another program keeps several episodes in a file, each
+episode's part becomes a file of its own.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ NUMBERS = (EPISODE_INDEX, INDEX, TASK_INDEX)
 
 @dataclass(frozen=True)
 class Placed:
-    """One episode of the set that is made: its `source`, its row there (`old`) and here (`new`)."""
+    """One episode of the new set: its `source` set, its row there (`old`) and its row in the new set (`new`)."""
 
     source: Dataset
     old: Episode
@@ -52,7 +52,7 @@ class Placed:
 
 
 def place_anew(info: DatasetInfo, chosen: Iterable[tuple[Dataset, Episode]]) -> list[Placed]:
-    """Number the chosen episodes from 0, in this order, each with files of that number."""
+    """Number the chosen episodes from 0, in this order; each gets files of the same number."""
     placed: list[Placed] = []
     begin = 0
     for number, (source, old) in enumerate(chosen):
@@ -75,7 +75,7 @@ def place_anew(info: DatasetInfo, chosen: Iterable[tuple[Dataset, Episode]]) -> 
 
 
 def place_in_order(source: Dataset, kept: Iterable[Episode]) -> list[Placed]:
-    """Number the kept episodes of a set from 0; their files keep their names."""
+    """Number the remaining episodes of a set from 0; their files keep their names."""
     placed: list[Placed] = []
     begin = 0
     for number, old in enumerate(kept):
@@ -85,7 +85,7 @@ def place_in_order(source: Dataset, kept: Iterable[Episode]) -> list[Placed]:
 
 
 def tasks_of(placed: Iterable[Placed]) -> list[str]:
-    """The tasks of these episodes, each once, in the order of their sets, so that none is left that nobody did."""
+    """Return the tasks of these episodes, each once, in the order of their sets; unused tasks are dropped."""
     known: dict[str, None] = {}
     used: set[str] = set()
     for one in placed:
@@ -95,7 +95,7 @@ def tasks_of(placed: Iterable[Placed]) -> list[str]:
 
 
 def require_space(folder: Path, placed: Iterable[Placed]) -> None:
-    """Raise RecordingError when the disk under `folder` has not room for a copy of the episodes' files."""
+    """Raise RecordingError when the disk under `folder` has too little space for a copy of the episodes' files."""
     paths = {path for one in placed for path in _files(one.source.root, one.source.info, one.old)}
     try:
         needed = sum(path.stat().st_size for path in paths)
@@ -110,11 +110,11 @@ def require_space(folder: Path, placed: Iterable[Placed]) -> None:
 def assemble(
     folder: Path, info: DatasetInfo, tasks: Sequence[str], placed: Iterable[Placed], *, linked: bool = False
 ) -> DatasetInfo:
-    """Write the placed episodes as a whole set into the empty `folder`, durably; returns its info with the totals.
+    """Write the `placed` episodes as a set into the empty `folder`, durably; return its info with the totals.
 
-    tasks: those of the set, by their new index.
-    linked: files that need no change are linked from their source, where the file system links, and not copied.
-    Raises DatasetError when an episode's files are missing, damaged or not as its row says; OSError when the folder
+    tasks: the tasks of the new set, by their new index.
+    linked: link files that need no change from their source instead of copying them, where the file system can.
+    Raises DatasetError when an episode's files are missing, damaged or differ from its row; OSError when the folder
     cannot be written.
     """
     numbers = {task: number for number, task in enumerate(tasks)}
@@ -137,12 +137,12 @@ def assemble(
 
 
 def transfer(source: Path, target: Path, linked: bool) -> None:
-    """Copy a file durably, or link it where that is wanted and the file system can. Raises OSError."""
-    make_durable_folder(target.parent, durable=False)  # the folders are made durable together, in the end
+    """Copy a file durably, or link it when `linked` and the file system can. Raises OSError."""
+    make_durable_folder(target.parent, durable=False)  # all folders are made durable together at the end
     if linked:
         try:
             os.link(source, target)
-            sync(target)  # whoever wrote it may not have waited for the disk
+            sync(target)  # its writer may not have waited for the disk
             return
         except OSError:
             if target.exists() or not source.exists():
@@ -166,7 +166,7 @@ def _transfer_video(folder: Path, info: DatasetInfo, one: Placed, key: str, span
 def _transfer_data(
     folder: Path, info: DatasetInfo, one: Placed, tasks: Mapping[str, int], linked: bool
 ) -> dict[str, npt.NDArray[np.generic]]:
-    """Give the new set the episode's frames; returns its bookkeeping columns there."""
+    """Write the episode's frames into the new set; return its bookkeeping columns there."""
     source = one.source.root / one.source.info.data_file(one.old.data_chunk, one.old.data_file)
     target = folder / info.data_file(one.new.data_chunk, one.new.data_file)
     names = [name for name, feature in info.features.items() if feature.dtype != "video"]
@@ -194,7 +194,7 @@ def _transfer_data(
 def _task_numbers(
     source: Path, one: Placed, before: npt.NDArray[np.int64], tasks: Mapping[str, int]
 ) -> npt.NDArray[np.int64]:
-    """The tasks' indices in the new set, (T,) int64, of those in the old one."""
+    """Return the task indices in the new set, (T,) int64, for those `before` in the old set."""
     new = np.empty(len(before), dtype=np.int64)
     for number in np.unique(before):
         task = one.source.tasks[number] if 0 <= number < len(one.source.tasks) else ""
@@ -205,14 +205,14 @@ def _task_numbers(
 
 
 class _Rows:
-    """The statistics that episodes have in their sets; a file of several rows is read once for those in turn."""
+    """Reads the episodes' statistics from their sets; a file of several rows is read once for consecutive episodes."""
 
     def __init__(self) -> None:
         self._path: Path | None = None
         self._by_episode: dict[int, statistics.Statistics] = {}
 
     def statistics(self, one: Placed) -> statistics.Statistics:
-        """Those of one episode. Raises DatasetError when its row cannot be read."""
+        """Return the statistics of one episode. Raises DatasetError when its row cannot be read."""
         path = one.source.root / one.old.row_path
         if path != self._path:
             indices = [row.index for row in read_rows(path, one.source.info)]

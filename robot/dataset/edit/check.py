@@ -1,4 +1,4 @@
-"""Looking a data set over, file by file: what is sound, what is damaged, and what only has to be renewed."""
+"""Checks a data set file by file: what is sound, what is damaged, and what only has to be renewed."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ TIMESTAMP_TOLERANCE_S = 1e-4  # beyond it the reference library refuses the set
 
 @dataclass(frozen=True)
 class Report:
-    """What was found (or, after a repair, done), in plain words; `episodes` and `frames` are the sound ones."""
+    """What a check found or a repair did, in words; `episodes` and `frames` count the sound ones."""
 
     root: Path
     episodes: int
@@ -40,11 +40,11 @@ class Report:
 
 @dataclass(frozen=True)
 class Examination:
-    """Everything that was found, in the terms that a repair needs.
+    """Everything that a check found, in the form that a repair needs.
 
-    sound: the whole episodes, in the order of their data files. numbered_off: those of them whose numbers in the row
+    sound: the intact episodes, in the order of their data files. numbered_off: those of them whose numbers in the row
     or the data differ from their place. damaged, broken_rows: with the reason. orphans: files that no row names.
-    tasks: task by index, as the sound episodes have it.
+    tasks: tasks by index, as the sound episodes name them.
     """
 
     info: DatasetInfo
@@ -64,7 +64,7 @@ class Examination:
 
 
 def check(root: Path) -> Report:
-    """Look the set over and change nothing. Reads every file; a writer may not be at work meanwhile.
+    """Check the set without changing it. Reads every file; no writer may be active meanwhile.
 
     Raises DatasetError when there is no data set, or none of version v3.0.
     """
@@ -81,7 +81,7 @@ def check(root: Path) -> Report:
 
 
 def examine(root: Path) -> Examination:
-    """Everything a check tells and a repair mends. Raises DatasetError when there is no data set."""
+    """Find everything that a check reports and a repair fixes. Raises DatasetError when there is no data set."""
     info = read_info(root)
     rows: list[Episode] = []
     broken_rows: list[tuple[Path, str]] = []
@@ -129,9 +129,9 @@ def examine(root: Path) -> Examination:
 
 
 def same_statistics(of_rows: Statistics, kept: Statistics) -> bool:
-    """Whether `kept` says of every feature in `of_rows` the same count, extremes and mean, up to rounding.
+    """Return whether `kept` has the count, extremes and mean of every feature in `of_rows`, up to rounding.
 
-    Of the bookkeeping columns it may say anything: nobody goes by them, and other programs merge them carelessly.
+    The bookkeeping columns are not compared: nothing uses their statistics, and other programs merge them carelessly.
     """
     return all(
         name in kept
@@ -147,7 +147,10 @@ def same_statistics(of_rows: Statistics, kept: Statistics) -> bool:
 def _examine_episode(
     root: Path, info: DatasetInfo, row: Episode, start: int, whole_file: bool
 ) -> tuple[int, tuple[int, int]]:
-    """The task's index, and the episode's number and first frame as its data has them. Raises DatasetError: damaged."""
+    """Return the task's index, and the episode's number and first frame from its data.
+
+    Raises DatasetError when the episode is damaged.
+    """
     if row.length < 1 or not row.tasks:
         raise DatasetError("its row names no frames or no task")
     names = [name for name, feature in info.features.items() if feature.dtype != "video"]

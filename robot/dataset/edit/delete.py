@@ -1,4 +1,4 @@
-"""Taking episodes out of a data set: the set without them is built beside it and takes its place in one step."""
+"""Deletes episodes from a data set: the set without them is built in a temporary folder and replaces it in one step."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from robot.errors import DatasetError
 
 
 def delete(root: Path, numbers: Sequence[int]) -> DatasetInfo:
-    """Take the episodes of these numbers out of the set under `root`; those after them close up. Returns the new info.
+    """Delete the episodes `numbers` from the set under `root` and number the others anew. Returns the new info.
 
-    Until the last step the set is as it was; a reader finds it with all of them or without all of them. Files of the
-    user's own in the folder, and what a repair put aside, stay.
+    Until the last step the set is as it was: a reader finds it with all of these episodes or with none of them. The
+    user's files in the folder, and those that a repair moved to `damaged`, stay.
 
-    Raises DatasetError, with nothing changed, when the set is absent, in use or not laid out as worldarm does, an
-    episode is not there, none would be left, or a kept one is damaged; RecordingError when it cannot be written.
+    Raises DatasetError, with nothing changed, when the set is absent, in use or not laid out by worldarm, when an
+    episode is absent, none would remain, or a remaining one is damaged; RecordingError when it cannot be written.
     """
     root = Path(root)
     read_info(root)
@@ -36,7 +36,7 @@ def delete(root: Path, numbers: Sequence[int]) -> DatasetInfo:
         dataset = Dataset.open(root)
         gone = require_episodes(dataset, numbers)
         if len(gone) == len(dataset):
-            raise DatasetError(f"these are all episodes of {root}: to be rid of the whole set, remove its folder")
+            raise DatasetError(f"these are all episodes of {root}: to delete the whole set, remove its folder")
         require_file_an_episode(root, dataset.info, dataset.episodes)
         require_own_rows(root, dataset.info, dataset.episodes)
         placed = place_in_order(dataset, (one for one in dataset.episodes if one.index not in gone))
@@ -44,14 +44,14 @@ def delete(root: Path, numbers: Sequence[int]) -> DatasetInfo:
         with replaced_folder(root) as folder:
             bar = tqdm(placed, desc="deleting", unit="episode", mininterval=0.5, delay=2.0)
             done = assemble(folder, info, tasks_of(placed), bar, linked=True)
-            for path in _others(dataset):
+            for path in _user_files(dataset):
                 transfer(path, folder / path.relative_to(root), linked=True)
             _keep_modes(root, folder)
     return done
 
 
 def require_episodes(dataset: Dataset, numbers: Iterable[int]) -> set[int]:
-    """The numbers, each once. Raises DatasetError when there are none or one is not an episode's."""
+    """Return the numbers, each once. Raises DatasetError when there are none or one is not an episode's."""
     wanted = set(numbers)
     if not wanted:
         raise DatasetError("name at least one episode")
@@ -63,15 +63,15 @@ def require_episodes(dataset: Dataset, numbers: Iterable[int]) -> set[int]:
 
 
 def _keep_modes(old: Path, new: Path) -> None:
-    """Let who might use the folders of the old set use those of the new one."""
+    """Copy the permissions of the old set's folders to those of the new one."""
     for place, _, _ in os.walk(new):
         before = old / Path(place).relative_to(new)
         if before.is_dir():
             shutil.copymode(before, place)
 
 
-def _others(dataset: Dataset) -> list[Path]:
-    """The files in the folder that are none of the set's, so that they stay where they are."""
+def _user_files(dataset: Dataset) -> list[Path]:
+    """Return the files in the folder that are not part of the set; they must stay."""
     root = dataset.root
     own = {*dataset.files(), *row_files(root), *(root / name for name in (INFO_PATH, STATS_PATH, TASKS_PATH))}
     return [path for path in sorted(root.rglob("*")) if path.is_file() and path not in own and path.suffix != SUFFIX]

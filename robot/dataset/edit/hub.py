@@ -1,7 +1,7 @@
-"""Data sets to and from the Hugging Face Hub, whole or not at all; of the extra `hub`.
+"""Pushes data sets to the Hugging Face Hub and pulls them, completely or not at all; needs the extra `hub`.
 
-A push is one commit, after which the repository holds just this set, with the version's tag by which LeRobot finds it.
-A pull is built beside its place and takes it only when everything is there and sound.
+A push is one commit. After it the repository holds exactly this set, with the version's tag by which LeRobot finds it.
+A pull is built in a temporary folder and renamed once everything is there and sound.
 """
 
 from __future__ import annotations
@@ -42,21 +42,22 @@ configs:
 
 
 def push(root: Path, repo_id: str, *, public: bool = False) -> str:
-    """Make the repository `repo_id` hold the data set under `root`, in one commit; returns the commit's address.
+    """Push the data set under `root` to the repository `repo_id` in one commit; return the commit's address.
 
-    public: the repository may be seen by everyone; it is made so, or has to be private.
+    public: a new repository is public, and an existing one may be; without it a new one is private and an existing one
+    must be.
     Raises DatasetError, with nothing sent, when the set is absent, in use or not sound; ConfigurationError when the
-    extra is not installed, the name is none, or the repository is public unasked; ConnectionLost when the hub does not
-    take it.
+    extra is not installed, `repo_id` is not a valid name, or the repository is public without `public`; ConnectionLost
+    when the hub does not accept the set.
     """
     api = _api()
     dataset = _sound(root)
-    with locked(root, shared=True), _told(f"{root} could not be pushed to {repo_id}"):
+    with locked(root, shared=True), _as_hub_error(f"{root} could not be pushed to {repo_id}"):
         from huggingface_hub import CommitOperationAdd, CommitOperationDelete
 
         api.create_repo(repo_id, repo_type=_KIND, private=not public, exist_ok=True)
         if not public and not api.repo_info(repo_id, repo_type=_KIND, timeout=SILENCE_S).private:
-            raise ConfigurationError(f"everyone can see the repository {repo_id}: give --public if that is meant")
+            raise ConfigurationError(f"everyone can see the repository {repo_id}: give --public if that is intended")
         there = api.list_repo_files(repo_id, repo_type=_KIND)
         paths = {path.relative_to(root).as_posix(): path for path in _files(dataset)}
         gone = [path for path in there if path.startswith(_FOLDERS) and path not in paths]
@@ -75,17 +76,17 @@ def push(root: Path, repo_id: str, *, public: bool = False) -> str:
 
 
 def pull(repo_id: str, output: Path, *, revision: str | None = None) -> Dataset:
-    """Bring the data set of a repository into the new folder `output`; returns it, open.
+    """Download the data set of a repository into the new folder `output`; return it, open for reading.
 
-    revision: a branch, tag or commit; the repository's main branch without it.
-    Raises DatasetError, with nothing left at `output`, when that exists, or the repository holds no sound data set;
+    revision: a branch, tag or commit; None: the repository's main branch.
+    Raises DatasetError, with nothing left at `output`, when it exists, or when the repository holds no sound data set;
     RecordingError when it cannot be written; ConfigurationError when the extra is not installed or there is no such
     repository; ConnectionLost when the hub does not give all of it.
     """
     api = _api()
     require_new(output)
     with new_folder(output) as folder:
-        with _told(f"{repo_id} could not be pulled"):
+        with _as_hub_error(f"{repo_id} could not be pulled"):
             api.snapshot_download(
                 repo_id,
                 repo_type=_KIND,
@@ -94,12 +95,12 @@ def pull(repo_id: str, output: Path, *, revision: str | None = None) -> Dataset:
                 allow_patterns=[f"{name}*" for name in _FOLDERS] + ["README.md"],
                 etag_timeout=SILENCE_S,
             )
-        shutil.rmtree(folder / ".cache", ignore_errors=True)  # the hub's own notes on the download
+        shutil.rmtree(folder / ".cache", ignore_errors=True)  # the hub library's notes on the download
         try:
             _sound(folder)
         except DatasetError as error:
-            told = str(error).replace(str(folder), repo_id)
-            raise DatasetError(f"{repo_id} was not kept: {told}") from error
+            reason = str(error).replace(str(folder), repo_id)
+            raise DatasetError(f"{repo_id} was not kept: {reason}") from error
         for path in folder.rglob("*"):
             if path.is_file():
                 sync(path)
@@ -107,7 +108,7 @@ def pull(repo_id: str, output: Path, *, revision: str | None = None) -> Dataset:
 
 
 def _sound(root: Path) -> Dataset:
-    """The set, when a check finds nothing wrong with it. Raises DatasetError."""
+    """Return the set under `root`. Raises DatasetError when a check finds a problem."""
     report = check(root)
     if not report.sound:
         raise DatasetError(
@@ -136,13 +137,13 @@ def _api() -> HfApi:
         import huggingface_hub
     except ImportError:
         raise ConfigurationError("the hub needs an extra: pip install 'worldarm[hub]'") from None
-    huggingface_hub.get_session().timeout = SILENCE_S  # it would wait forever
+    huggingface_hub.get_session().timeout = SILENCE_S  # without it the library would wait forever
     return huggingface_hub.HfApi(library_name="worldarm")
 
 
 @contextmanager
-def _told(what: str) -> Iterator[None]:
-    """A context in which what the hub's library raises becomes an error that says what to do."""
+def _as_hub_error(what: str) -> Iterator[None]:
+    """A context that turns errors of the hub's library into errors that say what to do."""
     import httpx
     from huggingface_hub import errors
 
@@ -159,6 +160,6 @@ def _told(what: str) -> Iterator[None]:
         hint = "; log in with `hf auth login`" if status in (401, 403) else ""
         raise ConnectionLost(f"{what}: the hub answers {status}{hint}: {error}") from error
     except (httpx.HTTPError, errors.LocalEntryNotFoundError, errors.OfflineModeIsEnabled, ConnectionError) as error:
-        raise ConnectionLost(f"{what}: the hub cannot be reached or broke off: {error}") from error
+        raise ConnectionLost(f"{what}: the hub cannot be reached or closed the connection: {error}") from error
     except errors.FileMetadataError as error:
-        raise ConnectionLost(f"{what}: the hub's answer makes no sense: {error}") from error
+        raise ConnectionLost(f"{what}: the hub's answer cannot be read: {error}") from error

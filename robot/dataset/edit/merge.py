@@ -1,4 +1,4 @@
-"""Several data sets made into one: episodes in order, tasks together, and what must be alike held to be alike."""
+"""Merges several data sets into one: episodes in order, equal tasks joined; sets that do not match are refused."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from robot.errors import DatasetError
 
 
 def merge(output: Path, inputs: Sequence[Path]) -> DatasetInfo:
-    """Write the episodes of all `inputs`, in this order, as a new set `output`; returns its info.
+    """Write the episodes of all `inputs`, in this order, as a new set `output`; return its info.
 
     Frames, videos and extras stay as they are; episodes are numbered anew, tasks of the same words become one, and
-    statistics are merged. What the sets remember of themselves and do not agree on goes into the new one's history.
+    statistics are merged. Metadata that the sets do not share goes into the new set's history.
 
-    Raises DatasetError, with nothing written, when `output` exists, or a set is absent, in use, damaged, of another
-    arm, rate, features, extras or embodiment, or has videos that cannot be cut; RecordingError when `output` cannot be
-    written.
+    Raises DatasetError, with nothing written, when `output` exists; when a set is absent, in use, damaged, or has
+    videos that cannot be cut; or when sets differ in arm, kinematics, rate, features, extras or embodiment. Raises
+    RecordingError when `output` cannot be written.
     """
     if not inputs:
         raise DatasetError("merge needs at least one data set to take episodes from")
@@ -38,11 +38,11 @@ def merge(output: Path, inputs: Sequence[Path]) -> DatasetInfo:
     with ExitStack() as stack:
         sets = []
         for root in inputs:
-            read_info(root)  # tells of an absent set in better words than the lock
+            read_info(root)  # reports an absent set more clearly than the lock does
             stack.enter_context(locked(root, shared=True))
             sets.append(Dataset.open(root))
         for dataset in sets:
-            require_alike(sets[0], dataset)
+            require_matching(sets[0], dataset)
         _require_same_kinematics(sets)
         placed = place_anew(sets[0].info, ((dataset, episode) for dataset in sets for episode in dataset.episodes))
         require_space(output, placed)
@@ -52,8 +52,8 @@ def merge(output: Path, inputs: Sequence[Path]) -> DatasetInfo:
             return assemble(folder, info, tasks_of(placed), bar)
 
 
-def require_alike(first: Dataset, other: Dataset) -> None:
-    """Raise DatasetError unless episodes of `other` may stand in a set beside those of `first`."""
+def require_matching(first: Dataset, other: Dataset) -> None:
+    """Raise DatasetError unless episodes of `other` may be in one set with those of `first`."""
     here, there = first.info, other.info
     if here.robot_type != there.robot_type:
         raise _differ(first, other, "arm", here.robot_type or "not named", there.robot_type or "not named")
@@ -67,7 +67,7 @@ def require_alike(first: Dataset, other: Dataset) -> None:
         if not same_entry(here.metadata, there.metadata, key):
             raise DatasetError(
                 f"{other.root} was recorded in another way than {first.root} (worldarm.{key} in meta/info.json: "
-                "camera, convention of actions): a model cannot learn from both as from one"
+                "camera, action convention): a model cannot learn from both as one set"
             )
     one_extra, two_extra = ({k: type(v).__name__ for k, v in s.episodes[0].extra.items()} for s in (first, other))
     if one_extra != two_extra:

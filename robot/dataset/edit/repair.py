@@ -1,7 +1,7 @@
-"""Mending a data set after a crash or a bad disk: whole episodes stay, in order; the rest is moved to `damaged/`.
+"""Repairs a data set after a crash or a disk error: intact episodes stay, in order; the rest is moved to `damaged/`.
 
-Safe to interrupt and run again: every file is replaced atomically, and an episode whose row and data were
-renumbered only half is still recognised by its files.
+It may be interrupted and run again: every file is replaced atomically, and an episode of which only the row or only the
+data was renumbered is still recognised by its files.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ DAMAGED = "damaged"
 
 
 def repair(root: Path) -> Report:
-    """Mend the set under `root`; the report says what was done, and how much is whole.
+    """Repair the set under `root`; the report says what was done, and how many episodes are intact.
 
-    Raises DatasetError, with nothing changed, when there is no data set, another process is writing it, it keeps
-    several episodes to a file and more than its totals needs mending, or not one of several episodes is whole;
-    RecordingError when the disk does not let itself be written.
+    Raises DatasetError, with nothing changed, when there is no data set, when another process is writing it, when it
+    keeps several episodes per file and more than its totals needs repair, or when none of several episodes is intact;
+    RecordingError when the disk cannot be written.
     """
     root = Path(root)
     read_info(root)
@@ -85,7 +85,7 @@ def _mend(root: Path, found: Examination) -> Report:
 
 
 def _refuse_when_all_is_lost(root: Path, found: Examination) -> None:
-    """A crash or a bad disk costs some of several episodes. When it seems to be all, the fault is elsewhere."""
+    """Raise DatasetError when all of several episodes seem damaged: the cause is then not a crash or a disk error."""
     reasons = [f"episode {episode.index}: {why}" for episode, why in found.damaged]
     reasons += [why for _, why in found.broken_rows]
     lost = max(found.info.total_episodes, len(reasons))
@@ -112,7 +112,7 @@ def _episode_files(root: Path, info: DatasetInfo, episode: Episode) -> list[Path
 
 
 def _clear_beside(root: Path) -> list[str]:
-    # Episodes in it are the set's own, or were deleted by a command that had come to its end but for this.
+    # Its episodes are copies of the set's, or were deleted by a command that only lacked this last step.
     return [f"{beside(root)} removed: left behind by a command that was cut off"] if clear_beside(root) else []
 
 
@@ -134,7 +134,7 @@ def _move(root: Path, paths: Iterable[Path], why: str) -> list[str]:
 
 
 def _renumber(root: Path, info: DatasetInfo, episode: Episode, number: int, begin: int) -> None:
-    """Give the episode its place in the numbers of its data and its row."""
+    """Write the episode's number and first frame into its data and its row."""
     data = info.data_file(episode.data_chunk, episode.data_file)
     place = {EPISODE_INDEX: np.full(episode.length, number), INDEX: begin + np.arange(episode.length)}
     with pq.ParquetFile(root / data) as file:

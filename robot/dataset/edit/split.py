@@ -1,4 +1,4 @@
-"""Parts of a data set as sets of their own: by episode numbers, or by shares, for training and for testing."""
+"""Splits a data set into several, such as for training and testing: by episode numbers or by shares."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from robot.dataset.reader import Dataset
 from robot.errors import ConfigurationError, DatasetError
 
 WHOLE = ""
-"""The name of a part that is not in a folder of its own, but is the output itself."""
+"""The name of a single part that has no folder of its own and becomes the output folder itself."""
 _ROUNDING = 1e-9
 
 
@@ -59,10 +59,10 @@ def split(root: Path, output: Path, parts: Mapping[str, Sequence[int]]) -> dict[
 
 
 def parse_parts(words: Sequence[str], episodes: int) -> dict[str, list[int]]:
-    """Parts from words such as "train=0:80" and "test=80:,3", or a single "0:10", of a set of so many `episodes`.
+    """Return the parts that `words` describe, such as "train=0:80" and "test=80:,3", or a single "0:10".
 
-    A range is START:STOP without STOP, either of which may be left out. Raises ConfigurationError for a word that is
-    none, or a name that is used twice or cannot be a folder's.
+    `episodes` is the number of episodes in the set. A range is START:STOP; it excludes STOP, and either may be left
+    out. Raises ConfigurationError for an invalid word, and for a name that is used twice or cannot be a folder's.
     """
     parts: dict[str, list[int]] = {}
     for word in words:
@@ -76,9 +76,10 @@ def parse_parts(words: Sequence[str], episodes: int) -> dict[str, list[int]]:
 
 
 def parse_shares(words: Sequence[str], episodes: int, seed: int | None) -> dict[str, list[int]]:
-    """Parts from words such as "train=0.8" and "test=0.2": shares of the `episodes`, in order or drawn with `seed`.
+    """Return the parts that `words` describe, such as "train=0.8" and "test=0.2": shares of the `episodes`.
 
-    Raises ConfigurationError for a word that is none, shares beyond 1 in all, or a part that comes out empty.
+    The episodes are taken in order, or drawn at random with `seed`. Raises ConfigurationError for an invalid word, for
+    shares whose sum exceeds 1, and for a part without episodes.
     """
     shares: dict[str, float] = {}
     for word in words:
@@ -89,11 +90,11 @@ def parse_shares(words: Sequence[str], episodes: int, seed: int | None) -> dict[
         try:
             shares[name] = float(value)
         except ValueError:
-            raise ConfigurationError(f"{word!r} is no share; write NAME=SHARE, such as train=0.8") from None
+            raise ConfigurationError(f"{word!r} is not a share; write NAME=SHARE, such as train=0.8") from None
         if not 0 < shares[name] <= 1:
             raise ConfigurationError(f"the share of {name!r} must be more than 0 and at most 1, not {value}")
     if sum(shares.values()) > 1 + _ROUNDING:
-        raise ConfigurationError(f"the shares are {sum(shares.values()):g} in all, which is more than the whole set")
+        raise ConfigurationError(f"the shares add up to {sum(shares.values()):g}, which is more than 1")
     order = list(range(episodes)) if seed is None else np.random.default_rng(seed).permutation(episodes).tolist()
     bounds = [0, *(round(float(total) * episodes) for total in np.cumsum(list(shares.values())))]
     parts = {name: sorted(order[bounds[k] : bounds[k + 1]]) for k, name in enumerate(shares)}
@@ -105,8 +106,8 @@ def parse_shares(words: Sequence[str], episodes: int, seed: int | None) -> dict[
 def _require_name(name: str, word: str) -> None:
     if not name or name.startswith(".") or not name.isprintable() or "/" in name or "\\" in name:
         raise ConfigurationError(
-            f"{word!r} does not name a part as a folder can be called: write NAME=… with a printable NAME that has no "
-            "'/' and does not begin with '.'"
+            f"{word!r} names a part as no folder can be named: write NAME=… with a printable NAME that has no '/' and "
+            "does not begin with '.'"
         )
 
 

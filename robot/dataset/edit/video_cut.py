@@ -1,4 +1,4 @@
-"""An episode cut out of a video that holds several, as other programs keep them: copied, never encoded again."""
+"""Cuts one episode out of a video that holds several, as in other programs' sets; it is copied, not encoded again."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from robot.errors import DatasetError
 
 
 def cut_video(path: Path, span: VideoSpan, length: int, fps: int) -> bytes:
-    """An MP4 file of the `length` frames of a span, the first at time 0; they decode to what they do in the whole.
+    """Return an MP4 file of the `length` frames of a span, the first at time 0; they decode to the same pictures.
 
-    Raises DatasetError when the video is missing or broken, has not all of the frames, or the first of them cannot be
-    decoded without those before it.
+    Raises DatasetError when the video is missing or broken, when frames are missing, or when the first frame is not a
+    key frame and so cannot be decoded without those before it.
     """
     target = io.BytesIO()
     begin = Fraction(span.from_timestamp).limit_denominator(10**6)

@@ -1,7 +1,7 @@
 """Names of a data set's columns, each written here and nowhere else.
 
-None of those that worldarm adds begins with "action" or "observation", which LeRobot's policies take for what to learn
-from.
+No column that worldarm adds begins with "action" or "observation": LeRobot's policies take such columns as training
+data.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Turning an episode's arrays into what is stored, in any process: checked numbers, PNG and AV1 bytes.
+"""Encodes an episode's arrays into what is stored: checked numbers, PNG and AV1 bytes. Any process may do it.
 
-Encoding is the costly part of saving, so workers that generate episodes call `encode_episode` and hand the
-result to the one process that holds the `DatasetWriter`.
+Encoding is the costly part of saving, so workers that generate episodes call `encode_episode` and pass the
+result to the process that has the `DatasetWriter`.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from robot.dataset.format.schema import BOOKKEEPING, Feature
 from robot.dataset.format.statistics import Statistics, picture_statistics, vector_statistics
 from robot.errors import DatasetError
 
-_KINDS = {"float32": "fiu", "int64": "iu", "bool": "b"}  # numpy kinds that go into each type without surprise
+_KINDS = {"float32": "fiu", "int64": "iu", "bool": "b"}  # numpy kinds that may be converted to each type
 _VIDEO_OPTIONS = {"g": "2", "crf": "30", "preset": "12", "svtav1-params": "lp=1"}
 
 
 @dataclass(frozen=True)
 class EncodedEpisode:
-    """One episode ready to be saved: T = `length` frames, checked against the features it was encoded for."""
+    """One encoded episode of T = `length` frames, checked against the features of its data set."""
 
     length: int
     vectors: Mapping[str, npt.NDArray[np.generic]]  # (T,) for shape (1,), else (T, n)
@@ -74,15 +74,15 @@ def encode_episode(
 
 
 def encode_png(frame: npt.NDArray[np.uint8]) -> bytes:
-    """A PNG file of a frame (H, W, 3) uint8 RGB."""
-    written, buffer = cv2.imencode(".png", cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))  # the defaults are the quickest
+    """Return the PNG file of a frame (H, W, 3) uint8 RGB."""
+    written, buffer = cv2.imencode(".png", cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))  # the defaults are the fastest
     if not written:
         raise DatasetError(f"a picture of shape {frame.shape} could not be encoded as PNG")
     return buffer.tobytes()
 
 
 def decode_picture(data: bytes) -> npt.NDArray[np.uint8]:
-    """A frame (H, W, 3) uint8 RGB from a PNG or JPEG file. Raises DatasetError when the bytes are not a picture."""
+    """Return the frame (H, W, 3) uint8 RGB in a PNG or JPEG file. Raises DatasetError when `data` is not a picture."""
     decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
     if decoded is None:
         raise DatasetError(f"a stored picture of {len(data)} bytes cannot be decoded")
@@ -90,7 +90,7 @@ def decode_picture(data: bytes) -> npt.NDArray[np.uint8]:
 
 
 def encode_video(frames: npt.NDArray[np.uint8], fps: int) -> bytes:
-    """An MP4 file (AV1, constant frame rate, every second frame a key frame) of frames (T, H, W, 3) uint8 RGB."""
+    """Return an MP4 file of frames (T, H, W, 3) uint8 RGB: AV1, constant frame rate, every second frame a key frame."""
     encoder = VideoEncoder(frames.shape[1], frames.shape[2], fps)
     try:
         for frame in frames:
@@ -101,9 +101,9 @@ def encode_video(frames: npt.NDArray[np.uint8], fps: int) -> bytes:
 
 
 class VideoEncoder:
-    """Encodes an MP4 file (AV1, constant frame rate, every second frame a key frame) of pictures as they come.
+    """Encodes pictures one by one into an MP4 file: AV1, constant frame rate, every second frame a key frame.
 
-    One encoder thread and the quickest preset: episodes are short, and the machine also drives an arm.
+    It uses one thread and the fastest preset: episodes are short, and the machine also drives an arm.
     """
 
     def __init__(self, height: int, width: int, fps: int) -> None:
@@ -118,22 +118,22 @@ class VideoEncoder:
         self._stream.time_base = self._time_base
 
     def add(self, pixels: npt.NDArray[np.uint8]) -> None:
-        """Take the next frame, (H, W, 3) uint8 RGB."""
+        """Encode the next frame, (H, W, 3) uint8 RGB."""
         frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24")
         frame.pts, frame.time_base = self._count, self._time_base
         self._container.mux(self._stream.encode(frame))
         self._count += 1
 
     def finish(self) -> bytes:
-        """The whole file, of all frames taken."""
+        """Return the file with all frames."""
         self.close()
         return self._target.getvalue()
 
     def close(self) -> None:
-        """Let go of the encoder, finished or not; again it does nothing."""
+        """Release the encoder, finished or not; a second call does nothing."""
         if not self._closed:
             self._closed = True
-            if self._count:  # the encoder complains of one that is given up in the midst
+            if self._count:  # the encoder prints a warning when a video is not finished
                 self._container.mux(self._stream.encode(None))
             self._container.close()
 
@@ -141,7 +141,7 @@ class VideoEncoder:
 def checked_vectors(
     features: Mapping[str, Feature], columns: Mapping[str, npt.NDArray[np.generic]]
 ) -> dict[str, npt.NDArray[np.generic]]:
-    """These number columns of an episode as they are stored; see `encode_episode`. Raises DatasetError."""
+    """Return the number columns of an episode as they are stored. Raises the errors of `encode_episode`."""
     return {name: _checked_vector(name, features[name], values) for name, values in columns.items()}
 
 

@@ -1,4 +1,4 @@
-"""What was done to a data set after it was recorded: kept in its `meta/info.json`, so that it can be told later."""
+"""The history of a data set: which operations changed it after it was recorded, kept in its `meta/info.json`."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ KEY = "history"
 
 
 def with_step(info: DatasetInfo, operation: str, **what: Any) -> DatasetInfo:
-    """The same description, one step longer: `operation` and what it was done with, in plain JSON."""
+    """Return `info` with one more step in its history: `operation` and its arguments `what`, in plain JSON."""
     steps = [*info.metadata.get(KEY, ()), {"operation": operation, **what}]
     return replace(info, metadata={**info.metadata, KEY: steps})
 
 
 def ranges(numbers: Iterable[int]) -> str:
-    """Whole numbers in few words: 0, 1, 2, 5 is "0:3,5"; as `--episodes` takes them."""
+    """Return whole numbers in short form: 0, 1, 2, 5 becomes "0:3,5", the form that `--episodes` accepts."""
     runs: list[list[int]] = []
     for number in numbers:
         if runs and number == runs[-1][1]:
@@ -29,5 +29,5 @@ def ranges(numbers: Iterable[int]) -> str:
 
 
 def own_metadata(metadata: Mapping[str, Any], shared: Mapping[str, Any]) -> dict[str, Any]:
-    """What one set remembers and the set that it becomes part of does not."""
+    """Return the entries of a set's `metadata` that the merged set's `shared` metadata does not hold."""
     return {key: value for key, value in metadata.items() if shared.get(key) != value}

@@ -1,4 +1,4 @@
-"""Whether a data set is laid out as worldarm writes it, one file an episode, and so may be written on by worldarm."""
+"""Checks whether worldarm wrote a data set, with one file per episode, so that worldarm may append to it."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ from robot.errors import DatasetError, RecordingError
 
 
 def require_own_rows(root: Path, info: DatasetInfo, episodes: Sequence[Episode]) -> None:
-    """Raise DatasetError when worldarm did not write the rows of `meta/episodes`, judged by the last."""
+    """Raise DatasetError when worldarm did not write the rows of `meta/episodes`; only the last one is examined."""
     if not episodes:
         return
     columns, own = _columns(root, episodes[-1])
     if columns not in ((_of_now(info),) if own else (_of_before(info, episodes[-1]),)):
         raise DatasetError(
-            f"{root} was written by another program, and worldarm writes on only its own data sets: "
+            f"{root} was written by another program, and worldarm appends only to its own data sets: "
             f"`worldarm dataset merge NEW {root}` makes it one of them"
         )
 
@@ -41,10 +41,10 @@ def require_own_rows(root: Path, info: DatasetInfo, episodes: Sequence[Episode])
 def renew_rows(
     root: Path, info: DatasetInfo, episodes: Sequence[Episode], tasks: Sequence[str], durable: bool = True
 ) -> None:
-    """Give rows of earlier versions of worldarm, which had other columns, those of today; each atomically, in order.
+    """Rewrite rows of earlier versions of worldarm, which had other columns; each atomically, in order.
 
-    A set with rows of both kinds can be read here, but not by other programs. Raises DatasetError; RecordingError
-    when a row cannot be written.
+    worldarm can read a set with rows of both kinds, but other programs cannot. Raises DatasetError when a row is broken
+    or names an unknown task, RecordingError when a row cannot be written.
     """
     if all(_columns(root, episode)[1] for episode in (*episodes[:1], *episodes[-1:])):
         return
@@ -64,7 +64,7 @@ def renew_rows(
 
 
 def require_file_an_episode(root: Path, info: DatasetInfo, episodes: Sequence[Episode]) -> None:
-    """Raise DatasetError when two episodes share a row file, a data file or a video, as other programs have them."""
+    """Raise DatasetError when two episodes share a row file, a data file or a video, as in other programs' sets."""
     places: list[str] = []
     for episode in episodes:
         places += [episode.row_path, info.data_file(episode.data_chunk, episode.data_file)]
@@ -77,7 +77,7 @@ def require_file_an_episode(root: Path, info: DatasetInfo, episodes: Sequence[Ep
 
 
 def _columns(root: Path, episode: Episode) -> tuple[list[str], bool]:
-    """The columns of an episode's row file, sorted, and whether worldarm wrote it as it does today."""
+    """Return the sorted columns of an episode's row file, and whether it has the marker of this version."""
     try:
         with pq.ParquetFile(root / episode.row_path) as file:
             return sorted(file.schema_arrow.names), OWN in (file.metadata.metadata or {})
@@ -98,6 +98,6 @@ def _of_now(info: DatasetInfo) -> list[str]:
 
 
 def _of_before(info: DatasetInfo, last: Episode) -> list[str]:
-    """Before, extras were columns, and the bookkeeping columns had no statistics."""
+    """Return the columns of earlier versions: extras were columns, and bookkeeping columns had no statistics."""
     absent = {f"stats/{name}/{key}" for name in BOOKKEEPING for key in statistics.KEYS}
     return sorted({*_of_now(info), *(EXTRA_PREFIX + name for name in last.extra)} - absent)

@@ -1,19 +1,19 @@
-"""What a recorder writes beside states, actions and pictures, by which names: so that quality can be told afterwards.
+"""The columns that a recorder writes in addition to states, actions and pictures; quality reports use them.
 
 Per frame, as features of the data set, each of which may be absent:
 
-- `joints.measured` float32 (n,): the joints' positions, rad, under their own names, as those of the set-points are.
-- `setpoint.requested` float32 (n,): where the joints were asked to be, rad, before the governor.
-- `setpoint.governed` float32 (n,): what the governor let through of it, rad.
-- `setpoint.clamps` bool (r,): which of r reasons the governor had to change it; the reasons are the feature's names.
+- `joints.measured` float32 (n,): measured joint positions, rad; the names are the joints'.
+- `setpoint.requested` float32 (n,): requested joint positions, rad, before the governor; the names are the joints'.
+- `setpoint.governed` float32 (n,): joint positions after the governor, rad; the names are the joints'.
+- `setpoint.clamps` bool (r,): for which of r reasons the governor changed the request; the names are the reasons.
 - `capture_ns.CAMERA` int64 (1,): when the picture was taken, by the monotonic clock of one machine, ns.
 - `age_ns.CAMERA` int64 (1,): how old the picture was when it was paired with the state, ns.
 - `state_ns` int64 (1,): when the state was measured, by the same clock as the pictures, ns.
-- `tool.measured`, `tool.governed` float32 (7,): where the measured joints, and the governed ones, put the tool: x, y, z
+- `tool.measured`, `tool.governed` float32 (7,): pose of the tool for the measured and for the governed joints: x, y, z
   in m in the arm's base frame, then the unit quaternion x, y, z, w.
 - `joints.effort` float32 (n,): the joints' measured efforts, N·m; only in a set whose state is computed from them.
 
-Per episode, among its extras: `marks`, the reasons for which the recorder doubts it, such as "frame late".
+Per episode, among its extras: `marks`, the reasons why the recorder doubts its quality, such as "frame late".
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ TOO_LONG = "too long"
 
 
 def recorded_features(cameras: Sequence[str], joints: Sequence[str], clamps: Sequence[str]) -> dict[str, Feature]:
-    """The features that a recorder adds: for these cameras, joints, and reasons for clamps."""
+    """Return the features that a recorder adds for these `cameras`, `joints` and reasons of `clamps`."""
     return {
         MEASURED: Feature("float32", (len(joints),), tuple(joints)),
         REQUESTED: Feature("float32", (len(joints),), tuple(joints)),
@@ -62,7 +62,7 @@ def recorded_features(cameras: Sequence[str], joints: Sequence[str], clamps: Seq
 
 
 def tool_features() -> dict[str, Feature]:
-    """The features that tell where the tool was, and when."""
+    """Return the features of the tool's poses and of the times of the states."""
     pose = Feature("float32", (len(POSE_NAMES),), POSE_NAMES)
     return {TOOL_MEASURED: pose, TOOL_GOVERNED: pose, STATE_NS: Feature("int64")}
 
@@ -73,17 +73,17 @@ def effort_features(joints: Sequence[str]) -> dict[str, Feature]:
 
 
 def capture_features(features: Mapping[str, Feature]) -> dict[str, str]:
-    """Camera → name of the feature with its capture times, of those that there are."""
+    """Return the name of each camera's feature of capture times; a camera without one is left out."""
     return {name.removeprefix(CAPTURE_NS): name for name in features if name.startswith(CAPTURE_NS)}
 
 
 def age_features(features: Mapping[str, Feature]) -> dict[str, str]:
-    """Camera → name of the feature with its frames' ages, of those that there are."""
+    """Return the name of each camera's feature of frame ages; a camera without one is left out."""
     return {name.removeprefix(AGE_NS): name for name in features if name.startswith(AGE_NS)}
 
 
 def marks_of(episode: Episode) -> tuple[str, ...]:
-    """For which reasons the recorder doubts an episode; none where it says nothing."""
+    """Return the reasons why the recorder doubts an episode's quality; empty when it stored none."""
     marks = episode.extra.get(MARKS, ())
     if isinstance(marks, tuple):
         return marks

@@ -1,4 +1,4 @@
-"""What a data set holds: its features, its `meta/info.json`, and where each of its files lies.
+"""The schema of a data set: its features, its `meta/info.json`, and the paths of its files.
 
 The layout is LeRobotDataset v3.0. Every set also has five bookkeeping columns that the writer fills:
 `timestamp` (s, frame_index / fps), `frame_index`, `episode_index`, `index` (over the whole set), `task_index`.
@@ -39,7 +39,7 @@ class Feature:
     dtype: str
     shape: tuple[int, ...] = (1,)
     names: tuple[str, ...] | None = None
-    info: Mapping[str, Any] = field(default_factory=dict)  # what others keep about it: a video's codec
+    info: Mapping[str, Any] = field(default_factory=dict)  # what other programs store about it, such as a video's codec
 
     @property
     def is_picture(self) -> bool:
@@ -61,7 +61,7 @@ class DatasetInfo:
     """`meta/info.json`: what the set is (fps, features, robot) and how much it holds (the totals).
 
     features: every column, the five bookkeeping ones included.
-    metadata: what worldarm wants to remember about the whole set; plain JSON, under the key "worldarm".
+    metadata: what worldarm stores about the whole set; plain JSON, under the key "worldarm".
     other: keys of the file that worldarm does not use and keeps as they are.
     """
 
@@ -79,7 +79,7 @@ class DatasetInfo:
 
     @property
     def user_features(self) -> dict[str, Feature]:
-        """The columns that the user's data fill, in order."""
+        """The columns that hold the user's data, in order; the bookkeeping columns are left out."""
         return {name: feature for name, feature in self.features.items() if name not in BOOKKEEPING}
 
     @property
@@ -93,25 +93,25 @@ class DatasetInfo:
         return tuple(name for name, feature in self.features.items() if feature.dtype == "video")
 
     def data_file(self, chunk: int, file: int) -> str:
-        """Path of a data file, relative to the set."""
+        """Return the path of a data file, relative to the set."""
         return self.data_path.format(chunk_index=chunk, file_index=file)
 
     def video_file(self, key: str, chunk: int, file: int) -> str:
-        """Path of a video file, relative to the set. Raises DatasetError when the set names no place for videos."""
+        """Return the path of a video file, relative to the set. Raises DatasetError when there is no `video_path`."""
         if self.video_path is None:
             raise DatasetError(f"meta/info.json declares the video {key!r} but no video_path")
         return self.video_path.format(video_key=key, chunk_index=chunk, file_index=file)
 
     def next_file(self, chunk: int, file: int) -> tuple[int, int]:
-        """(chunk, file) after the given one: a full chunk folder rolls over to the next."""
+        """Return the (chunk, file) that follows the given one; after a full chunk folder the next one begins."""
         return (chunk + 1, 0) if file + 1 >= self.chunks_size else (chunk, file + 1)
 
     def with_totals(self, episodes: int, frames: int, tasks: int) -> DatasetInfo:
-        """The same description with these totals."""
+        """Return the same description with these totals."""
         return replace(self, total_episodes=episodes, total_frames=frames, total_tasks=tasks)
 
     def to_json(self) -> bytes:
-        """The bytes of `meta/info.json`."""
+        """Return the bytes of `meta/info.json`."""
         document = {
             **self.other,
             "codebase_version": CODEBASE_VERSION,
@@ -134,7 +134,7 @@ class DatasetInfo:
 def new_info(
     fps: int, features: Mapping[str, Feature], robot_type: str | None, metadata: Mapping[str, Any] | None
 ) -> DatasetInfo:
-    """The info of a set with no episode yet. Raises DatasetError when something in it cannot be written."""
+    """Return the info of a set without episodes. Raises DatasetError when something in it cannot be written."""
     if isinstance(fps, bool) or not isinstance(fps, int) or fps < 1:
         raise DatasetError(f"fps must be a whole number of frames a second, at least 1; it is {fps!r}")
     if not features:
@@ -161,7 +161,7 @@ def new_info(
 def validate_feature(name: str, feature: Feature) -> None:
     """Raise DatasetError when the writer cannot store a feature of this name, type or shape."""
     if name in BOOKKEEPING:
-        raise DatasetError(f"the feature name {name!r} is kept for the writer: choose another")
+        raise DatasetError(f"the feature name {name!r} is reserved for the writer: choose another")
     if not name or "/" in name or "\\" in name or name in (".", "..") or not name.isprintable():
         raise DatasetError(f"the feature name {name!r} must be printable, not empty and without '/'")
     if any(isinstance(size, bool) or not isinstance(size, int) or size < 1 for size in feature.shape):
@@ -182,7 +182,7 @@ def validate_feature(name: str, feature: Feature) -> None:
 
 
 def same_kind(first: Feature, second: Feature) -> bool:
-    """Whether columns of the two hold the same: type, shape and, of numbers, their names."""
+    """Return whether two features have the same type, shape and, for numbers, names."""
     names_matter = not first.is_picture
     return (first.dtype, first.shape) == (second.dtype, second.shape) and (
         not names_matter or first.names == second.names
@@ -190,7 +190,7 @@ def same_kind(first: Feature, second: Feature) -> bool:
 
 
 def describe_feature(feature: Feature | None) -> str:
-    """A feature in a few words, for messages; None is one that is not there."""
+    """Return a feature in a few words, for messages; None stands for an absent one."""
     if feature is None:
         return "absent"
     names = "" if feature.names is None or feature.is_picture else f" named {', '.join(feature.names)}"
@@ -198,7 +198,7 @@ def describe_feature(feature: Feature | None) -> str:
 
 
 def read_info(root: Path) -> DatasetInfo:
-    """`meta/info.json` of the set under `root`. Raises DatasetError when it is absent, broken or not v3.0."""
+    """Read `meta/info.json` of the set under `root`. Raises DatasetError when it is absent, broken or not v3.0."""
     path = root / INFO_PATH
     if not root.is_dir():
         raise DatasetError(f"there is no data set at {root}: the folder does not exist")

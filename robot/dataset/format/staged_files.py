@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all: written beside their place as `.tmp`, then renamed there in a chosen order."""
+"""Files that appear completely or not at all: each is written as NAME.tmp, then renamed, in a chosen order."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ SUFFIX = ".tmp"
 
 
 class Staging:
-    """A batch of files on their way into `root`.
+    """A batch of files to write into `root`.
 
-    `add` writes each beside its place; `publish` renames some of them to their places, in the order given; `discard`
-    takes back what was not published. With `durable`, contents and renames reach the disk before `publish` returns,
-    so the order also holds through a power cut; without it, it holds through anything but that.
+    `add` writes a file under its temporary name; `publish` renames some of them to their final names, in the order
+    given; `discard` removes those that were not published. With `durable`, contents and renames reach the disk before
+    `publish` returns, so that the order survives a power cut; without it, the order survives any other crash.
     """
 
     def __init__(self, root: Path, durable: bool) -> None:
@@ -28,7 +28,7 @@ class Staging:
         self._waiting: dict[str, Path] = {}
 
     def add(self, relative: str, data: bytes) -> None:
-        """Write `data` beside `relative`. Raises OSError (disk full, read-only)."""
+        """Write `data` under the temporary name of `relative`. Raises OSError (disk full, read-only)."""
         final = self._root / relative
         if not final.parent.is_dir():
             make_durable_folder(final.parent, self._durable)
@@ -40,7 +40,7 @@ class Staging:
             staged.write_bytes(data)
 
     def publish(self, *relatives: str) -> None:
-        """Rename these to their places, in this order. Raises OSError; those already renamed stay."""
+        """Rename these files to their final names, in this order. Raises OSError; those already renamed stay."""
         for relative in relatives:
             os.replace(self._waiting[relative], self._root / relative)
             del self._waiting[relative]
@@ -56,7 +56,7 @@ class Staging:
 
 
 def make_durable_folder(folder: Path, durable: bool = True) -> None:
-    """Make `folder` and its parents where absent; with `durable`, they reach the disk. Raises OSError."""
+    """Make `folder` and its absent parents; with `durable`, their entries reach the disk. Raises OSError."""
     missing = [path for path in (folder, *folder.parents) if not path.is_dir()]
     folder.mkdir(parents=True, exist_ok=True)
     if durable:
@@ -65,7 +65,7 @@ def make_durable_folder(folder: Path, durable: bool = True) -> None:
 
 
 def replace_file(root: Path, relative: str, data: bytes, durable: bool = True) -> None:
-    """Write one file atomically. Raises OSError, and then leaves the old one as it was."""
+    """Write one file atomically. Raises OSError; the old file then stays as it was."""
     staging = Staging(root, durable)
     try:
         staging.add(relative, data)
@@ -75,11 +75,11 @@ def replace_file(root: Path, relative: str, data: bytes, durable: bool = True) -
 
 
 def lock_folder(root: Path, shared: bool = False) -> int:
-    """Lock a data set against other writers; returns a descriptor that holds the lock until it is closed.
+    """Lock a data set against other writers; return a descriptor that holds the lock until it is closed.
 
-    shared: only read, beside others that do, while nobody writes.
-    The kernel drops the lock when the process ends, however it ends. Raises DatasetError when another holds it, or
-    when the file system does not lock folders, as network file systems may not.
+    shared: lock for reading; several readers may share the lock, and no writer can take it meanwhile.
+    The kernel releases the lock when the process ends, even after a crash. Raises DatasetError when another process
+    holds the lock, or when the file system does not lock folders, as some network file systems do not.
     """
     try:
         descriptor = os.open(root, os.O_RDONLY)
@@ -94,8 +94,8 @@ def lock_folder(root: Path, shared: bool = False) -> int:
         raise DatasetError(f"another process is writing the data set {root}: wait for it or stop it") from None
     except OSError as error:
         raise DatasetError(
-            f"the folder {root} cannot be locked against other writers ({error.strerror}); data sets are written on "
-            "a file system that locks folders, as local disks do and network file systems may not"
+            f"the folder {root} cannot be locked against other writers ({error.strerror}); use a file system that "
+            "locks folders; local disks do, network file systems may not"
         ) from error
     return descriptor
 
@@ -111,6 +111,6 @@ def locked(root: Path, shared: bool = False) -> Iterator[None]:
 
 
 def leftovers(root: Path) -> Iterator[Path]:
-    """Files that a writer had begun when it was cut off."""
+    """Yield the temporary files that an interrupted writer left."""
     for folder in ("meta", "data", "videos"):
         yield from sorted((root / folder).rglob("*" + SUFFIX))

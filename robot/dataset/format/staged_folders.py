@@ -1,7 +1,7 @@
-"""Whole folders that appear at once or not at all: built beside their place, then renamed or exchanged.
+"""Folders that appear completely or not at all: built under a temporary name, then renamed or exchanged.
 
-What is there stays as it was until the last step, so a crash or a full disk at any instant leaves it whole. What a
-killed process leaves beside it is cleared away by the next one, or by a repair.
+An existing folder stays as it was until the last step, so that a crash or a full disk at any instant leaves it intact.
+The temporary folder of a killed process is removed by the next command, or by a repair.
 """
 
 from __future__ import annotations
@@ -23,27 +23,27 @@ _RENAME_EXCHANGE = 2
 
 
 def beside(final: Path) -> Path:
-    """The folder in which what shall be `final` is built, on the same file system."""
+    """Return the temporary folder, on the same file system, in which `final` is built."""
     place = final.resolve()  # a link stays a link
     return place.with_name(f".{place.name}.tmp")
 
 
 def require_new(final: Path) -> None:
-    """Raise DatasetError when something is at `final` already, or when it has no name that a folder can have."""
+    """Raise DatasetError when `final` exists already."""
     if final.is_symlink() or final.exists():
         raise DatasetError(f"{final} exists already: choose another folder, or move it away first")
 
 
 @contextmanager
 def new_folder(final: Path, lock: bool = True) -> Iterator[Path]:
-    """A context that yields an empty folder to fill, which is on the disk as `final` once the body ends.
+    """A context that yields an empty folder to fill, which becomes `final`, durably, once the body ends.
 
-    When the body raises, nothing is left. Without `lock` the file system need not lock folders, and the caller sees to
-    it that no other process makes the same folder. Raises DatasetError when `final` exists or another process has it
+    When the body raises, nothing is left. Without `lock` the file system need not support locks, and the caller ensures
+    that no other process makes the same folder. Raises DatasetError when `final` exists or another process has it
     locked; RecordingError when it cannot be written.
     """
     require_new(final)
-    with _told(final, "cannot be written"), _staged(final, lock) as folder:
+    with _as_recording_error(final, "cannot be written"), _staged(final, lock) as folder:
         yield folder
         sync_folders(folder)
         require_new(final)
@@ -53,23 +53,23 @@ def new_folder(final: Path, lock: bool = True) -> Iterator[Path]:
 
 @contextmanager
 def replaced_folder(final: Path) -> Iterator[Path]:
-    """A context that yields an empty folder to fill, which takes the place of the folder `final` once the body ends.
+    """A context that yields an empty folder to fill, which replaces the folder `final` once the body ends.
 
     The two are exchanged in one step, so that a reader finds the old one or the new one; the old one is then removed.
-    When the body raises, the old one stays. Raises as `new_folder`, RecordingError also where the file system cannot
-    exchange folders.
+    When the body raises, the old one stays. Raises the errors of `new_folder`, and RecordingError also when the file
+    system cannot exchange folders.
     """
-    with _told(final, "cannot be changed, and is as it was"), _staged(final) as folder:
+    with _as_recording_error(final, "cannot be changed, and is as it was"), _staged(final) as folder:
         yield folder
         sync_folders(folder)
         exchange(folder, final.resolve())
-        with _told(final, f"is changed, but what it was before is still in {folder}"):
+        with _as_recording_error(final, f"is changed, but what it was before is still in {folder}"):
             sync(folder.parent)
             shutil.rmtree(folder)
 
 
 def exchange(first: Path, second: Path) -> None:
-    """Let two folders of one file system change places in one step (`renameat2`). Raises OSError."""
+    """Exchange two folders of one file system in one step (`renameat2`). Raises OSError."""
     rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
     if rename is None:
         raise OSError(errno.ENOSYS, "this system cannot exchange two folders in one step")
@@ -81,9 +81,9 @@ def exchange(first: Path, second: Path) -> None:
 
 
 def clear_beside(final: Path) -> bool:
-    """Remove what a killed process left beside `final`; whether there was something.
+    """Remove the temporary folder that a killed process left for `final`; return whether there was one.
 
-    Raises DatasetError when a process is at work there, OSError when it cannot be removed.
+    Raises DatasetError when a process is still writing it, OSError when it cannot be removed.
     """
     folder = beside(final)
     if not os.path.isdir(folder):
@@ -104,7 +104,7 @@ def sync_folders(root: Path) -> None:
 
 @contextmanager
 def _staged(final: Path, lock: bool = True) -> Iterator[Path]:
-    """Yield the empty folder beside `final`, locked with `lock`, and see that nothing of it stays there."""
+    """Yield the empty temporary folder for `final`, locked with `lock`, and remove what remains of it at the end."""
     folder = beside(final)
     make_durable_folder(folder.parent)
     folder.mkdir(exist_ok=True)
@@ -114,16 +114,16 @@ def _staged(final: Path, lock: bool = True) -> Iterator[Path]:
             shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
         yield folder
     finally:
-        # Not what has taken its name since: another process's folder. On a failing disk even removing may fail; the
-        # next command or a repair clears it.
+        # Unless another process has a folder of this name by now. On a failing disk removing may fail too; the next
+        # command or a repair then removes it.
         if folder.exists() and os.path.samestat(os.fstat(held), os.stat(folder)):
             shutil.rmtree(folder, ignore_errors=True)
         os.close(held)
 
 
 @contextmanager
-def _told(final: Path, what: str) -> Iterator[None]:
-    """A context in which what the system refuses is told as a RecordingError."""
+def _as_recording_error(final: Path, what: str) -> Iterator[None]:
+    """A context that turns an OSError into a RecordingError about `final`."""
     try:
         yield
     except OSError as error:

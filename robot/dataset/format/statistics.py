@@ -1,8 +1,8 @@
-"""Statistics of the columns, as LeRobot's normalisers read them: of one episode, and merged over many.
+"""Statistics of the columns, in the form that LeRobot's normalisers read: of one episode, and merged over several.
 
-Each feature has min, max, mean, std, count and the quantiles q01, q10, q50, q90, q99; numbers of shape (n,),
-pictures per channel as (3, 1, 1) in [0, 1]. Merging keeps all but the quantiles exact; a merged quantile is the
-mean of the episodes' own, weighted by their frames, as in the reference library.
+Each feature has min, max, mean, std, count and the quantiles q01, q10, q50, q90, q99; for numbers of shape (n,), for
+pictures per channel of shape (3, 1, 1) in [0, 1]. Merging is exact except for the quantiles: a merged quantile is the
+mean of the episodes' quantiles, weighted by their numbers of frames, as in the reference library.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _MOST_PIXELS = 150  # along the longer side
 
 
 def vector_statistics(columns: Mapping[str, npt.NDArray[np.generic]]) -> Statistics:
-    """Statistics of number columns, each (T,) or (T, n), of one episode of T ≥ 1 frames."""
+    """Return the statistics of number columns, each (T,) or (T, n), of one episode of T ≥ 1 frames."""
     if not columns:
         return {}
     flat = {name: values.reshape(len(values), -1) for name, values in columns.items()}
@@ -53,7 +53,8 @@ def vector_statistics(columns: Mapping[str, npt.NDArray[np.generic]]) -> Statist
 
 
 def picture_statistics(frames: npt.NDArray[np.uint8]) -> FeatureStatistics:
-    """Statistics per channel, (3, 1, 1) in [0, 1], of frames (T, H, W, 3) uint8, T ≥ 1; long sets are sampled."""
+    """Return the statistics per channel, (3, 1, 1) in [0, 1], of T ≥ 1 frames (T, H, W, 3) uint8; long ones are
+    sampled."""
     chosen = np.linspace(0, len(frames) - 1, min(len(frames), _MOST_FRAMES)).round().astype(int)
     step = max(1, -(-max(frames.shape[1:3]) // _MOST_PIXELS))
     sample = frames if len(chosen) == len(frames) and step == 1 else frames[chosen, ::step, ::step]
@@ -67,7 +68,7 @@ def picture_statistics(frames: npt.NDArray[np.uint8]) -> FeatureStatistics:
 
 
 class PictureSample:
-    """Those of an episode's pictures, smaller, that its statistics are taken from, however long it becomes."""
+    """A sample of an episode's pictures, reduced in size, for its statistics; its memory is bounded."""
 
     def __init__(self) -> None:
         self._kept: list[npt.NDArray[np.uint8]] = []
@@ -75,22 +76,22 @@ class PictureSample:
         self._seen = 0
 
     def add(self, frame: npt.NDArray[np.uint8]) -> None:
-        """Look at the next picture, (H, W, 3) uint8."""
+        """Add the next picture, (H, W, 3) uint8, to the sample when it is its turn."""
         if self._seen % self._stride == 0:
             step = max(1, -(-max(frame.shape[:2]) // _MOST_PIXELS))
             self._kept.append(frame[::step, ::step].copy())
         self._seen += 1
-        if len(self._kept) == 2 * _MOST_FRAMES:  # of a longer episode, every other one tells as much
+        if len(self._kept) == 2 * _MOST_FRAMES:  # for a longer episode every second picture is enough
             del self._kept[1::2]
             self._stride *= 2
 
     def statistics(self) -> FeatureStatistics:
-        """Statistics of what was seen, one picture at least; see `picture_statistics`."""
+        """Return the statistics of the sample, which has at least one picture; see `picture_statistics`."""
         return picture_statistics(np.stack(self._kept))
 
 
 def merge(first: Statistics, second: Statistics) -> Statistics:
-    """Statistics of both together; a feature that only one has is taken as it is."""
+    """Return the statistics of both together; a feature that only one of them has is taken unchanged."""
     merged = {**first, **second}
     for name in first.keys() & second.keys():
         merged[name] = _merge_feature(first[name], second[name])
@@ -98,13 +99,13 @@ def merge(first: Statistics, second: Statistics) -> Statistics:
 
 
 def to_json(statistics: Statistics) -> bytes:
-    """The bytes of `meta/stats.json`."""
+    """Return the bytes of `meta/stats.json`."""
     plain = {name: {key: value.tolist() for key, value in entry.items()} for name, entry in statistics.items()}
     return json.dumps(plain).encode()
 
 
 def read_statistics(root: Path) -> Statistics:
-    """`meta/stats.json` under `root`; empty when there is none. Raises DatasetError when it is broken."""
+    """Read `meta/stats.json` under `root`; empty when the file is absent. Raises DatasetError when it is broken."""
     path = root / STATS_PATH
     try:
         document = json.loads(path.read_bytes())

@@ -1,7 +1,7 @@
 """The parquet files of a data set as tables: an episode's frames, its row in `meta/episodes`, and the tasks.
 
-Other programs go on with a set only if all its rows have the same columns as their own. So a row has just those; what
-else worldarm remembers of an episode, its extras, stands beside them in the row file's key-value metadata.
+Other programs append to a set only if all its rows have exactly their own columns. So a row has just those columns;
+the extras that worldarm stores with an episode are in the key-value metadata of the row file.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from robot.errors import DatasetError
 ExtraValue = bool | int | float | str | tuple[str, ...]
 Extra = Mapping[str, ExtraValue]
 OWN = b"worldarm.extra"  # a row file of one episode: its extras as JSON; each file that worldarm writes has it
-EXTRA_PREFIX = "extra/"  # of the columns that held them before
+EXTRA_PREFIX = "extra/"  # of the columns that held the extras in earlier versions
 _IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 _SCALARS = {"float32": pa.float32(), "int64": pa.int64(), "bool": pa.bool_()}
 _FLOATS = pa.list_(pa.float64())
@@ -36,7 +36,7 @@ _CHANNELS = pa.list_(pa.list_(pa.list_(pa.float64())))
 
 @dataclass(frozen=True)
 class VideoSpan:
-    """Where one episode's frames lie in a video file; seconds."""
+    """Where one episode's frames are in a video file; times in seconds."""
 
     chunk: int
     file: int
@@ -49,7 +49,7 @@ class Episode:
     """One episode's row: what it is and where its files lie.
 
     from_index: index of its first frame in the whole set.
-    extra: what the writer was told to remember about it.
+    extra: what the caller of the writer stored with it.
     row_chunk, row_file: the file in `meta/episodes` that holds the row.
     """
 
@@ -76,7 +76,7 @@ class Episode:
 
 
 def bookkeeping(info: DatasetInfo, episode: Episode, task_index: int) -> dict[str, npt.NDArray[np.generic]]:
-    """The columns that the writer fills in, (T,) each, of an episode of one task."""
+    """Return the bookkeeping columns, (T,) each, of an episode with one task."""
     frame_index = np.arange(episode.length, dtype=np.int64)
     return {
         TIMESTAMP: (frame_index / info.fps).astype(np.float32),
@@ -90,7 +90,7 @@ def bookkeeping(info: DatasetInfo, episode: Episode, task_index: int) -> dict[st
 def frames_table(
     info: DatasetInfo, encoded: EncodedEpisode, numbers: Mapping[str, npt.NDArray[np.generic]]
 ) -> pa.Table:
-    """The data file of an episode: every column but the videos, the bookkeeping `numbers` among them."""
+    """Return the data file of an episode: all columns but the videos, including the bookkeeping `numbers`."""
     arrays: dict[str, pa.Array] = {}
     for name, feature in info.features.items():
         if feature.dtype == "image":
@@ -101,9 +101,9 @@ def frames_table(
 
 
 def row_table(info: DatasetInfo, episode: Episode, statistics: Statistics) -> pa.Table:
-    """The row of an episode in `meta/episodes`, one table of one row, its statistics included.
+    """Return the row of an episode in `meta/episodes`, as a table of one row, with its statistics.
 
-    statistics: of every column; those of the bookkeeping ones change with the episode's number.
+    statistics: of all columns; those of the bookkeeping columns change with the episode's number.
     """
     plain: dict[str, tuple[Any, pa.DataType]] = {
         EPISODE_INDEX: (episode.index, pa.int64()),
@@ -136,12 +136,12 @@ def row_table(info: DatasetInfo, episode: Episode, statistics: Statistics) -> pa
 
 
 def with_bookkeeping(statistics: Statistics, numbers: Mapping[str, npt.NDArray[np.generic]]) -> Statistics:
-    """The statistics of an episode, those of its bookkeeping columns added or taken anew."""
+    """Return an episode's statistics, with those of its bookkeeping columns computed anew."""
     return {**statistics, **vector_statistics(numbers)}
 
 
 def tasks_table(tasks: Sequence[str]) -> pa.Table:
-    """`meta/tasks.parquet`: each task with its index; pandas reads the text as the frame's index."""
+    """Return the table of `meta/tasks.parquet`: each task with its index; for pandas the text is the frame's index."""
     table = pa.table({TASK_INDEX: pa.array(range(len(tasks)), pa.int64()), "task": pa.array(tasks, pa.string())})
     described = [
         {"name": name, "field_name": name, "pandas_type": kind, "numpy_type": numpy_type, "metadata": None}
@@ -152,14 +152,14 @@ def tasks_table(tasks: Sequence[str]) -> pa.Table:
 
 
 def renumbered(table: pa.Table, columns: Mapping[str, npt.NDArray[np.int64]]) -> pa.Table:
-    """The table with these whole-number columns in place of its own."""
+    """Return the table with its whole-number columns replaced by `columns`."""
     for name, values in columns.items():
         table = table.set_column(table.column_names.index(name), name, pa.array(values, pa.int64()))
     return table
 
 
 def to_parquet(table: pa.Table, lean: bool = False) -> bytes:
-    """A table as the bytes of a parquet file, in one row group, with checksums that reveal a torn page.
+    """Return a table as the bytes of a parquet file, in one row group, with checksums that reveal a damaged page.
 
     lean: leave out the column ranges and the Arrow schema, which for a row of many columns are half of the file.
     """
@@ -183,18 +183,18 @@ def to_parquet(table: pa.Table, lean: bool = False) -> bytes:
 
 
 def row_files(root: Path) -> list[Path]:
-    """The files of `meta/episodes`, in order."""
+    """Return the files of `meta/episodes`, in order."""
     return sorted((root / "meta/episodes").glob("*/*.parquet"))
 
 
 def read_episodes(root: Path, info: DatasetInfo) -> list[Episode]:
-    """Every committed episode, by index. Raises DatasetError when a row file is broken."""
+    """Read all committed episodes, ordered by index. Raises DatasetError when a row file is broken."""
     episodes = [episode for path in row_files(root) for episode in read_rows(path, info)]
     return sorted(episodes, key=lambda episode: episode.index)
 
 
 def read_rows(path: Path, info: DatasetInfo) -> list[Episode]:
-    """The episodes that one file of `meta/episodes` holds. Raises DatasetError when it is broken."""
+    """Read the episodes in one file of `meta/episodes`. Raises DatasetError when it is broken."""
     try:
         with pq.ParquetFile(path) as file:
             names = [name for name in file.schema_arrow.names if not name.startswith("stats/")]
@@ -207,7 +207,7 @@ def read_rows(path: Path, info: DatasetInfo) -> list[Episode]:
 
 
 def read_row_statistics(path: Path, info: DatasetInfo) -> list[Statistics]:
-    """The statistics kept in one file of `meta/episodes`, one entry a row; a feature without them is left out."""
+    """Read the statistics in one file of `meta/episodes`, one entry per row; features without them are left out."""
     try:
         return row_statistics(pq.read_table(path), info)
     except (OSError, pa.ArrowException) as error:
@@ -215,7 +215,7 @@ def read_row_statistics(path: Path, info: DatasetInfo) -> list[Statistics]:
 
 
 def row_statistics(rows: pa.Table, info: DatasetInfo) -> list[Statistics]:
-    """The statistics that these rows of `meta/episodes` keep; see `read_row_statistics`."""
+    """Return the statistics in these rows of `meta/episodes`; see `read_row_statistics`."""
     return [
         {
             name: {key: np.asarray(row[f"stats/{name}/{key}"]) for key in KEYS if f"stats/{name}/{key}" in row}
@@ -227,7 +227,7 @@ def row_statistics(rows: pa.Table, info: DatasetInfo) -> list[Statistics]:
 
 
 def totals_from_rows(root: Path, info: DatasetInfo) -> Statistics:
-    """The whole set's statistics, merged anew from those of its rows. Raises DatasetError when a row is broken."""
+    """Return the whole set's statistics, merged from those of its rows. Raises DatasetError when a row is broken."""
     totals: Statistics = {}
     for path in row_files(root):
         for row in read_row_statistics(path, info):
@@ -236,7 +236,8 @@ def totals_from_rows(root: Path, info: DatasetInfo) -> Statistics:
 
 
 def covers(info: DatasetInfo, totals: Statistics, frames: int) -> bool:
-    """Whether these statistics are of every feature and of this many frames (pictures are sampled, so not counted)."""
+    """Return whether the statistics `totals` cover all features and `frames` frames; pictures, which are sampled, are
+    not counted."""
     if not frames:
         return not totals
     vectors = [name for name, feature in info.features.items() if not feature.is_picture]
@@ -246,7 +247,7 @@ def covers(info: DatasetInfo, totals: Statistics, frames: int) -> bool:
 
 
 def read_tasks(root: Path) -> list[str]:
-    """The tasks by index; none when the file is absent. Raises DatasetError when it is broken."""
+    """Read the tasks, ordered by index; none when the file is absent. Raises DatasetError when it is broken."""
     path = root / TASKS_PATH
     if not path.exists():
         return []
@@ -260,7 +261,8 @@ def read_tasks(root: Path) -> list[str]:
 
 
 def check_extra(extra: Mapping[str, object]) -> Extra:
-    """`extra` as it is stored. Raises DatasetError for a value that is no bool, int, float, str or list of str."""
+    """Return `extra` as it is stored. Raises DatasetError for a value that is not bool, int, float, str or list of
+    str."""
     checked: dict[str, ExtraValue] = {}
     for name, value in extra.items():
         plain = value.item() if isinstance(value, np.generic) else value
@@ -276,7 +278,7 @@ def check_extra(extra: Mapping[str, object]) -> Extra:
 
 
 def _own_extra(metadata: Mapping[bytes, bytes] | None, rows: int) -> dict[str, ExtraValue]:
-    """The extras that a row file of worldarm's keeps for its one row."""
+    """Return the extras that a row file written by worldarm holds for its one row."""
     if not metadata or OWN not in metadata or rows != 1:
         return {}
     return {

@@ -1,4 +1,4 @@
-"""An episode as a film: every camera side by side, below them state and action as curves that run along."""
+"""Renders an episode as a video: all cameras side by side, and below them state and action as curves."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ GAP = 12
 TITLE = 66
 PLOT = 150
 FOOT = 28
-LEFT, RIGHT = 60, 130  # beside the curves: their scale, and what each of them is
+LEFT, RIGHT = 60, 130  # margins of the curves, pixels: their scale, and their names
 DPI = 100
 PAPER, INK, CURSOR = "#faf9f6", "#282c34", (200, 40, 40)
 _FAINT = 0.2
@@ -44,13 +44,13 @@ _MOST_NAMED = 10
 
 
 def write_film(dataset: Dataset, index: int, path: Path) -> None:
-    """Write the film of one episode to `path`, an MP4 at the pace of the recording.
+    """Write the video of one episode to `path`, an MP4 file that plays at the rate of the recording.
 
     Raises DatasetError when the episode is absent or damaged; RecordingError when the file cannot be written.
     """
     frames = compose(dataset, index)
     first = next(frames)
-    os.environ.setdefault("SVT_LOG", "1")  # the encoder otherwise prints its settings for every film
+    os.environ.setdefault("SVT_LOG", "1")  # the encoder otherwise prints its settings for every video
     with atomic_write(path) as beside, av.open(str(beside), "w", format="mp4") as container:
         rate = dataset.info.fps
         options = {"crf": "24", "preset": "10", "svtav1-params": "lp=1"}
@@ -68,7 +68,7 @@ def write_film(dataset: Dataset, index: int, path: Path) -> None:
 
 
 def compose(dataset: Dataset, index: int) -> Iterator[Image]:
-    """The film's frames, (H, W, 3) uint8 RGB of even size, one a frame of the episode.
+    """Yield the video's frames, (H, W, 3) uint8 RGB of even size, one for each frame of the episode.
 
     Raises DatasetError when the episode is absent or damaged.
     """
@@ -96,19 +96,19 @@ def compose(dataset: Dataset, index: int) -> Iterator[Image]:
 
 
 def curve_features(features: Mapping[str, Feature]) -> list[str]:
-    """The columns to draw as curves: state and action, or else the first two columns of several numbers."""
+    """Return the columns to draw as curves: state and action, or else the first two columns of several numbers."""
     usual = [name for name in (STATE, ACTION) if name in features]
     others = [name for name, feature in features.items() if feature.dtype == "float32" and name != TIMESTAMP]
     return usual or others[:2]
 
 
 def entry_names(name: str, feature: Feature) -> tuple[str, ...]:
-    """What the numbers of a column are called; by their places where they have no names."""
+    """Return the names of a column's numbers; for a column without names, their indices."""
     return feature.names or tuple(f"{name.rpartition('.')[2]} {number}" for number in range(feature.shape[0]))
 
 
 def _panels(features: Mapping[str, Feature], cameras: list[str]) -> dict[str, tuple[int, int]]:
-    """Width and height of each camera's picture in the film: all equally high, as many pixels as there is room for."""
+    """Return the width and height of each camera's picture in the video: all of one height, as large as they fit."""
     ratios = {name: features[name].shape[1] / features[name].shape[0] for name in cameras}
     room = WIDEST - GAP * (len(cameras) + 1)
     high = min(PANEL, int(room / sum(ratios.values()))) if ratios else 0
@@ -124,7 +124,7 @@ def _lefts(panels: Mapping[str, tuple[int, int]]) -> dict[str, int]:
 
 
 def _interpolation(feature: Feature, size: tuple[int, int]) -> int:
-    """Pixels stay square-edged when enlarged, since that is what a model sees."""
+    """Return the interpolation for resizing: enlarged pixels keep sharp edges, since a model sees pixels."""
     return cv2.INTER_AREA if feature.shape[0] > size[1] else cv2.INTER_NEAREST
 
 
@@ -136,14 +136,14 @@ def _pages(
     lefts: Mapping[str, int],
     size: tuple[int, int],
 ) -> tuple[Image, Image, list[int]]:
-    """The page without pictures, with its curves drawn and with them hinted at, and where each frame is on them."""
+    """Return the page without pictures twice, with full and with faint curves, and each frame's x position on them."""
     width, height = size
     episode = dataset.episodes[index]
     times = np.arange(episode.length) / dataset.info.fps
     figure = Figure(figsize=(width / DPI, height / DPI), dpi=DPI, facecolor=PAPER)
     canvas = FigureCanvasAgg(figure)
     task = textwrap.shorten("; ".join(episode.tasks), max(20, width // 9), placeholder=" …")
-    # Dollar signs would otherwise be taken for mathematics.
+    # Dollar signs would otherwise start a formula.
     figure.text(GAP / width, 1 - 20 / height, task, fontsize=11, color=INK, va="center", parse_math=False)
     where = f"episode {index} of {dataset.root.resolve().name}, {episode.length / dataset.info.fps:.1f} s"
     figure.text(GAP / width, 1 - 40 / height, where, fontsize=8, color=INK, va="center", parse_math=False)

@@ -1,6 +1,6 @@
-"""A whole data set on one page of HTML: a strip of pictures, the task, the length and the quality of each episode.
+"""Renders a data set as one HTML page: a strip of pictures, the task, the length and the quality of each episode.
 
-The page is one file that asks for no other, no network and no script, so it can be kept, sent and opened anywhere.
+The page is one file that needs no other file, no network and no script, so that it can be sent and opened anywhere.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def write_gallery(dataset: Dataset, path: Path) -> None:
 
 
 def page(dataset: Dataset, quality: SetQuality) -> Iterator[str]:
-    """The page's text, piece by piece."""
+    """Yield the page's text, piece by piece."""
     name = escape(quality.name)
     yield f'<!DOCTYPE html>\n<html lang="en"><meta charset="utf-8"><title>{name}</title><style>{_STYLE}</style>\n'
     yield f"<h1>{name}</h1>\n<p>{escape(_summary(dataset, quality))}</p>\n<main>\n"
@@ -54,7 +54,7 @@ def page(dataset: Dataset, quality: SetQuality) -> Iterator[str]:
 
 
 def strip(dataset: Dataset, index: int, camera: str) -> npt.NDArray[np.uint8]:
-    """Pictures of one camera at even distances through an episode, side by side: (`HEIGHT`, W, 3) uint8 RGB."""
+    """Return evenly spaced pictures of one camera in an episode, side by side: (`HEIGHT`, W, 3) uint8 RGB."""
     length = dataset.episodes[index].length
     wanted = set(np.linspace(0, length - 1, STRIP).round().astype(int).tolist())
     high, wide, _ = dataset.features[camera].shape
@@ -90,6 +90,6 @@ def _article(dataset: Dataset, one: EpisodeQuality, cameras: list[str]) -> str:
 
 
 def _image(camera: str, picture: npt.NDArray[np.uint8]) -> str:
-    """The tag of a picture (H, W, 3) uint8 RGB that holds the picture itself."""
+    """Return an HTML tag that contains the picture (H, W, 3) uint8 RGB."""
     _, data = cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), _JPEG)
     return f'<img alt="{escape(camera)}" src="data:image/jpeg;base64,{base64.b64encode(data.tobytes()).decode()}">'

@@ -1,6 +1,6 @@
-"""How good a data set's recording is: pace, lost and old pictures, clamps, standstill, and starts that are all alike.
+"""Measures the quality of a recording: frame rate, lost and old pictures, clamps, standstill, and repeated starts.
 
-Times are the pictures' own capture times where the set has them, and else frame numbers, which cannot tell a gap.
+Times are the pictures' capture times where the set has them, and else frame numbers, which cannot show a gap.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from robot.dataset.format.schema import Feature
 from robot.dataset.reader import Columns, Dataset
 
 IDLE_S = 0.5
-"""Standing still for less than this is no idle time."""
+"""A standstill shorter than this does not count as idle time."""
 IDLE_SHARE = 0.01
-"""What moves by less than this share of its range in the whole set stands still."""
+"""A state entry that changes by less than this share of its range in the whole set stands still."""
 SAME_START_SHARE = 0.005
 """States that differ by less than this share of the range are the same start."""
 
@@ -30,8 +30,8 @@ Number = TypeVar("Number", int, float)
 
 
 class Pace(msgspec.Struct, frozen=True):
-    """One camera's frames of an episode: `rate_hz`, the `worst_gap_s` between two, how many are missing at the set's
-    rate (`drops`), and how many were no newer than the one before (`repeats`)."""
+    """The timing of one camera's frames in an episode: `rate_hz`; `worst_gap_s`, the longest time between two frames;
+    `drops`, the number missing at the set's rate; `repeats`, the number that are no newer than the frame before."""
 
     rate_hz: float
     worst_gap_s: float
@@ -40,7 +40,7 @@ class Pace(msgspec.Struct, frozen=True):
 
 
 class Ages(msgspec.Struct, frozen=True):
-    """How old one camera's frames were when they were paired with states, s."""
+    """Ages of one camera's frames when they were paired with states, s."""
 
     median_s: float
     p99_s: float
@@ -48,12 +48,12 @@ class Ages(msgspec.Struct, frozen=True):
 
 
 class EpisodeQuality(msgspec.Struct, frozen=True):
-    """What is known of one episode; None is what the set does not tell.
+    """The quality of one episode; None stands for what the set does not hold.
 
-    pace, ages: by camera; without capture times `pace` is empty and the rate is the set's own.
-    clamped: frames by the governor's reason; `clamped_frames` those with any. `worst_change_rad` is the largest
-    difference between a requested and a governed set-point.
-    idle_s, longest_idle_s: in all and at one stretch. same_start_as: the first episode that begins in the same state.
+    pace, ages: by camera; without capture times `pace` is empty and the rate is the set's.
+    clamped: number of frames by the governor's reason; clamped_frames: number with any reason. worst_change_rad: the
+    largest difference between a requested and a governed set-point.
+    idle_s, longest_idle_s: total and longest standstill. same_start_as: the first episode with the same start state.
     """
 
     episode: int
@@ -76,8 +76,11 @@ class EpisodeQuality(msgspec.Struct, frozen=True):
 
 
 class SetQuality(msgspec.Struct, frozen=True):
-    """The whole set, and each episode. `times` says whether times are "captured" or "nominal"; the ages are over all
-    cameras, the `marks` count episodes, `same_starts` are groups of episodes that begin in the same state."""
+    """The quality of the whole set and of each episode.
+
+    times: "captured" or "nominal". Ages are over all cameras. marks: number of episodes by mark. same_starts: groups of
+    episodes with the same start state.
+    """
 
     name: str
     times: str
@@ -115,11 +118,11 @@ def measure_quality(dataset: Dataset) -> SetQuality:
         _episode(dataset, index, columns, states[index] if states else None, spans, starts[index])
         for index, columns in enumerate(numbers)
     )
-    return _whole(dataset, episodes)
+    return _set_quality(dataset, episodes)
 
 
 def in_words(one: EpisodeQuality) -> str:
-    """What is to be said of one episode, in a line; empty when all is well."""
+    """Return the remarks on one episode, in a line; empty when there are none."""
     words = list(one.marks)
     if one.drops:
         words.append(f"{one.drops} dropped")
@@ -135,13 +138,13 @@ def in_words(one: EpisodeQuality) -> str:
 
 
 def state_feature(features: Mapping[str, Feature]) -> str | None:
-    """The column that says how the arm stands; None when there is none."""
+    """Return the column that holds the arm's state; None when there is none."""
     usual = [name for name in (STATE, MEASURED) if name in features]
     return usual[0] if usual else None
 
 
 def pace_of(capture_ns: npt.NDArray[np.int64], fps: int) -> Pace:
-    """The pace of frames captured at these times (T,) ns, where `fps` a second were wanted."""
+    """Return the timing of frames captured at the times `capture_ns` (T,); `fps` is the set's rate."""
     gaps = np.diff(capture_ns).astype(np.float64) * 1e-9
     if not len(gaps):
         return Pace(float(fps), 0.0, 0, 0)
@@ -152,7 +155,8 @@ def pace_of(capture_ns: npt.NDArray[np.int64], fps: int) -> Pace:
 
 
 def idle_frames(states: Array, spans: Array, fps: int) -> npt.NDArray[np.bool_]:
-    """Which frames (T,) belong to a standstill of `IDLE_S` or more, of states (T, n) that range over `spans` (n,)."""
+    """Return which frames (T,) belong to a standstill of at least `IDLE_S`, for `states` (T, n) with ranges `spans`
+    (n,) in the whole set."""
     window = max(2, round(IDLE_S * fps) + 1)
     idle = np.zeros(len(states), dtype=bool)
     if len(states) < window:
@@ -165,12 +169,12 @@ def idle_frames(states: Array, spans: Array, fps: int) -> npt.NDArray[np.bool_]:
 
 
 def same_starts(starts: Array, spans: Array) -> list[int | None]:
-    """For each start state (N, n), the first one before it that is the same; None for one that is new."""
+    """Return, for each start state (N, n), the index of the first earlier one that is the same, else None."""
     found: list[int | None] = []
     for number, start in enumerate(starts):
-        alike = (np.abs(starts[:number] - start) <= SAME_START_SHARE * spans).all(axis=1)
-        first = int(alike.argmax()) if alike.any() else None
-        # A chain of likenesses leads to the one it began with.
+        same = (np.abs(starts[:number] - start) <= SAME_START_SHARE * spans).all(axis=1)
+        first = int(same.argmax()) if same.any() else None
+        # Of a chain of equal starts, the index of the first.
         found.append(first if first is None or found[first] is None else found[first])
     return found
 
@@ -205,7 +209,7 @@ def _episode(
     )
 
 
-def _whole(dataset: Dataset, episodes: Sequence[EpisodeQuality]) -> SetQuality:
+def _set_quality(dataset: Dataset, episodes: Sequence[EpisodeQuality]) -> SetQuality:
     captured = bool(capture_features(dataset.features))
     clamped: dict[str, int] = {}
     marks: dict[str, int] = {}
@@ -259,12 +263,12 @@ def _counted(feature: Feature, clamps: npt.NDArray[np.bool_]) -> dict[str, int]:
 
 
 def _longest(flags: npt.NDArray[np.bool_]) -> int:
-    """Length of the longest run of true."""
+    """Return the length of the longest run of true values."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]])))
     return int((edges[1::2] - edges[::2]).max(initial=0))
 
 
 def _sum(values: Iterable[Number | None]) -> Number | None:
-    """The sum of what is known; None when nothing is."""
+    """Return the sum of the values that are not None; None when all are."""
     known = [value for value in values if value is not None]
     return sum(known[1:], known[0]) if known else None

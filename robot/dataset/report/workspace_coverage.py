@@ -1,4 +1,4 @@
-"""Where in its workspace a data set takes the arm: the tool's positions, in numbers and as a picture."""
+"""Reports which part of the workspace a data set covers: the tool's positions, in numbers and as a picture."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ _MOST_POINTS = 200_000
 
 
 class Coverage(msgspec.Struct, frozen=True):
-    """Where the points are: what they are (`of`), their `names`, and the `lower` and `upper` bounds they are within.
+    """The extent of a set of points: `of`, "tool" or "state"; the `names` of their entries; their bounds.
 
-    cells: of the tool's positions, how many cubes of `CELL_M` they are in; None where they are no positions.
+    cells: number of cubes with edge `CELL_M` that the tool's positions fall into; None for states.
     """
 
     of: str
@@ -51,7 +51,7 @@ def known_spec(robot_type: str | None) -> ArmSpec | None:
     """
     if robot_type == "franka":
         return franka_spec()
-    if robot_type == "so101":  # each arm's own limits are narrower, which forward kinematics does not ask about
+    if robot_type == "so101":  # each arm's calibrated limits are narrower, which does not affect forward kinematics
         limits = [SO101_LIMITS[joint] for joint in SO101_JOINTS]
         return so101_spec(tuple(-limit for limit in limits), tuple(limits))
     if robot_type in MODELS:
@@ -60,10 +60,10 @@ def known_spec(robot_type: str | None) -> ArmSpec | None:
 
 
 def covered(dataset: Dataset) -> tuple[Coverage, npt.NDArray[np.float64]] | None:
-    """Where the set takes the arm, and the points themselves (N, n); None when it does not say how the arm stands.
+    """Return the coverage of a set and its points (N, n); None when the set has no state.
 
-    The tool's positions (m) where the state has them or the arm's kinematics give them, and else the state itself.
-    Raises DatasetError when an episode is damaged.
+    The points are the tool's positions (m) when the state has them or the arm's kinematics are known, and else the
+    state. Raises DatasetError when an episode is damaged.
     """
     source = _joint_feature(dataset)
     state = state_feature(dataset.features)
@@ -86,7 +86,7 @@ def covered(dataset: Dataset) -> tuple[Coverage, npt.NDArray[np.float64]] | None
 
 
 def draw_workspace(coverage: Coverage, points: npt.NDArray[np.float64], path: Path) -> None:
-    """Write a picture of how often each place was visited, seen along each axis; of a state, its first three entries.
+    """Write a picture that shows, along each axis, how often each place was visited; for states, of three entries.
 
     Raises RecordingError when it cannot be written.
     """
@@ -118,14 +118,14 @@ def _joint_feature(dataset: Dataset) -> tuple[str, list[int], ArmKinematics] | N
     features: Mapping[str, Feature] = dataset.features
     for name in (MEASURED, STATE, GOVERNED):
         names = features[name].names if name in features else None
-        # Under exactly these names they are worldarm's, in rad; other recorders' are called otherwise, and in degrees.
+        # Joints with exactly these names are in rad; other recorders use other names, and degrees.
         if names and set(arm.joint_names) <= set(names):
             return name, [names.index(joint) for joint in arm.joint_names], arm
     return None
 
 
 def _read(dataset: Dataset, name: str) -> npt.NDArray[np.float64]:
-    """A column over the whole set, (N, n); of a very long one, frames at even distances."""
+    """Return a column of the whole set, (N, n); of a very long set, evenly spaced frames."""
     step = max(1, int(dataset.lengths.sum()) // _MOST_POINTS)
     bar = tqdm(range(len(dataset)), desc="reading", unit="episode", mininterval=0.5, delay=2.0)
     rows = [dataset.episode(index, [name])[name].astype(np.float64) for index in bar]

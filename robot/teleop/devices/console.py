@@ -1,4 +1,4 @@
-"""What a teleoperation tells the person: one line that is kept up to date in a terminal, plain lines elsewhere."""
+"""The consoles of teleoperation: a status line that is updated in a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def line_of(view: View) -> str:
 
 
 class TerminalConsole:
-    """Shows the line in `terminal`; hears `keyboard` there, where the device is another one."""
+    """Shows the status line in `terminal`, and reads `keyboard` there when the device is another one."""
 
     def __init__(self, terminal: Terminal, keyboard: Keyboard | None = None) -> None:
         self._terminal = terminal
@@ -42,7 +42,7 @@ class TerminalConsole:
         self._shown = 0.0
 
     def presses(self, now_ns: int) -> tuple[Press, ...]:
-        """Return what was pressed at the keyboard beside the device. Raises `ConnectionLost` as `Terminal.read`."""
+        """Return the presses at the additional keyboard. Raises `ConnectionLost` when the terminal was closed."""
         return () if self._keyboard is None else self._keyboard.hear(now_ns)
 
     def tell(self, line: str) -> None:
@@ -50,7 +50,7 @@ class TerminalConsole:
         self._terminal.say(line)
 
     def show(self, view: View) -> None:
-        """Write the line anew, some times a second."""
+        """Update the status line a few times a second."""
         now = time.monotonic()
         if now - self._shown >= _SHOWN_EVERY_S:
             self._shown = now
@@ -58,7 +58,7 @@ class TerminalConsole:
 
 
 class PlainConsole:
-    """Prints lines, for a teleoperation that runs without a terminal; there are no keys then."""
+    """Prints lines, for a teleoperation without a terminal, which then has no keys."""
 
     def __init__(self) -> None:
         self._shown = 0.0
@@ -73,7 +73,7 @@ class PlainConsole:
         print(line, flush=True)
 
     def show(self, view: View) -> None:
-        """Print how things are when they have changed, once a second at most."""
+        """Print the state when it has changed, at most once a second."""
         now = time.monotonic()
         news = (view.mode, view.lease, view.slowed, view.clamps, view.note)
         if news != self._last and now - self._shown >= _PRINTED_EVERY_S:

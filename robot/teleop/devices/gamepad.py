@@ -1,4 +1,4 @@
-"""A gamepad as a device: sticks that say how fast, under a dead-man's button that has to be held all the while."""
+"""A gamepad as an input device: sticks set the speed while a dead-man's button is held."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from robot.teleop.speed_limits import Dial
 from robot.wire.messages import JointState
 
 DEAD_ZONE = 0.15
-"""Of a stick's way: worn sticks do not come back to the middle by themselves."""
+"""Share of a stick's range: worn sticks do not return to the middle exactly."""
 DEAD_MAN = "right shoulder"
 OPEN, CLOSE = "y", "a"
 PRESSES: dict[str, Press] = {
@@ -30,8 +30,8 @@ HELP = (
 
 @dataclass(frozen=True)
 class PadState:
-    """Where a gamepad's sticks are, each (x, y) in [−1, 1], right and down positive, and the names of the buttons that
-    are `down`; `pressed` are those that went down since the last state, even if they are up again."""
+    """A gamepad's sticks, each (x, y) in [−1, 1], right and down positive, and the names of the buttons that are
+    `down`; `pressed` are those that went down since the last state, even if they are up again."""
 
     left: tuple[float, float] = (0.0, 0.0)
     right: tuple[float, float] = (0.0, 0.0)
@@ -40,27 +40,27 @@ class PadState:
 
 
 class Pad(Protocol):
-    """Whatever a gamepad is read through."""
+    """A library through which a gamepad is read."""
 
     def poll(self) -> PadState | None:
-        """Return how the gamepad is held, without waiting; None while none is plugged in."""
+        """Return the gamepad's state, without waiting; None while none is plugged in."""
 
     def close(self) -> None:
-        """Let go of it."""
+        """Release the gamepad."""
 
 
 def response(stick: tuple[float, float]) -> tuple[float, float]:
-    """Return the deflection that a `stick` (x, y) stands for: nothing within the dead zone about its middle, and from
-    there the cube of the rest, so that small motions are fine ones. Its direction stays, its size is at most 1."""
+    """Return the effective deflection of a `stick` (x, y): zero within the dead zone around its middle, and beyond it
+    the cube of the rest, so that small motions are fine. Its direction stays, and its size is at most 1."""
     size = math.hypot(*stick)
-    if not size > DEAD_ZONE:  # what is not a number is nothing
+    if not size > DEAD_ZONE:  # also true of NaN
         return 0.0, 0.0
     share = min(1.0, (size - DEAD_ZONE) / (1.0 - DEAD_ZONE)) ** 3
     return share * stick[0] / size, share * stick[1] / size
 
 
 class Gamepad:
-    """The gamepad behind `pad`, as fast as `dial` says at full deflection."""
+    """The gamepad that `pad` reads; `dial` sets the speed at full deflection."""
 
     name = "gamepad"
     help: Sequence[str] = HELP
@@ -71,7 +71,7 @@ class Gamepad:
         self._armed = True
 
     def poll(self, now_ns: int, follower: JointState) -> Controls:
-        """Return what the sticks want, while the dead-man's button is held."""
+        """Return the sticks' input while the dead-man's button is held."""
         state = self._pad.poll()
         if state is None:
             self._armed = False
@@ -80,17 +80,17 @@ class Gamepad:
         held = DEAD_MAN in state.down
         input_ = self._input(state)
         if not self._armed:
-            # After an interruption, or plugged in anew: not before the sticks or the button have been let go.
+            # After an interruption, or when plugged in again: only once the sticks or the button have been let go.
             self._armed = not held or input_.is_zero
             input_ = STILL
         return Controls(input_ if held else STILL, presses, may_move=held)
 
     def let_go(self) -> None:
-        """Move nothing before sticks and gripper buttons, or the dead-man's button, have been let go."""
+        """Move nothing until sticks and gripper buttons, or the dead-man's button, have been let go."""
         self._armed = False
 
     def close(self) -> None:
-        """Let go of the gamepad."""
+        """Release the gamepad."""
         self._pad.close()
 
     def _input(self, state: PadState) -> Velocity:
@@ -99,6 +99,6 @@ class Gamepad:
         dial = self._dial
         linear = (-back * dial.linear, -right * dial.linear, -down * dial.linear)
         gripper = (OPEN in state.down) - (CLOSE in state.down)
-        # Adding nothing makes nothing of its negative.
+        # Adding 0.0 turns -0.0 into 0.0.
         x, y, z = (value + 0.0 for value in linear)
         return Velocity((x, y, z), -turn * dial.yaw + 0.0, gripper * dial.gripper)

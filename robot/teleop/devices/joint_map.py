@@ -1,4 +1,4 @@
-"""Which joint of a leader moves which joint of the arm that follows it, from a small JSON file.
+"""The map from a leader's joints to those of the arm that follows it, from a small JSON file.
 
     {
       "joints": {
@@ -7,8 +7,8 @@
       "gripper": {"scale": 1.14, "offset": 0.0}
     }
 
-A joint that follows goes to sign × scale × the leader's angle + offset (rad), the gripper to scale × the leader's width
-+ offset (m); joints that are not named stay where they are. "sign" is 1, "scale" 1 and "offset" 0 where left out.
+A following joint moves to sign × scale × the leader's angle + offset (rad), the gripper to scale × the leader's width
++ offset (m). Joints that are not named stay where they are. "sign" is 1, "scale" 1 and "offset" 0 when left out.
 """
 
 from __future__ import annotations
@@ -30,8 +30,7 @@ _Metres = Annotated[float, msgspec.Meta(ge=-1.0, le=1.0)]
 
 
 class JointSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where one joint's angle comes from: `source`, a joint of the leader's, times `sign` and `scale`, plus `offset`
-    (rad)."""
+    """The source of one joint's angle: the leader's joint `source`, times `sign` and `scale`, plus `offset` (rad)."""
 
     source: str = msgspec.field(name="from")
     sign: Literal[-1, 1] = 1
@@ -40,25 +39,25 @@ class JointSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class GripperSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How the gripper's width comes from the leader's: times `scale`, plus `offset` (m)."""
+    """The source of the gripper's width: the leader's width, times `scale`, plus `offset` (m)."""
 
     scale: _Scale = 1.0
     offset: _Metres = 0.0
 
 
 class MapFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What stands in the file: each following joint's source by its name and, if it follows too, the gripper's."""
+    """The contents of the file: the source of each following joint, by its name, and of the gripper if it follows."""
 
     joints: dict[str, JointSource]
     gripper: GripperSource | None = None
 
 
 class JointMap:
-    """Carries a leader's joints over to a follower's. `names` are the joints that follow."""
+    """Computes a follower's joints from a leader's. `names` are the joints that follow."""
 
     def __init__(self, content: MapFile, leader: ArmSpec, follower: ArmSpec, called: str) -> None:
-        """Check the map, which is `called` so in errors, against both arms. Raises `ConfigurationError` for a joint
-        that an arm does not have, and for a map of nothing."""
+        """Check the map, which errors name `called`, against both arms. Raises `ConfigurationError` for a joint that an
+        arm does not have, and for an empty map."""
         if not content.joints:
             raise ConfigurationError(f"{called} maps no joint")
         for name, source in content.joints.items():
@@ -78,11 +77,11 @@ class JointMap:
         self._range = follower.gripper_range
 
     def joints(self, leader: JointState) -> Vector:
-        """Return where the following joints should be, (m,) rad in the order of `names`, by the leader's measured."""
+        """Return the targets of the following joints, (m,) rad in the order of `names`, from the leader's measured."""
         return self._factor * np.asarray(leader.measured)[self._leads] + self._offset
 
     def width(self, leader: JointState, otherwise: float) -> float:
-        """Return how wide the follower's gripper should be, m within its range; `otherwise` when it does not follow."""
+        """Return the target width of the follower's gripper, m, in its range; `otherwise` when it does not follow."""
         if self.gripper is None:
             return otherwise
         closed, opened = self._range
@@ -90,17 +89,17 @@ class JointMap:
 
 
 def read_joint_map(path: Path | None, leader: ArmSpec, follower: ArmSpec) -> JointMap:
-    """Return the map in the file `path`; without one, each joint follows the one of its own name, and the gripper by
-    the share that it is open.
+    """Return the map in the file `path`. For None, each joint follows the leader's joint of the same name, and the
+    gripper opens by the same share of its range.
 
-    Raises `ConfigurationError` for a file that is none or does not fit the arms, and without one for arms whose joints
-    are not called the same.
+    Raises `ConfigurationError` for a file that cannot be read or does not fit the arms; for None, when the arms' joint
+    names differ.
     """
     if path is None:
         if set(leader.joint_names) != set(follower.joint_names):
             raise ConfigurationError(
-                f"the joints of {leader.name} and {follower.name} are not called the same: say with --joint-map FILE "
-                "which moves which"
+                f"the joint names of {leader.name} and {follower.name} differ: give --joint-map FILE, which says which "
+                "joint moves which"
             )
         opens = leader.gripper_range[1]
         gripper = GripperSource(follower.gripper_range[1] / opens) if opens > 0 else None
@@ -111,5 +110,5 @@ def read_joint_map(path: Path | None, leader: ArmSpec, follower: ArmSpec) -> Joi
     except OSError as error:
         raise ConfigurationError(f"the joint map {path} cannot be read: {error.strerror}") from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{path} is no joint map: {error}") from error
+        raise ConfigurationError(f"{path} is not a joint map: {error}") from error
     return JointMap(content, leader, follower, str(path))

@@ -1,8 +1,8 @@
-"""The keyboard as a device: keys of a plain terminal that move the arm while they are held.
+"""The keyboard as an input device: keys of a plain terminal that move the arm while they are held.
 
-A terminal tells of a key that goes down and repeats it while it is held, but never that it was let go. So a key counts
-as held for a short time after each time that it is heard of: a tap nudges the arm, and a key that is held moves it once
-the terminal begins to repeat.
+A terminal reports a key that goes down, and repeats it while it is held, but does not report its release. So a key
+counts as held for a short time after each report: a tap nudges the arm, and a held key moves it once the terminal
+begins to repeat.
 """
 
 from __future__ import annotations
@@ -56,9 +56,9 @@ HELP = (
 
 
 class Keyboard:
-    """The keys of `terminal`; a key counts as held for `hold_s` after it was heard of; `dial` says how fast it moves.
+    """The keys of `terminal`. A key counts as held for `hold_s` seconds after each report; `dial` sets the speed.
 
-    Raises `ConfigurationError` for a time that is not from 0.05 to 0.5 s.
+    Raises `ConfigurationError` when `hold_s` is outside 0.05 to 0.5 s.
     """
 
     name = "keyboard"
@@ -77,7 +77,7 @@ class Keyboard:
         self._heard_ns = 0
 
     def poll(self, now_ns: int, follower: JointState) -> Controls:
-        """Return what is wanted by the keys that are held. Raises `ConnectionLost` when the terminal was closed."""
+        """Return the input of the held keys. Raises `ConnectionLost` when the terminal was closed."""
         presses = self.hear(now_ns)
         if not self._armed:
             self._armed = not self._held
@@ -93,7 +93,7 @@ class Keyboard:
         return Controls(input_, presses)
 
     def hear(self, now_ns: int) -> tuple[Press, ...]:
-        """Take in what was typed, and return what was pressed of the keys that do not move the arm.
+        """Read what was typed, and return the presses of keys that do not move the arm.
 
         Raises `ConnectionLost` when the terminal was closed.
         """
@@ -105,15 +105,15 @@ class Keyboard:
         for key in self._decoder.feed(self._terminal.read(), now_ns):
             if key in PRESSES:
                 presses.append(PRESSES[key])
-            elif key in MOTIONS and not slept:  # else nobody knows when it was pressed
+            elif key in MOTIONS and not slept:  # else it is unknown when it was pressed
                 axis, direction = MOTIONS[key]
                 self._held[axis] = (direction, now_ns)
         self._held = {axis: each for axis, each in self._held.items() if now_ns - each[1] < self._hold_ns}
         return tuple(presses)
 
     def let_go(self) -> None:
-        """Move nothing before no key has been heard of for a while."""
+        """Move nothing until no key has been reported for a while."""
         self._armed = False
 
     def close(self) -> None:
-        """Nothing: the terminal is its owner's."""
+        """Do nothing: the owner of the terminal closes it."""

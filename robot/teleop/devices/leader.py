@@ -1,7 +1,8 @@
-"""A leader arm as a device: another driver's arm, moved by hand or by whatever, that this one follows joint by joint.
+"""A leader arm as an input device: the arm of another driver, usually moved by hand, which this one follows joint by
+joint.
 
-It is followed only once both agree, so that the arm never leaps to where the leader happens to be; or after a slow way
-there, when that was asked for.
+The arm follows only once both agree, so that it never jumps to where the leader is; with `align` it first moves there
+slowly.
 """
 
 from __future__ import annotations
@@ -21,15 +22,16 @@ from robot.wire.messages import JointState
 from robot.wire.subscription import Subscription
 
 TOLERANCE = 0.1
-"""rad between where the leader is and where the follower is, in each joint, that counts as agreement."""
+"""Difference between leader and follower, rad in each joint, that counts as agreement."""
 ALIGN_SPEED = 0.05
-"""Of each joint's velocity limit, on the slow way to the leader."""
+"""Share of each joint's velocity limit during the slow motion to the leader."""
 SILENT_NS = 250_000_000
 _GRIPPER_SHARE = 0.25
 
 
 class Phase(Enum):
-    """apart: the arms do not agree, and nothing moves. aligning: slowly to the leader. following: with it."""
+    """apart: the arms do not agree, and nothing moves. aligning: the arm moves slowly to the leader. following: the arm
+    follows the leader."""
 
     APART = "apart"
     ALIGNING = "aligning"
@@ -37,10 +39,10 @@ class Phase(Enum):
 
 
 class Leader:
-    """The arm whose states come in over `states`, as `joint_map` carries them over to `follower`.
+    """The arm whose states come in over `states`; `joint_map` converts them for `follower`.
 
-    Begins to follow where each joint is within `tolerance` rad; with `align` it goes slowly there by itself, once.
-    Raises `ConfigurationError` for a tolerance that is none.
+    It begins to follow when each joint is within `tolerance` rad; with `align` it first moves there slowly, once.
+    Raises `ConfigurationError` when `tolerance` is out of range.
     """
 
     name = "leader"
@@ -68,7 +70,7 @@ class Leader:
         self.phase = Phase.APART
 
     def poll(self, now_ns: int, follower: JointState) -> Controls:
-        """Return where the leader wants the arm, and in which way they do not agree yet."""
+        """Return the target of the arm, and a note on how both differ while they do not agree."""
         self._states.drain()
         newest = self._states.history[-1] if self._states.history else None
         if newest is None or now_ns - newest.time_ns > SILENT_NS:
@@ -89,23 +91,23 @@ class Leader:
             if self.phase is not Phase.ALIGNING:
                 self._others = np.asarray(follower.governed)
         if self.phase is Phase.APART:
-            return Controls(STILL, note=f"apart: {self._told(apart, grip)}; bring the leader to the arm")
+            return Controls(STILL, note=f"apart: {self._difference(apart, grip)}; bring the leader to the arm")
         target = self._others.copy()
         target[self._map.follows] = wanted
         aligning = self.phase is Phase.ALIGNING
         return Controls(
             JointTarget(tuple(target.tolist()), width, ALIGN_SPEED if aligning else self._dial.joints),
-            note=f"aligning: {self._told(apart, grip)}" if aligning else "",
+            note=f"aligning: {self._difference(apart, grip)}" if aligning else "",
         )
 
     def let_go(self) -> None:
-        """Follow no longer before both agree again."""
+        """Stop following until both agree again."""
         self.phase = Phase.APART
 
     def close(self) -> None:
-        """Nothing: the subscription is its owner's."""
+        """Do nothing: the owner of the subscription closes it."""
 
-    def _told(self, apart: np.ndarray, grip: float) -> str:
+    def _difference(self, apart: np.ndarray, grip: float) -> str:
         worst = int(apart.argmax())
         if apart[worst] > self._tolerance:
             return f"{self._map.names[worst]} by {np.degrees(apart[worst]):.0f}°"

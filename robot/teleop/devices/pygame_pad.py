@@ -1,4 +1,4 @@
-"""A gamepad read through pygame (SDL), which knows the layouts of most; without a window or a screen."""
+"""Reads a gamepad through pygame (SDL), which knows most layouts; it needs no window and no screen."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from robot.teleop.devices.gamepad import PadState
 _SETTINGS = {
     "SDL_VIDEODRIVER": "dummy",
     "SDL_JOYSTICK_ALLOW_BACKGROUND_EVENTS": "1",  # there is no window that could have the focus
-    "SDL_NO_SIGNAL_HANDLERS": "1",  # Ctrl-C stays the command line's
+    "SDL_NO_SIGNAL_HANDLERS": "1",  # so that Ctrl-C still reaches the command line
     "PYGAME_HIDE_SUPPORT_PROMPT": "1",
 }
 _FULL = 32767.0
 _LEFT_X, _LEFT_Y, _RIGHT_X, _RIGHT_Y = range(4)
-# By SDL's numbers of a game controller's buttons, whatever they are called on it.
+# SDL's numbers of a game controller's buttons, which do not depend on their labels.
 _BUTTONS = {
     0: "a",
     1: "b",
@@ -32,9 +32,9 @@ _BUTTONS = {
 
 
 class PygamePad:
-    """The first gamepad that SDL finds, and after it was unplugged the next one.
+    """The first gamepad that SDL finds; after it was unplugged, the next one.
 
-    Raises `ConfigurationError` without pygame, and when no gamepad is plugged in that SDL knows.
+    Raises `ConfigurationError` when pygame is not installed, and when no gamepad that SDL knows is plugged in.
     """
 
     def __init__(self) -> None:
@@ -49,7 +49,7 @@ class PygamePad:
             ) from error
         self._pygame, self._controller = pygame, controller
         try:
-            pygame.display.init()  # events come by way of it
+            pygame.display.init()  # events need it
             controller.init()
         except pygame.error as error:
             raise ConfigurationError(f"gamepads cannot be read here: {error}") from error
@@ -70,7 +70,7 @@ class PygamePad:
             )
 
     def poll(self) -> PadState | None:
-        """Return how the gamepad is held; None while none is plugged in."""
+        """Return the gamepad's state; None while none is plugged in."""
         pygame = self._pygame
         pressed: list[str] = []
         for event in pygame.event.get():
@@ -99,13 +99,13 @@ class PygamePad:
         )
 
     def close(self) -> None:
-        """Let go of the gamepad and of SDL."""
+        """Release the gamepad and SDL."""
         self._drop()
         self._controller.quit()
         self._pygame.display.quit()
 
     def _find(self) -> None:
-        """Open the first gamepad there is, and see how it is held now: SDL tells of changes alone."""
+        """Open the first gamepad and read its present state, since SDL reports only changes."""
         for index in range(self._controller.get_count()):
             if not self._controller.is_controller(index):
                 continue

@@ -1,5 +1,5 @@
-"""The terminal that a command runs in: keys as they are pressed, one line that is written over, and given back as it
-was, whatever happens."""
+"""The terminal that a command runs in: it reads keys as they are pressed, shows a status line, and restores the
+terminal's mode at the end."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _LFLAG, _IFLAG, _CC = 3, 0, 6
 
 
 class Terminal:
-    """Standard input's terminal, in raw mode but for Ctrl-C, from construction until `close`.
+    """The terminal of standard input, in raw mode except for Ctrl-C, from construction until `close`.
 
-    It is opened a second time, so that neither reading nor writing ever waits: a terminal that takes nothing more must
-    not hold the loop up. Raises `ConfigurationError` when standard input is no terminal.
+    It is opened a second time, so that neither reading nor writing ever waits: a blocked terminal must not delay the
+    loop. Raises `ConfigurationError` when standard input is not a terminal.
     """
 
     def __init__(self) -> None:
@@ -38,7 +38,7 @@ class Terminal:
         self._before: list[Any] | None = None
         try:
             self._before = termios.tcgetattr(self._descriptor)
-            # A signal may end the process at any moment, before whoever made this has got hold of it too.
+            # A signal may end the process at any moment, also before the caller can call `close`.
             atexit.register(self.close)
             self.enter()
         except (termios.error, ConnectionLost) as error:
@@ -46,7 +46,7 @@ class Terminal:
             raise ConfigurationError(f"the terminal {path} cannot be set up: {error}") from error
 
     def enter(self) -> None:
-        """Have keys come one by one and unseen; again after a suspension, since the shell sets its own mode then.
+        """Set raw mode without echo; call it again after a suspension, since the shell changes the mode.
 
         Raises `ConnectionLost` when the terminal was closed.
         """
@@ -68,12 +68,12 @@ class Terminal:
         return data
 
     def say(self, line: str) -> None:
-        """Write a line that stays, above the one that is written over."""
+        """Write a line that stays, above the status line."""
         self._put(f"\r\x1b[K{line}\n{self._line}")
 
     def show(self, line: str) -> None:
-        """Write `line` over the last one, cut to the terminal's width; skipped while the terminal takes nothing."""
-        self._put("")  # what waited, from when it took nothing
+        """Replace the status line with `line`, cut to the terminal's width; skipped while the terminal is blocked."""
+        self._put("")  # first the output that is still pending
         with suppress(OSError):
             line = line[: max(os.get_terminal_size(self._descriptor).columns - 1, 10)]
         if line == self._line or self._waiting:
@@ -82,11 +82,11 @@ class Terminal:
         self._put(f"\r{line}\x1b[K")
 
     def close(self) -> None:
-        """Give the terminal back as it was found, and drop what was typed since: it was not meant for the shell."""
+        """Restore the terminal's mode and drop unread input, which was not meant for the shell."""
         atexit.unregister(self.close)
         if self._descriptor < 0:
             return
-        # A terminal that was closed has nothing left to be given back.
+        # A terminal that was closed has no mode to restore.
         with suppress(termios.error, OSError):
             termios.tcflush(self._descriptor, termios.TCIFLUSH)
         with suppress(termios.error, OSError):
@@ -100,7 +100,7 @@ class Terminal:
     def _enter(self) -> None:
         mode = termios.tcgetattr(self._descriptor)
         mode[_LFLAG] &= ~(termios.ICANON | termios.ECHO)
-        # Ctrl-S would stop the output, Ctrl-Z and Ctrl-\ end the mode without giving the terminal back.
+        # Ctrl-S would stop the output; Ctrl-Z and Ctrl-\ would end the process without restoring the terminal.
         mode[_IFLAG] &= ~termios.IXON
         for key in (termios.VSUSP, termios.VQUIT):
             mode[_CC][key] = _VDISABLE

@@ -1,11 +1,11 @@
-"""From a terminal's bytes to the names of keys."""
+"""Decodes a terminal's bytes into names of keys."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 ESCAPE_NS = 50_000_000
-"""How long after an escape byte the rest of a key's sequence may come; without one it was the escape key."""
+"""How long after an escape byte the rest of a key's sequence may come; if nothing comes, it was the escape key."""
 _LONGEST = 16
 _ESC = 0x1B
 _FINAL = {
@@ -18,7 +18,7 @@ _NUMBERED = {"5": "page up", "6": "page down"}
 
 
 class KeyDecoder:
-    """Takes bytes as they come, whole sequences or parts of them; unknown ones are dropped."""
+    """Decodes bytes as they come, complete sequences or parts of them; unknown sequences are dropped."""
 
     def __init__(self) -> None:
         self._waiting = bytearray()
@@ -30,21 +30,21 @@ class KeyDecoder:
         if data:
             self._since_ns = now_ns
             self._waiting += data
-        keys = list(self._whole())
+        keys = list(self._complete())
         if self._waiting and now_ns - self._since_ns >= ESCAPE_NS:
-            # Nothing more comes: the escape key itself, and then whatever was pressed after it.
+            # No sequence follows: it was the escape key itself, and then the keys pressed after it.
             rest = bytes(self._waiting[1:])
             self._waiting.clear()
             keys += ["escape", *(chr(byte).lower() for byte in rest if byte < 0x80 and byte != _ESC)]
         return keys
 
-    def _whole(self) -> Iterator[str]:
-        """Take every whole key out of what waits; what is left begins with an escape byte."""
+    def _complete(self) -> Iterator[str]:
+        """Yield all complete keys among the waiting bytes; what remains begins with an escape byte."""
         waiting = self._waiting
         while waiting:
             if waiting[0] != _ESC:
                 byte = waiting.pop(0)
-                if byte < 0x80:  # the rest is of characters that no key here has
+                if byte < 0x80:  # other bytes belong to characters that no key here has
                     yield chr(byte).lower()
                 continue
             if len(waiting) > 1 and waiting[1] == _ESC:
@@ -66,13 +66,13 @@ class KeyDecoder:
 
 
 def _end(waiting: bytearray) -> int | None:
-    """Where the sequence ends that `waiting` begins with (ECMA-48); None while it is not whole."""
+    """Return where the sequence at the beginning of `waiting` ends (ECMA-48); None while it is incomplete."""
     if len(waiting) < 2:
         return None
     if waiting[1] == ord("O"):
         return 3 if len(waiting) >= 3 else None
     if waiting[1] != ord("["):
-        return 2  # Alt and a key: no key of ours
+        return 2  # Alt and a key: not used here
     for index in range(2, len(waiting)):
         if not 0x20 <= waiting[index] <= 0x3F:
             return index + 1

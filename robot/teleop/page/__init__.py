@@ -1,1 +1,1 @@
-"""The web page as a device: what is served, who drives, and what is recorded."""
+"""The web page as an input device: its controls, which page drives, and its recording buttons."""

@@ -1,4 +1,4 @@
-"""What one page offers to move the arm with: a handle on the tool, buttons and keys; and to stop it, always."""
+"""The controls of one page: a handle on the tool, buttons and keys that move the arm, and STOP, which always works."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from robot.teleop.speed_limits import SLOWEST
 
 HANDLE = "/handle"
 HANDLE_M = 0.3
-"""How long the handle's arrows are."""
+"""Length of the handle's arrows, m."""
 STOP, DRIVE, LEAVE, RESET, HOME = "STOP", "Drive from here", "Let go of the arm", "Reset, take the lease", "Home"
 MOTIONS: tuple[tuple[str, str, int, int], ...] = (
     ("Forward", "I", 0, 1),
@@ -45,7 +45,7 @@ div:has(> div > .mantine-Button-root[style*="-teal-"]) {
 
 
 class Controls:
-    """The controls on `page`, which tells `pages` what is held; `speed` is told of the slider's share."""
+    """The controls on `page`. They report to `pages` what is held, and call `speed` with the slider's share."""
 
     def __init__(self, page: viser.ClientHandle, pages: Pages, share: float, speed: Callable[[float], None]) -> None:
         self._page = page
@@ -53,7 +53,9 @@ class Controls:
         self._speed = speed
         self._at: Vector | None = None
         gui, number = page.gui, page.client_id
-        self._stop = gui.add_button(STOP, color="red", order=1, hint="whoever moves the arm: it comes to rest")
+        self._stop = gui.add_button(
+            STOP, color="red", order=1, hint="brings the arm to rest, whichever client moves it"
+        )
         self._drive = gui.add_button(DRIVE, color="blue", order=2, visible=False)
         self._said = gui.add_html(STYLE, order=3)
         self._slider = gui.add_slider(
@@ -101,8 +103,8 @@ class Controls:
         self._keys()
 
     def show(self, tool: Vector | None, share: float) -> None:
-        """Bring the page up to date: who drives, the speed's `share`, and the handle at the `tool` (3,) m unless it is
-        in the person's hand."""
+        """Update the page: which page drives, the speed's `share`, and the handle at the `tool` (3,) m unless it is
+        being dragged."""
         number, driver = self._page.client_id, self._pages.driver
         mine = driver == number
         if self._drive.visible == mine:

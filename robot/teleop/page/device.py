@@ -1,7 +1,7 @@
-"""A page in a browser as a device: a handle on the tool that is dragged, and buttons that move it while they are held.
+"""A page in a browser as an input device: a handle on the tool to drag, and buttons that move the tool while held.
 
-What is dragged to is come near to only while the handle is in the person's hand: one that is let go of leaves the arm
-at rest where it is. A page that no longer answers holds nothing.
+The tool moves to the handle only while the person drags it: when the handle is let go, the arm comes to rest where it
+is. A page that no longer answers counts as holding nothing.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ HELP = (
 
 
 class Web:
-    """The pages that `pages` tells of, for the arm of `spec`, as fast as `dial` says."""
+    """The input device made of the open `pages`, for the arm of `spec`; `dial` sets the speed."""
 
     name = "web"
     help: Sequence[str] = HELP
@@ -41,7 +41,7 @@ class Web:
         self._grabbed = (0.0, 0.0, 0.0, 1.0)
 
     def poll(self, now_ns: int, follower: JointState) -> Controls:
-        """Return what is wanted at the page that drives."""
+        """Return the input of the page that drives."""
         held = self._pages.held(now_ns)
         if held.away:
             return Controls(may_move=False, presses=held.presses, away=held.away)
@@ -52,12 +52,12 @@ class Web:
         return Controls(self._input(held, follower), held.presses)
 
     def let_go(self) -> None:
-        """Move nothing before handle and buttons have been let go of. Where nothing is held now, what is held from now
-        on moves the arm: a person may press as soon as the page says that the arm is theirs."""
+        """Move nothing until handle and buttons have been let go. When nothing is held now, the next press moves the
+        arm: a person may press as soon as the page says that the arm is theirs."""
         self._armed = self._pages.is_idle(time.monotonic_ns())
 
     def close(self) -> None:
-        """Nothing: the pages are their server's."""
+        """Do nothing: the server closes the pages."""
 
     def _input(self, held: Held, follower: JointState) -> Velocity | ToolTarget:
         dial = self._dial
@@ -68,7 +68,7 @@ class Web:
                 return STILL
             return Velocity((x * dial.linear, y * dial.linear, z * dial.linear), yaw * dial.yaw, gripper)
         if held.grab != self._grab:
-            # The handle's axes are the base's: how it turns is how the tool turns, from how it was then.
+            # The handle's axes are those of the base: its rotation is applied to the tool's orientation at the grab.
             rotation = self._kinematics.forward(np.asarray(follower.governed)).rotation
             qx, qy, qz, qw = pin.Quaternion(rotation).coeffs()
             self._grab, self._grabbed = held.grab, (float(qx), float(qy), float(qz), float(qw))

@@ -1,7 +1,7 @@
 """The pages that are open in browsers, which of them drives, and what is held there.
 
-Nothing here knows of browsers: whoever serves the pages tells what was heard from which, from any thread; a session
-asks once a turn what that comes to.
+This module does not depend on browsers: the server of the pages reports their events, from any thread, and the session
+reads the result once a turn.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from robot.errors import ConfigurationError
 from robot.teleop.input import Press
 
 SILENT_S = 0.7
-"""A page that has not answered for so long is gone: closed, asleep, or the network is."""
+"""A page that has not answered for this long counts as gone: closed, asleep or disconnected."""
 SILENT_RANGE_S = (0.3, 5.0)
 HELD_NS = 250_000_000
-"""A button or key counts as held for so long after each time that it was heard of."""
+"""A button or key counts as held for this long after each report."""
 AXES = 5
 _FAR_M = 10.0
 
 Place = tuple[tuple[float, float, float], Quaternion]
-"""Where a handle is: position m, and orientation (x, y, z, w) relative to how it was grabbed."""
+"""Pose of a handle: position, m, and orientation (x, y, z, w) relative to the grab."""
 
 
 @dataclass
@@ -38,9 +38,9 @@ class _Page:
 
 @dataclass(frozen=True)
 class Held:
-    """What is held at the page that drives: its `handle`, None while nobody drags it and the `grab`'s number, and for
-    each axis (x, y, z, yaw, gripper) a direction −1, 0 or 1. `away` says why there is nobody, `presses` what was
-    pressed since the last time, at any page."""
+    """What is held at the page that drives: the pose of its `handle`, None while nobody drags it; the number of the
+    `grab`; and for each axis (x, y, z, yaw, gripper) a direction −1, 0 or 1. `away` says why nobody is there; `presses`
+    are those at any page since the last call."""
 
     away: str
     handle: Place | None
@@ -50,15 +50,16 @@ class Held:
 
     @property
     def is_nothing(self) -> bool:
-        """Whether everything has been let go of."""
+        """Whether nothing is held."""
         return self.handle is None and not any(self.ways)
 
 
 class Pages:
-    """Keeps who is there and what they hold. Safe to use from several threads.
+    """Tracks the open pages and what is held on them. Safe to use from several threads.
 
-    The page that is opened while no other drives, does; another has to ask, and gets it once nobody does. One that has
-    not answered for `silent_s` drives no longer. Raises `ConfigurationError` for a time that is not from 0.3 to 5 s.
+    A page that is opened while no other drives becomes the driving page. Any other page has to ask, and drives once no
+    page does. A page that has not answered for `silent_s` seconds no longer drives. Raises `ConfigurationError` when
+    `silent_s` is outside 0.3 to 5 s.
     """
 
     def __init__(self, silent_s: float = SILENT_S) -> None:
@@ -75,7 +76,7 @@ class Pages:
         self._resting = ""
 
     def opened(self, page: int, now_ns: int) -> bool:
-        """Take note of a new page; return whether it drives."""
+        """Add a new page; return whether it drives."""
         with self._lock:
             self._pages[page] = _Page(now_ns)
             if self._driver is None:
@@ -83,20 +84,20 @@ class Pages:
             return self._driver == page
 
     def closed(self, page: int) -> None:
-        """Forget a page, and what was held there."""
+        """Remove a page and what was held there."""
         with self._lock:
             self._pages.pop(page, None)
             if self._driver == page:
                 self._driver = None
 
     def heard(self, page: int, now_ns: int) -> None:
-        """Take note that a page has just answered."""
+        """Note that a page has just answered."""
         with self._lock:
             if page in self._pages:
                 self._pages[page].heard_ns = now_ns
 
     def drive(self, page: int, now_ns: int) -> str:
-        """Let `page` drive, unless another does that is there; return why not, empty when it does."""
+        """Let `page` drive unless another open page does; return why it may not, empty when it drives."""
         with self._lock:
             if page not in self._pages:
                 return "this page was closed"
@@ -109,7 +110,7 @@ class Pages:
             return ""
 
     def leave(self, page: int) -> None:
-        """Let `page` drive no longer, if it does."""
+        """End the driving of `page`, if it drives."""
         with self._lock:
             if self._driver == page:
                 self._driver = None
@@ -117,9 +118,9 @@ class Pages:
 
     @contextmanager
     def rest(self, page: int, why: str) -> Iterator[None]:
-        """A context in which nobody is at the arm, for the reason `why`, though `page` goes on driving it afterwards.
+        """A context in which nobody moves the arm, for the reason `why`; afterwards `page` drives again.
 
-        Raises `ConfigurationError` when another page drives, or the arm is left to rest already.
+        Raises `ConfigurationError` when another page drives, or when such a context is open already.
         """
         with self._lock:
             if self._driver is not None and self._driver != page:
@@ -136,32 +137,32 @@ class Pages:
                 self._resting = ""
 
     def grab(self, page: int, place: Place) -> None:
-        """The handle was grabbed at the page where it is."""
+        """Note that the handle was grabbed at the page, at `place`."""
         with self._lock:
             if self._drives(page) and _sane(place):
                 self._grab += 1
                 self._pages[page].handle = place
 
     def drag(self, page: int, place: Place) -> None:
-        """The handle that was grabbed is there now."""
+        """Note that the grabbed handle is at `place` now."""
         with self._lock:
             if self._drives(page) and self._pages[page].handle is not None and _sane(place):
                 self._pages[page].handle = place
 
     def drop(self, page: int) -> None:
-        """The handle was let go of."""
+        """Note that the handle was let go."""
         with self._lock:
             if page in self._pages:
                 self._pages[page].handle = None
 
     def hold(self, page: int, axis: int, way: int, now_ns: int) -> None:
-        """A button or key that moves `axis` one `way` is down."""
+        """Note that a button or key is down that moves `axis` in the direction `way`, −1 or 1."""
         with self._lock:
             if self._drives(page):
                 self._pages[page].held[axis] = (way, now_ns)
 
     def press(self, page: int, press: Press) -> None:
-        """Something was asked for once: a stop by whoever it may be, anything else by who drives."""
+        """Note a press: a stop counts from any page, everything else only from the page that drives."""
         with self._lock:
             if press is Press.STOP or self._drives(page):
                 self._presses.append(press)
@@ -173,12 +174,12 @@ class Pages:
             return self._driver
 
     def dragged(self, page: int) -> bool:
-        """Whether the handle of a page is in somebody's hand."""
+        """Return whether somebody drags the handle of a page."""
         with self._lock:
             return page in self._pages and self._pages[page].handle is not None
 
     def held(self, now_ns: int) -> Held:
-        """Return what is held at `now_ns`, and take what was pressed."""
+        """Return what is held at `now_ns`, with the presses since the last call."""
         with self._lock:
             presses, self._presses = tuple(self._presses), []
             page = self._pages.get(self._driver) if self._driver is not None else None
@@ -195,8 +196,10 @@ class Pages:
             return Held("", page.handle, self._grab, tuple(ways), presses)
 
     def is_idle(self, now_ns: int) -> bool:
-        """Whether nothing is held at the page that drives. A page that has not answered for as long as a button counts
-        as held may still hold one: it is not idle."""
+        """Return whether nothing is held at the page that drives.
+
+        A page that has not answered for as long as a button counts as held may still hold one, and is not idle.
+        """
         with self._lock:
             page = self._pages.get(self._driver) if self._driver is not None else None
             if page is None:
@@ -212,7 +215,7 @@ class Pages:
 
 
 def _sane(place: Place) -> bool:
-    """Whether a page tells of a place that can be: browsers are told what to send, but can send anything."""
+    """Return whether a page's `place` is valid: a browser can send anything."""
     position, orientation = place
     numbers = np.array((*position, *orientation))
     return bool(np.isfinite(numbers).all() and np.abs(numbers).max() < _FAR_M and np.linalg.norm(orientation) > 0.5)

@@ -1,4 +1,4 @@
-"""The page that a person drives the arm from, painted beside the session that moves the arm."""
+"""The web page of a teleoperation, updated in a thread beside the session that moves the arm."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ _NEWS_S = 8.0
 
 
 class WebPage:
-    """Serves the pages of one teleoperation over `server`, until closed, and is its console, beside the `other` one.
+    """Serves the pages of one teleoperation over `server` until closed, and is its console in addition to `other`.
 
-    `pages` is told of what is held there, `recording` of what is to be recorded, where there is one. It paints in a
-    thread of its own; what goes wrong there is raised by `show`.
+    It reports to `pages` what is held, and controls `recording` where there is one. It updates the pages in a thread of
+    its own; `show` raises the errors of that thread.
     """
 
     def __init__(
@@ -64,17 +64,17 @@ class WebPage:
     # ---------------------------------------------------------------- the session's console
 
     def presses(self, now_ns: int) -> tuple[Press, ...]:
-        """Return what was pressed at the other console; what is pressed on a page comes by way of the device."""
+        """Return the presses at the other console; those on a page come through the device."""
         return self._other.presses(now_ns)
 
     def tell(self, line: str) -> None:
-        """Say something on every page that is open, and at the other console."""
+        """Show a message on every open page and at the other console."""
         self._other.tell(line)
         for page in self._server.get_clients().values():
             page.add_notification("", line, auto_close_seconds=_NEWS_S)
 
     def show(self, view: View) -> None:
-        """Show how things are, soon; raises what went wrong in painting."""
+        """Show the state soon; raises an error of the updating thread."""
         self._view = view
         self._other.show(view)
         if self._failed is not None:
@@ -104,7 +104,7 @@ class WebPage:
         return "" if self._view is None else self._view.lease
 
     def _paint(self) -> None:
-        # A page may close while it is painted; that it gets nothing more is as it should be.
+        # A page may close while it is updated; the warning about that is of no use.
         warnings.filterwarnings("ignore", message="Queued a .* on a closed connection")
         try:
             while not self._ended.wait(PAINTED_EVERY_S):

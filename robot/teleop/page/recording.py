@@ -1,4 +1,4 @@
-"""The buttons of a page that record what it moves."""
+"""The recording buttons of a page."""
 
 from __future__ import annotations
 
@@ -22,12 +22,15 @@ _BY_PHASE = {
     "ended": {KEEP, DISCARD, AGAIN},
     "unsaved": {KEEP, DISCARD},
 }
-"""Which buttons do something, by what the recorder is at."""
+"""The enabled buttons, by the recorder's phase."""
 
 
 class RecordingControls:
-    """The buttons on `page`, which are `recording`'s. `lease` tells who has it, as a session's `View` does: a simulated
-    scene is reset by who has it, so the session gives it back meanwhile, and takes it again."""
+    """The buttons on `page` that control `recording`. `lease` returns the lease holder, as in a session's `View`.
+
+    Only the lease holder may reset a simulated scene, so the session gives the lease back meanwhile and acquires it
+    again afterwards.
+    """
 
     def __init__(self, page: viser.ClientHandle, recording: Recording, pages: Pages, lease: Callable[[], str]) -> None:
         self._page, self._recording, self._pages, self._lease = page, recording, pages, lease
@@ -50,7 +53,7 @@ class RecordingControls:
         self._task.on_update(renamed)
 
     def show(self, status: RecordingStatus) -> None:
-        """Bring the buttons and the line above them up to date."""
+        """Update the buttons and the line above them."""
         for label, button in self._buttons.items():
             useless = label not in _BY_PHASE.get(status.phase, set())
             if button.disabled != useless:
@@ -60,7 +63,7 @@ class RecordingControls:
             self._stands.content = stands
 
     def _does(self, label: str, action: Callable[[], None]) -> None:
-        # Not on the server's own thread: starting may ask the driver something, and nobody else shall wait for that.
+        # Not on the server's thread: starting may send a request to the driver, and other pages must not wait for that.
         def pressed(_: GuiEvent[GuiButtonHandle]) -> None:
             self._try(action)
 
@@ -78,12 +81,12 @@ class RecordingControls:
             raise ConfigurationError(f"{lease} has the arm: end what moves it, then reset the scene")
         with self._pages.rest(self._page.client_id, "the scene is being reset"):
             _wait(lambda: self._lease() == "free", _FREE_WITHIN_S)
-            self._recording.reset()  # refused in the driver's words where somebody was quicker
+            self._recording.reset()  # refused by the driver when another client was faster
             _wait(lambda: self._recording.status().phase != "resetting", _RESET_WITHIN_S)
 
 
 def _wait(condition: Callable[[], bool], seconds: float) -> None:
-    """Wait until `condition()`, and no longer than so many `seconds`."""
+    """Wait until `condition()` holds, for at most `seconds`."""
     deadline = time.monotonic() + seconds
     while not condition() and time.monotonic() < deadline:
         time.sleep(0.02)

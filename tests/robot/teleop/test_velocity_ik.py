@@ -18,7 +18,7 @@ from robot.hardware.ur.description import ur_spec
 from robot.motion.governor import workspace
 from robot.teleop.input import JointTarget, ToolTarget, Velocity
 from robot.teleop.speed_limits import Dial, Limits
-from robot.teleop.velocity_ik import Steering
+from robot.teleop.velocity_ik import VelocityIk
 from tests.robot.panda import panda_spec
 from tests.soak import often
 
@@ -32,7 +32,7 @@ some_number = st.floats(-2.0, 2.0)
 
 def carried_out(spec: ArmSpec, input_: Velocity, seconds: float, limits: Limits | None = None):  # type: ignore[no-untyped-def]
     """From home: the joints on the way (T, n), and all that slowed it."""
-    steering = Steering(spec, limits or Limits())
+    steering = VelocityIk(spec, limits or Limits())
     way, slowed = [np.array(spec.home)], set()
     for _ in range(round(seconds / PERIOD_S)):
         velocity, reasons = steering.velocity(way[-1], input_, PERIOD_S)
@@ -92,14 +92,14 @@ def test_towards_an_edge_or_a_singularity_it_slows_says_so_and_stays_inside(
     velocity = np.diff(way, axis=0) / PERIOD_S
     assert np.abs(velocity[-1]).max() < 0.08
     assert np.abs(np.diff(velocity[-100:], axis=0)).max() < 0.02
-    back, _ = Steering(spec, Limits()).velocity(way[-1], Velocity(tuple(-0.05 * x for x in push)), PERIOD_S)
+    back, _ = VelocityIk(spec, Limits()).velocity(way[-1], Velocity(tuple(-0.05 * x for x in push)), PERIOD_S)
     assert np.abs(back).max() > 0.0
 
 
 def test_it_slides_along_a_wall() -> None:
     spec = panda_spec()
     way, slowed = carried_out(spec, Velocity((0.0, 0.15, 0.0)), 6.0)
-    steering = Steering(spec, Limits())
+    steering = VelocityIk(spec, Limits())
     before = KINEMATICS[spec.name].position(way[-1])
     joints = way[-1]
     for _ in range(50):
@@ -131,7 +131,7 @@ def test_whatever_is_wished_limits_are_kept(
     which: ArmSpec, inputs: list[tuple[float, ...]], linear: float, yaw: float, joints: float
 ) -> None:
     limits = Limits(linear, yaw, 0.08, joints)
-    steering = Steering(which, limits)
+    steering = VelocityIk(which, limits)
     way = [np.array(which.home)]
     for x, y, z, turn in inputs:
         for _ in range(25):
@@ -142,7 +142,7 @@ def test_whatever_is_wished_limits_are_kept(
 
 @given(which=st.sampled_from(ARMS), numbers=st.lists(any_number, min_size=8, max_size=8), seconds=st.floats(0.004, 0.2))
 def test_numbers_that_are_none_or_absurd_do_no_harm(which: ArmSpec, numbers: list[float], seconds: float) -> None:
-    steering = Steering(which, Limits())
+    steering = VelocityIk(which, Limits())
     home = np.array(which.home)
     fastest = Limits().joints * np.array(which.velocity) * (1 + 1e-9)
     for velocity, reasons in (
@@ -156,7 +156,7 @@ def test_numbers_that_are_none_or_absurd_do_no_harm(which: ArmSpec, numbers: lis
 def test_joint_targets_are_reached_in_a_straight_line_at_the_speed_asked_for() -> None:
     spec = panda_spec()
     goal = np.array(spec.home) + (0.3, 0.1, 0.0, 0.2, -0.1, 0.0, 0.5)
-    steering, joints = Steering(spec, Limits()), np.array(spec.home)
+    steering, joints = VelocityIk(spec, Limits()), np.array(spec.home)
     for _ in range(200):
         velocity, slowed = steering.towards(joints, JointTarget(tuple(goal.tolist()), 0.08, 0.1), PERIOD_S)
         assert (np.abs(velocity) <= 0.1 * np.array(spec.velocity) * (1 + 1e-9)).all() and not slowed
@@ -187,7 +187,7 @@ def test_the_dial_stays_between_slow_and_the_limits() -> None:
 
 def reached_for(spec: ArmSpec, input_: ToolTarget, seconds: float, limits: Limits | None = None) -> np.ndarray:
     """From home: the joints on the way (T, n) to where the tool is wished."""
-    steering = Steering(spec, limits or Limits())
+    steering = VelocityIk(spec, limits or Limits())
     way = [np.array(spec.home)]
     for _ in range(round(seconds / PERIOD_S)):
         velocity, _ = steering.reach(way[-1], input_, PERIOD_S)
@@ -239,7 +239,7 @@ def test_wherever_the_tool_is_wished_limits_are_kept(
 @given(st.tuples(*[any_number] * 9))
 def test_nonsense_that_is_reached_for_moves_nothing(numbers: tuple[float, ...]) -> None:
     input_ = ToolTarget(numbers[:3], numbers[3:7], *numbers[7:])  # type: ignore[arg-type]
-    velocity, _ = Steering(ARMS[0], Limits()).reach(np.array(ARMS[0].home), input_, PERIOD_S)
+    velocity, _ = VelocityIk(ARMS[0], Limits()).reach(np.array(ARMS[0].home), input_, PERIOD_S)
     assert np.isfinite(velocity).all()
     if not np.isfinite(numbers).all():
         assert not velocity.any()

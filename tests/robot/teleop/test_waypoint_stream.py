@@ -14,8 +14,8 @@ from robot.client.client import Client
 from robot.motion.servo import Servo, SetPoint
 from robot.teleop.input import STILL, Velocity
 from robot.teleop.speed_limits import Limits
-from robot.teleop.velocity_ik import Steering
-from robot.teleop.waypoint_stream import COAST_S, LEAD_S, Stream
+from robot.teleop.velocity_ik import VelocityIk
+from robot.teleop.waypoint_stream import COAST_S, LEAD_S, WaypointStream
 from robot.wire.messages import Accepted, JointState, Waypoint
 from tests.robot.motion.stream import assert_within_limits
 from tests.robot.panda import panda_spec
@@ -53,8 +53,8 @@ class Arm:
     clamps: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self.stream = Stream(self.client)
-        self.steering = Steering(SPEC, Limits())
+        self.stream = WaypointStream(self.client)
+        self.steering = VelocityIk(SPEC, Limits())
         self.set_point = self.client.servo.tick(self.client.now_ns)
 
     @property

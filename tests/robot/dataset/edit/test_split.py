@@ -79,11 +79,11 @@ def test_shares_by_chance_are_the_same_each_time_and_merge_to_the_whole(tmp_path
         (("--episodes", "2:1"), "holds no episode"),
         (("--episodes=-1",), "holds no episode"),
         (("--episodes", "one"), "names no episodes"),
-        (("--fractions", "a=0.7", "b=0.7"), "1.4 in all"),
+        (("--fractions", "a=0.7", "b=0.7"), "add up to 1.4"),
         (("--fractions", "a=nan"), "more than 0"),
-        (("--fractions", "0.5"), "does not name a part"),
+        (("--fractions", "0.5"), "names a part as no folder"),
         (("--fractions", "a=0.01"), "a would have none of the 3 episodes"),
-        (("--fractions", "a=half"), "is no share"),
+        (("--fractions", "a=half"), "is not a share"),
     ],
 )
 def test_what_makes_no_sense_is_refused_in_one_line(tmp_path: Path, words: tuple[str, ...], said: str) -> None:

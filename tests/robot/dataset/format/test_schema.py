@@ -45,7 +45,7 @@ def test_info_survives_the_disk(tmp_path_factory: pytest.TempPathFactory, fps, f
     [
         ("a/b", Feature("float32"), "without '/'"),
         ("", Feature("float32"), "not empty"),
-        ("index", Feature("int64"), "kept for the writer"),
+        ("index", Feature("int64"), "reserved for the writer"),
         ("x", Feature("float64"), "the writer knows"),
         ("x", Feature("float32", (0,)), "at least 1|≥ 1"),
         ("x", Feature("float32", (2, 2)), r"shape \(n,\)"),

@@ -72,7 +72,7 @@ def test_without_a_file_joints_of_the_same_names_follow_each_other() -> None:
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ("{", "no joint map"),
+        ("{", "not a joint map"),
         ('{"joints": {}}', "maps no joint"),
         ('{"joints": {"elbow": {"from": "shoulder_pan"}}}', "'elbow'"),
         ('{"joints": {"panda_joint1": {"from": "knee"}}}', "'knee'"),
