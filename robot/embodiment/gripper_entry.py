@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 from robot.arm.interface import Vector
 
 NAME = "gripper"
+COMMAND = "gripper.command"
+"""The entry of a state that says to which width the gripper was sent."""
 STILL_M = 1e-3
 """A set-point that changes by less than this in a block leaves the gripper alone."""
 ASTRAY_M = 0.01

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 
 import msgspec
 import numpy as np
@@ -179,16 +178,12 @@ class JointDisplacement(Blocks, msgspec.Struct, frozen=True, tag_field="kind", t
     def actions_between(self, series: SampleSeries, times: Vector) -> NDArray[np.float64]:
         """Return the actions (T − 1, size) that took the set-point from each of the `times` (T,) s to the next."""
         entries = [
-            np.diff(series.at(times, partial(_sent, joint))) / self.scale_rad for joint in range(len(self.joints))
+            np.diff(series.at(times, f"setpoint.joint.{number}")) / self.scale_rad
+            for number in range(1, len(self.joints) + 1)
         ]
         if self.opening_m is not None:
-            commands = series.at(times, lambda sample: sample.gripper_command)
-            entries.append(gripper_entry.gripping(commands, self.opening_m))
+            entries.append(gripper_entry.gripping(series.at(times, gripper_entry.COMMAND), self.opening_m))
         return np.stack(entries, axis=1)
-
-
-def _sent(joint: int, sample: ArmSample) -> float:
-    return float(sample.governed[joint])
 
 
 def _straight(

@@ -1,35 +1,43 @@
-"""What an arm did over time, as samples: any number that is computed from a sample, at any moment between them."""
+"""What an arm did over time, as samples: any entry of a state, at any moment between them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Literal
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from robot.arm.interface import Vector
 from robot.embodiment.arm_sample import ArmSample
-
-Between = Literal["line", "turn", "step"]
-"""How a number goes from one sample to the next: in a straight line; likewise, as an angle in rad that may pass ±π; or
-by a step, so that the nearest sample's holds."""
+from robot.embodiment.state_entries import Between, entries_named
 
 
 class SampleSeries:
     """The `samples` of one episode at `seconds` (M,), which increase."""
 
     def __init__(self, seconds: Vector, samples: Sequence[ArmSample]) -> None:
-        self._seconds = seconds
-        self._samples = samples
+        self.seconds = seconds
+        self.samples = samples
+        self._known: dict[str, tuple[NDArray[np.float64], Between]] = {}
 
     def nearest(self, second: float) -> ArmSample:
         """Return the sample nearest to a moment."""
-        return self._samples[int(np.abs(self._seconds - second).argmin())]
+        return self.samples[int(np.abs(self.seconds - second).argmin())]
 
-    def at(self, times: Vector, value: Callable[[ArmSample], float], between: Between = "line") -> NDArray[np.float64]:
-        """Return what `value` is at each of `times` (T,) s."""
-        values = np.array([value(sample) for sample in self._samples], dtype=np.float64)
+    def at(self, times: Vector, name: str) -> NDArray[np.float64]:
+        """Return the entry of a state that is called `name` at each of `times` (T,) s.
+
+        Raises `ConfigurationError` for a name that no arm here feels.
+        """
+        values, between = self._values(name)
         if between == "step":
-            return values[[int(np.abs(self._seconds - time).argmin()) for time in times]]
-        return np.interp(times, self._seconds, np.unwrap(values) if between == "turn" else values)
+            return values[[int(np.abs(self.seconds - time).argmin()) for time in times]]
+        return np.interp(times, self.seconds, values)
+
+    def _values(self, name: str) -> tuple[NDArray[np.float64], Between]:
+        """Return the entry at every sample (M,), an angle without leaps, and how it goes from one to the next."""
+        if name not in self._known:
+            (entry,) = entries_named([name])
+            values = np.array([entry.read(sample) for sample in self.samples], dtype=np.float64)
+            self._known[name] = (np.unwrap(values) if entry.between == "turn" else values), entry.between
+        return self._known[name]

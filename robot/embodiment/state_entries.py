@@ -12,6 +12,7 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,9 +20,11 @@ from numpy.typing import NDArray
 from robot import registry
 from robot.arm.interface import Vector
 from robot.embodiment.arm_sample import ArmSample
-from robot.embodiment.sample_series import Between
 from robot.errors import ConfigurationError
 
+Between = Literal["line", "turn", "step"]
+"""How an entry goes from one sample to the next: in a straight line; likewise, as an angle in rad that may pass ±π; or
+by a step, so that the nearest sample's holds."""
 HOLDING_M = 0.003
 """A gripper that is wider than commanded by more than this is kept open, by what it holds or on its way there."""
 

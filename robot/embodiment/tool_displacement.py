@@ -201,8 +201,6 @@ class ToolDisplacement(Blocks, msgspec.Struct, frozen=True, tag_field="kind", ta
 
     def _entry_between(self, axis: str, series: SampleSeries, times: Vector) -> NDArray[np.float64]:
         if axis == gripper_entry.NAME:
-            return gripper_entry.gripping(series.at(times, lambda sample: sample.gripper_command), self.opening_m)
-        if axis == YAW:
-            return np.diff(series.at(times, lambda sample: self.yaw(sample.setpoint.rotation), "turn")) / self.turn_rad
-        index = PLACE.index(axis)
-        return np.diff(series.at(times, lambda sample: float(sample.setpoint.position[index]))) / self.scale_m
+            return gripper_entry.gripping(series.at(times, gripper_entry.COMMAND), self.opening_m)
+        moved = np.diff(series.at(times, f"setpoint.{axis}"))
+        return moved / (self.turn_rad if axis == YAW else self.scale_m)

@@ -56,7 +56,7 @@ class Swing(msgspec.Struct, frozen=True, tag_field="kind", tag="swing"):
         return True
 
     def actions_between(self, series, times):
-        return np.diff(series.at(times, lambda sample: float(sample.governed[0])))[:, None] / self.step_rad
+        return np.diff(series.at(times, "setpoint.joint.1"))[:, None] / self.step_rad
 """
 
 
