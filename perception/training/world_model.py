@@ -229,7 +229,7 @@ def encode_all(
         # Copied, because PyTorch warns of arrays that are mapped for reading only.
         pictures = torch.from_numpy(np.array(cache.images[first:end]))
         if augmentation is not None:
-            pictures = vary(pictures, augmentation, rng, model.config.views, alike=end - first)
+            pictures = vary(pictures, augmentation, rng, model.config.views, group=end - first)
         with torch.autocast(device.type, dtype=torch.bfloat16, enabled=dtype != torch.float32):
             latents.append(model.encode(pictures.to(device)).float().cpu())
     return torch.cat(latents)

@@ -1,7 +1,7 @@
-"""Changes how pictures look without changing what is in them: colours, light, texture, camera pose, clutter.
+"""Augmentation: random changes of colours, light, texture, camera pose and clutter in the pictures of a training.
 
-Drawn anew for every picture of a clip, so that nothing of a look can be predicted from the picture before it, and the
-encoder has no use for it.
+Changes are drawn anew for every picture of a clip. Nothing of them can be predicted from the picture before, so the
+encoder has no use for them.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-# Yellow, magenta, cyan, orange, violet, near black and near white: like nothing that is grasped.
+# Yellow, magenta, cyan, orange, violet, near black and near white: the colours of no object that is grasped.
 _CLUTTER = torch.tensor(
     [
         [220.0, 200.0, 40.0],
@@ -30,9 +30,13 @@ _MOST_CLUTTER = 3
 
 
 class Augmentation(msgspec.Struct, frozen=True):
-    """How far looks vary: the `share` of pictures that are changed at all; `colour`, the gain of each channel; `light`,
-    brightness, contrast and its slope across the picture; `texture`, in grey levels of 255; the camera's `shift` as a
-    share of the picture's width, `turn` in degrees and `zoom`; `clutter`, how likely each of three things more is."""
+    """How far pictures are changed; every change is drawn up to its number.
+
+    `share`: the probability that a picture is changed at all. `colour`: relative gain of each channel. `light`:
+    relative change of brightness, of contrast, and of brightness from edge to edge. `texture`: grey levels of 255. The
+    camera's `shift` is a share of the picture's width, its `turn` in degrees, its `zoom` relative. `clutter`: the
+    probability of each of three small shapes.
+    """
 
     share: float = 0.0
     colour: float = 0.15
@@ -44,24 +48,26 @@ class Augmentation(msgspec.Struct, frozen=True):
     clutter: float = 0.25
 
 
-def vary(pictures: Tensor, augmentation: Augmentation, rng: torch.Generator, views: int = 1, alike: int = 1) -> Tensor:
-    """Return `pictures` (B, H, W, 3) uint8 RGB, some of them looking otherwise, so many of them one after another
-    `alike`; where `views` cameras share a picture, each of theirs by itself. Raises `ValueError` unless B is a multiple
-    of `alike`."""
-    if len(pictures) % alike:
-        raise ValueError(f"{len(pictures)} pictures cannot look alike by {alike}")
+def vary(pictures: Tensor, augmentation: Augmentation, rng: torch.Generator, views: int = 1, group: int = 1) -> Tensor:
+    """Return `pictures` (B, H, W, 3) uint8 RGB with a random choice of them changed.
+
+    Each `group` of consecutive pictures gets the same changes. Where the pictures of `views` cameras are stacked in
+    one, each view gets its own. Raises `ValueError` unless B is a multiple of `group`.
+    """
+    if len(pictures) % group:
+        raise ValueError(f"{len(pictures)} pictures cannot be changed in groups of {group}")
     if augmentation.share <= 0.0:
         return pictures
     if views > 1:
-        each = [vary(part, augmentation, rng, alike=alike) for part in pictures.chunk(views, dim=1)]
+        each = [vary(part, augmentation, rng, group=group) for part in pictures.chunk(views, dim=1)]
         return torch.cat(each, dim=1)
-    chosen = torch.rand(len(pictures) // alike, generator=rng) < augmentation.share
+    chosen = torch.rand(len(pictures) // group, generator=rng) < augmentation.share
     if not bool(chosen.any()):
         return pictures
-    chosen = chosen.repeat_interleave(alike)
-    # Everything below goes through one channel after the other, and broadcasts each look over the pictures that share
-    # it: (augmentation, alike, 3, H, W).
-    pixels = pictures[chosen].permute(0, 3, 1, 2).float().unflatten(0, (-1, alike)).contiguous()
+    chosen = chosen.repeat_interleave(group)
+    # Everything below goes through one channel after the other, and broadcasts each change over the pictures of its
+    # group: (B, G, 3, H, W).
+    pixels = pictures[chosen].permute(0, 3, 1, 2).float().unflatten(0, (-1, group)).contiguous()
     pixels = _clutter(pixels, augmentation, rng)
     pixels = _camera(pixels, augmentation, rng)
     pixels = _light(pixels, augmentation, rng)
@@ -76,8 +82,8 @@ def _spread(count: int, amount: float, rng: torch.Generator, *shape: int) -> Ten
 
 
 def _camera(pixels: Tensor, augmentation: Augmentation, rng: torch.Generator) -> Tensor:
-    """Move, turn and zoom pictures (B, G, 3, H, W), each G alike; what comes into view at the edges continues them."""
-    count, alike = pixels.shape[:2]
+    """Move, turn and zoom pictures (B, G, 3, H, W), each group by itself; edges continue into what comes into view."""
+    count, group = pixels.shape[:2]
     angle = _spread(count, math.radians(augmentation.turn), rng)
     scale = 1.0 + _spread(count, augmentation.zoom, rng)
     moved = _spread(count, 2.0 * augmentation.shift, rng, 2)
@@ -85,15 +91,15 @@ def _camera(pixels: Tensor, augmentation: Augmentation, rng: torch.Generator) ->
     matrix = torch.stack(
         [torch.stack([cosine, -sine, moved[:, 0]], -1), torch.stack([sine, cosine, moved[:, 1]], -1)], 1
     )
-    # Those that are alike are moved as more channels of one picture.
+    # The pictures of a group are moved as the channels of one.
     channels = pixels.flatten(1, 2)
     grid = functional.affine_grid(matrix, list(channels.shape), align_corners=False)
     moved_pixels = functional.grid_sample(channels, grid, padding_mode="border", align_corners=False)
-    return moved_pixels.unflatten(1, (alike, -1))
+    return moved_pixels.unflatten(1, (group, -1))
 
 
 def _light(pixels: Tensor, augmentation: Augmentation, rng: torch.Generator) -> Tensor:
-    """Change colours, brightness, contrast and texture of pictures (B, G, 3, H, W), each G alike."""
+    """Change colours, brightness, contrast and texture of pictures (B, G, 3, H, W), each group by itself."""
     count, _, _, height, width = pixels.shape
     gain = 1.0 + _spread(count, augmentation.colour, rng, 1, 3, 1, 1)
     bright = 1.0 + _spread(count, augmentation.light, rng, 1, 1, 1, 1)
@@ -110,7 +116,7 @@ def _light(pixels: Tensor, augmentation: Augmentation, rng: torch.Generator) -> 
 
 
 def _clutter(pixels: Tensor, augmentation: Augmentation, rng: torch.Generator) -> Tensor:
-    """Put up to three small ellipses and boxes into pictures (B, G, 3, H, W), each G alike."""
+    """Put up to three small ellipses and boxes into pictures (B, G, 3, H, W), each group by itself."""
     count, _, _, height, width = pixels.shape
     rows, columns = torch.arange(height)[None, :, None], torch.arange(width)[None, None, :]
     for _ in range(_MOST_CLUTTER):

@@ -1,11 +1,11 @@
-"""From episodes recorded at a camera's pace to what a model learns from: a picture at the start of each block, what the
-arm felt then, and the action that took its set-point to where it was at the start of the next.
+"""Extracts blocks from episodes that were recorded at a camera's rate: for each block the picture at its start, the
+state of the arm at that moment, and the action that took the set-point from there to the start of the next block.
 
-Pictures are those taken nearest to an even grid of blocks; what the arm did is read off the governed set-points at the
-very moments at which they were taken, so that an action is what happened between its pictures. A camera takes several
-pictures a block, so an episode is gone through in several grids, each a part of a block later than the one before: the
-more a model is shown of what happened, the better. Where a picture is missing, or the arm was moved in ways that the
-convention of actions has no words for, an episode is cut in two.
+Blocks begin on an even grid. Each begins with the picture captured nearest to its place in the grid. States and
+set-points are interpolated at the capture times, so that an action says what happened between its two pictures. A
+camera captures several pictures a block, so an episode is read in several grids, each a part of a block later than the
+one before: a model then sees more of what happened. An episode is cut where a picture is missing, or where no action of
+the convention describes the arm's motion.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from robot.errors import DatasetError
 from robot.wire.camera_spec import CameraSpec
 
 GRIDS = 3
-"""In so many grids an episode is gone through at most; more would hold nearly the same blocks."""
+"""The most grids in which an episode is read; more would hold nearly the same blocks."""
 OFF_GRID = 0.25
 """Share of a block by which a picture may miss its place in the grid."""
 LEAST_BLOCKS = 4
@@ -52,8 +52,8 @@ Columns = dict[str, NDArray[Any]]
 
 @dataclass(frozen=True)
 class Stretch:
-    """Blocks that follow one another in one grid: of `episode`, the `rows` (T,) whose pictures they begin with,
-    `states` (T, P) and `actions` (T, A), the last of which is zero, since nothing is known of what followed."""
+    """Consecutive blocks in one grid of `episode`: the `rows` (T,) of the pictures at their starts, their `states`
+    (T, P) and their `actions` (T, A). The last action is zero: what followed is not known."""
 
     episode: int
     rows: NDArray[np.int64]
@@ -63,14 +63,15 @@ class Stretch:
 
 @dataclass(frozen=True)
 class Blocks:
-    """A recorded set as `stretches` of blocks, and what was `left_out` of it, in words; empty when nothing was."""
+    """A recorded data set as `stretches` of blocks. `left_out` is a sentence about the blocks that are not in them,
+    empty when all are."""
 
     stretches: tuple[Stretch, ...]
     left_out: str
 
     def pictures(self, dataset: Dataset, camera: CameraSpec, picture: tuple[int, int]) -> Iterator[NDArray[np.uint8]]:
-        """Yield for each stretch, in order, the pictures of `camera` that its blocks begin with, (T, H, W, 3) RGB, each
-        view's cut and resized to the width and height of `picture`. Each episode is decoded once."""
+        """Yield for each stretch, in order, the pictures of `camera` at the starts of its blocks, (T, H, W, 3) RGB,
+        each view cut and resized to the width and height of `picture`. Each episode is decoded once."""
         name = image_column(camera.name)
         for episode, group in groupby(self.stretches, key=lambda each: each.episode):
             stretches = list(group)
@@ -86,9 +87,9 @@ class Blocks:
 
 
 def read_blocks(dataset: Dataset, recorded: RecordedEmbodiment, camera: CameraSpec) -> Blocks:
-    """Return the blocks in a set that was `recorded` so, seen by `camera`.
+    """Return the blocks of a data set with the embodiment `recorded`, with the pictures of `camera`.
 
-    Raises `DatasetError` when it lacks a column, a number in it is not finite, or nothing is left.
+    Raises `DatasetError` when the set lacks a column, when a number in it is not finite, or when no block is left.
     """
     capture = capture_column(camera.name)
     numbers = [ACTION, STATE, TOOL_GOVERNED, TOOL_MEASURED, *([EFFORT] if EFFORT in dataset.info.features else [])]
@@ -114,19 +115,19 @@ def read_blocks(dataset: Dataset, recorded: RecordedEmbodiment, camera: CameraSp
     if kept < total:
         left_out = (
             f"{total - kept} of {total} blocks in {dataset.root} are left out: {unseen} lack a picture near enough to "
-            f"their start, in {astray} the tool was where, or turned or open so, that no such action tells of it, the "
-            "rest are too few in a row"
+            f"their start, {astray} begin where no such action can have sent the arm or its gripper, and the rest are "
+            "too few in a row"
         )
     if not stretches:
         raise DatasetError(
-            f"nothing in {dataset.root} can be learnt from in blocks: {left_out or 'its episodes are too short'}; do "
-            "its --actions say how the arm was moved?"
+            f"no model can learn from the blocks in {dataset.root}: {left_out or 'its episodes are too short'}; was it "
+            "recorded with the --actions by which the arm was moved?"
         )
     return Blocks(tuple(stretches), left_out)
 
 
 class _Motion:
-    """What the arm did in one episode, at any moment of it."""
+    """The motion of the arm in one episode, and its state at any moment."""
 
     def __init__(self, recorded: RecordedEmbodiment, columns: Columns) -> None:
         self._recorded = recorded
@@ -142,7 +143,7 @@ class _Motion:
         return self._recorded.action.describes(self._series.nearest((time_ns - self._first_ns) * 1e-9))
 
     def stretch(self, episode: int, rows: NDArray[np.int64], times_ns: NDArray[np.int64]) -> Stretch:
-        """Return the blocks between these moments (T,)."""
+        """Return the blocks whose pictures are in `rows` (T,) and were captured at `times_ns` (T,)."""
         convention = self._recorded.action
         times = np.asarray((times_ns - self._first_ns) * 1e-9, np.float64)
         states = states_at(self._recorded.state_names, self._series, times).astype(np.float32)
@@ -166,8 +167,8 @@ class _Motion:
 
 
 def _grids(captured_ns: NDArray[np.int64], states_ns: NDArray[np.int64], block_ns: int) -> Iterator[NDArray[np.int64]]:
-    """Yield for each grid the row (T,) whose picture is nearest to each start of a block, from the first picture on at
-    which a state is known; −1 where none is near enough."""
+    """Yield for each grid the rows (T,) whose pictures are nearest to the starts of its blocks, −1 where none is near
+    enough. Grids begin at the first picture at whose time a state is known."""
     taken = np.unique(captured_ns[captured_ns >= states_ns[0]])
     if not len(taken):
         return
@@ -182,7 +183,7 @@ def _grids(captured_ns: NDArray[np.int64], states_ns: NDArray[np.int64], block_n
 
 
 def _runs(flags: NDArray[np.bool_]) -> list[NDArray[np.int64]]:
-    """The runs of true, each as the places in it."""
+    """Return the runs of true in `flags`, each as its indices."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]])))
     return [np.arange(begin, end) for begin, end in zip(edges[::2], edges[1::2], strict=True)]
 

@@ -1,7 +1,7 @@
-"""Mirror images of what was recorded: what an arm did on its left it can do on its right.
+"""Mirror images of episodes, as further episodes for training: what an arm did on its left it can do on its right.
 
-Reflection in the arm's own upright plane, y = 0 of the base frame, takes recordings to recordings that could have been
-made, as long as the camera stands in that plane and looks along it. So play counts twice.
+Reflection in the vertical plane y = 0 of the base frame turns a recording into another that could have been made, as
+long as the camera stands in that plane and looks along it.
 """
 
 from __future__ import annotations
@@ -19,13 +19,14 @@ from robot.errors import ConfigurationError
 from robot.wire.camera_spec import CameraSpec
 
 ASIDE_M = 0.005
-"""How far beside the plane a camera may stand, or look at a metre's distance."""
+"""How far beside the plane the camera may be, and the point on its axis a metre away."""
 OFF_CENTRE = 0.01
-"""How far beside the picture's middle its axis may be, as a share of the width."""
+"""How far beside the middle of the picture the optical axis may be, as a share of the width."""
 
 
 class WithMirrored:
-    """Pictures (N, H, W, 3), and after them the mirror images of those numbered `chosen` (M,), made when asked for."""
+    """Pictures (N, H, W, 3), followed by the mirror images of those with the indices `chosen` (M,), computed when
+    read."""
 
     def __init__(self, pictures: Pictures, chosen: NDArray[np.int64]) -> None:
         self._pictures = pictures
@@ -36,7 +37,7 @@ class WithMirrored:
         return len(self._numbers)
 
     def __getitem__(self, index: NDArray[np.int64] | slice) -> NDArray[np.uint8]:
-        """Return a copy of the pictures that are numbered `index`."""
+        """Return a copy of the pictures at `index`."""
         asked = np.arange(len(self))[index]
         found = np.array(self._pictures[self._numbers[asked]])
         flipped = asked >= self._count
@@ -47,10 +48,10 @@ class WithMirrored:
 def with_mirrored(
     cache: FrameCache, episodes: NDArray[np.int64], embodiment: EmbodimentDescription
 ) -> tuple[FrameCache, NDArray[np.int64]]:
-    """Return the cache with the mirror images of `episodes` after what it holds, and the numbers of these.
+    """Return the cache with the mirror images of `episodes` after its own episodes, and the numbers of the new ones.
 
-    Raises `ConfigurationError` when the camera does not stand in the plane, and for actions or a state whose mirror
-    image is not known.
+    Raises `ConfigurationError` when the camera does not stand in the plane, or when the mirror image of the actions or
+    of an entry of the state is not known.
     """
     _require_in_plane(embodiment.camera)
     chosen = cache.frames_of(episodes)
@@ -76,16 +77,17 @@ def with_mirrored(
 
 
 def _require_in_plane(camera: CameraSpec) -> None:
-    """Raise `ConfigurationError` for a camera, or a rig, of which one does not stand in the plane."""
+    """Raise `ConfigurationError` when the camera, or a camera of the rig, does not stand in the plane."""
     for view in camera.views:
         if view.position is None or view.orientation is None:
             raise ConfigurationError(
-                f"the pose of the camera {view.name!r} is not known, so what it sees cannot be mirrored"
+                f"the pose of the camera {view.name!r} is not known, so its pictures cannot be mirrored: calibrate it, "
+                "or train without mirror images"
             )
         right, _, forward = rotation_matrix(view.orientation).T
         aside = max(abs(view.position[1]), abs(forward[1]), abs(right[0]), abs(right[2]))
         if aside > ASIDE_M or abs(view.centre[0] - view.width / 2) > OFF_CENTRE * view.width:
             raise ConfigurationError(
-                f"the camera {view.name!r} does not stand in the arm's own plane and look along it, so what it sees "
+                f"the camera {view.name!r} does not stand in the arm's plane y = 0 and look along it, so its pictures "
                 "cannot be mirrored; train without mirror images"
             )

@@ -1,4 +1,4 @@
-"""What one camera of a rig saw, of a data set that holds the pictures of all of them."""
+"""The pictures of one camera, from a data set whose pictures show all views of a rig."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from robot.wire.camera_spec import CameraSpec
 
 
 class OneView:
-    """Of pictures (N, H, W, 3) the rows from `first` to `end`, read when asked for."""
+    """The rows of pixels from `first` to before `end` of pictures (N, H, W, 3), cut out when read."""
 
     def __init__(self, pictures: Pictures, first: int, end: int) -> None:
         self._pictures = pictures
@@ -26,18 +26,18 @@ class OneView:
         return len(self._pictures)
 
     def __getitem__(self, index: NDArray[np.int64] | slice) -> NDArray[np.uint8]:
-        """Return those rows of the pictures that are numbered `index`, whatever its shape."""
+        """Return those rows of the pictures at `index`, which may have any shape."""
         return self._pictures[index][..., self._rows, :, :]
 
 
 def seen_by(embodiment: EmbodimentDescription, view: int | None) -> EmbodimentDescription:
-    """Return `embodiment` as one camera of its rig alone would have recorded it, counted from 1 at
-    the top; as it is for None. Raises `ConfigurationError` when there is no such camera."""
+    """Return `embodiment` with the camera number `view` of its rig, counted from 1 at the top, in place of the rig;
+    unchanged for None. Raises `ConfigurationError` when there is no such camera."""
     return embodiment if view is None else msgspec.structs.replace(embodiment, camera=embodiment.camera.view(view))
 
 
 def view_like(embodiment: EmbodimentDescription, camera: CameraSpec) -> int | None:
-    """Return which camera in the rig of `embodiment` is `camera`; None when it is none of them."""
+    """Return the number in the rig of `embodiment` of the camera that equals `camera`, None when none does."""
     if not embodiment.camera.below:
         return None
     numbers = range(1, 1 + len(embodiment.camera.views))
@@ -45,7 +45,8 @@ def view_like(embodiment: EmbodimentDescription, camera: CameraSpec) -> int | No
 
 
 def open_seen(dataset: Dataset, view: int | None, embodiment: EmbodimentDescription, folder: Path) -> FrameCache:
-    """Return the frames of `dataset`, recorded by `embodiment`, as one camera of its rig saw them, or all for None.
+    """Return the frames of `dataset`, which has the embodiment description `embodiment`, with the pictures of the
+    camera number `view` of its rig, or of all cameras for None.
 
     Raises as `seen_by` and `open_cache` do.
     """

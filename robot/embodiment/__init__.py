@@ -1,1 +1,1 @@
-"""What a model or a data set is made for: arm, cameras, action and state layout."""
+"""The embodiment of a model or a data set: arm, cameras, action convention and state layout."""

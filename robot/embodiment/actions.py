@@ -46,8 +46,8 @@ TOOL_CONVENTIONS: Mapping[ToolConventionName, ToolDisplacement] = MappingProxyTy
 
 ConventionName = Literal["push", "tabletop", "joints"]
 ACTIONS_HELP = (
-    "what a model's actions will do: push: move the closed gripper in a plane; tabletop: move the tool in space and "
-    "grasp; joints: move each joint of this arm, and its gripper"
+    "action convention of the models that will learn from the set: push moves the closed gripper in a plane, tabletop "
+    "moves the tool in space and grasps, joints moves each joint of this arm and its gripper"
 )
 
 

@@ -1,4 +1,4 @@
-"""What is known of an arm at one moment: from it every entry of a state is computed, live and from recordings."""
+"""The readings of an arm at one moment, from which every entry of a state is computed, live and from recordings."""
 
 from __future__ import annotations
 
@@ -14,10 +14,12 @@ from robot.arm.kinematics import Pose
 
 @dataclass(frozen=True)
 class ArmSample:
-    """`measured` and `governed` joints (n,) rad, and where they put the tool: `tool` and `setpoint`. `gripper_width` is
-    measured and `gripper_command` is the width that the gripper was sent to, m. `effort` (n,) N·m is empty for an arm
-    that measures none. `yaw` returns by how much (rad, about the vertical) a rotation (3, 3) is turned from the one
-    that the action convention counts from."""
+    """`measured` and `governed` joints (n,) rad, and the poses that they give the tool: `tool` and `setpoint`.
+
+    `gripper_width` is measured, and `gripper_command` is the width that was commanded, both in m. `effort` (n,) N·m is
+    empty for an arm that measures none. `yaw` returns the angle (rad) about the vertical from the action convention's
+    reference rotation to a rotation (3, 3).
+    """
 
     measured: Vector
     governed: Vector

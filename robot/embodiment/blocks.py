@@ -1,4 +1,4 @@
-"""The duration of a block, which conventions hold in seconds and the wire counts in nanoseconds."""
+"""The duration of a block, which a convention stores in seconds and the session needs in nanoseconds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Actions in a plain box of numbers: those of a Gymnasium environment, which gives them their meaning."""
+"""Actions that are a plain box of numbers, to which a Gymnasium environment gives the meaning."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from robot.errors import ConfigurationError
 
 
 class BoxAction(Blocks, msgspec.Struct, frozen=True, tag_field="kind", tag="box"):
-    """Actions of `size` entries in [−1, 1], which the environment stretches to its own box. Each is repeated for
-    `repeat` steps of the environment, which take `block_s` seconds."""
+    """Actions of `size` entries in [−1, 1], scaled to the environment's own box. Each is repeated for `repeat` steps of
+    the environment, which take `block_s` seconds together."""
 
     size: int
     block_s: float
@@ -18,7 +18,7 @@ class BoxAction(Blocks, msgspec.Struct, frozen=True, tag_field="kind", tag="box"
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The entries by their numbers."""
+        """The name of each entry of an action."""
         return tuple(f"action{index}" for index in range(self.size))
 
     @property
@@ -27,8 +27,7 @@ class BoxAction(Blocks, msgspec.Struct, frozen=True, tag_field="kind", tag="box"
         return ()
 
     def mirror_signs(self) -> tuple[float, ...]:
-        """Raise `ConfigurationError`: nothing is known of the space in which such actions move things."""
+        """Raise `ConfigurationError`: the directions of such actions in space are not known."""
         raise ConfigurationError(
-            "the actions of this environment are plain numbers, and what mirrors them is not known; train without "
-            "mirror images"
+            "the mirror image of this environment's actions is not known; train without mirror images"
         )

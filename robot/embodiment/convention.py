@@ -1,7 +1,7 @@
-"""What one action means: the seams behind which tool displacements, joint displacements and plain boxes stand.
+"""What every action convention offers, and what one offers whose actions move an arm.
 
-A convention is a frozen struct, so that it travels inside data sets and checkpoints: a model only knows what its
-actions did under the convention it was trained with. `robot.embodiment.convention_file` writes and reads it.
+A convention is a frozen msgspec struct, which data sets and checkpoints store: a model only knows what its actions did
+under the convention that it was trained with. `robot.embodiment.convention_file` reads it.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from robot.errors import ConfigurationError
 from robot.wire.messages import Waypoint
 
 Target = TypeVar("Target")
-"""A convention's own set-point: where the arm is sent, in the terms in which its actions move it."""
+"""A convention's own type of set-point: where the arm is sent, in the coordinates that actions change."""
 
 
 @runtime_checkable
 class ActionConvention(Protocol):
-    """What every convention says of its actions, (size,) in [−1, 1], each of which holds for one block."""
+    """The meaning of actions (size,) in [−1, 1], each of which is carried out for one block."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -47,7 +47,7 @@ class ActionConvention(Protocol):
         """Duration of a block in nanoseconds."""
 
     def mirror_signs(self) -> tuple[float, ...]:
-        """Return for each entry 1, or −1 where reflection in the arm's plane y = 0 turns it round.
+        """Return for each entry −1 where reflection in the plane y = 0 of the base frame reverses it, else 1.
 
         Raises `ConfigurationError` when the mirror image of an action is no action of this convention.
         """
@@ -55,28 +55,27 @@ class ActionConvention(Protocol):
 
 @runtime_checkable
 class ArmConvention(ActionConvention, Protocol[Target]):
-    """A convention whose actions move an arm: how a block is carried out live, and how it is read off a recording.
+    """A convention whose actions move an arm: how a block is carried out, and how it is extracted from a recording.
 
-    `Target` is the convention's own set-point. Nobody else looks into it: it comes from `set_point` or `target`, and
-    goes into `target` and `block`.
+    `Target` is the convention's own type of set-point. Callers pass it on without reading it: `set_point` and `target`
+    return it, `target` and `block` take it.
     """
 
     @property
     def state_names(self) -> tuple[str, ...]:
-        """What an arm should feel that is moved so: the state of a set that is recorded for this convention."""
+        """The entries of the state in data sets that are recorded for this convention."""
 
     def yaw(self, rotation: NDArray[np.float64]) -> float:
-        """Return by how much (rad, about the vertical) a tool of `rotation` (3, 3) is turned from the rotation that
-        the convention counts from."""
+        """Return the angle (rad) about the vertical from the convention's reference rotation to `rotation` (3, 3)."""
 
     def set_point(self, kinematics: Kinematics, joints: Vector, gripper_width: float) -> Target:
-        """Return the set-point nearest to an arm at `joints` (n,) rad with its gripper `gripper_width` m wide.
+        """Return the set-point nearest to `joints` (n,) rad and a gripper that is `gripper_width` m wide.
 
-        Raises `ConfigurationError` for an arm that the convention does not fit.
+        Raises `ConfigurationError` when the convention is for another arm.
         """
 
     def target(self, tool: Target, action: Vector, /) -> Target:
-        """Return where `action` (size,) takes the set-point, inside the convention's bounds."""
+        """Return the set-point to which `action` (size,) moves `tool`, inside the convention's bounds."""
 
     def block(
         self, kinematics: Kinematics, start: Target, end: Target, seed: Vector, start_ns: int
@@ -88,24 +87,25 @@ class ArmConvention(ActionConvention, Protocol[Target]):
         """
 
     def ready(self, kinematics: Kinematics, joints: Vector, gripper_width: float) -> bool:
-        """Return whether actions may begin with the arm at `joints` (n,) rad and the gripper `gripper_width` m wide."""
+        """Return whether the first block may begin at `joints` (n,) rad with the gripper `gripper_width` m wide."""
 
     def entry(self, kinematics: Kinematics, joints: Vector, gripper_width: float) -> tuple[Waypoint, ...]:
-        """Return waypoints, timed from 0, that bring the arm from `joints` (n,) rad to where actions may begin.
+        """Return waypoints, timed from 0, that bring the arm from `joints` (n,) rad, where it is not `ready`, to where
+        it is.
 
-        Raises `UnreachableError` when there is no way.
+        Raises `UnreachableError` when there is no such path.
         """
 
     def describes(self, sample: ArmSample) -> bool:
-        """Return whether an action of this convention can have sent the arm where it was sent at that moment."""
+        """Return whether actions of this convention can have led to the set-point of `sample`."""
 
     def actions_between(self, series: SampleSeries, times: Vector) -> NDArray[np.float64]:
-        """Return the actions (T − 1, size) that took the set-point of a recording from each of the `times` (T,) s to
-        the next; they may exceed [−1, 1]."""
+        """Return the actions (T − 1, size) that moved the recorded set-point from each of the `times` (T,) s to the
+        next; they may exceed [−1, 1]."""
 
 
 def arm_convention(action: ActionConvention) -> ArmConvention[Any]:
-    """Return `action` as the convention of an arm. Raises `ConfigurationError` for one that moves no arm."""
+    """Return `action` when its actions move an arm. Raises `ConfigurationError` when they do not."""
     if isinstance(action, ArmConvention):
         return action
     raise ConfigurationError(f"actions of the kind {type(action).__name__} move no arm, but an environment")

@@ -1,12 +1,11 @@
-"""Action conventions as files hold them: a mapping whose `kind` says which convention it is.
+"""Reads action conventions from files, where a convention is a mapping with a `kind`.
 
 A package adds one by naming its struct, whose tag is the entry point's name, in its own metadata:
 
     [project.entry-points."worldarm.conventions"]
     my-convention = "my_package.convention:MyConvention"
 
-Files that were written before conventions had kinds hold displacements of the tool or, of Gymnasium environments, plain
-boxes; they read as what they always meant.
+Earlier files have no `kind`. They hold tool displacements or, for Gymnasium environments, what is now a `BoxAction`.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ _TOOL, _BOX = (str(each.__struct_config__.tag) for each in (ToolDisplacement, Bo
 
 
 def with_kind(stored: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a convention as a file would hold it today, from what any file holds."""
+    """Return a stored convention in its present form, with a `kind`."""
     if KIND in stored:
         return dict(stored)
     axes = stored.get("axes")
@@ -44,10 +43,10 @@ def with_kind(stored: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def read_convention(_: type, stored: object) -> object:
-    """Return the convention that is `stored`; msgspec's `dec_hook` for structs with a field of a convention.
+    """Return the convention that a file holds as `stored`: msgspec's `dec_hook` for structs with such a field.
 
-    Raises `ValueError` for a kind that no installed package offers, `msgspec.ValidationError` for a convention that is
-    not whole, and `ConfigurationError` for a package whose convention cannot be loaded.
+    Raises `ValueError` for a kind that no installed package registers, `msgspec.ValidationError` for a field that is
+    missing or not valid, and `ConfigurationError` for a convention that cannot be loaded.
     """
     if not isinstance(stored, Mapping):
         raise ValueError(f"an action convention is a mapping, not {stored!r}")
@@ -56,7 +55,7 @@ def read_convention(_: type, stored: object) -> object:
 
 
 def differences(one: ActionConvention, other: ActionConvention) -> tuple[str, ...]:
-    """Return the names of what differs between two conventions, `kind` among them."""
+    """Return the names of the fields in which two conventions differ; `kind` is one."""
     here, there = msgspec.to_builtins(one), msgspec.to_builtins(other)
     return tuple(name for name in {**here, **there} if here.get(name) != there.get(name))
 
@@ -66,7 +65,7 @@ def _struct(kind: str) -> type[msgspec.Struct]:
         return _OURS[kind]
     if kind not in registry.names(registry.CONVENTIONS):
         raise ValueError(
-            f"no installed package offers actions of the kind {kind!r}; install the one that this was recorded with"
+            f"no installed package offers actions of the kind {kind!r}; install the one with which this was recorded"
         )
     struct: type[msgspec.Struct] = registry.load(registry.CONVENTIONS, kind)
     return struct

@@ -1,6 +1,6 @@
-"""How a data set was recorded, as far as a model must know it: arm, camera and what an action means.
+"""The embodiment description of a data set and of a model that learns from it: arm, camera, actions and state.
 
-It lives in the data set's `meta/info.json` under "worldarm" and travels from there into every checkpoint.
+A data set stores it in `meta/info.json` under "worldarm", a checkpoint in its card.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from robot.wire.camera_spec import CameraSpec, reframed
 KEY = "recording"
 RECORDED_KEY = "recorded"
 KEYS = (KEY, RECORDED_KEY)
-"""Where the metadata of a data set say how it was recorded: block by block, or at a rate of its own."""
+"""The keys in a data set's metadata: of a set that holds blocks, and of one recorded at a camera's rate."""
 
 
 class EmbodimentDescription(msgspec.Struct, frozen=True):
@@ -32,14 +32,17 @@ class EmbodimentDescription(msgspec.Struct, frozen=True):
     state_names: tuple[str, ...]
 
     def to_metadata(self) -> dict[str, object]:
-        """Return what to hand to the data set's writer."""
+        """Return the metadata of a data set with this description."""
         return {KEY: msgspec.to_builtins(self)}
 
 
 class RecordedEmbodiment(msgspec.Struct, frozen=True):
-    """How a set was recorded from processes, at its own rate and size: the `arm` whose models fit, and the `cameras`,
-    the first of which a model sees through unless told otherwise. A model learns from it block by block, with actions
-    in `action`'s terms and a state of `state_names`."""
+    """The embodiment of a data set that was recorded at its own rate and picture size.
+
+    `arm` is the name of the arm whose models fit. A model sees the first of the `cameras` unless another is chosen. It
+    learns from blocks that are extracted from the set, with actions of the convention `action` and a state with the
+    entries `state_names`.
+    """
 
     arm: str
     cameras: tuple[CameraSpec, ...]
@@ -47,7 +50,7 @@ class RecordedEmbodiment(msgspec.Struct, frozen=True):
     state_names: tuple[str, ...]
 
     def to_metadata(self) -> dict[str, object]:
-        """Return what to hand to the data set's writer."""
+        """Return the metadata of a data set with this description."""
         return {RECORDED_KEY: msgspec.to_builtins(self)}
 
     def embodiment(self, camera: str | None = None, picture: tuple[int, int] | None = None) -> EmbodimentDescription:
@@ -65,8 +68,8 @@ class RecordedEmbodiment(msgspec.Struct, frozen=True):
 
 
 def read_recorded_embodiment(info: DatasetInfo) -> RecordedEmbodiment | None:
-    """Return how a set was recorded from processes; None for one that holds blocks. Raises `DatasetError` when what it
-    says of that is not valid, or not what its columns are."""
+    """Return the embodiment of a data set that was recorded at its own rate; None for a set that holds blocks. Raises
+    `DatasetError` when its description is not valid or does not match its columns."""
     if RECORDED_KEY not in info.metadata:
         return None
     try:
@@ -117,20 +120,20 @@ def read_embodiment(
 
 
 def same_entry(one: Mapping[str, Any], other: Mapping[str, Any], key: str) -> bool:
-    """Return whether the metadata of two data sets say the same under `key`; a set that was written before action
-    conventions had kinds says what it would say today."""
+    """Return whether the metadata of two data sets agree under `key`, also where one was written before action
+    conventions had a kind."""
     return bool(_of_today(one.get(key)) == _of_today(other.get(key)))
 
 
 def _of_today(entry: Any) -> Any:
-    """Return an entry of the metadata as it would be written today."""
+    """Return an entry of the metadata in its present form."""
     if isinstance(entry, Mapping) and isinstance(entry.get("action"), Mapping):
         return {**entry, "action": with_kind(entry["action"])}
     return entry
 
 
 def _which(camera: str | None, names: list[str]) -> int:
-    """Return which of `names` is `camera`, the first for None. Raises `DatasetError` when it is none of them."""
+    """Return the index of `camera` in `names`, 0 for None. Raises `DatasetError` when it is not there."""
     if camera is None:
         return 0
     if camera not in names:
@@ -139,10 +142,10 @@ def _which(camera: str | None, names: list[str]) -> int:
 
 
 def _require_shape(info: DatasetInfo, key: str, name: str, shape: tuple[int, ...]) -> None:
-    """Raise `DatasetError` when the column `name` is there and not of the `shape` that the entry `key` speaks of."""
+    """Raise `DatasetError` when the set has the column `name` in another `shape` than its entry `key` implies."""
     feature = info.features.get(name)
     if feature is not None and feature.shape != shape:
         raise DatasetError(
-            f"the data set's column {name!r} is of shape {feature.shape}, and its worldarm.{key} entry in "
-            f"meta/info.json speaks of {shape}: one of them was changed"
+            f"the data set's column {name!r} is of shape {feature.shape}, but its worldarm.{key} entry in "
+            f"meta/info.json implies {shape}: one of them was changed"
         )

@@ -9,21 +9,24 @@ from robot.arm.interface import Vector
 
 NAME = "gripper"
 COMMAND = "gripper.command"
-"""The entry of a state that says to which width the gripper was sent."""
+"""The entry of a state with the width that was commanded."""
 STILL_M = 1e-3
-"""A set-point that changes by less than this in a block leaves the gripper alone."""
+"""A commanded width that changes by less than this within a block counts as unchanged."""
 ASTRAY_M = 0.01
-"""How much wider or narrower than it should be a gripper may be that actions do not move."""
+"""How far from the convention's width a recorded gripper may be, where actions do not move it."""
 
 
 def gripped(width: float, value: float, opening_m: float) -> float:
-    """Return how wide (m) a gripper that is `width` m wide is sent by an entry of `value`, opening to `opening_m`."""
+    """Return the width (m) that `value` commands when the commanded width was `width` m: `opening_m` for opening, 0 for
+    closing."""
     return width if value == 0.0 else opening_m if value > 0.0 else 0.0
 
 
 def gripping(commands: Vector, opening_m: float) -> NDArray[np.float64]:
-    """Return 1 (opening) or −1 (closing) for each block between `commands` (T,) m, as (T − 1,): the way in which the
-    gripper was last sent, and before that, the end to which its first width is nearer."""
+    """Return the entry of each block between the commanded widths `commands` (T,) m, as (T − 1,): 1 opens, −1 closes.
+
+    The entry is the direction of the last change. Before the first change it is the end to which the width is nearer.
+    """
     change = np.diff(commands)
     way = 1.0 if commands[0] > opening_m / 2 else -1.0
     ways = np.empty(len(change))

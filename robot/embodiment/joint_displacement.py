@@ -1,4 +1,4 @@
-"""Actions that displace the joints over one block, carried out as timed waypoints along a straight line of joints."""
+"""Actions that displace the joints, carried out as timed waypoints along a straight line in joint space."""
 
 from __future__ import annotations
 
@@ -24,34 +24,34 @@ from robot.wire.messages import Waypoint
 
 SCALE_RAD = 0.1
 SPEED_SHARE = 0.5
-"""An action moves a joint by at most this share of what its velocity limit allows in a block: the governor keeps the
-rest to follow without a clamp."""
+"""The most that an action may move a joint, as a share of what the lowest velocity limit allows in a block. The rest is
+left to the governor's acceleration and jerk limits."""
 BLOCK_S = 1 / 5
 WAYPOINTS = 6
 MARGIN_RAD = 0.02
-"""How far inside the arm's own limits actions keep the joints, so that the governor never clamps them there."""
+"""Distance of the convention's limits from the arm's own, so that the governor does not clamp at them."""
 TOLERANCE_RAD = 0.01
-"""How far outside its limits a joint may be for actions to begin there."""
+"""How far outside the convention's limits a joint may be when the first block begins."""
 ASTRAY_RAD = 0.05
-"""How far outside its limits a recorded joint may be for an action to describe it."""
+"""How far outside the convention's limits a recorded joint may be."""
 ENTRY_RAD_S = 0.2
 
 
 @dataclass(frozen=True)
 class JointTarget:
-    """Where the joints are sent, `positions` (n,) rad, with the gripper `gripper_width` m apart."""
+    """A set-point of the joints: `positions` (n,) rad, with the gripper open by `gripper_width` m."""
 
     positions: Vector
     gripper_width: float = 0.0
 
 
 class JointDisplacement(Blocks, msgspec.Struct, frozen=True, tag_field="kind", tag="joint-displacement"):
-    """What each entry of a block action in [−1, 1] asks for within `block_s`.
+    """Actions with one entry in [−1, 1] for each of `joints`, carried out within `block_s` seconds.
 
-    One entry for each of `joints` moves that joint's set-point by `scale_rad` × action, between `lower` and `upper`
-    (n,) rad; a sliding joint's numbers are in m. With an `opening_m`, a last entry opens the gripper to that width when
-    positive, closes it when negative, and leaves it alone when zero; without it, the gripper stays `gripper_width` m
-    apart. One block is sent as its start and `waypoints` joint waypoints.
+    An entry moves its joint's set-point by `scale_rad` × entry, between `lower` and `upper` (n,) rad; the numbers of a
+    prismatic joint are in m. With `opening_m`, a last entry opens the gripper to that width when positive, closes it
+    when negative, and keeps the commanded width when zero; without, the gripper stays open by `gripper_width` m. One
+    block is sent as its start and `waypoints` joint waypoints.
     """
 
     joints: tuple[str, ...]
@@ -64,7 +64,7 @@ class JointDisplacement(Blocks, msgspec.Struct, frozen=True, tag_field="kind", t
     gripper_width: float = 0.0
 
     def __post_init__(self) -> None:
-        """Raise `ValueError` unless every joint has its limits."""
+        """Raise `ValueError` unless every joint has a lower and an upper limit."""
         if not len(self.joints) == len(self.lower) == len(self.upper):
             raise ValueError(
                 f"{len(self.joints)} joints have {len(self.lower)} lower and {len(self.upper)} upper limits"
@@ -72,7 +72,7 @@ class JointDisplacement(Blocks, msgspec.Struct, frozen=True, tag_field="kind", t
 
     @classmethod
     def of(cls, arm: ArmSpec) -> JointDisplacement:
-        """Return the convention for `arm`: all of its joints and, where it has one that opens, its gripper."""
+        """Return the convention for all joints of `arm` and for its gripper, where it has one that opens."""
         opening = arm.gripper_range[1] if arm.gripper_range[1] > arm.gripper_range[0] else None
         return cls(
             joints=arm.joint_names,
@@ -102,26 +102,24 @@ class JointDisplacement(Blocks, msgspec.Struct, frozen=True, tag_field="kind", t
 
     @property
     def state_names(self) -> tuple[str, ...]:
-        """What an arm should feel that is moved so."""
+        """The entries of the state in data sets that are recorded for this convention."""
         return joint_state_names(len(self.joints), grips=self.opening_m is not None)
 
     def mirror_signs(self) -> tuple[float, ...]:
-        """Raise `ConfigurationError`: which joints turn the other way in a mirror depends on the arm, and many arms are
-        not symmetric."""
+        """Raise `ConfigurationError`: which joints a mirror image reverses depends on the arm."""
         raise ConfigurationError(
-            "displacements of joints cannot be mirrored: which joint turns the other way depends on the arm; train "
+            "joint displacements cannot be mirrored: which joints a mirror image reverses depends on the arm; train "
             "without mirror images"
         )
 
     def yaw(self, rotation: NDArray[np.float64]) -> float:
-        """Return by how much (rad, about the vertical) a tool of `rotation` (3, 3) is turned from one that points
-        down."""
+        """Return the angle (rad) about the vertical from a tool that points down to `rotation` (3, 3)."""
         return float(pin.log3(rotation @ np.asarray(TOOL_DOWN).T)[2])
 
     # ---------------------------------------------------------------- set-points
 
     def target(self, tool: JointTarget, action: Vector, /) -> JointTarget:
-        """Return where `action` (size,) takes a set-point, kept between the limits."""
+        """Return the set-point to which `action` (size,) moves `tool`, between the limits."""
         moves = np.clip(np.asarray(action, dtype=np.float64), -1.0, 1.0)
         count = len(self.joints)
         width = self.gripper_width
@@ -130,7 +128,7 @@ class JointDisplacement(Blocks, msgspec.Struct, frozen=True, tag_field="kind", t
         return JointTarget(np.clip(tool.positions + self.scale_rad * moves[:count], self.lower, self.upper), width)
 
     def set_point(self, kinematics: Kinematics, joints: Vector, gripper_width: float) -> JointTarget:
-        """Return the set-point between the limits that is nearest to an arm at `joints` (n,) rad.
+        """Return the set-point between the limits that is nearest to `joints` (n,) rad.
 
         Raises `ConfigurationError` for an arm with another number of joints.
         """
@@ -152,7 +150,7 @@ class JointDisplacement(Blocks, msgspec.Struct, frozen=True, tag_field="kind", t
         return begin, *_straight(seed, end.positions, end.gripper_width, start_ns, self.block_s, self.waypoints)
 
     def ready(self, kinematics: Kinematics, joints: Vector, gripper_width: float) -> bool:
-        """Return whether `joints` (n,) rad are between the limits and the gripper is as wide as actions leave it."""
+        """Return whether `joints` (n,) rad and the gripper, `gripper_width` m wide, are close enough to a set-point."""
         nearest = self.set_point(kinematics, joints, gripper_width)
         return (
             float(np.abs(nearest.positions - joints).max()) <= TOLERANCE_RAD
@@ -170,13 +168,14 @@ class JointDisplacement(Blocks, msgspec.Struct, frozen=True, tag_field="kind", t
     # ---------------------------------------------------------------- read off recordings
 
     def describes(self, sample: ArmSample) -> bool:
-        """Return whether the joints were sent to between the limits, with a gripper as wide as actions leave it."""
+        """Return whether the governed joints are between the limits, and a gripper that actions do not move has the
+        convention's width."""
         outside = np.abs(np.clip(sample.governed, self.lower, self.upper) - sample.governed)
         astray_m = abs(sample.gripper_command - self.gripper_width)
         return bool(outside.max() <= ASTRAY_RAD and (self.opening_m is not None or astray_m <= gripper_entry.ASTRAY_M))
 
     def actions_between(self, series: SampleSeries, times: Vector) -> NDArray[np.float64]:
-        """Return the actions (T − 1, size) that took the set-point from each of the `times` (T,) s to the next."""
+        """Return the actions (T − 1, size) that moved the set-point from each of the `times` (T,) s to the next."""
         entries = [
             np.diff(series.at(times, f"setpoint.joint.{number}")) / self.scale_rad
             for number in range(1, len(self.joints) + 1)

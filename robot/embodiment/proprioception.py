@@ -1,4 +1,4 @@
-"""What the arm feels: the proprioceptive state that goes beside every picture, live and in recordings."""
+"""The proprioceptive state beside every picture, from the live arm and from recordings."""
 
 from __future__ import annotations
 
@@ -16,34 +16,33 @@ from robot.embodiment.sample_series import SampleSeries
 from robot.embodiment.state_entries import entries_named
 
 STATE_NAMES = ("tool.x", "tool.y", "tool.z", "gripper.width", "setpoint.x", "setpoint.y", "setpoint.z")
-"""What an arm feels whose actions neither turn its tool nor move its gripper."""
+"""The entries of the state where actions neither turn the tool nor move the gripper."""
 GRASPING_STATE_NAMES = (*STATE_NAMES, "tool.yaw", "setpoint.yaw", "gripper.command")
-"""What one feels whose actions do."""
+"""The entries of the state where actions do."""
 
 
 def joint_state_names(joints: int, grips: bool) -> tuple[str, ...]:
-    """Return what an arm of that many `joints` feels whose actions move them and, where it `grips`, its gripper."""
+    """Return the entries of the state where actions move each of that many `joints` and, with `grips`, the gripper."""
     measured = tuple(f"joint.{number}" for number in range(1, joints + 1))
     commanded = tuple(f"setpoint.joint.{number}" for number in range(1, joints + 1))
     return (*measured, *STATE_NAMES[:4], *commanded, *(("gripper.command",) if grips else ()))
 
 
 class Proprioception:
-    """Makes the state whose entries are called `names` out of joints and gripper.
+    """Computes the state with the entries `names` from the joints and the gripper of the live arm.
 
-    "tool" is where the measured joints put the tool, and "setpoint" where those that the governor let through put it;
-    "yaw" is counted from the rotation of `convention`. `robot.embodiment.state_entries` defines every entry.
+    `robot.embodiment.state_entries` defines every entry. Yaw is measured from the reference rotation of `convention`.
     """
 
     def __init__(self, names: Sequence[str], convention: ArmConvention[Any], kinematics: Kinematics) -> None:
-        """Raise `ConfigurationError` for a name that no arm here feels."""
+        """Raise `ConfigurationError` for an unknown name."""
         self.names = tuple(names)
         self._entries = entries_named(names)
         self._convention = convention
         self._kinematics = kinematics
 
     def require(self, arm: ArmSpec) -> None:
-        """Raise `ConfigurationError` unless `arm` has every joint of these entries, and measures what they need."""
+        """Raise `ConfigurationError` unless `arm` has the joints, and measures the efforts, that the entries need."""
         width = arm.gripper_range[0]
         self.feel(arm.home, arm.home, width, width, np.zeros(arm.dof) if arm.effort else ())
 
@@ -55,10 +54,10 @@ class Proprioception:
         gripper_command: float,
         effort: Sequence[float] | Vector = (),
     ) -> Vector:
-        """Return the state (P,) from measured and governed joints (n,) rad, the gripper's widths (m), and the joints'
-        `effort` (n,) N·m, empty for an arm that measures none.
+        """Return the state (P,) from measured and governed joints (n,) rad, measured and commanded gripper widths (m),
+        and the joints' `effort` (n,) N·m, empty for an arm that measures none.
 
-        Raises `ConfigurationError` for an entry of a joint that the arm does not have, or does not measure.
+        Raises `ConfigurationError` for an entry of a joint that the arm lacks or whose effort it does not measure.
         """
         here, there = np.asarray(measured, dtype=np.float64), np.asarray(governed, dtype=np.float64)
         sample = ArmSample(
@@ -75,8 +74,8 @@ class Proprioception:
 
 
 def states_at(names: Sequence[str], series: SampleSeries, times: Vector) -> NDArray[np.float64]:
-    """Return the states (T, P), whose entries are called `names`, of a recorded arm at `times` (T,) s.
+    """Return the states (T, P) with the entries `names` of a recorded arm at `times` (T,) s.
 
-    Raises `ConfigurationError` for a name that no arm here feels.
+    Raises `ConfigurationError` for an unknown name.
     """
     return np.stack([series.at(times, name) for name in names], axis=1)

@@ -1,4 +1,4 @@
-"""What an arm did over time, as samples: any entry of a state, at any moment between them."""
+"""The readings of an arm over one episode, from which entries of a state are interpolated."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from robot.embodiment.state_entries import Between, entries_named
 
 
 class SampleSeries:
-    """The `samples` of one episode at `seconds` (M,), which increase."""
+    """The `samples` of one episode at the increasing times `seconds` (M,)."""
 
     def __init__(self, seconds: Vector, samples: Sequence[ArmSample]) -> None:
         self.seconds = seconds
@@ -21,13 +21,13 @@ class SampleSeries:
         self._known: dict[str, tuple[NDArray[np.float64], Between]] = {}
 
     def nearest(self, second: float) -> ArmSample:
-        """Return the sample nearest to a moment."""
+        """Return the sample nearest in time to `second`."""
         return self.samples[int(np.abs(self.seconds - second).argmin())]
 
     def at(self, times: Vector, name: str) -> NDArray[np.float64]:
-        """Return the entry of a state that is called `name` at each of `times` (T,) s.
+        """Return the state's entry `name` at each of `times` (T,) s.
 
-        Raises `ConfigurationError` for a name that no arm here feels.
+        Raises `ConfigurationError` for an unknown name.
         """
         values, between = self._values(name)
         if between == "step":
@@ -35,7 +35,7 @@ class SampleSeries:
         return np.interp(times, self.seconds, values)
 
     def _values(self, name: str) -> tuple[NDArray[np.float64], Between]:
-        """Return the entry at every sample (M,), an angle without leaps, and how it goes from one to the next."""
+        """Return the entry at every sample (M,), angles unwrapped, and how it is interpolated."""
         if name not in self._known:
             (entry,) = entries_named([name])
             values = np.array([entry.read(sample) for sample in self.samples], dtype=np.float64)

@@ -1,6 +1,6 @@
-"""What an arm can feel: one definition for each entry of a state, by which it is computed live and from recordings.
+"""The entries that a state can have, one definition each, by which they are computed live and from recordings.
 
-A package adds an entry by naming its definition, a `StateEntry`, in its own metadata, under the entry's name:
+A package adds an entry by naming its `StateEntry` in its metadata, under the entry's own name:
 
     [project.entry-points."worldarm.senses"]
     "wrist.height" = "my_package.senses:WRIST_HEIGHT"
@@ -23,21 +23,21 @@ from robot.embodiment.arm_sample import ArmSample
 from robot.errors import ConfigurationError
 
 Between = Literal["line", "turn", "step"]
-"""How an entry goes from one sample to the next: in a straight line; likewise, as an angle in rad that may pass ±π; or
-by a step, so that the nearest sample's holds."""
+"""How an entry is interpolated between two samples: linearly; linearly as an angle in rad that may pass ±π; or as the
+value of the nearest sample."""
 HOLDING_M = 0.003
-"""A gripper that is wider than commanded by more than this is kept open, by what it holds or on its way there."""
+"""A gripper that is wider than commanded by more than this holds an object, or is still closing."""
 
 
 @dataclass(frozen=True)
 class StateEntry:
-    """One thing that an arm feels, in `unit`: `value` computes it from a sample.
+    """One entry of a state, in `unit`; `value` computes it from a sample.
 
-    With `per_joint`, `value` returns an entry for each joint, (n,), and a state names them one by one, counted from 1:
-    "joint.1". `mirror` is the factor by which reflection in the arm's plane y = 0 multiplies it, None where the image
-    cannot be computed from the entry. A `command` says what the arm was sent to do, and not what it does: the command
-    mask hides it. `between` is how recordings are read between two samples. `effort` says that `value` needs the
-    joints' efforts, so that a recording for such a state stores them.
+    With `per_joint`, `value` returns (n,), one number for each joint, and a state names them one by one, counted from
+    1: "joint.1". `mirror` is the factor by which reflection in the plane y = 0 of the base frame multiplies the entry,
+    None where the mirror image is not known. A `command` is what was commanded, not what was measured; the command
+    mask hides it. `between` says how recordings are interpolated. `effort` says that `value` needs the joints' efforts,
+    so that recordings for such a state store them.
     """
 
     name: str
@@ -50,11 +50,11 @@ class StateEntry:
     effort: bool = False
 
     def read(self, sample: ArmSample) -> float:
-        """Return the entry's value, of one that is not `per_joint`."""
+        """Return the value of an entry that is not `per_joint`."""
         return float(self.value(sample))
 
     def of_joint(self, number: int) -> StateEntry:
-        """Return the entry of the joint of that number, counted from 1, of a `per_joint` one."""
+        """Return the entry of joint `number`, counted from 1, of a `per_joint` entry."""
 
         def value(sample: ArmSample) -> float:
             values = np.asarray(self.value(sample))
@@ -77,7 +77,7 @@ TOOL_PLACE = (
     StateEntry("tool.y", "m", _axis(1, lambda sample: sample.tool.position), mirror=-1.0),
     StateEntry("tool.z", "m", _axis(2, lambda sample: sample.tool.position)),
 )
-"""Where the measured joints put the tool."""
+"""The position of the tool at the measured joints."""
 _SETPOINT_PLACE = (
     StateEntry("setpoint.x", "m", _axis(0, lambda sample: sample.setpoint.position), command=True),
     StateEntry("setpoint.y", "m", _axis(1, lambda sample: sample.setpoint.position), mirror=-1.0, command=True),
@@ -112,10 +112,10 @@ STATE_ENTRIES: Mapping[str, StateEntry] = MappingProxyType({entry.name: entry fo
 
 
 def find_entries(names: Sequence[str]) -> tuple[StateEntry | None, ...]:
-    """Return the entry that a state calls each of `names`; None for what no arm here feels, such as an environment's
-    own state.
+    """Return the definition of each of a state's `names`, None where there is none, as for the state of a Gymnasium
+    environment.
 
-    Raises `ConfigurationError` when an installed package offers something else under such a name.
+    Raises `ConfigurationError` when an installed package registers anything but a `StateEntry` of that name.
     """
     found = {name: _entry(name, STATE_ENTRIES) for name in names}
     if None in found.values():
@@ -125,7 +125,7 @@ def find_entries(names: Sequence[str]) -> tuple[StateEntry | None, ...]:
 
 
 def entries_named(names: Sequence[str]) -> tuple[StateEntry, ...]:
-    """Return the entries of a state. Raises `ConfigurationError` for a name that no arm here feels."""
+    """Return the definitions of a state's entries. Raises `ConfigurationError` for an unknown name."""
     found = find_entries(names)
     unknown = [name for name, entry in zip(names, found, strict=True) if entry is None]
     if unknown:
@@ -134,19 +134,19 @@ def entries_named(names: Sequence[str]) -> tuple[StateEntry, ...]:
 
 
 def commands_among(names: Sequence[str]) -> tuple[int, ...]:
-    """Return the numbers of the entries that are commands, of a state that an arm or an environment feels."""
+    """Return the indices of those of a state's entries that are commands; unknown names are none."""
     return tuple(number for number, entry in enumerate(find_entries(names)) if entry is not None and entry.command)
 
 
 def needs_effort(names: Sequence[str]) -> bool:
-    """Return whether an entry of a state is computed from the joints' efforts."""
+    """Return whether one of a state's entries is computed from the joints' efforts."""
     return any(entry.effort for entry in find_entries(names) if entry is not None)
 
 
 def mirror_signs(names: Sequence[str]) -> tuple[float, ...]:
-    """Return the factor by which reflection in the arm's plane y = 0 multiplies each entry of a state.
+    """Return the factor by which reflection in the plane y = 0 multiplies each of a state's entries.
 
-    Raises `ConfigurationError` for an entry whose mirror image is not known.
+    Raises `ConfigurationError` for an unknown name, and for an entry whose mirror image is not known.
     """
     found = {entry.name: entry.mirror for entry in entries_named(names)}
     unknown = [name for name, sign in found.items() if sign is None]
@@ -156,7 +156,7 @@ def mirror_signs(names: Sequence[str]) -> tuple[float, ...]:
 
 
 def _entry(name: str, known: Mapping[str, StateEntry]) -> StateEntry | None:
-    """Return the entry of that name among the `known`, which may be one joint's."""
+    """Return the entry `name`, or the joint's entry that it names, from the `known` ones; None when there is none."""
     if name in known:
         return None if known[name].per_joint else known[name]
     family, _, number = name.rpartition(".")
@@ -166,14 +166,16 @@ def _entry(name: str, known: Mapping[str, StateEntry]) -> StateEntry | None:
 
 
 def _offered(name: str) -> StateEntry:
-    """Return what an installed package offers under that name."""
+    """Return the entry that an installed package registers as `name`."""
     entry = registry.load(registry.SENSES, name)
     if not isinstance(entry, StateEntry) or entry.name != name:
-        raise ConfigurationError(f"what is offered as the sense {name!r} is {entry!r}, and no StateEntry of that name")
+        raise ConfigurationError(
+            f"the sense {name!r} is registered as {entry!r}, which is not a StateEntry of that name"
+        )
     return entry
 
 
 def _known() -> list[str]:
-    """Return every name that a state may hold; N stands for a joint's number."""
+    """Return every name that a state's entry can have; N stands for the number of a joint."""
     ours = [f"{entry.name}.N" if entry.per_joint else entry.name for entry in STATE_ENTRIES.values()]
     return [*ours, *registry.names(registry.SENSES)]

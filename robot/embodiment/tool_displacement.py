@@ -1,4 +1,4 @@
-"""Actions that displace the tool over one block, carried out as timed joint waypoints along a straight line."""
+"""Actions that displace the tool, carried out as timed joint waypoints along a straight line."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ from robot.wire.messages import Waypoint
 PLACE = ("x", "y", "z")
 YAW = "yaw"
 TURNED = ("y", YAW)
-"""The entries that reflection in the arm's plane y = 0 turns round."""
+"""The entries that reflection in the plane y = 0 reverses."""
 TOOL_DOWN = ((1.0, 0.0, 0.0), (0.0, -1.0, 0.0), (0.0, 0.0, -1.0))
-# The same, turned so that the broad hand shows a camera in front of the arm its narrow side.
+# The same, turned so that a camera in front of the arm sees the narrow side of the hand.
 TOOL_DOWN_EDGE_ON = ((0.0, 1.0, 0.0), (1.0, 0.0, 0.0), (0.0, 0.0, -1.0))
 ASTRAY_M = 0.02
 ASTRAY_RAD = 0.2
-"""How far outside the bounds, and how much turned otherwise, a recorded tool may be for an action to describe it."""
+"""How far outside the bounds, and how far turned from the set-point's rotation, a recorded tool may be."""
 
 
 @dataclass(frozen=True)
 class ToolTarget:
-    """Where the tool is sent: `position` (3,) m in the base frame, turned by `yaw` rad about the vertical from its
-    convention's rotation, with the gripper `gripper_width` m apart."""
+    """A set-point of the tool: `position` (3,) m in the base frame, turned by `yaw` rad about the vertical from the
+    convention's rotation, with the gripper open by `gripper_width` m."""
 
     position: Vector
     yaw: float = 0.0
@@ -43,13 +43,13 @@ class ToolTarget:
 
 
 class ToolDisplacement(Blocks, msgspec.Struct, frozen=True, tag_field="kind", tag="tool-displacement"):
-    """What each entry of a block action in [−1, 1], one for each of `axes`, asks for within `block_s`.
+    """Actions with one entry in [−1, 1] for each of `axes`, carried out within `block_s` seconds.
 
-    "x", "y" and "z" move the tool's set-point by `scale_m` × action, inside `bounds` (m, base frame). "yaw" turns it by
-    `turn_rad` × action about the vertical, inside `turn_bounds` (rad), from `rotation` (rows of a 3×3 matrix, tool to
-    base). "gripper" opens the gripper to `opening_m` when positive, closes it when negative, and leaves it alone when
-    zero; without it the gripper stays `gripper_width` m apart. One block is sent as its start and `waypoints` joint
-    waypoints.
+    "x", "y" and "z" move the tool's set-point by `scale_m` × entry, inside `bounds` (m, base frame). "yaw" turns it by
+    `turn_rad` × entry about the vertical, inside `turn_bounds` (rad), from `rotation` (rows of a 3×3 matrix, tool to
+    base). "gripper" opens the gripper to `opening_m` when positive, closes it when negative, and keeps the commanded
+    width when zero; without this axis the gripper stays open by `gripper_width` m. One block is sent as its start and
+    `waypoints` joint waypoints.
     """
 
     axes: tuple[str, ...]
@@ -85,7 +85,7 @@ class ToolDisplacement(Blocks, msgspec.Struct, frozen=True, tag_field="kind", ta
 
     @property
     def state_names(self) -> tuple[str, ...]:
-        """What an arm should feel that is moved so."""
+        """The entries of the state in data sets that are recorded for this convention."""
         return GRASPING_STATE_NAMES if self.grips else STATE_NAMES
 
     def mirror_signs(self) -> tuple[float, ...]:
@@ -95,11 +95,11 @@ class ToolDisplacement(Blocks, msgspec.Struct, frozen=True, tag_field="kind", ta
     # ---------------------------------------------------------------- set-points
 
     def start(self, position: Vector) -> ToolTarget:
-        """Return how episodes begin at `position` (3,) m: not turned, the gripper as wide as the convention has it."""
+        """Return the set-point at `position` (3,) m with yaw 0 and the convention's gripper width."""
         return ToolTarget(np.asarray(position, dtype=np.float64), 0.0, self.gripper_width)
 
     def target(self, tool: ToolTarget, action: Vector, /) -> ToolTarget:
-        """Return where `action` (size,) takes a set-point at `tool`, kept inside the bounds."""
+        """Return the set-point to which `action` (size,) moves `tool`, inside the bounds."""
         moved = np.array(tool.position, dtype=np.float64)
         yaw, width = (tool.yaw if YAW in self.axes else 0.0), tool.gripper_width
         for value, axis in zip(np.clip(action, -1.0, 1.0).tolist(), self.axes, strict=True):
@@ -131,7 +131,7 @@ class ToolDisplacement(Blocks, msgspec.Struct, frozen=True, tag_field="kind", ta
         return self.at(kinematics.forward(joints), gripper_width)
 
     def yaw(self, rotation: NDArray[np.float64]) -> float:
-        """Return by how much (rad, about the vertical) a tool of `rotation` (3, 3) is turned from this convention's."""
+        """Return the angle (rad) about the vertical from the convention's rotation to `rotation` (3, 3)."""
         return float(pin.log3(rotation @ np.asarray(self.rotation).T)[2])
 
     # ---------------------------------------------------------------- carried out
@@ -139,9 +139,10 @@ class ToolDisplacement(Blocks, msgspec.Struct, frozen=True, tag_field="kind", ta
     def block(
         self, kinematics: Kinematics, start: ToolTarget, end: ToolTarget, seed: Vector, start_ns: int
     ) -> tuple[Waypoint, ...]:
-        """Return the joint waypoints of one block from set-point `start` to `end`: the first at `start_ns` itself, so
-        that an arm that holds does not set out early, then `waypoints` more until the block's end. The gripper moves
-        from the first on. `seed` (n,) rad are the joints at `start`.
+        """Return the joint waypoints of one block from set-point `start` to `end`.
+
+        The first is at `start_ns`, so that an arm at rest does not begin early; `waypoints` more follow until the
+        block's end. The gripper moves from the first on. `seed` (n,) rad are the joints at `start`.
 
         Raises `UnreachableError` when the arm cannot get there.
         """
@@ -158,8 +159,8 @@ class ToolDisplacement(Blocks, msgspec.Struct, frozen=True, tag_field="kind", ta
         )
 
     def ready(self, kinematics: Kinematics, joints: Vector, gripper_width: float) -> bool:
-        """Return whether the tool stands where actions may begin, with the arm at `joints` (n,) rad and the gripper
-        `gripper_width` m wide."""
+        """Return whether the tool at `joints` (n,) rad and the gripper, `gripper_width` m wide, are close enough to a
+        set-point."""
         tool = kinematics.forward(joints)
         nearest = self.at(tool, gripper_width)
         there = self.pose(nearest)
@@ -170,8 +171,9 @@ class ToolDisplacement(Blocks, msgspec.Struct, frozen=True, tag_field="kind", ta
         )
 
     def entry(self, kinematics: Kinematics, joints: Vector, gripper_width: float) -> tuple[Waypoint, ...]:
-        """Return waypoints, timed from 0, over what lies on the table to the bounds' top, at the point nearest to the
-        base, where the fewest things lie. A gripper that actions move stays as it is, since it may hold something.
+        """Return waypoints, timed from 0, that pass over the objects on the table to the top of the bounds, at the
+        point nearest to the base, where the fewest objects are. A gripper that actions move keeps its width, since it
+        may hold an object.
 
         Raises `UnreachableError` when the arm cannot go there in straight lines.
         """
@@ -183,8 +185,8 @@ class ToolDisplacement(Blocks, msgspec.Struct, frozen=True, tag_field="kind", ta
     # ---------------------------------------------------------------- read off recordings
 
     def describes(self, sample: ArmSample) -> bool:
-        """Return whether the tool was sent to where this convention's actions keep it, upright or turned as they turn
-        it, with a gripper as wide as they leave it."""
+        """Return whether position, rotation and commanded gripper width are close enough to a set-point of this
+        convention."""
         sent = sample.setpoint
         target = self.at(sent, sample.gripper_command)
         off = sent.rotation.T @ self.pose(target).rotation
@@ -196,7 +198,7 @@ class ToolDisplacement(Blocks, msgspec.Struct, frozen=True, tag_field="kind", ta
         )
 
     def actions_between(self, series: SampleSeries, times: Vector) -> NDArray[np.float64]:
-        """Return the actions (T − 1, size) that took the set-point from each of the `times` (T,) s to the next."""
+        """Return the actions (T − 1, size) that moved the set-point from each of the `times` (T,) s to the next."""
         return np.stack([self._entry_between(axis, series, times) for axis in self.axes], axis=1)
 
     def _entry_between(self, axis: str, series: SampleSeries, times: Vector) -> NDArray[np.float64]:

@@ -1,7 +1,6 @@
-"""The way to where displacements of the tool begin: up, over, and down beside the base, slowly and in straight lines.
+"""The path of the tool to where tool displacements begin: up, over, and down beside the base, in slow straight lines.
 
-A model knows the world only from inside its action convention's bounds, so the tool must be there before the first
-action.
+A model has seen the tool only inside its action convention's bounds, so the tool must be there before the first action.
 """
 
 from __future__ import annotations

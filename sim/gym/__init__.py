@@ -1,1 +1,1 @@
-"""Our tasks as Gymnasium environments, and any environment of Gymnasium's as a world of ours."""
+"""worldarm's tasks as Gymnasium environments, and Gymnasium environments as worlds for worldarm's models."""

@@ -1,7 +1,7 @@
-"""Any registered Gymnasium environment as worldarm's models see a world: pictures, a flat state, actions in [−1, 1].
+"""Adapts a registered Gymnasium environment to worldarm's models: pictures, a flat state, actions in [−1, 1].
 
-The environment stands still between steps, so what takes the arm's time costs it none; else the timing is the arm's:
-while one block of steps runs, the action for the next is chosen.
+The environment waits while a decision is made. The order is that of the arm: the action of a block is chosen from the
+picture at the start of the block before.
 """
 
 from __future__ import annotations
@@ -37,12 +37,13 @@ USUAL_RATE_HZ = 20
 PIXEL_KEYS = ("pixels", "image", "rgb")
 
 Policy = Callable[[Any, np.random.Generator], Any]
-"""(observation, random generator) → action, both in the environment's own terms."""
+"""(observation, random generator) → action; observation and action in the environment's own units."""
 
 
 @dataclass(frozen=True)
 class Seen:
-    """A picture (H, W, 3) uint8 RGB and the state (P,) at `time_ns` since the reset; `ended`: nothing follows."""
+    """A picture (H, W, 3) uint8 RGB and the state (P,) at `time_ns` since the reset. `ended` says that the episode is
+    over."""
 
     image: NDArray[np.uint8]
     state: Vector
@@ -51,16 +52,16 @@ class Seen:
 
     @property
     def observation(self) -> Observation:
-        """The same for what decides."""
+        """Picture, state and time as a decider takes them."""
         return Observation({CAMERA: self.image}, self.state, self.time_ns)
 
 
 class AnyEnv:
-    """The environment `name` in square pictures of `size` pixels; each action is repeated for `repeat` of its steps."""
+    """The environment `name`, seen in square pictures of `size` pixels. Each action is repeated for `repeat` steps."""
 
     def __init__(self, name: str, size: int, repeat: int) -> None:
-        """Raise `ConfigurationError` for an environment that is not registered, has no pictures or takes no box of
-        numbers."""
+        """Raise `ConfigurationError` for an environment that is not registered, has no pictures, or whose actions are
+        not a bounded box of numbers."""
         try:
             self._env = gymnasium.make(name, render_mode="rgb_array")
         except (gymnasium.error.Error, TypeError, ImportError) as error:
@@ -68,7 +69,7 @@ class AnyEnv:
         actions = self._env.action_space
         if not isinstance(actions, spaces.Box) or not (np.isfinite(actions.low) & np.isfinite(actions.high)).all():
             self.close()
-            raise ConfigurationError(f"{name!r} takes {actions}; a model here acts in a bounded box of numbers")
+            raise ConfigurationError(f"{name!r} takes {actions}; worldarm needs a bounded box of numbers")
         self.name, self._size, self._repeat, self._actions = name, size, repeat, actions
         self.observation: Any = None
         self._time_ns = 0
@@ -84,23 +85,26 @@ class AnyEnv:
 
     @classmethod
     def of(cls, embodiment: EmbodimentDescription) -> AnyEnv:
-        """Return the environment that data or a model of `embodiment` belong to. Raises `ConfigurationError`."""
+        """Return the environment that a data set or a model with the description `embodiment` belongs to.
+
+        Raises `ConfigurationError` when that is no Gymnasium environment, and as the constructor does.
+        """
         action = embodiment.action
         if not embodiment.arm.startswith(ARM_PREFIX) or not isinstance(action, BoxAction):
-            raise ConfigurationError(f"this is of the arm {embodiment.arm!r}, and of no Gymnasium environment")
+            raise ConfigurationError(f"this belongs to the arm {embodiment.arm!r}, not to a Gymnasium environment")
         return cls(embodiment.arm.removeprefix(ARM_PREFIX), embodiment.camera.width, action.repeat)
 
     @property
     def judged(self) -> bool:
-        """Whether it tells a state by which the likeness of two situations can be judged."""
+        """Whether its observations have a state, by which the distance from a goal can be measured."""
         return self.state_names != NO_STATE
 
     def close(self) -> None:
-        """Free it."""
+        """Free the environment."""
         self._env.close()
 
     def reset(self, seed: int) -> Seen:
-        """Begin an episode; the same one for the same seed."""
+        """Begin an episode; the same seed begins the same one."""
         self.observation, _ = self._env.reset(seed=seed)
         self._time_ns = 0
         return self._look(False)
@@ -121,12 +125,14 @@ class AnyEnv:
         return self._look(ended)
 
     def scaled(self, action: Any) -> Vector:
-        """Return an action in the environment's own units as one (A,) in [−1, 1]. Raises `ConfigurationError` for one
-        that the environment does not take."""
+        """Return an action in the environment's own units as (A,) in [−1, 1]. Raises `ConfigurationError` for an
+        action of another shape, or one that is not finite."""
         values = np.asarray(action, dtype=np.float64)
         low, high = self._actions.low, self._actions.high
         if values.shape != low.shape or not np.isfinite(values).all():
-            raise ConfigurationError(f"the policy chose {action!r}; {self.name!r} takes {self._actions}")
+            raise ConfigurationError(
+                f"the policy returned {action!r}; the actions of {self.name!r} are {self._actions}"
+            )
         span = np.where(high > low, high - low, 1.0)
         return np.clip(2.0 * (values - low) / span - 1.0, -1.0, 1.0).ravel()
 
@@ -135,7 +141,9 @@ class AnyEnv:
         if image is None:
             image = np.asarray(self._env.render())
         if image.ndim != 3 or image.shape[2] != 3:
-            raise ConfigurationError(f"{self.name!r} draws pictures of shape {image.shape}, and not in colour")
+            raise ConfigurationError(
+                f"{self.name!r} draws pictures of shape {image.shape}; worldarm needs colour, (H, W, 3)"
+            )
         small = cv2.resize(image.astype(np.uint8), (self._size, self._size), interpolation=cv2.INTER_AREA)
         return Seen(np.asarray(small, dtype=np.uint8), self._state(), self._time_ns, ended)
 
@@ -148,7 +156,7 @@ class AnyEnv:
 
 
 class RandomPolicy:
-    """Actions that wander about the box, between its ends and its middle."""
+    """Random actions that change slowly, as correlated noise does."""
 
     def __init__(self, size: int, rng: np.random.Generator) -> None:
         self._noise = CorrelatedNoise(rng, size, float(rng.choice([0.3, 0.7, 1.2])), kept=0.8)
@@ -159,12 +167,12 @@ class RandomPolicy:
 
 
 def load_policy(name: str) -> Policy:
-    """Return the function MODULE:FUNCTION. Raises `ConfigurationError` when there is none."""
+    """Return the function that `name`, MODULE:FUNCTION, names. Raises `ConfigurationError` when there is none."""
     module, _, function = name.partition(":")
     try:
         policy = getattr(importlib.import_module(module), function)
     except (ImportError, AttributeError, ValueError) as error:
-        raise ConfigurationError(f"--policy {name} is not MODULE:FUNCTION of something to import: {error}") from error
+        raise ConfigurationError(f"--policy {name} cannot be imported as MODULE:FUNCTION: {error}") from error
     if not callable(policy):
         raise ConfigurationError(f"--policy {name} is {policy!r}, which cannot be called")
     chosen: Policy = policy
@@ -172,8 +180,8 @@ def load_policy(name: str) -> Policy:
 
 
 def _states(space: spaces.Space[Any]) -> dict[str, list[str]]:
-    """Return, for each part of an observation that is numbers and no picture, a name for each of them; an observation
-    without parts is the part ""."""
+    """Return the names of the state's entries, by the part of the observation that they come from: every part that is a
+    vector of at most `LONGEST_STATE` numbers. An observation without parts is the part ""."""
     parts = dict(space.items()) if isinstance(space, spaces.Dict) else {"": space}
     found: dict[str, list[str]] = {}
     for key, part in parts.items():
@@ -184,7 +192,7 @@ def _states(space: spaces.Space[Any]) -> dict[str, list[str]]:
 
 
 def _pixels(observation: Any) -> NDArray[np.uint8] | None:
-    """Return the picture in an observation, when there is one."""
+    """Return the picture in an observation, None when there is none."""
     if isinstance(observation, dict):
         return next((np.asarray(observation[key]) for key in PIXEL_KEYS if key in observation), None)
     return np.asarray(observation) if np.ndim(observation) == 3 else None

@@ -1,4 +1,4 @@
-"""Goals in any Gymnasium environment: what it looks like after some blocks of play that no data set holds."""
+"""Goals in a Gymnasium environment: the picture at the end of some blocks of random play that is in no data set."""
 
 from __future__ import annotations
 
@@ -17,16 +17,17 @@ from sim.gym.play import SEEDS
 from sim.tasks.goals import ATTEMPTS, GOAL_SEED_SPACE
 
 TOLERANCE = 0.25
-"""How far from the goal's a state may be, as the root mean square of its entries over their spread in the data."""
+"""How far from the goal a state may be to count as there: the root mean square of the entries' differences, each
+divided by the entry's standard deviation in the data."""
 AWAY = 2.0
-"""A goal is at least so many tolerances away from the start."""
+"""The least distance of a goal from the start, in tolerances."""
 BUDGET_BLOCKS = 50
 GOAL_BLOCKS = (10, 30)
 
 
 @dataclass(frozen=True)
 class EnvMeasurement:
-    """What is measured in the environment `task`; the rest as for the arm's tasks."""
+    """One measurement in the environment `task`; the other fields as for the arm's tasks."""
 
     task: str
     seed: int
@@ -36,8 +37,8 @@ class EnvMeasurement:
 
 @dataclass(frozen=True)
 class EnvGoal:
-    """The seed of the episode that a goal is reached in, the picture of it, and, for the judge alone, its state (P,)
-    and how far from it the start is."""
+    """Goal `number`, to be reached in the episode that begins with the seed `episode`. The agent gets the `picture`.
+    The judge alone has the goal's `state` (P,), the `start_distance` from it and the `tolerance`."""
 
     number: int
     episode: int
@@ -48,18 +49,21 @@ class EnvGoal:
 
 
 def measure_env(
-    env: AnyEnv, decider: Decider, spread: Vector, seed: int, numbers: Iterable[int]
+    env: AnyEnv, decider: Decider, std: Vector, seed: int, numbers: Iterable[int]
 ) -> Iterator[EpisodeRecord]:
-    """Yield what came of each goal. `spread` (P,) is that of each entry of a state in the data."""
+    """Yield the record of one episode for each goal of `numbers`. `std` (P,) are the standard deviations of the state's
+    entries in the data."""
     for number in numbers:
-        yield _run(env, decider, spread, env_goal(env, spread, seed, number))
+        yield _run(env, decider, std, env_goal(env, std, seed, number))
 
 
-def env_goal(env: AnyEnv, spread: Vector, seed: int, number: int) -> EnvGoal:
-    """Return held-out goal `number` of a seed, away from its start. Raises `ConfigurationError` when none is found, or
-    when the environment tells no state to judge by."""
+def env_goal(env: AnyEnv, std: Vector, seed: int, number: int) -> EnvGoal:
+    """Return the held-out goal `number` of `seed`, at least `AWAY` tolerances from its start. Raises
+    `ConfigurationError` when none is found, or when the environment's observations have no state."""
     if not env.judged:
-        raise ConfigurationError(f"{env.name!r} tells no state beside its pictures, so nobody could judge a goal there")
+        raise ConfigurationError(
+            f"the observations of {env.name!r} have no state, so no distance from a goal can be measured"
+        )
     rng = np.random.default_rng([GOAL_SEED_SPACE, 99, seed, number])
     for _ in range(ATTEMPTS):
         episode = int(rng.integers(SEEDS))
@@ -69,14 +73,14 @@ def env_goal(env: AnyEnv, spread: Vector, seed: int, number: int) -> EnvGoal:
             last = env.step(act())
             if last.ended:
                 break
-        away = _distance(first.state, last.state, spread)
+        away = _distance(first.state, last.state, std)
         if not last.ended and away >= AWAY * TOLERANCE:
             return EnvGoal(number, episode, last.image, last.state, away)
     raise ConfigurationError(f"no goal could be found in {env.name!r} in {ATTEMPTS} attempts")
 
 
-def _run(env: AnyEnv, decider: Decider, spread: Vector, goal: EnvGoal) -> EpisodeRecord:
-    """Let `decider` go for `goal`, with the arm's timing: while one block runs, the next is decided."""
+def _run(env: AnyEnv, decider: Decider, std: Vector, goal: EnvGoal) -> EpisodeRecord:
+    """Let `decider` pursue `goal`. As on the arm, the next block is decided while one runs."""
     seen = env.reset(goal.episode)
     decider.set_goals([goal.picture])
     committed = np.zeros(env.embodiment.action.size)
@@ -90,12 +94,12 @@ def _run(env: AnyEnv, decider: Decider, spread: Vector, goal: EnvGoal) -> Episod
             break
         seen = env.step(committed)
         committed = np.clip(decision.action, -1.0, 1.0)
-        final = _distance(seen.state, goal.state, spread)
+        final = _distance(seen.state, goal.state, std)
         distances.append(final)
         if seen.ended:
             break
     return judged(goal, distances, final, declared, len(distances), times)
 
 
-def _distance(state: Vector, other: Vector, spread: Vector) -> float:
-    return float(np.sqrt(np.mean(((state - other) / spread) ** 2)))
+def _distance(state: Vector, other: Vector, std: Vector) -> float:
+    return float(np.sqrt(np.mean(((state - other) / std) ** 2)))

@@ -1,4 +1,4 @@
-"""Play in any Gymnasium environment, as the columns that the data set stores."""
+"""Play in a Gymnasium environment, as the columns that the data set stores."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ATTEMPTS = 100
 
 
 def env_features(embodiment: EmbodimentDescription, video: bool) -> dict[str, Feature]:
-    """Return the features of such a data set. Pictures are stored as PNG, or as AV1 `video`."""
+    """Return the features of a data set of play in an environment. Pictures are stored as PNG, or as AV1 `video`."""
     camera = embodiment.camera
     return {
         STATE: Feature("float32", (len(embodiment.state_names),), embodiment.state_names),
@@ -32,9 +32,11 @@ def env_features(embodiment: EmbodimentDescription, video: bool) -> dict[str, Fe
 
 
 def env_episode(env: AnyEnv, policy: Policy | None, rng: np.random.Generator, blocks: int) -> Columns:
-    """Act for `blocks` blocks or until the episode ends, and return a row for each picture; the last row's action is
-    zero, since nothing followed. Without a `policy` actions wander at random. Episodes that are over before they have
-    begun are left out. Raises `ConfigurationError` when all of `ATTEMPTS` are."""
+    """Return the columns of one episode of at most `blocks` blocks, one row a picture; the last row's action is zero.
+
+    Actions are the `policy`'s, or random for None. Episodes that end within `SHORTEST` blocks are left out; raises
+    `ConfigurationError` when `ATTEMPTS` in a row are that short.
+    """
     for _ in range(ATTEMPTS):
         columns = _episode(env, policy, rng, blocks)
         if len(columns[ACTION]) > SHORTEST:

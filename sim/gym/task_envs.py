@@ -1,8 +1,8 @@
-"""The tasks as Gymnasium environments, for others to train on: `import sim.gym.task_envs`, then `gymnasium.make` them.
+"""The tasks as Gymnasium environments: `import sim.gym.task_envs` registers them for `gymnasium.make`.
 
-One step is one block, with the timing of the real arm: an action is sent while the block before it moves the arm, and
-takes effect when that ends. Goals are drawn from a space of their own, so that whatever is trained here can be measured
-on the benchmark's goals.
+One step is one block, with the timing of the real arm: an action is sent during the block before its own, and takes
+effect when that block ends. Goals are drawn apart from the benchmark's, so that a model trained here can be measured on
+the benchmark.
 """
 
 from __future__ import annotations
@@ -38,11 +38,12 @@ LARGEST_NUMBER = 2**31
 class TaskEnv(gymnasium.Env[Seen, NDArray[np.float32]]):
     """One task on one environment, seen through its camera.
 
-    Observations: `pixels` and `goal` (size, size, 3) uint8 RGB, `proprio` (P,) in m and rad as the environment's state
-    names, and `committed` (A,), the action that the arm carries out until the next step. Actions (A,) in [−1, 1] mean
-    what its convention says: a displacement of the tool and, on the tabletop, its turning and the gripper. The reward
-    is −1 a step until the goal is reached, which ends the episode; `info` tells `distance_m` and `is_success`.
-    `reset(options={"held_out": (seed, number)})` sets a goal of the benchmark instead of a random one.
+    Observations: `pixels` and `goal` (size, size, 3) uint8 RGB; `proprio` (P,), the state under the environment's state
+    names, in m and rad; and `committed` (A,), the action that the arm carries out until the next step. Actions (A,) in
+    [−1, 1] have the meaning that the environment's action convention gives them: displacements of the tool and, on the
+    tabletop, its yaw and the gripper. The reward is −1 a step until the goal is reached, which ends the episode; `info`
+    has `distance_m` and `is_success`. `reset(options={"held_out": (seed, number)})` sets a goal of the benchmark in
+    place of a random one.
     """
 
     metadata: dict[str, Any] = {  # noqa: RUF012 - Gymnasium declares it so
@@ -76,7 +77,7 @@ class TaskEnv(gymnasium.Env[Seen, NDArray[np.float32]]):
         )
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Seen, dict[str, Any]]:
-        """Begin an episode with another goal; the same one for the same seed."""
+        """Begin an episode with a new goal; the same seed gives the same goal."""
         super().reset(seed=seed)
         held_out = (options or {}).get("held_out")
         if held_out is not None:
@@ -88,7 +89,7 @@ class TaskEnv(gymnasium.Env[Seen, NDArray[np.float32]]):
         return self._look(goal)
 
     def step(self, action: NDArray[np.float32]) -> tuple[Seen, float, bool, bool, dict[str, Any]]:
-        """Run one block, with `action` (A,) in [−1, 1] sent for the one after it.
+        """Run one block, and send `action` (A,) in [−1, 1] for the block after it.
 
         Raises `ConfigurationError` before the first `reset`, and for an action that is not A finite numbers.
         """

@@ -80,12 +80,12 @@ def test_what_two_cameras_see_varies_each_by_itself() -> None:
 
 def test_pictures_that_shall_look_alike_do_and_differ_from_the_next() -> None:
     """One day's camera and light, one after another: what is the same in two pictures stays the same."""
-    made = vary(scene(12), Augmentation(share=1.0), torch.Generator().manual_seed(0), alike=4)
+    made = vary(scene(12), Augmentation(share=1.0), torch.Generator().manual_seed(0), group=4)
     days = made.unflatten(0, (3, 4))
     assert torch.equal(days, days[:, :1].expand_as(days))
     assert not torch.equal(days[0], days[1]) and not torch.equal(days[1], days[2])
 
 
 def test_a_look_cannot_be_shared_by_a_part_of_a_picture() -> None:
-    with pytest.raises(ValueError, match="10 pictures cannot look alike by 4"):
-        vary(scene(10), Augmentation(share=1.0), torch.Generator(), alike=4)
+    with pytest.raises(ValueError, match="10 pictures cannot be changed in groups of 4"):
+        vary(scene(10), Augmentation(share=1.0), torch.Generator(), group=4)

@@ -97,7 +97,7 @@ def test_some_episodes_are_mirrored_after_the_others() -> None:
 
 def test_a_camera_beside_the_arm_cannot_be_mirrored() -> None:
     side = msgspec.structs.replace(EMBODIMENT, camera=VIEWS["side"](32, 32))
-    with pytest.raises(ConfigurationError, match="'side' does not stand in the arm's own plane"):
+    with pytest.raises(ConfigurationError, match="'side' does not stand in the arm's plane"):
         with_mirrored(frames([3]), np.array([0]), side)
     unknown = msgspec.structs.replace(EMBODIMENT, camera=msgspec.structs.replace(CAMERA, position=None))
     with pytest.raises(ConfigurationError, match="pose of the camera 'front' is not known"):

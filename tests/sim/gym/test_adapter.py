@@ -148,14 +148,14 @@ def test_play_does_not_go_on_with_another_policy(tmp_path: Path, capsys: pytest.
     [
         (["play", "--env", "CartPole-v1"], "takes Discrete(2)"),
         (["play", "--env", "Nowhere-v7"], "the environment 'Nowhere-v7' cannot be made"),
-        (["play", "--env", PENDULUM, "--policy", "nowhere:nothing"], "is not MODULE:FUNCTION"),
+        (["play", "--env", PENDULUM, "--policy", "nowhere:nothing"], "cannot be imported as MODULE:FUNCTION"),
         (["play", "--policy", "tests.sim.gym.test_adapter:idle"], "name one with --env"),
         (["play", "--env", PENDULUM, "--repeat", "0"], "--repeat must be at least 1"),
         (["benchmark"], "say what to measure"),
         (["benchmark", "push", "--env", PENDULUM], "say what to measure"),
         (["benchmark", "--env", PENDULUM, "--processes"], "--env goes without"),
         (["benchmark", "--env", PENDULUM], "needs --checkpoint"),
-        (["benchmark", "--env", PENDULUM, "--checkpoint", "push"], "and of no Gymnasium environment"),
+        (["benchmark", "--env", PENDULUM, "--checkpoint", "push"], "not to a Gymnasium environment"),
     ],
 )
 def test_what_cannot_be_is_one_line(
@@ -178,6 +178,6 @@ def test_an_environment_of_pictures_alone_is_played_and_not_judged() -> None:
     gymnasium.register("test/Bare-v0", entry_point=Bare)
     env = AnyEnv("test/Bare-v0", 16, 2)
     assert env.state_names == NO_STATE and not env.judged and env.reset(0).state.shape == (1,)
-    with pytest.raises(ConfigurationError, match="tells no state"):
+    with pytest.raises(ConfigurationError, match="have no state"):
         env_goal(env, np.ones(1), 0, 0)
     assert load_policy("tests.sim.gym.test_adapter:idle") is not None
