@@ -1,4 +1,4 @@
-"""`worldarm check`: measures a checkpoint against a data set and says "plannable" or why not, before any arm moves."""
+"""`worldarm check`: measures on a data set whether a checkpoint can be planned with, before any arm moves."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from perception.training_data.rig_view import open_seen, seen_by, view_like
 from robot.dataset.reader import Dataset
 from robot.errors import CheckpointError, DatasetError
 
-# Of other data than the model learnt from, none was seen, so more can be spared to judge by.
 OTHER_DATA_SHARE = 0.25
+"""Share of the episodes to judge by, on data that the model did not learn from: all of them are held-out data."""
 
 
 class Kinship(Enum):
-    """What data are to a model."""
+    """The relation of a data set to the data that a model learnt from."""
 
     SAME = "the data it learnt from"
     SERIES = "the data it learnt from, with more or fewer episodes"
@@ -56,7 +56,7 @@ def check(
     fit, judge = split(trained.card, frames)
     latents = encode_all(trained.parts.model, frames, torch.device("cpu"))
     if not bool(torch.isfinite(latents).all()):
-        raise CheckpointError(f"{checkpoint} sees numbers that are not finite in {dataset}; train anew")
+        raise CheckpointError(f"{checkpoint} encodes pictures of {dataset} to numbers that are not finite; train anew")
     gates = examine(trained.parts, frames, latents, fit, judge, embodiment.state_names)
     print(
         f"{checkpoint} on {dataset} ({_kinship(trained.card, frames).value}): "
@@ -68,7 +68,7 @@ def check(
 
 
 def split(card: Card, frames: FrameCache) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the episodes to fit probes on and those to judge on, none of which the model learnt from.
+    """Return the episodes to fit probes on and those to judge on. The model learnt from none of the latter.
 
     Raises `DatasetError` for too few.
     """
@@ -92,7 +92,7 @@ def _kinship(card: Card, frames: FrameCache) -> Kinship:
 
 
 def table(gates: Sequence[Gate]) -> str:
-    """Return the gates as lines of text: name, figure, threshold, and whether it passed."""
+    """Return the gates as lines of text, each with name, figure, threshold, and whether it passed."""
     rows = [("gate", "figure", "threshold", "")]
     for gate in gates:
         side = "at least" if gate.above else "at most"

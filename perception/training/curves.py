@@ -1,4 +1,4 @@
-"""Loss curves as a picture, one panel a trained part."""
+"""Loss curves as a picture, with one panel for each trained part."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SMOOTHING = 0.1
 
 
 def draw_curves(histories: dict[str, History], path: Path) -> None:
-    """Write a PNG with the loss terms of each part over its steps, smoothed over about ten readings."""
+    """Write a PNG to `path` with the loss terms of each part over its steps, smoothed over about ten readings."""
     figure, axes = plt.subplots(1, len(histories), figsize=(4.2 * len(histories), 3.4), squeeze=False)
     for axis, (name, history) in zip(axes[0], histories.items(), strict=True):
         for term, values in history.terms.items():
@@ -30,7 +30,7 @@ def draw_curves(histories: dict[str, History], path: Path) -> None:
 
 
 def _smooth(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """An exponential moving average that starts at the first value."""
+    """Return the exponential moving average of `values` (N,), which starts at the first value."""
     smooth = np.empty_like(values, dtype=np.float64)
     level = values[0]
     for index, value in enumerate(values):

@@ -1,4 +1,4 @@
-"""Who trains beside whom: one process by default, several when started by torchrun."""
+"""The processes that share one training: one by default, several when started by torchrun."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from robot.errors import ConfigurationError
 
 @dataclass(frozen=True)
 class Workers:
-    """This process among `count`, numbered `rank`, computing on `device`."""
+    """This process, number `rank` of `count`, which computes on `device`."""
 
     rank: int
     count: int
@@ -26,15 +26,15 @@ class Workers:
         return self.rank == 0
 
     def wait(self) -> None:
-        """Wait for all the others."""
+        """Wait until all processes have come here."""
         if self.count > 1:
             distributed.barrier()
 
 
 def join(device: str) -> Workers:
-    """Join the process group that torchrun describes in the environment, or stand alone.
+    """Join the process group that torchrun describes in the environment; without torchrun, train in this process alone.
 
-    Raises `ConfigurationError` when the device is not there.
+    Raises `ConfigurationError` when there is no such device.
     """
     if device not in ("cpu", "cuda"):
         raise ConfigurationError(f"no device {device!r}: use cpu or cuda")

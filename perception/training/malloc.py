@@ -1,4 +1,4 @@
-"""How the C library hands memory out to a training: what is freed is kept, since the next step asks for it again."""
+"""Settings of the C library's malloc for training: freed memory is kept, because the next step needs it again."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ _KEPT_BYTES = 2**31 - 1
 
 
 def keep_freed_memory() -> None:
-    """Let this process keep what it frees, instead of giving every large block back to the system.
+    """Make this process keep the memory that it frees, instead of returning large blocks to the system.
 
-    By default glibc maps blocks beyond 32 MiB anew each time, and the system fills every page of them with zeros: of a
-    training step on two cores that was a sixth. It costs memory: the usual training's peak rises from 2 to 3 GB. Other
-    C libraries have no such setting, and are left as they are.
+    By default glibc maps each block beyond 32 MiB anew, and the system fills its pages with zeros. That took a sixth of
+    a training step on two cores. The price is memory: the peak of a default training rises from 2 to 3 GB. Other C
+    libraries have no such setting and are left as they are.
     """
     if sys.platform != "linux":
         return

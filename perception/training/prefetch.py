@@ -1,4 +1,4 @@
-"""Draws the batches of the next steps while the present one is computed elsewhere."""
+"""Draws the batches of the next steps while the GPU computes the present one."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ Batch = dict[str, Tensor]
 
 
 def drawn_ahead(batches: Callable[[int], Batch], steps: range, threads: int) -> Generator[Batch, None, None]:
-    """Yield `batches(step)` for every one of `steps` in turn, drawn by so many `threads` at most twice as many steps
-    early; with none, each when it is asked for. Close it to leave early. Raises what `batches` raises, at its step."""
+    """Yield `batches(step)` for each of `steps` in order. They are drawn ahead by `threads` threads, two steps by
+    each; with 0 threads each is drawn when it is asked for. Close the generator to leave early. An error in `batches`
+    is raised at its step."""
     if threads == 0:
         yield from map(batches, steps)
         return

@@ -1,4 +1,4 @@
-"""What a training's folder remembers of itself, so that a run never goes on from parts learnt under other settings."""
+"""The settings recorded in a run's folder, so that no run resumes parts that were trained under other settings."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ Settings: TypeAlias = Mapping[str, str | int | float]
 
 
 def claim_run(folder: Path, parts: Mapping[str, Settings]) -> None:
-    """Write into `folder` under which settings each of `parts` is learnt: its own, its data's and those of the parts
-    it builds on, by dotted name.
+    """Record in `folder`, for each of `parts`, the settings that its weights depend on by dotted name: its own, its
+    data's, and those of the parts that it builds on.
 
-    Raises `CheckpointError` when a part that was begun there was begun under others.
+    Raises `CheckpointError` when a part was begun there under other settings.
     """
     path = folder / RUN_FILE
     for part, before in _read(path).items():
@@ -36,14 +36,14 @@ def claim_run(folder: Path, parts: Mapping[str, Settings]) -> None:
         if changed:
             raise CheckpointError(
                 f"{folder} holds the {part} of a run with other settings ({'; '.join(changed)}); "
-                "give the same to go on with it, or another --run folder to begin anew"
+                "give the same settings to resume it, or another --run folder to begin anew"
             )
     with atomic_write(path) as beside:
         beside.write_text(json.dumps({part: dict(settings) for part, settings in parts.items()}, indent=2) + "\n")
 
 
 def _read(path: Path) -> dict[str, dict[str, str | int | float]]:
-    """Return what the file says; nothing when there is none yet."""
+    """Return the recorded settings of each part; none when there is no file yet."""
     if not path.exists():
         return {}
     try:

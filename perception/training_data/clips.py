@@ -1,4 +1,4 @@
-"""Random clips for training, drawn by step number alone, so that a resumed run sees exactly what it would have seen."""
+"""Random clips for training. They depend on seed and step number alone, so a resumed run draws the same clips."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from perception.training_data.frame_cache import FrameCache
 
 
 def generator(seed: int, step: int, purpose: int, rank: int = 0) -> np.random.Generator:
-    """Return the random generator of one training step: a function of its arguments and nothing else."""
+    """Return the random generator of one training step for one `purpose`; it depends on nothing but the arguments."""
     return np.random.default_rng([seed, step, purpose, rank])
 
 
 def torch_generator(rng: np.random.Generator) -> torch.Generator:
-    """Return PyTorch's generator that goes on from `rng`, which moves on by one draw."""
+    """Return a PyTorch generator seeded from `rng`, which advances by one draw."""
     return torch.Generator().manual_seed(int(rng.integers(2**62)))
 
 
 class ClipSampler:
-    """Draws clips of `length` frames, `stride` apart, from whole episodes."""
+    """Draws clips of `length` frames that lie `stride` frames apart. No clip reaches across the end of an episode."""
 
     def __init__(self, cache: FrameCache, episodes: NDArray[np.int64], length: int, stride: int = 1) -> None:
         starts = []

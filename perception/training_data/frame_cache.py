@@ -1,7 +1,7 @@
 """A data set's frames, decoded once and mapped from disk, so that training draws random clips without decoding.
 
-The cache carries the data set's fingerprint: it is built anew when the data changed, and a half-built one is never
-taken for whole because the folder appears by one rename.
+The cache's folder is named after the data set's fingerprint, so it is built anew when the data change. It appears by
+one rename, so a half-built cache is never used.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class Pictures(Protocol):
-    """Pictures (N, H, W, 3) uint8 RGB, as an array that is read by number."""
+    """Pictures (N, H, W, 3) uint8 RGB, indexed like an array by their numbers."""
 
     def __len__(self) -> int: ...
 
@@ -50,14 +50,14 @@ class Pictures(Protocol):
 
 @dataclass(frozen=True)
 class FrameCache:
-    """All frames of a data set, one after another.
+    """All N frames of a data set, in the order of its episodes.
 
-    `images` (N, H, W, 3) uint8 RGB; `states` (N, P) float32; `actions` (N, A) float32; `clean_actions` (N, A), the
-    actions before noise was added (the same where the data does not tell); `truth` (N, K, 3) m, positions of K objects
-    for the doctor's probes, NaN where one is absent (None when the data has none); `starts` (E,), index of each
-    episode's first frame; `lengths` (E,); and `recorded` (E,), the number of the recorded episode that each was cut
-    from. `series`
-    tells one series of episodes from another however many of them there are.
+    `images` (N, H, W, 3) uint8 RGB; `states` (N, P) SI units; `actions` (N, A); `clean_actions` (N, A), the actions
+    before noise was added (equal to `actions` where the data set does not hold them); `truth` (N, K, 3) m, the
+    positions of K objects for the doctor's probes, NaN where one is absent (None where the data set has none). Of the E
+    episodes: `starts` (E,), the number of the first frame; `lengths` (E,); and `recorded` (E,), the number of the
+    recorded episode that each was cut from. `series` identifies the series of recordings that a data set belongs to; it
+    stays the same when episodes are added.
     """
 
     images: Pictures
@@ -87,9 +87,9 @@ class FrameCache:
         return before
 
     def split(self, held_out_share: float, there: int | None = None) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Return episode numbers for training and, the last `held_out_share` of what was recorded, for validation: what
-        was recorded in one go is not torn apart. Episodes beyond the first `there` ones came later, and are for
-        validation too."""
+        """Return the numbers of the episodes to train on and of those held out: the last `held_out_share` of what was
+        recorded, with no recorded episode divided. Where a model learnt from the first `there` episodes only, the
+        later ones are held out too. Raises `DatasetError` for too few episodes."""
         recorded = np.unique(self.recorded[:there])
         held_out = kept_aside(len(recorded), held_out_share)
         if len(recorded) <= held_out:
@@ -101,12 +101,12 @@ class FrameCache:
 
 
 def kept_aside(episodes: int, share: float) -> int:
-    """Return how many of `episodes` a split keeps for validation."""
+    """Return the number of held-out episodes when a `share` of `episodes` is held out: at least one."""
     return max(1, round(episodes * share))
 
 
 def open_cache(dataset: Dataset, camera: str, folder: Path, picture: tuple[int, int] | None = None) -> FrameCache:
-    """Return the cache of `dataset`'s pictures from `camera` in `folder`, built first where needed.
+    """Return the cache in `folder` of `dataset`'s pictures from `camera`, which is built first if it is not there.
 
     `picture` is as in `read_embodiment`: the width and height of each view's pictures, where the set was recorded at a
     camera's own rate and size. Each size has a cache of its own. Raises `DatasetError` when the data set has no such
@@ -118,7 +118,7 @@ def open_cache(dataset: Dataset, camera: str, folder: Path, picture: tuple[int, 
             raise DatasetError(f"{dataset.root} has no {what} (feature {key!r}); it holds {_names(dataset)}")
     fingerprint = dataset.fingerprint()
     recorded = read_recorded_embodiment(dataset.info)
-    # What a recording's blocks are depends on what it says of itself too.
+    # The blocks cut out of a recording depend on its embodiment description too.
     suffix = ""
     if recorded is not None:
         picture = recorded.embodiment(camera, picture).camera.view_size
@@ -149,27 +149,28 @@ def open_cache(dataset: Dataset, camera: str, folder: Path, picture: tuple[int, 
 
 
 def _series(dataset: Dataset, states: NDArray[np.float32], actions: NDArray[np.float32]) -> str:
-    """Return a digest of what stays the same when a data set grows: play's seed and embodiment, and for other
-    recordings the `states` and `actions` of the first episode."""
+    """Return a digest that stays the same when a data set grows: of play's seed and embodiment; for other recordings,
+    of the `states` and `actions` of the first episode."""
     if "play" in dataset.info.metadata:
         return hashlib.sha256(json.dumps(dict(dataset.info.metadata), sort_keys=True).encode()).hexdigest()
     return hashlib.sha256(states.tobytes() + actions.tobytes()).hexdigest()
 
 
 class _Episodes(Protocol):
-    """Episodes whose frames are to be decoded: their `lengths`, in which of the set's each was `recorded`, and the
-    `size` (H, W) of their pictures."""
+    """Episodes whose frames are to be decoded: their `lengths`, the number of the `recorded` episode that each was cut
+    from, and the `size` (H, W) of their pictures."""
 
     lengths: list[int]
     recorded: list[int]
     size: tuple[int, int]
 
     def columns(self) -> Iterator[dict[str, NDArray[Any]]]:
-        """Yield of each in turn its pictures under `IMAGES`, its `STATE` and `ACTION`, and what else is known."""
+        """Yield the columns of each episode in order: `IMAGES`, `STATE` and `ACTION`, and `CLEAN_ACTION` and
+        `OBJECT_POSE` where the data set has them."""
 
 
 class _Played:
-    """Those of a data set that holds a row a block."""
+    """The episodes of a data set that holds one row a block."""
 
     def __init__(self, dataset: Dataset, image_key: str) -> None:
         self._dataset, self._image_key = dataset, image_key
@@ -178,16 +179,16 @@ class _Played:
         height, width = dataset.info.features[image_key].shape[:2]
         self.size = height, width
         self._truth = sorted(key for key in dataset.info.features if key.startswith(OBJECT_POSE))
-        self._told = [CLEAN_ACTION] if CLEAN_ACTION in dataset.info.features else []
+        self._clean = [CLEAN_ACTION] if CLEAN_ACTION in dataset.info.features else []
 
     def columns(self) -> Iterator[dict[str, NDArray[Any]]]:
-        """Yield each episode's, with its clean actions and the truth, where the set tells."""
+        """Yield the columns of each episode."""
         for index in range(len(self._dataset)):
-            columns = self._dataset.episode(index, [self._image_key, STATE, ACTION, *self._told, *self._truth])
+            columns = self._dataset.episode(index, [self._image_key, STATE, ACTION, *self._clean, *self._truth])
             # The format reads a column of one number a frame as scalars.
             found = {key: columns[key].reshape(len(columns[key]), -1) for key in (STATE, ACTION)}
             found[IMAGES] = columns[self._image_key]
-            if self._told:
+            if self._clean:
                 found[CLEAN_ACTION] = columns[CLEAN_ACTION]
             if self._truth:
                 found[OBJECT_POSE] = np.stack([columns[key][:, :3] for key in self._truth], axis=1)
@@ -195,7 +196,7 @@ class _Played:
 
 
 class _Recorded:
-    """Those of a data set that was recorded at a rate of its own: each a stretch of blocks in one grid."""
+    """The episodes cut out of a data set that was recorded at a camera's rate: each is a stretch of blocks."""
 
     def __init__(self, dataset: Dataset, recorded: RecordedEmbodiment, camera: str, picture: tuple[int, int]) -> None:
         self._dataset, self._picture = dataset, picture
@@ -208,14 +209,14 @@ class _Recorded:
         self.size = picture[1] * len(self._camera.views), picture[0]
 
     def columns(self) -> Iterator[dict[str, NDArray[Any]]]:
-        """Yield each stretch's, its pictures cut and resized."""
+        """Yield the columns of each stretch, with its pictures cropped and resized."""
         pictures = self._blocks.pictures(self._dataset, self._camera, self._picture)
         for stretch, seen in zip(self._blocks.stretches, pictures, strict=True):
             yield {IMAGES: seen, STATE: stretch.states, ACTION: stretch.actions}
 
 
 def _build(dataset: Dataset, episodes: _Episodes, place: Path) -> None:
-    """Decode everything into the folder `place`, which is whole or not there."""
+    """Decode all frames into the folder `place`, which appears only when it is complete."""
     try:
         # Not locked: a cache may lie on a network file system.
         with new_folder(place, lock=False) as building:
@@ -228,7 +229,7 @@ def _build(dataset: Dataset, episodes: _Episodes, place: Path) -> None:
 
 
 def _decode(dataset: Dataset, episodes: _Episodes, building: Path) -> None:
-    """Fill the folder `building` and see that all of it is on the disk. Raises OSError."""
+    """Write all files into the folder `building` and flush them to the disk. Raises `OSError`."""
     lengths = episodes.lengths
     total = sum(lengths)
     if total == 0:
@@ -262,12 +263,12 @@ def _decode(dataset: Dataset, episodes: _Episodes, building: Path) -> None:
     (building / "cache.json").write_text(
         json.dumps({"starts": starts.tolist(), "lengths": lengths, "recorded": episodes.recorded})
     )
-    for path in building.iterdir():  # or a power cut could leave the whole folder's name on half its contents
+    for path in building.iterdir():  # before the rename: a power cut must not leave a half-filled folder under its name
         sync(path)
 
 
 def _reserve(path: Path) -> None:
-    """Have the disk set aside all of a file: a mapped page that finds no room later ends the process."""
+    """Reserve the disk space of a whole file: the process would be killed when a mapped page found no room later."""
     if hasattr(os, "posix_fallocate"):  # macOS has none
         with path.open("r+b") as file:
             os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
