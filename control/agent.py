@@ -23,6 +23,7 @@ from control.goals.goal_sequence import GoalSequence
 from control.goals.landmarks import Graph
 from control.interfaces import Policy, Situation
 from control.model.trained_model import TrainedModel
+from perception.model.recent_pictures import RecentPictures
 from robot.arm.interface import Vector
 from robot.embodiment.description import EmbodimentDescription
 from robot.embodiment.observation import Observation
@@ -61,6 +62,7 @@ class Agent:
         )
         self._searched = False
         self._before: Tensor | None = None
+        self._recent = RecentPictures(self._parts.model.encoder.frames)
         self._predicted: tuple[int, LatentState] | None = None
 
     @property
@@ -94,6 +96,7 @@ class Agent:
         )
         self._searched = False
         self._before = self._predicted = None
+        self._recent.clear()
         self.policy.begin(pictures[-1])
 
     @torch.inference_mode()
@@ -107,7 +110,7 @@ class Agent:
         if self._sequence is None:
             raise GoalError("the agent has no goal; call set_goal with a picture first")
         model = self._parts.model
-        latent = model.encode(torch.from_numpy(observation.picture(self.embodiment.camera.name)[None]))
+        latent = model.encode_clips(self._recent.add(observation.picture(self.embodiment.camera.name)))
         proprio = model.normaliser(torch.from_numpy(observation.state[None].astype(np.float32)))
         expected = self._expected(observation.time_ns)
         reached = self._look(latent[0], proprio[0])

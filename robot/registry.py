@@ -1,7 +1,7 @@
-"""Arms, cameras, simulated scenes, action conventions and senses by name, as installed packages register them through
-entry points.
+"""Arms, cameras, encoders, simulated scenes, action conventions and senses by name, as installed packages register them
+through entry points.
 
-A package adds an arm or a camera by naming a factory in its metadata, for instance in pyproject.toml:
+A package adds an arm, a camera or an encoder by naming a factory in its metadata, for instance in pyproject.toml:
 
     [project.entry-points."worldarm.cameras"]
     mine = "my_package.camera:make_camera"
@@ -16,6 +16,7 @@ from robot.errors import ConfigurationError
 
 ARMS = "worldarm.arms"
 CAMERAS = "worldarm.cameras"
+ENCODERS = "worldarm.encoders"
 SCENES = "worldarm.scenes"
 """Simulated scenes, each by the name of the arm whose driver runs it."""
 CONVENTIONS = "worldarm.conventions"

@@ -21,9 +21,9 @@ from control.decision import Decision
 from control.policy.action_mixture import ActionDistribution
 from control.policy.actor import Actor
 from perception.checkpoint.card import HeadsConfig
-from perception.model.multi_view import make_encoder
+from perception.model.encoders import look_at_stills
 from perception.model.normaliser import Normaliser
-from perception.model.world_model import WorldModelConfig
+from perception.model.world_model import WorldModelConfig, make_encoder_of
 from perception.training.distributed import Workers
 from perception.training.loop import History, Schedule, train
 from perception.training_data.clips import generator
@@ -53,7 +53,7 @@ class Clone(nn.Module):
 
     def __init__(self, config: WorldModelConfig, heads: HeadsConfig) -> None:
         super().__init__()
-        self.encoder = make_encoder(config.height, config.width_px, config.latent, config.keypoints, config.views)
+        self.encoder = make_encoder_of(config)
         self.normaliser = Normaliser(config.proprio)
         self.actor = Actor(
             msgspec.structs.replace(config, proprio=config.proprio + config.action),
@@ -63,7 +63,7 @@ class Clone(nn.Module):
     def forward(self, pictures: Tensor, states: Tensor, running: Tensor, goals: Tensor) -> ActionDistribution:
         """Return the distribution for `pictures` and `goals` (B, H, W, 3) uint8, `states` (B, P) SI units, `running`
         actions (B, A)."""
-        latent, goal = self.encoder(torch.cat([pictures, goals])).chunk(2)
+        latent, goal = look_at_stills(self.encoder, torch.cat([pictures, goals])).chunk(2)
         return self.actor(latent, torch.cat([self.normaliser(states), running], dim=-1), goal)
 
 

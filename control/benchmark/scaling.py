@@ -16,14 +16,15 @@ import torch
 import tyro
 
 from control.learning.doctor import HELD_OUT_SHARE
-from control.learning.sizes import Sizes, model_config
+from control.learning.sizes import Sizes, encoder_for, model_config
+from perception.model.encoders import EncoderDescription
 from perception.model.losses.jepa import JepaWeights
-from perception.model.world_model import PICTURE, WorldModel
+from perception.model.world_model import WorldModel
 from perception.training.distributed import join, leave
 from perception.training.world_model import WorldModelTraining, compute_dtype, train_world_model
-from perception.training_data.frame_cache import open_cache
+from perception.training_data.frame_cache import FrameCache, open_cache
 from robot.dataset.reader import Dataset
-from robot.embodiment.description import read_embodiment
+from robot.embodiment.description import EmbodimentDescription, read_embodiment
 from robot.errors import ConfigurationError, ConnectionLost
 from robot.system.files import require_writable, write_json
 
@@ -72,7 +73,7 @@ def benchmark_scaling(
     # Decoded once, here: otherwise every training would begin by decoding.
     with tempfile.TemporaryDirectory(prefix="worldarm-scaling-") as place:
         source = Dataset.open(dataset)
-        open_cache(source, read_embodiment(source.info).camera.name, Path(place) / "cache", PICTURE)
+        _frames(source, Path(place) / "cache")
         runs = [_measure(dataset, count, steps, batch, Path(place)) for count in processes]
     runs = [msgspec.structs.replace(run, faster=_faster(run, runs[0])) for run in runs]
     print(table(runs))
@@ -147,6 +148,13 @@ def _answer(path: Path) -> Trained:
         raise ConnectionLost(f"a training left no figures: {error}") from error
 
 
+def _frames(source: Dataset, folder: Path) -> tuple[EmbodimentDescription, FrameCache, EncoderDescription]:
+    """Return how `source` was recorded, its frames, which are decoded to `folder`, and the encoder to learn with."""
+    encoder = encoder_for(source, Sizes(), None, None)
+    embodiment = read_embodiment(source.info, picture=encoder.picture)
+    return embodiment, open_cache(source, embodiment.camera.name, folder, encoder.picture), encoder
+
+
 def _train(dataset: Path, cache_folder: Path, run: Path, answer: Path, steps: int, batch: int, shares: int) -> None:
     """Be one of the processes. It does one of `shares` equal shares of the work that does not depend on the batch; the
     leader writes the figures to `answer`."""
@@ -154,12 +162,11 @@ def _train(dataset: Path, cache_folder: Path, run: Path, answer: Path, steps: in
     workers = join("cpu")
     try:
         source = Dataset.open(dataset)
-        embodiment = read_embodiment(source.info, picture=PICTURE)
-        cache = open_cache(source, embodiment.camera.name, cache_folder, PICTURE)
+        embodiment, cache, encoder = _frames(source, cache_folder)
         fit, _ = cache.split(HELD_OUT_SHARE)
         run.mkdir(parents=True, exist_ok=True)
         torch.manual_seed(0)
-        model = WorldModel(model_config(cache, embodiment, Sizes()))
+        model = WorldModel(model_config(cache, embodiment, Sizes(), encoder))
         usual = JepaWeights()
         weights = msgspec.structs.replace(usual, coloured=usual.coloured // shares)
         settings = WorldModelTraining(steps=steps, batch=batch, weights=weights)

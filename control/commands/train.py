@@ -29,7 +29,7 @@ def train(
     ] = PredictorTraining(),
     decoder: Annotated[DecoderTraining, tyro.conf.arg(help="training of the drawing decoder")] = DecoderTraining(),
     heads: Annotated[HeadTraining, tyro.conf.arg(help="training of critic and actor")] = HeadTraining(),
-    sizes: Annotated[Sizes, tyro.conf.arg(help="sizes of the world model")] = Sizes(),
+    sizes: Annotated[Sizes, tyro.conf.arg(help="encoder and sizes of the world model")] = Sizes(),
     episodes: Annotated[
         int | None, tyro.conf.arg(help="learn from this many episodes, the first ones; None: all that are not held out")
     ] = None,

@@ -8,12 +8,16 @@ from control.learning.machine import MACHINE_SETTINGS
 from control.learning.settings import Learning
 from control.model.trained_model import TrainedModel
 from perception.checkpoint.files import CARD_FILE, load_card
+from perception.model.encoders import EncoderConfig
 from perception.training.run_folder import Settings
 
 
-def origins(fingerprint: str, learning: Learning, known: TrainedModel | None, machine: Settings) -> dict[str, Settings]:
+def origins(
+    fingerprint: str, learning: Learning, known: TrainedModel | None, encoder: EncoderConfig, machine: Settings
+) -> dict[str, Settings]:
     """Return, for each part that is trained, the settings that its weights depend on, including those of the parts
-    that it builds on. `fingerprint` is the data set's, `known` the model whose encoder is kept."""
+    that it builds on. `fingerprint` is the data set's, `known` the model whose encoder is kept, and `encoder`
+    may have weights in a file of its own."""
     base = {
         "dataset": fingerprint,
         "seed": learning.seed,
@@ -21,6 +25,7 @@ def origins(fingerprint: str, learning: Learning, known: TrainedModel | None, ma
         **learning.flat("sizes", "world_model"),
         **learning.chosen(),
         **kept(known),
+        **({"encoder_weights": encoder.weights_sha256} if encoder.weights_sha256 else {}),
     }
     heads = {**base, **learning.flat("heads")}
     return {

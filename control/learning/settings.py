@@ -62,7 +62,7 @@ class Learning:
         }
         return {name: value for name, value in given.items() if value is not None}
 
-    def flat(self, *parts: str) -> dict[str, int | float]:
+    def flat(self, *parts: str) -> Settings:
         """Return every setting of `parts` by its dotted name."""
         return {name: value for part in parts for name, value in flat_settings(part, getattr(self, part)).items()}
 

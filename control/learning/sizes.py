@@ -1,21 +1,45 @@
-"""The sizes of a world model: how a user gives them, and the model's configuration that follows from them and the
-data."""
+"""The encoder and the sizes of a world model: how a user gives them, and the model's configuration that follows from
+them and the data."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+import msgspec
 
 from control.model.trained_model import TrainedModel
-from perception.model.world_model import WorldModelConfig
+from perception.model.encoders import (
+    PICTURE,
+    EncoderConfig,
+    EncoderDescription,
+    EncoderRequest,
+    describe_encoder,
+)
+from perception.model.world_model import WorldModelConfig, default_encoder
 from perception.training_data.frame_cache import FrameCache
-from robot.embodiment.description import EmbodimentDescription
+from perception.training_data.rig_view import seen_by
+from robot.dataset.reader import Dataset
+from robot.embodiment.description import EmbodimentDescription, read_embodiment, read_recorded_embodiment
 from robot.embodiment.state_entries import commands_among
 from robot.errors import ConfigurationError
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """Sizes of the world model. `context` is the number of latents, 1 or 2, from which the next one is predicted."""
+    """Encoder and sizes of the world model.
+
+    Args:
+        latent: Number of latent dimensions.
+        keypoints: Number of keypoints in each camera's picture, if the encoder offers any.
+        width: Width of the predictor's hidden layers.
+        blocks: Number of the predictor's residual blocks.
+        dropout: Dropout in the predictor while it is trained.
+        context: Number of latents, 1 or 2, from which the next one is predicted.
+        encoder: Registered name of the encoder; None for the built-in convolutional one.
+        encoder_options: Options that only this encoder knows, as pairs NAME VALUE.
+        picture: Width and height, in pixels, to which each camera's pictures are resized where they were recorded at
+            the camera's own size; None for the size that the encoder prefers, 64 64 for the built-in one.
+    """
 
     latent: int = 192
     keypoints: int = 48
@@ -23,6 +47,9 @@ class Sizes:
     blocks: int = 2
     dropout: float = 0.1
     context: int = 1
+    encoder: str | None = None
+    encoder_options: dict[str, str] = field(default_factory=dict)
+    picture: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
         """Raise `ConfigurationError` for sizes that no model can have."""
@@ -32,16 +59,53 @@ class Sizes:
             raise ConfigurationError(f"--sizes.context must be 1 or 2, not {self.context}")
 
 
-def model_config(cache: FrameCache, embodiment: EmbodimentDescription, sizes: Sizes) -> WorldModelConfig:
-    """Return the configuration of a world model of these `sizes` that learns from the frames of `cache`, which
-    `embodiment` describes."""
+def encoder_for(dataset: Dataset, sizes: Sizes, camera: str | None, view: int | None) -> EncoderDescription:
+    """Return the encoder to learn from `dataset` with, which sees `camera` (None for the first) of one `view` or, for
+    None, of all views of a rig.
+
+    Raises `ConfigurationError` for a picture size that the encoder cannot see or `dataset`, of blocks, does not have,
+    and for other numbers than the encoder's own; and as `read_embodiment`, `seen_by` and `describe_encoder`.
+    """
+    seen = seen_by(read_embodiment(dataset.info, camera), view).camera
+    views = len(seen.views)
+    of_blocks = read_recorded_embodiment(dataset.info) is None
+    asked = seen.view_size if of_blocks and sizes.picture is None else sizes.picture
+    name = sizes.encoder or default_encoder(views)
+    request = EncoderRequest(asked, views, sizes.latent, sizes.keypoints, sizes.encoder_options)
+    encoder = describe_encoder(name, request)
+    if asked is not None and encoder.picture != asked:
+        raise ConfigurationError(
+            f"the encoder {name!r} sees pictures of {_pixels(encoder.picture)} pixels, not of {_pixels(asked)}: give "
+            "it pictures of its own size (--sizes.picture, or --size where play is made)"
+        )
+    if of_blocks and encoder.picture != seen.view_size:
+        raise ConfigurationError(
+            f"the pictures in {dataset.root} are {_pixels(seen.view_size)} pixels and are not resized, because they "
+            f"were made in blocks: leave out --sizes.picture, or make play with --size {encoder.picture[0]}"
+        )
+    for option, wanted, default, own in (
+        ("latent", sizes.latent, Sizes.latent, encoder.latent),
+        ("keypoints", sizes.keypoints, Sizes.keypoints, encoder.keypoints),
+    ):
+        if own != wanted and wanted != default:
+            raise ConfigurationError(
+                f"the encoder {name!r} has --sizes.{option} {own}, not {wanted}: leave the option out"
+            )
+    return encoder
+
+
+def model_config(
+    cache: FrameCache, embodiment: EmbodimentDescription, sizes: Sizes, encoder: EncoderDescription
+) -> WorldModelConfig:
+    """Return the configuration of a world model with this `encoder`, of these `sizes`, that learns from the frames of
+    `cache`, which `embodiment` describes."""
     return WorldModelConfig(
         height=embodiment.camera.height,
         width_px=embodiment.camera.width,
         proprio=cache.states.shape[1],
         action=cache.actions.shape[1],
-        latent=sizes.latent,
-        keypoints=sizes.keypoints,
+        latent=encoder.latent,
+        keypoints=encoder.keypoints,
         views=len(embodiment.camera.views),
         width=sizes.width,
         blocks=sizes.blocks,
@@ -49,20 +113,39 @@ def model_config(cache: FrameCache, embodiment: EmbodimentDescription, sizes: Si
         binary=embodiment.action.binary,
         context=sizes.context,
         commands=commands_among(embodiment.state_names),
+        encoder=encoder.config,
     )
 
 
 def sizes_of(trained: TrainedModel) -> Sizes:
     """Return the sizes with which a model was trained."""
-    return Sizes(**{name: getattr(trained.card.world_model, name) for name in Sizes.__dataclass_fields__})
+    config = trained.card.world_model
+    encoder = config.named_encoder
+    usual = encoder == EncoderConfig(default_encoder(config.views))
+    return Sizes(
+        latent=config.latent,
+        keypoints=config.keypoints,
+        width=config.width,
+        blocks=config.blocks,
+        dropout=config.dropout,
+        context=config.context,
+        encoder=None if usual else encoder.name,
+        encoder_options=encoder.options,
+        picture=None if usual and config.picture == PICTURE else config.picture,
+    )
 
 
 def require_sizes(known: TrainedModel, config: WorldModelConfig) -> None:
     """Raise `ConfigurationError` unless a model of `config` can keep the encoder of `known`."""
+    kept = msgspec.structs.replace(known.card.world_model, encoder=known.card.world_model.named_encoder)
     differing = [
-        f"{name} is {getattr(known.card.world_model, name)} there, {getattr(config, name)} here"
+        f"{name} is {getattr(kept, name)} there, {getattr(config, name)} here"
         for name in config.__struct_fields__
-        if getattr(known.card.world_model, name) != getattr(config, name)
+        if getattr(kept, name) != getattr(config, name)
     ]
     if differing:
         raise ConfigurationError(f"--encoder and --sizes do not fit: {'; '.join(differing)}")
+
+
+def _pixels(picture: tuple[int, int]) -> str:
+    return f"{picture[0]}x{picture[1]}"

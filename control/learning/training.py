@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -15,9 +16,11 @@ from control.learning.doctor import HELD_OUT_SHARE, require_enough
 from control.learning.machine import Machine
 from control.learning.origins import origins
 from control.learning.settings import Learning
-from control.learning.sizes import Sizes, model_config, require_sizes, sizes_of
+from control.learning.sizes import Sizes, encoder_for, model_config, require_sizes, sizes_of
 from control.model.trained_model import Parts, TrainedModel, load_trained, new_parts
-from perception.model.world_model import PICTURE, WorldModelConfig
+from perception.model.encoders import EncoderDescription
+from perception.model.world_model import WorldModelConfig
+from perception.training.distributed import Workers
 from perception.training.loop import History
 from perception.training.run_folder import claim_run
 from perception.training_data.frame_cache import FrameCache
@@ -75,17 +78,22 @@ def open_training(folders: Folders, learning: Learning, machine: Machine) -> Tra
     if known is not None and learning.sizes == Sizes():
         learning = replace(learning, sizes=sizes_of(known))
     source = Dataset.open(folders.dataset)
-    recorded_embodiment = read_embodiment(source.info, learning.camera, PICTURE)
+    encoder = encoder_for(source, learning.sizes, learning.camera, learning.view)
+    recorded_embodiment = read_embodiment(source.info, learning.camera, encoder.picture)
     embodiment = seen_by(recorded_embodiment, learning.view)
     if known is not None:
         require_embodiment(known.card, embodiment, folders.dataset)
-    recorded = _decode(source, recorded_embodiment, folders, learning, known, machine)
+
+    def claim(fingerprint: str) -> None:
+        claim_run(folders.run, origins(fingerprint, learning, known, encoder.config, machine.settings()))
+
+    recorded = _decode(source, recorded_embodiment, folders, learning.view, machine.workers, claim)
     fit, judge = _split(recorded, folders.dataset, learning)
     cache = recorded
     if learning.mirror:
         cache, mirrored = with_mirrored(recorded, fit, embodiment)
         fit = np.concatenate([fit, mirrored])
-    config = _config(cache, embodiment, learning.sizes, known)
+    config = _config(cache, embodiment, learning.sizes, encoder, known)
     torch.manual_seed(learning.seed)
     parts = new_parts(config, learning.heads.config())
     return Training(folders, learning, machine, known, embodiment, recorded, cache, fit, judge, config, parts)
@@ -95,20 +103,19 @@ def _decode(
     source: Dataset,
     embodiment: EmbodimentDescription,
     folders: Folders,
-    learning: Learning,
-    known: TrainedModel | None,
-    machine: Machine,
+    view: int | None,
+    workers: Workers,
+    claim: Callable[[str], None],
 ) -> FrameCache:
-    """Return the frames of `source`, decoded by the leading process while the others wait, and claim the run's folder
-    for these settings."""
-    workers = machine.workers
+    """Return the frames of `source`, decoded by the leading process while the others wait, and `claim` the run's folder
+    for data with this fingerprint."""
     if not workers.leads:
         workers.wait()
     for folder in (folders.output, folders.run):
         make_folder(folder)
-    cache = open_seen(source, learning.view, embodiment, folders.cache)
+    cache = open_seen(source, view, embodiment, folders.cache)
     if workers.leads:
-        claim_run(folders.run, origins(cache.fingerprint, learning, known, machine.settings()))
+        claim(cache.fingerprint)
         workers.wait()
     return cache
 
@@ -129,10 +136,14 @@ def _split(cache: FrameCache, dataset: Path, learning: Learning) -> tuple[NDArra
 
 
 def _config(
-    cache: FrameCache, embodiment: EmbodimentDescription, sizes: Sizes, known: TrainedModel | None
+    cache: FrameCache,
+    embodiment: EmbodimentDescription,
+    sizes: Sizes,
+    encoder: EncoderDescription,
+    known: TrainedModel | None,
 ) -> WorldModelConfig:
     """Return the world model's configuration. Raises `ConfigurationError` where a kept encoder does not fit it."""
-    config = model_config(cache, embodiment, sizes)
+    config = model_config(cache, embodiment, sizes, encoder)
     if known is None:
         return config
     # Older models do not mask commands; one whose encoder is kept goes on without the mask.

@@ -97,7 +97,7 @@ def load_trained(folder: Path) -> TrainedModel:
     decision_of(card)  # raises before anything is built
     try:
         parts = new_parts(card.world_model, card.heads)
-    except (ValueError, RuntimeError) as error:
+    except (ConfigurationError, ValueError, RuntimeError) as error:
         raise CheckpointError(f"the card in {folder} describes a model that cannot exist: {error}") from error
     for prefix, part in parts.named().items():
         start = prefix + "."

@@ -1,6 +1,6 @@
-"""A small decoder on the frozen latents, for people's eyes only: it draws what the model imagines.
+"""A small decoder on the frozen latents that draws what the model imagines, for people to look at.
 
-Nothing plans with it and no gradient of it reaches the encoder.
+No planner uses it, and none of its gradients reaches the encoder.
 """
 
 from __future__ import annotations
@@ -11,11 +11,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from perception.model.encoders import CHANNELS
+CHANNELS = (16, 32, 64, 128)
+"""Channels at each resolution, from the finest to the coarsest."""
 
 
 class Decoder(nn.Module):
-    """(B, latent) → (B, H, W, 3) in [0, 1]."""
+    """Latents (B, D) → pictures (B, H, W, 3) in [0, 1], where H and W are multiples of 16."""
 
     def __init__(self, height: int, width: int, latent: int) -> None:
         super().__init__()
@@ -43,7 +44,7 @@ class Decoder(nn.Module):
 
 
 class DecoderLoss(nn.Module):
-    """The decoder in training: mean absolute error to the picture, more where it differs from the mean picture."""
+    """The decoder's training loss: mean absolute error, weighted more where a picture differs from the mean picture."""
 
     mean_picture: Tensor
 
@@ -55,7 +56,7 @@ class DecoderLoss(nn.Module):
     def forward(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """Return `loss` for `latents` (B, D) and their `images` (B, H, W, 3) uint8."""
         truth = batch["images"].float() / 255.0
-        # The table is most of every picture; what moves on it is what a person wants to see.
+        # Most of every picture is the table, which never changes; people look at what moves on it.
         weight = 1.0 + 8.0 * (truth - self.mean_picture).abs().amax(-1, keepdim=True)
         error = functional.l1_loss(self.decoder(batch["latents"]), truth, reduction="none")
         return {"loss": (weight * error).mean()}

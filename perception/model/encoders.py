@@ -1,61 +1,195 @@
-"""The encoder: a picture becomes a latent vector."""
+"""Encoders, which turn a clip of pictures into a latent: what each must offer, and how one is found by its name.
+
+A package adds an encoder by naming a factory in its metadata, for instance in pyproject.toml:
+
+    [project.entry-points."worldarm.encoders"]
+    mine = "my_package.encoder:make_encoder"
+
+The factory takes an `EncoderRequest` and returns a `torch.nn.Module` that satisfies `Encoder`.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+import msgspec
 import torch
 from torch import Tensor, nn
 
-from perception.model.keypoints import Keypoints
+from robot.errors import CheckpointError, ConfigurationError
+from robot.registry import ENCODERS, load
+from robot.system.files import sha256_of
 
-CHANNELS = (16, 32, 64, 128)
-HIDDEN = 256
-PER_CONVOLUTION = 3
-NEAR = 2
-"""Keypoints are looked for after so many convolutions: there a feature sees about as much as a thing to grasp."""
+PICTURE = (64, 64)
+"""Width and height, in pixels, of each camera's picture in the built-in encoders, unless another size is asked for."""
+SIDE_MULTIPLE = 16
+"""The sides of a picture are multiples of this: the decoders, which end in a picture, double a grid four times."""
 
 
-class Encoder(nn.Module):
-    """Four strided convolutions, read in two ways: (B, H, W, 3) uint8 RGB → (B, latent) float32.
+class EncoderConfig(msgspec.Struct, frozen=True):
+    """Which encoder a world model has: its registered `name`, the `options` that only this encoder knows, and, where it
+    brings frozen weights in a file of its own, the SHA-256 digest of that file (empty where it does not)."""
 
-    A perceptron on the last features says what there is. `keypoints` on earlier ones say where, and enter the latent
-    linearly: without them a latent that holds several things keeps their places in a tangle that training does not
-    undo. `height` and `width` must be multiples of 16.
+    name: str
+    options: dict[str, str] = {}
+    weights_sha256: str = ""
+
+
+@dataclass(frozen=True)
+class EncoderRequest:
+    """What a factory is asked for: `picture` (width, height) of each view in pixels (None for the size that suits the
+    encoder best), the number of `views` stacked in a picture, the numbers of `latent` dimensions and of `keypoints` in
+    each view, and the encoder's own `options`."""
+
+    picture: tuple[int, int] | None
+    views: int
+    latent: int
+    keypoints: int
+    options: Mapping[str, str]
+
+
+class Encoder(Protocol):
+    """A clip of pictures → latent; a `torch.nn.Module`.
+
+    The encoder says what it takes and makes: `picture`, the width and height in pixels of each view; `frames`, the
+    number F of pictures in a clip, one block apart, the last of which is the present; `latent`, the number D of
+    dimensions; and `keypoints`, the number K that it offers in each view, 0 for none.
     """
 
-    def __init__(self, height: int, width: int, latent: int, keypoints: int = 0) -> None:
-        super().__init__()
-        if height % 16 or width % 16:
-            raise ValueError(f"the encoder needs picture sides that are multiples of 16, not {height}×{width}")
-        layers: list[nn.Module] = []
-        incoming = 3
-        for channels in CHANNELS:
-            layers += [
-                nn.Conv2d(incoming, channels, kernel_size=4, stride=2, padding=1),
-                nn.GroupNorm(8, channels),
-                nn.GELU(),
-            ]
-            incoming = channels
-        self.convolutions = nn.Sequential(*layers)
-        self.head = nn.Sequential(
-            nn.Flatten(),
-            nn.Linear(incoming * (height // 16) * (width // 16), HIDDEN),
-            nn.LayerNorm(HIDDEN),
-            nn.GELU(),
-            nn.Linear(HIDDEN, latent),
+    @property
+    def picture(self) -> tuple[int, int]: ...
+
+    @property
+    def frames(self) -> int: ...
+
+    @property
+    def latent(self) -> int: ...
+
+    @property
+    def keypoints(self) -> int: ...
+
+    def look(self, clips: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Return the latents (B, D) float32 of `clips` (B, F, V × H, W, 3) uint8 RGB, in which V views are stacked, and
+        the keypoints' places in the present pictures (B, V, 3, K): across and down, from −`keypoints.SPAN` on the left
+        and above, and strength in (−1, 1). The places are None where the encoder offers no keypoints."""
+        ...
+
+
+@runtime_checkable
+class PretrainedEncoder(Protocol):
+    """What an `Encoder` offers beside the rest when some of its weights come from a file of its own.
+
+    Such weights are not trained and not copied into checkpoints (hold them in `perception.model.frozen.Frozen`). The
+    checkpoint's card refers to them by the digest of the file, and the file is read only after that was checked.
+    """
+
+    @property
+    def weights_file(self) -> Path:
+        """Where the weights are looked for."""
+        ...
+
+    def read_weights(self) -> None:
+        """Read the weights from `weights_file`."""
+        ...
+
+
+@dataclass(frozen=True)
+class EncoderDescription:
+    """What an encoder of `config` says of itself; the rest as in `Encoder`."""
+
+    config: EncoderConfig
+    picture: tuple[int, int]
+    frames: int
+    latent: int
+    keypoints: int
+
+
+def describe_encoder(name: str, request: EncoderRequest) -> EncoderDescription:
+    """Return what the encoder `name` says of itself when asked for `request`, with the digest of its weights file.
+
+    Global random streams are left as they were. Raises as `make_encoder`.
+    """
+    with torch.random.fork_rng(devices=[]):
+        encoder = _made(name, request)
+    weights = _digest_of_weights(name, encoder)
+    config = EncoderConfig(name, dict(request.options), weights)
+    return EncoderDescription(config, encoder.picture, encoder.frames, encoder.latent, encoder.keypoints)
+
+
+def make_encoder(config: EncoderConfig, request: EncoderRequest) -> Encoder:
+    """Return a new encoder of `config`, which has exactly the sizes of `request` and has read its weights file.
+
+    Raises `ConfigurationError` for an encoder that is not installed or has not these sizes, and `CheckpointError` for a
+    weights file that is missing or has another digest than `config` says.
+    """
+    encoder = _made(config.name, request)
+    for what, own, asked in (
+        ("sees pictures of width and height", encoder.picture, request.picture),
+        ("makes latents of size", encoder.latent, request.latent),
+        ("offers keypoints numbering", encoder.keypoints, request.keypoints),
+    ):
+        if own != asked:
+            raise ConfigurationError(f"the encoder {config.name!r} {what} {own}, not {asked}: ask for what it offers")
+    found = _digest_of_weights(config.name, encoder)
+    if isinstance(encoder, PretrainedEncoder):
+        if found != config.weights_sha256:
+            raise CheckpointError(
+                f"the weights of the encoder {config.name!r} in {encoder.weights_file} have the SHA-256 digest "
+                f"{found}; this model was trained with {config.weights_sha256}: put that file there, or train anew"
+            )
+        encoder.read_weights()
+    elif config.weights_sha256:
+        raise CheckpointError(
+            f"this model was trained with an encoder {config.name!r} that has a weights file of its own; the one that "
+            "is installed has none: install the version of then, or train anew"
         )
-        self.places = Keypoints(CHANNELS[NEAR - 1], keypoints, latent) if keypoints else None
+    return encoder
 
-    def forward(self, pictures: Tensor) -> Tensor:
-        """Return the latents (B, latent) of `pictures` (B, H, W, 3) uint8."""
-        return self.look(pictures)[0]
 
-    def look(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the latents (B, latent) of `pictures` (B, H, W, 3) uint8, and the keypoints' places (B, 1, 3, K)."""
-        # Channels-last more than doubles the speed of small convolutions on a CPU.
-        pixels = pictures.permute(0, 3, 1, 2).to(memory_format=torch.channels_last)
-        near = self.convolutions[: NEAR * PER_CONVOLUTION]((pixels.float() - 127.5) / 64.0)
-        latents = self.head(self.convolutions[NEAR * PER_CONVOLUTION :](near))
-        if self.places is None:
-            return latents.float(), latents.new_zeros(len(latents), 1, 3, 0)
-        places = self.places.places(near)
-        return (latents + self.places(places)).float(), places.unsqueeze(1)
+def look_at_stills(encoder: Encoder, pictures: Tensor) -> Tensor:
+    """Return the latents (B, D) of scenes at rest: of `pictures` (B, V × H, W, 3) uint8 RGB, each repeated to fill a
+    clip."""
+    return encoder.look(pictures[:, None].expand(-1, encoder.frames, -1, -1, -1))[0]
+
+
+def _made(name: str, request: EncoderRequest) -> Encoder:
+    """Return what the factory `name` makes. Raises `ConfigurationError` for what is no encoder, and for a picture size
+    that cannot be."""
+    if request.picture is not None:
+        _require_sides(name, request.picture)
+    made: Any = load(ENCODERS, name)(request)
+    lacking = [each for each in ("picture", "frames", "latent", "keypoints", "look") if not hasattr(made, each)]
+    if not isinstance(made, nn.Module) or lacking:
+        raise ConfigurationError(
+            f"what is registered as the encoder {name!r} is no encoder: it must be a torch.nn.Module with picture, "
+            f"frames, latent, keypoints and look{f'; it lacks {lacking}' if lacking else ''}"
+        )
+    encoder: Encoder = made  # type: ignore[assignment] # its members were checked above
+    _require_sides(name, encoder.picture)
+    return encoder
+
+
+def _require_sides(name: str, picture: tuple[int, int]) -> None:
+    """Raise `ConfigurationError` unless pictures of this width and height can be decoded."""
+    width, height = picture
+    if min(width, height) < 1 or width % SIDE_MULTIPLE or height % SIDE_MULTIPLE:
+        raise ConfigurationError(
+            f"the encoder {name!r} cannot see pictures of {width}×{height} pixels: both sides must be multiples of "
+            f"{SIDE_MULTIPLE}"
+        )
+
+
+def _digest_of_weights(name: str, encoder: Encoder) -> str:
+    """Return the digest of the weights file, empty where there is none. Raises `CheckpointError` when it is missing."""
+    if not isinstance(encoder, PretrainedEncoder):
+        return ""
+    try:
+        return sha256_of(encoder.weights_file)
+    except OSError as error:
+        raise CheckpointError(
+            f"the weights of the encoder {name!r} were looked for in {encoder.weights_file} and cannot be read there: "
+            f"{error.strerror or error}; put the file there"
+        ) from error

@@ -1,4 +1,4 @@
-"""Several cameras, late fusion: each picture has an encoder of its own, and the latents are added up."""
+"""The built-in encoder of a rig of cameras, by late fusion: each camera has its own encoder, and latents are added."""
 
 from __future__ import annotations
 
@@ -7,36 +7,44 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from perception.model.encoders import Encoder
+from perception.model.convolutional import ConvolutionalEncoder, require_no_options
+from perception.model.encoders import PICTURE, EncoderRequest
 
 
-class LateFusion(nn.Module):
-    """Pictures (B, H, W, 3) uint8 RGB of `views` cameras, stacked from above to below → (B, latent) float32.
+class MultiViewEncoder(nn.Module):
+    """Clips (B, 1, H, W, 3) uint8 RGB of `views` cameras, stacked from top to bottom → latents (B, D) float32.
 
-    The cameras look from elsewhere, so nothing is shared between their encoders; what one does not see, another may
-    add. Raises `ValueError` for a `height` that the views cannot share.
+    The encoders share no weights, because the cameras see the scene from different places: what one camera does not
+    see, another can add. `height` is that of the whole stack.
     """
 
+    frames = 1
+
     def __init__(self, height: int, width: int, latent: int, keypoints: int, views: int) -> None:
+        """Raise `ValueError` for a `height` that is not a multiple of `views`, and as `ConvolutionalEncoder`."""
         super().__init__()
         if height % views:
             raise ValueError(f"{views} pictures cannot share {height} pixels in height")
-        each = [Encoder(height // views, width, latent, keypoints) for _ in range(views)]
-        self.encoders: Sequence[Encoder] = nn.ModuleList(each)  # type: ignore[assignment] # it is one, and typed
+        self.picture = width, height // views
+        self.latent = latent
+        self.keypoints = keypoints
+        each = [ConvolutionalEncoder(height // views, width, latent, keypoints) for _ in range(views)]
+        self.encoders: Sequence[ConvolutionalEncoder] = nn.ModuleList(each)  # type: ignore[assignment] # it is typed so
 
-    def forward(self, pictures: Tensor) -> Tensor:
-        """Return the latents (B, latent) of `pictures` (B, H, W, 3) uint8."""
-        return self.look(pictures)[0]
+    def forward(self, clips: Tensor) -> Tensor:
+        """Return the latents (B, D) of `clips` (B, 1, H, W, 3) uint8."""
+        return self.look(clips)[0]
 
-    def look(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the latents (B, latent) of `pictures` (B, H, W, 3) uint8, and the keypoints' places (B, V, 3, K)."""
-        parts = pictures.chunk(len(self.encoders), dim=1)
+    def look(self, clips: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Return the sum of the views' latents (B, D), and the places of their keypoints, as `Encoder.look` does."""
+        parts = clips.chunk(len(self.encoders), dim=2)
         each = [encoder.look(part) for encoder, part in zip(self.encoders, parts, strict=True)]
-        return torch.stack([latents for latents, _ in each]).sum(0), torch.cat([places for _, places in each], dim=1)
+        places = [found for _, found in each if found is not None]
+        return torch.stack([latents for latents, _ in each]).sum(0), torch.cat(places, dim=1) if places else None
 
 
-def make_encoder(height: int, width: int, latent: int, keypoints: int, views: int) -> Encoder | LateFusion:
-    """Return the encoder of so many views."""
-    if views == 1:
-        return Encoder(height, width, latent, keypoints)
-    return LateFusion(height, width, latent, keypoints, views)
+def make_encoder(request: EncoderRequest) -> MultiViewEncoder:
+    """Return the encoder asked for. Raises `ConfigurationError` for any options."""
+    require_no_options("convolutional-rig", request)
+    width, height = request.picture or PICTURE
+    return MultiViewEncoder(height * request.views, width, request.latent, request.keypoints, request.views)

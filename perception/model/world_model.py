@@ -1,7 +1,8 @@
 """The world model: a joint-embedding predictive architecture (JEPA) that imagines in latent space.
 
-A picture is encoded to a latent; a predictor says how latent and proprioception change under an action. Nothing is
-reconstructed: what the latent keeps is what is predictable, what the inverse dynamics need, and what SIGReg spreads.
+An encoder turns a clip of pictures into a latent. A predictor computes how latent and proprioception change under an
+action. The pictures are not reconstructed: the latent keeps what can be predicted, what inverse dynamics need, and what
+SIGReg spreads out.
 """
 
 from __future__ import annotations
@@ -10,19 +11,21 @@ import msgspec
 import torch
 from torch import Tensor, nn
 
-from perception.model.multi_view import make_encoder
+from perception.model.encoders import PICTURE, Encoder, EncoderConfig, EncoderRequest, look_at_stills, make_encoder
 from perception.model.normaliser import Normaliser
-
-PICTURE = (64, 64)
-"""Width and height in pixels of each camera's picture, unless something else is asked for."""
 
 
 class WorldModelConfig(msgspec.Struct, frozen=True):
-    """Sizes of a world model: picture in pixels, of so many `views` stacked, `proprio` and `action` lengths, `latent`
-    dimensions, each encoder's number of `keypoints`, and the predictor's hidden `width`, number of residual `blocks`
-    and `dropout` while training. `binary` are the entries of an action that are either −1 or 1 (0 to leave things as
-    they are): a gripper is open or closed. `commands` are the entries of proprio that tell what was commanded; only
-    the predictor sees them. `context` is the number of latents, 1 or 2, from which the next one is predicted."""
+    """Sizes of a world model.
+
+    `height` and `width_px` are those of a whole picture in pixels, in which `views` cameras' pictures are stacked.
+    `proprio` and `action` are the lengths of a state and an action, `latent` is the number of latent dimensions, and
+    `keypoints` their number in each view. The predictor has a hidden `width`, `blocks` residual blocks, and `dropout`
+    in training. `binary` are the entries of an action that are −1 or 1, as for a gripper that closes or opens, or 0 for
+    no change. `commands` are the entries of a state that repeat what was commanded; only the predictor sees them.
+    `context` is the number of latents, 1 or 2, from which the next one is predicted. `encoder` is None in models of
+    before encoders had names: `named_encoder` says which one they have.
+    """
 
     height: int = PICTURE[1]
     width_px: int = PICTURE[0]
@@ -37,10 +40,28 @@ class WorldModelConfig(msgspec.Struct, frozen=True):
     keypoints: int = 0
     views: int = 1
     context: int = 1
+    encoder: EncoderConfig | None = None
+
+    @property
+    def picture(self) -> tuple[int, int]:
+        """Width and height of each view's picture in pixels. Raises `ValueError` when the views cannot share it."""
+        if self.height % self.views:
+            raise ValueError(f"{self.views} pictures cannot share {self.height} pixels in height")
+        return self.width_px, self.height // self.views
+
+    @property
+    def named_encoder(self) -> EncoderConfig:
+        """The encoder, by the name of a built-in one where none is named."""
+        return self.encoder or EncoderConfig(default_encoder(self.views))
+
+
+def default_encoder(views: int) -> str:
+    """Return the name of the encoder that pictures of `views` cameras have unless another is asked for."""
+    return "convolutional" if views == 1 else "convolutional-rig"
 
 
 class ResidualBlock(nn.Module):
-    """A pre-normalised two-layer perceptron added to its input, (B, width) → (B, width)."""
+    """A two-layer perceptron with layer normalisation before it, added to its input: (B, width) → (B, width)."""
 
     def __init__(self, width: int, dropout: float) -> None:
         super().__init__()
@@ -54,7 +75,7 @@ class ResidualBlock(nn.Module):
 
 
 class Predictor(nn.Module):
-    """(latent, scaled proprio, action, in a context of two the latent before) → the same latent and proprio one block
+    """(latent, scaled proprio, action, and in a context of two the latent before) → latent and scaled proprio one block
     later."""
 
     def __init__(self, config: WorldModelConfig) -> None:
@@ -69,39 +90,53 @@ class Predictor(nn.Module):
     def forward(
         self, latent: Tensor, proprio: Tensor, action: Tensor, before: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
-        """Return the next latent (B, D) and scaled proprio (B, P). `before` (B, D) is the latent one block earlier, the
-        same as now when None; a context of one does not look at it."""
+        """Return the next latent (B, D) and scaled proprio (B, P).
+
+        `before` (B, D) is the latent one block earlier; None means that nothing moved. A context of one ignores it.
+        """
         known = [latent, proprio, action]
         if self.context == 2:
             known.append(torch.zeros_like(latent) if before is None else latent - before)
-        # The weights may be in half precision, for speed; the state itself never is, lest rounding add up.
+        # The weights may be in half precision, for speed. The state never is, so that rounding errors do not add up.
         hidden = self.enter(torch.cat(known, dim=-1).to(self.enter.weight.dtype))
         change = self.leave(self.blocks(hidden)).to(latent.dtype)
         return latent + change[..., : self.latent], proprio + change[..., self.latent :]
 
 
 class WorldModel(nn.Module):
-    """Encoder, proprioception's normaliser and predictor."""
+    """An encoder, a normaliser of proprioception, and a predictor."""
 
     def __init__(self, config: WorldModelConfig) -> None:
         super().__init__()
         self.config = config
-        self.encoder = make_encoder(config.height, config.width_px, config.latent, config.keypoints, config.views)
+        self.encoder = make_encoder_of(config)
         self.normaliser = Normaliser(config.proprio)
         self.predictor = Predictor(config)
 
     def encode(self, pictures: Tensor) -> Tensor:
-        """Return latents (B, D) of `pictures` (B, H, W, 3) uint8 RGB."""
-        return self.encoder(pictures)
+        """Return the latents (B, D) of scenes at rest, of which `pictures` (B, H, W, 3) uint8 RGB were taken."""
+        return look_at_stills(self.encoder, pictures)
+
+    def encode_clips(self, clips: Tensor) -> Tensor:
+        """Return the latents (B, D) of `clips` (B, F, H, W, 3) uint8 RGB, F being the encoder's `frames`."""
+        return self.encoder.look(clips)[0]
 
     def rollout(
         self, latent: Tensor, proprio: Tensor, actions: Tensor, before: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
-        """Imagine: from `latent` (B, D), `before` (B, D) it and scaled `proprio` (B, P) under `actions` (B, T, A).
+        """Imagine what follows `latent` (B, D) and scaled `proprio` (B, P) under `actions` (B, T, A), where `before`
+        (B, D) is the latent one block earlier.
 
         Returns latents (B, T, D) and scaled proprio (B, T, P) after each action.
         """
         return unroll(self.predictor, latent, proprio, actions, before)
+
+
+def make_encoder_of(config: WorldModelConfig) -> Encoder:
+    """Return a new encoder of the sizes in `config`. Raises as `make_encoder` does."""
+    named = config.named_encoder
+    request = EncoderRequest(config.picture, config.views, config.latent, config.keypoints, named.options)
+    return make_encoder(named, request)
 
 
 def unroll(

@@ -10,15 +10,15 @@ import msgspec
 from robot.errors import ConfigurationError
 
 
-def flat_settings(part: str, settings: Any) -> dict[str, int | float]:
-    """Return every number in `settings`, a struct or a dataclass, by its dotted name: `part`, its field, and the field
-    within that where it is a struct itself."""
-    flat: dict[str, int | float] = {}
+def flat_settings(part: str, settings: Any) -> dict[str, str | int | float]:
+    """Return every number and word in `settings`, a struct or a dataclass, by its dotted name: `part`, its field, and
+    the field within that where it is a struct itself. What is None is left out; a tuple's entries are joined by "x"."""
+    flat: dict[str, str | int | float] = {}
     for key, value in msgspec.to_builtins(settings).items():
         if isinstance(value, dict):
             flat.update({f"{part}.{key}.{inner}": number for inner, number in value.items()})
-        else:
-            flat[f"{part}.{key}"] = value
+        elif value is not None:
+            flat[f"{part}.{key}"] = "x".join(map(str, value)) if isinstance(value, list | tuple) else value
     return flat
 
 
@@ -48,7 +48,7 @@ def require_positive(part: str, **numbers: int) -> None:
 def require_finite(part: str, settings: Any) -> None:
     """Raise `ConfigurationError` unless every number in `settings` is finite and not negative."""
     for name, value in flat_settings(part, settings).items():
-        if not 0 <= value < math.inf:
+        if not isinstance(value, str) and not 0 <= value < math.inf:
             raise ConfigurationError(f"{_option(name)} must be 0 or more and finite, not {value:g}")
 
 

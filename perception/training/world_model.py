@@ -21,7 +21,7 @@ from perception.training.distributed import Workers
 from perception.training.loop import History, Schedule, train
 from perception.training.settings import require_clip, require_finite, require_positive, require_schedule
 from perception.training_data.augmentation import Augmentation, vary
-from perception.training_data.clips import ClipSampler, generator, torch_generator
+from perception.training_data.clips import ClipSampler, generator, torch_generator, with_history
 from perception.training_data.frame_cache import FrameCache
 
 Precision = Literal["auto", "bf16", "float32"]
@@ -110,20 +110,21 @@ def train_world_model(
     model.normaliser.fit(cache.states[cache.frames_of(episodes)])
     sampler = ClipSampler(cache, episodes, settings.clip + model.config.context - 1, settings.stride)
     between = np.arange(settings.stride)
-    latent = model.config.latent
+    latent, frames = model.config.latent, model.encoder.frames
 
     def batches(step: int) -> dict[str, Tensor]:
         clips = sampler.draw(settings.batch // workers.count, generator(seed, step, CLIPS, workers.rank))
         directions = generator(seed, step, PROJECTIONS).standard_normal(
             (latent, settings.weights.projections), dtype=np.float32
         )
-        images = torch.from_numpy(cache.images[clips])
+        seen = with_history(cache, clips, frames)
+        images = torch.from_numpy(cache.images[seen])
         rng = torch_generator(generator(seed, step, AUGMENTATION, workers.rank))
         return {
-            "images": vary(images.flatten(0, 1), settings.augmentation, rng, model.config.views).unflatten(
-                0, clips.shape
-            ),
-            "plain": images,
+            "images": vary(
+                images.flatten(0, 2), settings.augmentation, rng, model.config.views, group=frames
+            ).unflatten(0, seen.shape),
+            "plain": images[:, :, -1],
             "states": torch.from_numpy(cache.states[clips]),
             # Displacements add up, so their mean over the blocks between two frames gives the arm's displacement.
             "actions": torch.from_numpy(cache.actions[clips[:, :-1, None] + between].mean(2)),
@@ -226,12 +227,13 @@ def encode_all(
     latents = []
     ends = (cache.starts + cache.lengths).tolist() if augmentation is not None else [cache.frames]
     for first, end in _portions(ends, "encoding"):
-        # Copied, because PyTorch warns of arrays that are mapped for reading only.
-        pictures = torch.from_numpy(np.array(cache.images[first:end]))
+        seen = with_history(cache, np.arange(first, end), model.encoder.frames)
+        clips = torch.from_numpy(cache.images[seen])
         if augmentation is not None:
-            pictures = vary(pictures, augmentation, rng, model.config.views, group=end - first)
+            varied = vary(clips.flatten(0, 1), augmentation, rng, model.config.views, group=seen.size)
+            clips = varied.unflatten(0, seen.shape)
         with torch.autocast(device.type, dtype=torch.bfloat16, enabled=dtype != torch.float32):
-            latents.append(model.encode(pictures.to(device)).float().cpu())
+            latents.append(model.encode_clips(clips.to(device)).float().cpu())
     return torch.cat(latents)
 
 

@@ -19,6 +19,13 @@ def torch_generator(rng: np.random.Generator) -> torch.Generator:
     return torch.Generator().manual_seed(int(rng.integers(2**62)))
 
 
+def with_history(cache: FrameCache, frames: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+    """Return the numbers (..., count) of each of `frames` (...) and of those before it, in the order of time; the first
+    frame of an episode stands for those before it."""
+    first = cache.starts[np.searchsorted(cache.starts, frames, side="right") - 1]
+    return np.maximum(frames[..., None] + np.arange(1 - count, 1), first[..., None])
+
+
 class ClipSampler:
     """Draws clips of `length` frames that lie `stride` frames apart. No clip reaches across the end of an episode."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,6 +30,15 @@ def require_writable(path: Path) -> None:
         raise ConfigurationError(f"{path} cannot be written: it is a folder")
     if not _is_device(path):
         _try(path.parent, path)
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 digest of a file in hexadecimal digits. Raises `OSError` when it cannot be read."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while piece := file.read(1 << 20):
+            digest.update(piece)
+    return digest.hexdigest()
 
 
 @contextmanager

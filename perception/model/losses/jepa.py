@@ -61,12 +61,15 @@ class JepaLoss(nn.Module):
     def forward(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """Return the named terms and their weighted sum `loss`.
 
-        `batch`: `images` (B, T, H, W, 3) uint8, `plain`, the same before their looks were varied, `states` (B, T, P)
-        SI units, `actions` (B, T − 1, A) in [−1, 1], `projections` (D, M) random directions for SIGReg.
+        `batch`: `images` (B, T, F, H, W, 3) uint8, at each of T steps a clip of the encoder's F frames; `plain`
+        (B, T, H, W, 3), the last frames of these before augmentation; `states` (B, T, P) in SI units; `actions`
+        (B, T − 1, A) in [−1, 1]; `projections` (D, M), random directions for SIGReg.
         """
         images, actions = batch["images"], batch["actions"]
         clips, length = images.shape[:2]
         each, places = self.model.encoder.look(images.flatten(0, 1))
+        if places is None:
+            places = each.new_zeros(len(each), self.model.config.views, 3, 0)
         latents = each.unflatten(0, (clips, length))
         proprio = self.model.normaliser(batch["states"])
         # No stop-gradient: SIGReg, not an asymmetry between branches, is what prevents collapse.

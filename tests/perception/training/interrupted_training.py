@@ -35,7 +35,7 @@ def batches(step: int) -> dict[str, Tensor]:
     rng = generator(0, step, 1)
     images = torch.from_numpy(rng.integers(0, 256, (4, 3, 32, 32, 3), dtype="uint8"))
     return {
-        "images": images,
+        "images": images[:, :, None],
         "plain": images,
         "states": torch.from_numpy(rng.standard_normal((4, 3, CONFIG.proprio), dtype="float32")),
         "actions": torch.from_numpy(rng.uniform(-1, 1, (4, 2, CONFIG.action)).astype("float32")),

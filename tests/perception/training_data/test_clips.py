@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from perception.training_data.clips import ClipSampler, generator
+from perception.training_data.clips import ClipSampler, generator, with_history
 from tests.tiny import frames
 
 
@@ -42,3 +42,10 @@ def test_a_draw_is_a_function_of_its_step_and_nothing_else() -> None:
     assert draw(0, 7, 1, 0) == first
     others = [draw(1, 7, 1, 0), draw(0, 8, 1, 0), draw(0, 7, 2, 0), draw(0, 7, 1, 1)]
     assert first not in others and all(others.count(other) == 1 for other in others)
+
+
+def test_the_frames_before_one_are_of_its_own_episode() -> None:
+    cache = frames([3, 4])
+    numbers = np.array([[0, 2], [3, 5]])
+    assert with_history(cache, numbers, 3).tolist() == [[[0, 0, 0], [0, 1, 2]], [[3, 3, 3], [3, 4, 5]]]
+    assert with_history(cache, numbers, 1).tolist() == numbers[..., None].tolist()

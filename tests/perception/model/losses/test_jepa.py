@@ -16,7 +16,7 @@ def batch(clips: int = 6, length: int = 4) -> dict[str, Tensor]:
     rng = torch.Generator().manual_seed(0)
     images = torch.randint(0, 256, (clips, length, 32, 32, 3), generator=rng, dtype=torch.uint8)
     return {
-        "images": images,
+        "images": images[:, :, None],
         "plain": images,
         "states": torch.randn((clips, length, CONFIG.proprio), generator=rng),
         "actions": 2 * torch.rand((clips, length - 1, CONFIG.action), generator=rng) - 1,
