@@ -1,1 +1,1 @@
-"""What the driver promises, measured: a lapse, a crash, a flood of nonsense, strangers, lateness and round trips."""
+"""Measurements of the driver: lease lapses, crashes, malformed messages, access control, lateness and round trips."""

@@ -1,4 +1,4 @@
-"""Strangers at the door: an unknown key, a revoked one, a client in the clear, a second writer, a replayed command."""
+"""Access control: unknown, revoked and unencrypted clients, a second lease holder, and a replayed command."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SILENCE_S = 0.7
 
 
 class Access(msgspec.Struct, frozen=True):
-    """Of `times` tries each, how many were refused, or never answered where that is what a stranger gets."""
+    """For each kind of client, how many of `times` tries were refused, or left unanswered where that is the refusal."""
 
     times: int
     unknown_key: int
@@ -32,7 +32,8 @@ class Access(msgspec.Struct, frozen=True):
 
 
 def measure_access(words: Sequence[str], times: int, folder: Path) -> Access:
-    """Try each so many `times` on a driver that `worldarm driver --curve WORDS` starts, with keys under `folder`.
+    """Try each kind of client `times` times on the driver that `worldarm driver --curve WORDS` starts, with keys under
+    `folder`.
 
     Raises `ArmError` when it does not start.
     """
@@ -65,7 +66,7 @@ def _no_answer(driver: RunningDriver, who: Path) -> bool:
 
 
 def _revoked(driver: RunningDriver, folder: Path, keys: Keyring, public: str) -> bool:
-    """Whether one who is revoked while connected may no longer command."""
+    """Return whether commands are refused from a client that is revoked while it is connected."""
     who = person(folder / f"revoked-{time.monotonic_ns()}", keys, public, Role.COMMAND)
     with user(who), driver.client() as client:
         client.spec()
@@ -88,7 +89,7 @@ def _second_writer(driver: RunningDriver, who: Path) -> bool:
 
 
 def _replayed(driver: RunningDriver, who: Path) -> bool:
-    """Whether a command that was taken is refused when the very same bytes come again."""
+    """Return whether an accepted command is refused when the same bytes come again."""
     with user(who), driver.client() as client:
         lease = client.acquire("one", 2.0)
         state = client.state(5.0)

@@ -1,4 +1,4 @@
-"""`worldarm benchmark driver`: what the driver promises, measured, as a table."""
+"""`worldarm benchmark driver`: measures what the driver promises and prints a table."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def _measures(options: DriverBenchmarkOptions) -> dict[Part, Callable[[Path], ms
 
 
 def table(part: Part, found: dict[str, Any]) -> str:
-    """Return what was `found` of one part, in words, a line a figure."""
+    """Return the results `found` of one part, in words, one line for each figure."""
     return "\n".join(f"  {line}" for line in _LINES[part](found))
 
 

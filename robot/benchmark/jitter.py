@@ -1,4 +1,4 @@
-"""How late the driver's loop wakes, by itself and beside whatever else runs."""
+"""The lateness of the driver's loop, alone and beside other processes."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ class Jitter(msgspec.Struct, frozen=True):
 
 
 def measure_jitter(words: Sequence[str], seconds: float, beside: Sequence[Sequence[str]], folder: Path) -> Jitter:
-    """Let the driver that `worldarm driver WORDS` starts run for so long beside other commands of worldarm's; in their
+    """Run the driver that `worldarm driver WORDS` starts for `seconds`, beside the worldarm commands `beside`; in their
     words COMMAND and STATE stand for the driver's addresses.
 
-    Raises `ArmError` when it does not start, and `ConnectionLost` when one of the others ends meanwhile.
+    Raises `ArmError` when the driver does not start, and `ConnectionLost` when one of the commands ends meanwhile.
     """
     others: list[subprocess.Popen[str]] = []
     with running_driver(words, folder) as driver:
@@ -57,6 +57,6 @@ def measure_jitter(words: Sequence[str], seconds: float, beside: Sequence[Sequen
         report = driver.end()
     found = _REPORT.search(report)
     if found is None:
-        raise ConnectionLost(f"the driver did not say how well it kept its pace: {report.strip()}")
+        raise ConnectionLost(f"the driver did not report its loop's lateness: {report.strip()}")
     ticks, on_time, p50, p99, p999, worst = map(float, found.groups())
     return Jitter(seconds, tuple(words[0] for words in beside), int(ticks), on_time / 100, p50, p99, p999, worst)

@@ -1,4 +1,4 @@
-"""Users of several machines, each with keys of their own, played by one process."""
+"""Several users with keys of their own, represented by one process."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _CONFIG = "XDG_CONFIG_HOME"
 
 @contextmanager
 def user(folder: Path) -> Iterator[Keyring]:
-    """Within, this process is the user whose keys are under `folder`."""
+    """A context in which this process is the user whose keys are under `folder`."""
     before = os.environ.get(_CONFIG)
     os.environ[_CONFIG] = str(folder.resolve())
     try:
@@ -28,7 +28,7 @@ def user(folder: Path) -> Iterator[Keyring]:
 
 
 def person(folder: Path, driver: Keyring, public: str, role: Role | None) -> Path:
-    """Make keys for one more person, who knows the driver's, and whom the driver allows `role`."""
+    """Make keys for another person, who knows the driver's public key and to whom the driver allows `role`."""
     with user(folder) as keyring:
         own = keyring.make().public
         keyring.allow(Other("arm", public, Role.SERVE, HOST))

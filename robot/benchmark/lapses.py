@@ -1,4 +1,4 @@
-"""A client is killed, or stopped, in mid-motion: how soon, and how, the arm comes to rest."""
+"""Lease lapses: a client is killed or stopped in mid-motion; how soon and how smoothly the arm comes to rest."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from robot.wire.subscription import Subscription
 TTL_S = 0.2
 PROMISED_S = 0.1
 MOVING = 0.2
-"""Share of the velocity limit at which the last joint counts as in mid-motion."""
+"""Share of the velocity limit above which the last joint counts as in mid-motion."""
 _SLACK = 1.01
 
 
 class Lapses(msgspec.Struct, frozen=True):
-    """What came of `times` lapses: for how many the set-point ramped within `PROMISED_S` of the lapse, the longest that
-    it took (s), how many kept every limit on the way to rest, how many were refused what they sent after they were let
-    go on, and for how many the next hand-over was without a jump."""
+    """Results of `times` lapses: how many ramped within `PROMISED_S` of the lapse; the longest delay (s); how many kept
+    all limits until rest; of the `stopped` clients, how many commands were refused after they continued; and for how
+    many the next client took over without a jump."""
 
     times: int
     in_time: int
@@ -43,9 +43,9 @@ class Lapses(msgspec.Struct, frozen=True):
 
 
 def measure_lapses(words: Sequence[str], times: int, folder: Path) -> Lapses:
-    """Let a client move the arm that `worldarm driver WORDS` runs, and kill or stop it in mid-motion, so many `times`.
+    """Let a client move the arm that `worldarm driver WORDS` runs, and kill or stop it in mid-motion, `times` times.
 
-    Raises `ArmError` when the driver does not start, and `ConnectionLost` when it or the client falls silent.
+    Raises `ArmError` when the driver does not start, and `ConnectionLost` when it or the client no longer answers.
     """
     in_time = within = refused = without_jump = 0
     longest_s = 0.0
@@ -77,7 +77,8 @@ def measure_lapses(words: Sequence[str], times: int, folder: Path) -> Lapses:
 def _interrupted(
     driver: RunningDriver, spec: ArmSpec, states: Subscription[JointState], how: signal.Signals
 ) -> tuple[int, subprocess.Popen[str]]:
-    """Start a mover, send it `how` in mid-motion, and return when its last command was answered, and it."""
+    """Start a mover, send it the signal `how` in mid-motion; return when its last command was answered, and the
+    process."""
     mover = subprocess.Popen(
         [sys.executable, "-m", "robot.benchmark.mover", driver.command, str(TTL_S)], stdout=subprocess.PIPE, text=True
     )
@@ -113,12 +114,12 @@ def _in_motion(spec: ArmSpec, state: JointState) -> bool:
 
 
 def _at_rest(states: Subscription[JointState]) -> bool:
-    # Waited for here too: that another subscription has had the last state of the ramp does not say that this one has.
+    # Waited for here too: this subscription may get the last state of the ramp later than another one.
     return bool(states.history) and not states.history[-1].holder and not any(states.history[-1].governed_velocity)
 
 
 def _refused(mover: subprocess.Popen[str]) -> bool:
-    """Let a stopped mover go on, and return whether its next command is refused."""
+    """Let a stopped mover continue, and return whether its next command is refused."""
     assert mover.stdout is not None
     mover.send_signal(signal.SIGCONT)
     os.set_blocking(mover.stdout.fileno(), True)
@@ -127,7 +128,7 @@ def _refused(mover: subprocess.Popen[str]) -> bool:
 
 
 def _judge(spec: ArmSpec, states: list[JointState], lapse_ns: int) -> tuple[float, bool]:
-    """Return how long after the lapse the set-point began to ramp (s), and whether every limit was kept to the rest."""
+    """Return how long after the lapse the set-point began to ramp (s), and whether all limits were kept until rest."""
     holding = next(
         (state for state in states if state.mode == "holding" and state.time_ns > lapse_ns - 50_000_000), None
     )
@@ -147,7 +148,7 @@ def _judge(spec: ArmSpec, states: list[JointState], lapse_ns: int) -> tuple[floa
 
 
 def _jerk_kept(spec: ArmSpec, states: list[JointState]) -> bool:
-    """Whether the third differences of set-points of four ticks in a row stay within the jerk limits."""
+    """Return whether third differences of the set-points of four consecutive ticks stay within the jerk limits."""
     for first in range(len(states) - 3):
         four = states[first : first + 4]
         if four[3].tick - four[0].tick == 3:
@@ -158,7 +159,7 @@ def _jerk_kept(spec: ArmSpec, states: list[JointState]) -> bool:
 
 
 def _hands_over(driver: RunningDriver, states: Subscription[JointState]) -> bool:
-    """Whether the next client's first set-points begin where the arm is."""
+    """Return whether the next client's first set-points begin where the arm is."""
     with driver.client() as client:
         before = client.state(5.0)
         client.acquire("next", 1.0)

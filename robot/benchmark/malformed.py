@@ -1,4 +1,4 @@
-"""Nonsense of every kind: through the decoder, and through the command socket of a running driver."""
+"""Malformed messages of many kinds: to the decoder, and to the command socket of a running driver."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ _ANSWER_MS = 5000
 
 
 class Malformed(msgspec.Struct, frozen=True):
-    """What came of so many messages: through the decoder, how many it `refused` (the rest were whole by chance) and by
-    how much memory grew; through the socket, how many were `answered`, by how much the driver's memory grew, how many
-    of its deadlines it kept, and whether it still answered sense at the end."""
+    """Results. Decoder: how many of `decoded` messages it `refused` (the others were valid by chance), and how much
+    memory grew. Socket: how many of `sent` messages were `answered`, how much the driver's memory grew, which share of
+    its deadlines it kept, and whether it still answered correctly at the end."""
 
     decoded: int
     refused: int
@@ -39,13 +39,15 @@ class Malformed(msgspec.Struct, frozen=True):
 
 
 def measure_malformed(words: Sequence[str], decoded: int, sent: int, folder: Path, seed: int = 0) -> Malformed:
-    """Try `decoded` messages on the decoder and send `sent` ones to the driver that `worldarm driver WORDS` starts.
+    """Pass `decoded` messages to the decoder, and send `sent` ones to the driver that `worldarm driver WORDS` starts.
 
     Raises `ArmError` when it does not start.
     """
     nonsense = Nonsense(seed)
     refused = 0
-    for _ in range(min(decoded, 20_000)):  # what is allocated once and kept, such as decoders and the random numbers
+    for _ in range(
+        min(decoded, 20_000)
+    ):  # first the memory that is allocated once, such as decoders and random numbers
         refused += _refuses(nonsense.next())
     before = resident_bytes(os.getpid())
     for _ in tqdm(range(decoded - min(decoded, 20_000)), desc="decoder", unit="message", mininterval=0.5):
@@ -58,7 +60,7 @@ def measure_malformed(words: Sequence[str], decoded: int, sent: int, folder: Pat
         answered = _flood(driver.command, nonsense, sent)
         driver_growth = driver.resident_bytes() - driver_before
         with driver.client() as client:
-            client.reset()  # among the nonsense there were whole messages too, a stop for one
+            client.reset()  # some messages were valid, such as a stop
             patiently(client)
             alive = client.acquire("after", 1.0).holder == "after"
         report = driver.end()
@@ -77,7 +79,7 @@ def _refuses(message: bytes) -> bool:
 
 
 def _flood(address: str, nonsense: Nonsense, count: int) -> int:
-    """Send so many messages, a burst at a time, and return how many were answered."""
+    """Send `count` messages in bursts, and return how many were answered."""
     answered = 0
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     socket = sockets.make(context, zmq.DEALER, 1024)
@@ -103,7 +105,7 @@ def _flood(address: str, nonsense: Nonsense, count: int) -> int:
 
 
 class Nonsense:
-    """Messages that are almost right: cut off, with wrong bits, lengths, types, versions and numbers, or whole."""
+    """Generates almost valid messages: truncated, with wrong bits, lengths, types, versions or numbers; or valid."""
 
     def __init__(self, seed: int) -> None:
         self._rng = np.random.default_rng(seed)
@@ -154,7 +156,7 @@ class Nonsense:
         return whole[int(rng.integers(len(whole))) :]
 
     def frames(self) -> list[bytes]:
-        """Return one message for the socket, now and then in frames that no request has."""
+        """Return one message for the socket, sometimes with invalid framing."""
         frames = [b"12345678", self.next()]
         if self._rng.random() < 0.02:
             frames = [self.next() for _ in range(int(self._rng.integers(1, 9)))]

@@ -1,7 +1,7 @@
 """A process that has the lease and moves the arm's last joint to and fro until it is killed: `python -m
 robot.benchmark.mover ADDRESS TTL_S`.
 
-Says, for each command, when it was sent and when it was answered; between the two the lease was renewed.
+For each command it prints when it was sent and when it was answered; the lease was renewed between the two.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ TOO_LATE = ("late", "too-fast")
 
 
 def main(address: str, ttl_s: float) -> None:
-    """Move until killed, or until a command is refused, which is said too."""
+    """Move until killed, or until a command is refused, which is printed too."""
     with Client(address, 5.0) as client:
         state = client.state(5.0)
         centre, width = list(state.governed), state.gripper_command
         spec = client.arm
         amplitude = SPEED_SHARE * spec.velocity[-1] * PERIOD_S / (2 * math.pi)
-        # Towards the middle of its range, or one interruption after the other would bring it to an end of that.
+        # Towards the middle of its range, since interruptions could otherwise bring it to its limit.
         if centre[-1] > 0.5 * (spec.lower[-1] + spec.upper[-1]):
             amplitude = -amplitude
         client.acquire("mover", ttl_s)

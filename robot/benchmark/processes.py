@@ -1,4 +1,4 @@
-"""The processes that a measurement is made between, started as a user would and gone in the end."""
+"""The processes of a measurement, started as a user would start them, and ended afterwards."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PATIENCE_S = 60.0
 
 
 class RunningDriver:
-    """A driver: `command` and `state` are where it is reached, `process` is it."""
+    """A running driver: its addresses `command` and `state`, and its `process`."""
 
     def __init__(self, process: subprocess.Popen[str], command: str, state: str) -> None:
         self.process = process
@@ -27,17 +27,17 @@ class RunningDriver:
         self.state = state
 
     def client(self, timeout_s: float = 5.0) -> Client:
-        """Return a new client of it."""
+        """Return a new client of the driver."""
         return Client(self.command, timeout_s)
 
     def end(self) -> str:
-        """Let it park and end, and return the rest of what it says."""
+        """Let the driver park and end, and return the rest of its output."""
         self.process.send_signal(signal.SIGINT)
         out, _ = self.process.communicate(timeout=PATIENCE_S)
         return out
 
     def resident_bytes(self) -> int:
-        """Return how much memory it holds."""
+        """Return the driver's resident memory, bytes."""
         return resident_bytes(self.process.pid)
 
 
@@ -66,20 +66,20 @@ def start(words: Sequence[str]) -> subprocess.Popen[str]:
 
 
 def gone(process: subprocess.Popen[str]) -> None:
-    """End a process at once, stopped or not, and collect it."""
+    """Kill a process, stopped or not, and wait for its end."""
     process.kill()
     process.communicate(timeout=PATIENCE_S)
 
 
 def resident_bytes(pid: int) -> int:
-    """Return how much memory the process `pid` holds."""
+    """Return the resident memory of the process `pid`, bytes."""
     status = Path(f"/proc/{pid}/status").read_text()
     found = re.search(r"VmRSS:\s+(\d+) kB", status)
     return 1024 * int(found.group(1)) if found else 0
 
 
 def patiently(client: Client, seconds: float = PATIENCE_S) -> None:
-    """Wait until the arm rests and nobody has the lease. Raises `ConnectionLost` when that does not come about."""
+    """Wait until the arm rests and nobody has the lease. Raises `ConnectionLost` after `seconds`."""
     deadline = time.monotonic() + seconds
     while True:
         state = client.state(5.0)

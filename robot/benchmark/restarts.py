@@ -1,4 +1,4 @@
-"""The driver itself is killed in mid-motion, and started again: where it goes on, and what its flight log still has."""
+"""Restarts: the driver is killed in mid-motion and started again; where it continues, and what its flight log holds."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ LIFE_S = 0.3
 
 
 class Restarts(msgspec.Struct, frozen=True):
-    """What came of `times` restarts: how often the first set-point was the measured position, how often the flight log
-    was readable to within `READABLE_S` of the end, and the longest that it lacked (s)."""
+    """Results of `times` restarts: how often the first set-point was the measured position, how often the flight log
+    was readable to within `READABLE_S` of the end, and the longest missing part (s)."""
 
     times: int
     where_measured: int
@@ -29,9 +29,9 @@ class Restarts(msgspec.Struct, frozen=True):
 
 
 def measure_restarts(words: Sequence[str], times: int, folder: Path) -> Restarts:
-    """Kill the driver that `worldarm driver WORDS` starts, in mid-motion, so many `times`, and start it again.
+    """Kill the driver that `worldarm driver WORDS` starts in mid-motion and start it again, `times` times.
 
-    Raises `ArmError` when it does not start, `ConnectionLost` when it falls silent.
+    Raises `ArmError` when it does not start, `ConnectionLost` when it no longer answers.
     """
     where_measured = readable = 0
     longest_s = 0.0
@@ -55,7 +55,7 @@ def _begins_where_measured(driver: RunningDriver) -> bool:
 
 
 def _kill_in_motion(driver: RunningDriver) -> int:
-    """Move the last joint, kill the driver under way, and return when that was (monotonic ns)."""
+    """Move the last joint, kill the driver in mid-motion, and return when that was (monotonic ns)."""
     with driver.client() as client:
         client.acquire("restarts", 5.0)
         state = client.state(5.0)

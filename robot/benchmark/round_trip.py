@@ -1,4 +1,4 @@
-"""How long a command takes to be answered, and to be seen in a published state, beside the plainest way others do it: a
+"""The time until a command is answered and until a published state shows it, compared with the simplest usual way: a
 REQ/REP socket and pickle, with a message of the same size, in the same run."""
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ while True:
 
 
 class RoundTrip(msgspec.Struct, frozen=True):
-    """Over `times` commands, ms: until the `answer`, until its set-point was out (`set_point`) and until a state that
-    tells of it was here (`published`), with CURVE where `curve`; and a `pickled` exchange, in the clear."""
+    """Times of `times` commands, ms: until the `answer`, until the set-point was written (`set_point`) and until a
+    state with it was received (`published`), with CURVE when `curve`; and of a `pickled` exchange, unencrypted."""
 
     times: int
     curve: bool
@@ -54,9 +54,9 @@ class RoundTrip(msgspec.Struct, frozen=True):
 
 
 def measure_round_trip(words: Sequence[str], times: int, folder: Path, curve: bool = True) -> RoundTrip:
-    """Send so many commands to the driver that `worldarm driver WORDS` starts.
+    """Send `times` commands to the driver that `worldarm driver WORDS` starts.
 
-    Raises `ArmError` when it does not start, `ConnectionLost` when it or the other peer falls silent.
+    Raises `ArmError` when it does not start, `ConnectionLost` when it or the other peer no longer answers.
     """
     with user(folder / "driver") as keys:
         options = ("--curve", *words) if curve else tuple(words)
@@ -83,11 +83,11 @@ def _ours(client: Client, states: Subscription[JointState], times: int) -> tuple
         accepted = client.send_waypoints([Waypoint(sent_ns + 200_000_000, state.governed, state.gripper_command)])
         answers.append(1e-6 * (time.monotonic_ns() - sent_ns))
         tick = accepted.tick
-        states.wait_for(lambda tick=tick: _seen(states, tick), PATIENCE_S, "state that tells of the command")  # type: ignore[misc]
+        states.wait_for(lambda tick=tick: _seen(states, tick), PATIENCE_S, "state that shows the command")  # type: ignore[misc]
         published.append(1e-6 * (time.monotonic_ns() - sent_ns))
-        told = next(each for each in states.history if each.tick >= tick)
-        set_points.append(1e-6 * (told.set_point_ns - sent_ns))
-        time.sleep(0.001 * (turn % 7))  # at every point of a period alike
+        shown = next(each for each in states.history if each.tick >= tick)
+        set_points.append(1e-6 * (shown.set_point_ns - sent_ns))
+        time.sleep(0.001 * (turn % 7))  # evenly spread over a period
     client.release()
     return answers, set_points, published
 

@@ -1,4 +1,4 @@
-"""`worldarm dataset info|check|repair DIR`: what a data set holds, whether it is whole, and mending it."""
+"""`worldarm dataset info|check|repair DIR`: show, check and repair a data set."""
 
 from __future__ import annotations
 
@@ -37,17 +37,17 @@ def info(directory: Folder) -> None:
 
 
 def check(directory: Folder) -> None:
-    """Look every file of a data set over and change nothing; the exit code is 1 when something is wrong."""
+    """Check every file of a data set without changing it; the exit code is 1 when something is wrong."""
     report = check_dataset(directory)
     _print(report)
     if not report.sound:
-        print(f"{len(report.problems)} problems; `worldarm dataset repair {directory}` keeps every whole episode")
+        print(f"{len(report.problems)} problems; `worldarm dataset repair {directory}` keeps every intact episode")
         raise SystemExit(1)
     print("nothing is wrong")
 
 
 def repair(directory: Folder) -> None:
-    """Mend a data set: whole episodes stay, in order; everything else is moved to its folder `damaged`."""
+    """Repair a data set: intact episodes stay, in order; everything else is moved to its folder `damaged`."""
     report = repair_dataset(directory)
     _print(report)
     if report.sound:

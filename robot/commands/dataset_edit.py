@@ -1,4 +1,4 @@
-"""`worldarm dataset merge|split|delete`: data sets joined, taken apart, and rid of episodes."""
+"""`worldarm dataset merge|split|delete`: merge data sets, split one, delete episodes."""
 
 from __future__ import annotations
 
@@ -26,22 +26,22 @@ Numbers = Annotated[
 Ranges = Annotated[
     tuple[str, ...],
     tyro.conf.arg(
-        metavar="[NAME=]RANGE", help="episodes of each part, such as train=0:80 test=80:,3; one may be nameless"
+        metavar="[NAME=]RANGE", help="episodes of each part, such as train=0:80 test=80:,3; a single part needs no name"
     ),
 ]
 Shares = Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME=SHARE", help="shares, such as train=0.8 test=0.2")]
 Seed = Annotated[
-    int | None, tyro.conf.arg(help="draw the episodes of --fractions by chance, repeatably; else in order")
+    int | None, tyro.conf.arg(help="draw the episodes of --fractions at random with this seed; None: in order")
 ]
 
 
 def merge(output: New, inputs: Sets) -> None:
-    """Join data sets of the same arm, rate, features and embodiment into a new one; they stay as they are.
+    """Merge data sets of the same arm, rate, features and embodiment into a new one; they stay as they are.
 
     Frames and videos are copied as they are; episodes are numbered anew, and tasks of the same words become one.
     """
     info = merge_sets(output, inputs)
-    print(f"{output}: {_told(info)}, {info.total_tasks} task(s), from {len(inputs)} data set(s)")
+    print(f"{output}: {_size(info)}, {info.total_tasks} task(s), from {len(inputs)} data set(s)")
 
 
 def split(directory: Existing, output: New, episodes: Ranges = (), fractions: Shares = (), seed: Seed = None) -> None:
@@ -52,26 +52,28 @@ def split(directory: Existing, output: New, episodes: Ranges = (), fractions: Sh
     if bool(episodes) == bool(fractions):
         raise ConfigurationError("give --episodes or --fractions, one of the two")
     if seed is not None and not fractions:
-        raise ConfigurationError("--seed is for --fractions: --episodes says itself which ones")
+        raise ConfigurationError("--seed is for --fractions; --episodes names the episodes itself")
     count = len(Dataset.open(directory))
     parts = parse_shares(fractions, count, seed) if fractions else parse_parts(episodes, count)
     for name, info in split_set(directory, output, parts).items():
-        print(f"{output if name == WHOLE else output / name}: {_told(info)}")
+        print(f"{output if name == WHOLE else output / name}: {_size(info)}")
     if left := count - sum(map(len, parts.values())):
         print(f"{left} of the {count} episodes of {directory} are in no part")
 
 
 def delete(directory: Existing, episodes: Numbers) -> None:
-    """Take episodes out of a data set, for good; those after them move up.
+    """Delete episodes of a data set permanently; the following ones are renumbered.
 
-    Until the last instant the data set is as it was, and a reader finds it with all of them or without all of them.
+    Until the last step the data set is as it was: a reader finds it with all of these episodes or with none of them.
     """
     here = Path.cwd()
     if directory.resolve() in (here, *here.parents):
-        raise DatasetError(f"{directory} is replaced by a new folder, and this is its inside: leave it first")
+        raise DatasetError(
+            f"{directory} is replaced by a new folder, and you are inside it: change to another folder first"
+        )
     info = delete_episodes(directory, episodes)
-    print(f"{directory}: {_told(info)} are left, {len(set(episodes))} deleted")
+    print(f"{directory}: {_size(info)} remain, {len(set(episodes))} deleted")
 
 
-def _told(info: DatasetInfo) -> str:
+def _size(info: DatasetInfo) -> str:
     return f"{info.total_episodes} episodes, {info.total_frames} frames"

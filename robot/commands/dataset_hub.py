@@ -17,11 +17,11 @@ Repository = Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="REPO_ID
 def push(
     directory: Directory,
     repo_id: Repository,
-    public: Annotated[bool, tyro.conf.arg(help="let everyone see it; private without")] = False,
+    public: Annotated[bool, tyro.conf.arg(help="make the repository public; else private")] = False,
 ) -> None:
-    """Put a data set on the Hugging Face Hub, in one commit; afterwards the repository holds just this set.
+    """Push a data set to the Hugging Face Hub, in one commit; afterwards the repository holds exactly this set.
 
-    It is checked first, and its repository made where there is none. Log in before with `hf auth login`.
+    The set is checked first, and its repository created when absent. Log in before with `hf auth login`.
     """
     address = hub.push(directory, repo_id, public=public)
     print(f"{directory} is at {address}")
@@ -30,8 +30,8 @@ def push(
 def pull(
     repo_id: Repository,
     directory: New,
-    revision: Annotated[str | None, tyro.conf.arg(help="branch, tag or commit; main without")] = None,
+    revision: Annotated[str | None, tyro.conf.arg(help="branch, tag or commit; None: main")] = None,
 ) -> None:
-    """Bring a data set from the Hugging Face Hub into a new folder, which appears once it is whole and checked."""
+    """Download a data set from the Hugging Face Hub into a new folder, which appears once complete and checked."""
     dataset = hub.pull(repo_id, directory, revision=revision)
     print(f"{directory}: {len(dataset)} episodes, {int(dataset.lengths.sum())} frames, from {repo_id}")

@@ -1,4 +1,4 @@
-"""`worldarm dataset quality`: how good a recording is, episode by episode."""
+"""`worldarm dataset quality`: the quality of a recording, episode by episode."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ _MOST_GROUPS = 10
 
 def quality(
     directory: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="DIR", help="the data set's folder")],
-    json: Annotated[Path | None, tyro.conf.arg(metavar="FILE", help="write everything that is known there too")] = None,
+    json: Annotated[Path | None, tyro.conf.arg(metavar="FILE", help="also write all results to this file")] = None,
     plot: Annotated[
-        Path | None, tyro.conf.arg(metavar="FILE", help="the picture; by default out/quality/NAME.png")
+        Path | None, tyro.conf.arg(metavar="FILE", help="file of the picture; None: out/quality/NAME.png")
     ] = None,
 ) -> None:
-    """Show how good a recording is: rate, gaps, drops, ages, clamps, standstill, starts that are alike, and marks.
+    """Show the quality of a recording: rate, gaps, drops, ages, clamps, standstill, repeated starts, and marks.
 
-    A picture shows which part of the workspace is covered. Times are those at which the pictures were taken where the
-    data set has them (features capture_ns.CAMERA), and else its nominal ones.
+    A picture shows which part of the workspace is covered. Times are the pictures' capture times where the data set has
+    them (features capture_ns.CAMERA), and else its nominal times.
     """
     picture = plot or OUT / f"{directory.resolve().name}.png"
     require_picture(picture, "--plot")
@@ -49,7 +49,7 @@ def quality(
     if json is not None:
         document = {**msgspec.to_builtins(found), "workspace": msgspec.to_builtins(coverage[0] if coverage else None)}
         write_json(json, document)
-        print(f"everything that is known: {json}")
+        print(f"all results: {json}")
 
 
 def _print(directory: Path, found: SetQuality) -> None:

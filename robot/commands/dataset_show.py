@@ -1,4 +1,4 @@
-"""`worldarm dataset show|gallery`: one episode as a film, and all of them on a page, to be looked at."""
+"""`worldarm dataset show|gallery`: one episode as a video, and all of them on a page."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ def show(
     directory: Directory,
     episode: Number,
     output: Annotated[
-        Path | None, tyro.conf.arg(metavar="FILE", help="the film; by default out/show/NAME-episode-N.mp4")
+        Path | None, tyro.conf.arg(metavar="FILE", help="file of the video; None: out/show/NAME-episode-N.mp4")
     ] = None,
 ) -> None:
-    """Write a film of an episode: every camera side by side, state and action running along below, and the task."""
+    """Write a video of an episode: all cameras side by side, the curves of state and action below, and the task."""
     dataset = Dataset.open(directory)
     if not 0 <= episode < len(dataset):
         raise DatasetError(f"{directory} has the episodes 0 to {len(dataset) - 1}; {episode} is not among them")
@@ -42,7 +42,7 @@ def show(
 def gallery(
     directory: Directory,
     output: Annotated[
-        Path | None, tyro.conf.arg(metavar="FILE", help="the page; by default out/gallery/NAME.html")
+        Path | None, tyro.conf.arg(metavar="FILE", help="file of the page; None: out/gallery/NAME.html")
     ] = None,
 ) -> None:
     """Write a page with a strip of pictures, length, task and quality of each episode: one file, for any browser."""

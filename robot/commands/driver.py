@@ -133,14 +133,14 @@ def _engine(options: DriverOptions) -> Driver | ReadOnlyDriver:
 
 
 def _ending(engine: Driver | ReadOnlyDriver) -> str:
-    """How the arm was left, in words."""
+    """Return how the arm was left, in words."""
     if engine.fault:
         return "ended in a fault"
     if isinstance(engine, ReadOnlyDriver):
         return "left as it is"
     if engine.at_rest:
         return "at rest and parked"
-    return f"parked, but the arm was still moving {SHUTDOWN_S:g} s after it was told to rest"
+    return f"parked, but the arm was still moving {SHUTDOWN_S:g} s after the command to rest"
 
 
 @contextmanager
@@ -156,7 +156,7 @@ def _interruptible(finish: Callable[[], None]) -> Iterator[Sequence[int]]:
         finish()
 
     numbers = [signal.SIGINT, signal.SIGTERM]
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # `nohup` asks that a closed terminal be outlived
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # under `nohup` the process outlives a closed terminal
         numbers.append(signal.SIGHUP)
     before = {number: signal.signal(number, note) for number in numbers}
     try:
@@ -170,8 +170,8 @@ def _quieten_collector() -> None:
     """Keep the cyclic garbage collector from pausing the loop.
 
     A full collection walks every object of every imported library, which takes tens of milliseconds: many ticks.
-    What exists now is frozen out of its sight; what the loop makes is freed by reference counts, and the few
-    cycles that an error may leave are then collected from a nearly empty heap, in microseconds.
+    All present objects are excluded from collection. Objects that the loop makes are freed by reference counts, and the
+    few cycles that an error may leave are then collected from a nearly empty heap, in microseconds.
     """
     gc.collect()
     gc.freeze()

@@ -1,4 +1,4 @@
-"""`worldarm emulate so101|ur`: a protocol emulator of a real arm, to try the driver against without one."""
+"""`worldarm emulate so101|ur`: a protocol emulator of a real arm, for trying the driver without one."""
 
 from __future__ import annotations
 
@@ -22,22 +22,23 @@ HOME = (0.0, -0.6, 0.6, 1.0, 0.0, 0.0)
 
 def so101(
     calibration: Annotated[
-        Path, tyro.conf.arg(help="the arm's calibration; an ordinary one is written there when there is no such file")
+        Path, tyro.conf.arg(help="the arm's calibration file; when absent, a usual calibration is written there")
     ] = Path("out/so101-calibration.json"),
     start: Annotated[
         tuple[float, float, float, float, float, float],
-        tyro.conf.arg(help="where the five joints and the gripper stand at first, rad"),
+        tyro.conf.arg(help="initial positions of the five joints and the gripper, rad"),
     ] = HOME,
     lost: Annotated[float, tyro.conf.arg(help="share of the servos' answers that never arrive")] = 0.0,
     torn: Annotated[float, tyro.conf.arg(help="share of the servos' answers that arrive with a wrong byte")] = 0.0,
-    volts: Annotated[float, tyro.conf.arg(help="what the servos measure of their supply")] = 7.4,
-    duration_s: Annotated[float | None, tyro.conf.arg(help="end by itself after so many seconds")] = None,
-    seed: Annotated[int, tyro.conf.arg(help="of what is lost and torn")] = 0,
+    volts: Annotated[float, tyro.conf.arg(help="supply voltage that the servos report, V")] = 7.4,
+    duration_s: Annotated[
+        float | None, tyro.conf.arg(help="end after this many seconds; None: run until Ctrl-C")
+    ] = None,
+    seed: Annotated[int, tyro.conf.arg(help="seed of the lost and torn answers")] = 0,
 ) -> None:
-    """Stand for an SO-101 on a serial port of its own: six servos that speak Feetech's protocol and follow their goals.
+    """Emulate an SO-101 on a serial port of its own: six servos that speak Feetech's protocol and follow their goals.
 
-    It is no simulation: nothing weighs anything, and nothing touches. Says at the end how often a servo's torque was
-    dropped.
+    It simulates neither gravity nor contacts. At the end it reports how often a servo's torque was dropped.
     """
     for option, share in (("lost", lost), ("torn", torn)):
         if not 0.0 <= share < 1.0:
@@ -63,27 +64,29 @@ def so101(
 
 def ur(
     host: Annotated[
-        str, tyro.conf.arg(help="address of this machine to serve at; the ports are those of every UR")
+        str, tyro.conf.arg(help="address of this machine to serve at; the ports are those of a UR")
     ] = "127.0.0.2",
     model: Annotated[str, tyro.conf.arg(help="ur3e, ur5e, ur10e or ur16e")] = "ur5e",
     start: Annotated[
         tuple[float, float, float, float, float, float] | None,
-        tyro.conf.arg(help="where the six joints stand at first, rad; at home when not given"),
+        tyro.conf.arg(help="initial positions of the six joints, rad; None: home"),
     ] = None,
     robot_mode: Annotated[str, tyro.conf.arg(help="such as POWER_OFF or IDLE")] = "RUNNING",
     safety_mode: Annotated[str, tyro.conf.arg(help="such as PROTECTIVE_STOP or ROBOT_EMERGENCY_STOP")] = "NORMAL",
-    local: Annotated[bool, tyro.conf.arg(help="have the pendant in local control")] = False,
-    program: Annotated[str, tyro.conf.arg(help="have a program of this name running already")] = "",
+    local: Annotated[bool, tyro.conf.arg(help="put the pendant in local control")] = False,
+    program: Annotated[str, tyro.conf.arg(help="name of a program that already runs; empty: none")] = "",
     wall: Annotated[
-        float | None, tyro.conf.arg(help="where the last joint hits something, rad: a protective stop there")
+        float | None,
+        tyro.conf.arg(help="position at which the last joint hits something, rad, and causes a protective stop"),
     ] = None,
-    duration_s: Annotated[float | None, tyro.conf.arg(help="end by itself after so many seconds")] = None,
+    duration_s: Annotated[
+        float | None, tyro.conf.arg(help="end after this many seconds; None: run until Ctrl-C")
+    ] = None,
 ) -> None:
-    """Stand for the controller of a UR: RTDE, the dashboard and the script ports, and joints that follow `servoj`.
+    """Emulate the controller of a UR: RTDE, the dashboard and the script ports, and joints that follow `servoj`.
 
-    It is no simulation: nothing weighs anything, and nothing touches. What is said to the dashboard, such as `unlock
-    protective stop`, works as on the pendant. Says at the end how often the arm was switched off, and how often it was
-    left in motion.
+    It simulates neither gravity nor contacts. Dashboard commands, such as `unlock protective stop`, work as on the
+    pendant. At the end it reports how often the arm was switched off, and how often it was left in motion.
     """
     for option, word, known in (
         ("model", model, MODELS),

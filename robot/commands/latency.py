@@ -1,4 +1,4 @@
-"""`worldarm latency`: the chain from capture to set-point, live, of an agent at work."""
+"""`worldarm latency`: the delays from a picture's capture to the set-point, live, of a running agent."""
 
 from __future__ import annotations
 
@@ -24,13 +24,15 @@ def latency(
     command_address: Annotated[str, tyro.conf.arg(help="where the driver takes commands")] = COMMAND,
     decisions_address: Annotated[str, tyro.conf.arg(help="where the agent publishes its decisions")] = DECISIONS,
     every: Annotated[float, tyro.conf.arg(help="seconds between two tables")] = 2.0,
-    decisions: Annotated[int | None, tyro.conf.arg(help="end after so many decisions; None for Ctrl-C")] = None,
+    decisions: Annotated[
+        int | None, tyro.conf.arg(help="end after this many decisions; None: run until Ctrl-C")
+    ] = None,
     wait: Annotated[float, tyro.conf.arg(help="seconds to wait for an agent's next decision")] = 60.0,
 ) -> None:
     """Show how long each stage takes from a picture's capture to the set-point that follows from it, p50 and p99.
 
-    Needs a driver, a camera and an agent at work (`worldarm run`). Where they are on several hosts, their clocks are
-    brought to one: the offset to the driver's is shown, with how far off it may be.
+    Needs a running driver, camera and agent (`worldarm run`). When they run on several hosts, times are converted to
+    one clock; the offset to the driver's clock is shown with its uncertainty.
     """
     if not every > 0 or not wait > 0:
         raise ConfigurationError("--every and --wait must be above 0")
@@ -53,7 +55,7 @@ def latency(
                 known, last = matcher.matched, now
             if now - last > wait:
                 raise ConnectionLost(
-                    f"no decision was sent within {wait:g} s; is `worldarm run` at work and publishing to "
+                    f"no decision was sent within {wait:g} s; does `worldarm run` run and publish to "
                     f"{decisions_address}?"
                 )
             if now - shown > every and known:

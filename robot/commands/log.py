@@ -1,4 +1,4 @@
-"""`worldarm log show|export|replay`: what a flight log holds, in words, in the field's file format, and once more."""
+"""`worldarm log show|export|replay`: show a flight log in words, export it as MCAP, and replay it."""
 
 from __future__ import annotations
 
@@ -34,18 +34,18 @@ from robot.system.files import atomic_write, require_writable
 Folder = Annotated[
     Path | None,
     tyro.conf.Positional,
-    tyro.conf.arg(metavar="FOLDER", help="the flight log; by default the one that a driver last began to write to"),
+    tyro.conf.arg(metavar="FOLDER", help="folder of the flight log; None: the one that a driver opened last"),
 ]
 
 
 def show(
     folder: Folder = None,
-    last: Annotated[float, tyro.conf.arg(help="seconds before the end from which on to show")] = 60.0,
-    everything: Annotated[bool, tyro.conf.arg(help="every set-point and measurement too")] = False,
+    last: Annotated[float, tyro.conf.arg(help="length of the shown part, s, counted back from the end")] = 60.0,
+    everything: Annotated[bool, tyro.conf.arg(help="also show every set-point and measurement")] = False,
 ) -> None:
-    """Show what a driver was asked and what it did: mode changes, commands, refusals and clamps, line by line.
+    """Show a driver's requests and actions: mode changes, commands, refusals and clamps, line by line.
 
-    A running driver's may be shown too. What survives is what the process had written when it ended, however it ended.
+    The log of a running driver may be shown too. After a crash it holds everything up to the crash.
     """
     if not last > 0:
         raise ConfigurationError(f"--last must be more than 0, not {last:g}")
@@ -71,7 +71,7 @@ def export(
     folder: Folder = None,
     output: Annotated[Path, tyro.conf.arg(help="the file to write")] = Path("flight-log.mcap"),
 ) -> None:
-    """Write a flight log as an MCAP file, which the field's viewers open (Foxglove, PlotJuggler, rosbag2's tools).
+    """Write a flight log as an MCAP file, for viewers such as Foxglove, PlotJuggler and rosbag2's tools.
 
     Set-points, measurements and events are channels of JSON messages with their schemas; times are UTC.
     """
@@ -83,10 +83,10 @@ def export(
 
 
 def replay(folder: Folder = None) -> None:
-    """Run a flight log through the same servo and governor again, and say whether they do the same to the last bit.
+    """Replay a flight log through the same servo and governor, and report whether the set-points are bit for bit equal.
 
-    The exit code is 1 when they do not: then this version of worldarm, or this machine, would have moved the arm
-    otherwise.
+    The exit code is 1 when they are not: this version of worldarm, or this machine, would have moved the arm
+    differently.
     """
     log, records = _open(folder)
     found = replay_records(tqdm(records, desc="replaying", unit="record", mininterval=0.5, delay=2.0))
@@ -103,16 +103,16 @@ def replay(folder: Folder = None) -> None:
 
 
 def _open(folder: Path | None) -> tuple[Path, list[Record]]:
-    """Return the flight log and all it holds. Raises `DatasetError` when there is none, or nothing in it."""
+    """Return the folder of the flight log and its records. Raises `DatasetError` when it is absent or empty."""
     log = newest_flight_log() if folder is None else folder
-    records = list(_whole(read_flight_log(log)))
+    records = list(_from_first_opening(read_flight_log(log)))
     if not records:
         raise DatasetError(f"the flight log in {log} is empty: no driver has enabled its arm yet")
     return log, records
 
 
-def _whole(records: Iterator[Record]) -> Iterator[Record]:
-    """Leave out what comes before the first opening, whose arm is not known."""
+def _from_first_opening(records: Iterator[Record]) -> Iterator[Record]:
+    """Yield the records from the first `Opened` on; the arm of earlier ones is unknown."""
     known = False
     for record in records:
         known = known or isinstance(record, Opened)
@@ -130,7 +130,7 @@ def _summary(records: list[Record]) -> str:
 
 
 def _words(record: Record, everything: bool) -> str:
-    """Return what `record` tells, in words; empty for set-points and measurements unless `everything` is wanted."""
+    """Return `record` in words; empty for set-points and measurements unless `everything`."""
     if isinstance(record, Opened):
         return f"run {record.run}: arm {record.arm.name}, {record.arm.rate_hz:g} Hz"
     if isinstance(record, Engaged):

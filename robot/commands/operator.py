@@ -1,4 +1,4 @@
-"""`worldarm status|stop|reset|home`: what a person beside the arm wants to know and do, in one line each."""
+"""`worldarm status|stop|reset|home`: show the state of an arm, stop it, reset it, and move it home."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ Address = Annotated[str, tyro.conf.arg(help="where the driver takes commands")]
 
 def status(
     command_address: Address = COMMAND,
-    follow: Annotated[bool, tyro.conf.arg(help="go on, anew every second, until Ctrl-C")] = False,
+    follow: Annotated[bool, tyro.conf.arg(help="repeat every second until Ctrl-C")] = False,
 ) -> None:
-    """Show how a driver is doing, over one second: mode, who has the lease, rates, ages, motion, effort and clamps."""
+    """Show a driver's state over one second: mode, lease holder, rates, ages, motion, effort and clamps."""
     with (
         Client(command_address) as client,
         Subscription(client.state_address, topics.STATE, JointState, HISTORY) as states,
@@ -42,29 +42,31 @@ def status(
 
 def stop(
     command_address: Address = COMMAND,
-    reason: Annotated[str, tyro.conf.arg(help="for the record, and for whoever is stopped")] = "stopped by hand",
+    reason: Annotated[
+        str, tyro.conf.arg(help="reason, for the flight log and for the client that is stopped")
+    ] = "stopped by hand",
 ) -> None:
-    """Bring the arm to rest at once, whoever moves it; it stays so until `worldarm reset`."""
+    """Bring the arm to rest at once, whichever client moves it; it stays stopped until `worldarm reset`."""
     with Client(command_address) as client:
         client.stop(reason)
     print(f"stopped: {reason}; `worldarm reset` lets it move again")
 
 
 def reset(command_address: Address = COMMAND) -> None:
-    """Let a stopped arm be moved again; nothing moves by itself."""
+    """Allow a stopped arm to be moved again; nothing moves by itself."""
     with Client(command_address) as client:
         client.reset()
-    # Not the mode: the state that is told next may be of a tick before.
-    print("reset: the arm can be moved again; whoever wants to move it acquires the lease anew")
+    # Without the mode: the next published state may be older than the reset.
+    print("reset: the arm can be moved again; a client that wants to move it acquires the lease anew")
 
 
 def home(
     command_address: Address = COMMAND,
     speed: Annotated[float, tyro.conf.arg(help="share of each joint's velocity limit, up to 1")] = 0.2,
 ) -> None:
-    """Move the arm to its home in a straight line of its joints, slowly; Ctrl-C and the arm holds.
+    """Move the arm to its home in a straight line of its joints, slowly; on Ctrl-C the arm holds.
 
-    A way that leads through something, or out of the workspace, is refused before anything moves.
+    A path through an obstacle or out of the workspace is refused before anything moves.
     """
     with Client(command_address) as client, tqdm(total=100, unit="%", desc="home", leave=False, delay=2.0) as bar:
         print(

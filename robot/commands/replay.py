@@ -1,4 +1,4 @@
-"""`worldarm replay DATASET N`: an arm does again what an episode did, and tells how near it came."""
+"""`worldarm replay DATASET N`: an arm repeats the motion of an episode; the deviation from it is reported."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ def replay(
     ] = 0.2,
     json: Annotated[Path | None, tyro.conf.arg(help="write every number to this file")] = None,
 ) -> None:
-    """Have the arm do again what an episode did: slowly to its beginning, then at the rate at which it was recorded.
+    """Repeat the motion of an episode: slowly to its beginning, then at the rate at which it was recorded.
 
-    What was let through then is sent, through the lease and the governor as ever. A motion that this arm cannot make is
-    refused before anything moves; Ctrl-C and the arm holds.
+    The recorded governed set-points are sent, under a lease and through the governor like any motion. A motion that
+    this arm cannot make is refused before anything moves; on Ctrl-C the arm holds.
     """
     if json is not None:
         require_writable(json)
@@ -54,7 +54,7 @@ def replay(
 
 
 def lines_of(found: Deviation, arm: ArmSpec) -> list[str]:
-    """Return a deviation in words, a line a figure."""
+    """Return a deviation in words, one line for each figure."""
     rows = zip(arm.joint_names, np.degrees(found.rms_rad), np.degrees(found.worst_rad), strict=True)
     width = max(map(len, arm.joint_names))
     return [

@@ -1,4 +1,4 @@
-"""The command `worldarm view`: a page to watch an arm, its cameras and an agent at work."""
+"""`worldarm view`: a page that shows an arm, its cameras and an agent's decisions."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ def view(
     host: Annotated[
         str, tyro.conf.arg(help="the address to serve the page at; away from 127.0.0.1 it takes a token")
     ] = HOST,
-    port: Annotated[int, tyro.conf.arg(help="the port of the page; 0 has one chosen")] = PORT,
-    rerun: Annotated[Path | None, tyro.conf.arg(help="log the same to this Rerun file, which it begins anew")] = None,
+    port: Annotated[int, tyro.conf.arg(help="the port of the page; 0: the system chooses one")] = PORT,
+    rerun: Annotated[Path | None, tyro.conf.arg(help="also log to this Rerun file, which is overwritten")] = None,
 ) -> None:
-    """Show in a browser what an arm does, what cameras see and what an agent thinks, until Ctrl-C; moves nothing.
+    """Show an arm, its cameras and an agent's decisions in a browser, until Ctrl-C; nothing is moved.
 
-    Needs a driver that runs. Cameras and agents may come and go; nobody waits for this, and it misses what it cannot
-    keep up with.
+    Needs a running driver. Cameras and agents may come and go. No process waits for the page: it skips what it cannot
+    show in time.
     """
     try:
         from robot.web.decision_view import DecisionView

@@ -1,1 +1,1 @@
-"""The live page: an arm, its cameras and what an agent thinks, in a browser."""
+"""The live page: an arm, its cameras and an agent's decisions, in a browser."""

@@ -1,8 +1,9 @@
-"""Who may open the page. The library that serves it asks nobody, so each request is looked at before it does.
+"""Access control of the page: each request is checked before the serving library, which has no access control, sees it.
 
-Any web site that a person visits can send requests to this machine's loopback from their browser; so a request has to
-name this machine, and a page's connection has to come from that page (against DNS rebinding and cross-site WebSocket
-hijacking). Where others reach the port, the browser must have been given the token that the command prints.
+Any web site that a person visits can send requests to this machine's loopback from the person's browser. So a request
+must name this machine as its host, and a WebSocket connection must come from the page itself (against DNS rebinding and
+cross-site WebSocket hijacking). Where other machines reach the port, the browser must also have the token that the
+command prints.
 """
 
 from __future__ import annotations
@@ -21,13 +22,13 @@ _HERE = frozenset({"127.0.0.1", "localhost", "::1"})
 
 @dataclass(frozen=True)
 class Guard:
-    """Lets in who names this machine; and who has the `token`, where there is one, kept in a browser as `cookie`."""
+    """Admits requests that name this machine and, where there is a `token`, have it; browsers keep it in `cookie`."""
 
     token: str = ""
     cookie: str = "worldarm"
 
     def refusal(self, request: Request) -> Response | None:
-        """Return what to answer in place of what was asked for, None where it may be had."""
+        """Return the response that refuses `request`, None when the request is admitted."""
         host = request.headers.get("Host", "")
         if not self.token and _name(host) not in _HERE:
             return _answer(http.HTTPStatus.FORBIDDEN, "this page is at 127.0.0.1 or localhost alone")
@@ -38,7 +39,7 @@ class Guard:
             return None
         given = parse_qs(request.path.partition("?")[2]).get("token", [""])[0]
         if not _upgrades(request) and self._same(given):
-            # Out of the address, so that it is in no bookmark or history that others see.
+            # Remove the token from the address, so that it is in no bookmark or history.
             answer = _answer(http.HTTPStatus.SEE_OTHER, "")
             answer.headers["Location"] = "/"
             answer.headers["Set-Cookie"] = f"{self.cookie}={self.token}; HttpOnly; SameSite=Strict; Path=/"
@@ -57,14 +58,14 @@ class Guard:
 
 
 def unframed(response: Response) -> Response:
-    """Return `response`, which no other site's page may show within itself to have clicks on it."""
+    """Return `response` with headers that forbid other sites to embed it (against clickjacking)."""
     response.headers["Content-Security-Policy"] = "frame-ancestors 'none'"
     response.headers["X-Frame-Options"] = "DENY"
     return response
 
 
 def _name(host: str) -> str | None:
-    """Return the name in a `Host`, without its port; None where it makes no sense."""
+    """Return the name in a `Host` header, without its port; None when it is malformed."""
     try:
         return None if "@" in host else urlsplit(f"//{host}").hostname
     except ValueError:

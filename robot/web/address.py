@@ -1,4 +1,4 @@
-"""Where pages are served unless told otherwise: on this machine's loopback."""
+"""Default address of the page: this machine's loopback."""
 
 HOST = "127.0.0.1"
 PORT = 8080

@@ -1,4 +1,4 @@
-"""The arm and what it must keep within, drawn in a scene."""
+"""Draws the arm, its table, its workspace and its keep-out boxes in a 3D scene."""
 
 from __future__ import annotations
 
@@ -22,8 +22,10 @@ _EDGES = [
 
 
 class ArmScene:
-    """Draws the arm of `spec` into the scene of `server`, on its table, within its workspace. `lacking` says why it is
-    drawn as capsules, empty where its description's own shapes are there."""
+    """Draws the arm of `spec` into the scene of `server`, on its table, within its workspace.
+
+    `lacking` says why the arm is drawn as capsules; it is empty when the shapes of its description are available.
+    """
 
     def __init__(self, server: viser.ViserServer, spec: ArmSpec) -> None:
         self._server = server
@@ -31,7 +33,7 @@ class ArmScene:
         self.lacking = self._arm.lacking
         scene = server.scene
         scene.set_up_direction("+z")
-        # Plain light: shadows and reflections are what a tablet without a strong GPU would be slow with.
+        # Plain light: shadows and reflections would be slow on a tablet without a strong GPU.
         scene.configure_environment_map(None)
         scene.configure_default_lights(cast_shadow=False)
         scene.add_light_ambient("/light", intensity=1.2)
@@ -66,7 +68,7 @@ class ArmScene:
         self.draw(np.asarray(spec.home), spec.gripper_range[1])
 
     def draw(self, joints: Vector, gripper_width: float) -> None:
-        """Put the arm where its joints (n,) rad and its gripper (m) are."""
+        """Draw the arm at `joints` (n,) rad, with the gripper `gripper_width` m wide."""
         places = self._arm.places(joints, gripper_width)
         with self._server.atomic():
             for number, (piece, (position, orientation)) in enumerate(zip(self._pieces, places, strict=True)):

@@ -1,4 +1,4 @@
-"""What an arm looks like: the shapes of its description where they are at hand, else the capsules that are guarded."""
+"""The shapes of an arm for drawing: those of its description when available, else its collision capsules."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ GREY = (0.82, 0.83, 0.85)
 
 @dataclass(frozen=True)
 class Shape:
-    """One rigid piece: `vertices` (V, 3) m in its own frame, `faces` (F, 3) and `colour` (r, g, b) in [0, 1]."""
+    """One rigid body: `vertices` (V, 3) m in its frame, `faces` (F, 3) and `colour` (r, g, b) in [0, 1]."""
 
     vertices: NDArray[np.float32]
     faces: NDArray[np.uint32]
@@ -29,12 +29,12 @@ class Shape:
 
 
 class ArmShapes:
-    """The `shapes` of the arm that `spec` describes, and where they are in any posture.
+    """The `shapes` of the arm that `spec` describes, and their poses for any joints.
 
-    `lacking` says why the description's own shapes are not there; empty where they are. Collision shapes are preferred
-    to visual ones: they have a hundredth of the corners, which a tablet draws with ease. Joints that the specification
-    does not name are taken to be the gripper's, and open with it. Raises `ConfigurationError` for a description that
-    cannot be read.
+    `lacking` says why the shapes of the description are not available; it is empty when they are. Collision shapes are
+    preferred to visual ones: they have about a hundredth of the vertices, which a tablet draws easily. Joints that the
+    specification does not name are taken for the gripper's, and open with it. Raises `ConfigurationError` for a
+    description that cannot be read.
     """
 
     def __init__(self, spec: ArmSpec) -> None:
@@ -51,8 +51,8 @@ class ArmShapes:
         self.shapes = tuple(_shape(each) for each in self._geometry.geometryObjects)
 
     def places(self, joints: Vector, gripper_width: float) -> list[tuple[Vector, Vector]]:
-        """Return for each shape its position (3,) m and its orientation quaternion (w, x, y, z) in the base frame, at
-        `joints` (n,) rad and with the gripper `gripper_width` m wide."""
+        """Return each shape's position (3,) m and orientation quaternion (w, x, y, z) in the base frame, for `joints`
+        (n,) rad and a gripper `gripper_width` m wide."""
         configuration = self._configuration(joints, gripper_width)
         pin.updateGeometryPlacements(self._model, self._data, self._geometry, self._places, configuration)
         found = []
@@ -80,7 +80,7 @@ class ArmShapes:
 
 
 def _described(model: pin.Model, spec: ArmSpec) -> tuple[pin.GeometryModel, str]:
-    """Return the description's own shapes, none where its files are not on this machine; and why."""
+    """Return the shapes of the description and an empty reason; or no shapes, and the reason why there are none."""
     absent = [file for file in _MESH_FILE.findall(spec.urdf) if not Path(file.removeprefix("file://")).is_file()]
     if absent:
         return pin.GeometryModel(), f"{absent[0]} is not on this machine"

@@ -1,4 +1,4 @@
-"""What an agent thinks, on a page: the goal, what it imagines, how far it thinks it is, and how long it thinks."""
+"""Shows an agent's decisions on a page: goal, imagined picture, estimated distance to the goal, and decision time."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from robot.wire.decision_image import drawn
 from robot.wire.messages import DecisionReport
 
 _KEPT = 400
-_WAITING = "no agent is at work: `worldarm run` starts one"
+_WAITING = "no agent is running: `worldarm run` starts one"
 BLUE, GREEN = "#2a62a8", "#268c4a"
 
 
@@ -58,7 +58,7 @@ class DecisionView:
         )
 
     def paint(self) -> list[DecisionReport]:
-        """Take in what has come and show it; return what is new."""
+        """Read and show the new decisions; return them."""
         try:
             fresh = self.feed.drain()
         except WireError as error:

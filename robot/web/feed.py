@@ -1,4 +1,4 @@
-"""What comes in on one topic, with how often it comes and how old it is; the newest alone is kept."""
+"""The newest message of one topic, with the rate of the messages and its age."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _OVER_S = 2.0
 
 
 class Feed(Generic[M]):
-    """The newest message of type `kind` on `topic` at `address`. For one thread. Raises as `Subscription`."""
+    """The newest message of type `kind` on `topic` at `address`, for one thread. Raises as `Subscription`."""
 
     def __init__(
         self, address: str, topic: bytes, kind: type[M], keep: int = 1, clock: ClockOffset | None = None
@@ -26,9 +26,10 @@ class Feed(Generic[M]):
         self._came: deque[tuple[float, int]] = deque()
 
     def drain(self) -> list[M]:
-        """Take in what has come, without waiting, and return it, oldest first: the last ones where there were many.
+        """Return the messages that have come since the last call, without waiting, oldest first; only the last ones
+        when there are many.
 
-        Raises `WireError` when the publisher does not speak this wire.
+        Raises `WireError` when the publisher uses another protocol.
         """
         count = self._subscription.drain()
         now = time.monotonic()
@@ -47,12 +48,12 @@ class Feed(Generic[M]):
 
     @property
     def rate_hz(self) -> float:
-        """How many came a second, over the last two."""
+        """Messages a second, over the last two seconds."""
         return sum(count for _, count in self._came) / _OVER_S
 
     @property
     def age_s(self) -> float:
-        """How old the newest is, seconds; infinite before the first."""
+        """Age of the newest message, s; infinite before the first."""
         newest = self.newest
         return max(0.0, (time.monotonic_ns() - newest.time_ns) * 1e-9) if newest is not None else float("inf")
 

@@ -1,7 +1,7 @@
-"""Whether a page is really there: asked again and again, and answered by the page's own loop of drawing.
+"""Checks that a page is visible and responsive, by requests that the page's drawing loop answers.
 
-A browser answers pings of the connection for pages that sleep or hang too; a question that the page's script has to
-answer, between two pictures that it draws, is answered only by one that a person can see.
+A browser answers WebSocket pings also for pages that sleep or hang. A request that the page's script answers between
+two drawn frames is answered only by a page that a person can see.
 """
 
 from __future__ import annotations
@@ -18,9 +18,8 @@ ASKED_EVERY_S = 0.1
 def watch(
     server: viser.ViserServer, page: viser.ClientHandle, patience_s: float, heard: Callable[[int], None]
 ) -> threading.Thread:
-    """Call `heard` with the monotonic time (ns) of each answer of `page`'s until it is closed, in a thread of its own,
-    which is returned. An answer that takes longer than `patience_s` tells of a page that was there, and may not be any
-    more: it does not count."""
+    """Call `heard` with the monotonic time (ns) of each answer of `page` until it is closed, in a new thread, which is
+    returned. An answer that takes longer than `patience_s` does not count: the page may be gone by then."""
 
     def ask() -> None:
         while page.client_id in server.get_clients():
@@ -29,7 +28,7 @@ def watch(
             except TimeoutError:
                 continue
             except RuntimeError:
-                # Closed, which ends this; or a browser that keeps nothing for pages, and has just said so.
+                # The page was closed, which ends the loop; or the browser refuses to store values for pages.
                 if page.client_id not in server.get_clients():
                     return
             heard(time.monotonic_ns())

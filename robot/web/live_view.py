@@ -1,4 +1,4 @@
-"""What every page shows alike: the arm as it moves, the cameras' pictures, and how fresh all of it is."""
+"""What every page shows: the moving arm, the cameras' pictures, and the age of each."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from robot.wire.frame_image import picture_of
 from robot.wire.messages import Frame, JointState
 
 PAINTED_EVERY_S = 1.0 / 20.0
-_TOLD_EVERY_S = 0.4
+_UPDATE_S = 0.4
 _WIDE = 320
-"""Pictures narrower than this are shown with square-edged pixels, as the model sees them."""
+"""Pictures narrower than this are enlarged with sharp pixel edges, as a model sees them."""
 _SILENT_S = 1.0
 _PANEL_PX = 220
 _NARROW_PX = 1000
@@ -40,9 +40,12 @@ Image = NDArray[np.uint8]
 
 
 class Live:
-    """Fills `server`'s page with the arm of `spec`, whose states come from `state_address`, and with the pictures from
-    `cameras`. For one thread, which calls `paint`. What nobody looks at is not painted, and what comes
-    faster than it can be shown is dropped. Raises `ConfigurationError` as `Subscription`."""
+    """Fills the page of `server` with the arm of `spec`, whose states come from `state_address`, and with the pictures
+    from `cameras`.
+
+    For one thread, which calls `paint`. Parts that nobody looks at are not painted, and messages that come faster than
+    they can be shown are dropped. Raises `ConfigurationError` for an invalid address.
+    """
 
     def __init__(
         self,
@@ -64,7 +67,7 @@ class Live:
             raise
         self._wrong = [""] * len(cameras)
         self._shown_ns = [0] * len(cameras)
-        self._told = 0.0
+        self._shown_s = 0.0
         self._trouble = ""
         self.scene = ArmScene(server, spec)
         server.gui.configure_theme(control_width="medium", show_logo=False, show_share_button=False)
@@ -81,7 +84,7 @@ class Live:
             panel.float(x=10, y=10, width=_PANEL_PX)
 
     def paint(self, lines: Sequence[str] = ()) -> JointState | None:
-        """Take in what has come and show it, with `lines` of status above; return the newest state of the arm."""
+        """Read and show the new messages, with the status `lines` above; return the newest state of the arm."""
         try:
             self.states.drain()
             self._trouble = ""
@@ -95,8 +98,8 @@ class Live:
             return state
         if state is not None:
             self.scene.draw(np.asarray(state.measured), state.gripper_width)
-        if time.monotonic() - self._told > _TOLD_EVERY_S:
-            self._told = time.monotonic()
+        if time.monotonic() - self._shown_s > _UPDATE_S:
+            self._shown_s = time.monotonic()
             self._status.content = self._words(state, lines)
         return state
 
@@ -132,14 +135,14 @@ class Live:
             if self._wrong[number]:
                 words.append(strong(self._wrong[number]))
         if self.scene.lacking:
-            words.append(f"drawn by the capsules that are guarded: {escape(self.scene.lacking)}")
+            words.append(f"drawn by its collision capsules: {escape(self.scene.lacking)}")
         return _styled(
             "<br>".join(words) + f"<table><tr><th></th><th>rate</th><th>age</th></tr>{''.join(rows)}</table>"
         )
 
 
 def _fit(page: viser.ClientHandle) -> None:
-    """Leave room for the arm on a tablet: narrower controls, and a view from further away where it stands upright."""
+    """Leave room for the arm on a tablet: narrower controls, and a more distant view in portrait orientation."""
     width, height = page.camera.image_width, page.camera.image_height
     if width < _NARROW_PX:
         page.gui.configure_theme(control_width="small", show_logo=False, show_share_button=False)
@@ -150,18 +153,18 @@ def _fit(page: viser.ClientHandle) -> None:
 
 
 def mode_of(state: JointState) -> str:
-    """Return the driver's mode and who has the lease, as HTML."""
+    """Return the driver's mode and the lease holder, as HTML."""
     why = f" ({escape(state.reason)})" if state.reason and state.mode != "active" else ""
     return f"{strong(state.mode)}{why} · lease: {strong(state.holder or 'free')}"
 
 
 def strong(words: str) -> str:
-    """Return `words`, which others may have chosen, as HTML that stands out."""
+    """Return `words`, which may come from another machine, escaped, as bold HTML."""
     return f"<b>{escape(words)}</b>"
 
 
 def enlarged(picture: Image) -> Image:
-    """Return a small picture (H, W, 3) a whole number of times larger; a large one as it is."""
+    """Return a small picture (H, W, 3) enlarged by a whole number; a large one unchanged."""
     times = -(-_WIDE // picture.shape[1])
     if times <= 1:
         return picture
@@ -170,7 +173,7 @@ def enlarged(picture: Image) -> Image:
 
 
 def placeholder() -> Image:
-    """Return what stands in the place of a picture that has not come yet."""
+    """Return the picture that is shown until the first one has come."""
     return np.full((_WIDE * 3 // 4, _WIDE, 3), 225, np.uint8)
 
 

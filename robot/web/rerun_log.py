@@ -1,4 +1,4 @@
-"""The same as on the page, in a file for Rerun's viewer (https://rerun.io)."""
+"""Logs what the page shows to a file for Rerun's viewer (https://rerun.io)."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from robot.wire.messages import DecisionReport, Frame, JointState
 
 
 class RerunLog:
-    """Writes what it is given to `path`, each at its own time on the timeline `monotonic`.
+    """Writes states, pictures and decisions to `path`, each at its time on the timeline `monotonic`.
 
-    Raises `ConfigurationError` when the package `rerun-sdk` is not installed, or the file cannot be written.
+    Raises `ConfigurationError` when the package `rerun-sdk` is not installed, or when the file cannot be written.
     """
 
     def __init__(self, path: Path, spec: ArmSpec) -> None:
@@ -50,7 +50,7 @@ class RerunLog:
     def add(
         self, state: JointState | None, frames: Sequence[Frame | None], decisions: Sequence[DecisionReport]
     ) -> None:
-        """Write what is new; in place of a picture that is none, why it is not."""
+        """Write the new messages; for a picture that cannot be decoded, the reason."""
         if state is not None and state.time_ns != self._state_ns:
             self._state_ns = state.time_ns
             self._add_state(state)
@@ -63,7 +63,7 @@ class RerunLog:
             self._add_decision(decision)
 
     def close(self) -> None:
-        """Write what waits, and close the file."""
+        """Write pending messages and close the file."""
         self._stream.flush()
         self._stream.disconnect()
 

@@ -1,4 +1,4 @@
-"""The page's server: viser's, at an address that is ours alone, behind a guard that is tried before anyone comes in."""
+"""The page's server: viser's, at an address that no other process uses, behind access control that is tested first."""
 
 from __future__ import annotations
 
@@ -26,19 +26,20 @@ _starting = threading.Lock()
 
 
 class _Quiet(viser.ViserServer):
-    """viser's server, without its way to publish the page through a stranger's host on the internet."""
+    """viser's server, without its feature to publish the page through a third party's host on the internet."""
 
     def request_share_url(self, verbose: bool = True) -> str | None:
-        """Return None: there is none."""
+        """Return None: the page has no public address."""
         return None
 
 
 class PageServer:
-    """Serves a page at `host` and `port` (0 has one chosen); `viser` is what to fill it through, `url` what to open.
+    """Serves a page at `host` and `port` (0: the system chooses one). `viser` is the server to fill, `url` the address
+    to open.
 
-    On this machine's loopback anyone may open it who can run a browser here; anywhere else only who has the token in
-    `url`. Raises `AddressInUse` when another process has the port, and `ConfigurationError` for a host that is none of
-    this machine's, or where viser does not let itself be guarded.
+    On this machine's loopback everyone may open the page who can run a browser here; elsewhere the token in `url` is
+    required. Raises `AddressInUse` when another process has the port, and `ConfigurationError` when `host` is not an
+    address of this machine, or when the access control does not work with this version of viser.
     """
 
     def __init__(self, host: str, port: int, label: str) -> None:
@@ -47,7 +48,7 @@ class PageServer:
         loopback = at == "::1" or at.startswith("127.")
         guard = Guard("" if loopback else secrets.token_urlsafe(_TOKEN_BYTES), f"worldarm-{port}")
         self.port = port
-        # viser binds itself, goes on to the next port where that is taken, and asks nobody who they are.
+        # viser itself would take the next port when this one is in use, and has no access control.
         with _starting, _serving_guarded(bound, guard), contextlib.redirect_stdout(io.StringIO()):
             self.viser = _Quiet(host=host, port=port, label=label, verbose=False)
         try:
@@ -60,7 +61,7 @@ class PageServer:
         self.open_to_others = not loopback
 
     def close(self) -> None:
-        """Send everybody away and give the port back."""
+        """Close all connections and release the port."""
         with contextlib.redirect_stdout(io.StringIO()):
             self.viser.stop()
 
@@ -89,7 +90,7 @@ def _bound(host: str, port: int) -> socket.socket:
 
 @contextlib.contextmanager
 def _serving_guarded(bound: socket.socket, guard: Guard) -> Any:
-    """Have whatever websockets serve in this context do so at `bound` and behind `guard`."""
+    """A context in which every websockets server uses the socket `bound` and the access control `guard`."""
     serve = websockets.asyncio.server.serve
 
     def guarded(handler: Any, host: Any, port: Any, *, process_request: Callable[..., Any], **options: Any) -> Any:
@@ -107,7 +108,7 @@ def _serving_guarded(bound: socket.socket, guard: Guard) -> Any:
 
 
 def _try(host: str, port: int, guard: Guard) -> None:
-    """Raise `ConfigurationError` unless strangers are refused: a viser of another make might go round the guard."""
+    """Raise `ConfigurationError` unless unauthorised requests are refused: another viser might bypass the guard."""
     for headers in ({"Host": "stranger.example"}, {"Upgrade": "websocket", "Origin": "http://stranger.example"}):
         asked = http.client.HTTPConnection({"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host), port, _PATIENCE_S)
         try:
@@ -119,6 +120,6 @@ def _try(host: str, port: int, guard: Guard) -> None:
             asked.close()
         if status not in (401, 403):
             raise ConfigurationError(
-                f"this viser ({viser.__version__}) lets strangers in ({status}); install one that worldarm knows: "
+                f"this viser ({viser.__version__}) admits unauthorised requests ({status}); install a supported one: "
                 "pip install 'worldarm[web]'"
             )

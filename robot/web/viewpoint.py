@@ -1,4 +1,4 @@
-"""From where the page looks at first, and where on the screen a place then is."""
+"""The page's initial viewpoint, and the projection of positions onto the screen from there."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ FIELD_OF_VIEW = math.radians(75.0)
 
 
 def on_screen(place: Vector, width: int, height: int) -> tuple[float, float]:
-    """Return the pixel (right, down) at which `place` (3,) m is seen at first, in a picture of that size."""
+    """Return the pixel (right, down) of the position `place` (3,) m from the initial viewpoint, in a picture of
+    `width` × `height` pixels."""
     right, down = all_on_screen(np.asarray(place)[None], width, height)[0]
     return float(right), float(down)
 

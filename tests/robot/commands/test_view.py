@@ -51,7 +51,7 @@ def test_it_shows_what_an_agent_thinks_and_offers_nothing_to_move_the_arm_with(
             assert view.first_line.startswith("view: "), view.end()[2]
             url = view.first_line.partition("page ")[2].partition(";")[0]
             with Page(url) as page, running.client() as client:
-                until(lambda: "no agent is at work" in page.text and "lease: <b>free</b>" in page.text)
+                until(lambda: "no agent is running" in page.text and "lease: <b>free</b>" in page.text)
                 client.acquire("someone", 5.0)
                 until(lambda: "lease: <b>someone</b>" in page.text)
                 client.give_back()

@@ -107,7 +107,7 @@ def test_the_command_says_what_is_left(tmp_path: Path) -> None:
     root = write(tmp_path / "set", 3)
     result = worldarm("dataset", "delete", str(root), "1")
     assert (result.returncode, result.stderr) == (0, "")
-    assert result.stdout == f"{root}: 2 episodes, 10 frames are left, 1 deleted\n"
+    assert result.stdout == f"{root}: 2 episodes, 10 frames remain, 1 deleted\n"
 
 
 def test_from_inside_the_folder_it_is_refused(tmp_path: Path) -> None:
@@ -117,7 +117,7 @@ def test_from_inside_the_folder_it_is_refused(tmp_path: Path) -> None:
         command, cwd=root / "meta", env=environment(), capture_output=True, text=True, timeout=300, check=False
     )
     assert result.returncode == 1
-    assert "leave it first" in result.stderr
+    assert "change to another folder first" in result.stderr
 
 
 def test_sets_in_use_of_other_programs_and_half_written_ones_are_left_alone(tmp_path: Path) -> None:
