@@ -92,7 +92,7 @@ def test_a_process_that_is_ended_in_the_middle_of_its_answer_is_told() -> None:
     for process in multiprocessing.active_children():
         assert process.pid is not None
         os.kill(process.pid, signal.SIGKILL)
-    with pytest.raises(ConnectionLost, match="was ended from outside"):
+    with pytest.raises(ConnectionLost, match="was killed"):
         list(results)
 
 
@@ -102,7 +102,7 @@ def test_a_process_that_is_ended_while_it_waits_for_work_is_told() -> None:
     for process in multiprocessing.active_children():
         process.kill()
         process.join()
-    with pytest.raises(ConnectionLost, match="was ended from outside"):
+    with pytest.raises(ConnectionLost, match="was killed"):
         list(results)
 
 
