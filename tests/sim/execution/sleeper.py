@@ -1,4 +1,4 @@
-"""Says its words, sleeps, and tells when it was interrupted."""
+"""Prints its arguments, sleeps, and reports an interrupt."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import sys
 import time
 
 if __name__ == "__main__":
-    print(sys.argv[1:], flush=True)
     try:
+        print(sys.argv[1:], flush=True)  # within the try: the reader may interrupt before this call returns
         time.sleep(600)
     except KeyboardInterrupt:
         print("interrupted", flush=True)
