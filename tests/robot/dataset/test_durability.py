@@ -33,7 +33,6 @@ from tests.soak import SOAK
 
 pytestmark = [
     pytest.mark.skipif(not TRACEABLE, reason="system calls are traced on Linux on x86-64 only"),
-    pytest.mark.timeout(900),
     pytest.mark.soak,
 ]
 FEW = 2
