@@ -38,7 +38,8 @@ class Agent:
     def __init__(
         self, trained: TrainedModel, policy: Policy, config: DecisionConfig, subgoals: Subgoals = "none"
     ) -> None:
-        """With `subgoals` "auto" the agent looks for states that the model remembers on the way to a goal that is far.
+        """With `subgoals` "auto" the agent searches the states that the model remembers for sub-goals on the way to a
+        distant goal.
 
         Raises `CheckpointError` when the model remembers none, and when its sizes do not fit its embodiment.
         """
@@ -116,11 +117,12 @@ class Agent:
         reached = self._look(latent[0], proprio[0])
         # Where the arm and the world will be when this decision begins to act.
         running = torch.from_numpy(committed[None].astype(np.float32))
-        following, felt = model.predictor(latent, proprio, running, self._before)
+        next_latent, next_proprio = model.predictor(latent, proprio, running, self._before)
         self._before = latent
-        self._predicted = observation.time_ns, LatentState(following[0], felt[0])
+        self._predicted = observation.time_ns, LatentState(next_latent[0], next_proprio[0])
         sequence = self._sequence
-        choice = self.policy.choose(Situation(following, felt, latent, sequence.goal, sequence.difference))
+        situation = Situation(next_latent, next_proprio, latent, sequence.goal, sequence.difference)
+        choice = self.policy.choose(situation)
         return Decision(
             action=np.zeros(len(committed)) if reached else choice.action,
             distance=sequence.distance,

@@ -1,5 +1,5 @@
-"""The seams of deciding: what a session, a benchmark or practice asks of whatever decides, and what an agent asks of
-its policy."""
+"""The seams of deciding: what a session, a benchmark or practice asks of a decider, and what an agent asks of its
+policy."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Whether the goal is reached, found from pictures alone: the world looks like it, and comes no nearer.
 
-How alike two pictures look is the mean squared difference of their latents. Near a goal it tells apart what a critic,
+Two pictures are compared by the mean squared difference of their latents. Near a goal it tells apart what a critic,
 which counts blocks, cannot: a cube that lies a centimetre off from one that lies four off. But an arm that is half a
 table away changes a picture full of things less than one of them does, and that the critic does not overlook.
 """

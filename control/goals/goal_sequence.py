@@ -60,7 +60,7 @@ class GoalSequence:
         return len(self.goals) - 1 - len(self._legs)
 
     def see(self, latent: Tensor, blocks_to: Callable[[Tensor], float]) -> bool:
-        """Take in the latent (D,) of the newest picture, and what tells how many blocks away a goal (D,) is from there;
+        """Take in the latent (D,) of the newest picture, and a function that says how many blocks away a goal (D,) is;
         return whether the last goal is reached.
 
         When it looks like the sub-goal, `goal` is the next one; when it looks like that too, the one after, and so on.

@@ -73,9 +73,9 @@ class BehaviourPrior:
     """Mean prior_nll at the actions: keeps plans near what the data does."""
 
     def __call__(self, rollout: Rollout, goal: Tensor) -> Tensor:
-        """Return costs (S,). Raises `ValueError` for a rollout that tells of no prior_nll."""
+        """Return costs (S,). Raises `ValueError` for a rollout without `prior_nll`."""
         if rollout.prior_nll is None:
-            raise ValueError("nobody asked the actor; plan with a prior_weight above 0")
+            raise ValueError("the rollout has no prior_nll; plan with a prior_weight above 0")
         return rollout.prior_nll.mean(1)
 
 

@@ -93,7 +93,7 @@ class Planner:
         chance = torch.rand((count, *mean.shape), generator=self._rng)
         certain = 1.0 - self._config.min_std
         tossed = signs((1.0 + mean.clamp(-certain, certain)) / 2.0 - chance)
-        # Half of them change at most once, whatever the mean: tossed anew each block, a gripper that is to stay open
+        # Half of them change at most once, for any mean: tossed anew each block, a gripper that is to stay open
         # for long after having been closed would hardly ever be imagined.
         tossed[: count // 2] = self._steady(count // 2, *mean.shape)
         return torch.where(self._binary, torch.cat([signs(mean)[None], tossed]), drawn)
@@ -133,8 +133,8 @@ class Planner:
             following, proprios = self._model.predictor(latents, proprios, action, earlier)
             earlier, latents = latents, following
             steps.append((latents, proprios, action))
-        imagined, felt, taken = (torch.stack(parts, dim=1) for parts in zip(*steps, strict=True))
-        return Rollout(imagined, felt, taken, torch.stack(prior_nll, dim=1) if self._asks_prior else None)
+        imagined, proprio_after, taken = (torch.stack(parts, dim=1) for parts in zip(*steps, strict=True))
+        return Rollout(imagined, proprio_after, taken, torch.stack(prior_nll, dim=1) if self._asks_prior else None)
 
     def _draw(self, likely: ActionDistribution) -> Tensor:
         """Return one action (B, A) for each state."""

@@ -1,5 +1,5 @@
-"""The policies that plan, each with its searches and costs: far off by what the critic says, near by what looks
-alike."""
+"""The policies that plan, each with its searches and costs: by the critic far from the goal, by the latent distance
+near it."""
 
 from __future__ import annotations
 

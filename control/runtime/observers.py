@@ -11,7 +11,7 @@ from perception.camera.interface import Image
 
 
 class Observers:
-    """A context for one episode. On leaving it the observers are told that it has ended, and waited for."""
+    """A context for one episode. Leaving it calls `on_episode_end` of every observer and waits for all."""
 
     def __init__(self, observers: Sequence[StepObserver]) -> None:
         self._watchers = [_Watcher(observer) for observer in observers]

@@ -1,4 +1,4 @@
-"""What a session reports: each decision with what came of it, how a goal ended, and who is told."""
+"""What a session reports: each decision with what came of it, how a goal ended, and to which observers."""
 
 from __future__ import annotations
 
