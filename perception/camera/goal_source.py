@@ -34,7 +34,7 @@ def read_goal(source: str, camera: CameraSpec, sent: Callable[[], CameraSpec] | 
     dataset = Dataset.open(Path(found["folder"]))
     key = image_column(camera.name)
     if key not in dataset.features:
-        raise GoalError(f"{dataset.root} has no pictures of the camera {camera.name}, which the model sees through")
+        raise GoalError(f"{dataset.root} has no pictures of the camera {camera.name}, which the model uses")
     episode = _place(int(found["episode"]), len(dataset), f"{dataset.root} has", "episodes")
     frames = dataset.episode(episode, [key])[key]
     frame = _place(int(found["frame"]), len(frames), f"episode {episode} of {dataset.root} has", "frames")
@@ -51,7 +51,8 @@ def read_goal(source: str, camera: CameraSpec, sent: Callable[[], CameraSpec] | 
 
 
 def _place(number: int, count: int, who: str, what: str) -> int:
-    """Return `number` counted from 0. Raises `GoalError` when it is not one of `count`."""
+    """Return `number`, which below 0 counts from the end, as a number from 0. Raises `GoalError` when it is not one of
+    `count`."""
     if not -count <= number < count:
         raise GoalError(f"{who} {count} {what}; {number} is not among them")
     return number % count

@@ -73,8 +73,8 @@ class Encoder(Protocol):
 
     def look(self, clips: Tensor) -> tuple[Tensor, Tensor | None]:
         """Return the latents (B, D) float32 of `clips` (B, F, V × H, W, 3) uint8 RGB, in which V views are stacked, and
-        the keypoints' places in the present pictures (B, V, 3, K): across and down, from −`keypoints.SPAN` on the left
-        and above, and strength in (−1, 1). The places are None where the encoder offers no keypoints."""
+        the keypoints' places in the present pictures (B, V, 3, K): across and down, from −`keypoints.SPAN` at the left
+        and at the top, and strength in (−1, 1). The places are None where the encoder offers no keypoints."""
         ...
 
 

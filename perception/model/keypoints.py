@@ -1,7 +1,7 @@
-"""Keypoints: where in a picture features are strongest, as coordinates (Finn et al., "Deep spatial autoencoders",
+"""Keypoints: the coordinates at which features of a picture are strongest (Finn et al., "Deep spatial autoencoders",
 2016).
 
-Nobody says what they should mark; what is trained on them makes them follow what matters.
+What they mark is not labelled: they learn it from the losses of what is computed from them.
 """
 
 from __future__ import annotations
@@ -10,14 +10,15 @@ import torch
 from torch import Tensor, nn
 
 SPAN = 2.0
-"""Coordinates run from −`SPAN` to `SPAN` over the picture, about the size that latents have."""
-CALM = 4.0
+"""Coordinates run from −`SPAN` to `SPAN` over the picture, which is about the scale of latents."""
+STRENGTH_SCALE = 4.0
+"""The feature value at which a keypoint's strength is tanh(1)."""
 
 
 class Keypoints(nn.Module):
-    """Features (B, C, H, W) → places (B, 3, count) → (B, latent). Each of `count` keypoints has a place across and
-    down, the mean of a softmax over all positions, and a strength that tells whether it marks anything; all enter
-    linearly."""
+    """Features (B, C, H, W) → places (B, 3, K) → a part of the latents (B, D). Each of `count` keypoints has a place
+    across and down, the mean of a softmax over all positions, and a strength, which says whether it marks anything. All
+    three enter the latent linearly."""
 
     def __init__(self, channels: int, count: int, latent: int) -> None:
         super().__init__()
@@ -26,17 +27,17 @@ class Keypoints(nn.Module):
         self.enter = nn.Linear(3 * count, latent)
 
     def forward(self, places: Tensor) -> Tensor:
-        """Return the part of the latents (B, latent) that `places` (B, 3, count) make."""
+        """Return the part of the latents (B, D) that follows from `places` (B, 3, K)."""
         return self.enter(places.flatten(1))
 
     def places(self, features: Tensor) -> Tensor:
-        """Return where `features` (B, C, H, W) have the keypoints, (B, 3, count): across and down, from −`SPAN` on the
-        left and above, and strength in (−1, 1)."""
+        """Return the keypoints' places (B, 3, K) in `features` (B, C, H, W): across and down, from −`SPAN` at the left
+        and at the top, and strength in (−1, 1)."""
         # Coordinates in half precision would be off by a pixel.
         heat = self.heat(features).float()
         height, width = heat.shape[2:]
         share = torch.softmax(heat.flatten(2) * self.sharpness.exp(), dim=-1).unflatten(2, (height, width))
         across = torch.linspace(-SPAN, SPAN, width, device=heat.device)
         down = torch.linspace(-SPAN, SPAN, height, device=heat.device)
-        strength = torch.tanh(heat.flatten(2).amax(-1) / CALM)
+        strength = torch.tanh(heat.flatten(2).amax(-1) / STRENGTH_SCALE)
         return torch.stack([(share.sum(2) * across).sum(-1), (share.sum(3) * down).sum(-1), strength], dim=1)

@@ -1,4 +1,5 @@
-"""Scales proprioception to zero mean and unit variance, with figures that are fitted once and travel with the model."""
+"""Scales proprioception to zero mean and unit variance, with a mean and a scale that are fitted once and saved with the
+model."""
 
 from __future__ import annotations
 
@@ -7,13 +8,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-# A component that never moves in the data (a fixed height, a closed gripper) is divided by this many metres, so that
+# An entry that never changes in the data (a fixed height, a closed gripper) is divided by this many metres, so that
 # sensor noise on it stays small after scaling.
-SMALLEST_SPREAD_M = 0.01
+MIN_STD_M = 0.01
 
 
 class Normaliser(nn.Module):
-    """An affine map (..., P) → (..., P) with fitted mean and spread."""
+    """An affine map (..., P) → (..., P) with a fitted mean and standard deviation, which on disk is called `spread`."""
 
     mean: Tensor
     spread: Tensor
@@ -24,14 +25,14 @@ class Normaliser(nn.Module):
         self.register_buffer("spread", torch.ones(size))
 
     def fit(self, states: NDArray[np.float32]) -> None:
-        """Take mean and spread from `states` (N, P), in SI units."""
+        """Fit mean and standard deviation to `states` (N, P), in SI units; the latter is at least `MIN_STD_M`."""
         self.mean.copy_(torch.as_tensor(states.mean(0)))
-        self.spread.copy_(torch.as_tensor(np.maximum(states.std(0), SMALLEST_SPREAD_M)))
+        self.spread.copy_(torch.as_tensor(np.maximum(states.std(0), MIN_STD_M)))
 
     def forward(self, states: Tensor) -> Tensor:
-        """Return `states` scaled."""
+        """Return `states` (..., P) in SI units, scaled."""
         return (states - self.mean) / self.spread
 
     def inverse(self, scaled: Tensor) -> Tensor:
-        """Return scaled states in SI units."""
+        """Return `scaled` states (..., P) in SI units."""
         return scaled * self.spread + self.mean

@@ -1,1 +1,1 @@
-"""What the world model is trained by, one loss a file."""
+"""The losses of the world model, one a file."""

@@ -1,7 +1,7 @@
-"""Where the colours are: a coarse, colour-only picture that training asks of the latent beside the prediction.
+"""A decoder of colours: training requires that a coarse picture of the colours alone can be decoded from the latent.
 
-An arm is grey and fills much of a picture; what it handles is small and coloured. Asked for the colours alone, a latent
-keeps the small things that the arm would otherwise crowd out. The planner never sees this decoder.
+The arm is grey and fills much of a picture; the objects that it handles are small and coloured. With this loss the
+latent keeps the objects, which the arm would otherwise crowd out. The planner does not use this decoder.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 COARSER = 2
-"""The colour picture has one pixel for so many of the camera's, each way."""
+"""The side of one pixel of the colour picture, in pixels of the camera's picture."""
 SCALE = 0.04
-"""A colour this far from grey, of 1, counts as one: about what a small thing's amount to over a whole picture."""
+"""The distance from grey, of 1, that becomes one: about that of a small object's colours over a whole picture."""
 
 
 class ColourDecoder(nn.Module):
-    """(B, latent) → (B, 3, H / `COARSER`, W / `COARSER`) how far each pixel's colour is from grey, in `SCALE`."""
+    """Latents (B, D) → each pixel's distance from grey in units of `SCALE`, (B, 3, H / `COARSER`, W / `COARSER`)."""
 
     def __init__(self, height: int, width: int, latent: int) -> None:
         super().__init__()
@@ -40,8 +40,8 @@ class ColourDecoder(nn.Module):
 
 
 def colours(pictures: Tensor) -> Tensor:
-    """Return what `ColourDecoder` should say of `pictures` (B, H, W, 3) uint8: each pixel less its grey, and less the
-    picture's own tint."""
+    """Return the target of `ColourDecoder` for `pictures` (B, H, W, 3) uint8: each pixel minus its grey, and minus the
+    mean of that over the picture."""
     pixels = pictures.permute(0, 3, 1, 2).float() / 255.0
     tinted = pixels - pixels.mean(1, keepdim=True)
     return functional.avg_pool2d(tinted - tinted.mean((2, 3), keepdim=True), COARSER) / SCALE

@@ -1,7 +1,7 @@
-"""Inverse dynamics: which action led from one latent to the next.
+"""Inverse dynamics: the action that led from one latent to the next.
 
-Training it along keeps what the arm controls in the latent; without it the arm is lost from it (Sobal et al., "PLDM",
-2025; "EB-JEPA", 2026).
+Trained together with the world model, it keeps what the arm controls in the latent; without it, the latent loses the
+arm (Sobal et al., "PLDM", 2025; "EB-JEPA", 2026).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 
 class InverseDynamics(nn.Module):
-    """(latent, next latent) (B, D) each → action (B, A)."""
+    """Latent and next latent, (B, D) each → action (B, A)."""
 
     def __init__(self, latent: int, action: int, hidden: int = 256) -> None:
         super().__init__()

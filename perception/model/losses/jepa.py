@@ -1,5 +1,5 @@
-"""What the world model is trained on: rollout error + SIGReg + inverse dynamics, and what the latent must tell of
-posture and colours, all on the same clips."""
+"""The loss of the world model: rollout error, SIGReg, inverse dynamics, and how well posture and colours can be read
+from the latent, all on the same clips."""
 
 from __future__ import annotations
 
@@ -18,16 +18,17 @@ POSTURE_WIDTH = 256
 
 
 class JepaWeights(msgspec.Struct, frozen=True):
-    """Weights of the terms beside the rollout error in latent space, whose weight is 1, and the `action_noise` (of an
-    action in [−1, 1]) and `proprio_noise` (in scaled units) under which rollouts are predicted.
+    """Weights of the loss's terms beside the rollout error in latent space, whose weight is 1, and the noise that is
+    added to the inputs of rollouts: `action_noise` to actions in [−1, 1], `proprio_noise` to scaled proprioception.
 
-    Without that noise the arm's future is known exactly, and SIGReg can fill the whole latent with ever finer functions
-    of where the arm is, which cost nothing to predict: the object is crowded out. Under noise fine functions of the arm
-    are what is hard to predict, and an object that stays where it is, is easy.
+    Without this noise the arm's future is known exactly. SIGReg can then fill the whole latent with ever finer
+    functions of the arm's pose, which cost nothing to predict, and the latent loses the object. With noise, fine
+    functions of the arm's pose are hard to predict, and an object at rest is easy.
 
-    `posture` weighs how well the proprioception, and `colour` how well the coarse colours of a picture, are told from
-    its latent (of `coloured` pictures a step); both keep what matters from being crowded out. `blobs` weighs how well
-    those colours can be painted with one blob at each keypoint, which makes keypoints mark things exactly.
+    `posture` weighs how well proprioception can be read from a latent, and `colour` how well a picture's coarse colours
+    can, in `coloured` pictures each step. Both keep the latent from losing them. `blobs` weighs how well those colours
+    can be drawn with one blob at each keypoint, which makes keypoints mark objects exactly. `projections` is the number
+    of random directions that SIGReg tests.
     """
 
     sigreg: float = 5.0
@@ -43,7 +44,7 @@ class JepaWeights(msgspec.Struct, frozen=True):
 
 
 class JepaLoss(nn.Module):
-    """The world model in training, with the inverse dynamics that only training needs."""
+    """The world model in training, with inverse dynamics and decoders that only training needs."""
 
     def __init__(self, model: WorldModel, weights: JepaWeights) -> None:
         super().__init__()
@@ -74,9 +75,9 @@ class JepaLoss(nn.Module):
         proprio = self.model.normaliser(batch["states"])
         # No stop-gradient: SIGReg, not an asymmetry between branches, is what prevents collapse.
         first = self.model.config.context - 1
-        felt_start = _blurred(proprio[:, first], self.weights.proprio_noise)
+        start_proprio = _with_noise(proprio[:, first], self.weights.proprio_noise)
         imagined, imagined_proprio = self.model.rollout(
-            latents[:, first], felt_start, _blurred(actions[:, first:], self.weights.action_noise), latents[:, 0]
+            latents[:, first], start_proprio, _with_noise(actions[:, first:], self.weights.action_noise), latents[:, 0]
         )
         rollout = functional.mse_loss(imagined.float(), latents[:, first + 1 :])
         felt = functional.mse_loss(imagined_proprio.float(), proprio[:, first + 1 :])
@@ -87,7 +88,7 @@ class JepaLoss(nn.Module):
         every, count = clips * length, self.weights.coloured
         some = (torch.randperm(every)[:count] if count < every else torch.arange(every)).to(latents.device)
         shown = self.colour(each[some])
-        # Colours as they are and where they are, whatever the light and the camera's pose: what varies is seen through.
+        # The targets come from the pictures before augmentation, so that the latent ignores light and camera pose.
         wanted = colours(batch["plain"].flatten(0, 1))
         colour = functional.mse_loss(shown, wanted[some])
         blobs = functional.mse_loss(self.blobs(places), wanted)
@@ -114,7 +115,7 @@ class JepaLoss(nn.Module):
 
 
 class PredictorLoss(nn.Module):
-    """The predictor alone, on frozen latents and without noise: now it shall know exactly what each action does."""
+    """The predictor alone, on frozen latents and without noise, so that it learns exactly what each action does."""
 
     def __init__(self, model: WorldModel) -> None:
         super().__init__()
@@ -130,5 +131,5 @@ class PredictorLoss(nn.Module):
         return {"loss": rollout + error, "rollout": rollout, "proprio": error}
 
 
-def _blurred(values: Tensor, noise: float) -> Tensor:
+def _with_noise(values: Tensor, noise: float) -> Tensor:
     return values + noise * torch.randn_like(values)

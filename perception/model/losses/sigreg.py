@@ -17,7 +17,7 @@ LARGEST_KNOT = 3.0
 def sigreg(latents: Tensor, projections: Tensor) -> Tensor:
     """Return the mean Epps–Pulley statistic of `latents` (B, D) on `projections` (D, M), whose columns need not be
     of unit length. The statistic is not multiplied by B, so its weight does not depend on the batch size."""
-    # In full precision even while the rest is trained in bf16: the statistic is a small difference of large terms.
+    # In full precision even where the rest is trained in bf16: the statistic is a small difference of large terms.
     with torch.autocast(latents.device.type, enabled=False):
         return _epps_pulley(latents.float() @ (projections / projections.norm(dim=0, keepdim=True)))
 

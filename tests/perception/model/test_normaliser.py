@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from perception.model.normaliser import SMALLEST_SPREAD_M, Normaliser
+from perception.model.normaliser import MIN_STD_M, Normaliser
 
 SPREADS = np.array([0.3, 2.0, 0.05], np.float32)
 
@@ -36,7 +36,7 @@ def test_what_never_moves_does_not_blow_up_the_noise_on_it() -> None:
     normaliser = Normaliser(2)
     normaliser.fit(np.full((100, 2), 0.045, np.float32))
     noise = torch.full((1, 2), 0.045 + 0.001)
-    torch.testing.assert_close(normaliser(noise), torch.full((1, 2), 0.001 / SMALLEST_SPREAD_M), atol=1e-5, rtol=0)
+    torch.testing.assert_close(normaliser(noise), torch.full((1, 2), 0.001 / MIN_STD_M), atol=1e-5, rtol=0)
 
 
 def test_the_figures_travel_with_the_weights() -> None:
