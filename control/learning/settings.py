@@ -45,7 +45,7 @@ class Learning:
             raise ConfigurationError(f"--episodes must be at least 1, not {self.episodes}")
 
     def require_batches(self, processes: int) -> None:
-        """Raise `ConfigurationError` unless every batch can be shared out over so many `processes`."""
+        """Raise `ConfigurationError` unless every batch can be shared out over this number of `processes`."""
         for name in ("world_model", "predictor", "decoder", "heads"):
             batch = getattr(self, name).batch
             if batch < processes:

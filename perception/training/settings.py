@@ -23,7 +23,7 @@ def flat_settings(part: str, settings: Any) -> dict[str, str | int | float]:
 
 
 def require_schedule(part: str, steps: int, batch: int, learning_rate: float) -> None:
-    """Raise `ConfigurationError` unless `part` can be trained for so many steps, with that batch, at that rate."""
+    """Raise `ConfigurationError` unless `part` can be trained with these numbers."""
     if steps < 1:
         raise ConfigurationError(f"{_option(part)}.steps is {steps}; at least one step must be taken")
     if batch < 1:

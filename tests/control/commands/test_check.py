@@ -44,7 +44,7 @@ def test_it_measures_a_checkpoint_on_what_training_kept_aside(trained_run: Run, 
     assert [child.name.split("-")[0] for child in (tmp_path / "cache").iterdir()] == ["front"]
 
 
-def test_other_data_of_the_same_recipe_judge_it_too(
+def test_other_data_of_the_same_embodiment_judge_it_too(
     trained_run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     play(PlayOptions(dataset=tmp_path / "other", episodes=6, blocks=30, processes=1, seed=7, size=32))
@@ -108,11 +108,11 @@ def edited(run: Run, root: Path, edit: Callable[[dict[str, Any]], object]) -> Pa
             "stands 10.0 cm from where",
         ),
         (lambda made: made["action"].update(scale_m=0.04), "its actions have another meaning (they differ in scale_m)"),
-        (lambda made: made["action"].update(block_s=0.25, waypoints=9), "(it differs in block_s, waypoints)"),
+        (lambda made: made["action"].update(block_s=0.25, waypoints=9), "(they differ in block_s, waypoints)"),
         (lambda made: made["state_names"].reverse(), "its state is setpoint.z, setpoint.y"),
     ],
 )
-def test_data_of_another_recipe_are_refused(
+def test_data_of_another_embodiment_are_refused(
     trained_run: Run,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
