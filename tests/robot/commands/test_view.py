@@ -2,13 +2,15 @@
 
 import signal
 import time
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from control.runtime.decision_publisher import DecisionPublisher
-from robot.wire.messages import DecisionReport
+from robot.wire import topics
+from robot.wire.messages import DecisionReport, encode
+from robot.wire.publisher import Publisher
 from tests.commands import running as command
 from tests.commands import worldarm
 from tests.robot.driver.checks import now
@@ -42,10 +44,15 @@ def decision(decision: int, shape: tuple[int, int, int] = SHAPE) -> DecisionRepo
     )
 
 
+def publish(agent: Publisher, report: DecisionReport) -> None:
+    """As an agent does."""
+    agent.send(topics.DECISION, encode(report, 1, report.time_ns))
+
+
 def test_it_shows_what_an_agent_thinks_and_offers_nothing_to_move_the_arm_with(
     running: DriverProcess, tmp_path: Path
 ) -> None:
-    with DecisionPublisher("tcp://127.0.0.1:*") as agent:
+    with closing(Publisher("tcp://127.0.0.1:*", 8)) as agent:
         words = ("--command-address", running.command, "--decisions-address", agent.endpoint, "--port", "0")
         with command("view", *words, "--camera", "tcp://127.0.0.1:9") as view:
             assert view.first_line.startswith("view: "), view.end()[2]
@@ -58,12 +65,12 @@ def test_it_shows_what_an_agent_thinks_and_offers_nothing_to_move_the_arm_with(
                 decisions = iter(range(1_000_000))
 
                 def sent(*told: str) -> bool:
-                    agent.publish(decision(next(decisions)))
+                    publish(agent, decision(next(decisions)))
                     time.sleep(0.05)
                     return all(each in page.text for each in told)
 
                 until(lambda: sent("agent: <b>moving</b>", "1 subgoals ahead", "decided in 21 ms"))
-                agent.publish(decision(0, (4, 4, 3)))
+                publish(agent, decision(0, (4, 4, 3)))
                 until(lambda: "as a picture of (4, 4, 3)" in page.text)
                 until(lambda: sent("blocks to go"))
                 assert not page.shows("STOP") and "/handle" not in page.parts
@@ -81,12 +88,12 @@ def test_without_a_driver_it_says_so() -> None:
 def test_the_same_goes_into_a_file_for_rerun(running: DriverProcess, tmp_path: Path) -> None:
     pytest.importorskip("rerun")
     log = tmp_path / "log.rrd"
-    with DecisionPublisher("tcp://127.0.0.1:*") as agent:
+    with closing(Publisher("tcp://127.0.0.1:*", 8)) as agent:
         words = ("--command-address", running.command, "--decisions-address", agent.endpoint, "--port", "0")
         with command("view", *words, "--camera", "tcp://127.0.0.1:9", "--rerun", str(log)) as view:
             assert view.first_line.startswith("view: "), view.end()[2]
             for decision in range(20):
-                agent.publish(decision(decision))
+                publish(agent, decision(decision))
                 time.sleep(0.05)
             assert view.end(signal.SIGINT)[0] == 130
     data = log.read_bytes()
