@@ -69,7 +69,7 @@ class BoardFinder:
             self._corners[numbers],
             (grey.shape[1], grey.shape[0]),
         )
-        if not _spread(view):
+        if not _spans_area(view):
             return Detection(None, "too little of the board")
         return Detection(view) if self._flat(view) else Detection(None, "another board")
 
@@ -115,7 +115,7 @@ def views_of_one_size(named: Sequence[tuple[str, tuple[int, int], Detection]], b
     return views
 
 
-def _spread(view: View) -> bool:
+def _spans_area(view: View) -> bool:
     """Return whether the visible corners span an area and not a line."""
     low, high = view.points.min(axis=0), view.points.max(axis=0)
     hull = cv2.contourArea(cv2.convexHull(view.pixels))

@@ -105,10 +105,10 @@ def _from_folder(folder: Path, known: Board) -> Coverage:
         looked.append((name, (picture.shape[1], picture.shape[0]), finder.find(picture)))
     views = views_of_one_size(looked, known)
     coverage = Coverage()
-    alike = [name for name, view in views if not coverage.add(view)]
+    similar = [name for name, view in views if not coverage.add(view)]
     print(f"{len(looked)} pictures, {len(views)} with the board, {len(coverage.views)} different views")
-    if alike:
-        print(f"too similar to an earlier one: {', '.join(alike[:5])}{' …' if len(alike) > 5 else ''}")
+    if similar:
+        print(f"too similar to an earlier one: {', '.join(similar[:5])}{' …' if len(similar) > 5 else ''}")
     return coverage
 
 
@@ -130,10 +130,10 @@ def _live(address: str, known: Board, patience_s: float, save: Path | None) -> t
             before, advice = _judge(sight.view, before, sight.reason, coverage)
             if not advice and save is not None:
                 save_picture(save / f"view-{len(coverage.views):03d}.png", frame.image)
-            told = advice or f"view {len(coverage.views)} taken"
-            if told != said:
-                print(f"{told}; still missing: {', '.join(coverage.missing) or 'nothing'}", flush=True)
-                said = told
+            line = advice or f"view {len(coverage.views)} taken"
+            if line != said:
+                print(f"{line}; still missing: {', '.join(coverage.missing) or 'nothing'}", flush=True)
+                said = line
     if not coverage.views:
         raise CameraError(f"in {patience_s:g} s camera {camera.name} never showed the board ({known})")
     return camera.name, coverage

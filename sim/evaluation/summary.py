@@ -141,7 +141,7 @@ def draw_summaries(summaries: Sequence[Summary], path: Path) -> None:
     for s in summaries:
         finals = np.sort([(100 if metres else 1) * record.final_distance_m for record in s.records])
         curves.step(finals, 100 * np.arange(1, len(finals) + 1) / len(finals), where="post", label=s.method)
-    curves.set_xlabel(f"final distance to the goal, {'cm' if metres else 'spreads'}")
+    curves.set_xlabel(f"final distance to the goal, {'cm' if metres else 'std'}")
     curves.set_ylabel("share of goals, %")
     curves.set_xlim(left=0)
     curves.grid(alpha=0.3)
@@ -151,7 +151,7 @@ def draw_summaries(summaries: Sequence[Summary], path: Path) -> None:
 
 def _distance(summary: Summary) -> str:
     far = summary.final_distance_m
-    return f"{100 * far:.1f} cm" if summary.unit == "m" else f"{far:.2f} spreads"
+    return f"{100 * far:.1f} cm" if summary.unit == "m" else f"{far:.2f} std"
 
 
 def _how(summary: Summary) -> str:

@@ -95,7 +95,7 @@ def test_without_an_agent_it_says_so(tmp_path: Path) -> None:
         words = ("latency", "--command-address", process.command, "--decisions-address", "tcp://127.0.0.1:9")
         nothing = worldarm(*words, "--wait", "0.5")
     assert (nothing.returncode, nothing.stdout) == (1, "")
-    assert "is `worldarm run` at work" in nothing.stderr
+    assert "does `worldarm run` run" in nothing.stderr
 
 
 def test_times_of_another_host_are_shifted_all_or_none() -> None:

@@ -42,5 +42,5 @@ def test_more_trials_of_the_same_share_make_it_narrower(counts: tuple[int, int],
 
 @pytest.mark.parametrize(("successes", "trials"), [(0, 0), (1, 0), (-1, 3), (4, 3), (0, -1)])
 def test_what_is_no_share_is_refused(successes: int, trials: int) -> None:
-    with pytest.raises(ValueError, match="make no share"):
+    with pytest.raises(ValueError, match="are not a share"):
         wilson(successes, trials)

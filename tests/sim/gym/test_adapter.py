@@ -117,7 +117,7 @@ def test_from_play_to_benchmark_in_a_public_environment(tmp_path: Path) -> None:
     words = ["benchmark", "--env", PENDULUM, "--checkpoint", str(tmp_path / "made"), "--episodes", "2"]
     result = in_process(*words, "--method", "full", "random", *files)
     assert result.returncode == 0, result.stderr
-    assert f"| {PENDULUM} | clean | full | 2 |" in result.stdout and " spreads |" in result.stdout
+    assert f"| {PENDULUM} | clean | full | 2 |" in result.stdout and " std |" in result.stdout
     full, random = json.loads((tmp_path / "numbers.json").read_bytes())
     assert full["task"] == PENDULUM and full["unit"] == "spread"
     assert [r["start_distance_m"] for r in full["records"]] == [r["start_distance_m"] for r in random["records"]]
