@@ -3,6 +3,8 @@ them."""
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -154,6 +156,31 @@ def states(address: str) -> Iterator[Subscription[JointState]]:
     with Subscription(address, b"state", JointState, keep=100_000) as following:
         following.wait(10.0)
         yield following
+
+
+class Watch:
+    """Keeps every state of the arm from a thread of its own, as a busy test would lose some."""
+
+    def __init__(self, address: str) -> None:
+        self._following = states(address)
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._follow)
+        self.seen: list[JointState] = []
+
+    def _follow(self) -> None:
+        with self._following as following:
+            while not self._done.is_set():
+                following.drain()
+                time.sleep(0.05)
+            self.seen = list(following.history)
+
+    def __enter__(self) -> Watch:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._done.set()
+        self._thread.join()
 
 
 def tool(state: JointState) -> Vector:

@@ -10,12 +10,12 @@ import msgspec
 import numpy as np
 import pytest
 
-from control.runtime.session import Step
+from control.runtime.step import Step
 from robot.embodiment.convention import ArmConvention
 from robot.embodiment.convention_file import read_convention
 from robot.embodiment.joint_displacement import JointDisplacement, JointTarget
 from sim.world.panda import panda_spec
-from tests.control.runtime.scripted_arm import GOAL, Stage, card_for, session, stage, states
+from tests.control.runtime.scripted_arm import GOAL, Stage, Steps, Watch, card_for, session, stage
 from tests.robot.driver.checks import assert_no_jump, steady
 from tests.robot.embodiment import stranger
 
@@ -30,18 +30,14 @@ def here() -> Iterator[Stage]:
 
 def went(here: Stage, folder: Path, convention: ArmConvention[Any]) -> tuple[list[Step], np.ndarray]:
     """What an untrained model of that convention decided in ten blocks, and the governed joints (T, n) meanwhile."""
-    steps: list[Step] = []
-    with states(here.driver.state) as following, session(here, folder, made=card_for(convention)) as goes:
-
-        def note(step: Step) -> None:
-            steps.append(step)
-            following.drain()
-
-        goes.pursue([GOAL], 10, note)
-        following.drain()
-        seen = list(following.history)
-    assert_no_jump(seen)
-    return steps, np.array([state.governed for state in seen])
+    heard = Steps()
+    with (
+        Watch(here.driver.state) as watch,
+        session(here, folder, made=card_for(convention), observers=[heard]) as goes,
+    ):
+        goes.pursue([GOAL], 10)
+    assert_no_jump(watch.seen)
+    return heard.steps, np.array([state.governed for state in watch.seen])
 
 
 def test_displacements_of_the_joints_lead_where_the_sent_actions_lead(here: Stage, tmp_path: Path) -> None:

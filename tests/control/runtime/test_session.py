@@ -29,7 +29,7 @@ from robot.embodiment.actions import PLANAR_PUSH
 from robot.embodiment.observation import Observation
 from robot.embodiment.proprioception import STATE_NAMES
 from robot.errors import CameraError, CheckpointError, ConnectionLost, GoalError, Refused, UnreachableError
-from robot.wire.messages import DecisionReport, JointState
+from robot.wire.messages import DecisionReport
 from robot.wire.subscription import Subscription
 from robot.wire.topics import DECISION as TOPIC
 from tests.commands import ROOT, running
@@ -39,12 +39,12 @@ from tests.control.runtime.scripted_arm import (
     GOAL,
     Stage,
     Steps,
+    Watch,
     card,
     changed,
     checkpoint,
     session,
     stage,
-    states,
     tool,
 )
 from tests.robot.driver.checks import assert_no_jump, now, steady
@@ -57,31 +57,6 @@ LOWER, UPPER = np.asarray(PLANAR_PUSH.bounds.lower), np.asarray(PLANAR_PUSH.boun
 def here() -> Iterator[Stage]:
     with stage() as processes:
         yield processes
-
-
-class Watch:
-    """Keeps every state of the arm from a thread of its own, as a busy test would lose some."""
-
-    def __init__(self, address: str) -> None:
-        self._following = states(address)
-        self._done = threading.Event()
-        self._thread = threading.Thread(target=self._follow)
-        self.seen: list[JointState] = []
-
-    def _follow(self) -> None:
-        with self._following as following:
-            while not self._done.is_set():
-                following.drain()
-                time.sleep(0.05)
-            self.seen = list(following.history)
-
-    def __enter__(self) -> Watch:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._done.set()
-        self._thread.join()
 
 
 def assert_held(here: Stage) -> None:
