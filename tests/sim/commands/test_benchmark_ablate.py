@@ -29,7 +29,7 @@ def test_each_training_lacks_one_thing_and_is_measured(play_set: Path, tmp_path:
     cards = {name: load_trained(tmp_path / "run" / name / "checkpoint").card for name in names}
     assert cards["no inverse"].provenance.settings["world_model.weights.inverse"] == 0.0
     assert (cards["no keypoints"].world_model.keypoints, cards["whole"].world_model.keypoints) == (0, 4)
-    assert (cards["no features"].features, cards["whole"].features) == (0, 96)
+    assert (cards["no features"].heads.features, cards["whole"].heads.features) == (0, 96)
     assert cards["stride 1"].provenance.settings["world_model.stride"] == 1
     assert (cards["context of 2"].world_model.context, cards["whole"].world_model.context) == (2, 1)
     assert cards["6 episodes"].provenance.settings["episodes"] == 6
