@@ -4,8 +4,10 @@ them and the data."""
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Annotated
 
 import msgspec
+import tyro
 
 from control.model.trained_model import TrainedModel
 from perception.model.encoders import (
@@ -26,30 +28,29 @@ from robot.errors import ConfigurationError
 
 @dataclass(frozen=True)
 class Sizes:
-    """Encoder and sizes of the world model.
+    """Encoder and sizes of the world model."""
 
-    Args:
-        latent: Number of latent dimensions.
-        keypoints: Number of keypoints in each camera's picture, if the encoder offers any.
-        width: Width of the predictor's hidden layers.
-        blocks: Number of the predictor's residual blocks.
-        dropout: Dropout in the predictor while it is trained.
-        context: Number of latents, 1 or 2, from which the next one is predicted.
-        encoder: Registered name of the encoder; None for the built-in convolutional one.
-        encoder_options: Options that only this encoder knows, as pairs NAME VALUE.
-        picture: Width and height, in pixels, to which each camera's pictures are resized where they were recorded at
-            the camera's own size; None for the size that the encoder prefers, 64 64 for the built-in one.
-    """
-
-    latent: int = 192
-    keypoints: int = 48
-    width: int = 384
-    blocks: int = 2
-    dropout: float = 0.1
-    context: int = 1
-    encoder: str | None = None
-    encoder_options: dict[str, str] = field(default_factory=dict)
-    picture: tuple[int, int] | None = None
+    latent: Annotated[int, tyro.conf.arg(help="number of latent dimensions")] = 192
+    keypoints: Annotated[
+        int, tyro.conf.arg(help="number of keypoints in each camera's picture, if the encoder offers any")
+    ] = 48
+    width: Annotated[int, tyro.conf.arg(help="width of the predictor's hidden layers")] = 384
+    blocks: Annotated[int, tyro.conf.arg(help="number of the predictor's residual blocks")] = 2
+    dropout: Annotated[float, tyro.conf.arg(help="dropout in the predictor while it is trained")] = 0.1
+    context: Annotated[int, tyro.conf.arg(help="number of latents, 1 or 2, from which the next one is predicted")] = 1
+    encoder: Annotated[
+        str | None, tyro.conf.arg(help="registered name of the encoder; None: the built-in convolutional one")
+    ] = None
+    encoder_options: Annotated[
+        dict[str, str], tyro.conf.arg(help="options that only this encoder knows, as pairs NAME VALUE")
+    ] = field(default_factory=dict)
+    picture: Annotated[
+        tuple[int, int] | None,
+        tyro.conf.arg(
+            help="width and height, in pixels, to which each camera's pictures are resized where they were recorded at "
+            "the camera's own size; None: the size that the encoder prefers, 64 64 for the built-in one"
+        ),
+    ] = None
 
     def __post_init__(self) -> None:
         """Raise `ConfigurationError` for sizes that no model can have."""
