@@ -12,7 +12,7 @@ class ConfigurationError(WorldarmError):
 
 
 class SettingError(ConfigurationError, ValueError):
-    """A setting with a value that cannot be; a `ValueError` too, so that msgspec adds where it was read."""
+    """A setting with an invalid value; a `ValueError` too, so that msgspec adds where it was read."""
 
 
 class WireError(WorldarmError):

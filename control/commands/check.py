@@ -56,7 +56,7 @@ def check(
     fit, judge = split(trained.card, frames)
     latents = encode_all(trained.parts.model, frames, torch.device("cpu"))
     if not bool(torch.isfinite(latents).all()):
-        raise CheckpointError(f"{checkpoint} encodes pictures of {dataset} to numbers that are not finite; train anew")
+        raise CheckpointError(f"{checkpoint} encodes pictures of {dataset} to numbers that are not finite; train again")
     gates = examine(trained.parts, frames, latents, fit, judge, embodiment.state_names)
     print(
         f"{checkpoint} on {dataset} ({_kinship(trained.card, frames).value}): "

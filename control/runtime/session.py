@@ -151,7 +151,7 @@ class Session:
             frame = self._see(running.begins_ns)
             received_ns = time.monotonic_ns()
             joints = self._felt(frame.time_ns)
-            state = self._proprioception.feel(
+            state = self._proprioception.state(
                 *(joints.measured, joints.governed, joints.gripper_width, joints.gripper_command),
                 joints.measured_effort,
             )

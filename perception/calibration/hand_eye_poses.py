@@ -35,8 +35,8 @@ def poses_around(spec: ArmSpec, middle: Vector, count: int, angle: float, seed: 
             found.append(here)
     if len(found) < count:
         raise ConfigurationError(
-            f"only {len(found)} of {count} poses around the arm's present posture are clear; bring the arm to the "
-            "middle of its room, in view of the board, or give a smaller --angle"
+            f"only {len(found)} of {count} poses around the arm's present posture are clear; move the arm to the "
+            "middle of its workspace, in view of the board, or give a smaller --angle"
         )
     return found
 

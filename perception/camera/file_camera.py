@@ -162,12 +162,12 @@ class StillCamera(FileCamera):
         if image.shape[1::-1] != framing.native:
             raise CameraAway(
                 f"{self._path} is now {image.shape[1]}x{image.shape[0]}, before "
-                f"{framing.native[0]}x{framing.native[1]}: restart the camera for that"
+                f"{framing.native[0]}x{framing.native[1]}: restart the camera to use the new size"
             )
         return Picture(now_ns, framing(image))
 
     def close(self) -> None:
-        """Nothing is to be closed."""
+        """Does nothing: no resource is held."""
 
     def _look(self) -> NDArray[np.uint8]:
         """Return the file's picture; decode it again when the file has changed."""

@@ -129,7 +129,7 @@ def _require_view(camera: CameraSpec, known: CameraSpec, cut: bool) -> None:
     if camera.position and known.position and math.dist(camera.position, known.position) > POSITION_TOLERANCE_M:
         raise CheckpointError(
             f"the camera {camera.name!r} stands {math.dist(camera.position, known.position) * 100:.1f} cm from "
-            "where this checkpoint was trained; move it back or train anew"
+            "where this checkpoint was trained; move it back or train again"
         )
     if camera.orientation and known.orientation:
         turned = 2 * math.acos(
@@ -138,5 +138,5 @@ def _require_view(camera: CameraSpec, known: CameraSpec, cut: bool) -> None:
         if turned > ANGLE_TOLERANCE_RAD:
             raise CheckpointError(
                 f"the camera {camera.name!r} is turned by {math.degrees(turned):.1f}° from where this checkpoint "
-                "was trained; turn it back or train anew"
+                "was trained; turn it back or train again"
             )

@@ -35,7 +35,7 @@ def save(folder: Path, card: Card, tensors: dict[str, Tensor]) -> Card:
     for name, value in stored.items():
         if not torch.isfinite(value).all():
             raise CheckpointError(
-                f"the weights {name} are not finite, so this model is not saved; train anew with a lower learning rate"
+                f"the weights {name} are not finite, so this model is not saved; train again with a lower learning rate"
             )
     for gate in card.gates:
         if not math.isfinite(gate.value):
@@ -90,7 +90,7 @@ def load_card(folder: Path) -> Card:
     if not OLDEST <= schema <= SCHEMA:
         raise CheckpointError(
             f"{path} is of schema {schema} and this worldarm reads {OLDEST} to {SCHEMA}; "
-            "train anew, or use the version of worldarm that wrote it"
+            "train again, or use the version of worldarm that wrote it"
         )
     try:
         card = msgspec.convert(upgraded_card(msgspec.json.decode(data)), Card, dec_hook=read_convention)

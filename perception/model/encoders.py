@@ -80,7 +80,7 @@ class Encoder(Protocol):
 
 @runtime_checkable
 class PretrainedEncoder(Protocol):
-    """What an `Encoder` offers beside the rest when some of its weights come from a file of its own.
+    """Additional methods of an encoder whose weights come from a file.
 
     Such weights are not trained and not copied into checkpoints (hold them in `perception.model.frozen.Frozen`). The
     checkpoint's card refers to them by the digest of the file, and the file is read only after that was checked.
@@ -88,7 +88,7 @@ class PretrainedEncoder(Protocol):
 
     @property
     def weights_file(self) -> Path:
-        """Where the weights are looked for."""
+        """The path from which the weights are read."""
         ...
 
     def read_weights(self) -> None:
@@ -98,7 +98,7 @@ class PretrainedEncoder(Protocol):
 
 @dataclass(frozen=True)
 class EncoderDescription:
-    """What an encoder of `config` says of itself; the rest as in `Encoder`."""
+    """The properties of an encoder of `config`; they mean the same as in `Encoder`."""
 
     config: EncoderConfig
     picture: tuple[int, int]
@@ -108,7 +108,7 @@ class EncoderDescription:
 
 
 def describe_encoder(name: str, request: EncoderRequest) -> EncoderDescription:
-    """Return what the encoder `name` says of itself when asked for `request`, with the digest of its weights file.
+    """Return the properties of the encoder `name` made for `request`, with the digest of its weights file.
 
     Global random streams are left as they were. Raises as `make_encoder`.
     """
@@ -138,13 +138,13 @@ def make_encoder(config: EncoderConfig, request: EncoderRequest) -> Encoder:
         if found != config.weights_sha256:
             raise CheckpointError(
                 f"the weights of the encoder {config.name!r} in {encoder.weights_file} have the SHA-256 digest "
-                f"{found}; this model was trained with {config.weights_sha256}: put that file there, or train anew"
+                f"{found}; this model was trained with {config.weights_sha256}: put that file there, or train again"
             )
         encoder.read_weights()
     elif config.weights_sha256:
         raise CheckpointError(
-            f"this model was trained with an encoder {config.name!r} that has a weights file of its own; the one that "
-            "is installed has none: install the version of then, or train anew"
+            f"this model was trained with an encoder {config.name!r} that has a weights file; the installed "
+            "one has none: install the encoder version that this model was trained with, or train again"
         )
     return encoder
 
@@ -156,8 +156,8 @@ def look_at_stills(encoder: Encoder, pictures: Tensor) -> Tensor:
 
 
 def _made(name: str, request: EncoderRequest) -> Encoder:
-    """Return what the factory `name` makes. Raises `ConfigurationError` for what is no encoder, and for a picture size
-    that cannot be."""
+    """Return what the factory `name` makes. Raises `ConfigurationError` for what is no encoder, and for an invalid
+    picture size."""
     if request.picture is not None:
         _require_sides(name, request.picture)
     made: Any = load(ENCODERS, name)(request)

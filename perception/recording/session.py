@@ -53,7 +53,7 @@ class RecordingSession:
         self._decoder = KeyDecoder()
         self._typed: bytearray | None = None
         self._shown = 0.0
-        self._told = ""
+        self._last_note = ""
         self._kept = 0
         self._begin_s: float | None = None  # when the next planned episode may begin; None while one is in progress
         self._actions: dict[str, Callable[[], None]] = {
@@ -76,9 +76,9 @@ class RecordingSession:
             self._reset()
         while True:
             time.sleep(_TURN_S)
-            if not self._hear():
+            if not self._handle_keys():
                 return self._kept
-            self._tell_saved()
+            self._report_saved()
             status = self._recorder.status()
             if status.phase is Phase.FAILED:
                 raise RecordingError(status.note or "the recorder has ended")
@@ -86,11 +86,11 @@ class RecordingSession:
             if self._plan is not None:
                 if self._kept >= self._plan.episodes:
                     return self._kept
-                self._go_on(self._plan, status)
+                self._advance_plan(self._plan, status)
 
     # ---------------------------------------------------------------- without a person
 
-    def _go_on(self, plan: HandsFree, status: RecorderStatus) -> None:
+    def _advance_plan(self, plan: HandsFree, status: RecorderStatus) -> None:
         if status.phase is Phase.UNSAVED:
             raise RecordingError(status.note)
         if status.phase is Phase.ENDED:
@@ -117,7 +117,7 @@ class RecordingSession:
 
     # ---------------------------------------------------------------- with a person
 
-    def _hear(self) -> bool:
+    def _handle_keys(self) -> bool:
         """Carry out the typed keys; return whether to continue."""
         if self._terminal is None:
             return True
@@ -161,7 +161,7 @@ class RecordingSession:
         except WorldarmError as error:
             self._say(str(error))
 
-    def _tell_saved(self) -> None:
+    def _report_saved(self) -> None:
         while True:
             try:
                 saved = self._saved.get_nowait()
@@ -172,9 +172,9 @@ class RecordingSession:
             self._say(f"episode {saved.index} is saved, {saved.after_s:.2f} s after it was kept{marks}{saved.warning}")
 
     def _show(self, status: RecorderStatus) -> None:
-        if status.note and status.note != self._told:
+        if status.note and status.note != self._last_note:
             self._say(status.note)
-        self._told = status.note
+        self._last_note = status.note
         now = time.monotonic()
         if self._terminal is not None and now - self._shown >= _SHOWN_EVERY_S:
             self._shown = now

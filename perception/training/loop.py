@@ -84,7 +84,7 @@ def train(
 ) -> History:
     """Train `module`, whose forward takes a batch and returns named terms with the total as `loss`.
 
-    Saves its state under `folder/NAME.resume` and goes on from there when it exists; a finished part returns at
+    Saves its state under `folder/NAME.resume` and resumes from there when it exists; a finished part returns at
     once. `after_step` runs after each update (slow targets). Raises `CheckpointError` when the loss diverges or the
     saved state is of another module or schedule, and `RecordingError` when the state cannot be saved.
     """
@@ -165,7 +165,7 @@ def _optimiser(module: nn.Module, schedule: Schedule) -> torch.optim.Optimizer:
 
 
 def _bar(update: _Update, first: int) -> tqdm:
-    """Return the progress bar of a training that goes on at step `first`."""
+    """Return the progress bar of a training that resumes at step `first`."""
     bar = tqdm(
         total=update.schedule.steps,
         initial=first,
@@ -201,10 +201,10 @@ def _load(path: Path, module: nn.Module, optimiser: torch.optim.Optimizer, sched
             meta = file.metadata() or {}
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a mapping
     except (OSError, SafetensorError) as error:
-        raise CheckpointError(f"{path} cannot be read ({error}); delete it to train this part anew") from error
+        raise CheckpointError(f"{path} cannot be read ({error}); delete it to train this part again") from error
     if absent := {"step", "schedule", "history"} - meta.keys():
         raise CheckpointError(
-            f"{path} is no saved training (it lacks {', '.join(sorted(absent))}); delete it to train this part anew"
+            f"{path} is no saved training (it lacks {', '.join(sorted(absent))}); delete it to train this part again"
         )
     if meta["schedule"] != repr(schedule):
         raise CheckpointError(

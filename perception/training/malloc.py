@@ -12,9 +12,9 @@ _KEPT_BYTES = 2**31 - 1
 def keep_freed_memory() -> None:
     """Make this process keep the memory that it frees, instead of returning large blocks to the system.
 
-    By default glibc maps each block beyond 32 MiB anew, and the system fills its pages with zeros. That took a sixth of
-    a training step on two cores. The price is memory: the peak of a default training rises from 2 to 3 GB. Other C
-    libraries have no such setting and are left as they are.
+    By default glibc maps a new region for each block beyond 32 MiB, and the system fills its pages with zeros. That
+    took a sixth of a training step on two cores. The price is memory: the peak of a default training rises from 2 to 3
+    GB. Other C libraries have no such setting and are left as they are.
     """
     if sys.platform != "linux":
         return

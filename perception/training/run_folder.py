@@ -36,7 +36,7 @@ def claim_run(folder: Path, parts: Mapping[str, Settings]) -> None:
         if changed:
             raise CheckpointError(
                 f"{folder} holds the {part} of a run with other settings ({'; '.join(changed)}); "
-                "give the same settings to resume it, or another --run folder to begin anew"
+                "give the same settings to resume it, or another --run folder to start over"
             )
     with atomic_write(path) as beside:
         beside.write_text(json.dumps({part: dict(settings) for part, settings in parts.items()}, indent=2) + "\n")

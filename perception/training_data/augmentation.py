@@ -1,7 +1,7 @@
 """Augmentation: random changes of colours, light, texture, camera pose and clutter in the pictures of a training.
 
-Changes are drawn anew for every picture of a clip. Nothing of them can be predicted from the picture before, so the
-encoder has no use for them.
+Each picture of a clip gets its own random changes. The previous picture does not predict them, so the encoder learns to
+ignore them.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def _spread(count: int, amount: float, rng: torch.Generator, *shape: int) -> Ten
 
 
 def _camera(pixels: Tensor, augmentation: Augmentation, rng: torch.Generator) -> Tensor:
-    """Move, turn and zoom pictures (B, G, 3, H, W), each group by itself; edges continue into what comes into view."""
+    """Move, turn and zoom pictures (B, G, 3, H, W), each group independently; uncovered areas repeat the edge."""
     count, group = pixels.shape[:2]
     angle = _spread(count, math.radians(augmentation.turn), rng)
     scale = 1.0 + _spread(count, augmentation.zoom, rng)
@@ -99,7 +99,7 @@ def _camera(pixels: Tensor, augmentation: Augmentation, rng: torch.Generator) ->
 
 
 def _light(pixels: Tensor, augmentation: Augmentation, rng: torch.Generator) -> Tensor:
-    """Change colours, brightness, contrast and texture of pictures (B, G, 3, H, W), each group by itself."""
+    """Change colours, brightness, contrast and texture of pictures (B, G, 3, H, W), each group independently."""
     count, _, _, height, width = pixels.shape
     gain = 1.0 + _spread(count, augmentation.colour, rng, 1, 3, 1, 1)
     bright = 1.0 + _spread(count, augmentation.light, rng, 1, 1, 1, 1)
@@ -116,7 +116,7 @@ def _light(pixels: Tensor, augmentation: Augmentation, rng: torch.Generator) -> 
 
 
 def _clutter(pixels: Tensor, augmentation: Augmentation, rng: torch.Generator) -> Tensor:
-    """Put up to three small ellipses and boxes into pictures (B, G, 3, H, W), each group by itself."""
+    """Put up to three small ellipses and boxes into pictures (B, G, 3, H, W), each group independently."""
     count, _, _, height, width = pixels.shape
     rows, columns = torch.arange(height)[None, :, None], torch.arange(width)[None, None, :]
     for _ in range(_MOST_CLUTTER):

@@ -1,6 +1,6 @@
 """A data set's frames, decoded once and mapped from disk, so that training draws random clips without decoding.
 
-The cache's folder is named after the data set's fingerprint, so it is built anew when the data change. It appears by
+The cache's folder is named after the data set's fingerprint, so it is built again when the data change. It appears by
 one rename, so a half-built cache is never used.
 """
 

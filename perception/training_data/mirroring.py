@@ -19,9 +19,9 @@ from robot.errors import ConfigurationError
 from robot.wire.camera_spec import CameraSpec
 
 ASIDE_M = 0.005
-"""How far beside the plane the camera may be, and the point on its axis a metre away."""
+"""How far the camera, and the point on its axis a metre away, may be from the plane."""
 OFF_CENTRE = 0.01
-"""How far beside the middle of the picture the optical axis may be, as a share of the width."""
+"""How far the optical axis may be from the middle of the picture, as a share of the width."""
 
 
 class WithMirrored:

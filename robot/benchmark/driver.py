@@ -40,7 +40,7 @@ class DriverBenchmarkOptions:
         tyro.conf.arg(
             help="lapses: a client is killed or stopped in mid-motion; restarts: the driver is killed; malformed: "
             "malformed messages to decoder and socket; access: clients without a valid key; jitter: the loop's "
-            "lateness; round-trip: time from command to set-point, beside REQ/REP with pickle"
+            "lateness; round-trip: time from command to set-point, compared with REQ/REP with pickle"
         ),
     ] = PARTS
     arm: Annotated[str, tyro.conf.arg(help="the arm, as for `worldarm driver`")] = "sim"
@@ -55,7 +55,7 @@ class DriverBenchmarkOptions:
     seconds: Annotated[float, tyro.conf.arg(help="how long to watch the loop's lateness, s")] = 60.0
     goal: Annotated[
         str | None,
-        tyro.conf.arg(help="goal picture of an agent that runs beside the loop, with a camera; None: neither runs"),
+        tyro.conf.arg(help="goal picture of an agent that runs at the same time, with a camera; None: neither runs"),
     ] = None
     commands: Annotated[int, tyro.conf.arg(help="number of round trips")] = 2000
     seed: Annotated[int, tyro.conf.arg(help="seed of the malformed messages")] = 0

@@ -1,4 +1,4 @@
-"""The lateness of the driver's loop, alone and beside other processes."""
+"""The lateness of the driver's loop, alone and while other processes run."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ def main(address: str, ttl_s: float) -> None:
             try:
                 client.send_waypoints(waypoints, now_ns + 1_000_000_000)
             except Refused as refusal:
-                if refusal.reason in TOO_LATE:  # the machine was busy; the next one begins anew from where the arm is
+                if refusal.reason in TOO_LATE:  # the machine was busy; the next starts from the arm's present position
                     continue
                 print(f"refused {refusal.reason}", flush=True)
                 return

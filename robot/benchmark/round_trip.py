@@ -1,5 +1,5 @@
-"""The time until a command is answered and until a published state shows it, compared with the simplest usual way: a
-REQ/REP socket and pickle, with a message of the same size, in the same run."""
+"""The time until a command is answered and until a published state shows it, compared in the same run with a common
+baseline: a REQ/REP socket with pickle, and a message of the same size."""
 
 from __future__ import annotations
 
@@ -53,32 +53,34 @@ class RoundTrip(msgspec.Struct, frozen=True):
     pickled_p99_ms: float
 
 
-def measure_round_trip(words: Sequence[str], times: int, folder: Path, curve: bool = True) -> RoundTrip:
-    """Send `times` commands to the driver that `worldarm driver WORDS` starts.
+def measure_round_trip(driver_options: Sequence[str], count: int, folder: Path, curve: bool = True) -> RoundTrip:
+    """Send `count` commands to the driver that `worldarm driver` starts with `driver_options`.
 
     Raises `ArmError` when it does not start, `ConnectionLost` when it or the other peer no longer answers.
     """
     with user(folder / "driver") as keys:
-        options = ("--curve", *words) if curve else tuple(words)
+        options = ("--curve", *driver_options) if curve else tuple(driver_options)
         public = keys.make().public if curve else ""
         with running_driver(options, folder / "black-box") as driver:
-            who = person(folder / "person", keys, public, Role.COMMAND) if curve else folder / "nobody"
+            key_folder = person(folder / "person", keys, public, Role.COMMAND) if curve else folder / "nobody"
             with (
-                user(who),
+                user(key_folder),
                 driver.client() as client,
                 Subscription(driver.state, topics.STATE, JointState, 4096) as states,
             ):
-                ours = _ours(client, states, times)
-            pickled = _pickled(times)
-    quantiles = [np.percentile(each, (50, 99)) for each in (*ours, pickled)]
-    return RoundTrip(times, curve, *(round(float(value), 4) for pair in quantiles for value in pair))
+                worldarm_times = _worldarm_times(client, states, count)
+            pickled = _pickled(count)
+    quantiles = [np.percentile(each, (50, 99)) for each in (*worldarm_times, pickled)]
+    return RoundTrip(count, curve, *(round(float(value), 4) for pair in quantiles for value in pair))
 
 
-def _ours(client: Client, states: Subscription[JointState], times: int) -> tuple[list[float], list[float], list[float]]:
+def _worldarm_times(
+    client: Client, states: Subscription[JointState], count: int
+) -> tuple[list[float], list[float], list[float]]:
     client.acquire("round-trip", 5.0)
     state = client.state(5.0)
     answers, set_points, published = [], [], []
-    for turn in tqdm(range(times), desc="round trips", unit="command", mininterval=0.5):
+    for turn in tqdm(range(count), desc="round trips", unit="command", mininterval=0.5):
         sent_ns = time.monotonic_ns()
         accepted = client.send_waypoints([Waypoint(sent_ns + 200_000_000, state.governed, state.gripper_command)])
         answers.append(1e-6 * (time.monotonic_ns() - sent_ns))
@@ -96,7 +98,7 @@ def _seen(states: Subscription[JointState], tick: int) -> bool:
     return bool(states.history) and states.history[-1].tick >= tick
 
 
-def _pickled(times: int) -> list[float]:
+def _pickled(count: int) -> list[float]:
     """Exchange pickles with another process over REQ/REP, and return how long each took, ms."""
     peer = subprocess.Popen([sys.executable, "-c", _PEER], stdout=subprocess.PIPE, text=True)
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
@@ -106,7 +108,7 @@ def _pickled(times: int) -> list[float]:
         assert peer.stdout is not None
         socket.connect(f"tcp://127.0.0.1:{peer.stdout.readline().strip()}")
         took = []
-        for _ in range(times):
+        for _ in range(count):
             sent_ns = time.monotonic_ns()
             command = {
                 "positions": [0.1] * 7,

@@ -58,7 +58,7 @@ def _size(path: Path) -> int:
     try:
         return path.stat().st_size
     except OSError as error:
-        raise DatasetError(f"{path} cannot be read ({error.strerror}): check the data set, or copy it anew") from error
+        raise DatasetError(f"{path} cannot be read ({error.strerror}): check the data set, or copy it again") from error
 
 
 def _print(report: Report) -> None:

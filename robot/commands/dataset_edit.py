@@ -38,7 +38,7 @@ Seed = Annotated[
 def merge(output: New, inputs: Sets) -> None:
     """Merge data sets of the same arm, rate, features and embodiment into a new one; they stay as they are.
 
-    Frames and videos are copied as they are; episodes are numbered anew, and tasks of the same words become one.
+    Frames and videos are copied as they are; episodes are renumbered, and tasks with the same text become one.
     """
     info = merge_sets(output, inputs)
     print(f"{output}: {_size(info)}, {info.total_tasks} task(s), from {len(inputs)} data set(s)")

@@ -57,7 +57,7 @@ def reset(command_address: Address = COMMAND) -> None:
     with Client(command_address) as client:
         client.reset()
     # Without the mode: the next published state may be older than the reset.
-    print("reset: the arm can be moved again; a client that wants to move it acquires the lease anew")
+    print("reset: the arm can be moved again; a client that wants to move it must acquire the lease again")
 
 
 def home(

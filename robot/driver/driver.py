@@ -341,12 +341,12 @@ class Driver:
         if self._finishing:
             self._refuse_when_unable()
         if self._modes.mode is Mode.FAULT:
-            self._start_anew()
+            self._restart_arm()
         elif self._modes.mode is Mode.STOPPED:
             self._change(Mode.IDLE, "")
         return Done()
 
-    def _start_anew(self) -> None:
+    def _restart_arm(self) -> None:
         """Open the arm's link again and engage at the arm's present position. The loop waits meanwhile: there is
         nothing that it could command. Raises `Refused`, with the present fault, when the arm still does not start."""
         try:

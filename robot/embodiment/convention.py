@@ -1,4 +1,4 @@
-"""What every action convention offers, and what one offers whose actions move an arm.
+"""The protocols of action conventions: `ActionConvention` for all, `ArmConvention` for those that move an arm.
 
 A convention is a frozen msgspec struct, which data sets and checkpoints store: a model only knows what its actions did
 under the convention that it was trained with. `robot.embodiment.convention_file` reads it.
@@ -90,8 +90,7 @@ class ArmConvention(ActionConvention, Protocol[Target]):
         """Return whether the first block may begin at `joints` (n,) rad with the gripper `gripper_width` m wide."""
 
     def entry(self, kinematics: Kinematics, joints: Vector, gripper_width: float) -> tuple[Waypoint, ...]:
-        """Return waypoints, timed from 0, that bring the arm from `joints` (n,) rad, where it is not `ready`, to where
-        it is.
+        """Return waypoints, timed from 0, that move the arm from `joints` (n,) rad to a posture that is `ready`.
 
         Raises `UnreachableError` when there is no such path.
         """
@@ -108,4 +107,4 @@ def arm_convention(action: ActionConvention) -> ArmConvention[Any]:
     """Return `action` when its actions move an arm. Raises `ConfigurationError` when they do not."""
     if isinstance(action, ArmConvention):
         return action
-    raise ConfigurationError(f"actions of the kind {type(action).__name__} move no arm, but an environment")
+    raise ConfigurationError(f"{type(action).__name__} actions are for Gymnasium environments; they cannot move an arm")

@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 from robot.arm.interface import ArmSpec, Vector
 from robot.arm.kinematics import Kinematics
-from robot.embodiment import gripper_entry
+from robot.embodiment import gripper_action
 from robot.embodiment.arm_sample import ArmSample
 from robot.embodiment.blocks import Blocks
 from robot.embodiment.proprioception import joint_state_names
 from robot.embodiment.sample_series import SampleSeries
+from robot.embodiment.start_path import GRIPPER_TOLERANCE_M, SPEED
 from robot.embodiment.tool_displacement import TOOL_DOWN
-from robot.embodiment.tool_entry import GRIPPER_TOLERANCE_M, SPEED
 from robot.errors import ConfigurationError
 from robot.motion.tool_path import LEAST_S, SPACING_S
 from robot.wire.messages import Waypoint
@@ -32,7 +32,7 @@ MARGIN_RAD = 0.02
 """Distance of the convention's limits from the arm's own, so that the governor does not clamp at them."""
 TOLERANCE_RAD = 0.01
 """How far outside the convention's limits a joint may be when the first block begins."""
-ASTRAY_RAD = 0.05
+RECORDED_TOLERANCE_RAD = 0.05
 """How far outside the convention's limits a recorded joint may be."""
 ENTRY_RAD_S = 0.2
 
@@ -88,7 +88,7 @@ class JointDisplacement(Blocks, msgspec.Struct, frozen=True, tag_field="kind", t
     @property
     def names(self) -> tuple[str, ...]:
         """The name of each entry of an action."""
-        return self.joints if self.opening_m is None else (*self.joints, gripper_entry.NAME)
+        return self.joints if self.opening_m is None else (*self.joints, gripper_action.NAME)
 
     @property
     def size(self) -> int:
@@ -124,7 +124,7 @@ class JointDisplacement(Blocks, msgspec.Struct, frozen=True, tag_field="kind", t
         count = len(self.joints)
         width = self.gripper_width
         if self.opening_m is not None:
-            width = gripper_entry.gripped(tool.gripper_width, float(moves[count]), self.opening_m)
+            width = gripper_action.commanded_width(tool.gripper_width, float(moves[count]), self.opening_m)
         return JointTarget(np.clip(tool.positions + self.scale_rad * moves[:count], self.lower, self.upper), width)
 
     def set_point(self, kinematics: Kinematics, joints: Vector, gripper_width: float) -> JointTarget:
@@ -171,8 +171,11 @@ class JointDisplacement(Blocks, msgspec.Struct, frozen=True, tag_field="kind", t
         """Return whether the governed joints are between the limits, and a gripper that actions do not move has the
         convention's width."""
         outside = np.abs(np.clip(sample.governed, self.lower, self.upper) - sample.governed)
-        astray_m = abs(sample.gripper_command - self.gripper_width)
-        return bool(outside.max() <= ASTRAY_RAD and (self.opening_m is not None or astray_m <= gripper_entry.ASTRAY_M))
+        width_error_m = abs(sample.gripper_command - self.gripper_width)
+        return bool(
+            outside.max() <= RECORDED_TOLERANCE_RAD
+            and (self.opening_m is not None or width_error_m <= gripper_action.WIDTH_TOLERANCE_M)
+        )
 
     def actions_between(self, series: SampleSeries, times: Vector) -> NDArray[np.float64]:
         """Return the actions (T − 1, size) that moved the set-point from each of the `times` (T,) s to the next."""
@@ -181,7 +184,7 @@ class JointDisplacement(Blocks, msgspec.Struct, frozen=True, tag_field="kind", t
             for number in range(1, len(self.joints) + 1)
         ]
         if self.opening_m is not None:
-            entries.append(gripper_entry.gripping(series.at(times, gripper_entry.COMMAND), self.opening_m))
+            entries.append(gripper_action.gripper_actions(series.at(times, gripper_action.COMMAND), self.opening_m))
         return np.stack(entries, axis=1)
 
 

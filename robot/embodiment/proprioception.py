@@ -1,4 +1,4 @@
-"""The proprioceptive state beside every picture, from the live arm and from recordings."""
+"""The proprioceptive state that belongs to each picture, from the live arm and from recordings."""
 
 from __future__ import annotations
 
@@ -44,9 +44,9 @@ class Proprioception:
     def require(self, arm: ArmSpec) -> None:
         """Raise `ConfigurationError` unless `arm` has the joints, and measures the efforts, that the entries need."""
         width = arm.gripper_range[0]
-        self.feel(arm.home, arm.home, width, width, np.zeros(arm.dof) if arm.effort else ())
+        self.state(arm.home, arm.home, width, width, np.zeros(arm.dof) if arm.effort else ())
 
-    def feel(
+    def state(
         self,
         measured: Sequence[float] | Vector,
         governed: Sequence[float] | Vector,

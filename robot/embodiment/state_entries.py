@@ -35,7 +35,7 @@ class StateEntry:
 
     With `per_joint`, `value` returns (n,), one number for each joint, and a state names them one by one, counted from
     1: "joint.1". `mirror` is the factor by which reflection in the plane y = 0 of the base frame multiplies the entry,
-    None where the mirror image is not known. A `command` is what was commanded, not what was measured; the command
+    None when the mirror image is not known. A `command` is what was commanded, not what was measured; the command
     mask hides it. `between` says how recordings are interpolated. `effort` says that `value` needs the joints' efforts,
     so that recordings for such a state store them.
     """
@@ -60,8 +60,8 @@ class StateEntry:
             values = np.asarray(self.value(sample))
             if len(values) < number:
                 raise ConfigurationError(
-                    f"this arm has {len(sample.measured)} joints and feels {self.name} of {len(values)} of them, so it "
-                    f"cannot feel {self.name}.{number}"
+                    f"{self.name}.{number} does not exist: this arm has {len(sample.measured)} joints and provides "
+                    f"{self.name} for {len(values)} of them"
                 )
             return float(values[number - 1])
 
@@ -129,7 +129,7 @@ def entries_named(names: Sequence[str]) -> tuple[StateEntry, ...]:
     found = find_entries(names)
     unknown = [name for name, entry in zip(names, found, strict=True) if entry is None]
     if unknown:
-        raise ConfigurationError(f"no arm here feels {', '.join(unknown)}; what can be felt is {', '.join(_known())}")
+        raise ConfigurationError(f"unknown state entries: {', '.join(unknown)}; known: {', '.join(_known())}")
     return tuple(entry for entry in found if entry is not None)
 
 

@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from robot.arm.interface import Box, Vector
 from robot.arm.kinematics import Kinematics, Pose
-from robot.embodiment import gripper_entry
+from robot.embodiment import gripper_action
 from robot.embodiment.arm_sample import ArmSample
 from robot.embodiment.blocks import Blocks
 from robot.embodiment.proprioception import GRASPING_STATE_NAMES, STATE_NAMES
 from robot.embodiment.sample_series import SampleSeries
-from robot.embodiment.tool_entry import GRIPPER_TOLERANCE_M, TOLERANCE_M, TOLERANCE_RAD, way_in
+from robot.embodiment.start_path import GRIPPER_TOLERANCE_M, TOLERANCE_M, TOLERANCE_RAD, path_to_start
 from robot.motion.tool_path import straight_waypoints
 from robot.wire.messages import Waypoint
 
@@ -27,8 +27,8 @@ TURNED = ("y", YAW)
 TOOL_DOWN = ((1.0, 0.0, 0.0), (0.0, -1.0, 0.0), (0.0, 0.0, -1.0))
 # The same, turned so that a camera in front of the arm sees the narrow side of the hand.
 TOOL_DOWN_EDGE_ON = ((0.0, 1.0, 0.0), (1.0, 0.0, 0.0), (0.0, 0.0, -1.0))
-ASTRAY_M = 0.02
-ASTRAY_RAD = 0.2
+RECORDED_TOLERANCE_M = 0.02
+RECORDED_TOLERANCE_RAD = 0.2
 """How far outside the bounds, and how far turned from the set-point's rotation, a recorded tool may be."""
 
 
@@ -76,12 +76,12 @@ class ToolDisplacement(Blocks, msgspec.Struct, frozen=True, tag_field="kind", ta
     @property
     def grips(self) -> bool:
         """Whether actions move the gripper."""
-        return gripper_entry.NAME in self.axes
+        return gripper_action.NAME in self.axes
 
     @property
     def binary(self) -> tuple[int, ...]:
         """The gripper's entry, of which only the sign counts."""
-        return tuple(index for index, axis in enumerate(self.axes) if axis == gripper_entry.NAME)
+        return tuple(index for index, axis in enumerate(self.axes) if axis == gripper_action.NAME)
 
     @property
     def state_names(self) -> tuple[str, ...]:
@@ -105,8 +105,8 @@ class ToolDisplacement(Blocks, msgspec.Struct, frozen=True, tag_field="kind", ta
         for value, axis in zip(np.clip(action, -1.0, 1.0).tolist(), self.axes, strict=True):
             if axis == YAW:
                 yaw += self.turn_rad * value
-            elif axis == gripper_entry.NAME:
-                width = gripper_entry.gripped(width, value, self.opening_m)
+            elif axis == gripper_action.NAME:
+                width = gripper_action.commanded_width(width, value, self.opening_m)
             else:
                 moved[PLACE.index(axis)] += self.scale_m * value
         if not self.grips:
@@ -180,7 +180,7 @@ class ToolDisplacement(Blocks, msgspec.Struct, frozen=True, tag_field="kind", ta
         lower, upper = np.asarray(self.bounds.lower), np.asarray(self.bounds.upper)
         entry = np.clip(np.array([0.0, 0.0, upper[2]]), lower, upper)
         width = gripper_width if self.grips else self.gripper_width
-        return way_in(kinematics, self.pose(self.start(entry)), width, joints, gripper_width)
+        return path_to_start(kinematics, self.pose(self.start(entry)), width, joints, gripper_width)
 
     # ---------------------------------------------------------------- read off recordings
 
@@ -192,9 +192,9 @@ class ToolDisplacement(Blocks, msgspec.Struct, frozen=True, tag_field="kind", ta
         off = sent.rotation.T @ self.pose(target).rotation
         turned = float(np.arccos(np.clip((np.trace(off) - 1.0) / 2.0, -1.0, 1.0)))
         return bool(
-            np.linalg.norm(target.position - sent.position) <= ASTRAY_M
-            and turned <= ASTRAY_RAD
-            and (self.grips or abs(target.gripper_width - sample.gripper_command) <= gripper_entry.ASTRAY_M)
+            np.linalg.norm(target.position - sent.position) <= RECORDED_TOLERANCE_M
+            and turned <= RECORDED_TOLERANCE_RAD
+            and (self.grips or abs(target.gripper_width - sample.gripper_command) <= gripper_action.WIDTH_TOLERANCE_M)
         )
 
     def actions_between(self, series: SampleSeries, times: Vector) -> NDArray[np.float64]:
@@ -202,7 +202,7 @@ class ToolDisplacement(Blocks, msgspec.Struct, frozen=True, tag_field="kind", ta
         return np.stack([self._entry_between(axis, series, times) for axis in self.axes], axis=1)
 
     def _entry_between(self, axis: str, series: SampleSeries, times: Vector) -> NDArray[np.float64]:
-        if axis == gripper_entry.NAME:
-            return gripper_entry.gripping(series.at(times, gripper_entry.COMMAND), self.opening_m)
+        if axis == gripper_action.NAME:
+            return gripper_action.gripper_actions(series.at(times, gripper_action.COMMAND), self.opening_m)
         moved = np.diff(series.at(times, f"setpoint.{axis}"))
         return moved / (self.turn_rad if axis == YAW else self.scale_m)

@@ -64,7 +64,7 @@ class Governor:
         self._table = spec.table_height
         self._half_jerk = 0.5 / np.asarray(spec.jerk)
         self._guards = [_Guard(clearance) for clearance in clearances(spec, kinematics)]
-        self._both = np.empty((6, spec.dof))
+        self._two_motions = np.empty((6, spec.dof))
         self._found = np.empty((len(kinds), spec.dof))
         self._verified = Brake(spec)
         self._candidate = Brake(spec)
@@ -101,17 +101,17 @@ class Governor:
         self._box_lower = np.minimum(box_lower, tool) - _POSITION_SLACK
         self._box_upper = np.maximum(box_upper, tool) + _POSITION_SLACK
         for guard in self._guards:
-            room = guard.look(position)
+            room = guard.measure(position)
             if room < -START_TOOL_SLACK:
                 what = WHAT_TOUCHES[guard.clearance.reason]
                 raise ArmError(f"{what} ({-1e3 * room:.0f} mm too near); move it back by hand and try again")
-            guard.allow = min(room, 0.0)
+            guard.min_clearance = min(room, 0.0)
         self._engaged_at = position
         self.motion: Motion = np.zeros((3, spec.dof))
         self.motion[0] = position
         self._verified.plan(self.motion)
         self._brake_time = 0.0
-        self._look(self.motion[0])
+        self._measure_clearance(self.motion[0])
 
     def state(self) -> GovernorState:
         """Return the state from which `restore` continues."""
@@ -125,12 +125,12 @@ class Governor:
         self.motion = motion_of(state.motion)
         self._verified.plan(motion_of(state.verified))
         self._brake_time = state.brake_time
-        self._look(self.motion[0])
+        self._measure_clearance(self.motion[0])
 
     def touching(self, joints: Vector) -> str:
         """Return a message that says what the arm would touch at `joints` (n,) rad; empty when nothing."""
         for guard in self._guards:
-            if guard.clearance.room(joints) < guard.allow:
+            if guard.clearance.room(joints) < guard.min_clearance:
                 return WHAT_TOUCHES[guard.clearance.reason]
         return ""
 
@@ -153,10 +153,10 @@ class Governor:
         """Return the reasons to reject `request`; when there are none, `_candidate` holds its verified stop."""
         if not math.isfinite(np.add.reduce(request, axis=None)):
             return ("not-finite",)
-        self._both[:3] = self.motion
-        self._both[3:] = request
+        self._two_motions[:3] = self.motion
+        self._two_motions[3:] = request
         found = self._found
-        np.matmul(self._step, self._both, out=found[:-1])
+        np.matmul(self._step, self._two_motions, out=found[:-1])
         # The velocity that the joint reaches while its acceleration returns to zero.
         acceleration = request[2]
         found[-1] = request[1] + acceleration * np.abs(acceleration) / self._jerk_doubled
@@ -167,12 +167,12 @@ class Governor:
             return ("acceleration",)
         extent = self._candidate.extent()
         swing = 0.0
-        for low, high, lower, upper, reach, here in zip(*extent, *self._joints, self._looked_at, strict=True):
+        for low, high, lower, upper, reach, here in zip(*extent, *self._joints, self._measured_at, strict=True):
             if low < lower or high > upper:
                 return ("position",)
             swing += reach * max(high - here, here - low)
         # Joints within the extent move the tool by at most `swing` from the posture at which it was last computed.
-        if swing > self._room and (faults := self._tool_faults(request, np.array(extent))):
+        if swing > self._clearance and (faults := self._tool_faults(request, np.array(extent))):
             return faults
         for guard in self._guards:
             if not guard.covers(extent) and not self._stays_clear(guard, request):
@@ -182,9 +182,9 @@ class Governor:
     def _tool_faults(self, request: Motion, extent: NDArray[np.float64]) -> tuple[str, ...]:
         """Return why the candidate's stop, within `extent` (2, n), takes the tool out of its box; try the cheapest
         bound first."""
-        self._look(request[0])
+        self._measure_clearance(request[0])
         swing = float(self._reach @ np.abs(extent - request[0]).max(axis=0))
-        if swing <= self._room or (self._room >= 0.0 and self._stays_inside(request[0], extent)):
+        if swing <= self._clearance or (self._clearance >= 0.0 and self._stays_inside(request[0], extent)):
             return ()
         time, end = 0.0, self._candidate.duration
         tool = self._tool
@@ -202,7 +202,7 @@ class Governor:
         While it stops, a joint is never faster than the velocity that it reaches while its acceleration returns to
         zero.
         """
-        room = guard.look(request[0]) - guard.allow
+        room = guard.measure(request[0]) - guard.min_clearance
         time, motion = 0.0, request
         while room >= 0.0:
             if time >= self._candidate.duration:
@@ -214,7 +214,7 @@ class Governor:
             speed = float(guard.clearance.reach @ fastest)
             time += max(room / speed if speed > 0.0 else math.inf, self._period)
             motion = self._candidate.at(time)
-            room = guard.clearance.room(motion[0]) - guard.allow
+            room = guard.clearance.room(motion[0]) - guard.min_clearance
         return False
 
     def _outside(self, tool: Vector) -> bool:
@@ -235,37 +235,37 @@ class Governor:
         greatest = forward @ upper + backward @ lower + rest
         return bool((self._tool + least > self._box_lower).all() and (self._tool + greatest < self._box_upper).all())
 
-    def _look(self, joints: Vector) -> None:
+    def _measure_clearance(self, joints: Vector) -> None:
         """Compute the tool's distance from the nearest face of its box at `joints` (n,) rad."""
         tool = self._kinematics.position(joints)
-        self._looked_at: list[float] = joints.tolist()
+        self._measured_at: list[float] = joints.tolist()
         self._tool = tool
-        self._room = float(min((tool - self._box_lower).min(), (self._box_upper - tool).min()))
+        self._clearance = float(min((tool - self._box_lower).min(), (self._box_upper - tool).min()))
 
 
 class _Guard:
-    """A clearance with the value computed last. `allow` (m, 0 or less) is the least permitted value: an arm that
-    touched something when it was engaged may stay there and move away."""
+    """A clearance with the value measured last. `min_clearance` (m, 0 or less) is the least permitted value: an arm
+    that touched something when it was engaged may stay there and move away."""
 
     def __init__(self, clearance: Clearance) -> None:
         self.clearance = clearance
-        self.allow = 0.0
-        self._room = -math.inf
+        self.min_clearance = 0.0
+        self._measured = -math.inf
         self._reach: list[float] = clearance.reach.tolist()
-        self._looked_at: list[float] = []
+        self._measured_at: list[float] = []
 
-    def look(self, joints: Vector) -> float:
+    def measure(self, joints: Vector) -> float:
         """Compute and return the clearance (m) at `joints` (n,) rad."""
-        self._room = self.clearance.room(joints)
-        self._looked_at = joints.tolist()
-        return self._room
+        self._measured = self.clearance.room(joints)
+        self._measured_at = joints.tolist()
+        return self._measured
 
     def covers(self, extent: tuple[list[float], list[float]]) -> bool:
         """Return whether the clearance at the last computed posture suffices for all joints within `extent`."""
         swing = 0.0
-        for low, high, reach, here in zip(*extent, self._reach, self._looked_at, strict=True):
+        for low, high, reach, here in zip(*extent, self._reach, self._measured_at, strict=True):
             swing += reach * max(high - here, here - low)
-        return swing <= self._room - self.allow
+        return swing <= self._measured - self.min_clearance
 
 
 def workspace(spec: ArmSpec) -> tuple[Vector, Vector]:

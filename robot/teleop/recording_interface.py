@@ -54,7 +54,7 @@ class Recording(Protocol):
         """End the episode without saving it."""
 
     def re_record(self) -> None:
-        """Discard the episode and begin it anew."""
+        """Discard the episode and start it again."""
 
     def set_task(self, task: str) -> None:
         """Set the task of the episodes from now on, in words."""

@@ -31,7 +31,7 @@ class Guard:
         """Return the response that refuses `request`, None when the request is admitted."""
         host = request.headers.get("Host", "")
         if not self.token and _name(host) not in _HERE:
-            return _answer(http.HTTPStatus.FORBIDDEN, "this page is at 127.0.0.1 or localhost alone")
+            return _answer(http.HTTPStatus.FORBIDDEN, "open this page as http://127.0.0.1 or http://localhost")
         origin = request.headers.get("Origin")
         if _upgrades(request) and origin is not None and origin.partition("://")[2] != host:
             return _answer(http.HTTPStatus.FORBIDDEN, "another site's page may not connect here")

@@ -107,7 +107,7 @@ class LockStep:
         positions, _, width = self.scene.joints()
         setpoint = self._setpoint
         assert setpoint is not None and self._proprioception is not None, "reset() runs the first tick"
-        state = self._proprioception.feel(np.asarray(positions), setpoint.governed, width, setpoint.gripper_width)
+        state = self._proprioception.state(np.asarray(positions), setpoint.governed, width, setpoint.gripper_width)
         return Observation({self.camera.name: self.picture()}, state, self.time_ns)
 
     def joints(self) -> Joints:

@@ -14,7 +14,7 @@ from robot.arm.interface import Vector
 from robot.arm.kinematics import Kinematics
 from robot.client.client import Client
 from robot.errors import ConnectionLost
-from robot.teleop.page.controls import HANDLE_M
+from robot.teleop.page.controls import HANDLE_LENGTH_M
 from robot.web.viewpoint import all_on_screen, on_screen
 from tests.benchmarks.teleop import hold_handle, wait_for
 
@@ -149,7 +149,7 @@ class PageHand:
 def level_grip(tool: Vector, size: tuple[int, int]) -> Vector:
     """Return where on the handle's level square, (3,) m from the `tool` (3,) m, a pointer meets nothing else of it, as
     far as can be, in a picture of that `size` (width, height)."""
-    axes = HANDLE_M * np.eye(3)
+    axes = HANDLE_LENGTH_M * np.eye(3)
     planes = [(axes[one], axes[other]) for one, other in ((0, 1), (0, 2), (1, 2))]
     turn = np.linspace(0.0, np.pi / 2, 30)[:, None]
     others = [np.linspace(0.0, _ARROW, 40)[:, None] * axis for axis in axes]

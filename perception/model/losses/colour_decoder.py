@@ -13,7 +13,8 @@ from torch.nn import functional
 COARSER = 2
 """The side of one pixel of the colour picture, in pixels of the camera's picture."""
 SCALE = 0.04
-"""The distance from grey, of 1, that becomes one: about that of a small object's colours over a whole picture."""
+"""Unit of the target: colour values (0 to 1) are divided by this. A small object's colours have about
+this distance from grey, averaged over a picture."""
 
 
 class ColourDecoder(nn.Module):

@@ -18,8 +18,8 @@ POSTURE_WIDTH = 256
 
 
 class JepaWeights(msgspec.Struct, frozen=True):
-    """Weights of the loss's terms beside the rollout error in latent space, whose weight is 1, and the noise that is
-    added to the inputs of rollouts: `action_noise` to actions in [−1, 1], `proprio_noise` to scaled proprioception.
+    """Weights of the loss's terms, and the noise that is added to the inputs of rollouts: `action_noise` to actions in
+    [−1, 1], `proprio_noise` to scaled proprioception. The rollout error in latent space has the weight 1.
 
     Without this noise the arm's future is known exactly. SIGReg can then fill the whole latent with ever finer
     functions of the arm's pose, which cost nothing to predict, and the latent loses the object. With noise, fine
@@ -80,7 +80,7 @@ class JepaLoss(nn.Module):
             latents[:, first], start_proprio, _with_noise(actions[:, first:], self.weights.action_noise), latents[:, 0]
         )
         rollout = functional.mse_loss(imagined.float(), latents[:, first + 1 :])
-        felt = functional.mse_loss(imagined_proprio.float(), proprio[:, first + 1 :])
+        proprio_error = functional.mse_loss(imagined_proprio.float(), proprio[:, first + 1 :])
         guessed = self.inverse(latents[:, :-1].flatten(0, 1), latents[:, 1:].flatten(0, 1))
         inverse = functional.mse_loss(guessed.float(), actions.flatten(0, 1))
         spread = torch.stack([sigreg(latents[:, step], batch["projections"]) for step in range(length)]).mean()
@@ -95,7 +95,7 @@ class JepaLoss(nn.Module):
         weights = self.weights
         loss = (
             rollout
-            + weights.proprio * felt
+            + weights.proprio * proprio_error
             + weights.inverse * inverse
             + weights.sigreg * spread
             + weights.posture * posture
@@ -105,7 +105,7 @@ class JepaLoss(nn.Module):
         return {
             "loss": loss,
             "rollout": rollout,
-            "proprio": felt,
+            "proprio": proprio_error,
             "inverse": inverse,
             "sigreg": spread,
             "posture": posture,
@@ -125,9 +125,11 @@ class PredictorLoss(nn.Module):
         """Return the rollout errors for `latents` (B, T, D), scaled `proprio` (B, T, P), `actions` (B, T − 1, A)."""
         latents, proprio, actions = batch["latents"], batch["proprio"], batch["actions"]
         first = self.predictor.context - 1
-        imagined, felt = unroll(self.predictor, latents[:, first], proprio[:, first], actions[:, first:], latents[:, 0])
+        imagined, imagined_proprio = unroll(
+            self.predictor, latents[:, first], proprio[:, first], actions[:, first:], latents[:, 0]
+        )
         rollout = functional.mse_loss(imagined.float(), latents[:, first + 1 :])
-        error = functional.mse_loss(felt.float(), proprio[:, first + 1 :])
+        error = functional.mse_loss(imagined_proprio.float(), proprio[:, first + 1 :])
         return {"loss": rollout + error, "rollout": rollout, "proprio": error}
 
 

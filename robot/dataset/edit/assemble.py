@@ -51,7 +51,7 @@ class Placed:
     new: Episode
 
 
-def place_anew(info: DatasetInfo, chosen: Iterable[tuple[Dataset, Episode]]) -> list[Placed]:
+def place_episodes(info: DatasetInfo, chosen: Iterable[tuple[Dataset, Episode]]) -> list[Placed]:
     """Number the chosen episodes from 0, in this order; each gets files of the same number."""
     placed: list[Placed] = []
     begin = 0

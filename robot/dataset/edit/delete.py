@@ -21,7 +21,7 @@ from robot.errors import DatasetError
 
 
 def delete(root: Path, numbers: Sequence[int]) -> DatasetInfo:
-    """Delete the episodes `numbers` from the set under `root` and number the others anew. Returns the new info.
+    """Delete the episodes `numbers` from the set under `root` and renumber the others. Returns the new info.
 
     Until the last step the set is as it was: a reader finds it with all of these episodes or with none of them. The
     user's files in the folder, and those that a repair moved to `damaged`, stay.

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from robot.dataset.edit.assemble import assemble, place_anew, require_space, tasks_of
+from robot.dataset.edit.assemble import assemble, place_episodes, require_space, tasks_of
 from robot.dataset.format import history
 from robot.dataset.format.arm_kinematics import KEY as KINEMATICS_KEY
 from robot.dataset.format.arm_kinematics import read_kinematics
@@ -24,7 +24,7 @@ from robot.errors import DatasetError
 def merge(output: Path, inputs: Sequence[Path]) -> DatasetInfo:
     """Write the episodes of all `inputs`, in this order, as a new set `output`; return its info.
 
-    Frames, videos and extras stay as they are; episodes are numbered anew, tasks of the same words become one, and
+    Frames, videos and extras stay as they are; episodes are place_episodes, tasks with the same text become one, and
     statistics are merged. Metadata that the sets do not share goes into the new set's history.
 
     Raises DatasetError, with nothing written, when `output` exists; when a set is absent, in use, damaged, or has
@@ -44,7 +44,7 @@ def merge(output: Path, inputs: Sequence[Path]) -> DatasetInfo:
         for dataset in sets:
             require_matching(sets[0], dataset)
         _require_same_kinematics(sets)
-        placed = place_anew(sets[0].info, ((dataset, episode) for dataset in sets for episode in dataset.episodes))
+        placed = place_episodes(sets[0].info, ((dataset, episode) for dataset in sets for episode in dataset.episodes))
         require_space(output, placed)
         info = _merged_info(sets)
         with new_folder(output) as folder:

@@ -159,7 +159,7 @@ def _mend_tasks(root: Path, found: Examination) -> list[str]:
     if wanted == tasks and (tasks or not (root / TASKS_PATH).exists()):
         return []
     replace_file(root, TASKS_PATH, to_parquet(tasks_table(wanted)))
-    return [f"{TASKS_PATH} written anew with {count} tasks"]
+    return [f"{TASKS_PATH} rewritten with {count} tasks"]
 
 
 def _mend_statistics(root: Path, info: DatasetInfo) -> list[str]:
@@ -167,8 +167,8 @@ def _mend_statistics(root: Path, info: DatasetInfo) -> list[str]:
     try:
         kept = read_statistics(root)
     except DatasetError:
-        kept = {}  # written anew below
+        kept = {}  # rewritten below
     if same_statistics(totals, kept) and (kept or not (root / STATS_PATH).exists()):
         return []
     replace_file(root, STATS_PATH, to_json({**kept, **totals} if totals else {}))
-    return [f"{STATS_PATH} written anew"]
+    return [f"{STATS_PATH} rewritten"]

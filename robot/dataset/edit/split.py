@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from robot.dataset.edit.assemble import Placed, assemble, place_anew, require_space, tasks_of
+from robot.dataset.edit.assemble import Placed, assemble, place_episodes, require_space, tasks_of
 from robot.dataset.edit.delete import require_episodes
 from robot.dataset.format import history
 from robot.dataset.format.schema import DatasetInfo, read_info
@@ -26,7 +26,7 @@ def split(root: Path, output: Path, parts: Mapping[str, Sequence[int]]) -> dict[
     """Copy each part's episodes, in the order given, into a new set `output`/NAME, and return their infos by name.
 
     parts: episode numbers by name; a single part named `WHOLE` becomes `output` itself. All of them appear at once.
-    The set under `root` stays as it is. Frames, videos and extras are copied as they are, episodes numbered anew.
+    The set under `root` stays as it is. Frames, videos and extras are copied as they are, episodes are renumbered.
 
     Raises DatasetError, with nothing written, when `output` exists or lies in `root`, the set is absent, in use,
     damaged or has videos that cannot be cut, an episode is not there or in two parts; RecordingError when `output`
@@ -41,7 +41,7 @@ def split(root: Path, output: Path, parts: Mapping[str, Sequence[int]]) -> dict[
         dataset = Dataset.open(root)
         _require_apart(dataset, parts)
         placed = {
-            name: place_anew(dataset.info, ((dataset, dataset.episodes[number]) for number in numbers))
+            name: place_episodes(dataset.info, ((dataset, dataset.episodes[number]) for number in numbers))
             for name, numbers in parts.items()
         }
         require_space(output, (one for part in placed.values() for one in part))

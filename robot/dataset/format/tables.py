@@ -123,7 +123,7 @@ def row_table(info: DatasetInfo, episode: Episode, statistics: Statistics) -> pa
     if lacking := [name for name in counted if not statistics.get(name, {}).keys() >= set(KEYS)]:
         raise DatasetError(
             f"episode {episode.index} lacks statistics of {', '.join(lacking)}: have the program that wrote the data "
-            "set compute them anew"
+            "set compute them again"
         )
     for name, feature in counted.items():
         values = _CHANNELS if feature.is_picture else _FLOATS
@@ -136,7 +136,7 @@ def row_table(info: DatasetInfo, episode: Episode, statistics: Statistics) -> pa
 
 
 def with_bookkeeping(statistics: Statistics, numbers: Mapping[str, npt.NDArray[np.generic]]) -> Statistics:
-    """Return an episode's statistics, with those of its bookkeeping columns computed anew."""
+    """Return an episode's statistics, with those of its bookkeeping columns computed again."""
     return {**statistics, **vector_statistics(numbers)}
 
 

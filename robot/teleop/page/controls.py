@@ -14,9 +14,9 @@ from robot.teleop.page.open_pages import Pages, Place
 from robot.teleop.speed_limits import SLOWEST
 
 HANDLE = "/handle"
-HANDLE_M = 0.3
+HANDLE_LENGTH_M = 0.3
 """Length of the handle's arrows, m."""
-STOP, DRIVE, LEAVE, RESET, HOME = "STOP", "Drive from here", "Let go of the arm", "Reset, take the lease", "Home"
+STOP, DRIVE, LET_GO, RESET, HOME = "STOP", "Drive from here", "Let go of the arm", "Reset, take the lease", "Home"
 MOTIONS: tuple[tuple[str, str, int, int], ...] = (
     ("Forward", "I", 0, 1),
     ("Back", "K", 0, -1),
@@ -57,7 +57,7 @@ class Controls:
             STOP, color="red", order=1, hint="brings the arm to rest, whichever client moves it"
         )
         self._drive = gui.add_button(DRIVE, color="blue", order=2, visible=False)
-        self._said = gui.add_html(STYLE, order=3)
+        self._status_html = gui.add_html(STYLE, order=3)
         self._slider = gui.add_slider(
             "speed %",
             min=round(100 * SLOWEST),
@@ -69,19 +69,19 @@ class Controls:
         )
         self._driving = gui.add_folder("Move", order=10, visible=False)
         with self._driving:
-            for label, key, axis, way in MOTIONS:
+            for label, key, axis, direction in MOTIONS:
                 button = gui.add_button(f"{label} ({key})", color="teal")
-                self._moves(button, axis, way)
-        self._ways = gui.add_folder("Arm", order=11, visible=False)
-        with self._ways:
+                self._moves(button, axis, direction)
+        self._arm_folder = gui.add_folder("Arm", order=11, visible=False)
+        with self._arm_folder:
             reset = gui.add_button(RESET, color="gray")
             home = gui.add_button(HOME, color="gray")
-            leave = gui.add_button(LEAVE, color="gray")
+            leave = gui.add_button(LET_GO, color="gray")
         self._presses(self._stop, Press.STOP)
         self._presses(reset, Press.RESET)
         self._presses(home, Press.HOME)
         self._handle = page.scene.add_transform_controls(
-            HANDLE, HANDLE_M, line_width=3.0, depth_test=False, visible=False
+            HANDLE, HANDLE_LENGTH_M, line_width=3.0, depth_test=False, visible=False
         )
 
         async def take(_: viser.GuiEvent[GuiButtonHandle]) -> None:
@@ -109,17 +109,17 @@ class Controls:
         mine = driver == number
         if self._drive.visible == mine:
             self._drive.visible = not mine
-        for part in (self._slider, self._driving, self._ways, self._handle):
+        for part in (self._slider, self._driving, self._arm_folder, self._handle):
             if part.visible != mine:
                 part.visible = mine
-        said = (
+        status = (
             f"You drive, as page {number}."
             if mine
             else f"You watch, as page {number}; " + ("nobody drives." if driver is None else f"page {driver} drives.")
         )
-        said = f'{STYLE}<div class="worldarm">{said}</div>'
-        if self._said.content != said:
-            self._said.content = said
+        status = f'{STYLE}<div class="worldarm">{status}</div>'
+        if self._status_html.content != status:
+            self._status_html.content = status
         if mine and round(100 * share) != self._slider.value:
             self._slider.value = round(100 * share)  # type: ignore[misc]
         if tool is None or self._pages.dragged(number):
@@ -128,9 +128,9 @@ class Controls:
             self._at = tool
             self._handle.position, self._handle.wxyz = tool, (1.0, 0.0, 0.0, 0.0)
 
-    def _moves(self, button: GuiButtonHandle, axis: int, way: int) -> None:
+    def _moves(self, button: GuiButtonHandle, axis: int, direction: int) -> None:
         async def held(_: viser.GuiEvent[GuiButtonHandle]) -> None:
-            self._pages.hold(self._page.client_id, axis, way, time.monotonic_ns())
+            self._pages.hold(self._page.client_id, axis, direction, time.monotonic_ns())
 
         button.on_hold(held, callback_hz=_HELD_HZ)
 
@@ -148,10 +148,10 @@ class Controls:
 
         for stop_key in _STOP_KEYS:
             self._page.gui.add_command(f"Stop ({stop_key})", hotkey=stop_key).on_trigger(stop)  # type: ignore[arg-type]
-        for label, key, axis, way in MOTIONS:
+        for label, key, axis, direction in MOTIONS:
 
-            async def held(_: viser.CommandEvent, axis: int = axis, way: int = way) -> None:
-                pages.hold(number, axis, way, time.monotonic_ns())
+            async def held(_: viser.CommandEvent, axis: int = axis, direction: int = direction) -> None:
+                pages.hold(number, axis, direction, time.monotonic_ns())
 
             self._page.gui.add_command(label, hotkey=key).on_trigger(held)  # type: ignore[arg-type]
 

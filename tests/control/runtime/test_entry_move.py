@@ -12,7 +12,7 @@ from robot.arm.kinematics import Pose
 from robot.client.client import Client
 from robot.client.waypoint_move import follow_waypoints
 from robot.embodiment.actions import PLANAR_PUSH, TABLETOP
-from robot.embodiment.tool_entry import CLEARANCE_M
+from robot.embodiment.start_path import CLEARANCE_M
 from robot.motion.tool_path import ToolSpeed, tool_waypoints
 from tests.control.runtime.scripted_arm import KINEMATICS, states, tool
 from tests.robot.driver.checks import assert_no_jump, now, steady

@@ -402,7 +402,7 @@ def test_waits_for_no_one_who_has_the_lease(here: Stage, tmp_path: Path) -> None
     [
         ({"arm": "other"}, "trained on the arm 'other', not 'panda-sim'"),
         ({"state_names": ("tool.x",)}, "sizes do not fit"),
-        ({"state_names": (*STATE_NAMES[:-1], "warmth")}, "no arm here feels warmth"),
+        ({"state_names": (*STATE_NAMES[:-1], "warmth")}, "unknown state entries: warmth"),
         ({"camera": msgspec.structs.replace(card().embodiment.camera, name="side")}, "trained on the camera 'side'"),
         ({"camera": msgspec.structs.replace(card().embodiment.camera, width=80)}, "80×64"),
         ({"action": msgspec.structs.replace(PLANAR_PUSH, axes=("x", "y", "z"))}, "sizes do not fit"),

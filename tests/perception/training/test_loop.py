@@ -168,7 +168,7 @@ def foreign(path: Path) -> None:
 def test_a_torn_or_foreign_state_is_refused_with_what_to_do(tmp_path: Path, damage: Callable[[Path], object]) -> None:
     interrupted(tmp_path, 3)
     damage(tmp_path / RESUME)
-    with pytest.raises(CheckpointError, match="delete it to train this part anew"):
+    with pytest.raises(CheckpointError, match="delete it to train this part again"):
         run(loss_module(), tmp_path, STEPS)
 
 

@@ -203,5 +203,5 @@ def test_efforts_are_felt_from_a_recording_that_was_made_for_them(tmp_path: Path
     rows = stretch.rows - 0.01 * FPS  # pictures are taken 10 ms before their rows
     np.testing.assert_allclose(stretch.states[:, 1], 7.0 * rows / 119, atol=1e-4)
     mute = msgspec.structs.replace(ARM, effort=())
-    with pytest.raises(ConfigurationError, match=r"cannot feel effort\.2"):
+    with pytest.raises(ConfigurationError, match=r"effort\.2 does not exist"):
         open_set(tmp_path / "other", FPS, "png", mute, recorded)

@@ -60,14 +60,14 @@ def test_what_stands_on_the_other_side_looks_like_the_mirror_image(name: str) ->
 def test_what_the_arm_feels_and_does_there_is_mirrored_too(side: float, yaw: float) -> None:
     embodiment = EmbodimentDescription("panda-sim", CAMERA, TABLETOP, GRASPING_STATE_NAMES)
     kinematics = Kinematics(panda_spec())
-    feel = Proprioception(GRASPING_STATE_NAMES, TABLETOP, kinematics)
+    proprioception = Proprioception(GRASPING_STATE_NAMES, TABLETOP, kinematics)
     home = np.asarray(panda_spec().home)
 
     def felt(sign: float) -> np.ndarray:
         tool = TABLETOP.start(np.array([0.5, sign * side, 0.2]))
         action = np.array([0.0, 0.0, 0.0, sign * yaw, 1.0])
         joints = kinematics.inverse(TABLETOP.pose(TABLETOP.target(tool, action)), home)
-        return np.asarray(feel.feel(joints, joints, 0.08, 0.08), dtype=np.float32)
+        return np.asarray(proprioception.state(joints, joints, 0.08, 0.08), dtype=np.float32)
 
     one = frames([3])
     states = np.stack([felt(1.0)] * 3)

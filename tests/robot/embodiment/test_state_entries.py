@@ -40,7 +40,7 @@ def recorded(names: tuple[str, ...]) -> tuple[list[Vector], np.ndarray]:
     moments = [(HOME + 0.02 * k, HOME - 0.01 * k, 0.05 - 0.01 * k, 0.02 * k) for k in range(3)]
     live = Proprioception(names, TABLETOP, KINEMATICS)
     series = SampleSeries(np.arange(3.0), [sample(*moment) for moment in moments])
-    return [live.feel(*moment, EFFORT) for moment in moments], states_at(names, series, np.arange(3.0))
+    return [live.state(*moment, EFFORT) for moment in moments], states_at(names, series, np.arange(3.0))
 
 
 def test_what_is_felt_live_is_what_a_recording_says() -> None:
@@ -61,7 +61,7 @@ def test_a_stranger_s_entry_is_felt_live_and_from_recordings_alike(
     live, read = recorded(("lean", "tool.x"))
     np.testing.assert_array_equal(np.stack(live), read)
     assert abs(read[2, 0]) > 1e-3 and mirror_signs(("lean",)) == (1.0,)
-    with pytest.raises(ConfigurationError, match=r"no arm here feels warmth; what can be felt is .*joint\.N.*lean"):
+    with pytest.raises(ConfigurationError, match=r"unknown state entries: warmth; known: .*joint\.N.*lean"):
         entries_named(("warmth",))
 
 
@@ -75,19 +75,19 @@ def test_commands_and_mirror_images_follow_from_the_definitions() -> None:
 
 @pytest.mark.parametrize("name", ["joint", "joint.0", "joint.one", "joint.-1", "tool.x.1", "effort"])
 def test_a_joint_is_named_by_its_number(name: str) -> None:
-    with pytest.raises(ConfigurationError, match="no arm here feels"):
+    with pytest.raises(ConfigurationError, match="unknown state entries"):
         entries_named((name,))
 
 
 def test_a_joint_that_the_arm_lacks_and_an_effort_that_it_does_not_measure_are_said() -> None:
-    for name, said in (("joint.8", "has 7 joints"), ("effort.1", "of 0 of them")):
+    for name, said in (("joint.8", "has 7 joints"), ("effort.1", "for 0 of them")):
         with pytest.raises(ConfigurationError, match=said):
-            Proprioception((name,), TABLETOP, KINEMATICS).feel(HOME, HOME, 0.0, 0.0)
+            Proprioception((name,), TABLETOP, KINEMATICS).state(HOME, HOME, 0.0, 0.0)
 
 
 def test_an_arm_that_does_not_feel_what_is_asked_is_refused_before_it_moves() -> None:
     for names in (("effort.7", "joint.7"), GRASPING_STATE_NAMES):
         Proprioception(names, TABLETOP, KINEMATICS).require(SPEC)
-    with pytest.raises(ConfigurationError, match="of 0 of them"):
+    with pytest.raises(ConfigurationError, match="for 0 of them"):
         Proprioception(("effort.7",), TABLETOP, KINEMATICS).require(msgspec.structs.replace(SPEC, effort=()))
     assert needs_effort(("tool.x", "effort.1")) and not needs_effort(EVERYTHING[:11])

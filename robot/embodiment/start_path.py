@@ -1,4 +1,4 @@
-"""The path of the tool to where tool displacements begin: up, over, and down beside the base, in slow straight lines.
+"""The path of the tool to where tool displacements begin: up, over, and down near the base, in slow straight lines.
 
 A model has seen the tool only inside its action convention's bounds, so the tool must be there before the first action.
 """
@@ -22,7 +22,7 @@ CLEARANCE_M = 0.10
 """How far above the bounds the tool travels, so that it passes over what lies there."""
 
 
-def way_in(
+def path_to_start(
     kinematics: Kinematics, entry: Pose, width: float, joints: Vector, gripper_width: float
 ) -> tuple[Waypoint, ...]:
     """Return waypoints, timed from 0, from `joints` (n,) rad and a gripper `gripper_width` m wide: up to a height that
