@@ -1,8 +1,9 @@
-"""The agent: from an observation and goal pictures to the next block's action, and to whether the goal is reached.
+"""The agent: chooses the next block's action from an observation and goal pictures, and detects whether the goal is
+reached.
 
-It decides the block after the one that is running, from the latent that the world model predicts for its end, so that
-deciding costs the arm no time. It knows pictures and proprioception and nothing else. Which action follows from there
-is its policy's choice.
+While one block is running, the agent decides the next one, from the latent that the world model predicts for the end of
+the running block. So the arm never waits for a decision. The agent uses pictures and proprioception only. Its policy
+chooses the action.
 """
 
 from __future__ import annotations
@@ -33,15 +34,15 @@ Subgoals = Literal["none", "auto"]
 
 
 class Agent:
-    """A decider with a world model: pursues one goal picture, or several one after another, as its policy chooses."""
+    """A decider with a world model. It pursues one or more goal pictures in order, and its policy chooses the
+    actions."""
 
     def __init__(
         self, trained: TrainedModel, policy: Policy, config: DecisionConfig, subgoals: Subgoals = "none"
     ) -> None:
-        """With `subgoals` "auto" the agent searches the states that the model remembers for sub-goals on the way to a
-        distant goal.
+        """With `subgoals` "auto" the agent searches the model's landmarks for sub-goals on the way to a distant goal.
 
-        Raises `CheckpointError` when the model remembers none, and when its sizes do not fit its embodiment.
+        Raises `CheckpointError` when the model then has no landmarks, and when its sizes contradict its embodiment.
         """
         self.trained = trained
         self.policy = policy
@@ -49,42 +50,49 @@ class Agent:
         self._config = config
         card, embodiment = trained.card, trained.card.embodiment
         if (card.world_model.proprio, card.world_model.action) != (len(embodiment.state_names), embodiment.action.size):
-            raise CheckpointError("this checkpoint's sizes do not fit the state and the actions that it names")
+            raise CheckpointError(
+                "the sizes in this checkpoint's card contradict the state and the actions in it; train again"
+            )
         detection = config.goal_detection
-        if not policy.approaches:
+        if not policy.refines_near_goal:
             detection = msgspec.structs.replace(detection, doubting=detection.settled)
         self._detection = detection
         self._sequence: GoalSequence | None = None
-        ways = config.subgoals
+        limits = config.subgoals
         if subgoals == "auto" and len(self._parts.landmarks.latent) == 0:
-            raise CheckpointError("this checkpoint remembers no states to find sub-goals among; train it anew")
+            raise CheckpointError(
+                "this checkpoint has no landmarks, so --subgoals auto is impossible; train again with "
+                "--heads.landmarks above 0"
+            )
         self._graph = (
-            Graph(self._parts.critic, self._parts.landmarks, ways.reach, ways.per_hop) if subgoals == "auto" else None
+            Graph(self._parts.critic, self._parts.landmarks, limits.reach, limits.per_hop)
+            if subgoals == "auto"
+            else None
         )
         self._searched = False
-        self._before: Tensor | None = None
+        self._previous_latent: Tensor | None = None
         self._recent = RecentPictures(self._parts.model.encoder.frames)
         self._predicted: tuple[int, LatentState] | None = None
 
     @property
     def name(self) -> str:
-        """What tables and messages call it: its policy's name."""
+        """The name in tables and messages, which is the policy's."""
         return self.policy.name
 
     @property
     def embodiment(self) -> EmbodimentDescription:
-        """What the model was trained with."""
+        """The embodiment that the model was trained with."""
         return self.trained.card.embodiment
 
     def set_goal(self, picture: NDArray[np.uint8]) -> None:
-        """Take a new goal picture (H, W, 3) uint8 RGB and forget all that was before: with the same seed, the same
-        goal is pursued in the same way. Raises `GoalError` for a wrong size."""
+        """Set a single goal picture, as `set_goals` does."""
         self.set_goals([picture])
 
     @torch.inference_mode()
     def set_goals(self, pictures: Sequence[NDArray[np.uint8]]) -> None:
-        """Take pictures to make true one after another, as `set_goal` does the last of them. Raises `GoalError` for a
-        wrong size, or when there is none."""
+        """Set the goal pictures (H, W, 3) uint8 RGB, to be reached in this order. Reset to the initial state, so that
+        the same seed and goals give the same decisions. Raises `GoalError` for a picture of the wrong size, and when
+        there is none."""
         if not pictures:
             raise GoalError("there is no goal picture; give at least one")
         config = self.trained.card.world_model
@@ -96,16 +104,16 @@ class Agent:
             [self._parts.model.encode(torch.from_numpy(picture[None]))[0] for picture in pictures]
         )
         self._searched = False
-        self._before = self._predicted = None
+        self._previous_latent = self._predicted = None
         self._recent.clear()
         self.policy.begin(pictures[-1])
 
     @torch.inference_mode()
     def decide(self, observation: Observation, committed: Vector) -> Decision:
-        """Return the decision for the block after the one that `committed` (A,) is now moving the arm through.
+        """Return the decision for the next block. `committed` (A,) is the action of the running block, at whose start
+        the `observation` was made.
 
-        The `observation` was made at the running block's start. Raises `GoalError` without a goal, `CameraError` when
-        the picture of the model's camera is missing.
+        Raises `GoalError` without a goal, and `CameraError` when the picture of the model's camera is missing.
         """
         began = time.perf_counter()
         if self._sequence is None:
@@ -114,11 +122,11 @@ class Agent:
         latent = model.encode_clips(self._recent.add(observation.picture(self.embodiment.camera.name)))
         proprio = model.normaliser(torch.from_numpy(observation.state[None].astype(np.float32)))
         expected = self._expected(observation.time_ns)
-        reached = self._look(latent[0], proprio[0])
-        # Where the arm and the world will be when this decision begins to act.
+        reached = self._update_goal(latent[0], proprio[0])
+        # The state in which this decision takes effect, at the end of the running block, is predicted.
         running = torch.from_numpy(committed[None].astype(np.float32))
-        next_latent, next_proprio = model.predictor(latent, proprio, running, self._before)
-        self._before = latent
+        next_latent, next_proprio = model.predictor(latent, proprio, running, self._previous_latent)
+        self._previous_latent = latent
         self._predicted = observation.time_ns, LatentState(next_latent[0], next_proprio[0])
         sequence = self._sequence
         situation = Situation(next_latent, next_proprio, latent, sequence.goal, sequence.difference)
@@ -130,35 +138,34 @@ class Agent:
             cost=choice.cost,
             imagined=choice.imagined,
             seconds=time.perf_counter() - began,
-            ahead=sequence.ahead,
-            legs=sequence.legs,
+            remaining_subgoals=sequence.remaining,
+            finished_subgoals=sequence.finished,
             seen=LatentState(latent[0], proprio[0]),
             expected=expected,
         )
 
     @torch.inference_mode()
     def draw(self, latent: Tensor) -> NDArray[np.uint8]:
-        """Return what a latent (D,) looks like to the decoder, (H, W, 3) uint8 RGB; for people only."""
+        """Return the picture (H, W, 3) uint8 RGB that the decoder draws of a latent (D,); for display only."""
         return self._parts.decoder.draw(latent[None])[0].numpy()
 
     def _expected(self, time_ns: int) -> LatentState | None:
-        """Return what was predicted for an observation at `time_ns`; None unless it is one block after the last."""
+        """Return the state predicted for an observation at `time_ns`; None unless that is one block after the last."""
         if self._predicted is None:
             return None
         before_ns, state = self._predicted
         block_ns = self.embodiment.action.block_ns
         return state if abs(time_ns - before_ns - block_ns) <= block_ns // 2 else None
 
-    def _look(self, latent: Tensor, proprio: Tensor) -> bool:
-        """Compare what is seen with what is wanted, and go on to the next sub-goal where it is; return whether the
-        last goal is reached."""
-        assert self._sequence is not None, "decide() has looked"
+    def _update_goal(self, latent: Tensor, proprio: Tensor) -> bool:
+        """Advance to the next goal when the current sub-goal is reached; return whether the final goal is reached."""
+        assert self._sequence is not None, "decide() has checked"
         if self._graph is not None and not self._searched:
-            # From the first picture on: before, nobody knew where the way begins.
+            # Sub-goals are searched at the first picture, because the start is unknown before it.
             goals = self._sequence.goals
             self._sequence = self._new_sequence([*self._graph.path(latent, proprio, goals[0]), *goals])
             self._searched = True
-        return self._sequence.see(
+        return self._sequence.update(
             latent, lambda goal: float(self._parts.critic.distance(latent[None], proprio[None], goal[None]))
         )
 

@@ -1,4 +1,4 @@
-"""What was decided from one observation, and what was expected of it."""
+"""A decision from one observation, with the latent state that was seen and the one that was expected."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from control.goals.goal_sequence import Leg
+from control.goals.goal_sequence import SubgoalResult
 from robot.arm.interface import Vector
 
 
 @dataclass(frozen=True)
 class LatentState:
-    """One instant in a world model's terms: the `latent` (D,) of the picture and the scaled `proprio` (P,)."""
+    """A state as a world model represents it: the `latent` (D,) of the picture and the scaled `proprio` (P,)."""
 
     latent: Tensor
     proprio: Tensor
@@ -20,14 +20,16 @@ class LatentState:
 
 @dataclass(frozen=True)
 class Decision:
-    """What was decided from one observation.
+    """A decision from one observation.
 
-    `action` (A,) in [−1, 1] is for the next block. `distance` is the critic's, in blocks to the goal; `reached` says
-    that the goal is reached; `cost` is the plan's. `imagined` is the latent (D,) at the plan's end, None for what does
-    not imagine. `seconds` is how long deciding took. `ahead` sub-goals lie before the goal, and `legs` says what came
-    of those that are behind. `seen` is the observation itself in the world model's terms, and `expected` what the
-    decision before predicted for it: None without a world model, and `expected` also for the first observation and
-    where another block lies between. Their difference is the surprise.
+    `action` (A,) in [−1, 1] is for the next block. `distance` is the critic's distance, in blocks, to the current
+    goal. `reached`: whether the final goal is reached. `cost` is that of the plan. `imagined` is the latent (D,) at the
+    plan's end; None for deciders without a model. `seconds` is the time that deciding took. `remaining_subgoals` is the
+    number of sub-goals before the final goal, and `finished_subgoals` holds the results of the earlier ones.
+
+    `seen` is the latent state of the observation; None for deciders without a model. `expected` is the previous
+    decision's prediction of `seen`; None also for the first observation and after a skipped block. The difference
+    between the two is the surprise.
     """
 
     action: Vector
@@ -36,7 +38,7 @@ class Decision:
     cost: float
     imagined: Tensor | None
     seconds: float
-    ahead: int = 0
-    legs: tuple[Leg, ...] = ()
+    remaining_subgoals: int = 0
+    finished_subgoals: tuple[SubgoalResult, ...] = ()
     seen: LatentState | None = None
     expected: LatentState | None = None

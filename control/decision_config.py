@@ -1,6 +1,7 @@
-"""Every constant that decides how an agent plans and when it says that a goal is reached.
+"""Every setting of planning and of goal detection.
 
-The defaults stand in a checkpoint's card. `default_decision` holds those of cards that name none.
+Training writes the defaults to the checkpoint's card. A setting that a card lacks is taken from
+`default_decision_config`.
 """
 
 from __future__ import annotations
@@ -21,10 +22,10 @@ Count = Annotated[int, Meta(ge=1)]
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A group of settings that checks itself: each value must fit its field's annotation and be finite."""
+    """A group of settings. Each value must fit its field's annotation and be finite, which the constructor checks."""
 
     def __post_init__(self) -> None:
-        """Raise `SettingError`, naming the setting."""
+        """Raise `SettingError`, which names the setting, for an invalid value."""
         for field in msgspec.structs.fields(self):
             value = getattr(self, field.name)
             option = field.name.replace("_", "-")
@@ -37,11 +38,12 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class SearchConfig(Settings, frozen=True):
-    """A search: `samples` sequences of `horizon` blocks, refitted `iterations` times.
+    """A search: `iterations` times, `samples` sequences of `horizon` blocks are drawn, scored and refitted.
 
-    `elites` is the share kept by CEM and `temperature` MPPI's; `std` the first standard deviation and `min_std` the
-    smallest; `proposals` the share of samples that the actor draws, where it proposes. The critic scores one block in
-    `critic_stride`. Binary entries of an action are drawn by chance, never nearer to certain than `min_std`.
+    `elites` is the share of samples to which CEM refits; `temperature` is used by MPPI only. `std` is the initial
+    standard deviation, and `min_std` its lower bound. `proposals` is the share of samples that the actor proposes, if
+    the search has an actor. The critic scores every `critic_stride`-th block. Binary entries of an action are drawn
+    with probabilities that stay at least `min_std` / 2 away from 0 and 1.
     """
 
     method: Literal["cem", "mppi"] = "cem"
@@ -56,7 +58,7 @@ class SearchConfig(Settings, frozen=True):
     critic_stride: Count = 1
 
     def __post_init__(self) -> None:
-        """Raise `SettingError` for a search that cannot be made."""
+        """Raise `SettingError` for an invalid value, and where `proposals` leaves fewer than two other samples."""
         super().__post_init__()
         if round(self.samples * self.proposals) > self.samples - 2:
             raise SettingError(
@@ -65,13 +67,13 @@ class SearchConfig(Settings, frozen=True):
 
 
 class CostConfig(Settings, frozen=True):
-    """Weights in the cost of a plan, beside the critic's value at its end, whose weight is 1.
+    """Weights of the terms in the cost of a plan. The critic's value at the plan's end has the weight 1.
 
-    `action_weight` is that of the mean squared action. `path_weight` is that of the critic's mean value before the
-    end: with the end alone, an arm that is nearly there puts arriving off. `prior_weight` is that of the behaviour
-    prior, the actor's negative log-likelihood of the plan, and `goal_distance_weight` that of the latent distance from
-    the plan's end to the goal. `goal_distance_path_weight` is that of the distance before the end, relative to the end,
-    in searches that score the latent distance alone.
+    `action_weight`: the mean squared action. `path_weight`: the critic's mean value before the plan's end; without it
+    the planner postpones the last part of the motion. `prior_weight`: the behaviour prior, the actor's negative
+    log-likelihood of the plan. `goal_distance_weight`: the latent distance from the plan's end to the goal.
+    `goal_distance_path_weight`: the latent distance before the plan's end, relative to that at the end; used only by
+    searches that score the latent distance alone.
     """
 
     action_weight: Weight = 0.02
@@ -82,17 +84,18 @@ class CostConfig(Settings, frozen=True):
 
 
 APPROACH_SEARCH = SearchConfig(samples=96, horizon=2, iterations=4, std=0.25, min_std=0.01)
-"""The last centimetres: a critic that counts blocks cannot tell them apart, and of few futures that are sixteen blocks
-long none ends just there. Short ones that are refined do, and latents tell how near."""
+"""Search settings for the last centimetres. The critic counts blocks, so it does not resolve centimetres, and none of a
+few 16-block futures ends exactly at the goal. Short, refined futures do, scored by latent distance."""
 
 
 class StageConfig(Settings, frozen=True):
-    """How plans change near the goal, measured by what one block changes (the card's `block_change`).
+    """The stages of planning near the goal. They begin where the difference between the newest picture and the goal
+    falls to a multiple of `block_change`, the change by one block that the checkpoint's card stores.
 
-    A picture that differs from the goal by no more than `approach_below` times that is approached by the latent
-    distance alone, with `approach_search`. By no more than `fine_below` times, a thing lies nearly in place; the
-    critic, which takes that for a block's work at most, would leave it, so `fine_goal_distance_weight` replaces the
-    goal-distance weight. 0 leaves a stage out.
+    Up to `approach_below` × `block_change`, plans are searched with `approach_search` and scored by the latent distance
+    alone. Up to `fine_below` × `block_change`, an object is almost in place; the critic rates this as at most one block
+    away and would not correct it, so `fine_goal_distance_weight` is used in place of `goal_distance_weight`. 0 disables
+    a stage.
     """
 
     approach_below: Weight = 0.0
@@ -102,13 +105,14 @@ class StageConfig(Settings, frozen=True):
 
 
 class GoalDetectionConfig(Settings, frozen=True):
-    """When a goal counts as reached.
+    """When a goal counts as reached. The difference is that between the newest picture and the goal.
 
-    A picture that differs from the goal by less than `progress` times the best one before shows an arm on its way.
-    `settled` is how many pictures in a row must show no progress; while there is doubt, `doubting` for an agent that
-    approaches. A picture that differs by no more than `sure` times what one block changes leaves no doubt: what moves
-    the arm by two centimetres changes more. Beyond `near` blocks, by the critic, no goal is reached; where one is, the
-    critic says half a block, and nine times in ten no more than two and a half.
+    `progress`: a difference below this share of the smallest so far counts as progress.
+    `settled`: the number of pictures in a row that must show no progress.
+    `doubting`: the same, when the difference exceeds `sure` × `block_change`, for a policy that refines near the goal.
+    `sure`: a motion of the arm by 2 cm makes a difference above `sure` × `block_change`.
+    `near`: the largest distance, in blocks, by the critic. At a goal that is reached, the critic's median distance is
+    half a block, and its 90th percentile two and a half.
     """
 
     progress: Share = 0.7
@@ -119,9 +123,11 @@ class GoalDetectionConfig(Settings, frozen=True):
 
 
 class SubgoalConfig(Settings, frozen=True):
-    """How sub-goals are followed and found: one that is not reached in `patience` blocks is given up for the next;
-    beyond `reach` blocks the critic is not asked how far something is, but a way of sub-goals is searched, where each
-    costs `per_hop` blocks beside its edge."""
+    """How sub-goals are followed and found.
+
+    `patience`: a sub-goal that is not reached after this number of blocks is skipped. `reach`: above this critic
+    distance, in blocks, sub-goals are searched. `per_hop`: the extra cost, in blocks, of each sub-goal.
+    """
 
     patience: Count = 30
     reach: Positive = 12.0
@@ -129,8 +135,8 @@ class SubgoalConfig(Settings, frozen=True):
 
 
 class DecisionConfig(Settings, frozen=True):
-    """How an agent decides. `search` is that of the method full, `unguided_search` that of methods that plan without
-    the actor: they have nothing worth following far, and refining is what helps."""
+    """How an agent decides. `search` holds the settings of the method full, `unguided_search` those of the methods
+    that plan without the actor. Without an actor a long horizon does not help; more refinement does."""
 
     search: SearchConfig = SearchConfig()
     unguided_search: SearchConfig = SearchConfig()
@@ -146,21 +152,21 @@ WITH_GRIPPER = DecisionConfig(
     stages=StageConfig(approach_below=0.5, fine_below=2.0),
     goal_detection=GoalDetectionConfig(doubting=6),
 )
-"""Where a gripper is among the actions the way is long and narrow: few futures, most of them the actor's, but far
-enough ahead to see a grasp through; and near to what play does, so that plans do not find what play never showed, such
-as an empty gripper closed at the goal. A critic that counts blocks does not mind centimetres where a thing is let go;
-the latents do. Without a gripper critic and actor come as near by themselves."""
+"""Defaults for actions with a gripper. Grasping needs a long horizon, so the search uses few futures, mostly from the
+actor. The behaviour prior keeps plans close to play, so that they do not use what play never showed, such as closing an
+empty gripper at the goal. The critic does not resolve to the centimetre where an object is released; the latent
+distance does. Without a gripper neither term is needed."""
 
 
-def default_decision(binary: bool) -> DecisionConfig:
-    """Return how an agent decides unless a card or an option says otherwise; `binary`: some actions are, as a
-    gripper's."""
-    return WITH_GRIPPER if binary else DecisionConfig()
+def default_decision_config(has_binary_actions: bool) -> DecisionConfig:
+    """Return the settings used unless a card or an option gives others. `has_binary_actions`: whether any entry of an
+    action is binary, such as a gripper's."""
+    return WITH_GRIPPER if has_binary_actions else DecisionConfig()
 
 
-def changed(config: DecisionConfig, changes: Mapping[str, Any]) -> DecisionConfig:
-    """Return `config` with nested `changes`, by field name. Raises `ConfigurationError`, naming the option, for a
-    value that cannot be and for a name that is none."""
+def with_changes(config: DecisionConfig, changes: Mapping[str, Any]) -> DecisionConfig:
+    """Return `config` with nested `changes`, by field name. Raises `ConfigurationError`, which names the option, for an
+    invalid value or an unknown name."""
     try:
         return msgspec.convert(_merged(msgspec.to_builtins(config), changes), DecisionConfig)
     except msgspec.ValidationError as error:

@@ -1,5 +1,5 @@
-"""The options `--decision.*` of commands: every setting of `DecisionConfig`, each left to the checkpoint's card unless
-it is given."""
+"""The options `--decision.*` of commands: every setting of `DecisionConfig`. A setting that is not given keeps its
+value in the checkpoint's card."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, get_args, get_origi
 import msgspec
 import tyro
 
-from control.decision_config import default_decision
+from control.decision_config import default_decision_config
 
 
 def _optional(usual: msgspec.Struct, with_gripper: msgspec.Struct) -> type[msgspec.Struct]:
-    """Return the settings of a group as options that are None unless given, groups in it likewise; their help names
-    the values of both."""
+    """Return an options struct with the same fields, each defaulting to None, recursively. The help shows the usual
+    value without and with a gripper."""
     group = type(usual)
     options: list[tuple[str, Any, Any]] = []
     for field in msgspec.structs.fields(group):
@@ -23,8 +23,8 @@ def _optional(usual: msgspec.Struct, with_gripper: msgspec.Struct) -> type[msgsp
             below = _optional(value, other)
             options.append((field.name, below, below()))
         else:
-            says = f"{value}" if value == other else f"{value}, with a gripper {other}"
-            words = tyro.conf.arg(help=f"None: as the checkpoint's card says, usually {says}")
+            shown = f"{value}" if value == other else f"{value}; {other} with a gripper"
+            words = tyro.conf.arg(help=f"None: the value in the checkpoint's card (usually {shown})")
             options.append((field.name, Annotated[kind | None, words], None))
     namespace = {"__doc__": group.__doc__}
     return msgspec.defstruct(group.__name__, options, namespace=namespace, module=__name__, frozen=True)
@@ -33,16 +33,18 @@ def _optional(usual: msgspec.Struct, with_gripper: msgspec.Struct) -> type[msgsp
 if TYPE_CHECKING:
     DecisionOptions: TypeAlias = msgspec.Struct
 else:
-    DecisionOptions = _optional(default_decision(binary=False), default_decision(binary=True))
+    DecisionOptions = _optional(
+        default_decision_config(has_binary_actions=False), default_decision_config(has_binary_actions=True)
+    )
 
 
-def given(options: DecisionOptions) -> dict[str, Any]:
-    """Return the settings that were given, nested by field name, as `changed` takes them."""
+def explicit_settings(options: DecisionOptions) -> dict[str, Any]:
+    """Return the settings that are not None, nested by field name, for `with_changes`."""
     found: dict[str, Any] = {}
     for name in options.__struct_fields__:
         value = getattr(options, name)
         if isinstance(value, msgspec.Struct):
-            value = given(value) or None
+            value = explicit_settings(value) or None
         if value is not None:
             found[name] = value
     return found

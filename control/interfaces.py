@@ -1,5 +1,5 @@
-"""The seams of deciding: what a session, a benchmark or practice asks of a decider, and what an agent asks of its
-policy."""
+"""The protocols of deciding: `Decider`, which sessions, benchmarks and practice use, and `Policy`, which an agent
+uses."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ class Decider(Protocol):
 
     @property
     def name(self) -> str:
-        """What tables and messages call it."""
+        """The name in tables and messages."""
 
     @property
     def embodiment(self) -> EmbodimentDescription:
         """The arm, the camera, the state and the actions that it was made for."""
 
     def set_goals(self, pictures: Sequence[Image]) -> None:
-        """Take goal pictures (H, W, 3) uint8 RGB, to be reached one after another, and forget what was before.
+        """Set the goal pictures (H, W, 3) uint8 RGB, to be reached in this order, and reset to the initial state.
 
-        Raises `GoalError` for pictures that it cannot take, and when there is none.
+        Raises `GoalError` for pictures of the wrong size, and when there is none.
         """
 
     def decide(self, observation: Observation, committed: Vector) -> Decision:
@@ -42,17 +42,17 @@ class Decider(Protocol):
 
 @runtime_checkable
 class DrawsLatents(Protocol):
-    """A decider whose imagined latents can be drawn for people."""
+    """A decider that can draw its imagined latents, for display."""
 
     def draw(self, latent: Tensor) -> Image:
-        """Return what `latent` (D,) looks like, (H, W, 3) uint8 RGB."""
+        """Return the picture (H, W, 3) uint8 RGB of `latent` (D,)."""
 
 
 @dataclass(frozen=True)
 class Situation:
-    """What a policy chooses from: the latent (1, D) and scaled proprio (1, P) that are predicted for the next block's
-    start, the latent `before` (1, D) that, the `goal` (D,), and by how much the newest picture differs from the goal
-    (mean squared difference of latents)."""
+    """What a policy decides from: `latent` (1, D) and scaled `proprio` (1, P), both predicted for the next block's
+    start; `before` (1, D), the latent one block earlier; the latent `goal` (D,); and `difference`, the mean squared
+    difference between the newest picture's latent and the goal."""
 
     latent: Tensor
     proprio: Tensor
@@ -63,8 +63,8 @@ class Situation:
 
 @dataclass(frozen=True)
 class Choice:
-    """What a policy chose: the `action` (A,) in [−1, 1], the plan's `cost`, and the latent (D,) `imagined` at its end,
-    None for a policy that does not imagine."""
+    """A policy's choice: the `action` (A,) in [−1, 1], the `cost` of its plan, and the `imagined` latent (D,) at the
+    plan's end; None for a policy without a model."""
 
     action: Vector
     cost: float = 0.0
@@ -76,14 +76,16 @@ class Policy(Protocol):
 
     @property
     def name(self) -> str:
-        """What tables and messages call it."""
+        """The name in tables and messages."""
 
     @property
-    def approaches(self) -> bool:
-        """Whether it plans anew, and more finely, near the goal: then the agent waits longer before it says done."""
+    def refines_near_goal(self) -> bool:
+        """Whether the policy switches to finer planning near the goal. The agent then waits longer before it declares
+        success."""
 
     def begin(self, goal: Image) -> None:
-        """Forget what was before; what follows depends on the seed and the last `goal` picture (H, W, 3) alone."""
+        """Reset to the initial state. Later choices depend only on the seed, the final `goal` picture (H, W, 3), and
+        the situations."""
 
     def choose(self, situation: Situation) -> Choice:
-        """Return what to do in the next block. Called without gradients."""
+        """Return the choice for the next block. Gradients are disabled during the call."""

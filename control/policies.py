@@ -1,4 +1,4 @@
-"""The table of policies: every way of deciding that a checkpoint offers, by the name that `--method` takes."""
+"""The table of policies: every method by which an agent can decide, by its name in `--method`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,12 @@ from control.baselines.random import RandomPolicy
 from control.decision_config import DecisionConfig
 from control.interfaces import Policy
 from control.model.trained_model import TrainedModel
-from control.planning.schedule import critic_only, full, latent_distance, latent_distance_mppi
+from control.planning.schedule import (
+    make_critic_only_policy,
+    make_full_policy,
+    make_latent_distance_mppi_policy,
+    make_latent_distance_policy,
+)
 
 Method = Literal["full", "critic-only", "actor-only", "latent-distance", "latent-distance-mppi", "hold", "random"]
 METHODS: tuple[Method, ...] = get_args(Method)
@@ -23,11 +28,11 @@ MakePolicy = Callable[[TrainedModel, DecisionConfig, int], Policy]
 
 POLICIES: Mapping[Method, MakePolicy] = MappingProxyType(
     {
-        "full": full,
-        "critic-only": critic_only,
+        "full": make_full_policy,
+        "critic-only": make_critic_only_policy,
         "actor-only": lambda trained, config, seed: ActorPolicy(trained.parts),
-        "latent-distance": latent_distance,
-        "latent-distance-mppi": latent_distance_mppi,
+        "latent-distance": make_latent_distance_policy,
+        "latent-distance-mppi": make_latent_distance_mppi_policy,
         "hold": lambda trained, config, seed: HoldPolicy(trained.card.world_model.action),
         "random": lambda trained, config, seed: RandomPolicy(trained.card.world_model.action, seed),
     }
@@ -41,9 +46,10 @@ def make_agent(
     config: DecisionConfig | None = None,
     subgoals: Subgoals = "none",
 ) -> Agent:
-    """Return an agent of the model that decides by `method`; without a `config` as the model's card says.
+    """Return an agent that decides by `method` with the model `trained`. `config` is None for the settings in the
+    model's card.
 
-    Raises what `Agent` raises.
+    Raises `CheckpointError` as `Agent` does.
     """
-    chosen = trained.decision if config is None else config
+    chosen = trained.decision_config if config is None else config
     return Agent(trained, POLICIES[method](trained, chosen, seed), chosen, subgoals)

@@ -1,1 +1,1 @@
-"""Other ways to decide, for comparison."""
+"""Deciders and policies for comparison."""

@@ -8,19 +8,19 @@ from perception.camera.interface import Image
 
 
 class ActorPolicy:
-    """Does what the actor finds likeliest."""
+    """Chooses the actor's likeliest action."""
 
     name = "actor-only"
-    approaches = False
+    refines_near_goal = False
 
     def __init__(self, parts: Parts) -> None:
         self._actor, self._predictor = parts.actor, parts.model.predictor
 
     def begin(self, goal: Image) -> None:
-        """Nothing to forget."""
+        """Do nothing: the policy has no state."""
 
     def choose(self, situation: Situation) -> Choice:
-        """Return the mode of the actor's distribution, and where the model says it leads."""
+        """Return the mode of the actor's distribution, and the latent that the model predicts after it."""
         action = self._actor(situation.latent, situation.proprio, situation.goal[None]).mode()
         imagined, _ = self._predictor(situation.latent, situation.proprio, action, situation.before)
         return Choice(action[0].double().numpy(), 0.0, imagined[0])

@@ -1,7 +1,7 @@
 """Goal-conditioned behaviour cloning, the usual way to learn from demonstrations: from pictures straight to actions.
 
-A baseline: no world model, no critic, no search; encoder and policy are learnt together on what play did next on its
-way to a later picture (hindsight relabelling; Ding et al. 2019, "GCSL" of Ghosh et al. 2021).
+A baseline without world model, critic and search. Encoder and policy learn together to predict the next action that
+play took on its way to a later picture (hindsight relabelling; Ding et al. 2019, "GCSL" of Ghosh et al. 2021).
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ HIDDEN = 256
 
 
 class CloneTraining(msgspec.Struct, frozen=True):
-    """Settings of behaviour cloning: `batch` triples a step, goals up to `reach` blocks later."""
+    """Settings of behaviour cloning: `batch` examples for each step, with goals up to `reach` blocks later."""
 
     batch: int = 128
     learning_rate: float = 1e-3
@@ -48,8 +48,8 @@ class CloneTraining(msgspec.Struct, frozen=True):
 
 
 class Clone(nn.Module):
-    """(picture, proprio, running action, goal picture) → a distribution over the next action, which is when a decision
-    takes effect. Lengths are those of a world model's `config`; the mixture has as many components as its `heads`."""
+    """(picture, proprio, running action, goal picture) → a distribution over the action of the next block, in which a
+    decision takes effect. `config` gives the sizes, and `heads` the number of mixture components."""
 
     def __init__(self, config: WorldModelConfig, heads: HeadsConfig) -> None:
         super().__init__()
@@ -68,7 +68,7 @@ class Clone(nn.Module):
 
 
 class CloneLoss(nn.Module):
-    """The clone in training."""
+    """The loss of a clone: the mean negative log-likelihood of the actions of play."""
 
     def __init__(self, clone: Clone) -> None:
         super().__init__()
@@ -91,8 +91,8 @@ def train_clone(
     dtype: torch.dtype,
     compiled: bool = False,
 ) -> History:
-    """Train `clone` on the given episodes for `steps`, `compiled` first if wished; goes on in `folder` as `train`
-    does."""
+    """Train `clone` on `episodes` for `steps`, resuming what `folder` holds. With `compiled` the training is first
+    compiled to machine code."""
     clone.normaliser.fit(cache.states[cache.frames_of(episodes)])
     schedule = Schedule(steps, settings.learning_rate, precision=dtype, compiled=compiled)
     drawn = _Triples(cache, episodes, settings, seed)
@@ -109,7 +109,8 @@ def steps_within(
     dtype: torch.dtype,
     compiled: bool = False,
 ) -> int:
-    """Return how many steps this machine takes in `seconds`, from a few that are timed and thrown away."""
+    """Return the number of training steps that this machine computes in `seconds`. A few steps are timed on a copy of
+    `clone`."""
     loss = CloneLoss(copy.deepcopy(clone))
     loss.clone.normaliser.fit(cache.states[cache.frames_of(episodes)])
     if compiled:
@@ -118,7 +119,7 @@ def steps_within(
     drawn = _Triples(cache, episodes, settings, seed)
     began = 0.0
     for step in range(TIMED_STEPS + 5):
-        if step == 5:  # the first ones compile and allocate
+        if step == 5:  # earlier steps compile and allocate
             began = time.monotonic()
         optimiser.zero_grad(set_to_none=True)
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=dtype != torch.float32):
@@ -129,8 +130,8 @@ def steps_within(
 
 
 class ClonePolicy:
-    """A decider without a world model: does what the clone finds likeliest. It cannot judge whether a goal is reached,
-    so it never says so."""
+    """A decider without a world model. It chooses the clone's likeliest action. It cannot detect whether a goal is
+    reached, so it never reports that."""
 
     name = "behaviour-cloning"
 
@@ -141,8 +142,8 @@ class ClonePolicy:
         self._goal: NDArray[np.uint8] | None = None
 
     def set_goals(self, pictures: Sequence[NDArray[np.uint8]]) -> None:
-        """Take the last of some goal pictures (H, W, 3) uint8 RGB. Raises `GoalError` for a size other than the
-        camera's, or when there is none."""
+        """Set the last of `pictures` (H, W, 3) uint8 RGB as the goal. Raises `GoalError` for a size other than the
+        camera's, and when there is none."""
         if not pictures:
             raise GoalError("there is no goal picture; give at least one")
         camera = self.embodiment.camera
@@ -154,7 +155,7 @@ class ClonePolicy:
 
     @torch.inference_mode()
     def decide(self, observation: Observation, committed: Vector) -> Decision:
-        """Return what to do after the running block, as `Decider.decide` does."""
+        """Return the decision for the next block, as `Decider.decide` does."""
         began = time.perf_counter()
         if self._goal is None:
             raise GoalError("the policy has no goal; call set_goals with a picture first")
@@ -169,12 +170,12 @@ class ClonePolicy:
 
 
 class _Triples:
-    """Draws (what is seen, what is done next, what it leads to) by step number alone."""
+    """Draws batches of (observation, next action, goal picture). The batch of a step depends only on seed and step."""
 
     def __init__(self, cache: FrameCache, episodes: NDArray[np.int64], settings: CloneTraining, seed: int) -> None:
         self._cache, self._settings, self._seed = cache, settings, seed
         spans = [(int(cache.starts[e]), int(cache.starts[e] + cache.lengths[e])) for e in episodes]
-        # The action after the running one must have been taken, and lead somewhere.
+        # There must be an action after the running one, and a frame after that.
         self._frames = np.concatenate([np.arange(first, end - 2) for first, end in spans])
         self._ends = np.concatenate([np.full(max(0, end - 2 - first), end) for first, end in spans])
 

@@ -9,17 +9,17 @@ from perception.camera.interface import Image
 
 
 class HoldPolicy:
-    """Does nothing; an action has `size` entries."""
+    """Chooses the zero action, of `size` entries."""
 
     name = "hold"
-    approaches = False
+    refines_near_goal = False
 
     def __init__(self, size: int) -> None:
         self._size = size
 
     def begin(self, goal: Image) -> None:
-        """Nothing to forget."""
+        """Do nothing: the policy has no state."""
 
     def choose(self, situation: Situation) -> Choice:
-        """Return the action zero."""
+        """Return the zero action."""
         return Choice(np.zeros(self._size))

@@ -88,14 +88,15 @@ def benchmark_planner(
     for path in (json, plot):
         if path is not None:
             require_writable(path)
-    usual = trained.decision.search
+    usual = trained.decision_config.search
     searches = [
         msgspec.structs.replace(usual, samples=count, horizon=blocks) for blocks in horizon for count in samples
     ]
     if usual not in searches:
         searches.insert(0, usual)
     agents = [
-        make_agent(trained, config=msgspec.structs.replace(trained.decision, search=search)) for search in searches
+        make_agent(trained, config=msgspec.structs.replace(trained.decision_config, search=search))
+        for search in searches
     ]
     found = _measure(trained, agents, searches, decisions, threads)
     print(

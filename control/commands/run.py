@@ -14,8 +14,8 @@ import torch
 import tyro
 
 from control.agent import Agent, Subgoals
-from control.decision_config import changed
-from control.decision_options import DecisionOptions, given
+from control.decision_config import with_changes
+from control.decision_options import DecisionOptions, explicit_settings
 from control.model.trained_model import PRETRAINED, load_trained
 from control.policies import Method, make_agent
 from control.runtime.decision_publisher import DecisionPublisher
@@ -83,7 +83,7 @@ def run(
     camera = load_card(options.checkpoint).embodiment.camera
     pictures = [read_goal(one, camera, lambda: _sent(options.frames_address)) for one in options.goal]
     trained = load_trained(options.checkpoint)
-    config = changed(trained.decision, given(decision))
+    config = with_changes(trained.decision_config, explicit_settings(decision))
     agent = make_agent(trained, options.method, options.seed, config, options.subgoals)
     make_folder(options.output)  # before anything moves, not after
     outcome = _pursue(agent, pictures, options)
@@ -132,7 +132,7 @@ class ProgressPrinter:
     def on_step(self, step: Step) -> None:
         """Print how far the goal is and how long deciding took."""
         decision = step.decision
-        after = f" and {decision.ahead} goals after it" if decision.ahead else ""
+        after = f" and {decision.remaining_subgoals} goals after it" if decision.remaining_subgoals else ""
         print(
             f"block {step.block:3d}: {decision.distance:5.1f} blocks to go{after}, decided in "
             f"{1e3 * decision.seconds:.0f} ms, "
@@ -152,11 +152,11 @@ def _sent(frames_address: str) -> CameraSpec:
 
 def _summary(outcome: Outcome) -> str:
     median, high = np.percentile(outcome.decision_ms, (50, 99))
-    legs = "".join(
-        f"sub-goal {number}: {'reached' if leg.reached else 'given up'} after {leg.blocks} blocks\n"
-        for number, leg in enumerate(outcome.legs, start=1)
+    subgoals = "".join(
+        f"sub-goal {number}: {'reached' if subgoal.reached else 'given up'} after {subgoal.blocks} blocks\n"
+        for number, subgoal in enumerate(outcome.finished_subgoals, start=1)
     )
-    return legs + (
+    return subgoals + (
         f"{'reached' if outcome.reached else 'not reached'}: {outcome.reason}\n"
         f"{outcome.decisions} decisions, median {median:.0f} ms, p99 {high:.0f} ms; {outcome.late} late, "
         f"{outcome.missed} missed"

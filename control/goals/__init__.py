@@ -1,1 +1,1 @@
-"""What to go for, in which order, and whether it is reached."""
+"""The current goal, the order of goals, and the detection that a goal is reached."""

@@ -1,4 +1,4 @@
-"""A way of several goals, one after another: which one counts now, and what came of those before it."""
+"""A sequence of goals: which one is current, and how the earlier ones ended."""
 
 from __future__ import annotations
 
@@ -9,68 +9,67 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from control.decision_config import GoalDetectionConfig
-from control.goals.goal_detector import GoalDetector, difference
+from control.goals.goal_detector import GoalDetector, latent_distance
 
 
 @dataclass(frozen=True)
-class Leg:
-    """What came of one sub-goal: how many `blocks` went into it, and whether it was `reached` or given up."""
+class SubgoalResult:
+    """The result of one sub-goal: the number of `blocks` spent on it, and whether it was `reached` or skipped."""
 
     blocks: int
     reached: bool
 
 
 class GoalSequence:
-    """Sub-goals (D,) and, last, the goal.
+    """Latent sub-goals (D,) followed by the final goal.
 
-    A sub-goal is behind the agent as soon as one picture looks like it, by the same measure as a goal that is reached,
-    and it never counts again, however the world looks then. One that is not reached in `patience` blocks is given up
-    for the next. The goal itself is never given up, and must be reached to stay. `difference` is that of the newest
-    picture from what counts now (mean squared, of latents), `distance` how many blocks away that is.
+    A sub-goal is reached when one picture differs from it by at most `block_change`; it is not checked again. After
+    `patience` blocks it is skipped. The final goal is never skipped and is judged by `GoalDetector`. `difference` (mean
+    squared difference of latents) and `distance` (blocks) are those from the newest picture to the current goal.
     """
 
     def __init__(
-        self, goals: Sequence[Tensor], one_block: float, patience: int, detection: GoalDetectionConfig
+        self, goals: Sequence[Tensor], block_change: float, patience: int, detection: GoalDetectionConfig
     ) -> None:
-        """`one_block` is how much one block changes, at most; `detection` is for the goal at the end. Raises
-        `ValueError` when there is no goal."""
+        """`block_change` is that of the checkpoint's card; `detection` is for the final goal. Raises `ValueError` when
+        there is no goal."""
         if not goals:
             raise ValueError("a sequence needs a goal at its end")
         self.goals = tuple(goals)
-        self._one_block = one_block
+        self._block_change = block_change
         self._patience = patience
-        self._detector = GoalDetector(one_block, detection)
+        self._detector = GoalDetector(block_change, detection)
         self._spent = 0
-        self._legs: list[Leg] = []
+        self._finished: list[SubgoalResult] = []
         self.difference = self.distance = math.inf
 
     @property
     def goal(self) -> Tensor:
-        """What to go for now, (D,)."""
-        return self.goals[len(self._legs)]
+        """The current goal (D,)."""
+        return self.goals[len(self._finished)]
 
     @property
-    def legs(self) -> tuple[Leg, ...]:
-        """What came of the sub-goals that are behind."""
-        return tuple(self._legs)
+    def finished(self) -> tuple[SubgoalResult, ...]:
+        """The results of the finished sub-goals."""
+        return tuple(self._finished)
 
     @property
-    def ahead(self) -> int:
-        """How many sub-goals there still are before the goal."""
-        return len(self.goals) - 1 - len(self._legs)
+    def remaining(self) -> int:
+        """The number of remaining sub-goals."""
+        return len(self.goals) - 1 - len(self._finished)
 
-    def see(self, latent: Tensor, blocks_to: Callable[[Tensor], float]) -> bool:
-        """Take in the latent (D,) of the newest picture, and a function that says how many blocks away a goal (D,) is;
-        return whether the last goal is reached.
+    def update(self, latent: Tensor, blocks_to: Callable[[Tensor], float]) -> bool:
+        """Update with the newest picture's `latent` (D,); return whether the final goal is reached. `blocks_to` returns
+        the critic's distance to a goal (D,).
 
-        When it looks like the sub-goal, `goal` is the next one; when it looks like that too, the one after, and so on.
+        All successive sub-goals that the picture already matches are finished at once.
         """
-        if self.ahead:
+        if self.remaining:
             self._spent += 1
-        self.difference = float(difference(latent, self.goal))
-        while self.ahead and ((reached := self.difference <= self._one_block) or self._spent >= self._patience):
-            self._legs.append(Leg(self._spent, reached))
+        self.difference = float(latent_distance(latent, self.goal))
+        while self.remaining and ((reached := self.difference <= self._block_change) or self._spent >= self._patience):
+            self._finished.append(SubgoalResult(self._spent, reached))
             self._spent = 0
-            self.difference = float(difference(latent, self.goal))
+            self.difference = float(latent_distance(latent, self.goal))
         self.distance = blocks_to(self.goal)
-        return not self.ahead and self._detector.see(self.difference, self.distance)
+        return not self.remaining and self._detector.update(self.difference, self.distance)

@@ -1,7 +1,8 @@
-"""The agent's own sub-goals: remembered states as the nodes of a graph whose edges are as long as the critic says.
+"""The agent's own sub-goals: landmarks, which are states of the training data, are the nodes of a graph. The length of
+an edge is the critic's distance.
 
-A critic is reliable over a few blocks and vague over many; a path of short edges leads where one long one does not
-(search on the replay buffer, Eysenbach et al. 2019).
+The critic is reliable over a few blocks and unreliable over many. Chains of short, reliable edges replace one
+unreliable long edge (search on the replay buffer, Eysenbach et al. 2019).
 """
 
 from __future__ import annotations
@@ -14,12 +15,12 @@ from perception.checkpoint.card import HeadsConfig
 from perception.model.world_model import WorldModelConfig
 
 CANDIDATES = 6000
-"""States among which landmarks are chosen; more of them differ little."""
+"""The number of states from which landmarks are chosen. More hardly change the choice."""
 
 
 class Landmarks(nn.Module):
-    """K states of the data, far from one another: latents (K, D) and scaled proprio (K, P). `heads` gives their number,
-    `config` the lengths."""
+    """K states of the data, far from one another: `latent` (K, D) and scaled `proprio` (K, P). `heads` gives K, and
+    `config` gives D and P."""
 
     latent: Tensor
     proprio: Tensor
@@ -27,14 +28,14 @@ class Landmarks(nn.Module):
     def __init__(self, config: WorldModelConfig, heads: HeadsConfig) -> None:
         super().__init__()
         count = heads.landmarks
-        # A model without landmarks stores none, because checkpoints from before there were landmarks hold none.
+        # Nothing is stored for a model without landmarks, because the oldest checkpoints have no such entries.
         self.register_buffer("latent", torch.zeros(count, config.latent), persistent=count > 0)
         self.register_buffer("proprio", torch.zeros(count, config.proprio), persistent=count > 0)
 
     @torch.no_grad()
     def choose(self, latents: Tensor, proprio: Tensor, seed: int) -> None:
-        """Take states of `latents` (N, D) and scaled `proprio` (N, P), each as far as can be from those before it
-        (Gonzalez 1985). Fewer states than landmarks are taken more than once."""
+        """Choose states from `latents` (N, D) and scaled `proprio` (N, P) by farthest-point sampling (Gonzalez 1985).
+        If there are fewer states than landmarks, some are chosen repeatedly."""
         rng = torch.Generator().manual_seed(seed)
         some = torch.randperm(len(latents), generator=rng)[:CANDIDATES]
         places = latents[some]
@@ -50,8 +51,8 @@ class Landmarks(nn.Module):
 
 
 class Graph:
-    """Landmarks and the blocks between them. Edges longer than `reach` blocks are not trusted, and left out. A node
-    costs `per_hop` blocks beside its edges, so that a way of a few long ones is preferred to one of many short."""
+    """Landmarks, joined by edges of at most `reach` blocks; longer ones are unreliable and left out. Each node adds
+    `per_hop` blocks, which favours paths with few nodes."""
 
     @torch.inference_mode()
     def __init__(self, critic: Critic, landmarks: Landmarks, reach: float, per_hop: float) -> None:
@@ -70,8 +71,8 @@ class Graph:
 
     @torch.inference_mode()
     def path(self, latent: Tensor, proprio: Tensor, goal: Tensor) -> list[Tensor]:
-        """Return the sub-goals (D,) on the shortest way from `latent` (D,) and scaled `proprio` (P,) to `goal` (D,),
-        which is not among them; none when the goal is within reach, or when no way is known."""
+        """Return the sub-goals (D,) on the shortest path from `latent` (D,) and scaled `proprio` (P,) to `goal` (D,),
+        without the goal itself. Return none when the goal is within reach, and when there is no path."""
         marks = self._landmarks
         direct = float(self._distances(latent[None], proprio[None], goal)[0])
         count = len(marks.latent)
@@ -81,7 +82,7 @@ class Graph:
             self._critic.distance(latent.expand(count, -1), proprio.expand(count, -1), marks.latent) + self._per_hop
         )
         onward = self._cut(self._distances(marks.latent, marks.proprio, goal))
-        # Bellman and Ford: the blocks that remain from every landmark, over one edge more in each round.
+        # Bellman–Ford: each round adds one edge to the paths from every landmark to the goal.
         remaining, following = onward, torch.full((count,), -1)
         for _ in range(count):
             through = self._edges + self._per_hop + remaining
@@ -94,12 +95,12 @@ class Graph:
         total, first = (outward + remaining).min(dim=0)
         if not bool(torch.isfinite(total)):
             return []
-        way: list[Tensor] = []
+        path: list[Tensor] = []
         at = int(first)
-        while at >= 0 and len(way) < count:
-            way.append(marks.latent[at])
+        while at >= 0 and len(path) < count:
+            path.append(marks.latent[at])
             at = int(following[at])
-        return way
+        return path
 
     def _distances(self, latents: Tensor, proprio: Tensor, goal: Tensor) -> Tensor:
         return self._critic.distance(latents, proprio, goal.expand(len(latents), -1))

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from control.decision_config import default_decision
+from control.decision_config import default_decision_config
 from control.goals.goal_detector import block_change
 from control.learning.origins import kept
 from control.learning.training import Training
@@ -28,7 +28,7 @@ def training_card(training: Training, latents: Tensor, gates: tuple[Gate, ...]) 
         block_change=block_change(latents, cache.starts[judge], cache.lengths[judge]),
         provenance=_provenance(training),
         gates=gates,
-        decision=msgspec.to_builtins(default_decision(bool(training.config.binary))),
+        decision=msgspec.to_builtins(default_decision_config(bool(training.config.binary))),
     )
 
 

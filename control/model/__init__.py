@@ -1,1 +1,1 @@
-"""A trained model with all its parts, as training leaves it and the agent loads it."""
+"""A trained model with all its parts: what training saves and the agent loads."""

@@ -1,4 +1,4 @@
-"""A trained model with all its parts, as it leaves training and as the agent loads it."""
+"""A trained model with all its parts: what training saves and the agent loads."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from control.decision_config import DecisionConfig, changed, default_decision
+from control.decision_config import DecisionConfig, default_decision_config, with_changes
 from control.goals.landmarks import Landmarks
 from control.policy.actor import Actor
 from control.policy.critic import Critic
@@ -26,7 +26,7 @@ PRETRAINED = PRETRAINED_FOLDER / "push"
 
 @dataclass(frozen=True)
 class Parts:
-    """World model, critic, actor, the decoder (which serves display only), and the remembered states."""
+    """World model, critic, actor, decoder (for display only), and landmarks."""
 
     model: WorldModel
     critic: Critic
@@ -53,21 +53,23 @@ class TrainedModel:
     parts: Parts
 
     @property
-    def decision(self) -> DecisionConfig:
-        """How an agent with this model decides, as the card says. Raises `CheckpointError` when it is not valid."""
-        return decision_of(self.card)
+    def decision_config(self) -> DecisionConfig:
+        """The decision settings in the card, as `decision_config_of` returns them."""
+        return decision_config_of(self.card)
 
 
-def decision_of(card: Card) -> DecisionConfig:
-    """Return how an agent decides by the `card`; what it does not name is as it was for cards that name nothing.
+def decision_config_of(card: Card) -> DecisionConfig:
+    """Return the decision settings in `card`. Settings missing from the card take the values used before cards stored
+    them.
 
-    Raises `CheckpointError` for an entry that is unknown or has a value that cannot be.
+    Raises `CheckpointError` for an invalid value or an unknown name.
     """
     try:
-        return changed(default_decision(bool(card.world_model.binary)), card.decision)
+        return with_changes(default_decision_config(bool(card.world_model.binary)), card.decision)
     except ConfigurationError as error:
         raise CheckpointError(
-            f"the checkpoint's card says how to decide, but not in a way that can be: {str(error).removeprefix('--')}"
+            f"the checkpoint's card has an invalid decision setting: {str(error).removeprefix('--')}; train again or "
+            "correct the card"
         ) from error
 
 
@@ -94,11 +96,11 @@ def load_trained(folder: Path) -> TrainedModel:
     """Return the model in `folder`, ready for inference. Raises `CheckpointError` for a checkpoint that is
     missing, damaged or inconsistent."""
     card, tensors = load(folder)
-    decision_of(card)  # raises before anything is built
+    decision_config_of(card)  # raises before anything is built
     try:
         parts = new_parts(card.world_model, card.heads)
     except (ConfigurationError, ValueError, RuntimeError) as error:
-        raise CheckpointError(f"the card in {folder} describes a model that cannot exist: {error}") from error
+        raise CheckpointError(f"the card in {folder} describes an impossible model: {error}; train again") from error
     for prefix, part in parts.named().items():
         start = prefix + "."
         own = {key.removeprefix(start): value for key, value in tensors.items() if key.startswith(start)}
@@ -112,10 +114,10 @@ def load_trained(folder: Path) -> TrainedModel:
     return TrainedModel(card, parts)
 
 
-def quick_copy(parts: Parts, dtype: torch.dtype) -> Parts:
-    """Return parts whose predictor, critic and actor compute in `dtype`, for imagining thousands of futures. Encoder,
-    normaliser and decoder stay as they are. Weights are laid out in memory in the order in which a matrix product with
-    few rows reads them."""
+def fast_copy(parts: Parts, dtype: torch.dtype) -> Parts:
+    """Return a copy of `parts` for fast planning: predictor, critic and actor compute in `dtype`, and their weights lie
+    in memory in the order in which a matrix product with few rows reads them. Encoder and normaliser keep their data
+    type; decoder and landmarks are shared."""
     model = copy.deepcopy(parts.model)
     model.predictor.to(dtype)
     critic, actor = copy.deepcopy(parts.critic).to(dtype), copy.deepcopy(parts.actor).to(dtype)

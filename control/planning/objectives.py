@@ -1,4 +1,4 @@
-"""What a plan costs: small objectives over an imagined rollout, which add and scale into one."""
+"""The cost of a plan: a weighted sum of small objectives over an imagined rollout."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from control.goals.goal_detector import difference
+from control.goals.goal_detector import latent_distance
 from control.policy.critic import Critic
 
 
 @dataclass(frozen=True)
 class Rollout:
     """S imagined futures of T blocks: `latents` (S, T, D) and scaled `proprio` (S, T, P) after each of `actions`
-    (S, T, A). `prior_nll` (S, T) is minus the log-likelihood of each under the actor, where that was asked for."""
+    (S, T, A). `prior_nll` (S, T) is each action's negative log-likelihood under the actor; None where the search does
+    not use the behaviour prior."""
 
     latents: Tensor
     proprio: Tensor
@@ -25,27 +26,27 @@ class Rollout:
 
 
 class Objective(Protocol):
-    """The cost of each future for a goal latent: smaller is better."""
+    """The cost of each imagined future, given a goal. Smaller is better."""
 
     def __call__(self, rollout: Rollout, goal: Tensor) -> Tensor:
-        """Return costs (S,) for the goal (D,)."""
+        """Return the costs (S,) for the latent `goal` (D,)."""
 
 
 @dataclass(frozen=True)
 class LatentDistance:
-    """Squared distance to the goal latent at the last step, plus `path` times the mean over earlier ones."""
+    """Mean squared difference from the goal latent at the last step, plus `path` × its mean over earlier steps."""
 
     path: float = 0.0
 
     def __call__(self, rollout: Rollout, goal: Tensor) -> Tensor:
         """Return costs (S,)."""
-        return _last_and_path(difference(rollout.latents, goal), self.path)
+        return _last_and_path(latent_distance(rollout.latents, goal), self.path)
 
 
 @dataclass(frozen=True)
 class CriticCost:
-    """Minus the critic's value at the last step, plus `path` times the mean over earlier ones: over one in `every`,
-    counted back from the last, for values change little from one to the next."""
+    """Minus the critic's value at the last step, plus `path` × its mean over earlier steps. These are sampled every
+    `every`-th step back from the last, because neighbouring values differ little."""
 
     critic: Critic
     path: float = 0.0
@@ -55,13 +56,13 @@ class CriticCost:
         """Return costs (S,)."""
         first = (rollout.latents.shape[1] - 1) % self.every
         latents, proprio = rollout.latents[:, first :: self.every], rollout.proprio[:, first :: self.every]
-        cost = -self.critic.towards(goal)(latents.flatten(0, 1), proprio.flatten(0, 1))
+        cost = -self.critic.for_goal(goal)(latents.flatten(0, 1), proprio.flatten(0, 1))
         return _last_and_path(cost.unflatten(0, latents.shape[:2]), self.path)
 
 
 @dataclass(frozen=True)
 class ActionPenalty:
-    """Mean squared action: prefers small movements."""
+    """Mean squared action; it prefers small movements."""
 
     def __call__(self, rollout: Rollout, goal: Tensor) -> Tensor:
         """Return costs (S,)."""
@@ -70,7 +71,7 @@ class ActionPenalty:
 
 @dataclass(frozen=True)
 class BehaviourPrior:
-    """Mean prior_nll at the actions: keeps plans near what the data does."""
+    """Mean negative log-likelihood of the actions under the actor (`prior_nll`); it keeps plans close to the data."""
 
     def __call__(self, rollout: Rollout, goal: Tensor) -> Tensor:
         """Return costs (S,). Raises `ValueError` for a rollout without `prior_nll`."""
@@ -81,7 +82,7 @@ class BehaviourPrior:
 
 @dataclass(frozen=True)
 class WeightedSum:
-    """Objectives added up, each with its weight."""
+    """The weighted sum of objectives; `terms` are (weight, objective)."""
 
     terms: Sequence[tuple[float, Objective]]
 
@@ -94,7 +95,7 @@ class WeightedSum:
 
 
 def _last_and_path(cost: Tensor, path: float) -> Tensor:
-    """Weigh costs (S, T) as the last step's plus `path` × the mean of the earlier ones."""
+    """Return, from costs (S, T), those of the last step plus `path` × the mean of the earlier ones, (S,)."""
     last = cost[:, -1]
     if cost.shape[1] == 1:
         return last

@@ -1,4 +1,4 @@
-"""Planning by sampling: propose action sequences, imagine each, keep what costs least, refit, repeat.
+"""Planning by sampling: draw action sequences, imagine each, refit the distribution to the cheapest, and repeat.
 
 The cross-entropy method (CEM; Rubinstein 1999) refits a Gaussian to the elites; MPPI (Williams et al. 2017) to all
 samples, weighted by exp(−cost / temperature). A share of the samples comes from the actor, rolled out in the model.
@@ -20,7 +20,7 @@ from perception.model.world_model import WorldModel
 
 @dataclass(frozen=True)
 class Plan:
-    """The chosen `actions` (T, A), what they cost, and the imagined `latents` (T, D) after each."""
+    """The chosen `actions` (T, A), their `cost`, and the imagined `latents` (T, D) after each."""
 
     actions: Tensor
     cost: float
@@ -28,7 +28,7 @@ class Plan:
 
 
 class Planner:
-    """Searches for actions from a latent state to a goal latent; keeps its last answer to start the next from."""
+    """Searches for actions that lead from a latent state to a goal latent. Each search starts from the last plan."""
 
     def __init__(
         self,
@@ -37,14 +37,14 @@ class Planner:
         config: SearchConfig,
         actor: Actor | None,
         seed: int,
-        asks_prior: bool = False,
+        use_prior: bool = False,
     ) -> None:
-        """With `asks_prior` the `objective` gets the actor's negative log-likelihood of each action."""
+        """With `use_prior` and an `actor`, rollouts carry the `prior_nll` that `BehaviourPrior` needs."""
         self._model = model
         self._objective = objective
         self._config = config
         self._actor = actor
-        self._asks_prior = asks_prior and actor is not None
+        self._use_prior = use_prior and actor is not None
         self._seed = seed
         self._rng = torch.Generator().manual_seed(seed)
         self._last: Tensor | None = None
@@ -53,17 +53,18 @@ class Planner:
         self._any_binary = bool(self._binary.any())
 
     def forget(self) -> None:
-        """Begin the next plan from nothing."""
+        """Forget the last plan, so that the next search starts from zero actions."""
         self._last = None
 
     def reset(self) -> None:
-        """Forget the last plan, and draw from the beginning: what follows does not depend on what was."""
+        """Forget the last plan and restart the random stream, so that later plans do not depend on earlier ones."""
         self.forget()
         self._rng.manual_seed(self._seed)
 
     @torch.inference_mode()
-    def plan(self, latent: Tensor, proprio: Tensor, goal: Tensor, before: Tensor | None = None) -> Plan:
-        """Return the best plan found from `latent` (D,), `before` (D,) it and scaled `proprio` (P,) to `goal` (D,)."""
+    def plan(self, latent: Tensor, proprio: Tensor, goal: Tensor, previous_latent: Tensor | None = None) -> Plan:
+        """Return the cheapest plan found from `latent` (D,) and scaled `proprio` (P,) to `goal` (D,). `previous_latent`
+        (D,) is the latent one block earlier."""
         config = self._config
         mean = self._warm_start()
         std = torch.full_like(mean, config.std)
@@ -72,8 +73,8 @@ class Planner:
         kept: tuple[Tensor, Tensor] | None = None
         for _ in range(config.iterations):
             drawn = self._sample(mean, std, config.samples - proposed - 1)
-            # What the actor proposes does not change between iterations, so it is imagined and judged once.
-            rollout = self._imagine(latent, proprio, goal, before, drawn, proposed if kept is None else 0)
+            # The actor's proposals are the same in all iterations, so they are imagined and scored once.
+            rollout = self._imagine(latent, proprio, goal, previous_latent, drawn, proposed if kept is None else 0)
             cost = self._objective(rollout, goal)
             best = _better(best, rollout, cost)
             count = len(drawn)
@@ -85,7 +86,7 @@ class Planner:
         return best
 
     def _sample(self, mean: Tensor, std: Tensor, count: int) -> Tensor:
-        """Return the mean itself and `count` actions drawn about it, (count + 1, T, A)."""
+        """Return the mean and `count` sequences drawn around it, (count + 1, T, A)."""
         noise = torch.randn((count, *mean.shape), generator=self._rng)
         drawn = torch.cat([mean[None], (mean + std * noise).clamp(-1.0, 1.0)])
         if not self._any_binary:
@@ -93,8 +94,8 @@ class Planner:
         chance = torch.rand((count, *mean.shape), generator=self._rng)
         certain = 1.0 - self._config.min_std
         tossed = signs((1.0 + mean.clamp(-certain, certain)) / 2.0 - chance)
-        # Half of them change at most once, for any mean: tossed anew each block, a gripper that is to stay open
-        # for long after having been closed would hardly ever be imagined.
+        # Independent draws for each block would almost never keep a gripper open (or closed) for many blocks. So half
+        # of the sequences change at most once.
         tossed[: count // 2] = self._steady(count // 2, *mean.shape)
         return torch.where(self._binary, torch.cat([signs(mean)[None], tossed]), drawn)
 
@@ -105,45 +106,51 @@ class Planner:
         return torch.where(torch.arange(blocks)[:, None] < change, first, -first)
 
     def _warm_start(self) -> Tensor:
-        """Return the last plan shifted by the block that was executed, its last action repeated."""
+        """Return the last plan, shifted by one block, with its last action repeated; zeros when there is none."""
         if self._last is None:
             return torch.zeros(self._config.horizon, self._model.config.action)
         return torch.cat([self._last[1:], self._last[-1:]])
 
     def _imagine(
-        self, latent: Tensor, proprio: Tensor, goal: Tensor, before: Tensor | None, actions: Tensor, proposed: int
+        self,
+        latent: Tensor,
+        proprio: Tensor,
+        goal: Tensor,
+        previous_latent: Tensor | None,
+        actions: Tensor,
+        proposed: int,
     ) -> Rollout:
-        """Return the futures under `actions` (S, T, A), and after them `proposed` ones in which the actor draws each
-        action in the imagined world."""
+        """Return the futures under `actions` (S, T, A), followed by `proposed` futures in which each action is drawn
+        from the actor at the imagined state."""
         count = len(actions) + proposed
         latents, proprios = latent.expand(count, -1), proprio.expand(count, -1)
-        earlier = None if before is None else before.expand(count, -1)
-        asked = count if self._asks_prior else proposed
-        actor = self._actor.towards(goal) if self._actor is not None and asked > 0 else None
+        earlier = None if previous_latent is None else previous_latent.expand(count, -1)
+        asked = count if self._use_prior else proposed
+        actor = self._actor.for_goal(goal) if self._actor is not None and asked > 0 else None
         steps: list[tuple[Tensor, Tensor, Tensor]] = []
         prior_nll: list[Tensor] = []
         for action in actions.unbind(1):
-            # The actor is asked once a state, for what it would do there and for how likely it finds what is done.
+            # One actor call for each state serves sampling and likelihood.
             if actor is not None:
                 likely = actor(latents[count - asked :], proprios[count - asked :])
                 if proposed > 0:
                     action = torch.cat([action, self._draw(likely.last(proposed))])
-                if self._asks_prior:
+                if self._use_prior:
                     prior_nll.append(likely.negative_log_likelihood(action))
             following, proprios = self._model.predictor(latents, proprios, action, earlier)
             earlier, latents = latents, following
             steps.append((latents, proprios, action))
         imagined, proprio_after, taken = (torch.stack(parts, dim=1) for parts in zip(*steps, strict=True))
-        return Rollout(imagined, proprio_after, taken, torch.stack(prior_nll, dim=1) if self._asks_prior else None)
+        return Rollout(imagined, proprio_after, taken, torch.stack(prior_nll, dim=1) if self._use_prior else None)
 
     def _draw(self, likely: ActionDistribution) -> Tensor:
-        """Return one action (B, A) for each state."""
+        """Return an action for each state, (B, A)."""
         drawn = likely.sample(self._rng)
-        drawn[0] = likely.mode()[0]  # one proposal is what the actor itself would do
+        drawn[0] = likely.mode()[0]  # one proposal is the actor's mode
         return drawn
 
     def _refit(self, actions: Tensor, cost: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the next mean and std (T, A)."""
+        """Return the next iteration's mean and standard deviation (T, A)."""
         config = self._config
         if config.method == "cem":
             kept = max(2, round(config.samples * config.elites))

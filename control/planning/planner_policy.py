@@ -1,5 +1,5 @@
-"""Planning as a policy: the next block's action is the first one of a plan, whose search depends on how near the goal
-is."""
+"""Planning as a policy: the next block's action is the first one of a plan. The planner depends on the difference from
+the goal."""
 
 from __future__ import annotations
 
@@ -13,42 +13,42 @@ from perception.camera.interface import Image
 
 @dataclass(frozen=True)
 class Stage:
-    """What plans where a picture differs from the goal by no more than `below` times what one block changes."""
+    """The planner used while the difference is at most `below` × `block_change`."""
 
     below: float
     planner: Planner
 
 
 class PlannerPolicy:
-    """Plans with the first of the `stages` that the picture is near enough for; the last one has no bound."""
+    """Plans with the first of the `stages` whose bound the difference satisfies. The last bound must be infinite."""
 
     def __init__(self, name: str, stages: Sequence[Stage], block_change: float) -> None:
-        """`block_change` is what one block changes (mean squared difference of latents), as in the card."""
+        """`block_change` is that of the checkpoint's card, a mean squared difference of latents."""
         self.name = name
         self._stages = tuple(stages)
         self._block_change = block_change
         self._stage: Stage | None = None
 
     @property
-    def approaches(self) -> bool:
+    def refines_near_goal(self) -> bool:
         """Whether there is more than one stage."""
         return len(self._stages) > 1
 
     def begin(self, goal: Image) -> None:
-        """Forget all plans and draw from the beginning."""
+        """Reset all planners."""
         for stage in self._stages:
             stage.planner.reset()
 
     def choose(self, situation: Situation) -> Choice:
-        """Return the first action of the best plan found."""
+        """Return the first action of the cheapest plan found."""
         planner = self._planner(situation.difference / self._block_change)
         plan = planner.plan(situation.latent[0], situation.proprio[0], situation.goal, situation.before[0])
         return Choice(plan.actions[0].double().numpy(), plan.cost, plan.latents[-1])
 
     def _planner(self, difference: float) -> Planner:
-        """Return what plans where the goal is as near as it is now."""
+        """Return the planner for the current `difference`, in units of `block_change`."""
         stage = next(stage for stage in self._stages if difference <= stage.below)
         if stage is not self._stage:
-            stage.planner.forget()  # what it planned when the world was another
+            stage.planner.forget()  # its last plan is outdated
             self._stage = stage
         return stage.planner

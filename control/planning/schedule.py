@@ -1,5 +1,5 @@
-"""The policies that plan, each with its searches and costs: by the critic far from the goal, by the latent distance
-near it."""
+"""Makes the policies that plan, each with its searches and costs. The full method scores plans by the critic far from
+the goal, and by the latent distance near it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import msgspec
 import torch
 
 from control.decision_config import CostConfig, DecisionConfig, SearchConfig
-from control.model.trained_model import Parts, TrainedModel, quick_copy
+from control.model.trained_model import Parts, TrainedModel, fast_copy
 from control.planning.objectives import (
     ActionPenalty,
     BehaviourPrior,
@@ -25,9 +25,9 @@ from control.policy.actor import Actor
 from perception.training.world_model import compute_dtype
 
 
-def full(trained: TrainedModel, config: DecisionConfig, seed: int) -> PlannerPolicy:
-    """Return the policy that plans with critic, actor and model, in stages where the configuration has them."""
-    parts, costs, stages = _quick(trained), config.costs, config.stages
+def make_full_policy(trained: TrainedModel, config: DecisionConfig, seed: int) -> PlannerPolicy:
+    """Return the policy that plans with model, critic and actor, in the stages that `config` enables."""
+    parts, costs, stages = _fast_parts(trained), config.costs, config.stages
     made: list[Stage] = []
     if stages.approach_below > 0.0:
         nearness = LatentDistance(costs.goal_distance_path_weight)
@@ -39,26 +39,26 @@ def full(trained: TrainedModel, config: DecisionConfig, seed: int) -> PlannerPol
     return PlannerPolicy("full", made, trained.card.block_change)
 
 
-def critic_only(trained: TrainedModel, config: DecisionConfig, seed: int) -> PlannerPolicy:
-    """Return the policy that plans without the actor, by what the critic says alone."""
+def make_critic_only_policy(trained: TrainedModel, config: DecisionConfig, seed: int) -> PlannerPolicy:
+    """Return the policy that plans without the actor and scores plans by the critic and the action penalty."""
     costs = msgspec.structs.replace(config.costs, prior_weight=0.0, goal_distance_weight=0.0)
-    planner = _by_critic(_quick(trained), config.unguided_search, costs, None, seed)
+    planner = _by_critic(_fast_parts(trained), config.unguided_search, costs, None, seed)
     return PlannerPolicy("critic-only", [Stage(math.inf, planner)], trained.card.block_change)
 
 
-def latent_distance(trained: TrainedModel, config: DecisionConfig, seed: int) -> PlannerPolicy:
-    """Return the policy that plans to come near the goal's latent, by the cross-entropy method."""
+def make_latent_distance_policy(trained: TrainedModel, config: DecisionConfig, seed: int) -> PlannerPolicy:
+    """Return the policy that minimises the latent distance to the goal by the cross-entropy method."""
     return _by_distance("latent-distance", "cem", trained, config, seed)
 
 
-def latent_distance_mppi(trained: TrainedModel, config: DecisionConfig, seed: int) -> PlannerPolicy:
-    """Return the policy that plans to come near the goal's latent, by MPPI."""
+def make_latent_distance_mppi_policy(trained: TrainedModel, config: DecisionConfig, seed: int) -> PlannerPolicy:
+    """Return the policy that minimises the latent distance to the goal by MPPI."""
     return _by_distance("latent-distance-mppi", "mppi", trained, config, seed)
 
 
-def _quick(trained: TrainedModel) -> Parts:
-    # Thousands of imagined steps a decision: where bf16 is native it takes half the time or less.
-    return quick_copy(trained.parts, compute_dtype("auto", torch.device("cpu")))
+def _fast_parts(trained: TrainedModel) -> Parts:
+    # A decision imagines thousands of steps. On a CPU with native bf16 this halves the time or better.
+    return fast_copy(trained.parts, compute_dtype("auto", torch.device("cpu")))
 
 
 def _by_critic(parts: Parts, search: SearchConfig, costs: CostConfig, actor: Actor | None, seed: int) -> Planner:
@@ -66,12 +66,12 @@ def _by_critic(parts: Parts, search: SearchConfig, costs: CostConfig, actor: Act
         (1.0, CriticCost(parts.critic, costs.path_weight, search.critic_stride)),
         (costs.action_weight, ActionPenalty()),
     ]
-    asks_prior = costs.prior_weight > 0.0
-    if asks_prior:
+    use_prior = costs.prior_weight > 0.0
+    if use_prior:
         terms.append((costs.prior_weight, BehaviourPrior()))
     if costs.goal_distance_weight > 0.0:
         terms.append((costs.goal_distance_weight, LatentDistance()))
-    return Planner(parts.model, WeightedSum(terms), search, actor, seed, asks_prior)
+    return Planner(parts.model, WeightedSum(terms), search, actor, seed, use_prior)
 
 
 def _by_distance(
@@ -79,5 +79,5 @@ def _by_distance(
 ) -> PlannerPolicy:
     search = msgspec.structs.replace(config.unguided_search, method=method)
     nearness = LatentDistance(config.costs.goal_distance_path_weight)
-    planner = Planner(_quick(trained).model, nearness, search, None, seed)
+    planner = Planner(_fast_parts(trained).model, nearness, search, None, seed)
     return PlannerPolicy(name, [Stage(math.inf, planner)], trained.card.block_change)

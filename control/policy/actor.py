@@ -1,4 +1,5 @@
-"""The actor: the next action of play that later reached a given goal picture (hindsight behaviour cloning)."""
+"""The actor: predicts the next action that play took on its way to a given goal picture (hindsight behaviour
+cloning)."""
 
 from __future__ import annotations
 
@@ -17,17 +18,17 @@ from perception.model.world_model import WorldModelConfig
 LOG_STD = (-3.0, 0.5)
 """Bounds of the logarithm of a component's standard deviation."""
 READER_WIDTHS = (384, 256)
-"""Widths of the hidden layers of the network that reads features out of a latent."""
+"""Widths of the hidden layers of the network that extracts features from a latent."""
 
 
 class Actor(nn.Module):
-    """A distribution over actions for (latent, scaled proprio, goal latent): a mixture, each of whose components is
-    Gaussian, and Bernoulli in the binary entries, because the mean of an open and a closed gripper grasps nothing.
+    """(latent, scaled proprio, goal latent) → a distribution over actions: a mixture, each of whose components is
+    Gaussian, and Bernoulli in the binary entries, because averaging open and closed gives a useless gripper width.
 
     `config` gives the lengths of latent, proprio and action, the binary entries of an action, and the commanded entries
     of proprio, which the actor does not see. `heads` gives the number of components, the width of the hidden layers,
-    and the number of features. One network reads the features out of the state's latent and out of the goal's, so that
-    it has to learn only once where a thing is; with 0 features the latents themselves are compared.
+    and the number of features. One network extracts the features from the state's latent and from the goal's, so that
+    object positions are learnt once, for both. With 0 features the latents themselves are compared.
     """
 
     binary: Tensor
@@ -51,8 +52,8 @@ class Actor(nn.Module):
         seen, wanted = self._read(torch.cat([latent, goal])).chunk(2)
         return self._distribution(self.body(torch.cat([seen, self.command_mask(proprio), wanted], dim=-1)))
 
-    def towards(self, goal: Tensor) -> Callable[[Tensor, Tensor], ActionDistribution]:
-        """Return a function that equals `forward` for one common `goal` (D,) and takes less time."""
+    def for_goal(self, goal: Tensor) -> Callable[[Tensor, Tensor], ActionDistribution]:
+        """Return `forward` as a function of latent and proprio, for one common `goal` (D,). It is faster."""
         body = self.body.given(self._read(goal))
         return lambda latent, proprio: self._distribution(
             body(torch.cat([self._read(latent), self.command_mask(proprio)], dim=-1))
@@ -73,7 +74,7 @@ class Actor(nn.Module):
 
 
 def _reader(latent: int, features: int) -> nn.Sequential:
-    """Return the network that reads `features` out of a latent."""
+    """Return the network that extracts `features` numbers from a latent."""
     layers: list[nn.Module] = []
     for before, after in pairwise((latent, *READER_WIDTHS)):
         layers += [nn.Linear(before, after), nn.LayerNorm(after), nn.GELU()]
@@ -81,8 +82,8 @@ def _reader(latent: int, features: int) -> nn.Sequential:
 
 
 class ActorLoss(nn.Module):
-    """The actor's loss: each example is weighted by its advantage, which the trained critic gives
-    (advantage-weighted regression, Peng et al. 2019)."""
+    """The actor's loss: each example is weighted by exp(`temperature` × advantage), at most 20. The advantage comes
+    from the trained critic (advantage-weighted regression, Peng et al. 2019)."""
 
     def __init__(self, actor: Actor, temperature: float) -> None:
         super().__init__()

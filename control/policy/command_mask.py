@@ -1,8 +1,8 @@
-"""The part of proprioception that critic and actor see: where the arm is, not where it was sent.
+"""The part of proprioception that critic and actor see: measured entries without commanded ones.
 
-A policy that sees the last command learns to repeat it: in play that is nearly always right, and on the way to a goal
-the arm then never stops (causal confusion; de Haan et al. 2019). The world model does see the commands, because the
-arm's next motion follows from them.
+A policy that sees the last command learns to repeat it. In play that is nearly always right, but then the arm never
+stops at a goal (causal confusion; de Haan et al. 2019). The world model does see the commands, because the arm's next
+motion follows from them.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """The critic: the number of blocks from a state to a goal picture, learnt from play by implicit V-learning.
 
-A reward of −1 a block until the goal makes the discounted value a temporal distance. Expectile regression
+With a reward of −1 for each block until the goal, the discounted value is a temporal distance. Expectile regression
 (Kostrikov et al., "IQL", 2021; goal-conditioned in Park et al., "HIQL", 2023) makes the value follow the best outcomes
-in the data rather than the average. There are two networks, and the smaller value counts; their targets move slowly.
+in the data rather than the average. There are two networks, of which the smaller value is used. Their targets follow
+slowly.
 """
 
 from __future__ import annotations
@@ -21,12 +22,12 @@ from perception.checkpoint.card import HeadsConfig
 from perception.model.world_model import WorldModelConfig
 
 FIRST_VALUE = -0.6
-"""Initial value of every state, as a share of the worst value 1 / (1 − discount). States start far from every goal,
-because a distance that never occurs in play is corrected by one block at a time only."""
+"""Initial value of every state, as a multiple of 1 / (1 − discount). All goals are far at first, because a distance
+that never occurs in play would be corrected by only one block at a time."""
 
 
 class Critic(nn.Module):
-    """Value of (latent, scaled proprio) for reaching a goal latent. The goal is a picture alone: it has no proprio.
+    """Value of (latent, scaled proprio) for reaching a goal latent. A goal is only a picture, so it has no proprio.
 
     `config` gives the lengths of latent and proprio, and the commanded entries of proprio, which the critic does not
     see; `heads` gives the discount and the width of the hidden layers.
@@ -50,8 +51,8 @@ class Critic(nn.Module):
         """Return the smaller value (B,)."""
         return self.values(latent, proprio, goal).amin(0)
 
-    def towards(self, goal: Tensor) -> Callable[[Tensor, Tensor], Tensor]:
-        """Return a function that equals `forward` for one common `goal` (D,) and takes less time."""
+    def for_goal(self, goal: Tensor) -> Callable[[Tensor, Tensor], Tensor]:
+        """Return `forward` as a function of latent and proprio, for one common `goal` (D,). It is faster."""
         networks = [network.given(goal) for network in cast(Iterable[Perceptron], self.networks)]
 
         def smaller(latent: Tensor, proprio: Tensor) -> Tensor:
@@ -63,7 +64,7 @@ class Critic(nn.Module):
     def distance(self, latent: Tensor, proprio: Tensor, goal: Tensor) -> Tensor:
         """Return the temporal distance (B,) in blocks that corresponds to the mean of both values."""
         value = self.values(latent, proprio, goal).mean(0)
-        # V = −(1 − γ^d) / (1 − γ), solved for d. Values that no distance has are clamped to the nearest one that does.
+        # V = −(1 − γ^d) / (1 − γ), solved for d. A value outside the range of distances is clamped to it.
         remaining = (1.0 + value * (1.0 - self.discount)).clamp(1e-3, 1.0)
         return remaining.log() / math.log(self.discount)
 
@@ -80,7 +81,7 @@ class CriticLoss(nn.Module):
 
     def forward(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """Return the expectile loss for `latent`, `next_latent`, `goal` (B, D), `proprio`, `next_proprio` (B, P),
-        `here` (B,) 1 where the state is the goal itself, `arrives` (B,) 1 where the next state is."""
+        `here` (B,), 1 where the state is the goal itself, and `arrives` (B,), 1 where the next state is."""
         with torch.no_grad():
             following = self.target(batch["next_latent"], batch["next_proprio"], batch["goal"])
             following = following.clamp(-1.0 / (1.0 - self.critic.discount), 0.0)

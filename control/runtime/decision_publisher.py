@@ -61,7 +61,7 @@ def _report(step: Step) -> DecisionReport:
         frame_index=step.frame.index,
         status=step.status,
         distance=decision.distance,
-        subgoals_ahead=decision.ahead,
+        subgoals_ahead=decision.remaining_subgoals,
         cost=decision.cost,
         action=tuple(decision.action.tolist()),
         plan_ms=1e3 * decision.seconds,

@@ -105,7 +105,7 @@ class Session:
 
     def _pursue(self, goals: Sequence[Image], blocks: int | None, observers: Observers) -> Outcome:
         steps: list[Step] = []
-        with self._lease(), _lapse_told():
+        with self._lease(), _explain_lapse():
             observers.start(goals)
             approach(self._client, self._kinematics, self._convention)
             for step in self._decisions(goals[-1], blocks):
@@ -148,9 +148,9 @@ class Session:
         first_ns = running.begins_ns
         while True:
             number = (running.begins_ns - first_ns) // self._convention.block_ns
-            frame = self._see(running.begins_ns)
+            frame = self._first_picture(running.begins_ns)
             received_ns = time.monotonic_ns()
-            joints = self._felt(frame.time_ns)
+            joints = self._state_at(frame.time_ns)
             state = self._proprioception.state(
                 *(joints.measured, joints.governed, joints.gripper_width, joints.gripper_command),
                 joints.measured_effort,
@@ -248,7 +248,7 @@ class Session:
         target = self._convention.set_point(self._kinematics, governed, state.gripper_command)
         return _Block(begins_ns, np.zeros(self._convention.size), target, governed, holds=True)
 
-    def _see(self, begins_ns: int) -> ReceivedFrame:
+    def _first_picture(self, begins_ns: int) -> ReceivedFrame:
         """Return the first picture of the block that began, or begins, at `begins_ns`."""
         return self._picture_after(max(begins_ns - 1, 0))
 
@@ -263,7 +263,7 @@ class Session:
             self._client.state()  # the simulated camera falls silent with its driver: then that is what to tell
             raise
 
-    def _felt(self, time_ns: int) -> JointState:
+    def _state_at(self, time_ns: int) -> JointState:
         """Return the arm's state at `time_ns`. Raises `ConnectionLost` when there is none, and `Refused` when that is
         because this process slept so long that the lease lapsed too."""
         try:
@@ -274,7 +274,7 @@ class Session:
 
 
 @contextmanager
-def _lapse_told() -> Iterator[None]:
+def _explain_lapse() -> Iterator[None]:
     """Say what it means when the driver no longer knows this agent."""
     try:
         yield
@@ -309,5 +309,5 @@ def _outcome(steps: list[Step], last: Image, blocks: int | None) -> Outcome:
         first=steps[0].frame.image,
         last=last,
         imagined=end.imagined,
-        legs=end.decision.legs,
+        finished_subgoals=end.decision.finished_subgoals,
     )

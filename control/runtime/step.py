@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from control.decision import Decision
-from control.goals.goal_sequence import Leg
+from control.goals.goal_sequence import SubgoalResult
 from perception.camera.interface import Image
 from perception.camera.subscriber import ReceivedFrame
 from robot.arm.interface import Vector
@@ -58,7 +58,7 @@ class Outcome:
     first: Image
     last: Image
     imagined: Image | None
-    legs: tuple[Leg, ...] = ()
+    finished_subgoals: tuple[SubgoalResult, ...] = ()
 
 
 class StepObserver(Protocol):

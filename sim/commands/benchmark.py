@@ -10,8 +10,8 @@ import torch
 import tyro
 
 from control.agent import Agent
-from control.decision_config import DecisionConfig, changed
-from control.decision_options import DecisionOptions, given
+from control.decision_config import DecisionConfig, with_changes
+from control.decision_options import DecisionOptions, explicit_settings
 from control.model.trained_model import TrainedModel, load_trained
 from control.policies import Method, make_agent
 from robot.errors import ConfigurationError
@@ -97,8 +97,8 @@ def benchmark(
         assert options.task is not None, "checked"
         checkpoint = pretrained_for(options.task)
     trained = load_trained(checkpoint)
-    changes = given(decision)
-    config = changed(trained.decision, changes)
+    changes = explicit_settings(decision)
+    config = with_changes(trained.decision_config, changes)
     for path in (options.json, options.plot):
         if path is not None:
             require_writable(path)

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from control.decision_config import changed
+from control.decision_config import with_changes
 from control.interfaces import Decider
 from control.model.trained_model import load_trained
 from control.policies import Method, make_agent
@@ -60,7 +60,7 @@ def measure_agent(
     changes: Mapping[str, Any] = MappingProxyType({}),
 ) -> Iterator[EpisodeRecord]:
     """Yield the records of the goals `numbers` with the agent of a checkpoint; the work is distributed by `map_items`.
-    The agent decides as the checkpoint's card says, with `changes` as `control.decision_config.changed` takes them.
+    The agent decides by the settings in the checkpoint's card, with `changes` applied by `with_changes`.
 
     Each goal's result is independent of the distribution; only the decision times grow where cores are shared.
     """
@@ -98,7 +98,7 @@ def _measure_some(
     embodiment = trained.card.embodiment
     environment = environment_of(embodiment)
     agent = make_agent(
-        *(trained, method, what.seed, changed(trained.decision, changes)),
+        *(trained, method, what.seed, with_changes(trained.decision_config, changes)),
         "auto" if what.subgoals == "auto" else "none",
     )
     world = environment.world(embodiment.camera, what.level)

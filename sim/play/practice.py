@@ -40,10 +40,10 @@ class Practice:
         trained.card.require(panda_spec().name, camera)
         self._environment = environment
         self._elsewhere = environment.world(camera)
-        usual = trained.decision.search
+        usual = trained.decision_config.search
         # Half as many samples and half the horizon: more than twice the practice in the same time.
         quick = msgspec.structs.replace(usual, samples=usual.samples // 2, horizon=usual.horizon // 2)
-        config = msgspec.structs.replace(trained.decision, search=quick)
+        config = msgspec.structs.replace(trained.decision_config, search=quick)
         self.agents = make_agent(trained, config=config), make_agent(trained, "actor-only")
 
     def close(self) -> None:

@@ -27,11 +27,11 @@ REACH_BELOW_M = 0.20
 LIFTED_AT_LEAST_M = 0.06
 DISTURBED_M = 0.01
 GRASP_ERROR_M = 0.002
-CAREFUL = 0.02
+CAREFUL_NOISE = 0.02
 VISIBLE_AT_LEAST = 0.5
 GRASPABLE_NAMES = frozenset(thing.name for thing in GRASPABLE)
 ALIGNED_M = 0.015
-HIGHER_M = 0.02
+MIN_STACK_HEIGHT_M = 0.02
 
 
 def tabletop_goal(world: LockStep, task: Task, rng: np.random.Generator, number: int, level: Level) -> Goal | None:
@@ -39,7 +39,7 @@ def tabletop_goal(world: LockStep, task: Task, rng: np.random.Generator, number:
     arm leaves the picture before it is taken, and at cluttered there are distractors."""
     start = random_start(rng, TABLETOP_PLAY.convention)
     if level == "cluttered":
-        start = Start(start.tool, (*start.objects, *_clutter(rng, start.objects)))
+        start = Start(start.tool, (*start.objects, *_distractors(rng, start.objects)))
     maker = _Maker(world, task, rng, start)
     made = {
         "reach": maker.reach,
@@ -55,8 +55,8 @@ def tabletop_goal(world: LockStep, task: Task, rng: np.random.Generator, number:
     return maker.goal(number)
 
 
-def _clutter(rng: np.random.Generator, objects: tuple[ObjectPose, ...]) -> list[ObjectPose]:
-    """Return `objects` with two or three distractors added."""
+def _distractors(rng: np.random.Generator, objects: tuple[ObjectPose, ...]) -> list[ObjectPose]:
+    """Return two or three distractors, placed clear of `objects`."""
     names = rng.permutation([thing.name for thing in DISTRACTORS])[: rng.integers(2, 4)]
     placed: list[ObjectPose] = []
     for name in names.tolist():
@@ -71,7 +71,7 @@ class _Maker:
     def __init__(self, world: LockStep, task: Task, rng: np.random.Generator, start: Start) -> None:
         self._world, self._task, self._rng, self._start = world, task, rng, start
         convention = TABLETOP_PLAY.convention
-        self.policy = TabletopPolicy(rng, convention, noise=CAREFUL)
+        self.policy = TabletopPolicy(rng, convention, noise=CAREFUL_NOISE)
         self._runner = BlockRunner(world, convention)
         self._runner.reset(start.tool, start.objects)
         self._pictures: list[np.ndarray] = []
@@ -102,13 +102,13 @@ class _Maker:
         if self._stacked(self._start.objects):
             return False
         self.do(self.policy.push(self._chosen))
-        return self._moved() and self._shown()
+        return self._moved() and self._visible_enough()
 
     def grasp(self) -> bool:
         """Grasp one object and lift it off the table."""
         self.do(self.policy.pick(self._chosen, GRASP_ERROR_M))
-        lifted = self._place(self._chosen)[2] - self._began(self._chosen)[2] >= LIFTED_AT_LEAST_M
-        return lifted and self.policy.held == self._chosen and self._others_rest() and self._shown()
+        lifted = self._place(self._chosen)[2] - self._start_position(self._chosen)[2] >= LIFTED_AT_LEAST_M
+        return lifted and self.policy.held == self._chosen and self._others_rest() and self._visible_enough()
 
     def pick_place(self) -> bool:
         """Carry one object to a new place on the table."""
@@ -118,7 +118,7 @@ class _Maker:
         others = [item for item in self._objects() if item.name != self._chosen]
         self.do(self.policy.place(self._chosen, free_place(self._rng, others), float(self._rng.normal(0.0, 0.4))))
         down = abs(self._place(self._chosen)[2] - SPECS[self._chosen].rest_height) < DISTURBED_M
-        return down and self._moved() and self._shown()
+        return down and self._moved() and self._visible_enough()
 
     def stack(self) -> bool:
         """Put one object on top of another; the first picture shows it lifted."""
@@ -132,8 +132,8 @@ class _Maker:
         self._pictures.append(self._world.picture())
         self.do(self.policy.stack(self._chosen, below))
         offset = self._place(self._chosen) - self._place(below)
-        upon = float(np.linalg.norm(offset[:2])) < ALIGNED_M and offset[2] > HIGHER_M
-        return bool(upon) and self._others_rest() and self._shown()
+        upon = float(np.linalg.norm(offset[:2])) < ALIGNED_M and offset[2] > MIN_STACK_HEIGHT_M
+        return bool(upon) and self._others_rest() and self._visible_enough()
 
     def goal(self, number: int) -> Goal:
         """Return the present state of the world as the goal."""
@@ -157,21 +157,21 @@ class _Maker:
     def _place(self, name: str) -> Vector:
         return next(np.asarray(item.position) for item in self._objects() if item.name == name)
 
-    def _began(self, name: str) -> Vector:
+    def _start_position(self, name: str) -> Vector:
         return next(np.asarray(item.position) for item in self._start.objects if item.name == name)
 
     def _moved(self) -> bool:
         """Return whether the chosen object moved far enough and lies on the part of the table where play begins."""
         now = self._place(self._chosen)[:2]
         inside = bool((now > TABLE_LOWER).all() and (now < TABLE_UPPER).all())
-        far = float(np.linalg.norm(now - self._began(self._chosen)[:2])) >= MOVED_AT_LEAST_M
+        far = float(np.linalg.norm(now - self._start_position(self._chosen)[:2])) >= MOVED_AT_LEAST_M
         return inside and far and self._others_rest()
 
     def _others_rest(self) -> bool:
         names = [item.name for item in self._start.objects if item.name != self._chosen]
-        return all(np.linalg.norm(self._place(name) - self._began(name)) < DISTURBED_M for name in names)
+        return all(np.linalg.norm(self._place(name) - self._start_position(name)) < DISTURBED_M for name in names)
 
-    def _shown(self) -> bool:
+    def _visible_enough(self) -> bool:
         """Return whether the picture shows enough of the chosen object; the world is restored afterwards."""
         joints, _, width = self._world.scene.joints()
         share = visible_share(self._world, self._chosen)

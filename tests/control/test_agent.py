@@ -9,7 +9,7 @@ import torch
 
 from control.agent import Agent
 from control.decision import Decision
-from control.goals.goal_sequence import Leg
+from control.goals.goal_sequence import SubgoalResult
 from control.goals.landmarks import Landmarks
 from control.interfaces import Choice, Situation
 from control.model.trained_model import TrainedModel
@@ -79,7 +79,7 @@ class Towards:
     """A policy from elsewhere: pushes along the first axis by how much the picture differs from the goal."""
 
     name = "towards"
-    approaches = False
+    refines_near_goal = False
 
     def begin(self, goal: np.ndarray) -> None:
         self.goal = goal
@@ -90,7 +90,7 @@ class Towards:
 
 def test_an_agent_takes_a_policy_from_elsewhere() -> None:
     made, policy = with_reach(-1.0), Towards()
-    agent = Agent(made, policy, made.decision)
+    agent = Agent(made, policy, made.decision_config)
     agent.set_goal(picture(1))
     assert agent.name == "towards" and np.array_equal(policy.goal, picture(1))
     there, away = (agent.decide(seen(place), STILL).action[0] for place in (1, 2))
@@ -220,9 +220,9 @@ def test_of_several_goals_each_counts_until_it_was_seen_and_the_last_ends_it() -
     agent = make_agent(with_reach(1e-6), "hold")
     agent.set_goals([picture(2), picture(3), picture(1)])
     made = [agent.decide(seen(index), STILL) for index in (9, 2, 9, 3, 2, 1, 1, 1)]
-    assert [decision.ahead for decision in made] == [2, 1, 1, 0, 0, 0, 0, 0]
+    assert [decision.remaining_subgoals for decision in made] == [2, 1, 1, 0, 0, 0, 0, 0]
     assert [decision.reached for decision in made] == [False] * 7 + [True]
-    assert made[-1].legs == (Leg(2, True), Leg(2, True))
+    assert made[-1].finished_subgoals == (SubgoalResult(2, True), SubgoalResult(2, True))
     # As soon as one is behind, the distance is that to the next.
     alone = make_agent(with_reach(1e-6), "hold")
     alone.set_goal(picture(3))
@@ -269,13 +269,13 @@ def test_its_own_sub_goals_are_states_that_it_remembers(monkeypatch: pytest.Monk
     agent = make_agent(model, "hold", subgoals="auto")
     agent.set_goal(picture(1))
     made = [agent.decide(seen(place), STILL) for place in (2, 5, 9)]
-    assert [decision.ahead for decision in made] == [1, 0, 0]
-    assert made[-1].legs == (Leg(2, True),)
+    assert [decision.remaining_subgoals for decision in made] == [1, 0, 0]
+    assert made[-1].finished_subgoals == (SubgoalResult(2, True),)
     direct = make_agent(model, "hold")
     direct.set_goal(picture(1))
-    assert direct.decide(seen(2), STILL).ahead == 0
+    assert direct.decide(seen(2), STILL).remaining_subgoals == 0
 
 
 def test_a_model_that_remembers_nothing_cannot_find_sub_goals() -> None:
-    with pytest.raises(CheckpointError, match="remembers no states"):
+    with pytest.raises(CheckpointError, match="has no landmarks, so --subgoals auto is impossible"):
         make_agent(trained(), subgoals="auto")

@@ -7,8 +7,8 @@ import msgspec
 import pytest
 import tyro
 
-from control.decision_config import CostConfig, DecisionConfig, SearchConfig, changed, default_decision
-from control.decision_options import DecisionOptions, given
+from control.decision_config import CostConfig, DecisionConfig, SearchConfig, default_decision_config, with_changes
+from control.decision_options import DecisionOptions, explicit_settings
 from control.model.trained_model import TrainedModel, load_trained, save_trained
 from control.policies import make_agent
 from perception.checkpoint.shipped import PRETRAINED_FOLDER
@@ -33,7 +33,7 @@ DEFAULTS = {
 
 @pytest.mark.parametrize("binary", [False, True])
 def test_cards_that_name_nothing_decide_as_they_always_did(binary: bool) -> None:
-    made = default_decision(binary)
+    made = default_decision_config(binary)
     search, stages = made.search, made.stages
     assert DEFAULTS[binary] == {
         "search": (search.samples, search.horizon, search.iterations, search.proposals, search.critic_stride),
@@ -48,16 +48,16 @@ def test_cards_that_name_nothing_decide_as_they_always_did(binary: bool) -> None
 
 def test_the_shipped_cards_decide_as_they_always_did() -> None:
     for name, binary in (("push", False), ("tabletop", True)):
-        assert load_trained(PRETRAINED_FOLDER / name).decision == default_decision(binary)
+        assert load_trained(PRETRAINED_FOLDER / name).decision_config == default_decision_config(binary)
 
 
 def test_only_what_is_given_changes() -> None:
-    base = default_decision(True)
-    made = changed(base, {"search": {"samples": 32}, "stages": {"approach_search": {"std": 0.1}}})
+    base = default_decision_config(True)
+    made = with_changes(base, {"search": {"samples": 32}, "stages": {"approach_search": {"std": 0.1}}})
     assert made.search == msgspec.structs.replace(base.search, samples=32)
     assert made.stages.approach_search == msgspec.structs.replace(base.stages.approach_search, std=0.1)
     assert (made.costs, made.goal_detection, made.subgoals) == (base.costs, base.goal_detection, base.subgoals)
-    assert changed(base, {}) == base
+    assert with_changes(base, {}) == base
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_only_what_is_given_changes() -> None:
 )
 def test_a_setting_that_cannot_be_is_refused_with_its_option(changes: dict[str, Any], said: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
-        changed(DecisionConfig(), changes)
+        with_changes(DecisionConfig(), changes)
     assert said in str(caught.value)
 
 
@@ -89,22 +89,22 @@ def test_a_card_says_how_its_model_decides(tmp_path: Path) -> None:
     says = {"search": {"samples": 8, "horizon": 2}, "goal_detection": {"settled": 4}}
     save_trained(tmp_path, TrainedModel(msgspec.structs.replace(card(), decision=says), parts()))
     loaded = load_trained(tmp_path)
-    assert (loaded.decision.search.samples, loaded.decision.search.horizon) == (8, 2)
-    assert loaded.decision.goal_detection.settled == 4 and loaded.decision.costs == CostConfig()
+    assert (loaded.decision_config.search.samples, loaded.decision_config.search.horizon) == (8, 2)
+    assert loaded.decision_config.goal_detection.settled == 4 and loaded.decision_config.costs == CostConfig()
     assert make_agent(loaded).name == "full"
 
 
 @pytest.mark.parametrize("says", [{"search": {"samples": 1}}, {"serch": {}}, {"costs": {"path_weight": "much"}}])
 def test_a_card_that_says_what_cannot_be_is_refused(tmp_path: Path, says: dict[str, Any]) -> None:
     save_trained(tmp_path, TrainedModel(msgspec.structs.replace(card(), decision=says), parts()))
-    with pytest.raises(CheckpointError, match="the checkpoint's card says how to decide"):
+    with pytest.raises(CheckpointError, match=r"invalid decision setting: .*; train again or correct"):
         load_trained(tmp_path)
 
 
 def test_every_setting_has_an_option_whose_help_says_what_is_usual(capsys: pytest.CaptureFixture[str]) -> None:
     def command(decision: DecisionOptions = DecisionOptions()) -> dict[str, Any]:
         """A command."""
-        return given(decision)
+        return explicit_settings(decision)
 
     assert tyro.cli(command, args=[]) == {}
     words = ["--decision.search.samples", "32", "--decision.stages.approach-search.method", "mppi"]
@@ -118,4 +118,4 @@ def test_every_setting_has_an_option_whose_help_says_what_is_usual(capsys: pytes
     for group, settings in msgspec.to_builtins(DecisionConfig()).items():
         for name in settings:
             assert f"--decision.{group}.{name}".replace("_", "-") in shown
-    assert "usually 64, with a gripper 24" in shown
+    assert "usually 64; 24 with a gripper" in shown

@@ -12,7 +12,7 @@ import msgspec
 import pytest
 import torch
 
-from control.decision_config import default_decision
+from control.decision_config import default_decision_config
 from control.model.trained_model import load_trained
 from perception.training.world_model import compute_dtype
 from robot.dataset.format.columns import STATE
@@ -39,7 +39,7 @@ def refusal(capsys: pytest.CaptureFixture[str], *words: str) -> str:
 
 def test_a_data_set_becomes_a_checkpoint_with_its_curves(trained_run: Run) -> None:
     loaded = load_trained(trained_run.checkpoint)
-    assert loaded.card.decision == msgspec.to_builtins(default_decision(binary=False))
+    assert loaded.card.decision == msgspec.to_builtins(default_decision_config(has_binary_actions=False))
     dataset = Dataset.open(trained_run.dataset)
     provenance = loaded.card.provenance
     assert (provenance.dataset_fingerprint, provenance.episodes, provenance.frames) == (dataset.fingerprint(), 12, 372)

@@ -13,10 +13,10 @@ USUAL = GoalDetectionConfig()
 NEAR, PROGRESS, SETTLED, SURE = USUAL.near, USUAL.progress, USUAL.settled, USUAL.sure
 
 
-def seen(*differences: float, one_block: float = 1.0, doubting: int = SETTLED, blocks: float = 0.0) -> list[bool]:
+def seen(*differences: float, block_change: float = 1.0, doubting: int = SETTLED, blocks: float = 0.0) -> list[bool]:
     """What is said at each of these pictures."""
-    detector = GoalDetector(one_block, GoalDetectionConfig(doubting=doubting))
-    return [detector.see(difference, blocks) for difference in differences]
+    detector = GoalDetector(block_change, GoalDetectionConfig(doubting=doubting))
+    return [detector.update(difference, blocks) for difference in differences]
 
 
 def test_a_block_changes_what_nine_in_ten_neighbours_differ_by_at_most() -> None:
@@ -36,7 +36,7 @@ def test_a_world_that_stays_as_near_as_a_block_is_there_at_the_third_picture() -
 
 def test_one_that_stays_a_little_farther_off_never_is() -> None:
     assert not any(seen(*[1.01] * 50))
-    assert not any(seen(*[float("nan")] * 50, one_block=1e9))
+    assert not any(seen(*[float("nan")] * 50, block_change=1e9))
 
 
 def test_what_looks_alike_is_not_reached_while_the_critic_says_that_it_is_far() -> None:
@@ -76,15 +76,15 @@ def test_it_is_said_only_near_the_goal_and_not_before_three_pictures(before: lis
 
 def test_what_was_seen_of_another_goal_is_forgotten() -> None:
     detector = GoalDetector(1.0, USUAL)
-    assert [detector.see(0.5, 0.0) for _ in range(3)][-1]
-    detector.forget()
-    assert [detector.see(0.5, 0.0) for _ in range(3)] == [False, False, True]
+    assert [detector.update(0.5, 0.0) for _ in range(3)][-1]
+    detector.reset()
+    assert [detector.update(0.5, 0.0) for _ in range(3)] == [False, False, True]
 
 
 def test_each_of_its_constants_is_a_setting() -> None:
     def said(config: GoalDetectionConfig, *differences: float, blocks: float = 0.0) -> list[bool]:
         detector = GoalDetector(1.0, config)
-        return [detector.see(difference, blocks) for difference in differences]
+        return [detector.update(difference, blocks) for difference in differences]
 
     assert said(GoalDetectionConfig(settled=1, doubting=1), 0.5, 0.5) == [False, True]
     assert said(GoalDetectionConfig(near=9.0), 0.5, 0.5, 0.5, blocks=8.0)[-1]

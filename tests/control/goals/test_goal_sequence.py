@@ -4,14 +4,14 @@ import pytest
 import torch
 
 from control.decision_config import GoalDetectionConfig
-from control.goals.goal_sequence import GoalSequence, Leg
+from control.goals.goal_sequence import GoalSequence, SubgoalResult
 
 GOALS = [torch.full((2,), 10.0 * number) for number in range(3)]
 FAR = torch.full((2,), -50.0)
 
 
 def course(goals: int = 3, patience: int = 5) -> GoalSequence:
-    return GoalSequence(GOALS[:goals], one_block=1.0, patience=patience, detection=GoalDetectionConfig())
+    return GoalSequence(GOALS[:goals], block_change=1.0, patience=patience, detection=GoalDetectionConfig())
 
 
 def here(goal: torch.Tensor) -> float:
@@ -25,42 +25,44 @@ def which(course: GoalSequence) -> int:
 
 def test_a_sub_goal_that_was_seen_once_is_behind_for_good() -> None:
     way = course()
-    assert (which(way), way.ahead, way.legs) == (0, 2, ())
-    assert not way.see(FAR, here) and which(way) == 0
-    assert not way.see(GOALS[0] + 0.5, here) and which(way) == 1
-    assert not way.see(FAR, here) and which(way) == 1  # though the world no longer looks like the first
-    assert way.legs == (Leg(2, True),) and way.ahead == 1
+    assert (which(way), way.remaining, way.finished) == (0, 2, ())
+    assert not way.update(FAR, here) and which(way) == 0
+    assert not way.update(GOALS[0] + 0.5, here) and which(way) == 1
+    assert not way.update(FAR, here) and which(way) == 1  # though the world no longer looks like the first
+    assert way.finished == (SubgoalResult(2, True),) and way.remaining == 1
 
 
 def test_what_is_not_reached_in_time_is_given_up_for_the_next() -> None:
     way = course(patience=3)
     for _ in range(3):
         assert which(way) == 0
-        way.see(FAR, here)
-    assert which(way) == 1 and way.legs == (Leg(3, False),)
-    way.see(FAR, here)
-    way.see(GOALS[1], here)
-    assert way.legs == (Leg(3, False), Leg(2, True)), "each has its own time"
+        way.update(FAR, here)
+    assert which(way) == 1 and way.finished == (SubgoalResult(3, False),)
+    way.update(FAR, here)
+    way.update(GOALS[1], here)
+    assert way.finished == (SubgoalResult(3, False), SubgoalResult(2, True)), "each has its own time"
 
 
 def test_the_last_goal_is_never_given_up_and_must_be_reached_to_stay() -> None:
     way = course(goals=1, patience=2)
-    assert not any(way.see(FAR, here) for _ in range(20))
-    assert [way.see(GOALS[0], here) for _ in range(3)] == [False, False, True]
-    assert way.legs == () and way.ahead == 0
+    assert not any(way.update(FAR, here) for _ in range(20))
+    assert [way.update(GOALS[0], here) for _ in range(3)] == [False, False, True]
+    assert way.finished == () and way.remaining == 0
 
 
 def test_to_reach_a_sub_goal_is_not_to_be_done() -> None:
     way = course()
-    assert not any(way.see(GOALS[number], here) for number in (0, 1))
-    assert [way.see(GOALS[2], here) for _ in range(3)] == [False, False, True]
+    assert not any(way.update(GOALS[number], here) for number in (0, 1))
+    assert [way.update(GOALS[2], here) for _ in range(3)] == [False, False, True]
 
 
 def test_one_picture_may_look_like_several_goals_at_once() -> None:
-    way = GoalSequence([GOALS[0], GOALS[0] + 0.1, GOALS[2]], one_block=1.0, patience=5, detection=GoalDetectionConfig())
-    way.see(FAR, here)
-    way.see(GOALS[0], here)
-    assert which(way) == 2 and way.legs == (Leg(2, True), Leg(0, True))
+    way = GoalSequence(
+        [GOALS[0], GOALS[0] + 0.1, GOALS[2]], block_change=1.0, patience=5, detection=GoalDetectionConfig()
+    )
+    way.update(FAR, here)
+    way.update(GOALS[0], here)
+    assert which(way) == 2 and way.finished == (SubgoalResult(2, True), SubgoalResult(0, True))
 
 
 def test_without_a_goal_there_is_no_course() -> None:
@@ -70,7 +72,7 @@ def test_without_a_goal_there_is_no_course() -> None:
 
 def test_how_far_it_is_is_asked_of_the_goal_that_counts_now() -> None:
     way = course(2)
-    way.see(FAR, lambda goal: float(goal[0]))
+    way.update(FAR, lambda goal: float(goal[0]))
     assert way.distance == 0.0
-    assert not any(way.see(GOALS[1], lambda goal: 50.0) for _ in range(20))  # alike, and yet far
-    assert [way.see(GOALS[1], lambda goal: float(goal[0]) - 10.0) for _ in range(3)] == [False, False, True]
+    assert not any(way.update(GOALS[1], lambda goal: 50.0) for _ in range(20))  # alike, and yet far
+    assert [way.update(GOALS[1], lambda goal: float(goal[0]) - 10.0) for _ in range(3)] == [False, False, True]

@@ -58,9 +58,9 @@ def planner(
     objective: Objective | None = None,
     actor: Actor | None = None,
     seed: int = 0,
-    asks_prior: bool = False,
+    use_prior: bool = False,
 ) -> Planner:
-    return Planner(linear_world(), objective or Quadratic(), config, actor, seed, asks_prior)
+    return Planner(linear_world(), objective or Quadratic(), config, actor, seed, use_prior)
 
 
 def goal(x: float, y: float) -> Tensor:
@@ -153,7 +153,7 @@ def test_a_warm_start_leaves_out_the_block_that_was_done() -> None:
 
 def test_an_actor_that_knows_the_way_saves_the_search() -> None:
     class Knowing(Actor):
-        def towards(self, goal: Tensor) -> Callable[[Tensor, Tensor], ActionDistribution]:
+        def for_goal(self, goal: Tensor) -> Callable[[Tensor, Tensor], ActionDistribution]:
             def there(latent: Tensor, proprio: Tensor) -> ActionDistribution:
                 way = ((goal - latent)[..., :2] / STEP).clamp(-1, 1)[:, None]
                 certain = torch.full_like(way, -3.0)
@@ -179,7 +179,7 @@ def test_it_tells_how_likely_the_actor_finds_each_action_where_it_is_taken() -> 
     torch.manual_seed(0)
     actor, kept, far = Actor(sized(4, 1), HeadsConfig(0.9, components=3)).eval(), Kept(), goal(0.4, 0.1)
     config = SearchConfig(horizon=3, samples=16, iterations=1, proposals=0.5)
-    planner(config, kept, actor, asks_prior=True).plan(LATENT, PROPRIO, far)
+    planner(config, kept, actor, use_prior=True).plan(LATENT, PROPRIO, far)
     seen = kept.rollout
     assert seen.prior_nll is not None and seen.prior_nll.shape == (16, 3)
     for block in range(3):

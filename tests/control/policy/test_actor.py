@@ -149,7 +149,7 @@ def test_for_a_goal_that_all_have_it_is_the_same(features: int) -> None:
         Actor(sized(8, 3, 3, binary=(2,), commands=(1,)), HeadsConfig(0.9, components=2, features=features)),
         inputs(),
     )
-    once, apart = actor.towards(goal[0])(latent, proprio), actor(latent, proprio, goal[:1].expand(6, -1))
+    once, apart = actor.for_goal(goal[0])(latent, proprio), actor(latent, proprio, goal[:1].expand(6, -1))
     for name in ("weights", "mean", "log_std", "logits"):
         torch.testing.assert_close(getattr(once, name), getattr(apart, name))
         torch.testing.assert_close(getattr(once.last(2), name), getattr(apart, name)[4:])

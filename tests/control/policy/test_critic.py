@@ -113,4 +113,4 @@ def test_for_a_goal_that_all_have_it_is_the_same() -> None:
     torch.manual_seed(0)
     critic = Critic(sized(4, 3, commands=(2,)), HEADS)
     latent, proprio, goal = torch.randn(5, 4), torch.randn(5, 3), torch.randn(4)
-    torch.testing.assert_close(critic.towards(goal)(latent, proprio), critic(latent, proprio, goal.expand(5, -1)))
+    torch.testing.assert_close(critic.for_goal(goal)(latent, proprio), critic(latent, proprio, goal.expand(5, -1)))

@@ -255,7 +255,7 @@ def test_a_decider_from_elsewhere_moves_the_arm(here: Stage) -> None:
         FrameSubscriber(here.frames) as frames,
     ):
         outcome = Session(stranger, client, frames).pursue([GOAL], 40)
-    assert outcome.reached and outcome.decisions == 6 and outcome.imagined is None and outcome.legs == ()
+    assert outcome.reached and outcome.decisions == 6 and outcome.imagined is None and outcome.finished_subgoals == ()
     assert all(seen.picture("front").shape == (64, 64, 3) and seen.state.shape == (7,) for seen in stranger.seen)
     assert all(before.time_ns < after.time_ns for before, after in pairwise(stranger.seen))
     assert not stranger.committed[0].any()  # the first block holds
