@@ -152,14 +152,15 @@ def _cloned(trained: TrainedModel, dataset: Path, run: Path, steps: int | None, 
 
 
 class _Steps(msgspec.Struct, frozen=True):
-    """How many steps this machine takes in so many seconds."""
+    """How many steps this machine takes in `seconds`."""
 
     seconds: float
     steps: int
 
 
 def _remembered(path: Path, seconds: float, count: Callable[[], int]) -> int:
-    """Return what `count` once said for so many seconds, lest a training that goes on be of another length."""
+    """Return the step count stored in `path` for `seconds`, or call `count` and store its result, so that a resumed
+    training keeps its length."""
     if path.exists():
         try:
             known = msgspec.json.decode(path.read_bytes(), type=_Steps)

@@ -58,7 +58,7 @@ def test_the_planners_own_search_stands_out() -> None:
         (["--horizon", "0"], "--horizon needs numbers of at least 1"),
         (["--decisions", "0"], "must be at least 1"),
         (["--threads", "0"], "must be at least 1"),
-        (["--plot", "costs.txt"], "--plot costs.txt is no picture"),
+        (["--plot", "costs.txt"], "--plot costs.txt is not a supported picture format"),
         (["--plot", "/dev/null/costs.png"], "cannot be written"),
         (["--checkpoint", "/nowhere"], "holds no checkpoint"),
     ],

@@ -12,7 +12,7 @@ import cv2
 import pytest
 
 from robot.embodiment.actions import PLANAR_PUSH
-from sim.commands.demo import LINGER_FRAMES
+from sim.commands.demo import LAST_FRAMES
 from sim.evaluation.contact_sheet import THUMB
 from sim.evaluation.film import BELOW, PANEL, TITLE, WIDTH
 from tests.commands import running, worldarm
@@ -71,7 +71,7 @@ def test_the_film_has_a_frame_a_decision(shown: Shown) -> None:
         stream = container.streams.video[0]
         assert (stream.width, stream.height) == (WIDTH, TITLE + PANEL + BELOW)
         assert stream.average_rate == round(1 / PLANAR_PUSH.block_s)
-        assert sum(1 for _ in container.decode(stream)) == int(decided[1]) + LINGER_FRAMES
+        assert sum(1 for _ in container.decode(stream)) == int(decided[1]) + LAST_FRAMES
 
 
 @pytest.mark.parametrize(
