@@ -4,10 +4,8 @@
 .PHONY: setup test soak test-lerobot lint demo clean
 
 SHELL := /bin/bash
-# Tests wait for disks and processes half of the time: it takes two workers to keep a core busy. One that judges times
-# takes about half a core, and its processes want another at moments: of them, one a core.
-CORES := $(shell nproc)
-WORKERS ?= $(shell echo $$((2 * $(CORES))))
+# One worker a core: with more, tests that follow a moving arm fall behind it. Tests that judge times run one at a time.
+WORKERS ?= $(shell nproc)
 STAMP := .venv/.installed
 FITS := -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] < (3, 12))'
 LEROBOT := lerobot[dataset]==0.6.1
@@ -40,8 +38,7 @@ lint: setup
 
 test: lint
 	.venv/bin/pytest -q -n $(WORKERS) --dist loadfile -m 'not real_time'
-	.venv/bin/pytest -q -n $(CORES) --dist loadfile -m 'real_time and not alone'
-	.venv/bin/pytest -q -m alone
+	.venv/bin/pytest -q -m real_time
 
 # What make test tries a few times, many times: every system call that writes, a thousand examples of each property.
 soak: setup

@@ -17,7 +17,6 @@ COMMAND_S = 500.0
 
 
 @pytest.mark.real_time
-@pytest.mark.alone
 @pytest.mark.timeout(900)
 def test_what_is_demonstrated_is_learnt_from_and_measured_and_never_recorded_twice(tmp_path: Path) -> None:
     numbers = tmp_path / "numbers.json"

@@ -22,7 +22,7 @@ from tests.control.conftest import QUICK
 from tests.robot.driver.checks import steady
 
 # A browser without a graphics card takes its time, and minutes beside other work.
-pytestmark = [pytest.mark.real_time, pytest.mark.alone]
+pytestmark = pytest.mark.real_time
 
 COMMAND_S = 240.0
 

@@ -11,7 +11,6 @@ from worldarm import main
 
 
 @pytest.mark.real_time
-@pytest.mark.alone
 def test_pace_and_kills_are_measured(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     numbers = tmp_path / "numbers.json"
     small = ["--seconds", "2", "--episode-s", "1", "--kills", "1", "--images", "video", "--folder", str(tmp_path)]

@@ -13,7 +13,6 @@ FEW = ("--lapses", "6", "--restarts", "3", "--decoded", "30000", "--sent", "2000
 
 
 @pytest.mark.real_time
-@pytest.mark.alone
 def test_every_promise_is_kept_each_time(tmp_path: Path) -> None:
     numbers = tmp_path / "numbers.json"
     result = worldarm(*("benchmark", "driver", *FEW, "--seconds", "3", "--commands", "200", "--json", str(numbers)))

@@ -22,7 +22,7 @@ from sim.world.lockstep import LockStep
 from sim.world.panda import panda_spec
 from tests.sim.execution.process_table import SimulatedDriver, simulated_driver
 
-pytestmark = [pytest.mark.real_time, pytest.mark.alone]
+pytestmark = pytest.mark.real_time
 
 START = PLANAR_PUSH.start(np.array([0.44, -0.09, 0.045]))
 CUBE = cube_pose(np.array([0.52, -0.02]), 0.3)
