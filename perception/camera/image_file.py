@@ -58,7 +58,7 @@ def _shaped(image: Image, camera: CameraSpec) -> bool:
 def save_picture(path: Path, image: Image) -> None:
     """Write `image` (H, W, 3) uint8 RGB to `path`, a PNG (exact) or JPEG by its suffix.
 
-    The file is written completely or not at all. Its folder is made where it is absent. Raises `GoalError` when it
+    The file is written completely or not at all. Its folder is created when absent. Raises `GoalError` when it
     cannot be written.
     """
     if path.suffix.lower() not in SUFFIXES:

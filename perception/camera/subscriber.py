@@ -32,8 +32,8 @@ class ReceivedFrame:
 
 
 def seen_as(frame: ReceivedFrame, camera: CameraSpec) -> ReceivedFrame:
-    """Return `frame` as its camera would have sent it had it been asked for pictures of the size of `camera`, whose
-    model was trained on such: cut and resized where it is of another."""
+    """Return `frame` cut and resized to the picture size of `camera`, the camera that the model was trained with;
+    unchanged when it has that size."""
     wanted = camera.view_size
     if frame.camera.view_size == wanted:
         return frame

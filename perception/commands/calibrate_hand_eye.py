@@ -99,10 +99,11 @@ def hand_eye(
     )
     save_calibration(target, msgspec.structs.replace(known, hand_eye=found))
     for method, residual in sorted(result.others.items(), key=lambda item: item[1].corners):
-        print(f"  {method:<10} apparent motion of the board {_told(residual.middle, residual.rotation)}")
+        print(f"  {method:<10} apparent motion of the board {_residual_text(residual.middle, residual.rotation)}")
     print(
         f"camera {known.camera} is at ({x:.4f}, {y:.4f}, {z:.4f}) m in the frame {frame} of {taken.arm.name}, "
-        f"by {result.method}: residual {_told(result.residual.middle, result.residual.rotation)} over {count} poses\n"
+        f"by {result.method}: residual {_residual_text(result.residual.middle, result.residual.rotation)} "
+        f"over {count} poses\n"
         f"calibration: {target}"
     )
 
@@ -200,5 +201,5 @@ def _seen(view: View | None, reason: str) -> str:
     return f"{len(view.ids)} corners of the board" if view is not None else reason
 
 
-def _told(middle: float, rotation: float) -> str:
+def _residual_text(middle: float, rotation: float) -> str:
     return f"{1e3 * middle:.2f} mm, {math.degrees(rotation):.3f}°"

@@ -20,9 +20,10 @@ large as an object to grasp."""
 class ConvolutionalEncoder(nn.Module):
     """Clips of one picture (B, 1, H, W, 3) uint8 RGB → latents (B, D) float32, through four strided convolutions.
 
-    A multilayer perceptron on the last features encodes what is in the picture. The places of `keypoints` in earlier
-    features encode where it is, and are added to the latent linearly: without them, a latent of several objects holds
-    their places in an entangled form that training does not disentangle. `height` and `width` must be multiples of 16.
+    A multilayer perceptron on the last features encodes the content of the picture. The places of `keypoints` in
+    earlier features encode positions, and are added to the latent linearly: without them, a latent of several objects
+    holds their positions in an entangled form that training does not disentangle. `height` and `width` must be
+    multiples of 16.
     """
 
     frames = 1

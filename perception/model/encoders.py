@@ -54,9 +54,9 @@ class EncoderRequest:
 class Encoder(Protocol):
     """A clip of pictures → latent; a `torch.nn.Module`.
 
-    The encoder says what it takes and makes: `picture`, the width and height in pixels of each view; `frames`, the
-    number F of pictures in a clip, one block apart, the last of which is the present; `latent`, the number D of
-    dimensions; and `keypoints`, the number K that it offers in each view, 0 for none.
+    The properties give the sizes of its input and output: `picture`, the width and height in pixels of each view;
+    `frames`, the number F of pictures in a clip, one block apart, the last of which is the present; `latent`, the
+    number D of dimensions; and `keypoints`, the number K that it offers in each view, 0 for none.
     """
 
     @property
@@ -156,16 +156,16 @@ def look_at_stills(encoder: Encoder, pictures: Tensor) -> Tensor:
 
 
 def _made(name: str, request: EncoderRequest) -> Encoder:
-    """Return what the factory `name` makes. Raises `ConfigurationError` for what is no encoder, and for an invalid
-    picture size."""
+    """Return what the factory `name` makes. Raises `ConfigurationError` for an object that is not an
+    encoder, and for an invalid picture size."""
     if request.picture is not None:
         _require_sides(name, request.picture)
     made: Any = load(ENCODERS, name)(request)
     lacking = [each for each in ("picture", "frames", "latent", "keypoints", "look") if not hasattr(made, each)]
     if not isinstance(made, nn.Module) or lacking:
         raise ConfigurationError(
-            f"what is registered as the encoder {name!r} is no encoder: it must be a torch.nn.Module with picture, "
-            f"frames, latent, keypoints and look{f'; it lacks {lacking}' if lacking else ''}"
+            f"the object registered as the encoder {name!r} is not an encoder: it must be a torch.nn.Module with "
+            f"picture, frames, latent, keypoints and look{f'; it lacks {lacking}' if lacking else ''}"
         )
     encoder: Encoder = made  # type: ignore[assignment] # its members were checked above
     _require_sides(name, encoder.picture)

@@ -1,7 +1,7 @@
 """Keypoints: the coordinates at which features of a picture are strongest (Finn et al., "Deep spatial autoencoders",
 2016).
 
-What they mark is not labelled: they learn it from the losses of what is computed from them.
+No labels say what a keypoint marks: it learns that from the losses of the values that are computed from it.
 """
 
 from __future__ import annotations

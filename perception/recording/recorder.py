@@ -97,7 +97,7 @@ class Recorder:
         self._on_saved = on_saved
         self._episodes = writer.info.total_episodes
         self._lock = threading.RLock()
-        self._reset = SceneReset(rearrange, self._tell)
+        self._reset = SceneReset(rearrange, self._set_note)
         self._running: list[_Running] = []
         self._current: _Running | None = None
         self._unsaved = 0
@@ -111,7 +111,7 @@ class Recorder:
         self._disk = FreeSpace(dataset)
         self._closing = threading.Event()
         self._look(time.monotonic_ns())
-        self._saver = Saver(writer, dataset, self._hear)
+        self._saver = Saver(writer, dataset, self._handle_news)
         self._thread = threading.Thread(target=self._work, name="recorder", daemon=True)
         self._thread.start()
 
@@ -341,7 +341,7 @@ class Recorder:
             else:
                 self._drop(running)
 
-    def _hear(self, news: News) -> None:
+    def _handle_news(self, news: News) -> None:
         """Handle the saver's report on a take; called in the saver's thread."""
         with self._lock:
             if isinstance(news, Saved):
@@ -368,7 +368,7 @@ class Recorder:
             self._current = None
         self._note = f"the episode is lost: {news.why}"
 
-    def _tell(self, note: str) -> None:
+    def _set_note(self, note: str) -> None:
         with self._lock:
             self._note = note
 

@@ -98,16 +98,16 @@ _Job: TypeAlias = _Pictures | _Finish | _Drop | _DropUnsaved | _Retry | _End
 
 
 class Saver:
-    """Saves takes, identified by number, through `writer`, which it owns from then on. It calls `tell` with the result
-    of each take, in its own thread. Pictures that are not encoded yet wait in memory, and beyond `most_bytes` in
-    `folder`."""
+    """Saves takes, identified by number, through `writer`, which it owns from then on. It calls `report` with the
+    result of each take, in its own thread. Pictures that are not encoded yet wait in memory, and beyond `most_bytes`
+    in `folder`."""
 
     def __init__(
-        self, writer: DatasetWriter, folder: Path, tell: Callable[[News], None], most_bytes: int = IN_MEMORY_BYTES
+        self, writer: DatasetWriter, folder: Path, report: Callable[[News], None], most_bytes: int = IN_MEMORY_BYTES
     ) -> None:
         self._writer = writer
         self._info = writer.info
-        self._tell = tell
+        self._report = report
         self._spool: Spool[_Job] = Spool(folder, most_bytes)
         self._encoders: dict[int, EpisodeEncoder] = {}
         self._broken: set[int] = set()
@@ -229,15 +229,15 @@ class Saver:
         except RecordingError as error:
             if self._writer.info.total_episodes == before:
                 self._unsaved.append((job, encoded))
-                self._tell(Unsaved(job.take, str(error)))
+                self._report(Unsaved(job.take, str(error)))
                 return
             warning = str(error)
-        self._tell(Saved(job.take, before, time.monotonic() - job.asked, job.marks, warning))
+        self._report(Saved(job.take, before, time.monotonic() - job.asked, job.marks, warning))
 
     def _break(self, take: int, why: str) -> None:
         self._forget(take)
         self._broken.add(take)
-        self._tell(Broken(take, why))
+        self._report(Broken(take, why))
 
     def _forget(self, take: int) -> None:
         encoder = self._encoders.pop(take, None)

@@ -9,10 +9,10 @@ from robot.errors import ConfigurationError, WorldarmError
 
 
 class SceneReset:
-    """Calls `rearrange` in its own thread and passes its message to `tell`; without `rearrange`, it asks a person."""
+    """Calls `rearrange` in its own thread and passes its message to `report`; without `rearrange`, it asks a person."""
 
-    def __init__(self, rearrange: Callable[[], str] | None, tell: Callable[[str], None]) -> None:
-        self._rearrange, self._tell = rearrange, tell
+    def __init__(self, rearrange: Callable[[], str] | None, report: Callable[[str], None]) -> None:
+        self._rearrange, self._report = rearrange, report
         self._thread: threading.Thread | None = None
 
     @property
@@ -25,14 +25,14 @@ class SceneReset:
         if self.running:
             raise ConfigurationError("the scene is being reset")
         if self._rearrange is None:
-            self._tell("move the objects to new places, then start")
+            self._report("move the objects to new places, then start")
             return
-        self._tell("resetting the scene")
+        self._report("resetting the scene")
         self._thread = threading.Thread(target=self._work, args=(self._rearrange,), name="reset", daemon=True)
         self._thread.start()
 
     def _work(self, rearrange: Callable[[], str]) -> None:
         try:
-            self._tell(rearrange())
+            self._report(rearrange())
         except WorldarmError as error:
-            self._tell(f"the scene was not reset: {error}")
+            self._report(f"the scene was not reset: {error}")

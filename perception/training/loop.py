@@ -204,7 +204,7 @@ def _load(path: Path, module: nn.Module, optimiser: torch.optim.Optimizer, sched
         raise CheckpointError(f"{path} cannot be read ({error}); delete it to train this part again") from error
     if absent := {"step", "schedule", "history"} - meta.keys():
         raise CheckpointError(
-            f"{path} is no saved training (it lacks {', '.join(sorted(absent))}); delete it to train this part again"
+            f"{path} is not a saved training (it lacks {', '.join(sorted(absent))}); delete it to train this part again"
         )
     if meta["schedule"] != repr(schedule):
         raise CheckpointError(

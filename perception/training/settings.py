@@ -12,7 +12,7 @@ from robot.errors import ConfigurationError
 
 def flat_settings(part: str, settings: Any) -> dict[str, str | int | float]:
     """Return every number and word in `settings`, a struct or a dataclass, by its dotted name: `part`, its field, and
-    the field within that where it is a struct itself. What is None is left out; a tuple's entries are joined by "x"."""
+    the field within that when it is a struct itself. None is left out; a tuple's entries are joined by "x"."""
     flat: dict[str, str | int | float] = {}
     for key, value in msgspec.to_builtins(settings).items():
         if isinstance(value, dict):

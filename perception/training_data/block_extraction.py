@@ -139,7 +139,7 @@ class _Motion:
         )
 
     def describes(self, time_ns: int) -> bool:
-        """Return whether an action of the convention can have sent the arm where it was sent at that moment."""
+        """Return whether an action of the convention can have led to the set-point at `time_ns`."""
         return self._recorded.action.describes(self._series.nearest((time_ns - self._first_ns) * 1e-9))
 
     def stretch(self, episode: int, rows: NDArray[np.int64], times_ns: NDArray[np.int64]) -> Stretch:

@@ -49,7 +49,7 @@ class ActionConvention(Protocol):
     def mirror_signs(self) -> tuple[float, ...]:
         """Return for each entry −1 where reflection in the plane y = 0 of the base frame reverses it, else 1.
 
-        Raises `ConfigurationError` when the mirror image of an action is no action of this convention.
+        Raises `ConfigurationError` when the mirror image of an action is not an action of this convention.
         """
 
 

@@ -93,8 +93,8 @@ def read_embodiment(
 
     `picture` is the width and height to which the pictures of each view are cut and resized where the set was recorded
     at a camera's own rate and size, None for the recorded size; a set that holds blocks has its pictures in one size
-    only. Raises `DatasetError` when there is no such camera, or when what the set says of its embodiment is missing,
-    not valid, or does not match its columns.
+    only. Raises `DatasetError` when there is no such camera, or when the set's description of its embodiment is
+    missing, not valid, or does not match its columns.
     """
     recorded = read_recorded_embodiment(info)
     if recorded is not None:

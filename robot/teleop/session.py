@@ -125,7 +125,7 @@ class Teleoperation:
                     now_ns = time.monotonic_ns()
                     if now_ns - before_ns > _SLEPT_NS:
                         slept_s = (now_ns - before_ns) * 1e-9
-                        self._interrupt(f"held up for {slept_s:.1f} s, the arm holds: let go, then go on")
+                        self._interrupt(f"suspended for {slept_s:.1f} s, the arm holds: let go, then continue")
                     before_ns = now_ns
                     turns += 1
                     if now_ns - since_ns >= 1e9:
@@ -288,7 +288,7 @@ class Teleoperation:
         self._interrupt("")
         if state.mode in ("stopped", "fault"):
             self._wanted = False
-            self._console.tell(f"{state.mode}: {state.reason}; press reset to go on")
+            self._console.tell(f"{state.mode}: {state.reason}; press reset to continue")
         elif state.holder:
             self._wanted = False
             self._console.tell(f"{state.holder} has the lease now; press reset to take it when it is free")
@@ -302,7 +302,7 @@ class Teleoperation:
         self._mine = self._wanted = False
         try:
             self._client.stop(f"stopped at the {self._device.name}")
-            self._console.tell("stopped; press reset to go on")
+            self._console.tell("stopped; press reset to continue")
         except Refused as refusal:
             self._console.tell(f"the stop was refused: {refusal.detail}")
 

@@ -14,7 +14,7 @@ Images: TypeAlias = Literal["video", "png"]
 
 
 class CameraSpec(msgspec.Struct, frozen=True):
-    """A pinhole camera: size in pixels, `focal` (fx, fy) and `centre` (cx, cy) in pixels, and, where it is known,
+    """A pinhole camera: size in pixels, `focal` (fx, fy) and `centre` (cx, cy) in pixels, and, when known,
     its pose in the arm's base frame: `position` (x, y, z) m and `orientation` quaternion (x, y, z, w) of the
     optical frame (z forward, x right, y down).
 

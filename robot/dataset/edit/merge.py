@@ -24,7 +24,7 @@ from robot.errors import DatasetError
 def merge(output: Path, inputs: Sequence[Path]) -> DatasetInfo:
     """Write the episodes of all `inputs`, in this order, as a new set `output`; return its info.
 
-    Frames, videos and extras stay as they are; episodes are place_episodes, tasks with the same text become one, and
+    Frames, videos and extras stay as they are; episodes are renumbered, tasks with the same text become one, and
     statistics are merged. Metadata that the sets do not share goes into the new set's history.
 
     Raises DatasetError, with nothing written, when `output` exists; when a set is absent, in use, damaged, or has
@@ -99,7 +99,7 @@ def _merged_info(sets: Sequence[Dataset]) -> DatasetInfo:
         for key, value in first.metadata.items()
         if key != history.KEY and all(same_entry(one.info.metadata, first.metadata, key) for one in sets)
     }
-    # A set that was recorded before sets carried it says nothing of the arm's kinematics: it does not disagree.
+    # Older sets do not store the arm's kinematics; they match any.
     carried = [one.info.metadata[KINEMATICS_KEY] for one in sets if KINEMATICS_KEY in one.info.metadata]
     if carried:
         shared[KINEMATICS_KEY] = carried[0]

@@ -26,7 +26,7 @@ def split(root: Path, output: Path, parts: Mapping[str, Sequence[int]]) -> dict[
     """Copy each part's episodes, in the order given, into a new set `output`/NAME, and return their infos by name.
 
     parts: episode numbers by name; a single part named `WHOLE` becomes `output` itself. All of them appear at once.
-    The set under `root` stays as it is. Frames, videos and extras are copied as they are, episodes are renumbered.
+    The set under `root` stays as it is. Frames, videos and extras are copied as they are; episodes are renumbered.
 
     Raises DatasetError, with nothing written, when `output` exists or lies in `root`, the set is absent, in use,
     damaged or has videos that cannot be cut, an episode is not there or in two parts; RecordingError when `output`

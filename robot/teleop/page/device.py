@@ -47,7 +47,7 @@ class Web:
             return Controls(may_move=False, presses=held.presses, away=held.away)
         if not self._armed:
             self._armed = held.is_nothing
-            note = "" if self._armed else "let go, then go on"
+            note = "" if self._armed else "let go, then continue"
             return Controls(presses=held.presses, note=note)
         return Controls(self._input(held, follower), held.presses)
 

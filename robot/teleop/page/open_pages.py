@@ -1,4 +1,4 @@
-"""The pages that are open in browsers, which of them drives, and what is held there.
+"""The pages that are open in browsers, which of them drives, and the controls that are held there.
 
 This module does not depend on browsers: the server of the pages reports their events, from any thread, and the session
 reads the result once a turn.

@@ -74,7 +74,7 @@ def test_a_still_picture_fills_the_clip(strange: Callable[[str], None]) -> None:
 
 def test_what_is_no_encoder_is_refused(strange: Callable[[str], None]) -> None:
     strange("def make(request): return object()\n")
-    with pytest.raises(ConfigurationError, match=r"'strange' is no encoder: it must be a torch.nn.Module .* it lacks"):
+    with pytest.raises(ConfigurationError, match=r"'strange' is not an encoder: it must be a torch.nn.Module .*lacks"):
         make_encoder(EncoderConfig("strange"), REQUEST)
 
 

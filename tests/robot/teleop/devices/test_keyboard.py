@@ -124,7 +124,7 @@ def test_stop_reset_and_go_on(running: DriverProcess, key: str) -> None:
         until(lambda: now(client).mode == "stopped")
         assert (now(client).reason, now(client).holder) == ("stopped at the keyboard", "")
         before = tool(steady(client))
-        someone.sees("press reset to go on")
+        someone.sees("press reset to continue")
         someone.hold("a", 0.5)
         assert np.abs(tool(now(client)) - before).max() < 1e-6
         someone.type("r")
@@ -156,7 +156,7 @@ def test_home_is_interrupted_by_any_motion_and_by_stop(running: DriverProcess) -
 def test_someone_elses_stop_and_lease_are_told_and_nothing_is_sent(running: DriverProcess) -> None:
     with running.client() as client, person(running) as someone:
         client.stop("a cat")
-        someone.sees("a cat; press reset to go on")
+        someone.sees("a cat; press reset to continue")
         client.reset()
         client.acquire("the agent", 5.0)
         someone.hold("w", 0.5)

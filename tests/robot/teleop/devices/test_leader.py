@@ -63,7 +63,7 @@ def test_it_follows_what_agrees_within_its_limits_and_never_jumps(
         assert 0.1 < fastest < 2.0 * 0.3 * SPEC.velocity[6]
         # Stopped, it holds, and after a reset follows only what agrees with it.
         person.type(" ")
-        person.sees("press reset to go on")
+        person.sees("press reset to continue")
         move(lead, away(6, -0.5, 1.0, 0.03))
         until(lambda: now(lead).measured[6] < HOME[6] - 0.49)
         held = steady(follow).governed

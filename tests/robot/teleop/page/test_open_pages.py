@@ -168,7 +168,7 @@ def test_what_is_held_right_after_an_interruption_moves_the_arm_and_what_was_hel
     device.let_go()
     pages.hold(1, 2, 1, now_ns + HELD_NS // 2)
     stays = device.poll(now_ns + HELD_NS // 2, follower())
-    assert stays.input_ == STILL and stays.note == "let go, then go on"
+    assert stays.input_ == STILL and stays.note == "let go, then continue"
     assert not device.poll(now_ns + 2 * HELD_NS, follower()).note
     pages.hold(1, 2, 1, now_ns + 2 * HELD_NS)
     assert device.poll(now_ns + 2 * HELD_NS, follower()).input_ != STILL
