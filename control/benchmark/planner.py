@@ -1,7 +1,7 @@
-"""`worldarm benchmark planner`: what a decision costs, by samples and horizon, beside what the machine can do.
+"""`worldarm benchmark planner`: the cost of a decision by samples and horizon, relative to the machine's peak rate.
 
-Every search is timed in turn, round after round, and so is a plain matrix product: a machine that slows down for a
-while slows them all.
+The searches and a plain matrix product are timed in turn, in several rounds, so that a temporary slowdown of the
+machine affects all of them.
 """
 
 from __future__ import annotations
@@ -156,7 +156,7 @@ def table(costs: Sequence[Cost], usual: SearchConfig) -> str:
 
 
 def _prepare(agent: Agent, goal: NDArray[np.uint8], seen: Observation) -> float:
-    """Give the agent its goal, let it decide a few times for nothing, and return the GFLOP of one decision."""
+    """Give the agent its goal, let it decide a few times as a warm-up, and return the GFLOP of one decision."""
     agent.set_goal(goal)
     still = np.zeros(agent.trained.card.world_model.action)
     for _ in range(_WARM_UP):

@@ -1,1 +1,1 @@
-"""The commands of this floor, one file a word. Only the command line imports them."""
+"""The commands of this floor, one file for each. Only the command line imports them."""

@@ -1,4 +1,4 @@
-"""The command `worldarm run`: moves the arm until the world looks like a picture."""
+"""`worldarm run`: moves the arm until the camera's picture matches the goal picture."""
 
 from __future__ import annotations
 
@@ -39,44 +39,46 @@ STRIP_FILE = "strip.png"
 
 @dataclass(frozen=True)
 class RunOptions:
-    """What `worldarm run` takes; its fields' help says what each is."""
+    """The options of `worldarm run`."""
 
     goal: Annotated[
         tuple[str, ...],
-        tyro.conf.arg(help="pictures to make true one after another, each a file or DATASET:EPISODE:FRAME"),
+        tyro.conf.arg(help="goal pictures, reached in this order; each is a file or DATASET:EPISODE:FRAME"),
     ]
     subgoals: Annotated[
-        Subgoals, tyro.conf.arg(help="auto: find states that it remembers on the way to a goal that is far")
+        Subgoals, tyro.conf.arg(help="auto: insert remembered states as sub-goals on the way to a distant goal")
     ] = "none"
     checkpoint: Annotated[
         Path, tyro.conf.arg(help="folder of the model, or the name of one that comes with worldarm")
     ] = PRETRAINED
-    method: Annotated[Method, tyro.conf.arg(help="how to choose actions; all but full are for comparison")] = "full"
+    method: Annotated[
+        Method, tyro.conf.arg(help="how to choose actions; the methods other than full are for comparison")
+    ] = "full"
     blocks: Annotated[
         int | None, tyro.conf.arg(help="give up after this number of blocks; None goes on until Ctrl-C")
     ] = 40
     seed: Annotated[int, tyro.conf.arg(help="seed of the planner's samples")] = 0
     output: Annotated[Path, tyro.conf.arg(help="folder for the strip of pictures")] = Path("out/run")
-    frames_address: Annotated[str, tyro.conf.arg(help="where the camera publishes its pictures")] = FRAMES
-    command_address: Annotated[str, tyro.conf.arg(help="where the driver takes commands")] = COMMAND
-    decisions_address: Annotated[str, tyro.conf.arg(help="where to publish each decision")] = DECISIONS
+    frames_address: Annotated[str, tyro.conf.arg(help="address at which the camera publishes pictures")] = FRAMES
+    command_address: Annotated[str, tyro.conf.arg(help="address at which the driver takes commands")] = COMMAND
+    decisions_address: Annotated[str, tyro.conf.arg(help="address at which to publish each decision")] = DECISIONS
 
 
 def run(
     options: Annotated[RunOptions, tyro.conf.arg(name="")],
     decision: Annotated[
-        DecisionOptions, tyro.conf.arg(help="how the agent plans and when it says done")
+        DecisionOptions, tyro.conf.arg(help="how the agent plans, and when a goal counts as reached")
     ] = DecisionOptions(),
 ) -> int:
-    """Move the arm until the world looks like the goal picture; given several, like each of them in turn.
+    """Move the arm until the camera's picture matches the goal picture, or each of several goal pictures in order.
 
-    Needs a driver and a camera that run. The exit status is 0 when the agent says that the goal is reached, 1 when it
-    is not; on Ctrl-C the arm holds.
+    A driver and a camera must be running. The exit status is 0 when the agent reports that the goal is reached, and 1
+    otherwise. On Ctrl-C the arm holds.
     """
     if options.blocks is not None and options.blocks < 1:
         raise ConfigurationError(f"--blocks must be at least 1, not {options.blocks}")
     require_seed(options.seed)
-    # One thread a decision: a second one gains little on nets this small, and takes the driver's and camera's core.
+    # A second thread gains little with networks this small, and takes a core from the driver and the camera.
     torch.set_num_threads(1)
     if not options.goal:
         raise ConfigurationError("--goal needs at least one picture")
@@ -95,7 +97,7 @@ def run(
 
 
 def _pursue(agent: Agent, pictures: Sequence[Image], options: RunOptions) -> Outcome:
-    """Move the arm towards one of `pictures` after another, publishing and printing each decision."""
+    """Pursue `pictures` in order; publish and print each decision."""
     with ExitStack() as parts:
         decisions = parts.enter_context(DecisionPublisher(options.decisions_address))
         client = parts.enter_context(Client(options.command_address))
@@ -114,7 +116,7 @@ def _pursue(agent: Agent, pictures: Sequence[Image], options: RunOptions) -> Out
                 f"as {camera.width}x{camera.height // views}",
                 flush=True,
             )
-        # The collector would walk all that torch loaded, for longer than a block may take.
+        # Otherwise a garbage collection would traverse everything that torch loaded, which takes longer than a block.
         gc.collect()
         gc.freeze()
         try:
@@ -124,13 +126,13 @@ def _pursue(agent: Agent, pictures: Sequence[Image], options: RunOptions) -> Out
 
 
 class ProgressPrinter:
-    """An observer: prints a line for each decision."""
+    """A step observer that prints a line for each decision."""
 
     def on_episode_start(self, goals: Sequence[Image]) -> None:
-        """Nothing to print yet."""
+        """Print nothing."""
 
     def on_step(self, step: Step) -> None:
-        """Print how far the goal is and how long deciding took."""
+        """Print the distance to the goal and the time that deciding took."""
         decision = step.decision
         after = f" and {decision.remaining_subgoals} goals after it" if decision.remaining_subgoals else ""
         print(
@@ -141,11 +143,11 @@ class ProgressPrinter:
         )
 
     def on_episode_end(self, outcome: Outcome | None) -> None:
-        """The command itself prints the summary."""
+        """Print nothing: the command prints the summary."""
 
 
 def _sent(frames_address: str) -> CameraSpec:
-    """Return what camera sends pictures there. Raises `CameraError` when none does."""
+    """Return the camera that sends pictures at `frames_address`. Raises `CameraError` when there is none."""
     with FrameSubscriber(frames_address) as frames:
         return frames.latest(FIRST_PICTURE_S).camera
 

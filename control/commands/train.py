@@ -1,4 +1,4 @@
-"""`worldarm train`: makes a checkpoint from a data set, and resumes where it was stopped."""
+"""`worldarm train`: makes a checkpoint from a data set, and resumes after an interruption."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ def train(
     heads: Annotated[HeadTraining, tyro.conf.arg(help="training of critic and actor")] = HeadTraining(),
     sizes: Annotated[Sizes, tyro.conf.arg(help="encoder and sizes of the world model")] = Sizes(),
     episodes: Annotated[
-        int | None, tyro.conf.arg(help="learn from this many episodes, the first ones; None: all that are not held out")
+        int | None,
+        tyro.conf.arg(help="number of (first) episodes to learn from; None: all not held out"),
     ] = None,
     mirror: Annotated[
         bool, tyro.conf.arg(help="learn from mirror images too; the camera must look along the arm's own plane")
@@ -39,15 +40,15 @@ def train(
     encoder: Annotated[
         Path | None,
         tyro.conf.arg(
-            help="keep the encoder of this checkpoint, a folder or the name of one that comes with worldarm, and train "
-            "the rest, which takes minutes, say after more practice; --sizes are then the checkpoint's, unless given"
+            help="keep the encoder of this checkpoint (a folder, or the name of one that comes with worldarm) and "
+            "train only the rest (minutes), for example after practice; --sizes default to the checkpoint's"
         ),
     ] = None,
     camera: Annotated[
-        str | None, tyro.conf.arg(help="see through this camera, where the data set has several; None: the first")
+        str | None, tyro.conf.arg(help="use this camera, if the data set has several; None: the first")
     ] = None,
     view: Annotated[
-        int | None, tyro.conf.arg(help="see with one camera of a rig alone, counted from 1; None: all of them")
+        int | None, tyro.conf.arg(help="use only this camera of a rig, counted from 1; None: all of them")
     ] = None,
     seed: Annotated[int, tyro.conf.arg(help="the same seed and data give the same weights on the same machine")] = 0,
     device: Annotated[Literal["cpu", "cuda"], tyro.conf.arg(help="where to compute")] = "cpu",

@@ -1,4 +1,4 @@
-"""The doctor: measures whether a model can be planned with before any arm moves, and says why not where it cannot."""
+"""The doctor: measures, before any arm moves, whether a model is fit for planning, and gives the reasons if not."""
 
 from __future__ import annotations
 

@@ -31,8 +31,8 @@ class HeadTraining(msgspec.Struct, frozen=True):
 
     Training takes many small steps with a high learning rate and little weight decay: critic and actor lack training
     rather than data, and half the batch for twice the steps fits held-out data better. With the default temperature an
-    action that wastes one block weighs a third of one that wastes none; a higher one leaves too few examples that
-    count.
+    action that wastes one block weighs a third of one that wastes none; a higher one leaves too few examples
+    with weight.
     """
 
     steps: int = 40000
@@ -50,7 +50,7 @@ class HeadTraining(msgspec.Struct, frozen=True):
     landmarks: int = 512
 
     def __post_init__(self) -> None:
-        """Raise `ConfigurationError` for settings with which nothing can be trained."""
+        """Raise `ConfigurationError` for invalid settings."""
         require_schedule("heads", self.steps, self.batch, self.learning_rate)
         require_positive("heads", reach=self.reach, components=self.components, hidden=self.hidden)
         for name, value in (("discount", self.discount), ("expectile", self.expectile)):

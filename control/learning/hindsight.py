@@ -1,4 +1,4 @@
-"""Hindsight goals: every frame that play reached later is a goal towards which its actions led."""
+"""Hindsight goals: every frame that play reached later serves as a goal of the actions before it."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from perception.training_data.frame_cache import FrameCache
 @dataclass(frozen=True)
 class GoalMix:
     """Shares of goals: the state's own frame (`here`), the next one (`following`), a `later` one of the same episode
-    within `reach` blocks, and any of the `same` episode, in which the same objects lie in other places. The rest are
-    frames of any episode."""
+    within `reach` blocks, and any frame of the `same` episode, in which the same objects lie in other places. The rest
+    are frames of any episode."""
 
     here: float = 0.10
     following: float = 0.15
@@ -32,9 +32,9 @@ class EncodedFrames(NamedTuple):
     """The frames of a data set as the model sees them: `latents` (N, D) of their pictures, and the latent (`expected`,
     (N, D)) and scaled `proprio` (N, P) that the model predicts of each from the frame before and the action there.
 
-    A decision is made one block ahead and rests on a prediction, so critic and actor learn from predictions. A picture
-    gives away too much: when it is taken, the arm has already begun to turn into the next block. A policy that learns
-    to read the next action off the arm waits for ever, because the arm waits for the policy.
+    A decision is made one block ahead and rests on a prediction, so critic and actor learn from predictions. Real
+    pictures leak the next action, because the arm has already started it. A policy trained on them copies that motion,
+    and at run time never starts.
     """
 
     latents: Tensor

@@ -1,4 +1,4 @@
-"""What computes a training. On another machine the same steps end in other weights, so this is recorded with them."""
+"""The hardware settings of a training. They are stored because results differ between machines."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from perception.training.run_folder import Settings
 from perception.training.world_model import Precision, compute_dtype
 
 MACHINE_SETTINGS = frozenset(("processes", "device", "precision", "compiled"))
-"""Names of the recorded settings that describe the machine rather than what is learnt."""
+"""Names of the stored settings that describe the machine."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Machine:
     compiled: bool
 
     def settings(self) -> Settings:
-        """Return what to record of the machine."""
+        """Return the settings to store."""
         precision: Precision = "bf16" if self.dtype == torch.bfloat16 else "float32"
         settings: Settings = {
             "processes": self.workers.count,
@@ -36,7 +36,8 @@ class Machine:
 
 
 def open_machine(workers: Workers, precision: Precision, compiled: bool) -> Machine:
-    """Return the machine as asked for. Raises `ConfigurationError` where it has to compile and cannot."""
+    """Return the machine with these settings. Raises `ConfigurationError` when compiling was requested but no compiler
+    works."""
     if compiled:
         require_compiler()
     return Machine(workers, compute_dtype(precision, workers.device), compiled)

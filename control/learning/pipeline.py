@@ -1,4 +1,4 @@
-"""A whole training: world model, then predictor, decoder, critic and actor on its latents, then the doctor's gates."""
+"""A whole training: the world model; then predictor, decoder, critic and actor on its latents; then the doctor."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ def learn(
     precision: Precision = "auto",
     compiled: bool = False,
 ) -> tuple[Gate, ...]:
-    """Train a model on a data set and write its checkpoint, resuming what the run's folder holds. When `compiled`, the
-    world model's training is translated to machine code first.
+    """Train a model on a data set and write its checkpoint, resuming what the run's folder holds. With
+    `compiled` the world model's training is compiled to machine code first.
 
     Returns the doctor's gates; none in processes that do not lead. Raises as `open_training` does, and
     `CheckpointError` when a part diverges.

@@ -1,4 +1,4 @@
-"""Everything that a training's weights depend on beside its data."""
+"""All settings that a training's weights depend on, apart from the data."""
 
 from __future__ import annotations
 
@@ -20,9 +20,8 @@ class Learning:
     """The settings of each part, and what is learnt from.
 
     `episodes`: learn from the first ones only, this many (None: from all that are not held out). `mirror`: learn from
-    mirror images too. `encoder`: keep the encoder of this checkpoint unchanged (None: train one). `view`: see with this
-    camera of a rig alone, counted from 1 (None: with all). `camera`: the name of the camera to see through (None: the
-    first).
+    mirror images too. `encoder`: keep the encoder of this checkpoint unchanged (None: train one). `view`: use only this
+    camera of a rig, counted from 1 (None: with all). `camera`: the name of the camera to use (None: the first).
     """
 
     world_model: WorldModelTraining
@@ -38,7 +37,7 @@ class Learning:
     camera: str | None = None
 
     def __post_init__(self) -> None:
-        """Raise `ConfigurationError` for a seed or a number of episodes that no training can have."""
+        """Raise `ConfigurationError` for an invalid seed or number of episodes."""
         if not 0 <= self.seed <= LARGEST_SEED:
             raise ConfigurationError(f"--seed must be 0 to {LARGEST_SEED}, not {self.seed}")
         if self.episodes is not None and self.episodes < 1:

@@ -1,5 +1,4 @@
-"""The encoder and the sizes of a world model: how a user gives them, and the model's configuration that follows from
-them and the data."""
+"""The encoder and the sizes of a world model: the options, and the model configuration made from them and the data."""
 
 from __future__ import annotations
 
@@ -53,7 +52,7 @@ class Sizes:
     ] = None
 
     def __post_init__(self) -> None:
-        """Raise `ConfigurationError` for sizes that no model can have."""
+        """Raise `ConfigurationError` for invalid sizes."""
         if min(self.latent, self.width) < 1 or min(self.blocks, self.keypoints) < 0 or not 0 <= self.dropout < 1:
             raise ConfigurationError(f"no world model has these sizes: {self}")
         if self.context not in (1, 2):
@@ -61,11 +60,12 @@ class Sizes:
 
 
 def encoder_for(dataset: Dataset, sizes: Sizes, camera: str | None, view: int | None) -> EncoderDescription:
-    """Return the encoder to learn from `dataset` with, which sees `camera` (None for the first) of one `view` or, for
-    None, of all views of a rig.
+    """Return the encoder for a training on `dataset`, with the pictures of `camera` (None: the first), and of one
+    `view` of a rig (None: of all).
 
-    Raises `ConfigurationError` for a picture size that the encoder cannot see or `dataset`, of blocks, does not have,
-    and for other numbers than the encoder's own; and as `read_embodiment`, `seen_by` and `describe_encoder`.
+    Raises `ConfigurationError` for a picture size that the encoder does not take, or that differs from that of a
+    `dataset` made in blocks; for a latent size or a number of keypoints other than the encoder's own; and as
+    `read_embodiment`, `seen_by` and `describe_encoder` do.
     """
     seen = seen_by(read_embodiment(dataset.info, camera), view).camera
     views = len(seen.views)

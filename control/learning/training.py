@@ -1,4 +1,4 @@
-"""What all stages of one training share, and how it is opened: data, split, parts, and the folder to resume from."""
+"""What all stages of one training share (data, split, parts and folders), and how it is opened."""
 
 from __future__ import annotations
 
@@ -69,8 +69,8 @@ class Training:
 def open_training(folders: Folders, learning: Learning, machine: Machine) -> Training:
     """Decode the data, split it, claim the run's folder, and make untrained parts.
 
-    Raises `ConfigurationError` for settings that do not fit together, `DatasetError` for data that cannot be learnt
-    from, `CheckpointError` for an encoder that cannot be loaded or a run of other settings, and `RecordingError` for a
+    Raises `ConfigurationError` for settings that do not fit together, `DatasetError` for unsuitable data,
+    `CheckpointError` for an encoder that cannot be loaded or a run with other settings, and `RecordingError` for a
     folder that cannot be written.
     """
     learning.require_batches(machine.workers.count)

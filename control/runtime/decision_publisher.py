@@ -1,4 +1,4 @@
-"""Publishing what the agent thinks, so that viewers and recorders see it without torch and without being known."""
+"""Publishes the agent's decisions, so that viewers and recorders need neither torch nor a place in the agent's code."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ _QUEUE = 8
 
 
 class DecisionPublisher:
-    """An observer: binds `address` and publishes on the topic `decision`; `endpoint` is what is really bound.
+    """A step observer that binds `address` and publishes each decision on the topic `decision`. `endpoint` is the
+    address actually bound.
 
     Raises what `Publisher` raises.
     """
@@ -29,15 +30,15 @@ class DecisionPublisher:
         self.endpoint = self._publisher.endpoint
 
     def on_episode_start(self, goals: Sequence[Image]) -> None:
-        """Nothing is published of it."""
+        """Do nothing: only steps are published."""
 
     def on_step(self, step: Step) -> None:
-        """Send the decision to everyone who listens, without waiting for anyone."""
+        """Send the decision to all subscribers, without waiting for any."""
         self._sent += 1
         self._publisher.send(topics.DECISION, encode(_report(step), self._sent, time.monotonic_ns()))
 
     def on_episode_end(self, outcome: Outcome | None) -> None:
-        """Nothing is published of it."""
+        """Do nothing: only steps are published."""
 
     def close(self) -> None:
         """Unbind."""
@@ -53,7 +54,7 @@ class DecisionPublisher:
 
 
 def _report(step: Step) -> DecisionReport:
-    """Return the decision as it goes over the wire."""
+    """Return the message for the decision of `step`."""
     decision = step.decision
     return DecisionReport(
         time_ns=time.monotonic_ns(),

@@ -1,5 +1,5 @@
-"""Bringing the arm to where a model's actions begin, before its first action, by the way that the action convention
-gives."""
+"""Moves the arm, before a model's first action, to a start position of the action convention, along the convention's
+own path."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from robot.errors import ArmError
 
 
 def approach(client: Client, kinematics: Kinematics, convention: ArmConvention[Any]) -> None:
-    """Bring the arm to where the convention's actions begin, unless it is there; the caller holds the lease.
+    """Move the arm to a start position of `convention`, unless it is at one. The caller holds the lease.
 
-    Raises `UnreachableError`, with nothing moved, when there is no way; `ArmError` when the arm does not arrive;
+    Raises `UnreachableError`, before anything moves, when no path is found; `ArmError` when the arm does not arrive;
     and as `Client` does.
     """
     state = client.state()

@@ -1,4 +1,4 @@
-"""Calls observers beside a session: each from a thread of its own, so that none delays the arm."""
+"""Calls a session's observers, each from a thread of its own, so that none delays the arm."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ class Observers:
             watcher.call(watcher.observer.on_episode_start, goals)
 
     def step(self, step: Step) -> None:
-        """Report a step. Raises what an observer has raised by now."""
+        """Report a step. Raises any exception that an observer has raised before."""
         for watcher in self._watchers:
             watcher.raise_failure()
             watcher.call(watcher.observer.on_step, step)
 
     def end(self, outcome: Outcome) -> None:
-        """Say how the episode ended."""
+        """Record how the episode ended."""
         self._outcome = outcome
 
     def __enter__(self) -> Observers:
@@ -42,13 +42,13 @@ class Observers:
             watcher.call(watcher.observer.on_episode_end, self._outcome)
         for watcher in self._watchers:
             watcher.wait()
-        if error is None:  # else that is what ended the run
+        if error is None:  # otherwise `error` ended the run and is raised
             for watcher in self._watchers:
                 watcher.raise_failure()
 
 
 class _Watcher:
-    """One observer and its thread; after a failure it is called no more."""
+    """One observer and its thread. After a failure the observer is not called again."""
 
     def __init__(self, observer: StepObserver) -> None:
         self.observer = observer
@@ -60,16 +60,16 @@ class _Watcher:
         self._waiting.append(self._thread.submit(self._guarded, function, *arguments))
 
     def raise_failure(self) -> None:
-        """Raise what the observer raised in the calls that are over."""
+        """Raise the exception, if any, of the calls that have finished."""
         while self._waiting and self._waiting[0].done():
             self._waiting.pop(0).result()
 
     def wait(self) -> None:
-        """Return once every call is over."""
+        """Return when all calls have finished."""
         self._thread.shutdown()
 
     def _guarded(self, function: Callable[..., None], *arguments: object) -> None:
-        """Run in the thread: skip the call after a failure."""
+        """Call `function` in the thread, unless an earlier call failed."""
         if self._failure is not None:
             return
         try:

@@ -1,4 +1,4 @@
-"""A run on one picture: what was asked, how it began, how it ended, and what was imagined last."""
+"""Draws a run as one picture: the goal, the first and the last camera picture, and the last imagined one."""
 
 from __future__ import annotations
 
@@ -26,6 +26,6 @@ def draw_strip(goal: Image, first: Image, last: Image, imagined: Image | None) -
         left = GAP + column * (wide + GAP)
         cv2.putText(strip, title, (left, TITLE - 11), cv2.FONT_HERSHEY_SIMPLEX, 0.55, INK, 1, cv2.LINE_AA)
         panel = strip[TITLE : TITLE + tall, left : left + wide]
-        # Pixels stay square-edged: the strip shows what the model sees.
+        # Enlarged without smoothing, so that the strip shows the pixels that the model sees.
         panel[:] = NOTHING if picture is None else cv2.resize(picture, (wide, tall), interpolation=cv2.INTER_NEAREST)
     return strip

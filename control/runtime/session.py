@@ -1,7 +1,7 @@
-"""One goal at a time in real time: pictures and states come in over sockets, waypoints go out, block after block.
+"""Pursues goals in real time, block after block: receives pictures and states over sockets and sends waypoints.
 
-The timing is that of the lock-step world that made the training data: the block after the one that moves the arm is
-decided from a picture taken at its start, and sent before it ends.
+The timing is that of the lock-step world in which the training data was made. The next block is decided from a picture
+taken at the start of the running block, and sent before the running block ends.
 """
 
 from __future__ import annotations
@@ -35,21 +35,22 @@ HOLDER = "agent"
 LEASE_S = 2.0
 FIRST_PICTURE_S = 5.0
 SILENT_S = 1.0
-"""After so long without a picture the camera counts as gone; until then the arm holds, from the end of its block on."""
+"""Seconds without a picture before the camera counts as lost. Until then the arm finishes its block and holds."""
 LEAD_NS = 50_000_000
-"""How long before a block its waypoints must be there for it to begin smoothly: half the servo's averaging window."""
+"""The shortest time before a block's start at which its waypoints must arrive for a smooth start: half the servo's
+averaging window."""
 
 _MARGIN_NS = 15_000_000
 _WARM_UP = 3
-# Refusals that say that a command came too late to be followed, and nothing worse.
+# Refusals whose only cause is that a command came too late.
 _TOO_LATE = ("late", "too-fast")
 
 
 @dataclass(frozen=True)
 class _Block:
-    """What the arm does from `begins_ns` on: the `action` (A,), the set-point and posture (n,) rad that it
-    leads to. `holds`: the arm rests throughout, so the block may be stretched at will. `tick`: the driver's, whose
-    set-point is the first that it has a part in."""
+    """A block that starts at `begins_ns`: its `action` (A,), and the set-point `target` and joint `posture` (n,) rad at
+    its end. `holds`: the arm rests throughout, so the block may be extended. `tick`: the driver's first tick that
+    follows the block's waypoints (0: none sent)."""
 
     begins_ns: int
     action: Vector
@@ -60,16 +61,15 @@ class _Block:
 
 
 class Session:
-    """Lets `decider` move the arm behind `client` by what it sees in `frames`; owns none of them."""
+    """Lets `decider` move the arm of `client`, with the pictures of `frames`. The session closes none of them."""
 
     def __init__(
         self, decider: Decider, client: Client, frames: FrameSubscriber, observers: Sequence[StepObserver] = ()
     ) -> None:
-        """Check that decider, arm and camera belong together; nothing moves. Pictures of another size than the
-        decider's are cut and resized as its training did; `sent` is the camera as it sends them. The `observers` hear
-        of every step, as `StepObserver` says.
+        """Check that decider, arm and camera match; nothing moves. Pictures of another size than the decider's are cut
+        and resized as in its training; `sent` is the camera as it sends them. The `observers` are called at each step.
 
-        Raises `CheckpointError` when they do not, `CameraError` when no picture comes.
+        Raises `CheckpointError` when decider, arm and camera do not match, and `CameraError` when no picture comes.
         """
         self._decider = decider
         self._client = client
@@ -83,19 +83,20 @@ class Session:
             self._proprioception = Proprioception(self._embodiment.state_names, self._convention, self._kinematics)
             self._proprioception.require(client.arm)
         except ConfigurationError as error:
-            raise CheckpointError(f"this checkpoint asks for what this version does not give: {error}") from error
+            raise CheckpointError(f"this checkpoint needs a feature that this installation lacks: {error}") from error
 
     def pursue(self, goals: Sequence[Image], blocks: int | None = 40) -> Outcome:
-        """Move until the world looks like the last of `goals`, (H, W, 3) uint8 RGB, having looked like those before it
-        one after another, for at most `blocks` blocks (None: no end).
+        """Pursue `goals`, pictures (H, W, 3) uint8 RGB, in order, until the last is reached or `blocks` have run (None:
+        no limit).
 
-        The first block holds. On the way out, for any reason, the lease is given back and the arm holds; only then are
-        the observers waited for.
+        The arm holds during the first block. At the end, for any reason, the lease is given back and the arm holds;
+        after that this waits for the observers.
 
-        Raises `GoalError` for a goal of another size and `UnreachableError` when the tool cannot be brought to where
-        the model's actions begin, both before anything moves; `CameraError` when the pictures stop; `ConnectionLost`
-        when the driver does, or when this process was too slow to keep the lease; `Refused` when another has the
-        lease, and after a stop; `ArmError` when the arm does not come to rest; and what an observer raises.
+        Raises `GoalError` for a goal of another size, and `UnreachableError` when the arm cannot reach a start position
+        of the model's actions, both before anything moves; `CameraError` when the pictures stop; `ConnectionLost` when
+        the driver stops sending, or when this process was too slow to keep the lease; `Refused` when another client
+        holds the lease, and after a stop; `ArmError` when the arm does not come to rest; and any exception of an
+        observer.
         """
         self._warm_up(goals)
         with Observers(self._observers) as observers:
@@ -123,7 +124,8 @@ class Session:
         self.sent = sent
 
     def _warm_up(self, goals: Sequence[Image]) -> None:
-        """Decide a few times for nothing: the first decisions of a process take many times as long as later ones."""
+        """Decide a few times and discard the decisions. The first ones in a process take many times as long as later
+        ones."""
         self._decider.set_goals(goals)
         embodiment = self._embodiment
         nothing = Observation({embodiment.camera.name: goals[-1]}, np.zeros(len(embodiment.state_names)), 0)
@@ -133,7 +135,7 @@ class Session:
 
     @contextmanager
     def _lease(self) -> Iterator[None]:
-        """Hold the lease; give it back however this ends."""
+        """Hold the lease, and always give it back at the end."""
         self._client.acquire(HOLDER, LEASE_S)
         try:
             yield
@@ -143,7 +145,7 @@ class Session:
     # ---------------------------------------------------------------- block after block
 
     def _decisions(self, goal: Image, blocks: int | None) -> Iterator[Step]:
-        """Run block after block until the goal is reached or `blocks` are over."""
+        """Run blocks and yield their steps, until the goal is reached or `blocks` have run."""
         running = self._hold(time.monotonic_ns())
         first_ns = running.begins_ns
         while True:
@@ -192,25 +194,25 @@ class Session:
             running = following or self._hold(self._next_rest(running))
 
     def _drawn(self, decision: Decision) -> Image | None:
-        """Return what was imagined as a picture; None where nothing was, and for a decider that does not draw."""
+        """Return the imagined latent as a picture; None without one, and for a decider that does not draw."""
         if decision.imagined is None or not isinstance(self._decider, DrawsLatents):
             return None
         return self._decider.draw(decision.imagined)
 
     def _committed(self, running: _Block, seen_ns: int) -> Vector:
-        """Return the action (A,) that the arm goes on with from `seen_ns`: none once the block is over, for where no
-        picture came in time nothing follows it."""
+        """Return the action (A,) in progress at `seen_ns`, or zeros if its block has ended, because then no next block
+        was sent."""
         over = seen_ns >= running.begins_ns + self._convention.block_ns
         return np.zeros_like(running.action) if over else running.action
 
     def _command(self, running: _Block, action: Vector) -> tuple[Status, _Block | None]:
-        """Send the block that `action` (A,) asks for after the `running` one; return what came of it, and the block
-        that runs next, None when it was too late."""
+        """Send the block of `action` (A,), to start after the `running` one. Return its status and the block; None for
+        a block that was too late."""
         convention = self._convention
         ends_ns = running.begins_ns + convention.block_ns
         late = time.monotonic_ns() > ends_ns - LEAD_NS
         if late and running.holds:
-            # The arm rests, so what was seen is still true: the next block begins as soon as it can.
+            # The arm rests, so the observation is still valid, and the next block begins as soon as possible.
             ends_ns = time.monotonic_ns() + LEAD_NS + _MARGIN_NS
         if time.monotonic_ns() >= ends_ns:
             return "missed", None
@@ -233,14 +235,14 @@ class Session:
         return ("late" if late else "sent"), following
 
     def _next_rest(self, running: _Block) -> int:
-        """Return the next boundary (monotonic ns) at which the arm rests when nothing follows the `running` block."""
+        """Return the first block boundary (monotonic ns) at which the arm rests, if no block follows `running`."""
         block_ns = self._convention.block_ns
         ends_ns = running.begins_ns + block_ns
         resting_ns = max(time.monotonic_ns(), ends_ns + LEAD_NS)
         return ends_ns + block_ns * -((ends_ns - resting_ns) // block_ns)
 
     def _hold(self, begins_ns: int) -> _Block:
-        """Wait until `begins_ns` and return the block that holds the arm where it then is commanded to be."""
+        """Wait until `begins_ns`; return a block that holds the arm at the set-point commanded then."""
         self._client.renew()
         time.sleep(max(0, begins_ns - time.monotonic_ns()) * 1e-9)
         state = self._client.state()
@@ -249,23 +251,23 @@ class Session:
         return _Block(begins_ns, np.zeros(self._convention.size), target, governed, holds=True)
 
     def _first_picture(self, begins_ns: int) -> ReceivedFrame:
-        """Return the first picture of the block that began, or begins, at `begins_ns`."""
+        """Return the first picture taken at or after `begins_ns`, the start of a block."""
         return self._picture_after(max(begins_ns - 1, 0))
 
     def _picture_after(self, time_ns: int) -> ReceivedFrame:
-        """Return a picture captured after `time_ns`. Raises `CameraError` when none comes in time, `ConnectionLost`
-        when that is because the driver is gone too."""
+        """Return a picture captured after `time_ns`. Raises `CameraError` when none comes in time, and
+        `ConnectionLost` when the driver is silent too."""
         block_s = self._convention.block_ns * 1e-9
         wait_s = max((time_ns - time.monotonic_ns()) * 1e-9 + SILENT_S, block_s)
         try:
             return seen_as(self._frames.newer_than(time_ns, wait_s), self._embodiment.camera)
         except CameraError:
-            self._client.state()  # the simulated camera falls silent with its driver: then that is what to tell
+            self._client.state()  # the simulated camera falls silent with its driver, which is then the cause to report
             raise
 
     def _state_at(self, time_ns: int) -> JointState:
-        """Return the arm's state at `time_ns`. Raises `ConnectionLost` when there is none, and `Refused` when that is
-        because this process slept so long that the lease lapsed too."""
+        """Return the arm's state at `time_ns`. Raises `ConnectionLost` when there is none, and `Refused` when this
+        process slept until the lease lapsed."""
         try:
             return self._client.state_near(time_ns)
         except ConnectionLost:
@@ -275,15 +277,15 @@ class Session:
 
 @contextmanager
 def _explain_lapse() -> Iterator[None]:
-    """Say what it means when the driver no longer knows this agent."""
+    """Raise `ConnectionLost`, with an explanation, for the refusal "not-holder"."""
     try:
         yield
     except Refused as refusal:
         if refusal.reason != "not-holder":
             raise
         raise ConnectionLost(
-            f"the driver took the arm back and holds it: nothing came from the agent for {LEASE_S:g} s, so the machine "
-            "is too busy or the agent was paused, or someone stopped the arm"
+            f"the driver ended this agent's lease and holds the arm: either nothing came from the agent for "
+            f"{LEASE_S:g} s (the machine is too busy, or the agent was paused), or someone stopped the arm"
         ) from refusal
 
 
@@ -295,9 +297,13 @@ def _outcome(steps: list[Step], last: Image, blocks: int | None) -> Outcome:
     if reached:
         reason = "the world looks like the goal"
     else:
-        reason = f"{blocks} blocks are over, and the goal looks {end.decision.distance:.1f} blocks away"
+        reason = (
+            f"{blocks} blocks are over, and the critic's distance to the goal is {end.decision.distance:.1f} blocks"
+        )
         if missed > len(steps) // 4:
-            reason += f"; {missed} of {len(steps)} decisions came too late: the machine is too busy, or the camera slow"
+            reason += (
+                f"; {missed} of {len(steps)} decisions came too late: the machine is too busy, or the camera too slow"
+            )
     return Outcome(
         reached=reached,
         reason=reason,

@@ -1,4 +1,4 @@
-"""What a session reports: each decision with what came of it, how a goal ended, and to which observers."""
+"""What a session reports to its observers: each step with its decision, and the outcome of the run."""
 
 from __future__ import annotations
 
@@ -17,14 +17,18 @@ Status = Literal["sent", "late", "missed", "reached", "last"]
 
 @dataclass(frozen=True)
 class Step:
-    """One decision and what came of it.
+    """One decision and its result. Times in ns are monotonic.
 
-    `block` counts from 0 and began at the monotonic `begins_ns`; `frame` and `state` (P,) are what the decider saw;
-    `goal` and `imagined` (H, W, 3) uint8 RGB (None for methods that do not imagine). `status`: "sent", in time; "late",
-    sent all the same; "missed", too late to send, so the arm holds; "reached"; or "last", the budget's last, which is
-    not sent. `command_ms` is the time from the picture's capture to the driver's answer, or to the decision where
-    nothing was sent; `received_ns`, `decided_ns` and `accepted_ns` are when the picture was here, was decided on, and
-    the driver had answered, and `tick` its tick whose set-point is the first that follows (0 where nothing was sent).
+    `block`: the number of the block, from 0. `begins_ns`: its start.
+    `frame`, `state`: the picture and the state (P,) that the decider saw.
+    `goal`: the final goal picture (H, W, 3) uint8 RGB.
+    `status`: "sent": in time; "late": sent, but too late for a smooth start; "missed": too late, so the arm holds;
+    "reached": the goal is reached; "last": the last block of the budget, after which nothing is sent.
+    `command_ms`: the time from the picture's capture to the driver's answer, or to the decision if nothing was sent.
+    `received_ns`, `decided_ns`: when the picture arrived, and when it was decided on.
+    `accepted_ns`: when the driver answered (0: none sent).
+    `tick`: the driver's first tick that follows this command (0: none sent).
+    `imagined`: the plan's end as a picture (H, W, 3) uint8 RGB; None for deciders that imagine or draw none.
     """
 
     block: int
@@ -44,9 +48,9 @@ class Step:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a goal ended: whether the decider says that it is reached, the `reason` in words, the `first` and `last`
-    picture and the last `imagined` one, (H, W, 3) uint8 RGB; times in ms, one a decision; `legs` says what came of the
-    sub-goals."""
+    """How a run ended: whether the decider reports that the goal is `reached`; the `reason` in words; the numbers of
+    `decisions`, and of `late` and `missed` ones; the times in ms, one for each decision; the `first`, the `last` and
+    the last `imagined` picture, (H, W, 3) uint8 RGB; and the results of the finished sub-goals."""
 
     reached: bool
     reason: str
@@ -66,14 +70,14 @@ class StepObserver(Protocol):
 
     The session calls each observer from a thread of its own, one call at a time and in order, so that a slow one delays
     neither the arm nor the other observers. Work that keeps the interpreter busy belongs in a process of its own. An
-    exception ends the run: the arm comes to rest, the observer is called no more, and `Session.pursue` raises it.
+    exception ends the run: the arm comes to rest, the observer is not called again, and `Session.pursue` raises it.
     """
 
     def on_episode_start(self, goals: Sequence[Image]) -> None:
-        """Called with the goal pictures (H, W, 3) uint8 RGB once the session holds the lease, before anything moves."""
+        """Called with the goal pictures (H, W, 3) uint8 RGB when the session holds the lease, before anything moves."""
 
     def on_step(self, step: Step) -> None:
-        """Called after each decision, once its command is out."""
+        """Called after each decision, when its command has been sent."""
 
     def on_episode_end(self, outcome: Outcome | None) -> None:
-        """Called once the arm has been given back; `outcome` is None where an error ended the run."""
+        """Called when the lease has been given back; `outcome` is None if an error ended the run."""

@@ -1,4 +1,4 @@
-"""`worldarm benchmark`: success rates on held-out goals, of the method and of the baselines beside it."""
+"""`worldarm benchmark`: success rates of the full method and of baselines on held-out goals."""
 
 from __future__ import annotations
 
@@ -31,31 +31,30 @@ from sim.world.panda import panda_spec
 
 @dataclass(frozen=True)
 class BenchmarkOptions:
-    """What `worldarm benchmark` takes; its fields' help says what each is."""
+    """The options of `worldarm benchmark`."""
 
     task: Annotated[tyro.conf.Positional[Task | None], tyro.conf.arg(help="what to measure")] = None
     env: Annotated[
-        str | None, tyro.conf.arg(help="measure in this Gymnasium environment instead, that the checkpoint is of")
+        str | None,
+        tyro.conf.arg(help="measure instead in this Gymnasium environment, in which the checkpoint was trained"),
     ] = None
     episodes: Annotated[int, tyro.conf.arg(help="held-out goals")] = 100
-    seed: Annotated[int, tyro.conf.arg(help="another seed, other goals")] = 0
+    seed: Annotated[int, tyro.conf.arg(help="seed of the goals")] = 0
     level: Annotated[
         Level,
         tyro.conf.arg(
-            help="clean: as the data looks; no-arm: the goal shows no arm; shifted: the camera stands elsewhere; lit: "
-            "another lamp; cluttered: among things that no data shows"
+            help="clean: as in the data; no-arm: no arm in the goal picture; shifted: another camera pose; lit: other "
+            "light; cluttered: with objects that are not in the data"
         ),
     ] = "clean"
     subgoals: Annotated[
         Subgoals,
         tyro.conf.arg(
-            help="none: the goal's picture alone; given: also the pictures of what comes before it, where the task has "
-            "them; auto: the agent finds its own"
+            help="none: only the goal picture; given: also pictures of earlier states, if the task has them; auto: the "
+            "agent finds its own sub-goals"
         ),
     ] = "none"
-    method: Annotated[tuple[Method, ...], tyro.conf.arg(help="one method or several, each on the same goals")] = (
-        "full",
-    )
+    method: Annotated[tuple[Method, ...], tyro.conf.arg(help="one or more methods, all on the same goals")] = ("full",)
     checkpoint: Annotated[
         Path | None,
         tyro.conf.arg(
@@ -63,34 +62,34 @@ class BenchmarkOptions:
         ),
     ] = None
     processes: Annotated[
-        bool, tyro.conf.arg(help="through the real driver, camera and sockets, in real time, instead of lock-step")
+        bool, tyro.conf.arg(help="run in real time with the real driver, camera and sockets, not in lock-step")
     ] = False
     workers: Annotated[
-        int, tyro.conf.arg(help="processes that share the goals out; decisions take longer where cores are short")
+        int, tyro.conf.arg(help="number of processes that share the goals; with too few cores decisions take longer")
     ] = 1
     ray: Annotated[
-        str | None, tyro.conf.arg(help="share the goals out on a Ray cluster: HOST:PORT, or local to start one here")
+        str | None, tyro.conf.arg(help="distribute the goals over a Ray cluster: HOST:PORT, or local to start one here")
     ] = None
     json: Annotated[Path | None, tyro.conf.arg(help="write every number to this file")] = None
-    plot: Annotated[Path, tyro.conf.arg(help="where the picture goes")] = Path("out/benchmark.png")
+    plot: Annotated[Path, tyro.conf.arg(help="write the plot to this file")] = Path("out/benchmark.png")
 
 
 def benchmark(
     options: Annotated[BenchmarkOptions, tyro.conf.arg(name="")] = BenchmarkOptions(),
     decision: Annotated[
-        DecisionOptions, tyro.conf.arg(help="how the agent plans and when it says done")
+        DecisionOptions, tyro.conf.arg(help="how the agent plans, and when a goal counts as reached")
     ] = DecisionOptions(),
 ) -> None:
-    """Measure how often goals that no training has seen are reached, and what deciding costs.
+    """Measure the success rate on goals that are in no training data, and the time that deciding takes.
 
-    Every method gets the same goal pictures and starts. A goal counts as reached within its budget of blocks when the
-    tool (reach, 2 cm) or every object (grasp-lift 5 cm, all others 3 cm) comes within tolerance at some block's end;
-    and, apart from that, when it is within tolerance at the moment the agent itself says done. Shares carry a 95 %
-    Wilson interval. The same seed gives the same numbers on machines of a kind, times aside. With one method --json
-    holds one object, with several a list of them. `worldarm benchmark planner` times decisions alone.
+    All methods get the same goal pictures and starts. Two rates are measured. Within the budget: the tool (reach, 2 cm)
+    or every object (grasp-lift 5 cm, all others 3 cm) is within tolerance at the end of any block of the budget. When
+    the agent says done: it is within tolerance when the agent reports the goal as reached. Rates have a 95 % Wilson
+    interval. The same seed gives the same numbers on machines of the same kind, except for times. --json holds one
+    object for one method, and a list for several. `worldarm benchmark planner` measures only the time of decisions.
     """
     _check(options)
-    # One thread decides soonest where driver and camera share the cores, and does not depend on how many there are.
+    # One thread is fastest where driver and camera share the cores, and independent of the number of cores.
     torch.set_num_threads(1)
     checkpoint = options.checkpoint
     if checkpoint is None:
@@ -121,7 +120,7 @@ def benchmark(
                 records = collect(runs, options.episodes, what, name)
             summaries.append(summarise(what, name, options.processes, trained.card.weights_sha256, records))
     print(f"{table(summaries)}\n")
-    # The numbers first: the picture can be drawn from them again.
+    # The numbers are written first, because the plot can be drawn from them again.
     if options.json is not None:
         write_json(options.json, summaries[0] if len(summaries) == 1 else summaries)
         print(f"numbers: {options.json}")
@@ -130,23 +129,31 @@ def benchmark(
 
 
 def _check(options: BenchmarkOptions) -> None:
-    """Raise `ConfigurationError` for options that cannot be, or not together."""
+    """Raise `ConfigurationError` for options that are invalid or exclude each other."""
     task, env, level, episodes, workers = options.task, options.env, options.level, options.episodes, options.workers
     shared_out = workers > 1 or options.ray is not None
     if (task is None) == (env is None):
-        raise ConfigurationError(f"say what to measure: a task ({', '.join(TASKS)}), or --env and an environment")
+        raise ConfigurationError(
+            f"name what to measure: either a task ({', '.join(TASKS)}) or, with --env, an environment"
+        )
     if env is not None and (options.processes or shared_out or (level, options.subgoals) != ("clean", "none")):
-        raise ConfigurationError("--env goes without --processes, --workers, --ray, --level and --subgoals")
+        raise ConfigurationError("--env excludes --processes, --workers, --ray, --level and --subgoals")
     if env is not None and options.checkpoint is None:
-        raise ConfigurationError(f"--env {env} needs --checkpoint: none that comes with worldarm learnt there")
+        raise ConfigurationError(
+            f"--env {env} needs --checkpoint: no checkpoint that comes with worldarm was trained there"
+        )
     if episodes < 1:
         raise ConfigurationError(f"--episodes must be at least 1, not {episodes}")
     if workers < 1:
         raise ConfigurationError(f"--workers must be at least 1, not {workers}")
     if options.processes and shared_out:
-        raise ConfigurationError("real time cannot be shared out: give --processes without --workers and --ray")
+        raise ConfigurationError(
+            "a run in real time cannot be distributed: give --processes without --workers and --ray"
+        )
     if options.processes and level in DRAWN_LEVELS:
-        raise ConfigurationError(f"the simulated camera's process always looks the same; measure {level} in lock-step")
+        raise ConfigurationError(
+            f"the simulated camera's process has a fixed appearance; measure {level} without --processes"
+        )
     require_seed(options.seed)
     require_picture(options.plot, "--plot")
 
@@ -155,7 +162,7 @@ def _in_env(
     options: BenchmarkOptions, env: str, trained: TrainedModel, config: DecisionConfig, method: Method
 ) -> Summary:
     """Run the episodes in the Gymnasium environment `env`."""
-    # Here, since Gymnasium is an extra.
+    # Imported here, because Gymnasium is an optional dependency.
     from sim.gym.adapter import AnyEnv
     from sim.gym.goals import EnvMeasurement, measure_env
 
@@ -163,7 +170,7 @@ def _in_env(
     world = AnyEnv.of(trained.card.embodiment)
     try:
         if world.name != env:
-            raise ConfigurationError(f"this checkpoint learnt in {world.name!r}, not in {env!r}")
+            raise ConfigurationError(f"this checkpoint was trained in {world.name!r}, not in {env!r}")
         spread = trained.parts.model.normaliser.spread.double().numpy()
         agent = make_agent(trained, method, options.seed, config)
         runs = measure_env(world, agent, spread, options.seed, range(options.episodes))
@@ -174,7 +181,7 @@ def _in_env(
 
 
 def _through_processes(agent: Agent, what: Measurement, episodes: int) -> list[EpisodeRecord]:
-    """Run the episodes in real time through the real processes; the goals are made beforehand."""
+    """Run the episodes in real time with the real processes. The goals are made beforehand."""
     embodiment = agent.embodiment
     environment = environment_of(embodiment)
     world = environment.world(embodiment.camera, what.level)

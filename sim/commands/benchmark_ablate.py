@@ -1,4 +1,4 @@
-"""`worldarm benchmark ablate`: the same training without one of its parts, or with less data, and what that costs."""
+"""`worldarm benchmark ablate`: the effect of leaving out each part of the training, and of less data."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def ablate(
             help="inverse, sigreg, posture, colour, blobs: without that term of the loss; keypoints: without them; "
             "features: an actor that compares latents themselves; stride: on frames one block apart; short-rollout "
             "and long-rollout: clips of 2 and 6 frames; context: predict from two frames; data: a curve over the "
-            "number of episodes; cameras: see with each camera of a rig alone"
+            "number of episodes; cameras: use each camera of a rig alone"
         ),
     ] = USUAL,
     data_sizes: Annotated[tuple[int, ...], tyro.conf.arg(help="numbers of episodes on that curve")] = (
@@ -90,8 +90,8 @@ def ablate(
     """Train again, each time without one part of the training or with fewer episodes, and measure every model on the
     same held-out goals.
 
-    All trainings take the same number of steps. Finished ones are kept: the same command goes on where it was stopped,
-    and takes over checkpoints that were trained with the same settings on another machine. Prints a table with a row
+    All trainings take the same number of steps. Finished ones are kept: the same command resumes where it was stopped,
+    and uses checkpoints that were trained with the same settings on another machine. Prints a table with a row
     for each training, and draws a plot with the curve over data sizes.
     """
     if episodes < 1 or workers < 1:
@@ -127,12 +127,12 @@ def _possible(
     held, views = len(source), len(read_embodiment(source.info).camera.views)
     if "cameras" in parts and views == 1:
         raise ConfigurationError(
-            f"--parts cameras: {source.root} was seen by one camera; play with --camera tabletop-rig"
+            f"--parts cameras: {source.root} was recorded with one camera; play with --camera tabletop-rig"
         )
     if "data" in parts and (short := [size for size in data_sizes if not 1 <= size < held]):
         raise ConfigurationError(
-            f"--data-sizes {' '.join(map(str, short))} cannot be had from the {held} episodes in {source.root}; "
-            "play more, or name smaller ones"
+            f"--data-sizes {' '.join(map(str, short))} must be between 1 and {held - 1}: {source.root} has {held} "
+            "episodes; play more, or name smaller sizes"
         )
     return variants(whole, parts, data_sizes, views)
 
@@ -146,7 +146,7 @@ def _measure_all(
     summaries = []
     for name, learning in trainings.items():
         print(f"ablate: {name}", flush=True)
-        torch.set_num_threads(threads)  # which measuring changes
+        torch.set_num_threads(threads)  # measuring changes it
         checkpoint = run / name / "checkpoint"
         if not already_trained(checkpoint, learning, fingerprint):
             learn(Folders(source.root, checkpoint, run / name, run / "cache"), learning, alone)

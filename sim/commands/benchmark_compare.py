@@ -1,4 +1,4 @@
-"""`worldarm benchmark compare`: every way of deciding on the same goals, learnt from the same data in the same time."""
+"""`worldarm benchmark compare`: all methods on the same goals, trained on the same data for the same time."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ STEPS_FILE = "steps.json"
 
 def compare(
     task: Annotated[Task, tyro.conf.arg(help="what to measure")] = "push",
-    dataset: Annotated[Path, tyro.conf.arg(help="the data that the checkpoint learnt from")] = Path("data/play"),
+    dataset: Annotated[Path, tyro.conf.arg(help="the data set that the checkpoint was trained on")] = Path("data/play"),
     checkpoint: Annotated[
         Path | None,
         tyro.conf.arg(
@@ -47,25 +47,28 @@ def compare(
         ),
     ] = None,
     episodes: Annotated[int, tyro.conf.arg(help="held-out goals")] = 100,
-    seed: Annotated[int, tyro.conf.arg(help="another seed, other goals")] = 0,
+    seed: Annotated[int, tyro.conf.arg(help="seed of the goals and of behaviour cloning")] = 0,
     level: Annotated[Level, tyro.conf.arg(help="as for `worldarm benchmark`")] = "clean",
-    run: Annotated[Path, tyro.conf.arg(help="folder for what a resumed training needs")] = Path("out/compare"),
+    run: Annotated[Path, tyro.conf.arg(help="folder from which the training of behaviour cloning resumes")] = Path(
+        "out/compare"
+    ),
     clone_steps: Annotated[
-        int | None, tyro.conf.arg(help="steps of behaviour cloning; None for as long as the checkpoint trained")
+        int | None,
+        tyro.conf.arg(help="training steps of behaviour cloning; None: as long as the checkpoint's training took"),
     ] = None,
     workers: Annotated[
-        int, tyro.conf.arg(help="processes that share the goals out; decisions take longer where cores are short")
+        int, tyro.conf.arg(help="number of processes that share the goals; with too few cores decisions take longer")
     ] = 1,
     json: Annotated[Path | None, tyro.conf.arg(help="write every number to this file")] = None,
-    plot: Annotated[Path, tyro.conf.arg(help="where the picture goes")] = Path("out/compare.png"),
+    plot: Annotated[Path, tyro.conf.arg(help="write the plot to this file")] = Path("out/compare.png"),
 ) -> None:
-    """Compare the agent with the ways others do it, each on the same held-out goals.
+    """Compare the full method with other methods on the same held-out goals.
 
-    full: planning with critic, actor and model; critic-only: planning without the actor; actor-only: the actor without
-    planning; latent-distance: planning to come near the goal's latent, as LeWM and DINO-WM do, by CEM, and
-    latent-distance-mppi the same by MPPI; behaviour-cloning: a policy learnt from the same data on this machine, for as
-    long as the checkpoint says that its own training took, compiled where that was; hold and random. Prints a table and
-    draws a picture.
+    full: planning with model, critic and actor; critic-only: planning without the actor; actor-only: the actor without
+    planning; latent-distance: planning that minimises the latent distance to the goal by CEM, as in LeWM and DINO-WM;
+    latent-distance-mppi: the same by MPPI; behaviour-cloning: a policy trained on the same data on this machine, for
+    the training time in the checkpoint's card, and compiled if that training was; hold: no motion; random: random
+    actions. Prints a table and draws a plot.
     """
     if episodes < 1 or workers < 1 or (clone_steps is not None and clone_steps < 1):
         raise ConfigurationError("--episodes, --workers and --clone-steps must be at least 1")
@@ -98,8 +101,8 @@ def compare(
 def _in_turn(
     checkpoint: Path, environment: Environment, cloned: ClonePolicy, what: Measurement, numbers: range, workers: int
 ) -> list[tuple[str, Iterator[EpisodeRecord]]]:
-    """Return the ways of deciding by name, each to run when its turn comes: what plans or acts first, and what knows
-    nothing last."""
+    """Return the methods by name, each with an iterator that runs it: planners and actor first, uninformed baselines
+    last."""
     agents: list[tuple[str, Iterator[EpisodeRecord]]] = [
         (name, measure_agent(checkpoint, name, what, numbers, workers, None)) for name in METHODS
     ]
@@ -117,7 +120,7 @@ def _measure_clone(
 
 
 def _cloned(trained: TrainedModel, dataset: Path, run: Path, steps: int | None, seed: int) -> Clone:
-    """Return a policy that learnt by behaviour cloning what the model learnt from, going on in `run`."""
+    """Return a policy trained by behaviour cloning on the model's data, resuming what `run` holds."""
     card = trained.card
     source = Dataset.open(dataset)
     embodiment = embodiment_for(card, source)
@@ -126,7 +129,7 @@ def _cloned(trained: TrainedModel, dataset: Path, run: Path, steps: int | None, 
     make_folder(run)
     cache = open_seen(source, view, embodiment, run / "cache")
     if cache.fingerprint != card.provenance.dataset_fingerprint:
-        raise DatasetError(f"the checkpoint did not learn from {dataset}; give --dataset the data it learnt from")
+        raise DatasetError(f"the checkpoint was not trained on {dataset}; give its training data by --dataset")
     fit, _ = cache.split(HELD_OUT_SHARE)
     if card.provenance.settings.get("mirror"):
         cache, mirrored = with_mirrored(cache, fit, card.embodiment)
@@ -152,14 +155,14 @@ def _cloned(trained: TrainedModel, dataset: Path, run: Path, steps: int | None, 
 
 
 class _Steps(msgspec.Struct, frozen=True):
-    """How many steps this machine takes in `seconds`."""
+    """The number of training steps that this machine computes in `seconds`."""
 
     seconds: float
     steps: int
 
 
 def _remembered(path: Path, seconds: float, count: Callable[[], int]) -> int:
-    """Return the step count stored in `path` for `seconds`, or call `count` and store its result, so that a resumed
+    """Return the step count stored in `path` for `seconds`, or call `count` and store the result, so that a resumed
     training keeps its length."""
     if path.exists():
         try:

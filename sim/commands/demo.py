@@ -29,9 +29,9 @@ ENOUGH = 0.8
 
 
 def demo(
-    task: Annotated[Task, tyro.conf.arg(help="what the goals ask for")] = "push",
-    goals: Annotated[int, tyro.conf.arg(help="how many held-out goals")] = 10,
-    seed: Annotated[int, tyro.conf.arg(help="another seed, other goals")] = 7,
+    task: Annotated[Task, tyro.conf.arg(help="task of the goals")] = "push",
+    goals: Annotated[int, tyro.conf.arg(help="number of held-out goals")] = 10,
+    seed: Annotated[int, tyro.conf.arg(help="seed of the goals")] = 7,
     checkpoint: Annotated[
         Path | None,
         tyro.conf.arg(
@@ -40,18 +40,18 @@ def demo(
     ] = None,
     output: Annotated[Path, tyro.conf.arg(help="folder for the films and the contact sheet")] = Path("out/demo"),
 ) -> int:
-    """Show the arm pictures of how things should be, and watch it make them so.
+    """Give the agent goal pictures, and film how the simulated arm reaches them.
 
-    Starts the simulated driver and camera as processes of their own and lets the agent solve held-out goals in real
-    time over ZeroMQ. Each goal leaves a film (goal picture, live camera, what the agent imagines, distance over time),
-    and all of them a contact sheet. Ends with status 0 when at least eight of ten goals are reached, else with 1.
+    Starts the simulated driver and camera as separate processes, and lets the agent pursue held-out goals in real time
+    over ZeroMQ. Writes a film of each goal (goal picture, live camera, the agent's imagination, distance over time) and
+    a contact sheet of all. The exit status is 0 when at least eight of ten goals are reached, and 1 otherwise.
     """
     if goals < 1:
         raise ConfigurationError(f"--goals must be at least 1, not {goals}")
     require_seed(seed)
     make_folder(output)
     began = time.monotonic()
-    # Two threads would wait for each other whenever driver or camera takes a core.
+    # Two threads would wait for each other while driver or camera uses a core.
     torch.set_num_threads(1)
     trained = load_trained(checkpoint or pretrained_for(task))
     agent = make_agent(trained, "full", seed)

@@ -1,4 +1,4 @@
-"""`worldarm play`: fills a data set with exploratory play, in several processes, and goes on where it was stopped."""
+"""`worldarm play`: fills a data set with exploratory play, in several processes, and resumes after an interruption."""
 
 from __future__ import annotations
 
@@ -29,30 +29,28 @@ from sim.tasks.environments import ENVIRONMENTS, EnvironmentName
 
 @dataclass(frozen=True)
 class PlayOptions:
-    """The options of `worldarm play`; the help of each says what it is."""
+    """The options of `worldarm play`."""
 
-    dataset: Annotated[Path, tyro.conf.arg(help="folder of the data set; made if absent, continued if there")] = Path(
+    dataset: Annotated[Path, tyro.conf.arg(help="folder of the data set; created, or continued if it exists")] = Path(
         "data/play"
     )
     task: Annotated[
         EnvironmentName,
-        tyro.conf.arg(help="push: a cube, on the table's plane; tabletop: grasp things of three shapes"),
+        tyro.conf.arg(help="push: push a cube in a plane; tabletop: grasp objects of three shapes"),
     ] = "push"
     env: Annotated[
         str | None, tyro.conf.arg(help="play in this Gymnasium environment instead, by its registered name")
     ] = None
     policy: Annotated[
         str | None,
-        tyro.conf.arg(help="MODULE:FUNCTION that acts there, (observation, rng) -> action; None for random actions"),
+        tyro.conf.arg(help="with --env: MODULE:FUNCTION, (observation, rng) -> action; None for random actions"),
     ] = None
-    repeat: Annotated[int, tyro.conf.arg(help="steps of that environment for which an action is repeated")] = 4
+    repeat: Annotated[int, tyro.conf.arg(help="with --env: the number of steps for which each action is repeated")] = 4
     episodes: Annotated[
-        int | None, tyro.conf.arg(help="episodes that the data set shall hold in the end; None for the task's own")
+        int | None, tyro.conf.arg(help="number of episodes of the finished data set; None: the task's default")
     ] = None
-    blocks: Annotated[
-        int | None, tyro.conf.arg(help="blocks an episode, each a fraction of a second; None for the task's own")
-    ] = None
-    processes: Annotated[int, tyro.conf.arg(help="processes that play; 0 for one a core")] = 0
+    blocks: Annotated[int | None, tyro.conf.arg(help="number of blocks in an episode; None: the task's default")] = None
+    processes: Annotated[int, tyro.conf.arg(help="number of processes that play; 0: one for each core")] = 0
     ray: Annotated[
         str | None, tyro.conf.arg(help="play on a Ray cluster instead: HOST:PORT, or local to start one here")
     ] = None
@@ -60,7 +58,7 @@ class PlayOptions:
     size: Annotated[int, tyro.conf.arg(help="side of the square pictures in pixels")] = 64
     camera: Annotated[
         str | None,
-        tyro.conf.arg(help="simulated camera that looks on, or rig of several; None for the task's own"),
+        tyro.conf.arg(help="simulated camera, or rig of several; None: the task's default"),
     ] = None
     practice: Annotated[
         Path | None,
@@ -73,23 +71,24 @@ class PlayOptions:
 
     @property
     def total(self) -> int:
-        """Episodes that the data set shall hold in the end."""
+        """The number of episodes of the finished data set."""
         return ENVIRONMENTS[self.task].episodes if self.episodes is None else self.episodes
 
     @property
     def length(self) -> int:
-        """Blocks an episode."""
+        """The number of blocks in an episode."""
         return ENVIRONMENTS[self.task].blocks if self.blocks is None else self.blocks
 
     @property
     def workers(self) -> int:
-        """Processes that play."""
+        """The number of processes that play."""
         return self.processes or os.cpu_count() or 1
 
 
 @dataclass(frozen=True)
 class _Source:
-    """Where episodes come from: how they are recorded, what they are in words, and `make`, which plays a batch."""
+    """A source of episodes: their embodiment, their task in words (`sentence`), their features, and `make`, which plays
+    a batch."""
 
     embodiment: EmbodimentDescription
     sentence: str
@@ -100,14 +99,14 @@ class _Source:
 def play(options: Annotated[PlayOptions, tyro.conf.arg(name="")] = PlayOptions()) -> None:
     """Let a scripted policy play in the simulation, and record what it sees and does.
 
-    With the task push it pushes a cube to random places from random sides, well and badly, and wanders about; with
-    tabletop it picks, carries, places, stacks, drops and pushes one to three objects, and misses now and then.
-    Everything carries noise. With --env actions are chosen in any Gymnasium environment that can be seen and takes
-    bounded numbers, at random or by a policy of yours. The data set is in the LeRobotDataset v3.0 format and is what
-    `worldarm train` learns from.
-    With --practice the episodes that are added hold the agent's own mistakes, and how the scripted policy goes on from
-    them: what a model that learnt from play alone most needs to see next.
-    Stopped at any time, the command goes on where it was when it is given again.
+    With the task push it pushes a cube to random places from random sides, with varying skill, and moves about; with
+    tabletop it picks, carries, places, stacks, drops and pushes one to three objects, and sometimes misses. All actions
+    carry noise. With --env random actions, or those of your own policy, are taken in a Gymnasium environment that
+    renders pictures and takes bounded numbers. The data set has the LeRobotDataset v3.0 format; `worldarm train` learns
+    from it.
+    With --practice the added episodes contain the agent's own mistakes, and how the scripted policy continues after
+    them. A model trained only on play needs these most.
+    After an interruption at any time, the same command resumes.
     """
     _require_valid(options)
     episodes, blocks = options.total, options.length
@@ -136,12 +135,12 @@ def play(options: Annotated[PlayOptions, tyro.conf.arg(name="")] = PlayOptions()
 def _require_valid(options: PlayOptions) -> None:
     """Raise `ConfigurationError` for options that exclude each other or are out of range."""
     if options.env is None and options.policy is not None:
-        raise ConfigurationError("--policy acts in a Gymnasium environment: name one with --env")
+        raise ConfigurationError("--policy needs a Gymnasium environment: name one with --env")
     if options.env is not None and options.camera is not None:
-        raise ConfigurationError("--camera is of the simulation's own tasks; an environment is seen as it draws itself")
+        raise ConfigurationError("--camera is for the simulation's own tasks; an environment renders its own pictures")
     if options.env is not None and options.practice is not None:
         raise ConfigurationError(
-            "--practice takes turns with the scripted policy, which plays the simulation's own tasks"
+            "--practice needs the scripted policy, which plays only the simulation's own tasks: leave out --env"
         )
     if options.repeat < 1:
         raise ConfigurationError(f"--repeat must be at least 1, not {options.repeat}")
@@ -154,7 +153,7 @@ def _require_valid(options: PlayOptions) -> None:
 
 
 def _simulation(options: PlayOptions) -> _Source:
-    """Return how the simulation's own task is played."""
+    """Return the source of episodes of the simulation's own task."""
     environment = ENVIRONMENTS[options.task]
     embodiment, sentence = environment.embodiment(options.size, options.camera), environment.sentence
     if options.practice is not None:
@@ -173,8 +172,8 @@ def _simulation(options: PlayOptions) -> _Source:
 
 
 def _environment(options: PlayOptions, env: str) -> _Source:
-    """Return how the Gymnasium environment `env` is played."""
-    # Here, since Gymnasium is an extra.
+    """Return the source of episodes in the Gymnasium environment `env`."""
+    # Imported here, because Gymnasium is an optional dependency.
     from sim.gym.play import env_features
 
     embodiment = _env_embodiment(env, options.size, options.repeat, options.policy)
@@ -193,7 +192,7 @@ def _environment(options: PlayOptions, env: str) -> _Source:
 def _open(
     root: Path, fps: int, features: dict[str, Feature], embodiment: EmbodimentDescription, how: dict[str, int | str]
 ) -> DatasetWriter:
-    """Return a writer for a new data set, or for one that this very command began; `how` it plays is kept in it."""
+    """Return a writer for a new data set, or for one that the same command began. It stores the settings `how`."""
     metadata = json.loads(json.dumps({**embodiment.to_metadata(), "play": how}))
     if not (root / "meta" / "info.json").exists():
         # A killed play loses at most the batch in flight, which is played again: no need to wait for the disk.
@@ -209,23 +208,24 @@ def _open(
 
 
 def _practised(checkpoint: Path, embodiment: EmbodimentDescription) -> str:
-    """Return what practice with a checkpoint is, in words. Raises `CheckpointError` when it can practise nothing that
-    is recorded so."""
+    """Return the task of practice with a checkpoint, in words. Raises `CheckpointError` when the model's embodiment is
+    not `embodiment`."""
     from control.model.trained_model import (
-        load_trained,  # with it comes torch, which takes seconds and which no other play needs
+        load_trained,  # imports torch, which takes seconds and which no other play needs
     )
 
     card = load_trained(checkpoint).card
     card.require(embodiment.arm, embodiment.camera)
     if card.embodiment != embodiment:
         raise CheckpointError(
-            f"the model in {checkpoint} learnt what actions mean in another --task; it cannot practise"
+            f"the model in {checkpoint} was trained with the actions of another --task; choose that task"
         )
     return f"practice: the agent {card.weights_sha256[:12]} goes for pictures, and the hand goes on from there"
 
 
 def _env_embodiment(name: str, size: int, repeat: int, policy: str | None) -> EmbodimentDescription:
-    """Return how play in an environment is recorded, having seen that it and its policy are there."""
+    """Return the embodiment of play in an environment. Raises `ConfigurationError` when the environment or the policy
+    cannot be loaded."""
     from sim.gym.adapter import AnyEnv, load_policy
 
     if policy is not None:

@@ -112,6 +112,5 @@ def environment_of(embodiment: EmbodimentDescription) -> Environment:
         if (environment.convention, environment.state_names) == (embodiment.action, embodiment.state_names):
             return environment
     raise ConfigurationError(
-        "the simulation has no environment with this model's actions; the model can be run on the arm that it "
-        "was made for"
+        "the simulation has no environment with this model's actions; run it on its own arm with `worldarm run`"
     )

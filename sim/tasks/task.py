@@ -24,7 +24,7 @@ camera moved by up to 2 cm along each axis and rotated by up to 3° about any ax
 among objects that no training data shows."""
 
 Subgoals = Literal["none", "given", "auto"]
-"""The sub-goals beside the goal's picture: none; given: pictures of the states before the goal; auto: found by the
+"""The sub-goals before the goal picture: none; given: pictures of the states before the goal; auto: found by the
 agent."""
 
 DRAWN_LEVELS: tuple[Level, ...] = ("shifted", "lit")

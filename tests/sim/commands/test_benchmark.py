@@ -159,8 +159,8 @@ def test_through_real_processes(words: list[str], tmp_path: Path) -> None:
     [
         (["--episodes", "0"], "--episodes must be at least 1, not 0"),
         (["--workers", "0"], "--workers must be at least 1, not 0"),
-        (["--processes", "--workers", "2"], "real time cannot be shared out"),
-        (["--processes", "--level", "lit"], "measure lit in lock-step"),
+        (["--processes", "--workers", "2"], "a run in real time cannot be distributed"),
+        (["--processes", "--level", "lit"], "measure lit without --processes"),
         (["--seed", "-1"], "--seed must be 0 or more, not -1"),
         (["--seed", str(2**63)], "--seed must be below 2**63"),
         (["--checkpoint", "/nowhere/model"], "/nowhere/model holds no checkpoint"),

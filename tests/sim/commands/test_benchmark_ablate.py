@@ -68,8 +68,8 @@ def test_each_camera_of_a_rig_may_look_on_alone(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--parts", "cameras"], "was seen by one camera; play with --camera tabletop-rig"),
-        (["--parts", "data", "--data-sizes", "6", "12"], "--data-sizes 12 cannot be had from the 12 episodes"),
+        (["--parts", "cameras"], "was recorded with one camera; play with --camera tabletop-rig"),
+        (["--parts", "data", "--data-sizes", "6", "12"], "--data-sizes 12 must be between 1 and 11"),
         (["--episodes", "0"], "--episodes and --workers must be at least 1"),
         (["--sizes.latent", "0"], "no world model has these sizes"),
     ],

@@ -247,9 +247,12 @@ def test_an_agent_may_practise_where_the_hand_has_played(tmp_path: Path) -> None
     ("words", "said"),
     [
         (["--size", "16"], "sends 16×16"),
-        (["--size", "32", "--task", "tabletop", "--camera", "front"], "in another --task; it cannot practise"),
+        (
+            ["--size", "32", "--task", "tabletop", "--camera", "front"],
+            "with the actions of another --task; choose that task",
+        ),
         (["--size", "32", "--task", "tabletop"], "trained on the camera 'front', not 'tabletop'"),
-        (["--env", "Pendulum-v1"], "--practice takes turns with the scripted policy"),
+        (["--env", "Pendulum-v1"], "--practice needs the scripted policy"),
         (["--practice", "nowhere"], "nowhere"),
     ],
 )
