@@ -401,11 +401,11 @@ def test_waits_for_no_one_who_has_the_lease(here: Stage, tmp_path: Path) -> None
     ("changes", "said"),
     [
         ({"arm": "other"}, "trained on the arm 'other', not 'panda-sim'"),
-        ({"state_names": ("tool.x",)}, "sizes do not fit"),
+        ({"state_names": ("tool.x",)}, "contradict the state"),
         ({"state_names": (*STATE_NAMES[:-1], "warmth")}, "unknown state entries: warmth"),
         ({"camera": msgspec.structs.replace(card().embodiment.camera, name="side")}, "trained on the camera 'side'"),
         ({"camera": msgspec.structs.replace(card().embodiment.camera, width=80)}, "80×64"),
-        ({"action": msgspec.structs.replace(PLANAR_PUSH, axes=("x", "y", "z"))}, "sizes do not fit"),
+        ({"action": msgspec.structs.replace(PLANAR_PUSH, axes=("x", "y", "z"))}, "contradict the state"),
     ],
 )
 def test_a_model_of_something_else_moves_nothing(
