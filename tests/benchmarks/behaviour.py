@@ -121,10 +121,21 @@ def record(artefacts: Path) -> dict[str, Any]:
 def digests(folder: Path, only: str = "*") -> dict[str, str]:
     """The files of a folder by the digest of their contents."""
     return {
-        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        str(path.relative_to(folder)): hashlib.sha256(contents(path)).hexdigest()
         for path in sorted(folder.rglob(only))
         if path.is_file() and path.name != "lock"
     }
+
+
+def contents(path: Path) -> bytes:
+    """The bytes of a file; those of `info.json` without the tags of action conventions, which older sets lack."""
+    if path.name != "info.json":
+        return path.read_bytes()
+    document = json.loads(path.read_bytes())
+    for embodiment in document.get("worldarm", {}).values():
+        if isinstance(embodiment, dict) and isinstance(embodiment.get("action"), dict):
+            embodiment["action"].pop("kind", None)
+    return json.dumps(document, sort_keys=True).encode()
 
 
 def timeless(value: Any) -> Any:
