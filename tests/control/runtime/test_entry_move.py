@@ -18,6 +18,9 @@ from tests.control.runtime.scripted_arm import KINEMATICS, states, tool
 from tests.robot.driver.checks import assert_no_jump, now, steady
 from tests.sim.execution.process_table import SimulatedDriver, simulated_driver
 
+# The driver refuses waypoints that come late, so nothing may run beside these tests.
+pytestmark = pytest.mark.real_time
+
 LOWER, UPPER = np.asarray(PLANAR_PUSH.bounds.lower), np.asarray(PLANAR_PUSH.bounds.upper)
 DOWN = np.asarray(PLANAR_PUSH.rotation)
 SPEED = ToolSpeed(tool_m_s=0.2, turn_rad_s=0.5, gripper_m_s=0.1)

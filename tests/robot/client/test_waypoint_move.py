@@ -18,6 +18,9 @@ from tests.robot.driver.checks import HOME, assert_no_jump, now
 from tests.robot.driver.command import DriverProcess
 from tests.robot.panda import panda_spec
 
+# The driver refuses waypoints that come late, so nothing may run beside these tests.
+pytestmark = pytest.mark.real_time
+
 KINEMATICS = Kinematics(panda_spec())
 SPEED = ToolSpeed(tool_m_s=0.05, turn_rad_s=0.5, gripper_m_s=0.02)
 

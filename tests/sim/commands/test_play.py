@@ -103,7 +103,10 @@ def test_a_rig_sees_the_same_play_from_the_side_as_well(tmp_path: Path) -> None:
         assert (stacked[:, SIZE:] != front).any() and stacked[:, SIZE:].std() > 5
     for words, said in (
         (arguments(tmp_path / "none", camera="nowhere"), "no camera called 'nowhere'; it has front, tabletop"),
-        (["play", "--env", "Pendulum-v1", "--camera", "side", "--dataset", str(tmp_path / "none")], "renders its own pictures"),
+        (
+            ["play", "--env", "Pendulum-v1", "--camera", "side", "--dataset", str(tmp_path / "none")],
+            "renders its own pictures",
+        ),
     ):
         refused = in_process(*words)
         assert refused.returncode != 0 and said in refused.stderr and not (tmp_path / "none").exists()

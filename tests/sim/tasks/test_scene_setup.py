@@ -22,6 +22,9 @@ from tests.robot.driver.checks import now, steady
 from tests.robot.driver.command import until
 from tests.sim.execution.process_table import PATIENCE_S, SimulatedDriver, simulated_driver
 
+# The driver refuses waypoints that come late, so nothing may run beside these tests.
+pytestmark = pytest.mark.real_time
+
 KINEMATICS = Kinematics(panda_spec())
 CUBE = cube_pose(np.array([0.56, 0.08]), 0.5)
 
