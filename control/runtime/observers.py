@@ -57,6 +57,7 @@ class _Watcher:
         self._failure: BaseException | None = None
 
     def call(self, function: Callable[..., None], *arguments: object) -> None:
+        """Call `function` with `arguments` on the observer's thread, after the calls that wait there."""
         self._waiting.append(self._thread.submit(self._guarded, function, *arguments))
 
     def raise_failure(self) -> None:

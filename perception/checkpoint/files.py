@@ -18,7 +18,7 @@ from perception.checkpoint.shipped import PRETRAINED_FOLDER
 from perception.checkpoint.upgrade import OLDEST, upgraded_card
 from robot.embodiment.convention_file import read_convention
 from robot.errors import CheckpointError
-from robot.system.files import atomic_write, write_json
+from robot.system.files import atomic_write, sha256_of, write_json
 
 CARD_FILE = "checkpoint.json"
 WEIGHTS_FILE = "model.safetensors"
@@ -42,7 +42,7 @@ def save(folder: Path, card: Card, tensors: dict[str, Tensor]) -> Card:
             raise CheckpointError(f"the gate {gate.name!r} is {gate.value}, which no card can hold")
     with atomic_write(folder / WEIGHTS_FILE) as beside:
         beside.write_bytes(serialise(stored))
-        card = msgspec.structs.replace(card, weights_sha256=_digest(beside))
+        card = msgspec.structs.replace(card, weights_sha256=sha256_of(beside))
     card = msgspec.structs.replace(card, card_sha256=_card_digest(msgspec.json.encode(card)))
     write_json(folder / CARD_FILE, card)
     return card
@@ -58,7 +58,7 @@ def load(folder: Path) -> tuple[Card, dict[str, Tensor]]:
     weights = folder / WEIGHTS_FILE
     if not weights.is_file():
         raise CheckpointError(f"{folder} has no {WEIGHTS_FILE}; copy the whole checkpoint folder")
-    if _digest(weights) != card.weights_sha256:
+    if sha256_of(weights) != card.weights_sha256:
         raise CheckpointError(f"{weights} is torn or not the file that {CARD_FILE} describes; copy it again")
     try:
         return card, {name: value.float() for name, value in load_file(weights).items()}
@@ -104,10 +104,6 @@ def load_card(folder: Path) -> Card:
 
 class _Schema(msgspec.Struct):
     schema: int
-
-
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _card_digest(data: bytes) -> str:

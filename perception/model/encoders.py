@@ -60,16 +60,20 @@ class Encoder(Protocol):
     """
 
     @property
-    def picture(self) -> tuple[int, int]: ...
+    def picture(self) -> tuple[int, int]:
+        """Width and height in pixels of each view."""
 
     @property
-    def frames(self) -> int: ...
+    def frames(self) -> int:
+        """The number F of pictures in a clip."""
 
     @property
-    def latent(self) -> int: ...
+    def latent(self) -> int:
+        """The number D of dimensions of a latent."""
 
     @property
-    def keypoints(self) -> int: ...
+    def keypoints(self) -> int:
+        """The number K of keypoints in each view, 0 for none."""
 
     def look(self, clips: Tensor) -> tuple[Tensor, Tensor | None]:
         """Return the latents (B, D) float32 of `clips` (B, F, V × H, W, 3) uint8 RGB, in which V views are stacked, and

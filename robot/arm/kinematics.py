@@ -40,16 +40,20 @@ class ArmDescription(Protocol):
     """What forward kinematics needs of an arm; `ArmSpec` says what each is."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """The arm's name."""
 
     @property
-    def joint_names(self) -> tuple[str, ...]: ...
+    def joint_names(self) -> tuple[str, ...]:
+        """The names of its joints (n,), in order."""
 
     @property
-    def urdf(self) -> str: ...
+    def urdf(self) -> str:
+        """The XML text of its robot description (URDF)."""
 
     @property
-    def tool_frame(self) -> str: ...
+    def tool_frame(self) -> str:
+        """The name of the frame of its tool."""
 
 
 class ForwardKinematics:
