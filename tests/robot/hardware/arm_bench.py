@@ -195,8 +195,8 @@ def ur_with(*options: str) -> Bench:
 
 def start_franka(*options: str) -> tuple[subprocess.Popen[str], str]:
     """Start a peer for the arm `franka` at a loopback address of its own; return its process and the address."""
-    # Its ports are fixed: what tells one from another is the address, of which every process has its own.
-    host = f"127.{64 + os.getpid() // 65536 % 128}.{os.getpid() // 256 % 256}.{os.getpid() % 255 + 1}"
+    # Its ports are fixed, so the address tells one from another: of every process and of every arm within it.
+    host = f"127.{64 + next(_FRANKAS) % 128}.{os.getpid() // 254 % 256}.{os.getpid() % 254 + 1}"
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.robot.hardware.franka.peer", host, *options],
         cwd=ROOT,
@@ -207,6 +207,9 @@ def start_franka(*options: str) -> tuple[subprocess.Popen[str], str]:
     assert process.stdout is not None
     assert process.stdout.readline() == f"arm at {host}\n"
     return process, host
+
+
+_FRANKAS = itertools.count()
 
 
 def _franka(_: Path, start: Sequence[float] | None) -> Stand:
