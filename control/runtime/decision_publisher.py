@@ -15,6 +15,7 @@ from robot.wire.publisher import Publisher
 
 # A viewer that does not keep up misses decisions; it never makes the agent wait.
 _QUEUE = 8
+_PATIENCE_S = 0.1
 
 
 class DecisionPublisher:
@@ -35,7 +36,7 @@ class DecisionPublisher:
     def on_step(self, step: Step) -> None:
         """Send the decision to all subscribers, without waiting for any."""
         self._sent += 1
-        self._publisher.send(topics.DECISION, encode(_report(step), self._sent, time.monotonic_ns()))
+        self._publisher.send(topics.DECISION, encode(_report(step), self._sent, time.monotonic_ns()), _PATIENCE_S)
 
     def on_episode_end(self, outcome: Outcome | None) -> None:
         """Do nothing: only steps are published."""

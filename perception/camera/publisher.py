@@ -23,6 +23,8 @@ PATIENCE_S = 2.0
 
 # A slow subscriber misses pictures; it never delays this process or later pictures.
 _QUEUE = 2
+_PATIENCE_SHARE = 0.5
+"""The share of a period for which a picture may wait for the process that publishes it; after that it is left out."""
 
 
 def publish(
@@ -63,9 +65,8 @@ def publish(
                 absence.over()
                 if picture.time_ns <= last_ns:
                     continue  # the camera has nothing newer; a repeated picture would look like a new one
-                publisher.send(
-                    topics.FRAME, encode(_frame(picture, sent, spec, jpeg_quality), sent, time.monotonic_ns())
-                )
+                payload = encode(_frame(picture, sent, spec, jpeg_quality), sent, time.monotonic_ns())
+                publisher.send(topics.FRAME, payload, _PATIENCE_SHARE / options.rate_hz)
                 last_ns = picture.time_ns
                 sent += 1
         finally:

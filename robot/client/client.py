@@ -16,8 +16,8 @@ from robot.errors import ConnectionLost, Refused, WireError
 from robot.wire import sockets, topics
 from robot.wire.addresses import COMMAND
 from robot.wire.clock_offset import ClockOffset, SameClock
+from robot.wire.limits import MAX_REQUEST_BYTES
 from robot.wire.messages import (
-    MAX_REQUEST_BYTES,
     Accepted,
     AcquireLease,
     Done,

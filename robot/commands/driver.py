@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import Annotated
+from typing import Annotated, Any
 
 import tyro
 
@@ -86,7 +86,8 @@ class DriverOptions:
 def driver(options: Annotated[DriverOptions, tyro.conf.arg(name="")] = DriverOptions()) -> None:
     """Run one arm, simulated or real, for the client that holds the lease.
 
-    Ctrl-C brings the arm to rest and parks it; so do SIGTERM and a closed terminal (SIGHUP).
+    Ctrl-C brings the arm to rest and parks it; so do SIGTERM and a closed terminal (SIGHUP). SIGUSR1 stops the arm as
+    `worldarm stop` does.
     """
     duration_s = options.duration_s
     if duration_s is not None and not 0 < duration_s < float("inf"):
@@ -102,7 +103,7 @@ def driver(options: Annotated[DriverOptions, tyro.conf.arg(name="")] = DriverOpt
             flush=True,
         )
 
-    with _interruptible(engine.finish) as came:
+    with _interruptible(engine.finish, engine.stop) as came:
         try:
             report = engine.run(duration_s, ready)
         finally:
@@ -144,8 +145,9 @@ def _ending(engine: Driver | ReadOnlyDriver) -> str:
 
 
 @contextmanager
-def _interruptible(finish: Callable[[], None]) -> Iterator[Sequence[int]]:
-    """Turn SIGINT, SIGTERM and SIGHUP into a call of `finish`, as often as they come, and yield those that came.
+def _interruptible(finish: Callable[[], None], stop: Callable[[], None]) -> Iterator[Sequence[int]]:
+    """Turn SIGINT, SIGTERM and SIGHUP into a call of `finish`, as often as they come, and yield those that came. Turn
+    SIGUSR1 into a call of `stop`.
 
     A signal must not raise here: in the middle of a tick it would leave the arm without its ramp to rest.
     """
@@ -158,7 +160,8 @@ def _interruptible(finish: Callable[[], None]) -> Iterator[Sequence[int]]:
     numbers = [signal.SIGINT, signal.SIGTERM]
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # under `nohup` the process outlives a closed terminal
         numbers.append(signal.SIGHUP)
-    before = {number: signal.signal(number, note) for number in numbers}
+    before: dict[int, Any] = {number: signal.signal(number, note) for number in numbers}
+    before[signal.SIGUSR1] = signal.signal(signal.SIGUSR1, lambda *_: stop())
     try:
         yield came
     finally:

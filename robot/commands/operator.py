@@ -13,6 +13,7 @@ from robot.client.home import go_home
 from robot.client.status import status_of
 from robot.wire import topics
 from robot.wire.addresses import COMMAND
+from robot.wire.local_stop import stop_locally
 from robot.wire.messages import JointState
 from robot.wire.subscription import Subscription
 
@@ -47,8 +48,9 @@ def stop(
     ] = "stopped by hand",
 ) -> None:
     """Bring the arm to rest at once, whichever client moves it; it stays stopped until `worldarm reset`."""
-    with Client(command_address) as client:
-        client.stop(reason)
+    if not stop_locally(command_address, reason):
+        with Client(command_address) as client:
+            client.stop(reason)
     print(f"stopped: {reason}; `worldarm reset` lets it move again")
 
 

@@ -20,16 +20,18 @@ from robot.arm.effort_limit import EffortMonitor
 from robot.arm.interface import Arm, HasScene
 from robot.driver.lease import LeaseManager
 from robot.driver.modes import Mode, ModeMachine
-from robot.driver.requests import MAX_REASON_LENGTH, Handlers
+from robot.driver.requests import Handlers
 from robot.driver.scene import SceneManager
 from robot.driver.server import Server
 from robot.driver.state_message import joint_state
 from robot.errors import ArmError, ConfigurationError, Refused
 from robot.flight_log.logged_servo import LoggedServo
 from robot.flight_log.records import Changed, Closed, Measured
-from robot.system.pacing import Pacer, PaceReport
+from robot.system.pacing import Gap, Pacer, PaceReport
 from robot.wire import topics
 from robot.wire.addresses import COMMAND, STATE
+from robot.wire.limits import MAX_REASON_LENGTH, MAX_WAYPOINTS, STALL_S
+from robot.wire.local_stop import LocalStop
 from robot.wire.messages import (
     Accepted,
     AcquireLease,
@@ -46,8 +48,6 @@ from robot.wire.messages import (
     Waypoints,
 )
 
-MAX_WAYPOINTS = 64
-"""The most waypoints in one command; checking each takes about 15 µs of a tick, and 64 are seconds of motion."""
 SHUTDOWN_S = 2.0
 STARTUP_S = 2.0
 """How long an arm that was just enabled is limited to less than its full speed: the person who enabled it stands beside
@@ -79,7 +79,9 @@ class Driver:
         self._effort = EffortMonitor(arm.spec)
         self._leases = LeaseManager()
         self._modes = ModeMachine()
-        self._finishing = self._mute = False
+        self._gap = Gap()
+        self._finishing = self._mute = self._stop_signalled = False
+        self._lease_key = ""
         self._tick = 0
         handlers: Handlers = {
             SpecRequest: self._answer_spec,
@@ -98,6 +100,8 @@ class Driver:
                 *(handlers, self._servo.note, lambda: self._leases.holder),
             )
             undone.callback(self._server.close)
+            self._local_stop = LocalStop(self._server.command_endpoint)
+            undone.callback(self._local_stop.close)
             self._open = undone.pop_all()
         self.state_endpoint, self.command_endpoint = self._server.state_endpoint, self._server.command_endpoint
 
@@ -124,6 +128,10 @@ class Driver:
         """Request that the loop brings the arm to rest and ends; safe to call from a signal handler."""
         self._finishing = True
 
+    def stop(self) -> None:
+        """Request that the arm is stopped, as by `worldarm stop`; safe to call from a signal handler."""
+        self._stop_signalled = True
+
     def run(self, duration_s: float | None = None, ready: Callable[[], None] | None = None) -> PaceReport:
         """Run until `finish` or for `duration_s`, then ramp to rest, park and close; return the loop's timing.
 
@@ -138,6 +146,7 @@ class Driver:
                 self._arm.start()
             way_out.callback(self._leave, self._arm.park)
             self._engage_first()
+            self._gap.begin()
             if ready is not None:
                 ready()
             return self._loop(duration_s)
@@ -171,6 +180,7 @@ class Driver:
 
     def _run_tick(self, period_s: float) -> None:
         self._read()
+        self._stop_when_asked()
         self._server.requests.serve(period_s)
         self._watch(time.monotonic_ns())
         self._look()
@@ -226,6 +236,37 @@ class Driver:
             self._servo.hold()
             self._change(Mode.HOLDING, f"the lease of {holder} lapsed: its client sent nothing in time")
 
+        if self._leases.holder and not self._may_command(self._lease_key):
+            self._end_lease(f"the key of {self._leases.holder} may no longer command")
+
+    def _may_command(self, key: str) -> bool:
+        commanders = self._server.commanders
+        return commanders is None or key in commanders
+
+    def _end_lease(self, reason: str) -> None:
+        """Drop all waypoints and the lease, and ramp to rest; whoever acquires the lease anew may move the arm."""
+        self._servo.hold()
+        self._leases.revoke(reason)
+        if self._modes.mode is Mode.ACTIVE:
+            self._change(Mode.HOLDING, reason)
+
+    def _stop_when_asked(self) -> None:
+        """Carry out a stop that came by signal or from this machine, past all queues."""
+        reason = self._local_stop.asked()
+        if self._stop_signalled:
+            self._stop_signalled, reason = False, "stopped by a signal"
+        if reason is not None and self._modes.mode is not Mode.FAULT and not self._finishing:
+            self._halt(reason)
+
+    def _notice_stall(self) -> None:
+        """End the lease when this loop stood still for long: the arm would otherwise run after a plan of the past."""
+        late_s = 1e-9 * max(self._gap.since_last(), self._servo.behind_ns)
+        if late_s > STALL_S and (self._modes.mode is Mode.ACTIVE or not self._set_point.at_rest):
+            self._end_lease(
+                f"the driver's loop stood still for {late_s:.2f} s, so the waypoints were dropped; acquire the lease "
+                "and plan from where the arm is"
+            )
+
     def _look(self) -> None:
         """Read the objects' poses at the time of the reading: the next write advances a simulated world."""
         if self._scene is None or self._modes.mode is Mode.FAULT:
@@ -238,6 +279,7 @@ class Driver:
     def _advance(self, now_ns: int) -> None:
         """Write the next set-point; in a fault, write the ramp to rest without feedback while the arm accepts
         set-points."""
+        self._notice_stall()
         if self._mute or (self._modes.mode is Mode.FAULT and self._set_point.at_rest):
             return
         self._set_point = self._servo.tick(now_ns)
@@ -296,6 +338,7 @@ class Driver:
         now_ns = time.monotonic_ns()
         self._watch(now_ns)  # ends a lease that lapsed since the last tick, with its waypoints
         grant = self._leases.acquire(body.holder, body.ttl_s, now_ns)
+        self._lease_key = self._server.requests.sender
         if self.at_rest:
             # The arm may have been pushed since it came to rest: engage at its measured position. The gripper keeps its
             # command, so that it does not drop an object.
@@ -363,6 +406,7 @@ class Driver:
             self._modes.reason = str(error)
             raise Refused("fault", f"{error}; fix that, then reset again") from error
         self._mute = False
+        self._gap.begin()  # the loop waited for the arm
         self._change(Mode.IDLE, "")
 
     def _place(self, body: PlaceObjects) -> Body:

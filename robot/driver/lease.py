@@ -10,9 +10,9 @@ import secrets
 from dataclasses import dataclass
 
 from robot.errors import Refused
+from robot.wire.limits import MAX_NAME_LENGTH
 
 TTL_RANGE_S = (0.05, 10.0)
-MAX_HOLDER_LENGTH = 64
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,7 @@ class LeaseManager:
     def __init__(self) -> None:
         self._grant: Grant | None = None
         self._sequence = -1
+        self._ended = ""
 
     @property
     def holder(self) -> str:
@@ -40,8 +41,8 @@ class LeaseManager:
 
     def acquire(self, holder: str, ttl_s: float, now_ns: int) -> Grant:
         """Grant the lease. Raises `Refused`: "malformed" name, "bad-ttl", or "held" by another."""
-        if not 0 < len(holder) <= MAX_HOLDER_LENGTH:
-            raise Refused("malformed", f"a holder's name has 1 to {MAX_HOLDER_LENGTH} characters, not {len(holder)}")
+        if not 0 < len(holder) <= MAX_NAME_LENGTH:
+            raise Refused("malformed", f"a holder's name has 1 to {MAX_NAME_LENGTH} characters, not {len(holder)}")
         lowest, highest = TTL_RANGE_S
         if not lowest <= ttl_s <= highest:
             raise Refused("bad-ttl", f"a time-to-live is {lowest} to {highest} s, not {ttl_s:g} s")
@@ -51,6 +52,7 @@ class LeaseManager:
         ttl_ns = round(ttl_s * 1e9)
         self._grant = Grant(secrets.token_hex(16), holder, ttl_ns, now_ns + ttl_ns)
         self._sequence = -1
+        self._ended = ""
         return self._grant
 
     def renew(self, token: str, now_ns: int) -> Grant:
@@ -81,9 +83,10 @@ class LeaseManager:
         self._held(token, now_ns)
         self._grant = None
 
-    def revoke(self) -> None:
-        """End the lease, if there is one."""
+    def revoke(self, why: str = "") -> None:
+        """End the lease, if there is one. Requests with its token are refused with `why`."""
         self._grant = None
+        self._ended = why
 
     def lapse(self, now_ns: int) -> str:
         """End a lease that has expired and return its holder's name; return an empty string when none has."""
@@ -97,7 +100,7 @@ class LeaseManager:
         grant = self._grant
         # Compared as bytes: compare_digest accepts only ASCII text, and a peer may send any token.
         if grant is None or not secrets.compare_digest(token.encode(errors="replace"), grant.token.encode()):
-            owner = f"{grant.holder} has it" if grant else "it is free"
+            owner = f"{grant.holder} has it" if grant else "; ".join(filter(None, ("it is free", self._ended)))
             raise Refused("not-holder", f"this token does not belong to the current lease ({owner}); acquire it first")
         if now_ns >= grant.expires_ns:
             raise Refused("not-holder", "the lease lapsed before this request came; acquire it again")

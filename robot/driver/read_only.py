@@ -69,6 +69,9 @@ class ReadOnlyDriver:
         """Request that the loop ends; safe to call from a signal handler."""
         self._finishing = True
 
+    def stop(self) -> None:
+        """Do nothing: a person moves this arm."""
+
     def run(self, duration_s: float | None = None, ready: Callable[[], None] | None = None) -> PaceReport:
         """Run until `finish` or for `duration_s`; return the loop's timing. `ready` is called once, when the arm's link
         is open. Raises `ArmError` when it cannot be opened. When the arm fails later, the loop continues in the mode

@@ -10,10 +10,9 @@ from typing import Any
 from robot.driver.inbox import Inbox, Request
 from robot.errors import Refused, WireError
 from robot.flight_log.records import Asked
-from robot.wire.curve_gate import Gate
-from robot.wire.keyring import Role
+from robot.wire.keyring import Role, includes
+from robot.wire.limits import MAX_REASON_LENGTH, MAX_REQUEST_BYTES, REQUEST_SHARE, REQUESTS_A_TICK
 from robot.wire.messages import (
-    MAX_REQUEST_BYTES,
     AcquireLease,
     Body,
     PlaceObjects,
@@ -24,17 +23,11 @@ from robot.wire.messages import (
     SpecRequest,
     Stop,
     Waypoints,
-    decode,
+    decode_request,
 )
 
-REQUESTS_A_TICK = 16
-"""The most requests from one tick to the next."""
-REQUEST_SHARE = 0.25
-"""The share of each period after which no further request is started in it."""
-MAX_REASON_LENGTH = 200
-
 ROLES: dict[type[Any], Role] = {SpecRequest: Role.WATCH, Stop: Role.STOP}
-"""The role that a sender's key needs where there is a gate; all other requests need `command`."""
+"""The role that a sender needs; all other requests need `command`."""
 NOTED = frozenset(kind.__name__ for kind in (AcquireLease, ReleaseLease, Stop, Reset, PlaceObjects))
 """The requests that the flight log records when they are carried out: others are frequent or change nothing."""
 
@@ -45,21 +38,20 @@ Handlers = Mapping[type[Any], Callable[[Any], Body]]
 
 
 class RequestServer:
-    """Answers the requests of `inbox` with the handler of their type in `handlers`, which may raise `Refused`, if
-    `gate` permits the sender. Passes each request for the flight log, with the lease `holder` at that time, to
-    `note`."""
+    """Answers the requests of `inbox` with the handler of their type in `handlers`, which may raise `Refused`, if the
+    sender's role permits them. Passes each request for the flight log, with the lease `holder` at that time, to `note`.
+    While a handler runs, `sender` is the key of the one who asked; it is empty where no keys are needed."""
 
     def __init__(
         self,
         inbox: Inbox,
-        gate: Gate | None,
         handlers: Handlers,
         encode: Callable[[Body], bytes],
         note: Callable[[Asked], None],
         holder: Callable[[], str],
     ) -> None:
         self._inbox = inbox
-        self._gate = gate
+        self.sender = ""
         self._handlers = handlers
         self._encode = encode
         self._note = note
@@ -114,7 +106,7 @@ class RequestServer:
         if request.payload is None:
             return request, WireError(f"a request is one frame of at most {MAX_REQUEST_BYTES} bytes")
         try:
-            return request, decode(request.payload).body
+            return request, decode_request(request.payload).body
         except WireError as error:
             return request, error
 
@@ -136,11 +128,13 @@ class RequestServer:
         if handler is None:
             return Refusal("malformed", f"{name} is not a request"), name
         try:
-            self._require_role(request.key, ROLES.get(type(body), Role.COMMAND))
+            _require_role(request.role, ROLES.get(type(body), Role.COMMAND))
+            self.sender = request.key
             return handler(body), name
         except Refused as error:
             return Refusal(error.reason, error.detail), name
 
-    def _require_role(self, key: str, role: Role) -> None:
-        if self._gate is not None and not self._gate.allows(key, role):
-            raise Refused("not-allowed", f"your key lacks the role {role.value} here; `worldarm keys allow` gives it")
+
+def _require_role(role: Role | None, wanted: Role) -> None:
+    if role is None or not includes(role, wanted):
+        raise Refused("not-allowed", f"your key lacks the role {wanted.value} here; `worldarm keys allow` gives it")

@@ -1,12 +1,10 @@
-"""The driver's two sockets: one publishes states, the other answers requests."""
+"""The driver's two sockets: one publishes states, the other answers requests. Each is in a process of its own."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-
-import zmq
 
 from robot.driver.inbox import Inbox
 from robot.driver.requests import Handlers, RequestServer
@@ -23,8 +21,9 @@ class Server:
     `requests` answers with `handlers`; it passes requests for the flight log to `note`, with the lease holder that
     `holder` returns.
 
-    Other machines need keys to connect; with `curve`, this machine's clients need keys too. Raises `ConfigurationError`
-    for an invalid address or missing keys, and `AddressInUse` when another process holds an address.
+    Other machines need keys to connect, and then this machine's clients need keys too, as with `curve`. Raises
+    `ConfigurationError` for an invalid address or missing keys, `AddressInUse` when another process holds an address,
+    and `ConnectionLost` when a socket's process does not start.
     """
 
     def __init__(
@@ -37,19 +36,20 @@ class Server:
         holder: Callable[[], str],
     ) -> None:
         self._sent = 0
-        context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        # Both sockets need keys where one of them does: who watches could otherwise be anyone.
+        curve = curve or not all(sockets.parse(each).loopback for each in (state_address, command_address))
         with ExitStack() as undone:
-            undone.callback(context.term)
-            gate = sockets.gate_for(context, state_address, command_address, curve=curve)
-            if gate is not None:
-                undone.callback(gate.close)
-            self._publisher = Publisher(state_address, _PUBLISH_QUEUE, context, gate)
-            undone.callback(self._publisher.close)
-            inbox = Inbox(context, command_address, gate)
-            undone.callback(inbox.close)
+            self._publisher = undone.enter_context(Publisher(state_address, _PUBLISH_QUEUE, curve))
+            self._inbox = Inbox(command_address, curve)
+            undone.callback(self._inbox.close)
             self._open = undone.pop_all()
-        self.state_endpoint, self.command_endpoint = self._publisher.endpoint, inbox.endpoint
-        self.requests = RequestServer(inbox, gate, handlers, self._encode, note, holder)
+        self.state_endpoint, self.command_endpoint = self._publisher.endpoint, self._inbox.endpoint
+        self.requests = RequestServer(self._inbox, handlers, self._encode, note, holder)
+
+    @property
+    def commanders(self) -> frozenset[str] | None:
+        """The keys that may command at present; None where no keys are needed."""
+        return self._inbox.commanders
 
     def publish(self, topic: bytes, body: Body) -> None:
         """Send `body` to all subscribers of `topic`, without waiting."""

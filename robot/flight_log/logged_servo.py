@@ -49,6 +49,11 @@ class LoggedServo:
         """As `Servo.active_until_ns`."""
         return self._servo.active_until_ns
 
+    @property
+    def behind_ns(self) -> int:
+        """As `Servo.behind_ns`."""
+        return self._servo.behind_ns
+
     def engage(self, measured: Vector, gripper_width: float, ramp_s: float = 0.0) -> None:
         """As `Servo.engage`."""
         self._log.prepare()

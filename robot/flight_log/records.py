@@ -7,6 +7,7 @@ governor with identical results, to the last bit.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -16,7 +17,7 @@ import msgspec
 
 from robot.arm.interface import ArmSpec
 from robot.errors import ConfigurationError, DatasetError
-from robot.flight_log.ring_file import LOCK_FILE, SEGMENTS, RingBusy, RingWriter, is_ring, read_ring
+from robot.flight_log.ring_file import LOCK_FILE, SEGMENTS, BackgroundRing, RingBusy, is_ring, read_ring
 from robot.motion.servo import ServoState
 from robot.wire.messages import Waypoint
 
@@ -121,7 +122,7 @@ class FlightLog:
     """
 
     def __init__(self, folder: Path, opening: Callable[[], Opened]) -> None:
-        self._ring = RingWriter(folder, SIZE_MIB * 2**20 // SEGMENTS)
+        self._ring = BackgroundRing(folder, SIZE_MIB * 2**20 // SEGMENTS, _print)
         self._opening = opening
         self.folder = folder
 
@@ -144,6 +145,10 @@ class FlightLog:
     def close(self) -> None:
         """Close the files."""
         self._ring.close()
+
+
+def _print(what: str) -> None:
+    print(f"driver: {what}", file=sys.stderr, flush=True)
 
 
 def open_flight_log(folder: Path | None, arm: str, opening: Callable[[], Opened]) -> FlightLog:

@@ -1,20 +1,21 @@
 """A ring of records on disk that survives its writer: every record written before a SIGKILL stays on disk.
 
-The files are memory-mapped, so that a record costs one copy and no system call, and the kernel keeps the copied data
-when the process dies. When the machine loses power, the last half minute may be lost. Every record has a checksum over
-its segment's serial number and its own bytes, so that a damaged record, or one left from an earlier turn of the ring,
-is detected.
+The kernel keeps what was written when the process dies. When the machine loses power, the last half minute may be lost.
+Every record has a checksum over its segment's serial number and its own bytes, so that a damaged record, or one left
+from an earlier turn of the ring, is detected. The files are not memory-mapped: one that is cut short by another program
+would then end the process that writes.
 """
 
 from __future__ import annotations
 
 import errno
 import fcntl
-import mmap
 import os
 import struct
+import threading
 import zlib
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from robot.errors import ConfigurationError
@@ -45,7 +46,8 @@ class RingWriter:
     def __init__(self, folder: Path, segment_bytes: int) -> None:
         self.folder = folder
         self._size = segment_bytes
-        self._maps: list[mmap.mmap] = []
+        self._files: list[int] = []
+        self._renew = False
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._lock = os.open(folder / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -54,7 +56,9 @@ class RingWriter:
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             os.utime(self._lock)  # its time shows which log was opened last
-            self._maps = [self._map(folder / f"{_PREFIX}{number}{_SUFFIX}") for number in range(SEGMENTS)]
+            for number in range(SEGMENTS):
+                self._files.append(self._opened(number))
+            serials = [_serial(os.pread(file, _HEADER.size, 0)) or 0 for file in self._files]
         except OSError as error:
             self.close()
             if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
@@ -63,57 +67,125 @@ class RingWriter:
         except BaseException:
             self.close()
             raise
-        serials = [_serial(segment) or 0 for segment in self._maps]
         self._serial = max(serials)
         self._number = serials.index(self._serial)
         self._at = self._size  # full, so that the first record begins a new segment
 
     def fits(self, length: int) -> bool:
         """Return whether a record of `length` bytes fits into the present segment."""
-        return self._at + _RECORD.size + length <= self._size
+        return not self._renew and self._at + _RECORD.size + length <= self._size
 
     def turn(self) -> None:
-        """Begin the next segment; it replaces the oldest one."""
+        """Begin the next segment; it replaces the oldest one. Raises `OSError`."""
+        self._renew = False
         self._number = (self._number + 1) % SEGMENTS
         self._serial += 1
-        segment = self._maps[self._number]
         # The end mark is written before the serial number, so that a reader never finds old records under a new number.
-        segment[_HEADER.size : _HEADER.size + _RECORD.size] = bytes(_RECORD.size)
-        segment[: _HEADER.size] = _header(self._serial)
+        self._put(self._number, _HEADER.size, bytes(_RECORD.size))
+        self._put(self._number, 0, _header(self._serial))
         self._at = _HEADER.size
 
     def write(self, record: bytes) -> None:
-        """Append `record`, which must fit."""
-        begin, end = self._at + _RECORD.size, self._at + _RECORD.size + len(record)
-        segment = self._maps[self._number]
-        segment[begin:end] = record
-        if end + _RECORD.size <= self._size:
-            segment[end : end + _RECORD.size] = bytes(_RECORD.size)
-        segment[self._at : begin] = _RECORD.pack(len(record), _checksum(self._serial, record))
+        """Append `record`, which must fit. Raises `OSError`."""
+        end = self._at + _RECORD.size + len(record)
+        mark = bytes(_RECORD.size) if end + _RECORD.size <= self._size else b""
+        head = _RECORD.pack(len(record), _checksum(self._serial, record))
+        self._put(self._number, self._at, head + record + mark)
         self._at = end
 
     def close(self) -> None:
         """Close the files."""
-        for segment in self._maps:
-            segment.close()
-        self._maps = []
+        for file in self._files:
+            os.close(file)
+        self._files = []
         if self._lock >= 0:
             os.close(self._lock)  # closing releases the lock
             self._lock = -1
 
-    def _map(self, path: Path) -> mmap.mmap:
-        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    def _put(self, number: int, at: int, data: bytes) -> None:
+        """Write `data` to the file of a segment. A file that another program cut short or deleted is made anew, and the
+        next record begins another segment. Raises `OSError`."""
+        found = os.fstat(self._files[number])
+        if found.st_size < self._size or not found.st_nlink:
+            os.close(self._files[number])
+            self._files[number] = self._opened(number, exact=False)
+            self._renew = True
+            self._cut_short()
+        while data:
+            written = os.pwrite(self._files[number], data, at)
+            at, data = at + written, data[written:]
+
+    def _cut_short(self) -> None:
+        """Be told that a file was cut short or deleted."""
+
+    def _opened(self, number: int, exact: bool = True) -> int:
+        """Open the file of a segment at its full size. With `exact`, raise `ConfigurationError` for another size."""
+        file = os.open(
+            self.folder / f"{_PREFIX}{number}{_SUFFIX}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600
+        )
         try:
-            held = os.fstat(file).st_size
-            if held not in (0, self._size):
+            if exact and os.fstat(file).st_size not in (0, self._size):
                 raise ConfigurationError(
                     f"{self.folder} holds a ring of another size; choose another folder, or delete that one"
                 )
             # Allocates the blocks now, so that a full disk is reported before any motion, and never during one.
             os.posix_fallocate(file, 0, self._size)
-            return mmap.mmap(file, self._size, flags=mmap.MAP_SHARED | mmap.MAP_POPULATE)
-        finally:
+        except BaseException:
             os.close(file)
+            raise
+        return file
+
+
+class BackgroundRing(RingWriter):
+    """A `RingWriter` whose files are written by a thread, so that a slow or failing disk never delays the caller: what
+    is written is on its way to the kernel within `_PAUSE_S`.
+
+    When the disk fails, what cannot be written is lost, and `told` receives a sentence about it, in that thread.
+    """
+
+    _PAUSE_S = 0.01
+    _MOST_WAITING = 20_000
+
+    def __init__(self, folder: Path, segment_bytes: int, told: Callable[[str], None]) -> None:
+        self._waiting: deque[tuple[int, int, bytes]] = deque(maxlen=self._MOST_WAITING)
+        self._told = told
+        self._failing = False
+        self._ending = threading.Event()
+        super().__init__(folder, segment_bytes)
+        self._thread = threading.Thread(target=self._run, name="flight log", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Write what waits, and close the files."""
+        self._ending.set()
+        if hasattr(self, "_thread"):
+            self._thread.join()
+        super().close()
+
+    def _put(self, number: int, at: int, data: bytes) -> None:
+        self._waiting.append((number, at, data))
+
+    def _run(self) -> None:
+        last = False
+        while not last:
+            last = self._ending.wait(self._PAUSE_S)
+            while self._waiting:
+                number, at, data = self._waiting.popleft()
+                try:
+                    super()._put(number, at, data)
+                except OSError as error:
+                    self._fail(error)
+                else:
+                    self._renew = self._renew or self._failing  # what is in this segment has a gap
+                    self._failing = False
+
+    def _fail(self, error: OSError) -> None:
+        if not self._failing:
+            self._told(f"the flight log in {self.folder} cannot be written: {error.strerror}; the arm goes on without")
+        self._failing = True
+
+    def _cut_short(self) -> None:
+        self._told(f"the flight log in {self.folder} was cut short by another program; it goes on in a new segment")
 
 
 def is_ring(folder: Path) -> bool:
@@ -156,7 +228,7 @@ def _header(serial: int) -> bytes:
     return _HEADER.pack(_MAGIC, serial, zlib.crc32(struct.pack("<Q", serial), zlib.crc32(_MAGIC)))
 
 
-def _serial(content: bytes | mmap.mmap) -> int | None:
+def _serial(content: bytes) -> int | None:
     """Return the serial number of a segment; None when the segment was never used."""
     head = content[: _HEADER.size]
     if len(head) < _HEADER.size:

@@ -18,6 +18,7 @@ from robot.arm.kinematics import Kinematics
 from robot.errors import ArmError, Refused
 from robot.motion.governor import Governor, GovernorState, workspace
 from robot.motion.trajectory import Trajectory, TrajectoryState
+from robot.motion.waypoint_path import HALF_WINDOW_S
 from robot.wire.messages import Waypoint
 
 LATE_TOLERANCE_NS = 10_000_000
@@ -69,6 +70,11 @@ class Servo:
         """Time of the last waypoint accepted since `engage` or `hold`, 0 when there is none."""
         return 0 if self._trajectory is None else self._trajectory.active_until_ns
 
+    @property
+    def behind_ns(self) -> int:
+        """How far the plan is behind the clock, after ticks that came late or not at all."""
+        return 0 if self._trajectory is None else self._trajectory.behind_ns
+
     def engage(self, measured: Vector, gripper_width: float, ramp_s: float = 0.0) -> None:
         """Start at rest at the joints `measured` (n,) rad. The first set-point is there, and during the first `ramp_s`
         seconds the velocity is limited by a ramp.
@@ -95,8 +101,9 @@ class Servo:
     def accept(self, waypoints: Sequence[Waypoint], now_ns: int) -> tuple[str, ...]:
         """Replace every waypoint not yet reached that is not earlier than the first of `waypoints`.
 
-        A waypoint that is overdue by less than `LATE_TOLERANCE_NS` is moved to one period from now, and "late" is
-        returned. Raises `Refused`, with nothing changed, for waypoints that are malformed, late, out of order, outside
+        When the first is overdue by less than `LATE_TOLERANCE_NS`, all are moved by the same time, so that the first is
+        due after the time that it takes to set off, and "late" is returned: they keep their speed.
+        Raises `Refused`, with nothing changed, for waypoints that are malformed, late, out of order, outside
         the limits or the workspace, or too far apart for the joints' velocity limits.
         """
         trajectory = self._engaged()
@@ -104,12 +111,10 @@ class Servo:
         positions = np.array([waypoint.positions for waypoint in waypoints], dtype=np.float64)
         self._check_places(positions)
         earliest_ns = now_ns + self._period_ns
-        due = sum(waypoint.time_ns < earliest_ns for waypoint in waypoints)
+        due = waypoints[0].time_ns < earliest_ns
         if due:
-            waypoints = (msgspec.structs.replace(waypoints[due - 1], time_ns=earliest_ns), *waypoints[due:])
-            if len(waypoints) > 1 and waypoints[1].time_ns == earliest_ns:
-                waypoints = waypoints[1:]
-            positions = positions[-len(waypoints) :]
+            by_ns = now_ns + round(HALF_WINDOW_S * 1e9) - waypoints[0].time_ns
+            waypoints = [msgspec.structs.replace(each, time_ns=each.time_ns + by_ns) for each in waypoints]
         self._check_speed(trajectory, waypoints, positions, now_ns)
         trajectory.follow(waypoints, now_ns)
         return ("late",) if due else ()

@@ -21,7 +21,9 @@ GRIPPER_SPEED = 0.2
 # The clock that paces the reference follows the caller's clock with this gain per tick: unfiltered, the scheduler's
 # jitter would demand full acceleration back and forth.
 _CLOCK_GAIN = 0.02
-_CLOCK_JUMP_NS = 20_000_000
+_CATCH_UP = 0.02
+"""The most by which the reference may go faster or slower than real time: after ticks that came late, the arm follows
+its plan later, and never much faster than planned."""
 # The share of a limit that the moving frame itself may use; the rest is for catching up.
 _FRAME_SHARE = 0.9
 _VELOCITY_SHARE = 0.995
@@ -43,6 +45,7 @@ class TrajectoryState(msgspec.Struct, frozen=True):
     ramped_s: float
     brake_start: MotionState | None
     brake_time: float
+    behind_ns: int = 0
 
 
 class Trajectory:
@@ -68,6 +71,7 @@ class Trajectory:
         self._braking = False
         self._brake_time = 0.0
         self._clock_ns: float | None = None
+        self._behind_ns = 0
         self._reference = Reference(np.append(position, gripper_width))
         self.motion: Motion = np.zeros((3, spec.dof))
         self.motion[0] = position
@@ -89,6 +93,7 @@ class Trajectory:
             ramped_s=self._ramped_s,
             brake_start=state_of(self._brake.start) if self._braking else None,
             brake_time=self._brake_time,
+            behind_ns=self._behind_ns,
         )
 
     def restore(self, state: TrajectoryState) -> None:
@@ -97,11 +102,17 @@ class Trajectory:
         self.motion = motion_of(state.motion)
         self.gripper_width = state.gripper_width
         self._clock_ns = state.clock_ns
+        self._behind_ns = state.behind_ns
         self._ramp_s, self._ramped_s = state.ramp_s, state.ramped_s
         self._braking = state.brake_start is not None
         self._brake_time = state.brake_time
         if state.brake_start is not None:
             self._brake.plan(motion_of(state.brake_start))
+
+    @property
+    def behind_ns(self) -> int:
+        """How far the plan is behind the clock, after ticks that came late or not at all."""
+        return self._behind_ns
 
     def join(self, first_ns: int, now_ns: int) -> tuple[int, Vector]:
         """Return the time (ns) and the joints (n,) rad from which a waypoint at `first_ns` will be approached."""
@@ -115,7 +126,7 @@ class Trajectory:
         if self._braking:
             self._braking = False
             self._reference.rest_at(np.append(self.motion[0], self.gripper_width))
-        self._reference.replace(waypoints, now_ns)
+        self._reference.replace(waypoints, now_ns, now_ns - self._behind_ns)
 
     def stop(self) -> None:
         """Drop all waypoints and come to rest as quickly as the limits allow."""
@@ -196,10 +207,18 @@ class Trajectory:
 
     def _tick_clock(self, now_ns: int) -> float:
         """Return the time (ns) at the end of this period, on a clock that advances evenly."""
-        target = now_ns + self._period * 1e9
-        if self._clock_ns is None or abs(target - self._clock_ns - self._period * 1e9) > _CLOCK_JUMP_NS:
+        period_ns = self._period * 1e9
+        target = now_ns + period_ns
+        if self._clock_ns is None or self._rests_until(target):
             self._clock_ns = target
         else:
-            even = self._clock_ns + self._period * 1e9
-            self._clock_ns = even + _CLOCK_GAIN * (target - even)
+            most = _CATCH_UP * period_ns
+            even = self._clock_ns + period_ns
+            self._clock_ns = even + min(max(_CLOCK_GAIN * (target - even), -most), most)
+        self._behind_ns = max(0, round(target - self._clock_ns))
         return self._clock_ns
+
+    def _rests_until(self, target_ns: float) -> bool:
+        """Return whether the reference stands still from the present time of the clock until `target_ns`."""
+        assert self._clock_ns is not None
+        return self._braking or self._reference.rests(self._clock_ns, target_ns)

@@ -51,15 +51,16 @@ class Reference:
             return self._times_ns[kept - 1], self._points[kept - 1]
         return now_ns, self._plain(now_ns)
 
-    def replace(self, waypoints: Sequence[Waypoint], now_ns: int) -> None:
+    def replace(self, waypoints: Sequence[Waypoint], now_ns: int, followed_ns: int) -> None:
         """Replace every point not earlier than the first of `waypoints`.
 
-        The first must be later than `now_ns`, and their times must increase.
+        The first must be later than `now_ns`, and their times must increase. The arm has followed the present points
+        until `followed_ns`, which is earlier than `now_ns` after ticks that came late.
         """
         joint_ns, joint = self.join(waypoints[0].time_ns, now_ns)
         kept = self._kept(waypoints[0].time_ns)
         # The average looks back half a window: keep the points in it, and the one before.
-        oldest = max(0, bisect_right(self._times_ns, now_ns - 2 * _HALF_WINDOW_NS) - 1)
+        oldest = max(0, bisect_right(self._times_ns, min(now_ns, followed_ns) - 2 * _HALF_WINDOW_NS) - 1)
         times_ns, points = self._times_ns[oldest:kept], self._points[oldest:kept]
         if not times_ns or times_ns[-1] < joint_ns:
             times_ns.append(joint_ns)
@@ -89,6 +90,12 @@ class Reference:
         later = self._moments(time_ns + _HALF_WINDOW_NS)
         earlier = self._moments(time_ns - _HALF_WINDOW_NS)
         return (later - earlier) / (2.0 * HALF_WINDOW_S)
+
+    def rests(self, since_ns: float, until_ns: float) -> bool:
+        """Return whether it stands still at all times from `since_ns` to `until_ns`."""
+        if len(self._points) == 1 or min(since_ns, until_ns) - _HALF_WINDOW_NS >= self.last_ns:
+            return True
+        return max(since_ns, until_ns) + _HALF_WINDOW_NS <= self._times_ns[0]
 
     def _kept(self, first_ns: int) -> int:
         """Return how many of the present points stay when waypoints from `first_ns` on arrive."""

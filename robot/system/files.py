@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -39,6 +40,20 @@ def sha256_of(path: Path) -> str:
         while piece := file.read(1 << 20):
             digest.update(piece)
     return digest.hexdigest()
+
+
+def read_bounded(path: Path, longest: int) -> bytes:
+    """Return the contents of the regular file `path`, of at most `longest` bytes, without ever waiting. Raises
+    `OSError`, and `ConfigurationError` for a pipe, a device, a folder or a larger file."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb") as file:
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode):
+            raise ConfigurationError(f"{path} is not a file: put one there, or delete it")
+        content = file.read(longest + 1)
+    if len(content) > longest:
+        raise ConfigurationError(f"{path} has more than {longest} bytes, more than such a file ever needs")
+    return content
 
 
 @contextmanager

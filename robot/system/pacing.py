@@ -10,6 +10,32 @@ import time
 from dataclasses import dataclass
 
 
+class Gap:
+    """Finds out how long a loop stood still: between two calls of `since_last`, or while the machine was suspended,
+    which its monotonic clock does not count."""
+
+    def __init__(self) -> None:
+        self._last_ns = 0
+        self._asleep_ns = 0
+        self.begin()
+
+    def begin(self) -> None:
+        """Count from now on."""
+        self._last_ns, self._asleep_ns = time.monotonic_ns(), _asleep_ns()
+
+    def since_last(self) -> int:
+        """Return the ns since the last call or `begin`, the time of a suspension included."""
+        last_ns, asleep_ns = self._last_ns, self._asleep_ns
+        self.begin()
+        return self._last_ns - last_ns + max(0, self._asleep_ns - asleep_ns)
+
+
+def _asleep_ns() -> int:
+    """Return the ns for which the machine has been suspended since it started; 0 where the system does not say."""
+    clock = getattr(time, "CLOCK_BOOTTIME", None)
+    return 0 if clock is None else time.clock_gettime_ns(clock) - time.monotonic_ns()
+
+
 @dataclass(frozen=True)
 class PaceReport:
     """How a loop kept its deadlines: the number of `ticks`, the number of deadlines `skipped`, the share of all

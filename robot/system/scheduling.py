@@ -15,6 +15,8 @@ SLICE_NS = 100_000
 NICE = 10
 """The nice value of work that can wait, on the scale from −20 to 19: under contention it gets a tenth of the usual
 share."""
+_RESET_ON_FORK = 1
+"""What is asked for holds for this process, and not for those that it starts."""
 _SCHED_SETATTR = {"x86_64": 314, "aarch64": 274}
 
 
@@ -44,7 +46,7 @@ def _ask_for_short_slices() -> None:
     if number is None:
         return
     asked = _Attributes(
-        size=ctypes.sizeof(_Attributes), nice=os.getpriority(os.PRIO_PROCESS, 0), runtime=SLICE_NS
+        size=ctypes.sizeof(_Attributes), flags=_RESET_ON_FORK, nice=os.getpriority(os.PRIO_PROCESS, 0), runtime=SLICE_NS
     )  # policy 0 is the ordinary one
     ctypes.CDLL(None).syscall(number, 0, ctypes.byref(asked), 0)
 
@@ -73,7 +75,7 @@ def _go_first() -> None:
     """Request the lowest real-time priority, which is above every ordinary process. Raises `ConfigurationError` when
     the system does not grant it."""
     try:
-        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
+        os.sched_setscheduler(0, os.SCHED_FIFO | os.SCHED_RESET_ON_FORK, os.sched_param(1))
     except (AttributeError, OSError) as error:
         raise ConfigurationError(
             f"this system does not grant real-time scheduling ({error}); raise the limit rtprio of your user, "

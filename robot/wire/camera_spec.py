@@ -7,7 +7,9 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-from robot.errors import ConfigurationError
+from robot.errors import ConfigurationError, SettingError
+from robot.system.text import printable
+from robot.wire.limits import MAX_NAME_LENGTH, MAX_PICTURE_SIDE, MAX_VIEWS
 
 Images: TypeAlias = Literal["video", "png"]
 """How a data set stores a camera's pictures."""
@@ -31,6 +33,16 @@ class CameraSpec(msgspec.Struct, frozen=True):
     position: tuple[float, float, float] | None = None
     orientation: tuple[float, float, float, float] | None = None
     below: tuple[CameraSpec, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Raise `SettingError` for a rig in a rig, and for sizes that no camera has."""
+        if len(self.below) >= MAX_VIEWS or any(camera.below for camera in self.below):
+            raise SettingError(f"a rig has at most {MAX_VIEWS} cameras, and none of them is a rig")
+        if not 0 <= self.width <= MAX_PICTURE_SIDE or not 0 <= self.height <= MAX_PICTURE_SIDE * MAX_VIEWS:
+            raise SettingError(
+                f"a picture of {self.width}x{self.height} pixels; a camera's sides are at most {MAX_PICTURE_SIDE}"
+            )
+        msgspec.structs.force_setattr(self, "name", printable(self.name, MAX_NAME_LENGTH))
 
     @property
     def views(self) -> tuple[CameraSpec, ...]:

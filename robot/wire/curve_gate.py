@@ -30,13 +30,13 @@ class Gate:
         socket.curve_secretkey = self._own.secret.encode()
         socket.zap_domain = role.value.encode()
 
-    def allows(self, public: str, role: Role) -> bool:
-        """Return whether the key `public` has `role` at present."""
-        return self._keyring.allows(public, role)
+    def role_of(self, public: str) -> Role | None:
+        """Return the role that the key `public` has here at present; None when it has none."""
+        return self._keyring.role_of(public)
 
-    def watchers(self) -> frozenset[str]:
-        """Return the public keys that have the role watch at present; none while the list cannot be read."""
-        return self._keyring.holders(Role.WATCH)
+    def holders(self, role: Role) -> frozenset[str]:
+        """Return the public keys that have `role` at present; none while the list cannot be read."""
+        return self._keyring.holders(role)
 
     def close(self) -> None:
         """Reject all new connections; must be called before the context ends."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import struct
 from enum import Enum
 from pathlib import Path
 
@@ -16,11 +17,14 @@ import zmq
 from zmq.utils import z85
 
 from robot.errors import ConfigurationError
-from robot.system.files import atomic_write, make_folder
+from robot.system.files import atomic_write, make_folder, read_bounded
+from robot.system.text import printable
+from robot.wire.limits import MAX_KEY_FILE_BYTES, MAX_KEYS
 
 OWN, OTHERS = "own.json", "others.json"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 KEY_LENGTH = 40
+_NEW_PAIR = "delete it, make new keys with `worldarm keys new`, and tell the public key to those who rely on it"
 
 
 class Role(str, Enum):
@@ -64,40 +68,50 @@ class Keyring:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._stamp: tuple[int, int] | None = None
+        self._stamp: tuple[int, int, int, int] | None = None
         self._others: tuple[Other, ...] = ()
 
     def own(self) -> OwnKeys:
-        """Return this user's key pair. Raises `ConfigurationError` when there is none, or when other users can read
-        it."""
+        """Return this user's key pair. Raises `ConfigurationError` when there is none, when it is damaged, or when
+        other users can read it. No error shows the secret key."""
         path = self.folder / OWN
         try:
+            content = read_bounded(path, MAX_KEY_FILE_BYTES)
             mode = path.stat().st_mode
-            keys = msgspec.json.decode(path.read_bytes(), type=OwnKeys)
+            keys = msgspec.json.decode(content, type=OwnKeys)
         except FileNotFoundError:
             raise ConfigurationError("this machine has no keys yet: make some with `worldarm keys new`") from None
-        except (OSError, msgspec.DecodeError) as error:
-            raise ConfigurationError(f"{path} cannot be read: {error}") from error
+        except OSError as error:
+            raise ConfigurationError(f"{path} cannot be read: {error.strerror}") from error
+        except (ValueError, RecursionError) as error:
+            raise ConfigurationError(f"{path} does not hold a key pair: {_NEW_PAIR}") from error
         if mode & 0o077:
             raise ConfigurationError(f"{path} can be read by others: `chmod 600 {path}`, or make new keys")
-        require_key(keys.public)
-        require_key(keys.secret)
+        if not (_is_key(keys.public) and _is_key(keys.secret)) or _public_of(keys.secret) != keys.public:
+            raise ConfigurationError(f"the keys in {path} are damaged or do not belong together: {_NEW_PAIR}")
         return keys
 
     def others(self) -> tuple[Other, ...]:
-        """Return all entries of the list at present. Raises `ConfigurationError` when it cannot be read."""
+        """Return all entries of the list at present. Raises `ConfigurationError` when it cannot be read, is damaged, or
+        can be changed by other users."""
         path = self.folder / OTHERS
         try:
             found = path.stat()
-            stamp = (found.st_mtime_ns, found.st_ino)
+            stamp = (found.st_mtime_ns, found.st_ino, found.st_mode, found.st_size)
             if stamp != self._stamp:
-                self._others = msgspec.json.decode(path.read_bytes(), type=tuple[Other, ...])
+                self._others = _decoded(path)
                 self._stamp = stamp
         except FileNotFoundError:
             self._others, self._stamp = (), None
-        except (OSError, msgspec.DecodeError) as error:
-            raise ConfigurationError(f"{path} cannot be read: {error}") from error
+        except OSError as error:
+            raise ConfigurationError(f"{path} cannot be read: {error.strerror}") from error
         return self._others
+
+    def role_of(self, public: str) -> Role | None:
+        """Return what the key `public` may do here at present; None when it may do nothing, and while the list cannot
+        be read."""
+        roles = [other.role for other in self._readable() if other.public == public and other.role in _ORDER]
+        return max(roles, key=_ORDER.index, default=None)
 
     def allows(self, public: str, wanted: Role) -> bool:
         """Return whether the key `public` has the permissions of `wanted`. A list that cannot be read allows no key."""
@@ -161,17 +175,45 @@ class Keyring:
     def _write(self, others: tuple[Other, ...]) -> None:
         make_folder(self.folder)
         with atomic_write(self.folder / OTHERS) as beside:
+            beside.touch(0o600)
+            beside.chmod(0o600)  # a list that others can change is not taken
             beside.write_bytes(msgspec.json.format(msgspec.json.encode(others), indent=2) + b"\n")
 
 
 def require_key(text: str) -> None:
     """Raise `ConfigurationError` unless `text` is a CURVE key in Z85."""
+    if not _is_key(text):
+        raise ConfigurationError(
+            f"{printable(text, KEY_LENGTH)!r} is not a public key; `worldarm keys list` prints one of 40 characters"
+        )
+
+
+def _is_key(text: str) -> bool:
     try:
-        sound = len(text) == KEY_LENGTH and len(z85.decode(text.encode("ascii"))) == 32
-    except (ValueError, KeyError, UnicodeEncodeError):
-        sound = False
-    if not sound:
-        raise ConfigurationError(f"{text!r} is not a public key; `worldarm keys list` prints one of 40 characters")
+        return len(text) == KEY_LENGTH and len(z85.decode(text.encode("ascii"))) == 32
+    except (ValueError, KeyError, struct.error):
+        return False
+
+
+def _public_of(secret: str) -> str:
+    return zmq.curve_public(secret.encode()).decode()
+
+
+def _decoded(path: Path) -> tuple[Other, ...]:
+    """Return the entries of the list in `path`. Raises `OSError` and `ConfigurationError`."""
+    content = read_bounded(path, MAX_KEY_FILE_BYTES)
+    if path.stat().st_mode & 0o022:
+        raise ConfigurationError(f"{path} can be changed by other users: `chmod go-w {path}`, and check its entries")
+    try:
+        others = msgspec.json.decode(content, type=tuple[Other, ...])
+    except (ValueError, RecursionError) as error:
+        raise ConfigurationError(f"{path} is damaged ({printable(str(error))}): repair or delete it") from error
+    if len(others) > MAX_KEYS:
+        raise ConfigurationError(f"{path} has {len(others)} entries; at most {MAX_KEYS} are taken")
+    for other in others:
+        if not (_NAME.fullmatch(other.name) and _is_key(other.public)):
+            raise ConfigurationError(f"{path}: the entry {printable(other.name, 64)!r} is damaged: repair or delete it")
+    return others
 
 
 def usual_keyring() -> Keyring:

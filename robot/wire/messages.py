@@ -8,27 +8,32 @@ non-finite numbers raise `WireError`, so no code behind this file ever receives 
 from __future__ import annotations
 
 import math
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, ClassVar, TypeAlias, TypeVar
 
 import msgspec
 
 from robot.arm.interface import ArmSpec, ObjectPose
 from robot.errors import WireError
+from robot.system.text import printable
 from robot.wire.camera_spec import CameraSpec
+from robot.wire.limits import MAX_MESSAGE_BYTES, MAX_REASON_LENGTH, MAX_REQUEST_BYTES
 
 SCHEMA_VERSION = 1
-MAX_MESSAGE_BYTES = 16 * 1024 * 1024
-MAX_REQUEST_BYTES = 16 * 1024
-"""The largest request that a driver takes. Decoding this many bytes takes a tenth of a 250 Hz tick; the longest command
-that is accepted has half of them."""
-
 
 P = TypeVar("P", bound="Published")
 J = TypeVar("J", bound="JointState")
 
 
 class Message(msgspec.Struct, frozen=True, tag=True, forbid_unknown_fields=True):
-    """Base of all message bodies; the class name is the tag on the wire."""
+    """Base of all message bodies; the class name is the tag on the wire. `texts` names the fields that people read:
+    what does not print in them is escaped."""
+
+    texts: ClassVar[tuple[str, ...]] = ()
+
+    def __post_init__(self) -> None:
+        for name in self.texts:
+            if not getattr(self, name).isprintable():
+                msgspec.structs.force_setattr(self, name, printable(getattr(self, name)))
 
 
 class Published(Message, frozen=True):
@@ -55,6 +60,8 @@ class JointState(Published, frozen=True):
     lease holder, empty when the lease is free. `active_until_ns` is the time of the last accepted waypoint, 0 when
     there is none; `set_point_ns` the time at which this tick's set-point was written to the arm.
     """
+
+    texts: ClassVar[tuple[str, ...]] = ("mode", "holder", "reason")
 
     tick: int
     mode: str
@@ -106,6 +113,8 @@ class SpecRequest(Message, frozen=True):
 class AcquireLease(Message, frozen=True):
     """Acquire the lease as `holder`, with a time-to-live of `ttl_s` seconds; answered by `Lease` or `Refusal`."""
 
+    texts: ClassVar[tuple[str, ...]] = ("holder",)
+
     holder: str
     ttl_s: float
 
@@ -147,6 +156,8 @@ class Waypoints(Message, frozen=True):
 class Stop(Message, frozen=True):
     """Ramp to rest now and stay stopped until `Reset`; no lease is needed."""
 
+    texts: ClassVar[tuple[str, ...]] = ("reason",)
+
     reason: str
 
 
@@ -175,6 +186,8 @@ class Spec(Message, frozen=True):
 class Lease(Message, frozen=True):
     """The lease is granted: send `token` with each command, and renew the lease before `expires_ns`."""
 
+    texts: ClassVar[tuple[str, ...]] = ("holder",)
+
     token: str
     holder: str
     expires_ns: int
@@ -195,6 +208,8 @@ class Done(Message, frozen=True):
 
 class Refusal(Message, frozen=True):
     """The request was not carried out: `reason` is one of `REASONS`, `detail` says what is wrong and what to do."""
+
+    texts: ClassVar[tuple[str, ...]] = ("reason", "detail")
 
     reason: str
     detail: str
@@ -246,6 +261,8 @@ class DecisionReport(Published, frozen=True):
     first set-point that follows the decision. `accepted_ns` and `tick` are 0 where nothing was sent.
     """
 
+    texts: ClassVar[tuple[str, ...]] = ("status",)
+
     decision: int
     frame_index: int
     status: str
@@ -265,24 +282,11 @@ class DecisionReport(Published, frozen=True):
     imagined: bytes
 
 
+RequestBody: TypeAlias = (
+    SpecRequest | AcquireLease | RenewLease | ReleaseLease | Waypoints | Stop | Reset | PlaceObjects
+)
 Body: TypeAlias = (
-    JointState
-    | SceneState
-    | SpecRequest
-    | AcquireLease
-    | RenewLease
-    | ReleaseLease
-    | Waypoints
-    | Stop
-    | Reset
-    | PlaceObjects
-    | Spec
-    | Lease
-    | Accepted
-    | Done
-    | Refusal
-    | Frame
-    | DecisionReport
+    JointState | SceneState | RequestBody | Spec | Lease | Accepted | Done | Refusal | Frame | DecisionReport
 )
 
 
@@ -295,12 +299,24 @@ class Envelope(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     body: Body
 
 
+class RequestEnvelope(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An `Envelope` of a request."""
+
+    version: int
+    sequence: int
+    sent_ns: int
+    body: RequestBody
+
+
 class _Version(msgspec.Struct):
     version: int
 
 
+E = TypeVar("E", Envelope, RequestEnvelope)
+
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Envelope)
+_request_decoder = msgspec.msgpack.Decoder(RequestEnvelope)
 _version_decoder = msgspec.msgpack.Decoder(_Version)
 
 
@@ -313,14 +329,26 @@ def decode(data: bytes) -> Envelope:
     """Return the message in `data`. Raises `WireError` for any invalid message."""
     if len(data) > MAX_MESSAGE_BYTES:
         raise WireError(f"message of {len(data)} bytes is larger than the {MAX_MESSAGE_BYTES} allowed")
+    return _checked(_decoder, data)
+
+
+def decode_request(data: bytes) -> RequestEnvelope:
+    """Return the request in `data`; no other message is decoded further than to its tag. Raises `WireError`."""
+    if len(data) > MAX_REQUEST_BYTES:
+        raise WireError(f"a request of {len(data)} bytes is larger than the {MAX_REQUEST_BYTES} allowed")
+    return _checked(_request_decoder, data)
+
+
+def _checked(decoder: msgspec.msgpack.Decoder[E], data: bytes) -> E:
     try:
         version = _version_decoder.decode(data).version
         if version != SCHEMA_VERSION:
             raise WireError(f"message of schema version {version}; this process speaks {SCHEMA_VERSION}")
-        envelope = _decoder.decode(data)
-    except (msgspec.DecodeError, ValueError, RecursionError) as error:
-        raise WireError(f"malformed message: {error}") from error
-    if not _finite(envelope.body):
+        envelope = decoder.decode(data)
+        finite = _finite(envelope.body)
+    except (msgspec.DecodeError, ValueError, RecursionError, MemoryError) as error:
+        raise WireError(f"malformed message: {printable(str(error), MAX_REASON_LENGTH)}") from error
+    if not finite:
         raise WireError(f"{type(envelope.body).__name__} holds a number that is not finite")
     return envelope
 

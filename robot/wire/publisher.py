@@ -1,69 +1,35 @@
-"""A bound socket that publishes to clients with the role watch, and disconnects clients whose key was revoked."""
+"""Publishes messages to whoever subscribes and may watch, through a process of its own that no subscriber can use to
+delay this one."""
 
 from __future__ import annotations
 
-import time
-from contextlib import suppress
 from types import TracebackType
 
-import zmq
+from robot.wire.broker import Broker, Task
 
-from robot.errors import AddressInUse
-from robot.wire import sockets
-from robot.wire.curve_gate import Gate
-from robot.wire.keyring import Role
-
-_CHECK_S = 0.25
+_MODULE = "robot.wire.publisher_process"
 
 
 class Publisher:
     """Publishes at `address`, with a queue of at most `queue` messages for each slow subscriber; `endpoint` is the
-    address actually bound. `gate` guards the socket. Without a `context` it makes its own, and its own gate where other
-    machines reach the address.
+    address actually bound. Other machines need keys to connect; with `curve`, this machine's processes need keys too.
 
-    Raises `ConfigurationError` and `AddressInUse`, as `sockets.bind` and `sockets.gate_for` do.
+    Raises `ConfigurationError` and `AddressInUse`, as `sockets.bind` and `sockets.gate_for` do, and `ConnectionLost`
+    when the process does not start.
     """
 
-    def __init__(
-        self,
-        address: str,
-        queue: int,
-        context: zmq.Context[zmq.Socket[bytes]] | None = None,
-        gate: Gate | None = None,
-        curve: bool = False,
-    ) -> None:
-        self._queue = queue
-        self._own_context = context is None
-        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context() if context is None else context
-        self._gate = gate
-        self._socket: zmq.Socket[bytes] | None = None
-        try:
-            if context is None:
-                self._gate = sockets.gate_for(self._context, address, curve=curve)
-            self.endpoint = self._bind(address)
-        except BaseException:
-            self.close()
-            raise
-        self._watchers = self._gate.watchers() if self._gate is not None else frozenset()
-        self._checked = time.monotonic()
+    def __init__(self, address: str, queue: int, curve: bool = False) -> None:
+        self._broker = Broker(_MODULE, Task(address, queue, curve))
+        self.endpoint = self._broker.endpoint
 
-    def send(self, topic: bytes, payload: bytes) -> None:
-        """Send `payload` on `topic`, without waiting for any subscriber."""
-        if self._gate is not None and time.monotonic() - self._checked > _CHECK_S:
-            self._checked = time.monotonic()
-            self._expel(self._gate)
-        if self._socket is not None:
-            self._socket.send_multipart([topic, payload], zmq.NOBLOCK)
+    def send(self, topic: bytes, payload: bytes, patience_s: float = 0.0) -> bool:
+        """Send `payload` on `topic` without waiting for any subscriber; return whether it left this process. It does
+        not when the process that publishes is behind, and has no room for it within `patience_s`."""
+        return self._broker.send([topic, payload], patience_s)
 
     def close(self) -> None:
         """Unbind."""
-        if self._socket is not None:
-            self._socket.close()
-            self._socket = None
-        if self._own_context:
-            if self._gate is not None:
-                self._gate.close()
-            self._context.term()
+        self._broker.close()
 
     def __enter__(self) -> Publisher:
         return self
@@ -72,27 +38,3 @@ class Publisher:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-    def _bind(self, address: str) -> str:
-        socket = sockets.make(self._context, zmq.PUB, self._queue)
-        try:
-            endpoint = sockets.bind(socket, address, Role.WATCH, self._gate)
-        except BaseException:
-            socket.close()
-            raise
-        self._socket = socket
-        return endpoint
-
-    def _expel(self, gate: Gate) -> None:
-        """Disconnect all clients when one of them may no longer watch; permitted clients reconnect by themselves.
-
-        ZeroMQ checks a key once, when a client connects, and cannot disconnect a single client.
-        """
-        watchers = gate.watchers()
-        if self._watchers - watchers and self._socket is not None:
-            self._socket.close()
-            self._socket = None
-        self._watchers = watchers
-        if self._socket is None:
-            with suppress(AddressInUse):  # the old socket may still hold the address; the next check tries again
-                self._bind(self.endpoint)

@@ -16,6 +16,7 @@ from robot.errors import AddressInUse, ConfigurationError
 from robot.wire.clock_offset import ClockOffset, SameClock
 from robot.wire.curve_gate import Gate
 from robot.wire.keyring import Role, usual_keyring
+from robot.wire.limits import HANDSHAKE_S, HEARTBEAT_S, MAX_CURVE_HANDSHAKE_BYTES, MAX_MESSAGE_BYTES, SILENCE_S
 
 _HOST_NAME = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(\.(?!-)[A-Za-z0-9-]{1,63})*")
 
@@ -77,9 +78,10 @@ def make(context: zmq.Context[zmq.Socket[bytes]], kind: int, queue: int) -> zmq.
     return socket
 
 
-def bind(socket: zmq.Socket[bytes], address: str, role: Role, gate: Gate | None = None) -> str:
+def bind(socket: zmq.Socket[bytes], address: str, role: Role, max_frame_bytes: int, gate: Gate | None = None) -> str:
     """Bind `socket` and return its actual endpoint, with the port filled in. Where there is a `gate`, clients need
-    `role`.
+    `role`. A frame of more than `max_frame_bytes` closes the connection that it came on, before memory is allocated for
+    it; so does a peer that does not introduce itself, or later does not answer whether it is there.
 
     Raises `ConfigurationError` for an address that other machines reach when there is no gate, and for one that is not
     this machine's. Raises `AddressInUse` when another process holds the address.
@@ -94,6 +96,11 @@ def bind(socket: zmq.Socket[bytes], address: str, role: Role, gate: Gate | None 
         )
     if gate is not None:
         gate.guard(socket, role)
+        max_frame_bytes = max(max_frame_bytes, MAX_CURVE_HANDSHAKE_BYTES)
+    socket.setsockopt(zmq.MAXMSGSIZE, max_frame_bytes)
+    socket.setsockopt(zmq.HANDSHAKE_IVL, round(1e3 * HANDSHAKE_S))
+    socket.setsockopt(zmq.HEARTBEAT_IVL, round(1e3 * HEARTBEAT_S))
+    socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, round(1e3 * SILENCE_S))
     endpoint = where.endpoint
     if ":" in where.host:
         socket.setsockopt(zmq.IPV6, 1)
@@ -147,6 +154,7 @@ def connect(socket: zmq.Socket[bytes], address: str) -> None:
         socket.curve_secretkey = own.secret.encode()
     if ":" in where.host:
         socket.setsockopt(zmq.IPV6, 1)
+    socket.setsockopt(zmq.MAXMSGSIZE, MAX_MESSAGE_BYTES)
     socket.connect(where.endpoint)
 
 

@@ -29,6 +29,8 @@ _STALLED_S = 0.05
 class Subscription(Generic[M]):
     """The messages of type `kind` on `topic` at `address`, the last `keep` of them in `history`, oldest first.
 
+    A message that this wire does not accept is skipped, whatever it is; it is an error only while nothing else comes.
+
     When a subscription is not read for long, the queues on both sides fill, and the connection may then stay stalled
     for a while after they are drained. A subscription that is still silent after draining is therefore reconnected.
 
@@ -48,45 +50,57 @@ class Subscription(Generic[M]):
         self._topic = topic
         self._looked = time.monotonic()
         self._neglected = False
+        self._rejected: WireError | None = None
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._connect()
 
     def drain(self) -> int:
-        """Receive all waiting messages, without blocking, and return their number.
-
-        Raises `WireError` when the publisher does not speak this wire.
-        """
+        """Receive all waiting messages, without blocking, and return the number of those that were accepted."""
         looked, self._looked = self._looked, time.monotonic()
         self._neglected = self._neglected or self._looked - looked > _NEGLECTED_S
         # Collected undecoded first: after a long pause only the messages that are kept need decoding.
         waiting: deque[tuple[bytes, int]] = deque(maxlen=self.history.maxlen)
-        count = 0
         # `Again` reports an empty queue, which is the wanted state.
         with suppress(zmq.Again):
             for _ in range(MAX_DRAINED):
                 frames = self._socket.recv_multipart(zmq.NOBLOCK)
                 if len(frames) == 2 and frames[0] == self._topic:
                     waiting.append((frames[1], time.monotonic_ns()))
-                    count += 1
-        for payload, received_ns in waiting:
+        return sum(self._accept(payload, received_ns) for payload, received_ns in waiting)
+
+    def _accept(self, payload: bytes, received_ns: int) -> bool:
+        """Add a message to the history; return whether it is one that this wire accepts."""
+        try:
             envelope = decode(payload)
             body = envelope.body
             if not isinstance(body, self._kind):
-                raise WireError(f"{self.address} sent {type(body).__name__} on {self._topic.decode()}")
-            if self._listens:
-                self.clock.heard(envelope.sent_ns, received_ns)
-            self.history.append(body.shifted(-self.clock.ns) if self.clock.ns else body)
-        return count
+                raise WireError(f"it is {type(body).__name__}")
+        except WireError as error:
+            self._rejected = error
+            return False
+        if self._listens:
+            self.clock.heard(envelope.sent_ns, received_ns)
+        self.history.append(body.shifted(-self.clock.ns) if self.clock.ns else body)
+        return True
+
+    def _nothing_came(self, lost: str) -> Exception:
+        """Return the error to raise when nothing acceptable came: `ConnectionLost` that says `lost`, or what was wrong
+        with what came instead."""
+        rejected, self._rejected = self._rejected, None
+        if rejected is None:
+            return ConnectionLost(lost)
+        return WireError(f"{self.address} sends on {self._topic.decode()} what this process cannot take: {rejected}")
 
     def wait(self, timeout_s: float) -> None:
-        """Wait for a message and receive it. Raises `ConnectionLost` after `timeout_s`, and `WireError`."""
+        """Wait for a message and receive it. Raises after `timeout_s`: `ConnectionLost`, or `WireError` when only
+        messages came that this wire does not accept."""
         deadline = time.monotonic() + timeout_s
         while not self.drain():
             left_s = deadline - time.monotonic()
             if left_s <= 0 or not self._poll(left_s):
                 if self.drain():
                     return
-                raise ConnectionLost(
+                raise self._nothing_came(
                     f"nothing on the topic {self._topic.decode()} from {self.address} within {timeout_s:g} s; "
                     "is the process that publishes it running?"
                 )
@@ -101,7 +115,7 @@ class Subscription(Generic[M]):
             left_s = deadline - time.monotonic()
             if left_s <= 0:
                 others = f"; {came} others came, so it runs, but late" if came else "; is it running?"
-                raise ConnectionLost(
+                raise self._nothing_came(
                     f"the process that publishes {self._topic.decode()} at {self.address} sent no {what} "
                     f"within {timeout_s:g} s{others}"
                 )
