@@ -17,6 +17,7 @@ from robot.errors import CameraError, WireError
 from robot.wire import sockets
 from robot.wire.camera_spec import CameraSpec
 from robot.wire.keyring import Role
+from robot.wire.limits import MAX_MESSAGE_BYTES
 from robot.wire.messages import Done, Frame, encode
 from robot.wire.topics import FRAME as TOPIC
 from tests.commands import running
@@ -31,7 +32,7 @@ class Publisher:
     def __init__(self) -> None:
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._socket = sockets.make(self._context, zmq.XPUB, 100)
-        self.endpoint = sockets.bind(self._socket, "tcp://127.0.0.1:*", Role.WATCH)
+        self.endpoint = sockets.bind(self._socket, "tcp://127.0.0.1:*", Role.WATCH, MAX_MESSAGE_BYTES)
 
     def follow(self) -> FrameSubscriber:
         """Return a subscriber that is connected for sure."""

@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from robot.driver.lease import MAX_HOLDER_LENGTH, LeaseManager
+from robot.driver.lease import LeaseManager
 from robot.errors import Refused
+from robot.wire.limits import MAX_NAME_LENGTH
 from robot.wire.messages import REASONS
 
 S = 1_000_000_000
@@ -45,7 +46,7 @@ def test_a_time_to_live_out_of_bounds_is_refused(ttl_s: float) -> None:
     assert refused(LeaseManager().acquire, "agent", ttl_s, 0) == "bad-ttl"
 
 
-@pytest.mark.parametrize("holder", ["", "x" * (MAX_HOLDER_LENGTH + 1)])
+@pytest.mark.parametrize("holder", ["", "x" * (MAX_NAME_LENGTH + 1)])
 def test_a_holder_needs_a_name(holder: str) -> None:
     assert refused(LeaseManager().acquire, holder, 1.0, 0) == "malformed"
 

@@ -11,10 +11,9 @@ import zmq
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from robot.driver.driver import MAX_WAYPOINTS
 from robot.errors import Refused
+from robot.wire.limits import MAX_REQUEST_BYTES, MAX_WAYPOINTS
 from robot.wire.messages import (
-    MAX_REQUEST_BYTES,
     REASONS,
     AcquireLease,
     Body,

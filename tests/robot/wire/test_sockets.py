@@ -6,6 +6,7 @@ import zmq
 from robot.errors import AddressInUse, ConfigurationError
 from robot.wire import sockets
 from robot.wire.keyring import Role
+from robot.wire.limits import MAX_MESSAGE_BYTES
 
 
 @pytest.mark.parametrize(
@@ -55,7 +56,7 @@ def test_what_is_no_address_is_refused_before_a_socket_sees_it(address: str) -> 
 def test_nothing_is_bound_where_others_reach_it_without_a_gate(address: str) -> None:
     with zmq.Context() as context, sockets.make(context, zmq.PUB, 1) as one:
         with pytest.raises(ConfigurationError, match="only with keys"):
-            sockets.bind(one, address, Role.WATCH)
+            sockets.bind(one, address, Role.WATCH, MAX_MESSAGE_BYTES)
         with pytest.raises(ConfigurationError, match="worldarm keys new"):
             sockets.gate_for(context, address)
 
@@ -76,10 +77,10 @@ def test_where_all_addresses_are_bound_the_one_reached_is_told() -> None:
 @pytest.mark.parametrize("port", ["*", "0"])
 def test_a_chosen_port_is_filled_in_and_cannot_be_bound_twice(port: str) -> None:
     with zmq.Context() as context, sockets.make(context, zmq.PUB, 1) as one, sockets.make(context, zmq.PUB, 1) as two:
-        endpoint = sockets.bind(one, f"tcp://127.0.0.1:{port}", Role.WATCH)
+        endpoint = sockets.bind(one, f"tcp://127.0.0.1:{port}", Role.WATCH, MAX_MESSAGE_BYTES)
         assert int(endpoint.rpartition(":")[2]) > 0
         with pytest.raises(AddressInUse, match="held by another process"):
-            sockets.bind(two, endpoint, Role.WATCH)
+            sockets.bind(two, endpoint, Role.WATCH, MAX_MESSAGE_BYTES)
 
 
 def test_one_cannot_connect_to_a_port_yet_to_be_chosen() -> None:

@@ -12,6 +12,7 @@ import zmq
 from robot.errors import ConnectionLost
 from robot.wire import sockets
 from robot.wire.keyring import Role
+from robot.wire.limits import MAX_MESSAGE_BYTES
 from robot.wire.messages import JointState, encode
 from robot.wire.subscription import QUEUE, Subscription
 
@@ -35,7 +36,7 @@ def publisher(a_second: int) -> Iterator[str]:
                 tick += 1
 
     thread = threading.Thread(target=publish)
-    address = sockets.bind(sender, "tcp://127.0.0.1:*", Role.WATCH)
+    address = sockets.bind(sender, "tcp://127.0.0.1:*", Role.WATCH, MAX_MESSAGE_BYTES)
     thread.start()
     try:
         yield address

@@ -21,6 +21,7 @@ from robot.errors import CameraError, ConfigurationError
 from robot.wire import sockets
 from robot.wire.camera_spec import CameraSpec
 from robot.wire.keyring import Role
+from robot.wire.limits import MAX_MESSAGE_BYTES
 from robot.wire.messages import JointState, SceneState, Waypoint, encode
 from robot.wire.subscription import Subscription
 from sim.policies.push import cube_pose
@@ -49,7 +50,7 @@ class Publisher:
     def __init__(self) -> None:
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._socket = sockets.make(self._context, zmq.XPUB, 100)
-        self.address = sockets.bind(self._socket, ANY_PORT, Role.WATCH)
+        self.address = sockets.bind(self._socket, ANY_PORT, Role.WATCH, MAX_MESSAGE_BYTES)
 
     def wait_for_subscriber(self) -> None:
         assert self._socket.poll(5000), "no one subscribed"
