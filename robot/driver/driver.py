@@ -30,7 +30,7 @@ from robot.flight_log.records import Changed, Closed, Measured
 from robot.system.pacing import Gap, Pacer, PaceReport
 from robot.wire import topics
 from robot.wire.addresses import COMMAND, STATE
-from robot.wire.limits import MAX_REASON_LENGTH, MAX_WAYPOINTS, STALL_S
+from robot.wire.limits import BEHIND_S, MAX_REASON_LENGTH, MAX_WAYPOINTS, STALL_S
 from robot.wire.local_stop import LocalStop
 from robot.wire.messages import (
     Accepted,
@@ -260,11 +260,12 @@ class Driver:
 
     def _notice_stall(self) -> None:
         """End the lease when this loop stood still for long: the arm would otherwise run after a plan of the past."""
-        late_s = 1e-9 * max(self._gap.since_last(), self._servo.behind_ns)
-        if late_s > STALL_S and (self._modes.mode is Mode.ACTIVE or not self._set_point.at_rest):
+        gap_s, behind_s = 1e-9 * self._gap.since_last(), 1e-9 * self._servo.behind_ns
+        moving = self._modes.mode is Mode.ACTIVE or not self._set_point.at_rest
+        if moving and (gap_s > STALL_S or behind_s > BEHIND_S):
             self._end_lease(
-                f"the driver's loop stood still for {late_s:.2f} s, so the waypoints were dropped; acquire the lease "
-                "and plan from where the arm is"
+                f"the driver's loop stood still for {max(gap_s, behind_s):.2f} s, so the waypoints were dropped; "
+                "acquire the lease and plan from where the arm is"
             )
 
     def _look(self) -> None:

@@ -21,7 +21,7 @@ GRIPPER_SPEED = 0.2
 # The clock that paces the reference follows the caller's clock with this gain per tick: unfiltered, the scheduler's
 # jitter would demand full acceleration back and forth.
 _CLOCK_GAIN = 0.02
-_CATCH_UP = 0.02
+_CATCH_UP = 0.01
 """The most by which the reference may go faster or slower than real time: after ticks that came late, the arm follows
 its plan later, and never much faster than planned."""
 # The share of a limit that the moving frame itself may use; the rest is for catching up.

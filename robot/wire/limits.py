@@ -42,8 +42,10 @@ REQUEST_SHARE = 0.25
 """The share of each tick after which no further request is started in it."""
 
 STALL_S = 0.1
-"""A driver's loop that stood still for longer, or whose plan is further behind the clock, ramps to rest and ends the
-lease: what was planned before is not what is true now."""
+"""A driver's loop that stood still for longer ramps to rest and ends the lease: what was planned before is not what is
+true now."""
+BEHIND_S = 0.5
+"""The same where many late ticks, each of them short, have added up to more than this."""
 
 HANDSHAKE_S = 2.0
 """How long a new connection may take to introduce itself."""

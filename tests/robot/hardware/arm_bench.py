@@ -92,9 +92,9 @@ class Driving:
 
 
 @contextmanager
-def driving(stand: Stand, folder: Path) -> Iterator[Driving]:
-    """Start the driver; it is gone in the end."""
-    with driver_process("--black-box", str(folder / "black-box"), *stand.words) as process:
+def driving(stand: Stand, folder: Path, *options: str) -> Iterator[Driving]:
+    """Start the driver, its flight log in `folder`/black-box; it is gone in the end."""
+    with driver_process("--black-box", str(folder / "black-box"), *stand.words, *options) as process:
         yield Driving(process)
 
 

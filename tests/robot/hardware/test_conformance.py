@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import itertools
+import os
 import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
 
 from robot.arm.interface import ArmSpec
+from robot.benchmark.key_holders import person, user
+from robot.client.client import Client
 from robot.errors import Refused
+from robot.wire.keyring import Role
 from robot.wire.messages import JointState, Waypoint
 from robot.wire.subscription import Subscription
 from tests.robot.driver.command import until
@@ -22,19 +27,27 @@ LINKED = [bench for bench in BENCHES if bench.has_link]
 each_real_arm = pytest.mark.parametrize("bench", LINKED, ids=lambda bench: bench.name)
 
 
+class Driven(NamedTuple):
+    """An arm with its driver, and the driver's flight log."""
+
+    bench: Bench
+    driver: Driving
+    flight_log: Path
+
+
 @pytest.fixture(scope="module", params=BENCHES, ids=lambda bench: bench.name)
-def driven(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Bench, Driving]]:
+def driven(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Driven]:
     """One driver of each arm for the tests that leave both as they found them."""
     folder = tmp_path_factory.mktemp("driven")
     with standing(request.param, folder) as stand, driving(stand, folder) as driver:
         assert driver.command, driver.first_line + driver.process.communicate(timeout=300)[1]
-        yield request.param, driver
+        yield Driven(request.param, driver, folder / "black-box")
 
 
 @pytest.fixture
-def shared_arm(driven: tuple[Bench, Driving]) -> tuple[Bench, Driving]:
-    with driven[1].client() as client:
-        client.reset()
+def shared_arm(driven: Driven) -> Driven:
+    with driven.driver.client() as client:
+        reset_until_mended(client)
     return driven
 
 
@@ -66,8 +79,8 @@ def assert_governed(spec: ArmSpec, states: list[JointState]) -> None:
 
 
 @pytest.mark.real_time
-def test_every_joint_tracks_a_sine_at_its_rate_and_keeps_every_limit(shared_arm: tuple[Bench, Driving]) -> None:
-    bench, driver = shared_arm
+def test_every_joint_tracks_a_sine_at_its_rate_and_keeps_every_limit(shared_arm: Driven) -> None:
+    bench, driver, _ = shared_arm
     with driver.client() as client, Subscription(driver.state, b"state", JointState, 5000) as states:
         spec = client.arm
         client.acquire("conformance", 5.0)
@@ -89,8 +102,8 @@ def test_every_joint_tracks_a_sine_at_its_rate_and_keeps_every_limit(shared_arm:
 
 
 @pytest.mark.real_time
-def test_it_ramps_to_hold_when_the_lease_lapses(shared_arm: tuple[Bench, Driving]) -> None:
-    _, driver = shared_arm
+def test_it_ramps_to_hold_when_the_lease_lapses(shared_arm: Driven) -> None:
+    driver = shared_arm.driver
     with driver.client() as client, Subscription(driver.state, b"state", JointState, 5000) as states:
         spec = client.arm
         lease = client.acquire("conformance", 0.5)
@@ -110,6 +123,72 @@ def test_it_ramps_to_hold_when_the_lease_lapses(shared_arm: tuple[Bench, Driving
     rest = next(state for state in history if state.tick > lapse.tick and not any(state.governed_velocity))
     assert (rest.time_ns - lapse.time_ns) * 1e-9 < 1.0
     assert_governed(spec, history)
+
+
+def set_off(client: Client, seconds: float) -> float:
+    """Move the last joint steadily for that time, wait until it moves so, and return its speed, rad/s."""
+    spec = client.arm
+    speed = min(0.25, 0.2 * spec.velocity[-1])
+    start = client.state(10.0)
+    begin_ns = time.monotonic_ns() + 200_000_000
+    waypoints = []
+    for step in range(int(seconds / 0.1) + 1):
+        place = list(start.governed)
+        place[-1] += speed * 0.1 * step
+        waypoints.append(Waypoint(begin_ns + step * 100_000_000, tuple(place), start.gripper_command))
+    client.acquire("conformance", 5.0)
+    client.send_waypoints(waypoints, time.monotonic_ns() + 5_000_000_000)
+    until(lambda: abs(client.state(10.0).governed_velocity[-1]) > 0.95 * speed)
+    return speed
+
+
+@pytest.mark.real_time
+def test_after_a_freeze_of_its_driver_it_comes_to_rest_and_does_not_run_after_its_plan(shared_arm: Driven) -> None:
+    driver = shared_arm.driver
+    with driver.client() as client, Subscription(driver.state, b"state", JointState, 5000) as states:
+        speed = set_off(client, 3.0)
+        driver.process.send_signal(signal.SIGSTOP)
+        time.sleep(0.5)
+        driver.process.send_signal(signal.SIGCONT)
+        # An arm that watches its link may have given up meanwhile; that is a fault, and rest too.
+        until(lambda: client.state(10.0).mode in ("holding", "fault") and not any(client.state(10.0).governed_velocity))
+        assert client.state(10.0).holder == ""
+        states.drain()
+        history = list(states.history)
+        assert max(abs(state.governed_velocity[-1]) for state in history) <= 1.03 * speed
+        if history[-1].mode == "holding":
+            assert "stood still" in history[-1].reason
+        reset_until_mended(client) if history[-1].mode == "fault" else None
+        set_off(client, 0.5)
+
+
+@pytest.mark.real_time
+def test_a_flight_log_that_is_cut_short_does_not_end_its_motion(shared_arm: Driven) -> None:
+    with shared_arm.driver.client() as client:
+        set_off(client, 1.0)
+        for segment in shared_arm.flight_log.glob("segment-*"):
+            os.truncate(segment, 0)
+        goal_ns = client.state(10.0).active_until_ns
+        there = client.state_near(goal_ns + 300_000_000, 10.0)
+        assert there.mode == "active" and not any(there.governed_velocity) and not there.clamps
+
+
+@pytest.mark.real_time
+@pytest.mark.parametrize("bench", BENCHES, ids=lambda bench: bench.name)
+def test_a_key_that_is_revoked_ends_its_motion(bench: Bench, tmp_path: Path) -> None:
+    with user(tmp_path / "driver") as keyring:
+        public = keyring.make().public
+        with standing(bench, tmp_path) as stand, driving(stand, tmp_path, "--curve") as driver:
+            assert driver.command, driver.first_line + driver.process.communicate(timeout=300)[1]
+            with user(person(tmp_path / "mover", keyring, public, Role.COMMAND)), driver.client() as client:
+                set_off(client, 3.0)
+                begun_ns = time.monotonic_ns()
+                keyring.revoke("mover")
+                with user(person(tmp_path / "watcher", keyring, public, Role.WATCH)), driver.client() as watcher:
+                    until(lambda: watcher.state(10.0).mode == "holding")
+                    until(lambda: not any(watcher.state(10.0).governed_velocity))
+                    assert "may no longer command" in watcher.state(10.0).reason
+                    assert time.monotonic_ns() - begun_ns < 2_500_000_000  # the lease had 5 s, and the plan 3
 
 
 @pytest.mark.real_time

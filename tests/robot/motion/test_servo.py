@@ -100,12 +100,61 @@ def test_what_is_wrong_is_refused_with_its_reason_and_changes_nothing(waypoints:
         np.testing.assert_array_equal(ours.governed, theirs.governed)
 
 
-def test_a_waypoint_barely_late_is_moved_ahead_and_said_to_be() -> None:
+def test_waypoints_barely_late_are_moved_ahead_and_said_to_be() -> None:
     servo = engaged()
     assert servo.accept([near(0.0, 98), near(0.001, 102), near(0.02, 200)], 100 * MS) == ("late",)
-    assert servo.active_until_ns == 200 * MS
+    assert servo.active_until_ns == 252 * MS
     stream = run(servo, 25, 60)
     np.testing.assert_allclose(stream[-1].governed, HOME + 0.02, atol=1e-9)
+
+
+def steadily(speed: float, begin_ms: float, count: int = 60) -> list[Waypoint]:
+    """A plan that moves the last joint at `speed` rad/s, with a waypoint each 50 ms."""
+    step = np.eye(7)[6] * speed * 0.05
+    return [
+        Waypoint(round((begin_ms + 50 * number) * MS), tuple(HOME + number * step), 0.04) for number in range(count)
+    ]
+
+
+@given(late_ms=st.floats(0.0, 9.9), speed=st.floats(0.05, 0.6))
+def test_a_late_start_is_no_reason_to_hurry(late_ms: float, speed: float) -> None:
+    servo = engaged()
+    run(servo, 0, 250)
+    assert servo.accept(steadily(speed, 1000 - late_ms), 1000 * MS) == ("late",)
+    stream = run(servo, 250, 900)
+    assert max(abs(each.velocity[6]) for each in stream) <= 1.001 * speed
+    np.testing.assert_allclose(stream[-1].governed[6], HOME[6] + 59 * 0.05 * speed, atol=1e-9)
+
+
+@given(gaps_ms=st.lists(st.integers(1, 90), min_size=1, max_size=8), speed=st.floats(0.05, 0.6))
+def test_ticks_that_come_late_are_no_reason_to_hurry(gaps_ms: list[int], speed: float) -> None:
+    servo = engaged()
+    run(servo, 0, 250)
+    servo.accept(steadily(speed, 1100), 1000 * MS)
+    stream, now_ns = [], 1000 * MS
+    for gap_ms in (0, *gaps_ms):
+        now_ns += gap_ms * MS
+        for _ in range(20):
+            stream.append(servo.tick(now_ns))
+            now_ns += PERIOD_NS
+        assert servo.behind_ns <= sum(gaps_ms) * MS
+    behind_ns = servo.behind_ns
+    for _ in range(2000):
+        stream.append(servo.tick(now_ns))
+        now_ns += PERIOD_NS
+    assert servo.behind_ns < max(behind_ns, MS)
+    assert max(abs(each.velocity[6]) for each in stream) <= 1.02 * speed
+    np.testing.assert_allclose(stream[-1].governed[6], HOME[6] + 59 * 0.05 * speed, atol=1e-9)
+    assert_within_limits(SPEC, KINEMATICS, HOME, np.array([each.governed for each in stream]))
+
+
+def test_at_rest_the_clock_may_jump() -> None:
+    servo = engaged()
+    run(servo, 0, 10)
+    servo.tick(10_000 * MS)
+    assert servo.behind_ns == 0
+    servo.accept([near(0.1, 10_500)], 10_004 * MS)
+    np.testing.assert_allclose(run(servo, 2501, 200)[-1].governed, HOME + 0.1, atol=1e-9)
 
 
 def test_hold_comes_to_rest_soon_and_new_waypoints_go_on_from_there() -> None:

@@ -3,10 +3,11 @@
 import time
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from robot.system.pacing import LatenessHistogram, Pacer
+from robot.system.pacing import Gap, LatenessHistogram, Pacer
 
 
 def test_deadlines_are_absolute_so_lateness_does_not_add_up() -> None:
@@ -51,3 +52,18 @@ def test_quantiles_are_within_an_eighth_above_the_true_ones(values: list[int], s
     assert true <= histogram.quantile(share) * (1 + 1e-12)
     assert histogram.quantile(share) <= 1.125 * true + 1
     assert histogram.worst == max(values)
+
+
+def test_a_gap_counts_a_suspension_that_the_monotonic_clock_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monotonic_ns, boot_ns = [5_000], [9_000]
+    monkeypatch.setattr(time, "monotonic_ns", lambda: monotonic_ns[0])
+    monkeypatch.setattr(time, "clock_gettime_ns", lambda _: boot_ns[0])
+    gap = Gap()
+    for awake, asleep in ((400, 0), (400, 7_000), (300, 0)):
+        monotonic_ns[0] += awake
+        boot_ns[0] += awake + asleep
+        assert gap.since_last() == awake + asleep
+    monotonic_ns[0] += 10_000
+    boot_ns[0] += 10_000
+    gap.begin()
+    assert gap.since_last() == 0

@@ -187,7 +187,7 @@ def test_keys_that_others_can_read_are_not_used(tmp_path: Path) -> None:
             keyring.own()
         (keyring.folder / OWN).chmod(0o600)
         (keyring.folder / OWN).write_text(json.dumps({"public": "x", "secret": "y"}))
-        with pytest.raises(ConfigurationError, match="not a public key"):
+        with pytest.raises(ConfigurationError, match="damaged or do not belong together"):
             keyring.own()
 
 
