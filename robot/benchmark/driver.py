@@ -12,6 +12,7 @@ import msgspec
 import tyro
 
 from robot.benchmark.access import measure_access
+from robot.benchmark.attacks import measure_attacks
 from robot.benchmark.jitter import measure_jitter
 from robot.benchmark.lapses import PROMISED_S, measure_lapses
 from robot.benchmark.malformed import measure_malformed
@@ -20,7 +21,7 @@ from robot.benchmark.round_trip import measure_round_trip
 from robot.errors import ConfigurationError
 from robot.system.files import require_writable, write_json
 
-Part = Literal["lapses", "restarts", "malformed", "access", "jitter", "round-trip"]
+Part = Literal["lapses", "restarts", "malformed", "access", "attacks", "jitter", "round-trip"]
 PARTS: tuple[Part, ...] = get_args(Part)
 CAMERA_AND_AGENT = (
     ("camera", "--state-address", "STATE", "--frames-address", "tcp://127.0.0.1:5573"),
@@ -39,8 +40,9 @@ class DriverBenchmarkOptions:
         tuple[Part, ...],
         tyro.conf.arg(
             help="lapses: a client is killed or stopped in mid-motion; restarts: the driver is killed; malformed: "
-            "malformed messages to decoder and socket; access: clients without a valid key; jitter: the loop's "
-            "lateness; round-trip: time from command to set-point, compared with REQ/REP with pickle"
+            "malformed messages to decoder and socket; access: clients without a valid key; attacks: what the arm does "
+            "while the driver's sockets are attacked; jitter: the loop's lateness; round-trip: time from command to "
+            "set-point, compared with REQ/REP with pickle"
         ),
     ] = PARTS
     arm: Annotated[str, tyro.conf.arg(help="the arm, as for `worldarm driver`")] = "sim"
@@ -58,7 +60,7 @@ class DriverBenchmarkOptions:
         tyro.conf.arg(help="goal picture of an agent that runs at the same time, with a camera; None: neither runs"),
     ] = None
     commands: Annotated[int, tyro.conf.arg(help="number of round trips")] = 2000
-    seed: Annotated[int, tyro.conf.arg(help="seed of the malformed messages")] = 0
+    seed: Annotated[int, tyro.conf.arg(help="seed of the malformed messages and of the attacks")] = 0
     json: Annotated[Path | None, tyro.conf.arg(help="write every number to this file")] = None
 
 
@@ -66,7 +68,8 @@ def benchmark_driver(
     options: Annotated[DriverBenchmarkOptions, tyro.conf.arg(name="")] = DriverBenchmarkOptions(),
 ) -> None:
     """Measure what a driver promises: that the arm comes to rest when its client is gone, that a crash loses neither
-    position nor flight log, that malformed messages and unknown clients are refused, and how late and how quick it is.
+    position nor flight log, that malformed messages and unknown clients are refused, that attacks on its sockets do not
+    reach the arm, and how late and how quick it is.
 
     Starts a driver of its own for each part; nothing else may use the arm meanwhile. It moves the arm's last joint.
     """
@@ -107,6 +110,7 @@ def _measures(options: DriverBenchmarkOptions) -> dict[Part, Callable[[Path], ms
         "restarts": lambda folder: measure_restarts(words, options.restarts, folder),
         "malformed": lambda folder: measure_malformed(words, options.decoded, options.sent, folder, options.seed),
         "access": lambda folder: measure_access(words, options.strangers, folder),
+        "attacks": lambda folder: measure_attacks(words, folder, options.seed),
         "jitter": lambda folder: measure_jitter(words, options.seconds, beside, folder),
         "round-trip": lambda folder: measure_round_trip(words, options.commands, folder),
     }
@@ -154,6 +158,19 @@ def _access(found: dict[str, Any]) -> list[str]:
     ]
 
 
+def _attacks(found: dict[str, Any]) -> list[str]:
+    lines = [
+        "| attack | alive | worst gap, ms | speed / plan | stopped, ms | at rest, ms | driver, MiB | sockets, MiB |"
+    ]
+    lines.append("|---|---|---|---|---|---|---|---|")
+    for row in found["rows"]:
+        lines.append(
+            f"| {row['name']} | {'yes' if row['alive'] else 'NO'} | {row['gap_ms']:.1f} | {row['speed']:.3f} "
+            f"| {row['stop_ms']:.1f} | {row['rest_ms']:.1f} | {row['driver_mib']:.0f} | {row['socket_mib']:.0f} |"
+        )
+    return lines
+
+
 def _jitter(found: dict[str, Any]) -> list[str]:
     beside = " and ".join(found["beside"]) or "nothing"
     return [
@@ -182,6 +199,7 @@ _LINES: dict[Part, Callable[[dict[str, Any]], list[str]]] = {
     "restarts": _restarts,
     "malformed": _malformed,
     "access": _access,
+    "attacks": _attacks,
     "jitter": _jitter,
     "round-trip": _round_trip,
 }

@@ -14,6 +14,7 @@ import msgspec
 import pytest
 
 from robot.benchmark.processes import resident_bytes
+from robot.benchmark.raw_peer import RawPeer
 from robot.client.client import Client
 from robot.errors import Refused
 from robot.flight_log.records import Changed, read_flight_log
@@ -24,7 +25,6 @@ from robot.wire.subscription import Subscription
 from tests.commands import worldarm
 from tests.robot.driver.checks import Raw, away, move, now, steady
 from tests.robot.driver.command import DriverProcess, until
-from tests.robot.driver.raw_peer import RawPeer
 
 MIB = 2**20
 

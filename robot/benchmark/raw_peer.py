@@ -16,6 +16,7 @@ class RawPeer:
 
     def __init__(self, address: str, kind: bytes = b"") -> None:
         where = sockets.parse(address)
+        self.alive = True
         self.socket = socket.create_connection((where.host, int(where.port)), timeout=30.0)
         if kind:
             self.socket.sendall(_GREETING)
@@ -35,8 +36,14 @@ class RawPeer:
         try:
             self.socket.sendall(data)
         except OSError:
-            return False
-        return True
+            self.alive = False
+        return self.alive
+
+    def drain(self) -> None:
+        """Drop what has been received so far."""
+        with suppress(BlockingIOError, OSError):
+            while self.socket.recv(65536, socket.MSG_DONTWAIT):
+                pass
 
     def hung_up(self, within_s: float) -> bool:
         """Return whether the other side closes the connection within that time, whatever it says before."""
