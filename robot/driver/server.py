@@ -37,7 +37,7 @@ class Server:
     ) -> None:
         self._sent = 0
         # Both sockets need keys where one of them does: who watches could otherwise be anyone.
-        curve = curve or not all(sockets.parse(each).loopback for each in (state_address, command_address))
+        curve = sockets.needs_keys(state_address, command_address, curve=curve)
         with ExitStack() as undone:
             self._publisher = undone.enter_context(Publisher(state_address, _PUBLISH_QUEUE, curve))
             self._inbox = Inbox(command_address, curve)

@@ -115,19 +115,25 @@ def bind(socket: zmq.Socket[bytes], address: str, role: Role, max_frame_bytes: i
     return socket.getsockopt_string(zmq.LAST_ENDPOINT)
 
 
-def gate_for(context: zmq.Context[zmq.Socket[bytes]], *addresses: str, curve: bool = False) -> Gate | None:
-    """Return the gate for sockets at `addresses`; None when only this machine reaches them and `curve` is False.
+def needs_keys(*addresses: str, curve: bool = False) -> bool:
+    """Return whether sockets at `addresses` need keys: with `curve`, and where other machines reach one of them.
 
     Raises `ConfigurationError` for an invalid address, and when this machine needs keys but has none.
     """
     open_to_others = [address for address in addresses if not parse(address).loopback]
     if not (curve or open_to_others):
-        return None
+        return False
     try:
-        return Gate(context, usual_keyring())
+        usual_keyring().own()
     except ConfigurationError as error:
         why = f"{open_to_others[0]!r} is not on this machine's loopback" if open_to_others else "CURVE is required"
         raise ConfigurationError(f"{why}, which needs keys: {error}") from error
+    return True
+
+
+def gate_for(context: zmq.Context[zmq.Socket[bytes]], *addresses: str, curve: bool = False) -> Gate | None:
+    """Return the gate for sockets at `addresses`; None where they need no keys. Raises what `needs_keys` raises."""
+    return Gate(context, usual_keyring()) if needs_keys(*addresses, curve=curve) else None
 
 
 def connect(socket: zmq.Socket[bytes], address: str) -> None:
