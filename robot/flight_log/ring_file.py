@@ -116,7 +116,7 @@ class RingWriter:
             at, data = at + written, data[written:]
 
     def _cut_short(self) -> None:
-        """Be told that a file was cut short or deleted."""
+        """React to a file that was cut short or deleted."""
 
     def _opened(self, number: int, exact: bool = True) -> int:
         """Open the file of a segment at its full size. With `exact`, raise `ConfigurationError` for another size."""

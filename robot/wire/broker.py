@@ -1,6 +1,6 @@
 """Starts the process that binds a socket for this one, and starts it again should it end.
 
-Whoever connects to worldarm reaches a broker: a small process that owns the socket, bounds what comes in, and passes
+Every connection to worldarm reaches a broker: a small process that owns the socket, bounds what comes in, and passes
 whole messages on. ZeroMQ handles connections, subscriptions and the parts of unfinished messages inside the process
 that owns the socket, in memory that it does not bound; so that process must not be the one that moves an arm.
 """

@@ -1,4 +1,4 @@
-"""Publishes messages to whoever subscribes and may watch, through a process of its own that no subscriber can use to
+"""Publishes messages to all subscribers that may watch, through a process of its own that no subscriber can use to
 delay this one."""
 
 from __future__ import annotations
