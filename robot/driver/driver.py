@@ -244,7 +244,7 @@ class Driver:
         return commanders is None or key in commanders
 
     def _end_lease(self, reason: str) -> None:
-        """Drop all waypoints and the lease, and ramp to rest; a client that acquires the lease anew may move the arm."""
+        """Drop all waypoints and the lease, ramp to rest; a client that acquires the lease then may move the arm."""
         self._servo.hold()
         self._leases.revoke(reason)
         if self._modes.mode is Mode.ACTIVE:
