@@ -35,9 +35,9 @@ class Shipped:
         return PRETRAINED_FOLDER / self.name
 
 
-GOALS = 6
-PUSH = Shipped("push", None, 8 * MIB, {"push": 4})
-TABLETOP = Shipped("tabletop", "tabletop-rig", 12 * MIB, {"reach": 4, "grasp-lift": 5})
+GOALS = 4
+PUSH = Shipped("push", None, 8 * MIB, {"push": 3})
+TABLETOP = Shipped("tabletop", "tabletop-rig", 12 * MIB, {"reach": 3, "grasp-lift": 3})
 
 
 @pytest.fixture(scope="module", params=[PUSH, TABLETOP], ids=lambda shipped: shipped.name)

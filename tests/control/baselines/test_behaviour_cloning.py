@@ -33,7 +33,7 @@ def learnt(cache: FrameCache, folder: Path, steps: int) -> tuple[Clone, list[flo
 
 
 def test_it_does_what_led_to_such_a_picture(tmp_path: Path) -> None:
-    clone, losses = learnt(telling(), tmp_path, 120)
+    clone, losses = learnt(telling(), tmp_path, 60)
     assert losses[-1] < losses[0] - 0.5
     agent = ClonePolicy(clone, EMBODIMENT)
     plain = np.full_like(picture(), 120)

@@ -9,7 +9,7 @@ import pytest
 from control.benchmark.planner import Cost, table
 from control.decision_config import SearchConfig
 from control.model.trained_model import save_trained
-from tests.commands import worldarm
+from tests.commands import in_process
 from tests.tiny import trained
 from worldarm import main
 
@@ -23,8 +23,8 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_it_times_every_search_and_counts_its_arithmetic(checkpoint: Path, tmp_path: Path) -> None:
     files = ["--json", str(tmp_path / "deep" / "costs.json"), "--plot", str(tmp_path / "deep" / "costs.png")]
-    sizes = ["--samples", "8", "32", "--horizon", "2", "4", "--decisions", "6", "--checkpoint", str(checkpoint)]
-    result = worldarm("benchmark", "planner", *sizes, *files)
+    sizes = ["--samples", "8", "32", "--horizon", "2", "4", "--decisions", "3", "--checkpoint", str(checkpoint)]
+    result = in_process("benchmark", "planner", *sizes, *files)
     assert result.returncode == 0, result.stderr
     found = json.loads((tmp_path / "deep" / "costs.json").read_bytes())
     searches = {(cost["samples"], cost["horizon"]): cost for cost in found["searches"]}
@@ -34,7 +34,7 @@ def test_it_times_every_search_and_counts_its_arithmetic(checkpoint: Path, tmp_p
     for cost in searches.values():
         assert 0 < cost["p50"] <= cost["p99"] and 0 < cost["share"] < 1
         assert f" | {cost['p50']:.1f} / {cost['p99']:.1f} ms | {cost['gflop']:.2f} GFLOP |" in result.stdout
-    assert found["matrix_gflop_s"] > 0 and found["decisions"] == 6 and found["threads"] == 1
+    assert found["matrix_gflop_s"] > 0 and found["decisions"] == 3 and found["threads"] == 1
     # Besides the picture, which is encoded once, four times the candidates are four times the arithmetic.
     encoding = (4 * searches[8, 4]["gflop"] - searches[32, 4]["gflop"]) / 3
     for horizon in (2, 4):

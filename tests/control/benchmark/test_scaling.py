@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 
 from control.benchmark.scaling import Trained, _faster, table
-from tests.commands import worldarm
+from tests.commands import in_process
 from worldarm import main
 
 
 def test_two_processes_learn_what_one_does(play_set: Path, tmp_path: Path) -> None:
-    words = ["--dataset", str(play_set), "--steps", "30", "--batch", "8", "--json", str(tmp_path / "found.json")]
-    result = worldarm("benchmark", "scaling", *words)
+    words = ["--dataset", str(play_set), "--steps", "10", "--batch", "4", "--json", str(tmp_path / "found.json")]
+    result = in_process("benchmark", "scaling", *words)
     assert result.returncode == 0, result.stderr
     one, two = json.loads((tmp_path / "found.json").read_bytes())
     assert (one["processes"], two["processes"]) == (1, 2) and one["faster"] is None

@@ -76,15 +76,7 @@ def test_given_again_it_has_nothing_left_to_learn(trained_run: Run, tmp_path: Pa
 
 def test_the_same_seed_gives_the_same_weights(trained_run: Run, tmp_path: Path) -> None:
     words = ["--dataset", str(trained_run.dataset), "--run", str(tmp_path / "run"), "--output", str(tmp_path / "made")]
-    result = subprocess.run(
-        [sys.executable, "-m", "worldarm", "train", *words, *QUICK],
-        cwd=ROOT,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert result.returncode == 0, result.stderr
+    assert main(["train", *words, *QUICK]) == 0
     first, again = load_trained(trained_run.checkpoint).card, load_trained(tmp_path / "made").card
     assert again.weights_sha256 == first.weights_sha256
 

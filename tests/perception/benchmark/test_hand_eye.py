@@ -3,12 +3,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from tests.commands import worldarm
+from tests.commands import in_process
 
 
 def test_prints_millimetres_and_degrees_and_writes_the_numbers(tmp_path: Path) -> None:
     path = tmp_path / "numbers.json"
-    result = worldarm("benchmark", "hand-eye", "--seeds", "1", "--poses", "8", "--json", str(path))
+    result = in_process("benchmark", "hand-eye", "--seeds", "1", "--poses", "8", "--json", str(path))
     assert result.returncode == 0, result.stderr
     rows = [line for line in result.stdout.splitlines() if line.startswith("|")]
     assert len(rows) == 5 and rows[-1].startswith("| worst |")
@@ -20,5 +20,5 @@ def test_prints_millimetres_and_degrees_and_writes_the_numbers(tmp_path: Path) -
 
 def test_impossible_options_are_told() -> None:
     for wrong in (("--seeds", "0"), ("--poses", "0"), ("--noise", "-1")):
-        result = worldarm("benchmark", "hand-eye", *wrong)
+        result = in_process("benchmark", "hand-eye", *wrong)
         assert result.returncode == 1 and "--seeds and --poses must be at least 1" in result.stderr

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from perception.camera.calibration_file import load_calibration
-from tests.commands import running, worldarm
+from tests.commands import in_process, running
 from tests.perception.calibration.views import BOARD, LENS, enough_pictures, write
 
 ANY_PORT = "tcp://127.0.0.1:*"
@@ -29,10 +29,10 @@ def found_lens(path: Path) -> tuple[float, float]:
 
 
 def test_writes_a_board_to_print(tmp_path: Path) -> None:
-    result = worldarm("calibrate", "board", "--output", str(tmp_path / "sheet.pdf"))
+    result = in_process("calibrate", "board", "--output", str(tmp_path / "sheet.pdf"))
     assert result.returncode == 0 and (tmp_path / "sheet.pdf").stat().st_size > 1000
     assert "9x6 squares of 28 mm with markers of 21 mm from 4x4_100" in result.stdout
-    small = worldarm("calibrate", "board", "--output", str(tmp_path / "sheet.pdf"), "--square-mm", "60")
+    small = in_process("calibrate", "board", "--output", str(tmp_path / "sheet.pdf"), "--square-mm", "60")
     assert small.returncode == 1 and "does not fit on a4" in small.stderr
 
 
@@ -41,7 +41,7 @@ def test_finds_the_lens_from_pictures_taken_before(tmp_path: Path, pictures: lis
     folder = write(tmp_path / "views", [*pictures, empty, pictures[0]])
     output = tmp_path / "c.json"
     words = ("calibrate", "camera", "--pictures", str(folder), "--output", str(output), "--name", "wrist")
-    result = worldarm(*words)
+    result = in_process(*words)
     assert result.returncode == 0, result.stderr
     count = len(pictures)
     assert f"{count + 2} pictures, {count + 1} with the board, {count} different views" in result.stdout
@@ -59,7 +59,7 @@ def test_pictures_that_nothing_can_be_made_of_are_told_in_one_line(
     output = ("--output", str(tmp_path / "c.json"))
 
     def told(folder: Path, *more: str) -> str:
-        result = worldarm("calibrate", "camera", "--pictures", str(folder), *output, *more)
+        result = in_process("calibrate", "camera", "--pictures", str(folder), *output, *more)
         assert result.returncode == 1 and result.stderr.count("\n") == 1, result.stderr
         return result.stderr
 
@@ -90,7 +90,7 @@ def test_live_it_says_what_is_missing_until_nothing_is(tmp_path: Path, pictures:
     size = ("--width", "640", "--height", "480", "--encoding", "jpeg", "--quality", "97")
     with running("camera", "--source", str(tmp_path / "views.avi"), *size, "--frames-address", ANY_PORT) as camera:
         words = ("calibrate", "camera", "--frames-address", camera.endpoint, "--output", str(tmp_path / "c.json"))
-        result = worldarm(*words, "--save", str(tmp_path / "kept"))
+        result = in_process(*words, "--save", str(tmp_path / "kept"))
         assert result.returncode == 0, result.stderr
         camera.end(signal.SIGINT)
     lines = result.stdout.splitlines()
@@ -99,7 +99,9 @@ def test_live_it_says_what_is_missing_until_nothing_is(tmp_path: Path, pictures:
     assert any(line.endswith("still missing: nothing") for line in lines)
     focal, _ = found_lens(tmp_path / "c.json")
     assert focal < 0.005
-    again = worldarm("calibrate", "camera", "--pictures", str(tmp_path / "kept"), "--output", str(tmp_path / "d.json"))
+    again = in_process(
+        "calibrate", "camera", "--pictures", str(tmp_path / "kept"), "--output", str(tmp_path / "d.json")
+    )
     assert again.returncode == 0, again.stderr
 
 
@@ -107,9 +109,9 @@ def test_live_without_a_board_it_gives_up_when_told(tmp_path: Path) -> None:
     assert cv2.imwrite(str(tmp_path / "grey.png"), np.full((120, 160, 3), 90, np.uint8))
     with running("camera", "--source", str(tmp_path / "grey.png"), "--frames-address", ANY_PORT) as camera:
         words = ("calibrate", "camera", "--frames-address", camera.endpoint, "--output", str(tmp_path / "c.json"))
-        result = worldarm(*words, "--patience-s", "1")
+        result = in_process(*words, "--patience-s", "1")
     assert result.returncode == 1 and "in 1 s camera front never showed the board" in result.stderr
     assert "no board; still missing: the upper left of the picture" in result.stdout
     for wrong in ("0", "inf"):
-        refused = worldarm(*words, "--patience-s", wrong)
+        refused = in_process(*words, "--patience-s", wrong)
         assert refused.returncode == 1 and "--patience-s" in refused.stderr

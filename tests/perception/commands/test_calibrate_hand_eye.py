@@ -15,7 +15,7 @@ from perception.camera.calibration_file import load_calibration, save_calibratio
 from robot.arm.rotations import rotation_matrix
 from robot.errors import CalibrationError
 from robot.wire.camera_spec import CameraSpec
-from tests.commands import running, worldarm
+from tests.commands import in_process, running
 from tests.perception.calibration import board_camera
 from tests.perception.calibration.board_camera import CAMERA, MOUNTINGS, Drawer, calibration
 from tests.robot.driver.checks import HOME, now
@@ -51,7 +51,7 @@ def test_from_recorded_pairs_without_an_arm(tmp_path: Path, name: str) -> None:
     folder = record(tmp_path / "pairs", name)
     save_calibration(tmp_path / "c.json", calibration(name))
     words = ("--mounting", MOUNTINGS[name], "--calibration", str(tmp_path / "c.json"), "--pictures", str(folder))
-    result = worldarm("calibrate", "hand-eye", *words, "--output", str(tmp_path / "found.json"))
+    result = in_process("calibrate", "hand-eye", *words, "--output", str(tmp_path / "found.json"))
     assert result.returncode == 0, result.stderr
     assert "10 pictures, " in result.stdout and "PARK" in result.stdout and "residual 0." in result.stdout
     assert_found(tmp_path / "found.json", name)
@@ -69,7 +69,7 @@ def test_with_the_arm_it_moves_looks_and_comes_back(tmp_path: Path) -> None:
             words = ("calibrate", "hand-eye", "--mounting", "eye-in-hand", "--calibration", str(tmp_path / "c.json"))
             links = ("--command-address", driver.command, "--frames-address", frames.endpoint)
             more = ("--poses", "8", "--angle", "15", "--speed", "0.5", "--save", str(tmp_path / "pairs"))
-            result = worldarm(*words, *links, *more)
+            result = in_process(*words, *links, *more)
             assert result.returncode == 0, result.stderr
             frames.end(signal.SIGINT)
         with driver.client() as client:
@@ -86,7 +86,7 @@ def test_what_cannot_be_worked_out_is_told_in_one_line(tmp_path: Path) -> None:
 
     def told(pictures: Path, known: str = "c.json") -> str:
         words = ("--mounting", "eye-in-hand", "--calibration", str(tmp_path / known), "--pictures", str(pictures))
-        result = worldarm("calibrate", "hand-eye", *words)
+        result = in_process("calibrate", "hand-eye", *words)
         assert result.returncode == 1 and result.stderr.count("\n") == 1, result.stderr
         return result.stderr
 
@@ -97,7 +97,7 @@ def test_what_cannot_be_worked_out_is_told_in_one_line(tmp_path: Path) -> None:
     lens = msgspec.structs.replace(calibration("hand").lens, width=1280, height=720)
     save_calibration(tmp_path / "large.json", msgspec.structs.replace(calibration("hand"), lens=lens))
     assert "640x480, the calibration is for 1280x720" in told(folder, "large.json")
-    nothing = worldarm(
+    nothing = in_process(
         *("calibrate", "hand-eye", "--mounting", "eye-in-hand", "--calibration", str(tmp_path / "c.json")),
         *("--command-address", "tcp://127.0.0.1:9"),
     )

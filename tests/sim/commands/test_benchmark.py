@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import json
+import pickle
 import signal
 import subprocess
 import sys
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ import pytest
 
 from control.model.trained_model import TrainedModel, load_trained, save_trained
 from sim.evaluation.wilson import wilson
+from sim.execution import map_work
 from tests.commands import PATIENCE_S, ROOT, environment, in_process, worldarm
 from tests.sim.execution.children import of_kind
 from tests.sim.untrained import untrained_checkpoint
@@ -130,13 +133,24 @@ def test_fewer_goals_are_the_first_of_more(words: list[str], tmp_path: Path) -> 
     assert timeless(numbers(tmp_path))["records"] == timeless(more)["records"][:1]
 
 
-def test_goals_that_are_shared_out_come_to_the_same(words: list[str], tmp_path: Path) -> None:
+def test_goals_that_are_shared_out_come_to_the_same(
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clusters = []
+
+    def on_a_cluster(function: Callable[[Any], Any], items: Iterable[Any], cluster: str) -> Iterator[Any]:
+        """As a cluster would, without starting one: it can be sent what to compute."""
+        clusters.append(cluster)
+        assert pickle.dumps(function)
+        return map(function, items)
+
+    monkeypatch.setattr(map_work, "map_on_ray", on_a_cluster)
     seen = []
     for shared in ([], ["--workers", "2"], ["--ray", "local"]):
-        result = in_process(*words, "--method", "random", "--episodes", "3", *shared)
+        result = in_process(*words, "--method", "random", *shared)
         assert result.returncode == 0, result.stderr
         seen.append(timeless(numbers(tmp_path)))
-    assert seen[0] == seen[1] == seen[2]
+    assert seen[0] == seen[1] == seen[2] and clusters == ["local"]
 
 
 @pytest.mark.real_time
@@ -197,7 +211,7 @@ def test_what_is_given_of_deciding_counts_and_else_the_card(words: list[str], ch
     given = ("--decision.search.samples", "8", "--decision.search.horizon", "1", "--decision.search.proposals", "0")
     found = []
     for more in ((), given, (*given, "--workers", "2")):
-        result = in_process(*words, *more)
+        result = in_process(*words, "--episodes", "1", *more)
         assert result.returncode == 0, result.stderr
         found.append(timeless(numbers(tmp_path)))
     usual, changed, shared = found
@@ -206,5 +220,5 @@ def test_what_is_given_of_deciding_counts_and_else_the_card(words: list[str], ch
     says = {"search": {"samples": 8, "horizon": 1, "proposals": 0.0}}
     save_trained(tmp_path / "other", TrainedModel(msgspec.structs.replace(made.card, decision=says), made.parts))
     words[words.index("--checkpoint") + 1] = str(tmp_path / "other")
-    assert in_process(*words).returncode == 0
+    assert in_process(*words, "--episodes", "1").returncode == 0
     assert timeless(numbers(tmp_path))["records"] == changed["records"]

@@ -131,7 +131,7 @@ def test_killed_at_any_moment_it_goes_on_to_the_same_data(tmp_path: Path, whole:
     finally:
         process.kill()
         process.wait()
-    result = worldarm(*arguments(root))
+    result = in_process(*arguments(root))
     assert result.returncode == 0, result.stderr
     assert_same(root, whole)
 
@@ -183,7 +183,7 @@ def test_ctrl_c_reaches_all_processes_and_ends_it_in_order(tmp_path: Path, whole
     looked_over = in_process("dataset", "check", str(root))
     assert looked_over.returncode == 0, looked_over.stdout
     done = len(Dataset.open(root))
-    result = worldarm(*arguments(root, max(done + 1, EPISODES), processes=2))
+    result = in_process(*arguments(root, max(done + 1, EPISODES)))
     assert result.returncode == 0, result.stderr
     last = EPISODES - 1
     np.testing.assert_array_equal(Dataset.open(root).episode(last)["action"], whole.episode(last)["action"])
@@ -229,7 +229,7 @@ def test_an_agent_may_practise_where_the_hand_has_played(tmp_path: Path) -> None
     roots = [tmp_path / "one", tmp_path / "two"]
     for processes, root in enumerate(roots, start=1):
         for episodes, words in ((2, []), (5, practise)):
-            result = worldarm(*arguments(root, episodes, processes, size=32, blocks=15), *words)
+            result = in_process(*arguments(root, episodes, processes, size=32, blocks=15), *words)
             assert result.returncode == 0, result.stderr
     played, practised = (Dataset.open(root) for root in roots)
     assert_same(roots[1], played)
@@ -271,7 +271,7 @@ def test_what_cannot_be_practised_is_refused_before_anything_is_made(
 
 def test_how_many_processes_play_does_not_show(tmp_path: Path, whole: Dataset) -> None:
     root = tmp_path / "play"
-    result = worldarm(*arguments(root, processes=2))
+    result = in_process(*arguments(root, processes=2))
     assert result.returncode == 0, result.stderr
     assert_same(root, whole)
 

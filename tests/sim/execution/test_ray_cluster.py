@@ -9,7 +9,7 @@ import pytest
 from robot.dataset.reader import Dataset
 from robot.errors import ConfigurationError, ConnectionLost
 from sim.execution.ray_cluster import LOCAL, map_on_ray
-from tests.commands import worldarm
+from tests.commands import in_process
 
 
 def power(item: int, exponent: int) -> tuple[int, int]:
@@ -40,7 +40,7 @@ def test_a_cluster_that_is_not_there_is_told() -> None:
 def test_play_on_a_cluster_is_the_same_play(tmp_path: Path) -> None:
     words = ["--episodes", "12", "--blocks", "4", "--size", "32"]
     for name, where in (("here", ["--processes", "1"]), ("there", ["--ray", LOCAL])):
-        result = worldarm("play", "--dataset", str(tmp_path / name), *words, *where)
+        result = in_process("play", "--dataset", str(tmp_path / name), *words, *where)
         assert result.returncode == 0, result.stderr
     assert "on Ray at local" in result.stdout
     assert Dataset.open(tmp_path / "here").fingerprint() == Dataset.open(tmp_path / "there").fingerprint()

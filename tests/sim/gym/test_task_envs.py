@@ -28,7 +28,7 @@ def env(request: pytest.FixtureRequest) -> Iterator[gymnasium.Env[Any, Any]]:
 
 @pytest.mark.soak
 @pytest.mark.filterwarnings("error:.*:UserWarning")
-@pytest.mark.parametrize("name", TASK_ENVS if SOAK else ["worldarm/Push-v0", "worldarm/TabletopPush-v0"])
+@pytest.mark.parametrize("name", TASK_ENVS if SOAK else ["worldarm/Push-v0"])
 def test_the_librarys_own_checker_finds_nothing_wrong(name: str) -> None:
     made = gymnasium.make(name, size=32, render_mode="rgb_array", disable_env_checker=True)
     check_env(made.unwrapped)
