@@ -4,7 +4,7 @@
 .PHONY: setup test soak test-lerobot lint demo clean
 
 SHELL := /bin/bash
-# One worker a core: with more, tests that follow a moving arm fall behind it. Tests that judge times run one at a time.
+# One worker a core: with more, tests that follow a moving arm fall behind it. What needs several cores runs by itself.
 WORKERS ?= $(shell nproc)
 STAMP := .venv/.installed
 FITS := -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] < (3, 12))'
@@ -37,12 +37,13 @@ lint: setup
 	.venv/bin/mypy
 
 test: lint
-	.venv/bin/pytest -q -n $(WORKERS) --dist loadfile -m 'not real_time'
-	.venv/bin/pytest -q -m real_time
+	.venv/bin/pytest -q -n $(WORKERS) --dist worksteal -m 'not real_time'
+	.venv/bin/pytest -q -n $(WORKERS) --dist worksteal -m 'real_time and not alone'
+	.venv/bin/pytest -q -m 'real_time and alone'
 
 # What make test tries a few times, many times: every system call that writes, a thousand examples of each property.
 soak: setup
-	WORLDARM_SOAK=1 .venv/bin/pytest -q -n $(WORKERS) --dist loadfile -m 'soak and not real_time' --timeout 3600
+	WORLDARM_SOAK=1 .venv/bin/pytest -q -n $(WORKERS) --dist worksteal -m 'soak and not real_time' --timeout 3600
 	WORLDARM_SOAK=1 .venv/bin/pytest -q -m 'soak and real_time' --timeout 3600
 
 test-lerobot: setup $(LEROBOT_STAMP)

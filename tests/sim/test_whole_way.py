@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -17,28 +19,28 @@ from sim.execution.processes import SimulatedProcesses
 from sim.world.cameras import front_camera
 from tests.benchmarks.demonstrator import Demonstrator
 from tests.benchmarks.page_demonstrations import RATE_HZ, page_hand
-from tests.commands import worldarm
+from tests.commands import in_process, worldarm
 from tests.control.conftest import QUICK
 from tests.robot.driver.checks import steady
 
 # A browser without a graphics card takes its time, and minutes beside other work.
-pytestmark = pytest.mark.real_time
+pytestmark = [pytest.mark.real_time, pytest.mark.alone]
 
-COMMAND_S = 240.0
+Command = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def test_from_the_page_to_an_agent_that_goes_for_a_picture(tmp_path: Path) -> None:
     dataset, model, goal = tmp_path / "set", tmp_path / "model", tmp_path / "goal.png"
 
-    def says(*words: object, status: tuple[int, ...] = (0,)) -> str:
-        done = worldarm(*map(str, words), seconds=COMMAND_S)
+    def says(*words: object, status: tuple[int, ...] = (0,), command: Command = in_process) -> str:
+        done = command(*map(str, words))
         assert done.returncode in status, done.stderr
         return done.stdout
 
     with SimulatedProcesses(front_camera(160, 120), RATE_HZ) as where:
         with page_hand(where, dataset, "reach a place", "front", "push", "video") as hand:
             person = Demonstrator(hand, PLANAR_PUSH.bounds, np.random.default_rng(0))
-            for _ in range(3):
+            for _ in range(2):
                 person.demonstrate(4.0)
             assert "160x120 from the camera front" in says("snap", "--output", goal, "--camera", where.frames)
             assert cv2.imread(str(goal)).shape == (120, 160, 3)
@@ -48,9 +50,9 @@ def test_from_the_page_to_an_agent_that_goes_for_a_picture(tmp_path: Path) -> No
             hand.go(away, 0.01, 10.0)
             hand.drop()
 
-        assert "3 whole episodes" in says("dataset", "check", dataset)
-        assert Dataset.open(dataset).info.total_episodes == 3
-        assert "3 episodes" in says("dataset", "quality", dataset, "--plot", tmp_path / "quality.png")
+        assert "2 whole episodes" in says("dataset", "check", dataset)
+        assert Dataset.open(dataset).info.total_episodes == 2
+        assert "2 episodes" in says("dataset", "quality", dataset, "--plot", tmp_path / "quality.png")
 
         trained = says("train", "--dataset", dataset, "--run", tmp_path / "run", "--output", model, *QUICK)
         assert f"checkpoint in {model}" in trained
@@ -66,7 +68,7 @@ def test_from_the_page_to_an_agent_that_goes_for_a_picture(tmp_path: Path) -> No
 
         addresses = ("--command-address", where.command, "--frames-address", where.frames)
         own = ("--decisions-address", "tcp://127.0.0.1:*", "--output", tmp_path / "out", "--blocks", "20")
-        told = says("run", "--goal", goal, "--checkpoint", model, *addresses, *own, status=(0, 1))
+        told = says("run", "--goal", goal, "--checkpoint", model, *addresses, *own, status=(0, 1), command=worldarm)
         assert "camera front sends 160x120; the model sees the middle of it as 64x64" in told
         assert re.search(r"^(not )?reached: ", told, re.MULTILINE) and "decisions, median" in told
         assert (tmp_path / "out" / "strip.png").exists()

@@ -9,28 +9,29 @@ import pytest
 
 from tests.commands import in_process, worldarm
 
-FEW = ("--lapses", "6", "--restarts", "3", "--decoded", "30000", "--sent", "2000", "--strangers", "2")
+FEW = ("--lapses", "4", "--restarts", "2", "--decoded", "10000", "--sent", "500", "--strangers", "1")
 
 
 @pytest.mark.real_time
+@pytest.mark.alone
 def test_every_promise_is_kept_each_time(tmp_path: Path) -> None:
     numbers = tmp_path / "numbers.json"
-    result = worldarm(*("benchmark", "driver", *FEW, "--seconds", "3", "--commands", "200", "--json", str(numbers)))
+    result = worldarm(*("benchmark", "driver", *FEW, "--seconds", "2", "--commands", "100", "--json", str(numbers)))
     assert result.returncode == 0, result.stderr
     found = json.loads(numbers.read_text())
     lapses = found["lapses"]
-    assert lapses["in_time"] == lapses["within_limits"] == lapses["without_jump"] == lapses["times"] == 6
-    assert lapses["refused_after"] == lapses["stopped"] == 3
+    assert lapses["in_time"] == lapses["within_limits"] == lapses["without_jump"] == lapses["times"] == 4
+    assert lapses["refused_after"] == lapses["stopped"] == 2
     restarts = found["restarts"]
-    assert restarts["where_measured"] == restarts["readable"] == restarts["times"] == 3
+    assert restarts["where_measured"] == restarts["readable"] == restarts["times"] == 2
     malformed = found["malformed"]
-    assert malformed["refused"] > 0.9 * malformed["decoded"] == 27_000
-    assert malformed["answered"] == malformed["sent"] == 2000
+    assert malformed["refused"] > 0.9 * malformed["decoded"] == 9_000
+    assert malformed["answered"] == malformed["sent"] == 500
     assert malformed["alive"] and malformed["driver_growth_bytes"] < 8 * 2**20
     assert malformed["decoder_growth_bytes"] < 2 * 2**20
     access = found["access"]
-    assert {access[name] for name in access} == {2}
-    assert found["jitter"]["ticks"] > 500
+    assert {access[name] for name in access} == {1}
+    assert found["jitter"]["ticks"] > 300
     trip = found["round-trip"]
     assert 0 < trip["answer_p50_ms"] <= trip["published_p50_ms"] and trip["pickled_p50_ms"] > 0
     for words in ("lapses, arm sim", "ramping within 100 ms", "flight log readable", "answers sense afterwards   yes"):

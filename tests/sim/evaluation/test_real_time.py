@@ -22,7 +22,7 @@ from tests.sim.execution.children import assert_gone, of_kind
 from tests.sim.untrained import NEVER, untrained_card
 from tests.tiny import critic_says
 
-pytestmark = pytest.mark.real_time
+pytestmark = [pytest.mark.real_time, pytest.mark.alone]
 
 
 @pytest.fixture(scope="module")

@@ -174,6 +174,7 @@ def test_the_time_of_its_readings_stands_still_while_it_is_silent() -> None:
 
 
 @pytest.mark.real_time
+@pytest.mark.alone
 def test_a_long_silence_is_a_fault_until_it_is_back_and_then_it_moves_on_without_a_jump(tmp_path: Path) -> None:
     with standing(FRANKA, tmp_path) as stand, driving(stand, tmp_path) as driver, driver.client() as client:
         stand.cut()
@@ -194,7 +195,8 @@ def test_a_long_silence_is_a_fault_until_it_is_back_and_then_it_moves_on_without
         assert (status, err) == (130, "worldarm: interrupted\n"), out + err
 
 
-@pytest.mark.real_time  # the hand is lost when its physics keeps it waiting for a second
+@pytest.mark.real_time
+@pytest.mark.alone  # the hand is lost when its physics keeps it waiting for a second
 def test_all_its_joints_follow_through_the_workspace() -> None:
     """By the arm's own clock: on a busy machine its physics may take several seconds for one."""
     down = OURS.forward(np.array(SPEC.home)).rotation
@@ -229,6 +231,7 @@ def test_all_its_joints_follow_through_the_workspace() -> None:
 
 
 @pytest.mark.real_time
+@pytest.mark.alone
 def test_its_hand_opens_and_closes_without_a_late_tick(tmp_path: Path) -> None:
     with standing(FRANKA, tmp_path) as stand, driving(stand, tmp_path) as driver, driver.client() as client:
         with Subscription(driver.state, b"state", JointState, 5000) as states:

@@ -39,6 +39,7 @@ def run(folder: Path, kinematics: Kinematics) -> tuple[subprocess.CompletedProce
 
 
 @pytest.mark.real_time
+@pytest.mark.alone
 def test_the_shipped_model_reaches_a_picture_through_the_arm(tmp_path: Path) -> None:
     kinematics, home = Kinematics(panda_spec()), np.array(panda_spec().home)
     scene = Scene()

@@ -22,7 +22,7 @@ from tests.robot.driver.checks import SPEC, S, first_rest, now, steady
 from tests.robot.driver.command import DriverProcess, until
 
 # Three dimensions without a graphics card take seconds to come, and minutes beside other work.
-pytestmark = pytest.mark.real_time
+pytestmark = [pytest.mark.real_time, pytest.mark.alone]
 
 SILENT_S = 5.0
 
