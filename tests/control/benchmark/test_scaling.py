@@ -1,25 +1,39 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
+from control.benchmark import scaling
 from control.benchmark.scaling import Trained, _faster, table
-from tests.commands import in_process
 from worldarm import main
 
 
-def test_two_processes_learn_what_one_does(play_set: Path, tmp_path: Path) -> None:
+def test_two_processes_learn_what_one_does(
+    play_set: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """What one process learns is learnt in this one: to start another takes longer than to learn."""
+    start = scaling._run
+
+    def only_together(commands: Iterable[list[str]], steps: int) -> None:
+        for command in commands:
+            if "2" in command[: command.index("control.benchmark.scaling")]:
+                start([command], steps)
+            else:
+                paths, counts = command[-7:-3], map(int, command[-3:])
+                scaling._train(*map(Path, paths), *counts)
+
+    monkeypatch.setattr(scaling, "_run", only_together)
     words = ["--dataset", str(play_set), "--steps", "10", "--batch", "4", "--json", str(tmp_path / "found.json")]
-    result = in_process("benchmark", "scaling", *words)
-    assert result.returncode == 0, result.stderr
+    assert main(["benchmark", "scaling", *words]) == 0, capfd.readouterr().err
     one, two = json.loads((tmp_path / "found.json").read_bytes())
     assert (one["processes"], two["processes"]) == (1, 2) and one["faster"] is None
     assert min(one["steps_per_s"], two["steps_per_s"]) > 0 and two["faster"] > 0
     assert two["loss"] == pytest.approx(one["loss"], rel=0.25)
     assert one["apart"] is None and two["apart"] > 0
-    assert f"| 2 | {two['steps_per_s']:.2f} | {two['faster']:.2f} |" in result.stdout
+    assert f"| 2 | {two['steps_per_s']:.2f} | {two['faster']:.2f} |" in capfd.readouterr().out
 
 
 def test_what_counts_is_every_doubling() -> None:

@@ -70,7 +70,7 @@ def test_each_part_is_left_out_by_the_one_setting_that_it_is() -> None:
 def test_each_camera_of_a_rig_may_look_on_alone(tmp_path: Path) -> None:
     played = in_process(
         *("play", "--task", "tabletop", "--camera", "tabletop-rig", "--size", "32", "--dataset", str(tmp_path / "rig")),
-        *("--episodes", "12", "--blocks", "30", "--processes", "1"),
+        *("--episodes", "6", "--blocks", "30", "--processes", "1"),
     )
     assert played.returncode == 0, played.stderr
     words = ["--dataset", str(tmp_path / "rig"), *QUICK, "--episodes", "1", "--task", "reach", "--parts", "cameras"]
