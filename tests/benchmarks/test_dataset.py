@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.commands import worldarm
+from tests.commands import in_process
 from tests.robot.dataset.samples import write
 
 
@@ -21,6 +21,6 @@ def test_what_makes_no_sense_is_refused(tmp_path: Path) -> None:
         ((str(root), "--reference", str(script)), "status 3): no lerobot here"),
         ((str(tmp_path / "absent"), "--reference", str(script)), "does not exist"),
     ):
-        refused = worldarm("benchmark", "dataset", *words)
+        refused = in_process("benchmark", "dataset", *words)
         assert (refused.returncode, refused.stdout) == (1, ""), refused.stderr
         assert told in refused.stderr

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands import worldarm
+from tests.commands import in_process
 
 QUICK = (
     *("--world-model.steps", "12", "--world-model.batch", "4", "--predictor.steps", "4"),
@@ -33,6 +33,6 @@ class Run:
 def trained_run(play_set: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     root = tmp_path_factory.mktemp("train")
     words = ("--dataset", str(play_set), "--run", str(root / "run"), "--output", str(root / "checkpoint"), *QUICK)
-    result = worldarm("train", *words)
+    result = in_process("train", *words)
     assert result.returncode == 0, result.stderr
     return Run(play_set, root / "run", root / "checkpoint", words, result.stdout, result.stderr)

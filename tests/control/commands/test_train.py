@@ -18,7 +18,7 @@ from perception.training.world_model import compute_dtype
 from robot.dataset.format.columns import STATE
 from robot.dataset.reader import Dataset
 from robot.dataset.writer import DatasetWriter
-from tests.commands import ROOT, environment
+from tests.commands import ROOT, environment, worldarm
 from tests.control.conftest import QUICK, Run
 from tests.robot.dataset import samples
 from tests.tiny import EMBODIMENT
@@ -60,7 +60,6 @@ def test_it_says_where_things_are_shows_progress_and_gives_its_verdict(trained_r
     assert said[1].startswith("not plannable: ")
     for part in ("world-model", "decoder", "critic", "actor"):
         assert f"{part}: 100%" in trained_run.errors
-    assert "Warning" not in trained_run.errors
 
 
 def test_given_again_it_has_nothing_left_to_learn(trained_run: Run, tmp_path: Path) -> None:
@@ -76,7 +75,8 @@ def test_given_again_it_has_nothing_left_to_learn(trained_run: Run, tmp_path: Pa
 
 def test_the_same_seed_gives_the_same_weights(trained_run: Run, tmp_path: Path) -> None:
     words = ["--dataset", str(trained_run.dataset), "--run", str(tmp_path / "run"), "--output", str(tmp_path / "made")]
-    assert main(["train", *words, *QUICK]) == 0
+    result = worldarm("train", *words, *QUICK)  # in a process of its own, unlike the other
+    assert result.returncode == 0 and "Warning" not in result.stderr, result.stderr
     first, again = load_trained(trained_run.checkpoint).card, load_trained(tmp_path / "made").card
     assert again.weights_sha256 == first.weights_sha256
 

@@ -21,7 +21,7 @@ from robot.errors import CameraError, ConfigurationError, ConnectionLost
 from robot.wire.keyring import Role
 from robot.wire.messages import Frame
 from robot.wire.subscription import Subscription
-from tests.commands import running, worldarm
+from tests.commands import in_process, running, worldarm
 from tests.perception.calibration.views import CALIBRATION
 from tests.perception.camera import pattern_camera
 from tests.perception.camera.network_camera import NetworkCamera
@@ -175,7 +175,7 @@ def test_jpeg_is_smaller_by_far_and_decoded_all_the_same(tmp_path: Path) -> None
         with FrameSubscriber(process.endpoint) as frames:
             image = frames.latest(10.0).image
     assert np.abs(image.astype(int) - smooth[..., ::-1]).mean() < 2.0
-    wrong = worldarm(*words, *more, "--quality", "0")
+    wrong = in_process(*words, *more, "--quality", "0")
     assert wrong.returncode == 1 and "--quality 0" in wrong.stderr
 
 
@@ -257,7 +257,7 @@ def test_a_calibration_is_followed_and_must_be_of_these_pictures(tmp_path: Path)
         (str(tmp_path / "small.png"), "is for pictures of 640x480; camera front gives 64x48"),
         ("sim", "--calibration and --capture are for devices"),
     ):
-        result = worldarm("camera", "--source", other, *words)
+        result = in_process("camera", "--source", other, *words)
         assert result.returncode == 1 and told in result.stderr and result.stderr.count("\n") == 1
 
 

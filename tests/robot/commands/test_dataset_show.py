@@ -11,7 +11,7 @@ import pytest
 
 from robot.dataset import Dataset, DatasetWriter, Feature
 from robot.dataset.report.episode_video import CURSOR, PLOT, TITLE, compose
-from tests.commands import worldarm
+from tests.commands import in_process
 from tests.robot.dataset.samples import CAMERA, columns, write
 
 
@@ -24,7 +24,7 @@ def frames_of(path: Path) -> list[npt.NDArray[np.uint8]]:
 def test_a_film_is_written_and_named(tmp_path: Path, picture: str) -> None:
     root = write(tmp_path / "set", 3, picture)
     film = tmp_path / "out/film.mp4"
-    result = worldarm("dataset", "show", str(root), "1", "--output", str(film))
+    result = in_process("dataset", "show", str(root), "1", "--output", str(film))
     assert (result.returncode, result.stderr) == (0, "")
     assert result.stdout == f"{film}: episode 1, 0.6 s, task 1\n"
     frames = frames_of(film)
@@ -75,6 +75,6 @@ def test_several_cameras_stand_side_by_side_and_none_is_no_hindrance(tmp_path: P
     [(("3",), "has the episodes 0 to 2; 3 is not among them"), (("0", "--output", "film.avi"), "must end in .mp4")],
 )
 def test_what_cannot_be_shown_is_refused_in_one_line(tmp_path: Path, words: tuple[str, ...], said: str) -> None:
-    result = worldarm("dataset", "show", str(write(tmp_path / "set", 3)), *words)
+    result = in_process("dataset", "show", str(write(tmp_path / "set", 3)), *words)
     assert result.returncode == 1
     assert said in result.stderr and result.stderr.count("\n") == 1

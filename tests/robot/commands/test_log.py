@@ -9,7 +9,7 @@ from mcap.reader import make_reader
 
 from robot.errors import Refused
 from robot.flight_log.records import Changed, Closed, Measured, Ticked, read_flight_log
-from tests.commands import worldarm
+from tests.commands import in_process
 from tests.robot.driver.checks import away, move, now
 from tests.robot.driver.command import DriverProcess, until
 
@@ -35,7 +35,7 @@ def used(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_last_minutes_are_told_line_by_line(used: Path) -> None:
-    shown = worldarm("log", "show", str(used))
+    shown = in_process("log", "show", str(used))
     assert shown.returncode == 0, shown.stderr
     lines = [line.partition("  ")[2] for line in shown.stdout.splitlines()[1:]]
     expected = [
@@ -58,18 +58,18 @@ def test_the_last_minutes_are_told_line_by_line(used: Path) -> None:
         at = next(i for i in range(at, len(lines)) if lines[i].startswith(words)) + 1
     assert "killed, or running still" in shown.stdout.splitlines()[0]
     assert not any(line.startswith(("set-point", "measured")) for line in lines)
-    everything = worldarm("log", "show", str(used), "--everything", "--last", "0.1")
+    everything = in_process("log", "show", str(used), "--everything", "--last", "0.1")
     assert sum("set-point" in line for line in everything.stdout.splitlines()) in range(2, 28)
 
 
 def test_it_replays_to_the_last_bit_and_says_when_it_does_not(used: Path, tmp_path: Path) -> None:
-    replayed = worldarm("log", "replay", str(used))
+    replayed = in_process("log", "replay", str(used))
     assert replayed.returncode == 0, replayed.stderr
     assert "2 commands replayed, every set-point the same" in replayed.stdout
 
 
 def test_the_export_is_what_the_fields_own_reader_reads(used: Path, tmp_path: Path) -> None:
-    exported = worldarm("log", "export", str(used), "--output", str(tmp_path / "a.mcap"))
+    exported = in_process("log", "export", str(used), "--output", str(tmp_path / "a.mcap"))
     assert exported.returncode == 0, exported.stderr
     records = list(read_flight_log(used))
     with (tmp_path / "a.mcap").open("rb") as stream:
@@ -90,7 +90,7 @@ def test_the_export_is_what_the_fields_own_reader_reads(used: Path, tmp_path: Pa
 
 def test_without_a_driver_there_is_nothing_to_show(tmp_path: Path) -> None:
     for command in ("show", "export", "replay"):
-        nothing = worldarm("log", command, str(tmp_path))
+        nothing = in_process("log", command, str(tmp_path))
         assert (nothing.returncode, nothing.stdout) == (1, "")
         assert "no flight log" in nothing.stderr
 

@@ -16,7 +16,7 @@ from robot.client.status import status_of
 from robot.errors import ArmError, ConfigurationError, Refused
 from robot.wire.messages import JointState
 from robot.wire.subscription import Subscription
-from tests.commands import running, worldarm
+from tests.commands import in_process, running
 from tests.robot.driver.checks import HOME, SPEC, assert_no_jump, away, move, now
 from tests.robot.driver.command import DriverProcess, until
 from tests.robot.kinematic_arm import Options
@@ -26,7 +26,7 @@ AWAY = (0.4, -0.2, 0.1, -2.2, 0.0, 2.1, 0.9)
 
 def shown(address: str) -> dict[str, str]:
     """Each line of `worldarm status` by its first word."""
-    result = worldarm("status", "--command-address", address)
+    result = in_process("status", "--command-address", address)
     assert result.returncode == 0, result.stderr
     return {line.split()[0]: line.partition(" ")[2].strip() for line in result.stdout.splitlines()}
 
@@ -41,16 +41,18 @@ def test_a_person_sees_stops_resets_and_sends_home(tmp_path: Path) -> None:
         with process.client() as client:
             client.acquire("somebody", 10.0)
             assert shown(process.command)["lease"] == "somebody"
-            stopped = worldarm("stop", "--command-address", process.command, "--reason", "a cat")
+            stopped = in_process("stop", "--command-address", process.command, "--reason", "a cat")
             assert stopped.returncode == 0 and "a cat" in stopped.stdout
             seen = shown(process.command)
             assert (seen["mode"], seen["lease"]) == ("stopped: a cat", "free")
-        refused = worldarm("home", "--command-address", process.command)
+        refused = in_process("home", "--command-address", process.command)
         assert refused.returncode == 1 and "a cat" in refused.stderr
-        assert worldarm("reset", "--command-address", process.command).stdout.startswith("reset: the arm can be moved")
+        assert in_process("reset", "--command-address", process.command).stdout.startswith(
+            "reset: the arm can be moved"
+        )
         assert shown(process.command)["mode"] == "idle"
         with Subscription(process.state, b"state", JointState, 5000) as states:
-            home = worldarm("home", "--command-address", process.command, "--speed", "0.4")
+            home = in_process("home", "--command-address", process.command, "--speed", "0.4")
             assert home.returncode == 0, home.stderr
             assert home.stdout.splitlines()[-1].startswith("at home, 0.40 rad")
             states.drain()
@@ -72,7 +74,7 @@ def test_status_follows_until_interrupted(tmp_path: Path) -> None:
 
 def test_without_a_driver_each_says_so(tmp_path: Path) -> None:
     for command in ("status", "stop", "reset", "home"):
-        nothing = worldarm(command, "--command-address", "tcp://127.0.0.1:9")
+        nothing = in_process(command, "--command-address", "tcp://127.0.0.1:9")
         assert (nothing.returncode, nothing.stdout) == (1, "")
         assert "is it running there?" in nothing.stderr
 

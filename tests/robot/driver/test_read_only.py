@@ -13,7 +13,7 @@ from robot.errors import ArmError, Refused
 from robot.hardware.so101.arm import So101
 from robot.hardware.so101.bus import TORQUE
 from robot.hardware.so101.emulator import usual_calibration
-from tests.commands import worldarm
+from tests.commands import in_process
 from tests.robot.driver.checks import away, now
 from tests.robot.driver.command import until
 from tests.robot.limp_arm import limp_arm, reading
@@ -71,8 +71,8 @@ def test_an_so101_that_its_motors_hold_is_not_let_fall() -> None:
 
 
 def test_what_cannot_be_read_without_being_enabled_is_told(tmp_path: Path) -> None:
-    result = worldarm("driver", "--arm", "sim", "--read-only")
+    result = in_process("driver", "--arm", "sim", "--read-only")
     assert result.returncode == 1 and "leave --read-only out" in result.stderr
     for option in ("--flight-log", "--black-box"):  # its name before
-        result = worldarm("driver", "--arm", "sim", "--read-only", option, str(tmp_path))
+        result = in_process("driver", "--arm", "sim", "--read-only", option, str(tmp_path))
         assert result.returncode == 1 and "--flight-log" in result.stderr

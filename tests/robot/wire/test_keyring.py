@@ -20,7 +20,7 @@ from robot.errors import ConfigurationError, ConnectionLost, Refused
 from robot.wire.keyring import OTHERS, OWN, Other, Role, includes, require_key
 from robot.wire.messages import JointState
 from robot.wire.subscription import Subscription
-from tests.commands import worldarm
+from tests.commands import in_process
 from tests.robot.driver.checks import away, move, now
 from tests.robot.driver.command import DriverProcess, until
 from tests.robot.machines import HERE, Machines, user
@@ -152,18 +152,18 @@ def test_others_reach_a_driver_with_keys_alone(machines: Machines) -> None:
 
 def test_the_commands_make_show_allow_and_revoke(tmp_path: Path) -> None:
     with user(tmp_path) as keyring:
-        assert "own public key: none" in worldarm("keys", "list").stdout
-        made = worldarm("keys", "new")
+        assert "own public key: none" in in_process("keys", "list").stdout
+        made = in_process("keys", "new")
         public = made.stdout.split()[2]
         assert made.returncode == 0 and keyring.own().public == public
         assert keyring.own().secret not in made.stdout
         assert stat.S_IMODE((keyring.folder / OWN).stat().st_mode) == 0o600
-        again = worldarm("keys", "new")
+        again = in_process("keys", "new")
         assert (again.returncode, keyring.own().public) == (1, public)
         other = zmq.curve_keypair()[0].decode()
-        assert worldarm("keys", "allow", "ann", other, "--role", "stop").returncode == 0
+        assert in_process("keys", "allow", "ann", other, "--role", "stop").returncode == 0
         assert keyring.others() == (Other("ann", other, Role.STOP),)
-        shown = worldarm("keys", "list").stdout.splitlines()
+        shown = in_process("keys", "list").stdout.splitlines()
         assert shown == [f"own public key: {public}", f"{'ann':<20} stop     {other}"]
         for wrong in (
             ("allow", "ann", "short"),
@@ -172,10 +172,10 @@ def test_the_commands_make_show_allow_and_revoke(tmp_path: Path) -> None:
             ("allow", "ann", other, "--host", "10.0.0.7"),
             ("revoke", "bob"),
         ):
-            refused = worldarm("keys", *wrong)
+            refused = in_process("keys", *wrong)
             assert (refused.returncode, refused.stdout) == (1, "")
             assert refused.stderr.startswith("worldarm: ")
-        assert worldarm("keys", "revoke", "ann").returncode == 0
+        assert in_process("keys", "revoke", "ann").returncode == 0
         assert keyring.others() == ()
 
 

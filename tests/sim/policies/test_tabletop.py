@@ -21,7 +21,7 @@ from tests.soak import often
 
 SIZE = 32
 BLOCKS = 50
-EPISODES = often(14, 48)
+EPISODES = often(9, 48)
 CAREFUL = 0.02
 NAMES = [thing.name for thing in GRASPABLE]
 WIDTH, COMMAND = (GRASPING_STATE_NAMES.index(name) for name in ("gripper.width", "gripper.command"))

@@ -18,7 +18,7 @@ from robot.dataset.edit.check import check
 from robot.dataset.edit.delete import delete
 from robot.dataset.edit.repair import repair
 from robot.errors import DatasetError, RecordingError
-from tests.commands import environment, worldarm
+from tests.commands import environment, in_process
 from tests.robot.dataset.edit.edits import assert_frames, fill, tree
 from tests.robot.dataset.samples import CAMERA, FPS, columns, features, write
 from tests.robot.dataset.test_reader import DATA, several_to_a_file
@@ -97,7 +97,7 @@ def test_a_damaged_episode_can_be_deleted_and_a_damaged_one_is_not_kept(tmp_path
 def test_what_makes_no_sense_is_refused_in_one_line(tmp_path: Path, words: tuple[str, ...], said: str) -> None:
     root = write(tmp_path / "set", 3)
     before = tree(tmp_path)
-    result = worldarm("dataset", "delete", str(root), *words)
+    result = in_process("dataset", "delete", str(root), *words)
     assert result.returncode == 1
     assert said in result.stderr and result.stderr.count("\n") == 1
     assert tree(tmp_path) == before
@@ -105,7 +105,7 @@ def test_what_makes_no_sense_is_refused_in_one_line(tmp_path: Path, words: tuple
 
 def test_the_command_says_what_is_left(tmp_path: Path) -> None:
     root = write(tmp_path / "set", 3)
-    result = worldarm("dataset", "delete", str(root), "1")
+    result = in_process("dataset", "delete", str(root), "1")
     assert (result.returncode, result.stderr) == (0, "")
     assert result.stdout == f"{root}: 2 episodes, 10 frames remain, 1 deleted\n"
 

@@ -23,7 +23,7 @@ from robot.dataset import Dataset, DatasetWriter, Feature
 from robot.dataset.edit.check import check
 from robot.dataset.edit.merge import merge
 from robot.errors import DatasetError, RecordingError
-from tests.commands import ROOT, environment, on_a_full_disk, worldarm
+from tests.commands import ROOT, environment, in_process, on_a_full_disk
 from tests.robot.dataset.edit.edits import assert_frames, fill, tree
 from tests.robot.dataset.samples import CAMERA, FPS, columns, features, write
 from tests.robot.dataset.test_reader import DATA, several_to_a_file
@@ -35,7 +35,7 @@ def test_every_episode_is_there_as_it_was(tmp_path: Path, picture: str) -> None:
     first = fill(tmp_path / "first", picture, [(0, "push"), (1, "pull"), (2, "push")])
     second = fill(tmp_path / "second", picture, [(3, "lift"), (4, "push")])
     before = tree(first), tree(second)
-    result = worldarm("dataset", "merge", str(tmp_path / "both"), str(first), str(second))
+    result = in_process("dataset", "merge", str(tmp_path / "both"), str(first), str(second))
     assert (result.returncode, result.stderr) == (0, "")
     assert "both: 5 episodes, 24 frames, 3 task(s), from 2 data set(s)" in result.stdout
     assert (tree(first), tree(second)) == before

@@ -14,7 +14,7 @@ import pytest
 from robot.dataset import Dataset, DatasetWriter
 from robot.dataset.format.recorder_columns import FRAME_LATE, MARKS
 from robot.dataset.report.gallery import HEIGHT, STRIP, strip
-from tests.commands import worldarm
+from tests.commands import in_process
 from tests.robot.dataset.samples import CAMERA, FPS, columns, features, write
 
 TASK = 'push <b>the</b> "größte" & last'
@@ -48,7 +48,7 @@ def test_every_episode_is_on_the_page(tmp_path: Path, picture: str) -> None:
         writer.save_episode(columns(0, 12), TASK, {MARKS: []})
         writer.save_episode(columns(1, 2), "wait", {MARKS: [FRAME_LATE]})
     path = tmp_path / "deep/page.html"
-    result = worldarm("dataset", "gallery", str(root), "--output", str(path))
+    result = in_process("dataset", "gallery", str(root), "--output", str(path))
     assert (result.returncode, result.stderr) == (0, "")
     assert result.stdout.startswith(f"{path}: 2 episodes, {round(path.stat().st_size / 1e3)} kB")
     text = path.read_text()
@@ -73,5 +73,5 @@ def test_a_strip_goes_from_the_first_frame_to_the_last(tmp_path: Path, picture: 
 
 
 def test_a_page_of_another_name_is_refused(tmp_path: Path) -> None:
-    result = worldarm("dataset", "gallery", str(write(tmp_path / "set", 1)), "--output", str(tmp_path / "page.pdf"))
+    result = in_process("dataset", "gallery", str(write(tmp_path / "set", 1)), "--output", str(tmp_path / "page.pdf"))
     assert result.returncode == 1 and "must end in .html" in result.stderr

@@ -22,7 +22,7 @@ from robot.dataset.report.quality import idle_frames, measure_quality, pace_of, 
 from robot.dataset.report.workspace_coverage import covered
 from robot.errors import DatasetError
 from robot.hardware.ur.description import JOINTS
-from tests.commands import worldarm
+from tests.commands import in_process
 from tests.robot.dataset.samples import write
 
 FPS = 10
@@ -108,7 +108,7 @@ def test_flaws_are_found_where_they_are(flawed: Path) -> None:
 
 def test_the_report_tells_it(flawed: Path, tmp_path: Path) -> None:
     written, picture = tmp_path / "deep/quality.json", tmp_path / "workspace.png"
-    result = worldarm("dataset", "quality", str(flawed), "--json", str(written), "--plot", str(picture))
+    result = in_process("dataset", "quality", str(flawed), "--json", str(written), "--plot", str(picture))
     assert (result.returncode, result.stderr) == (0, "")
     assert "4 episodes, 90 frames, 0.1 minutes; times captured" in result.stdout
     assert "worst gap 0.400 s, 4 dropped, 1 repeated, oldest 0.180 s" in result.stdout
@@ -149,7 +149,7 @@ def test_a_damaged_set_is_told(tmp_path: Path) -> None:
     (root / "data/chunk-000/file-001.parquet").write_bytes(b"torn")
     with pytest.raises(DatasetError, match=r"file-001\.parquet cannot be read"):
         measure_quality(Dataset.open(root))
-    result = worldarm("dataset", "quality", str(root), "--plot", str(tmp_path / "plot.txt"))
+    result = in_process("dataset", "quality", str(root), "--plot", str(tmp_path / "plot.txt"))
     assert result.returncode == 1 and "is not a supported picture format" in result.stderr
 
 

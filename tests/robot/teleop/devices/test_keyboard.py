@@ -14,7 +14,7 @@ import pytest
 from robot.arm.kinematics import Kinematics
 from robot.wire.messages import JointState
 from robot.wire.subscription import Subscription
-from tests.commands import ROOT, environment, worldarm
+from tests.commands import ROOT, environment, in_process, worldarm
 from tests.robot.driver.checks import SPEC, S, assert_no_jump, first_rest, now, steady
 from tests.robot.driver.command import DriverProcess, until
 from tests.robot.teleop.person import Person
@@ -236,7 +236,7 @@ def test_what_cannot_be_is_told_in_one_line_before_anything_moves(running: Drive
     piped = worldarm("teleop", "--command-address", running.command)
     assert (piped.returncode, piped.stdout) == (1, "")
     assert "not a terminal" in piped.stderr and piped.stderr.count("\n") == 1
-    nobody = worldarm("teleop", "--command-address", "tcp://127.0.0.1:9")
+    nobody = in_process("teleop", "--command-address", "tcp://127.0.0.1:9")
     assert nobody.returncode == 1 and "is it running there?" in nobody.stderr
     for words in (
         ("--speed", "2"),
