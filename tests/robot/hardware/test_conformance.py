@@ -186,7 +186,7 @@ def test_a_flight_log_that_is_cut_short_does_not_end_its_motion(shared_arm: Driv
 
 
 @pytest.mark.real_time
-@pytest.mark.parametrize("bench", BENCHES, ids=lambda bench: bench.name)
+@pytest.mark.parametrize("bench", EVERY)
 def test_a_key_that_is_revoked_ends_its_motion(bench: Bench, tmp_path: Path) -> None:
     with user(tmp_path / "driver") as keyring:
         public = keyring.make().public
