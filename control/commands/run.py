@@ -83,12 +83,13 @@ def run(
     if not options.goal:
         raise ConfigurationError("--goal needs at least one picture")
     camera = load_card(options.checkpoint).embodiment.camera
-    pictures = [read_goal(one, camera, lambda: _sent(options.frames_address)) for one in options.goal]
+    source = _Source(options.frames_address)
+    pictures = [read_goal(one, camera, source.sent) for one in options.goal]
     trained = load_trained(options.checkpoint)
     config = with_changes(trained.decision_config, explicit_settings(decision))
     agent = make_agent(trained, options.method, options.seed, config, options.subgoals)
     make_folder(options.output)  # before anything moves, not after
-    outcome = _pursue(agent, pictures, options)
+    outcome = _pursue(agent, pictures, options, source.seen)
     print(_summary(outcome), flush=True)
     strip = options.output / STRIP_FILE
     save_picture(strip, draw_strip(pictures[-1], outcome.first, outcome.last, outcome.imagined))
@@ -96,12 +97,13 @@ def run(
     return 0 if outcome.reached else 1
 
 
-def _pursue(agent: Agent, pictures: Sequence[Image], options: RunOptions) -> Outcome:
-    """Pursue `pictures` in order; publish and print each decision."""
+def _pursue(agent: Agent, pictures: Sequence[Image], options: RunOptions, seen: CameraSpec | None) -> Outcome:
+    """Pursue `pictures` in order; publish and print each decision. The goals were read for the camera `seen`; any
+    camera when None."""
     with ExitStack() as parts:
         decisions = parts.enter_context(DecisionPublisher(options.decisions_address))
         client = parts.enter_context(Client(options.command_address))
-        frames = parts.enter_context(FrameSubscriber(options.frames_address))
+        frames = parts.enter_context(FrameSubscriber(options.frames_address, seen))
         session = Session(agent, client, frames, [decisions, ProgressPrinter()])
         print(
             f"run: towards {', then '.join(options.goal)} with {options.checkpoint}, method {options.method}; "
@@ -146,10 +148,18 @@ class ProgressPrinter:
         """Print nothing: the command prints the summary."""
 
 
-def _sent(frames_address: str) -> CameraSpec:
-    """Return the camera that sends pictures at `frames_address`. Raises `CameraError` when there is none."""
-    with FrameSubscriber(frames_address) as frames:
-        return frames.latest(FIRST_PICTURE_S).camera
+class _Source:
+    """The camera that sends pictures at `frames_address`; `seen` is its specification, None until it was asked for."""
+
+    def __init__(self, frames_address: str) -> None:
+        self._address = frames_address
+        self.seen: CameraSpec | None = None
+
+    def sent(self) -> CameraSpec:
+        """Return the camera's specification. Raises `CameraError` when there is none."""
+        with FrameSubscriber(self._address, self.seen) as frames:
+            self.seen = frames.latest(FIRST_PICTURE_S).camera
+        return self.seen
 
 
 def _summary(outcome: Outcome) -> str:

@@ -14,6 +14,7 @@ from robot.wire.addresses import FRAMES
 from robot.wire.camera_spec import CameraSpec, reframed
 from robot.wire.frame_image import picture_of
 from robot.wire.messages import Frame
+from robot.wire.same_camera import SameCamera
 from robot.wire.subscription import Subscription
 
 # A picture this old may be the first of a queue whose newer pictures are still arriving.
@@ -42,19 +43,22 @@ def seen_as(frame: ReceivedFrame, camera: CameraSpec) -> ReceivedFrame:
 
 
 class FrameSubscriber:
-    """The pictures published at `address`. Not safe to share between threads.
+    """The pictures of one camera, published at `address`: of `camera` or, when that is None, of the first that sends.
+    Those of another one count as none, and so do those of the same with another size, encoding, lens or pose. Not safe
+    to share between threads.
 
     Raises `ConfigurationError` for an invalid address or an unknown server key, as `sockets.connect` does.
     """
 
-    def __init__(self, address: str = FRAMES) -> None:
-        self._subscription = Subscription(address, topics.FRAME, Frame)
+    def __init__(self, address: str = FRAMES, camera: CameraSpec | None = None) -> None:
+        self._same = SameCamera(address, camera)
+        self._subscription = Subscription(address, topics.FRAME, Frame, admits=self._same)
 
     def latest(self, timeout_s: float) -> ReceivedFrame:
         """Return the newest picture that no call has returned before, waiting at most `timeout_s` for one.
 
-        Raises `CameraError` when none comes or when it does not match its specification, and `WireError` when the
-        sender uses another protocol.
+        Raises `CameraError` when none comes, which names both cameras when another one sends, or when it does not
+        match its specification, and `WireError` when the sender uses another protocol.
         """
         return self._receive(None, timeout_s)
 
@@ -106,6 +110,8 @@ class FrameSubscriber:
     def _silence(self, timeout_s: float) -> str:
         """Return the message for the user when no picture came within `timeout_s`."""
         address = self._subscription.address
+        if self._same.other:
+            return f"no picture within {timeout_s:g} s: {self._same.other}"
         if not self._subscription.history:
             return f"no picture from {address} within {timeout_s:g} s; is `worldarm camera` running and bound there?"
         newest = self._subscription.history[-1]

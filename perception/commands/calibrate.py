@@ -18,7 +18,7 @@ from perception.camera.board import Board
 from perception.camera.calibration_file import VERSION, Calibration, save_calibration
 from perception.camera.image_file import save_picture
 from perception.camera.subscriber import FrameSubscriber
-from robot.errors import CalibrationError, CameraError, ConfigurationError
+from robot.errors import CameraError, ConfigurationError
 from robot.system.files import make_folder, require_writable
 from robot.wire.addresses import FRAMES
 
@@ -124,8 +124,6 @@ def _live(address: str, known: Board, patience_s: float, save: Path | None) -> t
         print(f"camera {camera.name}, {camera.width}x{camera.height}: show it the board; Ctrl-C ends this", flush=True)
         while coverage.missing and time.monotonic() < until:
             frame = frames.latest(_PICTURE_S)
-            if (frame.camera.width, frame.camera.height) != (camera.width, camera.height):
-                raise CalibrationError(f"camera {camera.name} changed the size of its pictures; start again")
             sight = finder.find(cv2.cvtColor(frame.image, cv2.COLOR_RGB2BGR))  # type: ignore[arg-type]
             before, advice = _judge(sight.view, before, sight.reason, coverage)
             if not advice and save is not None:

@@ -25,7 +25,7 @@ from perception.recording.sources import CameraAddress, Health, Sources, require
 from perception.recording.status import Phase, RecorderStatus
 from robot.arm.kinematics import Kinematics
 from robot.dataset.format.columns import EFFORT
-from robot.dataset.format.recorder_columns import DRIVER_RESTARTED
+from robot.dataset.format.recorder_columns import CAMERA_CHANGED, DRIVER_RESTARTED
 from robot.embodiment.actions import PLANAR_PUSH
 from robot.embodiment.convention import ArmConvention
 from robot.errors import ConfigurationError, RecordingError, WorldarmError
@@ -286,6 +286,8 @@ class Recorder:
                 take = running.take
                 if restarted and not take.ended:
                     take.end(DRIVER_RESTARTED)
+                if any(health.other for health in self._health.values()) and not take.ended:
+                    take.end(CAMERA_CHANGED)
                 while not take.ended and take.next_ns + LAG_NS <= now_ns:
                     row = take.next_row(self._sources.states, self._sources.frames)
                     if row is not None and not self._pass_on(running, row):
@@ -314,7 +316,8 @@ class Recorder:
         if running.kept:
             self._finish(running)
         elif not self._note and running.take.over != TIME_IS_UP:
-            self._note = f"the episode ended by itself, {running.take.over}: keep or discard it"
+            other = "".join(f" ({health.other})" for health in self._health.values() if health.other)
+            self._note = f"the episode ended by itself, {running.take.over}{other}: keep or discard it"
 
     def _finish(self, running: _Running) -> None:
         self._running.remove(running)

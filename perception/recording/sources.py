@@ -15,6 +15,7 @@ from robot.wire import topics
 from robot.wire.addresses import FRAMES
 from robot.wire.camera_spec import CameraSpec
 from robot.wire.messages import Frame, JointState, Spec
+from robot.wire.same_camera import SameCamera
 from robot.wire.sockets import parse
 from robot.wire.subscription import Subscription
 
@@ -57,10 +58,12 @@ def camera_addresses(words: Sequence[str]) -> tuple[CameraAddress, ...]:
 
 @dataclass(frozen=True)
 class Health:
-    """The health of a source: its rate (Hz) over the last two seconds, and the age (s) of its newest message."""
+    """The health of a source: its rate (Hz) over the last two seconds, and the age (s) of its newest message; `other`
+    names another camera that sends in place of this one."""
 
     rate_hz: float
     age_s: float
+    other: str = ""
 
     @property
     def there(self) -> bool:
@@ -88,8 +91,10 @@ class Sources:
                 self.spec: Spec = client.spec()
                 state_address = client.state_address
             self._states = opened.enter_context(Subscription(state_address, topics.STATE, JointState, STATES))
+            self._same = [SameCamera(each.address) for each in cameras]
             self._cameras = [
-                opened.enter_context(Subscription(each.address, topics.FRAME, Frame, PICTURES)) for each in cameras
+                opened.enter_context(Subscription(each.address, topics.FRAME, Frame, PICTURES, admits=same))
+                for each, same in zip(cameras, self._same, strict=True)
             ]
             self._states.wait(_DRIVER_PATIENCE_S)
             self.cameras = tuple(map(_first, cameras, self._cameras))
@@ -146,10 +151,10 @@ class Sources:
 
     def health(self, now_ns: int) -> dict[str, Health]:
         """Return the health of the driver, under the key `DRIVER`, and of each camera under its name."""
-        cameras = zip(self.cameras, self._cameras, strict=True)
+        cameras = zip(self.cameras, self._cameras, self._same, strict=True)
         return {
             DRIVER: _health(self._states.history, now_ns),
-            **{spec.name: _health(camera.history, now_ns) for spec, camera in cameras},
+            **{spec.name: _health(camera.history, now_ns, same.other) for spec, camera, same in cameras},
         }
 
     def close(self) -> None:
@@ -165,7 +170,7 @@ def require_fresh(health: Mapping[str, Health]) -> None:
         if not each.fresh and name == DRIVER:
             raise ConnectionLost(f"the driver {since}; is it running?")
         if not each.fresh:
-            raise CameraError(f"the camera {name} {since}; read the messages of its process")
+            raise CameraError(f"the camera {name} {since}: {each.other or 'read the messages of its process'}")
 
 
 def _first(wanted: CameraAddress, camera: Subscription[Frame]) -> CameraSpec:
@@ -188,10 +193,10 @@ def _first(wanted: CameraAddress, camera: Subscription[Frame]) -> CameraSpec:
     return spec
 
 
-def _health(history: deque[JointState] | deque[Frame], now_ns: int) -> Health:
+def _health(history: deque[JointState] | deque[Frame], now_ns: int, other: str = "") -> Health:
     if not history:
-        return Health(0.0, float("inf"))
+        return Health(0.0, float("inf"), other)
     times = [message.time_ns for message in history if now_ns - message.time_ns <= _RATED_OVER_NS]
     period = period_of(times)
     age_s = max(0.0, (time.monotonic_ns() - history[-1].time_ns) * 1e-9)
-    return Health(0.0 if period is None or period <= 0 else 1e9 / period, age_s)
+    return Health(0.0 if period is None or period <= 0 else 1e9 / period, age_s, other)

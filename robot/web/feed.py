@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from robot.wire.clock_offset import ClockOffset
@@ -19,10 +20,16 @@ class Feed(Generic[M]):
     """The newest message of type `kind` on `topic` at `address`, for one thread. Raises as `Subscription`."""
 
     def __init__(
-        self, address: str, topic: bytes, kind: type[M], keep: int = 1, clock: ClockOffset | None = None
+        self,
+        address: str,
+        topic: bytes,
+        kind: type[M],
+        keep: int = 1,
+        clock: ClockOffset | None = None,
+        admits: Callable[[M], bool] | None = None,
     ) -> None:
         self.address = address
-        self._subscription = Subscription(address, topic, kind, keep, clock)
+        self._subscription = Subscription(address, topic, kind, keep, clock, admits)
         self._came: deque[tuple[float, int]] = deque()
 
     def drain(self) -> list[M]:

@@ -20,6 +20,7 @@ from robot.wire import topics
 from robot.wire.clock_offset import ClockOffset
 from robot.wire.frame_image import picture_of
 from robot.wire.messages import Frame, JointState
+from robot.wire.same_camera import SameCamera
 
 PAINTED_EVERY_S = 1.0 / 20.0
 _UPDATE_S = 0.4
@@ -43,7 +44,8 @@ class Live:
     """Fills the page of `server` with the arm of `spec`, whose states come from `state_address`, and with the pictures
     from `cameras`.
 
-    For one thread, which calls `paint`. Parts that nobody looks at are not painted, and messages that come faster than
+    Of each address the pictures of the first camera are shown, and those of another one are not. For one thread, which
+    calls `paint`. Parts that nobody looks at are not painted, and messages that come faster than
     they can be shown are dropped. Raises `ConfigurationError` for an invalid address.
     """
 
@@ -59,9 +61,10 @@ class Live:
         self.spec = spec
         self.states = Feed(state_address, topics.STATE, JointState, 1, clock)
         self.cameras: list[Feed[Frame]] = []
+        self._same = [SameCamera(address) for address in cameras]
         try:
-            for address in cameras:
-                self.cameras.append(Feed(address, topics.FRAME, Frame))
+            for address, same in zip(cameras, self._same, strict=True):
+                self.cameras.append(Feed(address, topics.FRAME, Frame, admits=same))
         except BaseException:
             self.close()
             raise
@@ -132,8 +135,9 @@ class Live:
         for number, camera in enumerate(self.cameras):
             name = camera.newest.camera.name if camera.newest is not None else camera.address
             rows.append(_row(f"camera {name}", camera))
-            if self._wrong[number]:
-                words.append(strong(self._wrong[number]))
+            wrong = self._same[number].other or self._wrong[number]
+            if wrong:
+                words.append(strong(wrong))
         if self.scene.lacking:
             words.append(f"drawn by its collision capsules: {escape(self.scene.lacking)}")
         return _styled(

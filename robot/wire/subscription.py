@@ -30,6 +30,7 @@ class Subscription(Generic[M]):
     """The messages of type `kind` on `topic` at `address`, the last `keep` of them in `history`, oldest first.
 
     A message that this wire does not accept is skipped, whatever it is; it is an error only while nothing else comes.
+    One that `admits` returns False for, where that is given, counts as none at all.
 
     When a subscription is not read for long, the queues on both sides fill, and the connection may then stay stalled
     for a while after they are drained. A subscription that is still silent after draining is therefore reconnected.
@@ -40,8 +41,15 @@ class Subscription(Generic[M]):
     """
 
     def __init__(
-        self, address: str, topic: bytes, kind: type[M], keep: int = 1, clock: ClockOffset | None = None
+        self,
+        address: str,
+        topic: bytes,
+        kind: type[M],
+        keep: int = 1,
+        clock: ClockOffset | None = None,
+        admits: Callable[[M], bool] | None = None,
     ) -> None:
+        self._admits = admits
         self._listens = clock is None
         self.clock = sockets.clock_at(address) if clock is None else clock
         self.address = address
@@ -77,6 +85,8 @@ class Subscription(Generic[M]):
                 raise WireError(f"it is {type(body).__name__}")
         except WireError as error:
             self._rejected = error
+            return False
+        if self._admits is not None and not self._admits(body):
             return False
         if self._listens:
             self.clock.heard(envelope.sent_ns, received_ns)

@@ -29,9 +29,12 @@ from robot.embodiment.actions import PLANAR_PUSH
 from robot.embodiment.observation import Observation
 from robot.embodiment.proprioception import STATE_NAMES
 from robot.errors import CameraError, CheckpointError, ConnectionLost, GoalError, Refused, UnreachableError
-from robot.wire.messages import DecisionReport
+from robot.wire.camera_spec import CameraSpec
+from robot.wire.messages import DecisionReport, Frame, encode
+from robot.wire.publisher import Publisher
 from robot.wire.subscription import Subscription
 from robot.wire.topics import DECISION as TOPIC
+from robot.wire.topics import FRAME
 from tests.commands import ROOT, running
 from tests.control.runtime.scripted_arm import (
     ANY_PORT,
@@ -329,6 +332,53 @@ def test_a_stop_by_anyone_ends_it_with_the_driver_s_reason(here: Stage, tmp_path
     finally:
         with here.driver.client() as other:
             other.reset()
+
+
+class Relay:
+    """Passes the pictures of a camera process on, in a thread; with `camera` set, as those of another camera."""
+
+    def __init__(self, address: str) -> None:
+        self.camera: CameraSpec | None = None
+        self._publisher = Publisher(ANY_PORT, 100)
+        self.endpoint = self._publisher.endpoint
+        self._frames = Subscription(address, FRAME, Frame)
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._pass_on)
+        self._thread.start()
+
+    def _pass_on(self) -> None:
+        while not self._over.is_set():
+            self._frames.wait(10.0)
+            frame = self._frames.history[-1]
+            frame = msgspec.structs.replace(frame, camera=self.camera or frame.camera)
+            self._publisher.send(FRAME, encode(frame, frame.index, time.monotonic_ns()), 0.1)
+
+    def __enter__(self) -> Relay:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+        self._frames.close()
+        self._publisher.close()
+
+
+@pytest.mark.real_time
+@pytest.mark.parametrize("changes", [{"name": "side"}, {"focal": (20.0, 20.0)}])
+def test_another_camera_in_the_middle_of_a_run_is_not_followed(here: Stage, changes: dict[str, object]) -> None:
+    seen = Steps(lambda step: step.block == 2 and other(step.frame.camera))
+    with Relay(here.frames) as relay:
+
+        def other(camera: CameraSpec) -> None:
+            relay.camera = msgspec.structs.replace(camera, **changes)
+
+        with Client(here.driver.command, 5.0) as client, FrameSubscriber(relay.endpoint) as frames:
+            goes = Session(Stranger(), client, frames, [seen])
+            with pytest.raises(CameraError, match=r"now sends pictures of the camera '\w+'.* began with 'front'"):
+                goes.pursue([GOAL], 40)
+    assert 3 <= len(seen.steps) <= 5 and seen.ended == [None]
+    assert {step.frame.camera for step in seen.steps} == {seen.steps[0].frame.camera}
+    assert_held(here)
 
 
 @pytest.mark.real_time

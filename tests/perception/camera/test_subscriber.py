@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
+import msgspec
 import numpy as np
 import pytest
 import zmq
@@ -45,11 +46,16 @@ class Publisher:
         self._socket.send_multipart([TOPIC, payload])
 
     def picture(
-        self, index: int, time_ns: int | None = None, encoding: str = "rgb8", data: bytes | None = None
+        self,
+        index: int,
+        time_ns: int | None = None,
+        encoding: str = "rgb8",
+        data: bytes | None = None,
+        camera: CameraSpec = SPEC,
     ) -> None:
         taken_ns = time.monotonic_ns() if time_ns is None else time_ns
-        image = pattern_camera.pattern(index, SPEC).tobytes()
-        frame = Frame(taken_ns, index, SPEC, encoding, image if data is None else data)
+        image = pattern_camera.pattern(index, camera).tobytes()
+        frame = Frame(taken_ns, index, camera, encoding, image if data is None else data)
         self.send(encode(frame, index, time.monotonic_ns()))
 
     def close(self) -> None:
@@ -143,6 +149,38 @@ def test_a_sender_of_something_else_is_told_apart(
     publisher.send(payload)
     with pytest.raises(WireError):
         frames.latest(5.0)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [({"name": "side"}, "'side' .* began with 'front'"), ({"width": 48}, "48x24"), ({"focal": (9.0, 9.0)}, "lens")],
+)
+def test_pictures_of_another_camera_are_no_pictures(
+    publisher: Publisher, frames: FrameSubscriber, changes: dict[str, object], said: str
+) -> None:
+    publisher.picture(0)
+    assert frames.latest(5.0).camera == SPEC
+    other = msgspec.structs.replace(SPEC, **changes)
+    for index in (1, 2, 3):
+        publisher.picture(index, camera=other)
+    with pytest.raises(CameraError, match=f"no picture within 0.3 s.*{said}"):
+        frames.latest(0.3)
+    assert frames.newer_than(0, 1.0).index == 0, "the last picture of the first camera is kept"
+    publisher.picture(4)
+    assert frames.latest(5.0).index == 4
+
+
+def test_only_the_camera_that_is_asked_for_is_seen(publisher: Publisher) -> None:
+    other = msgspec.structs.replace(SPEC, name="side")
+    with FrameSubscriber(publisher.endpoint, other) as frames:
+        assert publisher._socket.poll(10_000) and publisher._socket.recv()
+        publisher.picture(0)
+        with pytest.raises(CameraError, match=r"'front' .* began with 'side'"):
+            frames.latest(0.3)
+        publisher.picture(1, camera=other)
+        assert frames.latest(5.0).camera == other
+    publisher._socket.poll(10_000)
+    publisher._socket.recv()
 
 
 def test_no_camera_at_all_is_an_error_in_time() -> None:

@@ -18,7 +18,8 @@ WIDTH, HEIGHT = 32, 24
 class Lens:
     """Publishes pictures of one camera in a thread of its own, 30 a second; picture k is all of the grey level k % 200.
 
-    While `covered` none is taken; `delay_s` is how long one is on its way; `broken` ones are no JPEG.
+    While `covered` none is taken; `delay_s` is how long one is on its way; `broken` ones have too few bytes. Another
+    `spec` makes it another camera at the same address.
     """
 
     def __init__(self, name: str = "front", rate_hz: float = 30.0, width: int = WIDTH, focal: float = 30.0) -> None:
@@ -42,9 +43,10 @@ class Lens:
             taken_ns = time.monotonic_ns()
             if self.delay_s:
                 time.sleep(self.delay_s)
-            picture = np.full((self.spec.height, self.spec.width, 3), number % 200, np.uint8)
-            kind, data = ("jpeg", b"nothing") if self.broken else ("rgb8", picture.tobytes())
-            frame = Frame(taken_ns, number, self.spec, kind, data)
+            spec = self.spec
+            picture = np.full((spec.height, spec.width, 3), number % 200, np.uint8)
+            data = b"nothing" if self.broken else picture.tobytes()
+            frame = Frame(taken_ns, number, spec, "rgb8", data)
             self._publisher.send(TOPIC, encode(frame, number, time.monotonic_ns()))
             number += 1
 

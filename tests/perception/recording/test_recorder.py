@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -19,7 +20,7 @@ from perception.recording.status import Phase
 from robot.dataset import Dataset
 from robot.dataset.edit.check import check
 from robot.dataset.format.columns import STATE_NS, age_column, capture_column
-from robot.dataset.format.recorder_columns import CAMERA_SILENT, FRAME_MISSING, STATE_SILENT, marks_of
+from robot.dataset.format.recorder_columns import CAMERA_CHANGED, CAMERA_SILENT, FRAME_MISSING, STATE_SILENT, marks_of
 from robot.dataset.format.staged_files import Staging
 from robot.embodiment.actions import TABLETOP
 from robot.embodiment.description import read_embodiment, read_recorded_embodiment
@@ -210,6 +211,29 @@ def test_a_silent_camera_is_marked_ends_the_episode_and_is_waited_for(driver: Dr
 
 
 @pytest.mark.real_time
+def test_another_camera_at_the_same_address_ends_the_episode_and_records_nothing(
+    driver: DriverProcess, tmp_path: Path
+) -> None:
+    root = tmp_path / "set"
+    with Lens() as lens, recorder_of(root, driver, lens) as recorder:
+        record(recorder, 0.3)
+        front, other = lens.spec, msgspec.structs.replace(lens.spec, name="side")
+        ready(recorder).start()
+        until(lambda: recorder.status().frames >= 10)
+        lens.spec = other
+        until(lambda: recorder.status().phase is Phase.ENDED)
+        assert CAMERA_CHANGED in recorder.status().marks
+        assert "'side' (32x24, rgb8), and this began with 'front'" in recorder.status().note
+        recorder.discard()
+        until(lambda: recorder.status().phase is Phase.WAITING)
+        with pytest.raises(CameraError, match=r"front has been silent .*'side'.*'front'"):
+            recorder.start()
+        lens.spec = front
+        record(recorder, 0.3)
+    assert check(root).sound and len(Dataset.open(root)) == 2
+
+
+@pytest.mark.real_time
 def test_a_driver_that_is_started_anew_ends_the_episode(lens: Lens, tmp_path: Path) -> None:
     with DriverProcess(tmp_path, arm="bare") as first:
         with recorder_of(tmp_path / "set", first, lens) as recorder:
@@ -235,7 +259,7 @@ def test_a_picture_that_is_none_costs_its_episode_alone(driver: DriverProcess, t
         lens.broken = True
         until(lambda: "the episode is lost" in recorder.status().note)
         lens.broken = False
-        assert "JPEG" in recorder.status().note
+        assert "sent 7 bytes" in recorder.status().note
         time.sleep(0.5)
         record(recorder, 0.3)
     assert check(tmp_path / "set").sound and len(Dataset.open(tmp_path / "set")) == 2
