@@ -24,6 +24,10 @@ class ConnectionLost(WorldarmError):
     """The other process did not answer, or stopped sending, within the time allowed."""
 
 
+class OtherArm(WorldarmError):
+    """A driver that is followed, recorded or drawn was started again with another arm."""
+
+
 class Refused(WorldarmError):
     """The driver refused a command; `reason` is the driver's code for why, such as "late", and `detail` explains it."""
 

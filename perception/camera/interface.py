@@ -28,8 +28,8 @@ MAX_RATE_HZ = 1000
 class CameraOptions:
     """The requested properties of a camera: its `name` on the wire, its size in pixels, and its rate of pictures.
 
-    `state_address` is the address at which a driver publishes its state. The simulated camera draws that state; a real
-    camera ignores the address.
+    `state_address` is the address at which a driver publishes its state, and `command_address` the one at which it says
+    so, which comes first where it is given. The simulated camera draws that state; a real camera ignores both.
     """
 
     name: str = "front"
@@ -37,10 +37,11 @@ class CameraOptions:
     height: int = 64
     rate_hz: float = 30.0
     state_address: str = STATE
+    command_address: str | None = None
 
     def __post_init__(self) -> None:
         """Raises `ConfigurationError` for an invalid name, size or rate."""
-        if not self.name or "/" in self.name or "." in self.name:
+        if not self.name or "/" in self.name or "." in self.name or not self.name.isprintable():
             raise ConfigurationError(f"a camera's name is a word without '/' and '.', not {self.name!r}")
         if not (0 < self.width <= MAX_SIDE and 0 < self.height <= MAX_SIDE):
             raise ConfigurationError(

@@ -14,7 +14,7 @@ from perception.camera.publisher import publish
 from perception.camera.source import SourceOptions, open_camera, usual_rate_hz
 from robot.errors import ConfigurationError
 from robot.system.scheduling import keep_pace
-from robot.wire.addresses import FRAMES, STATE
+from robot.wire.addresses import COMMAND, FRAMES, STATE
 
 Encoding: TypeAlias = Literal["raw", "jpeg"]
 
@@ -53,9 +53,14 @@ class CameraCommandOptions:
     ] = None
     loop: Annotated[bool, tyro.conf.arg(help="repeat a video from its end")] = True
     frames_address: Annotated[str, tyro.conf.arg(help="where to publish the pictures")] = FRAMES
+    command_address: Annotated[
+        str,
+        tyro.conf.arg(help="where the driver takes commands: simulated cameras ask there where it publishes its state"),
+    ] = COMMAND
     state_address: Annotated[
-        str, tyro.conf.arg(help="where the driver publishes its state, which simulated cameras follow")
-    ] = STATE
+        str | None,
+        tyro.conf.arg(help="where the driver publishes its state, for simulated cameras; None: ask at the command one"),
+    ] = None
     duration_s: Annotated[float | None, tyro.conf.arg(help="end after this many seconds; None: run until Ctrl-C")] = (
         None
     )
@@ -69,7 +74,8 @@ def camera(options: Annotated[CameraCommandOptions, tyro.conf.arg(name="")] = Ca
     """Publish a camera's pictures until Ctrl-C.
 
     The centre of the sensor's picture is cropped to the requested shape and resized by area. A device that stalls or is
-    unplugged is reopened until it is back. Each camera needs its own process, name and address.
+    unplugged is reopened until it is back, and a simulated camera waits for a driver that has ended. Each camera needs
+    its own process, name and address.
     """
     duration_s, quality, capture = options.duration_s, options.quality, options.capture
     if duration_s is not None and not 0 < duration_s < float("inf"):
@@ -82,7 +88,8 @@ def camera(options: Annotated[CameraCommandOptions, tyro.conf.arg(name="")] = Ca
         raise ConfigurationError(f"--capture {capture[0]} {capture[1]}: give a width and a height in pixels")
     known = None if options.calibration is None else load_calibration(options.calibration)
     rate_hz = usual_rate_hz(options.source) if options.rate_hz is None else options.rate_hz
-    wanted = CameraOptions(options.name, options.width, options.height, rate_hz, options.state_address)
+    driver = (STATE, options.command_address) if options.state_address is None else (options.state_address, None)
+    wanted = CameraOptions(options.name, options.width, options.height, rate_hz, *driver)
     opened = open_camera(options.source, wanted, SourceOptions(known, capture, options.loop))
     keep_pace(options.realtime)
     publish(opened, wanted, options.frames_address, duration_s, quality if options.encoding == "jpeg" else None)

@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 import tyro
 
 from robot.client.client import Client
+from robot.client.followed_driver import FollowedDriver
 from robot.embodiment.actions import ACTIONS_HELP, ConventionName
 from robot.errors import ConfigurationError
 from robot.teleop.devices.console import PlainConsole, TerminalConsole
@@ -28,11 +29,8 @@ from robot.teleop.recording_interface import Recording
 from robot.teleop.session import Console, Teleoperation
 from robot.teleop.speed_limits import Dial, Limits
 from robot.web.address import HOST, PORT
-from robot.wire import topics
 from robot.wire.addresses import COMMAND, FRAMES
 from robot.wire.camera_spec import Images
-from robot.wire.messages import JointState
-from robot.wire.subscription import Subscription
 
 PATIENCE_S = 2.0
 """The time limit for the driver's answers; without commands, the arm holds long before that."""
@@ -198,10 +196,9 @@ def _leader(
     dial: Dial,
 ) -> Leader:
     """Return the arm at `address` as the leader of the arm of `client`; `parts` closes its connection."""
-    with Client(address) as other:
-        if other.state_address == client.state_address:
-            raise ConfigurationError(f"the arm at {address} cannot lead itself: --leader is another driver's address")
-        carried = read_joint_map(options.joint_map, other.arm, client.arm)
-        states = parts.enter_context(Subscription(other.state_address, topics.STATE, JointState, 8))
-        states.wait(2.0)
-    return Leader(states, carried, client.arm, dial, options.tolerance, options.align)
+    other = parts.enter_context(FollowedDriver(address, 8))
+    if other.state_address == client.state_address:
+        raise ConfigurationError(f"the arm at {address} cannot lead itself: --leader is another driver's address")
+    carried = read_joint_map(options.joint_map, other.arm, client.arm)
+    other.wait(2.0)
+    return Leader(other, carried, client.arm, dial, options.tolerance, options.align)

@@ -84,7 +84,7 @@ class Recorder:
         self._task = require_task(task)
         self._sources = Sources(command_address, cameras)
         try:
-            arm = self._sources.spec.arm
+            arm = self._sources.arm
             self._kinematics = Kinematics(arm)
             recorded = recorded_embodiment(arm, self._sources.cameras, action)
             writer = open_set(dataset, fps, images, arm, recorded)
@@ -101,7 +101,6 @@ class Recorder:
         self._running: list[_Running] = []
         self._current: _Running | None = None
         self._unsaved = 0
-        self._restarted = False
         self._takes = self._kept = self._saving = 0
         self._saved_s: float | None = None
         self._failure: WorldarmError | None = None
@@ -124,16 +123,11 @@ class Recorder:
         a camera is away, and `RecordingError` when the disk is full or the recorder has failed.
         """
         with self._lock:
-            restarted = self._restarted
-        if restarted:
-            self._sources.require_same_arm()
-        with self._lock:
             self._require_going()
             if self._unsaved:
                 raise ConfigurationError("an episode is not saved yet: free disk space and keep it, or discard it")
             if self._reset.running:
                 raise ConfigurationError("the scene is being reset: wait a moment")
-            self._restarted = False
             if self._current is not None:
                 raise ConfigurationError("an episode is in progress: keep or discard it first")
             now_ns = time.monotonic_ns()
@@ -233,7 +227,7 @@ class Recorder:
     @property
     def arm(self) -> str:
         """The arm's name."""
-        return self._sources.spec.arm.name
+        return self._sources.arm.name
 
     @property
     def cameras(self) -> dict[str, CameraSpec]:
@@ -279,7 +273,6 @@ class Recorder:
         restarted = self._sources.drain()
         with self._lock:
             self._look(now_ns)
-            self._restarted = self._restarted or restarted
             if self._closing.is_set() and self._current is not None:
                 self._drop(self._current)
             for running in tuple(self._running):

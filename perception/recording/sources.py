@@ -6,15 +6,16 @@ import time
 from collections import deque
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from perception.recording.pairing import period_of
-from robot.client.client import Client
+from robot.arm.interface import ArmSpec
+from robot.client.followed_driver import FollowedDriver
 from robot.errors import CameraError, ConfigurationError, ConnectionLost
 from robot.wire import topics
 from robot.wire.addresses import FRAMES
 from robot.wire.camera_spec import CameraSpec
-from robot.wire.messages import Frame, JointState, Spec
+from robot.wire.messages import Frame, JointState
 from robot.wire.same_camera import SameCamera
 from robot.wire.sockets import parse
 from robot.wire.subscription import Subscription
@@ -77,8 +78,8 @@ class Health:
 
 
 class Sources:
-    """Subscribes to a driver and cameras; for one thread at a time. `spec` is the driver's specification, `cameras` are
-    the cameras' specifications.
+    """Follows a driver, which may end and come back, and cameras; for one thread at a time. `cameras` are the cameras'
+    specifications.
 
     Raises `ConnectionLost` when no driver answers, `CameraError` when a camera sends nothing or has another name than
     expected, and `ConfigurationError` for an invalid address or an unknown server key, as `sockets.connect` does.
@@ -87,16 +88,13 @@ class Sources:
     def __init__(self, command_address: str, cameras: Sequence[CameraAddress]) -> None:
         self.command_address = command_address
         with ExitStack() as opened:
-            with Client(command_address, _DRIVER_PATIENCE_S) as client:
-                self.spec: Spec = client.spec()
-                state_address = client.state_address
-            self._states = opened.enter_context(Subscription(state_address, topics.STATE, JointState, STATES))
+            self._driver = opened.enter_context(FollowedDriver(command_address, STATES, _DRIVER_PATIENCE_S))
             self._same = [SameCamera(each.address) for each in cameras]
             self._cameras = [
                 opened.enter_context(Subscription(each.address, topics.FRAME, Frame, PICTURES, admits=same))
                 for each, same in zip(cameras, self._same, strict=True)
             ]
-            self._states.wait(_DRIVER_PATIENCE_S)
+            self._driver.wait(_DRIVER_PATIENCE_S)
             self.cameras = tuple(map(_first, cameras, self._cameras))
             names = [camera.name for camera in self.cameras]
             if len(set(names)) != len(names):
@@ -105,8 +103,13 @@ class Sources:
 
     @property
     def states(self) -> Sequence[JointState]:
-        """The driver's states of at least the last second, in order of arrival."""
-        return self._states.history
+        """The driver's states of at least the last second, in order of arrival; none while it is gone."""
+        return self._driver.history
+
+    @property
+    def arm(self) -> ArmSpec:
+        """The specification of the driver's arm."""
+        return self._driver.arm
 
     @property
     def frames(self) -> tuple[Sequence[Frame], ...]:
@@ -116,44 +119,19 @@ class Sources:
     def drain(self) -> bool:
         """Receive the waiting messages, and return whether the driver was restarted since the last call.
 
-        Raises `WireError` for messages of another protocol, and `ConnectionLost` when the driver now runs an arm with
-        other joints.
+        Raises `OtherArm` when the driver now runs another arm.
         """
         for camera in self._cameras:
             camera.drain()
-        history = self._states.history
-        before = history[-1].tick if history else -1
-        fresh = min(self._states.drain(), len(history))
-        restarted = False
-        for number in range(len(history) - fresh, len(history)):
-            if history[number].tick < before:
-                restarted = True
-                first_new = number
-            before = history[number].tick
-        if restarted:
-            kept = list(history)[first_new:]
-            history.clear()
-            history.extend(kept)
-        if history and len(history[-1].measured) != self.spec.arm.dof:
-            raise ConnectionLost(f"the driver at {self.command_address} now runs an arm with other joints; start again")
-        return restarted
-
-    def require_same_arm(self) -> None:
-        """Check that the driver still runs the same arm. Raises `ConnectionLost` when it does not answer, or runs
-        another arm."""
-        with Client(self.command_address, _DRIVER_PATIENCE_S) as client:
-            there = client.arm
-        here = self.spec.arm
-        if (there.name, there.joint_names) != (here.name, here.joint_names):
-            raise ConnectionLost(
-                f"the driver at {self.command_address} now runs the arm {there.name!r}, not {here.name!r}"
-            )
+        before = self._driver.restarts
+        self._driver.drain()
+        return self._driver.restarts != before
 
     def health(self, now_ns: int) -> dict[str, Health]:
         """Return the health of the driver, under the key `DRIVER`, and of each camera under its name."""
         cameras = zip(self.cameras, self._cameras, self._same, strict=True)
         return {
-            DRIVER: _health(self._states.history, now_ns),
+            DRIVER: replace(_health(self._driver.history, now_ns), age_s=self._driver.age_s),
             **{spec.name: _health(camera.history, now_ns, same.other) for spec, camera, same in cameras},
         }
 

@@ -9,13 +9,15 @@ import tyro
 from tqdm import tqdm
 
 from robot.client.client import HISTORY, Client
+from robot.client.followed_driver import FollowedDriver
 from robot.client.home import go_home
 from robot.client.status import status_of
-from robot.wire import topics
+from robot.errors import ConnectionLost
 from robot.wire.addresses import COMMAND
 from robot.wire.local_stop import stop_locally
 from robot.wire.messages import JointState
-from robot.wire.subscription import Subscription
+
+_FIRST_STATE_S = 2.0
 
 Address = Annotated[str, tyro.conf.arg(help="where the driver takes commands")]
 
@@ -24,21 +26,36 @@ def status(
     command_address: Address = COMMAND,
     follow: Annotated[bool, tyro.conf.arg(help="repeat every second until Ctrl-C")] = False,
 ) -> None:
-    """Show a driver's state over one second: mode, lease holder, rates, ages, motion, effort and clamps."""
-    with (
-        Client(command_address) as client,
-        Subscription(client.state_address, topics.STATE, JointState, HISTORY) as states,
-    ):
+    """Show a driver's state over one second: mode, lease holder, rates, ages, motion, effort and clamps.
+
+    With --follow it says when the driver is gone, and goes on when that is back.
+    """
+    with FollowedDriver(command_address, HISTORY, told=_say if follow else None) as driver:
+        driver.wait(_FIRST_STATE_S)
         while True:
-            states.history.clear()
-            until = time.monotonic() + 1.0
-            while (left_s := until - time.monotonic()) > 0:
-                states.wait(max(left_s, 0.05) + 1.0)
-                time.sleep(0.01)
-            print("\n".join(status_of(client.arm, list(states.history)).lines), flush=True)
+            states = _a_second_of(driver)
+            if states:
+                print("\n".join(status_of(driver.arm, states).lines), flush=True)
+            elif not follow:
+                raise ConnectionLost(f"{driver.gone or f'the driver at {command_address} is silent'}; is it running?")
             if not follow:
                 return
-            print(flush=True)
+            if states:
+                print(flush=True)
+
+
+def _a_second_of(driver: FollowedDriver) -> list[JointState]:
+    """Return the states of one second from now; none when the driver is gone, or went away."""
+    driver.history.clear()
+    until = time.monotonic() + 1.0
+    while time.monotonic() < until:
+        driver.drain()
+        time.sleep(0.01)
+    return list(driver.history)
+
+
+def _say(line: str) -> None:
+    print(f"status: {line}", flush=True)
 
 
 def stop(

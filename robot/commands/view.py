@@ -8,7 +8,7 @@ from typing import Annotated
 
 import tyro
 
-from robot.client.client import Client
+from robot.client.followed_driver import FollowedDriver
 from robot.errors import ConfigurationError
 from robot.system.pacing import Pacer
 from robot.web.address import HOST, PORT
@@ -27,8 +27,8 @@ def view(
 ) -> None:
     """Show an arm, its cameras and an agent's decisions in a browser, until Ctrl-C; nothing is moved.
 
-    Needs a running driver. Cameras and agents may come and go. No process waits for the page: it skips what it cannot
-    show in time.
+    Needs a running driver, which may end and come back with the same arm. Cameras and agents may come and go. No
+    process waits for the page: it skips what it cannot show in time.
     """
     try:
         from robot.web.decision_view import DecisionView
@@ -39,15 +39,16 @@ def view(
             f"the page needs the Python package '{error.name}': pip install 'worldarm[web]'"
         ) from error
     with ExitStack() as parts:
-        with Client(command_address) as client:
-            spec, state_address, clock = client.arm, client.state_address, client.clock
+        driver = FollowedDriver(command_address, told=_say)
+        parts.callback(driver.close)
+        spec = driver.arm
         log = None
         if rerun is not None:
             from robot.web.rerun_log import RerunLog
 
             log = parts.enter_context(RerunLog(rerun, spec))
         server = parts.enter_context(PageServer(host, port, f"worldarm · {spec.name}"))
-        live = Live(server.viser, spec, state_address, camera, clock)
+        live = Live(server.viser, driver, camera)
         parts.callback(live.close)
         decisions = DecisionView(server.viser, decisions_address)
         parts.callback(decisions.close)
@@ -60,3 +61,7 @@ def view(
             fresh = decisions.paint()
             if log is not None:
                 log.add(live.states.newest, [camera.newest for camera in live.cameras], fresh)
+
+
+def _say(line: str) -> None:
+    print(f"view: {line}", flush=True)

@@ -65,6 +65,7 @@ class ArmScene:
             for number, shape in enumerate(self._arm.shapes)
         ]
         self._drawn: list[tuple[Vector, Vector]] = []
+        self._shown = True
         self.draw(np.asarray(spec.home), spec.gripper_range[1])
 
     def draw(self, joints: Vector, gripper_width: float) -> None:
@@ -76,6 +77,15 @@ class ArmScene:
                     continue
                 piece.position, piece.wxyz = position, orientation
         self._drawn = places
+
+    def show(self, shown: bool) -> None:
+        """Show the arm, or hide it where nothing is known about it."""
+        if shown == self._shown:
+            return
+        self._shown = shown
+        with self._server.atomic():
+            for piece in self._pieces:
+                piece.visible = shown
 
 
 def _same(before: tuple[Vector, Vector], now: tuple[Vector, Vector]) -> bool:

@@ -16,6 +16,7 @@ from robot.wire import topics
 from robot.wire.addresses import DECISIONS
 from robot.wire.decision_image import drawn
 from robot.wire.messages import DecisionReport
+from robot.wire.subscription import Subscription
 
 _KEPT = 400
 _WAITING = "no agent is running: `worldarm run` starts one"
@@ -29,7 +30,7 @@ class DecisionView:
     """
 
     def __init__(self, server: viser.ViserServer, address: str = DECISIONS) -> None:
-        self.feed = Feed(address, topics.DECISION, DecisionReport, 32)
+        self.feed = Feed(Subscription(address, topics.DECISION, DecisionReport, 32))
         self._so_far: deque[DecisionReport] = deque(maxlen=_KEPT)
         gui = server.gui
         self._words = gui.add_html(escape(_WAITING), order=25)

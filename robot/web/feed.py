@@ -4,53 +4,64 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
-from robot.wire.clock_offset import ClockOffset
 from robot.wire.messages import Published
-from robot.wire.subscription import Subscription
 
 M = TypeVar("M", bound=Published)
 
 _OVER_S = 2.0
 
 
-class Feed(Generic[M]):
-    """The newest message of type `kind` on `topic` at `address`, for one thread. Raises as `Subscription`."""
+class Source(Protocol[M]):
+    """Where messages come from: a subscription, or a driver that is followed."""
 
-    def __init__(
-        self,
-        address: str,
-        topic: bytes,
-        kind: type[M],
-        keep: int = 1,
-        clock: ClockOffset | None = None,
-        admits: Callable[[M], bool] | None = None,
-    ) -> None:
-        self.address = address
-        self._subscription = Subscription(address, topic, kind, keep, clock, admits)
+    @property
+    def address(self) -> str:
+        """The address of the process that sends them."""
+
+    @property
+    def history(self) -> deque[M]:
+        """The newest messages, oldest first."""
+
+    def drain(self) -> int:
+        """Receive all waiting messages without blocking, and return how many were accepted."""
+
+    def close(self) -> None:
+        """Stop receiving."""
+
+
+class Feed(Generic[M]):
+    """The newest message of `source`, which it closes; for one thread."""
+
+    def __init__(self, source: Source[M]) -> None:
+        self._source = source
         self._came: deque[tuple[float, int]] = deque()
+
+    @property
+    def address(self) -> str:
+        """The address of the process that sends."""
+        return self._source.address
 
     def drain(self) -> list[M]:
         """Return the messages that have come since the last call, without waiting, oldest first; only the last ones
         when there are many.
 
-        Raises `WireError` when the publisher uses another protocol.
+        Raises the errors of the source's `drain`.
         """
-        count = self._subscription.drain()
+        count = self._source.drain()
         now = time.monotonic()
         if count:
             self._came.append((now, count))
         while self._came and now - self._came[0][0] > _OVER_S:
             self._came.popleft()
-        history = self._subscription.history
+        history = self._source.history
         return list(history)[-min(count, len(history)) :] if count else []
 
     @property
     def newest(self) -> M | None:
         """The newest message, None before the first."""
-        history = self._subscription.history
+        history = self._source.history
         return history[-1] if history else None
 
     @property
@@ -66,4 +77,4 @@ class Feed(Generic[M]):
 
     def close(self) -> None:
         """Stop following."""
-        self._subscription.close()
+        self._source.close()

@@ -11,16 +11,16 @@ import numpy as np
 import viser
 from numpy.typing import NDArray
 
-from robot.arm.interface import ArmSpec
+from robot.client.followed_driver import FollowedDriver
 from robot.errors import CameraError, WireError
 from robot.web.arm_scene import ArmScene
 from robot.web.feed import Feed
 from robot.web.viewpoint import LOOK_AT, POSITION
 from robot.wire import topics
-from robot.wire.clock_offset import ClockOffset
 from robot.wire.frame_image import picture_of
 from robot.wire.messages import Frame, JointState
 from robot.wire.same_camera import SameCamera
+from robot.wire.subscription import Subscription
 
 PAINTED_EVERY_S = 1.0 / 20.0
 _UPDATE_S = 0.4
@@ -41,30 +41,23 @@ Image = NDArray[np.uint8]
 
 
 class Live:
-    """Fills the page of `server` with the arm of `spec`, whose states come from `state_address`, and with the pictures
-    from `cameras`.
+    """Fills the page of `server` with the arm of the followed `driver`, which it closes, and with the pictures from
+    `cameras`.
 
     Of each address the pictures of the first camera are shown, and those of another one are not. For one thread, which
-    calls `paint`. Parts that nobody looks at are not painted, and messages that come faster than
-    they can be shown are dropped. Raises `ConfigurationError` for an invalid address.
+    calls `paint`. Parts that nobody looks at are not painted, and messages that come faster than they can be shown are
+    dropped. Raises `ConfigurationError` for an invalid address.
     """
 
-    def __init__(
-        self,
-        server: viser.ViserServer,
-        spec: ArmSpec,
-        state_address: str,
-        cameras: Sequence[str],
-        clock: ClockOffset | None = None,
-    ) -> None:
+    def __init__(self, server: viser.ViserServer, driver: FollowedDriver, cameras: Sequence[str]) -> None:
         self._server = server
-        self.spec = spec
-        self.states = Feed(state_address, topics.STATE, JointState, 1, clock)
+        self._driver = driver
+        self.states: Feed[JointState] = Feed(driver)
         self.cameras: list[Feed[Frame]] = []
         self._same = [SameCamera(address) for address in cameras]
         try:
             for address, same in zip(cameras, self._same, strict=True):
-                self.cameras.append(Feed(address, topics.FRAME, Frame, admits=same))
+                self.cameras.append(Feed(Subscription(address, topics.FRAME, Frame, admits=same)))
         except BaseException:
             self.close()
             raise
@@ -72,7 +65,7 @@ class Live:
         self._shown_ns = [0] * len(cameras)
         self._shown_s = 0.0
         self._trouble = ""
-        self.scene = ArmScene(server, spec)
+        self.scene = ArmScene(server, driver.arm)
         server.gui.configure_theme(control_width="medium", show_logo=False, show_share_button=False)
         server.on_client_connect(_fit)
         self._status = server.gui.add_html(_styled("waiting for the arm's state"), order=20)
@@ -87,7 +80,8 @@ class Live:
             panel.float(x=10, y=10, width=_PANEL_PX)
 
     def paint(self, lines: Sequence[str] = ()) -> JointState | None:
-        """Read and show the new messages, with the status `lines` above; return the newest state of the arm."""
+        """Read and show the new messages, with the status `lines` above; return the newest state of the arm, None
+        before the first and while its driver is gone. Raises `OtherArm` when the driver came back with another arm."""
         try:
             self.states.drain()
             self._trouble = ""
@@ -99,6 +93,7 @@ class Live:
         state = self.states.newest
         if not watched:
             return state
+        self.scene.show(not self._driver.gone)
         if state is not None:
             self.scene.draw(np.asarray(state.measured), state.gripper_width)
         if time.monotonic() - self._shown_s > _UPDATE_S:
@@ -129,6 +124,8 @@ class Live:
         words = [*lines]
         if self._trouble:
             words.append(strong(self._trouble))
+        elif self._driver.gone:
+            words.append(strong(self._driver.gone))
         elif state is None or self.states.age_s > _SILENT_S:
             words.append(f"{strong('the driver is silent')}: no state from {escape(self.states.address)}")
         rows = [_row("arm", self.states)]

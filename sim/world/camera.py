@@ -7,13 +7,17 @@ their initial poses, because a real arm's driver publishes no objects.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import numpy as np
 
 from perception.camera.interface import CameraOptions, Picture
-from robot.errors import CameraError, ConfigurationError, ConnectionLost
+from robot.arm.interface import ArmSpec
+from robot.client.client import Client
+from robot.client.followed_driver import require_same_arm
+from robot.errors import CameraAway, CameraError, ConfigurationError, ConnectionLost
 from robot.wire.camera_spec import CameraSpec
 from robot.wire.messages import SceneState
 from sim.world.cameras import camera_named
@@ -30,22 +34,35 @@ def make_camera(options: CameraOptions) -> SimulatedCamera:
 
     Raises `ConfigurationError` when there is no camera of that name.
     """
-    return SimulatedCamera(camera_named(options.name, options.width, options.height), options.state_address)
+    spec = camera_named(options.name, options.width, options.height)
+    return SimulatedCamera(spec, options.state_address, options.command_address)
 
 
 class SimulatedCamera:
-    """A `Camera` that renders the newest scene published at `state_address`.
+    """A `Camera` that renders the newest scene published at `state_address` or, where `command_address` is given, at
+    the address that the driver there names.
 
     The driver publishes a scene every fifth tick (50 Hz). A faster reader gets each scene as it comes; a slower reader
-    gets the newest one, which is then at most 20 ms old. `start` waits at most `start_patience_s` for the driver.
+    gets the newest one, which is then at most 20 ms old. `start` waits at most `start_patience_s` for the driver. A
+    driver that ends later is waited for; with a `command_address` it may come back with other addresses, but not with
+    another arm.
     """
 
-    def __init__(self, spec: CameraSpec, state_address: str, start_patience_s: float = START_PATIENCE_S) -> None:
+    def __init__(
+        self,
+        spec: CameraSpec,
+        state_address: str,
+        command_address: str | None = None,
+        start_patience_s: float = START_PATIENCE_S,
+    ) -> None:
         self.spec = spec
         self._state_address = state_address
+        self._command_address = command_address
         self._start_patience_s = start_patience_s
+        self._arm: ArmSpec | None = None
         self._dof = panda_spec().dof
         self._drawn_ns = 0
+        self._began = False
         self._mirrored: MirrorSource | None = None
         self._mirror: Scene | None = None
 
@@ -55,48 +72,71 @@ class SimulatedCamera:
         Raises `CameraError` when none comes, or when it has another arm or other objects, and `ConfigurationError` for
         an invalid address or an unknown server key.
         """
-        self._mirrored = MirrorSource(self._state_address)
         self._mirror = Scene(EVERYTHING)
+        deadline = time.monotonic() + self._start_patience_s
         with self._lost(self._start_patience_s):
-            scene = self._mirrored.first(self._start_patience_s)
+            self._mirrored = self._follow(deadline)
+            scene = self._mirrored.newer(max(0.0, deadline - time.monotonic()), 0)
         self._show(self._mirror, scene)
+        self._began = True
 
     def read(self, timeout_s: float) -> Picture:
         """Render the newest scene that has not been rendered before, waiting at most `timeout_s` for one.
 
-        The picture's time is that of the scene. Raises `CameraError` when no scene comes, when it cannot be mirrored,
-        or before `start`; `WireError` when the publisher uses another protocol.
+        The picture's time is that of the scene. Raises `CameraAway` when no scene comes; `OtherArm` when the driver
+        came back with another arm; `CameraError` when the scene cannot be mirrored, or before `start`; `WireError` when
+        the publisher uses another protocol.
         """
-        if self._mirrored is None or self._mirror is None:
+        if self._mirror is None:
             raise CameraError(f"the simulated camera {self.spec.name} is not started")
+        deadline = time.monotonic() + timeout_s
         with self._lost(timeout_s):
-            scene = self._mirrored.newer(timeout_s, self._drawn_ns)
+            if self._mirrored is None:
+                self._mirrored = self._follow(deadline)
+            scene = self._mirrored.newer(max(0.0, deadline - time.monotonic()), self._drawn_ns)
         self._show(self._mirror, scene)
-        self._drawn_ns = scene.time_ns
+        self._drawn_ns, self._began = scene.time_ns, True
         return Picture(scene.time_ns, self._mirror.render(self.spec))
 
     def close(self) -> None:
         """Close the subscriptions and free the mirror; harmless when it never started."""
-        if self._mirrored is not None:
-            self._mirrored.close()
-            self._mirrored = None
+        self._forget()
         if self._mirror is not None:
             self._mirror.close()
             self._mirror = None
 
+    def _follow(self, deadline: float) -> MirrorSource:
+        """Subscribe to the driver. Where its command address is known, ask there until `deadline` (monotonic s), since
+        a driver that was started again may publish elsewhere. Raises `ConnectionLost` and `OtherArm`."""
+        if self._command_address is None:
+            return MirrorSource(self._state_address)
+        with Client(self._command_address, max(0.05, deadline - time.monotonic())) as client:
+            arm, self._state_address = client.arm, client.state_address
+        if self._arm is not None:
+            require_same_arm(self._command_address, self._arm, arm)
+        self._arm = arm
+        return MirrorSource(self._state_address, notices_restarts=True)
+
+    def _forget(self) -> None:
+        if self._mirrored is not None:
+            self._mirrored.close()
+            self._mirrored = None
+
     @contextmanager
     def _lost(self, timeout_s: float) -> Iterator[None]:
-        """Wrap the wait for a scene: `ConnectionLost` becomes `CameraError`."""
+        """Wrap the wait for a scene: `ConnectionLost` becomes `CameraError` before the first picture, `CameraAway`
+        afterwards."""
         try:
             yield
         except ConnectionLost as error:
-            if self._drawn_ns == 0:
-                said = f"no scene to draw from {self._state_address} within {timeout_s:g} s"
-            else:
-                said = f"the driver at {self._state_address} has published no scene for {timeout_s:g} s"
+            where = self._state_address if self._command_address is None else self._command_address
+            if self._command_address is not None:
+                self._forget()
+            if self._began:
+                raise CameraAway(f"the driver at {where} has ended, or publishes no scene any more") from error
             raise CameraError(
-                f"{said}; the camera sim draws what `worldarm driver --arm sim` publishes: is that running, and is "
-                "--state-address the one it printed?"
+                f"no scene to draw from {where} within {timeout_s:g} s; the camera sim draws what `worldarm driver "
+                "--arm sim` publishes: is that running, and is this the address that it printed?"
             ) from error
 
     def _show(self, mirror: Scene, scene: SceneState) -> None:

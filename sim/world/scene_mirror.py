@@ -18,36 +18,34 @@ _LOOK_S = 0.1
 
 
 class MirrorSource:
-    """Subscribes to the driver that publishes at `state_address`. Raises `ConfigurationError` for an invalid address or
-    an unknown server key, as `sockets.connect` does."""
+    """Subscribes to the driver that publishes at `state_address`; with `notices_restarts`, to one process of it only.
 
-    def __init__(self, state_address: str) -> None:
+    Raises `ConfigurationError` for an invalid address or an unknown server key, as `sockets.connect` does.
+    """
+
+    def __init__(self, state_address: str, notices_restarts: bool = False) -> None:
+        self._notices_restarts = notices_restarts
+        self._tick = -1
+        self._restarted = self._decided = False
         self._scenes: SceneClient | None = SceneClient(state_address)
-        self._states: Subscription[JointState] | None = Subscription(state_address, topics.STATE, JointState)
-
-    def first(self, timeout_s: float) -> SceneState:
-        """Wait for a scene, or for a driver that has none. Raises `ConnectionLost` when neither comes within
-        `timeout_s`."""
-        deadline = time.monotonic() + timeout_s
-        silent_until = 0.0
-        while True:
-            try:
-                return self._of_scenes(min(_LOOK_S, timeout_s), 0)
-            except ConnectionLost:
-                now = time.monotonic()
-                if self._states is not None and self._states.drain():
-                    silent_until = silent_until or now + SCENE_S
-                    if now > silent_until:
-                        return self._of_states(_LOOK_S, 0)
-                if now > deadline:
-                    raise
+        self._states: Subscription[JointState] | None = Subscription(
+            state_address, topics.STATE, JointState, admits=self._admits
+        )
 
     def newer(self, timeout_s: float, after_ns: int) -> SceneState:
         """Return the newest scene captured after the monotonic `after_ns`; without objects where the arm is real.
 
-        Raises `ConnectionLost` when none comes within `timeout_s`.
+        Raises `ConnectionLost` when none comes within `timeout_s`, and when the driver was started again.
         """
-        return (self._of_states if self._scenes is None else self._of_scenes)(timeout_s, after_ns)
+        if not self._decided:
+            scene = self._first(timeout_s, after_ns)
+        else:
+            scene = (self._of_states if self._scenes is None else self._of_scenes)(timeout_s, after_ns)
+        if self._states is not None:
+            self._states.drain()
+        if self._restarted:
+            raise ConnectionLost("the driver was started again")
+        return scene
 
     def close(self) -> None:
         """Close the subscriptions."""
@@ -56,10 +54,33 @@ class MirrorSource:
                 followed.close()
         self._scenes = self._states = None
 
+    def _first(self, timeout_s: float, after_ns: int) -> SceneState:
+        """Wait for a scene, or for a driver that has none."""
+        deadline = time.monotonic() + timeout_s
+        silent_until = 0.0
+        while True:
+            try:
+                return self._of_scenes(min(_LOOK_S, timeout_s), after_ns)
+            except ConnectionLost:
+                now = time.monotonic()
+                if self._states is not None and self._states.drain():
+                    silent_until = silent_until or now + SCENE_S
+                    if now > silent_until:
+                        return self._of_states(_LOOK_S, after_ns)
+                if now > deadline:
+                    raise
+
+    def _admits(self, state: JointState) -> bool:
+        """Return whether `state` continues those before it: a driver that was started again counts from 0."""
+        self._restarted = self._restarted or (self._notices_restarts and state.tick < self._tick)
+        self._tick = state.tick
+        return not self._restarted
+
     def _of_scenes(self, timeout_s: float, after_ns: int) -> SceneState:
         assert self._scenes is not None
         scene = self._scenes.latest(timeout_s, after_ns)
-        if self._states is not None:
+        self._decided = True
+        if self._states is not None and not self._notices_restarts:
             self._states.close()
             self._states = None
         return scene
@@ -73,6 +94,7 @@ class MirrorSource:
             timeout_s,
             "measured joints as new as requested",
         )
+        self._decided = True
         if self._scenes is not None:
             self._scenes.close()
             self._scenes = None

@@ -25,7 +25,8 @@ class Options(msgspec.Struct, forbid_unknown_fields=True):
     presses: after so many reads joint 4 measures 100 N·m, for so many. in_motion: count them only once a joint has been
     commanded to move at 0.5 rad/s. foreign: fail with errors that are not worldarm's. interrupts: Ctrl-C comes at the
     moment at which a read fails. mends: whatever failed works again once it is started anew, 0.1 rad from where it was.
-    diary, written: files that get what is called and, at the end, every set-point taken.
+    named: the arm's name, where it is not to be the Panda's. diary, written: files that get what is called and, at the
+    end, every set-point taken.
     """
 
     start: tuple[float, ...] = ()
@@ -41,6 +42,7 @@ class Options(msgspec.Struct, forbid_unknown_fields=True):
     foreign: bool = False
     interrupts: bool = False
     mends: bool = False
+    named: str = ""
     diary: str = ""
     written: str = ""
 
@@ -49,7 +51,7 @@ class KinematicArm:
     """An arm without a scene."""
 
     def __init__(self, options: Options) -> None:
-        self.spec: ArmSpec = panda_spec()
+        self.spec: ArmSpec = msgspec.structs.replace(panda_spec(), name=options.named or panda_spec().name)
         self._options = options
         self._position = np.array(options.start or self.spec.home)
         self._velocity = np.zeros(self.spec.dof)

@@ -13,13 +13,13 @@ from enum import Enum
 import numpy as np
 
 from robot.arm.interface import ArmSpec
+from robot.client.followed_driver import FollowedDriver
 from robot.driver.modes import Mode
 from robot.errors import ConfigurationError
 from robot.teleop.devices.joint_map import JointMap
 from robot.teleop.input import STILL, Controls, JointTarget
 from robot.teleop.speed_limits import Dial
 from robot.wire.messages import JointState
-from robot.wire.subscription import Subscription
 
 TOLERANCE = 0.1
 """Difference between leader and follower, rad in each joint, that counts as agreement."""
@@ -39,7 +39,7 @@ class Phase(Enum):
 
 
 class Leader:
-    """The arm whose states come in over `states`; `joint_map` converts them for `follower`.
+    """The arm of the followed driver `states`, which may end and come back; `joint_map` converts them for `follower`.
 
     It begins to follow when each joint is within `tolerance` rad; with `align` it first moves there slowly, once.
     Raises `ConfigurationError` when `tolerance` is out of range.
@@ -50,7 +50,7 @@ class Leader:
 
     def __init__(
         self,
-        states: Subscription[JointState],
+        states: FollowedDriver,
         joint_map: JointMap,
         follower: ArmSpec,
         dial: Dial,
@@ -70,7 +70,8 @@ class Leader:
         self.phase = Phase.APART
 
     def poll(self, now_ns: int, follower: JointState) -> Controls:
-        """Return the target of the arm, and a note on how both differ while they do not agree."""
+        """Return the target of the arm, and a note on how both differ while they do not agree. Raises `OtherArm` when
+        the leader's driver came back with another arm."""
         self._states.drain()
         newest = self._states.history[-1] if self._states.history else None
         if newest is None or now_ns - newest.time_ns > SILENT_NS:
@@ -105,7 +106,7 @@ class Leader:
         self.phase = Phase.APART
 
     def close(self) -> None:
-        """Do nothing: the owner of the subscription closes it."""
+        """Do nothing: whoever began to follow the driver ends it."""
 
     def _difference(self, apart: np.ndarray, grip: float) -> str:
         worst = int(apart.argmax())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 import warnings
+from html import escape
 from types import TracebackType
 
 import numpy as np
@@ -13,6 +14,7 @@ import viser
 from robot.arm.interface import Vector
 from robot.arm.kinematics import Kinematics
 from robot.client.client import Client
+from robot.client.followed_driver import FollowedDriver
 from robot.teleop.input import Press
 from robot.teleop.page.controls import Controls
 from robot.teleop.page.open_pages import Pages
@@ -26,6 +28,7 @@ from robot.web.server import PageServer
 from robot.wire.messages import JointState
 
 _NEWS_S = 8.0
+_DRIVER_S = 2.0
 
 
 class WebPage:
@@ -47,7 +50,7 @@ class WebPage:
     ) -> None:
         self._server = server.viser
         self._pages, self._dial, self._other = pages, dial, other
-        self._live = Live(self._server, client.arm, client.state_address, cameras, client.clock)
+        self._live = Live(self._server, FollowedDriver(client.command_address, timeout_s=_DRIVER_S), cameras)
         self._kinematics = Kinematics(client.arm)
         self._recording = recording
         self._controls: dict[int, Controls] = {}
@@ -134,9 +137,9 @@ class WebPage:
         if view.note:
             lines.append(strong(view.note))
         if view.slowed:
-            lines.append(f"slowed: {', '.join(view.slowed)}")
+            lines.append(f"slowed: {escape(', '.join(view.slowed))}")
         if view.clamps:
-            lines.append(f"clamped: {', '.join(view.clamps)}")
+            lines.append(f"clamped: {escape(', '.join(view.clamps))}")
         return lines
 
     def close(self) -> None:

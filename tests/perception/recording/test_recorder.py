@@ -28,6 +28,7 @@ from robot.errors import CameraError, ConfigurationError, ConnectionLost, Datase
 from tests.perception.recording.lens import Lens
 from tests.robot.dataset.samples import write
 from tests.robot.driver.command import DriverProcess, until
+from tests.robot.kinematic_arm import Options
 
 PICTURES = "observation.images.front"
 
@@ -246,9 +247,13 @@ def test_a_driver_that_is_started_anew_ends_the_episode(lens: Lens, tmp_path: Pa
             until(lambda: recorder.status().phase is Phase.WAITING)
             with pytest.raises(ConnectionLost, match="silent"):
                 recorder.start()
-            with DriverProcess(tmp_path, arm="bare", state=first.state, command=first.command):
+            with DriverProcess(tmp_path, arm="bare", command=first.command) as second:
+                assert second.state != first.state
                 record(recorder, 0.3)
-        assert check(tmp_path / "set").sound
+            with DriverProcess(tmp_path, Options(named="crane"), "bare", command=first.command):
+                until(lambda: recorder.status().phase is Phase.FAILED)
+                assert "now runs the arm 'crane' with 7 joints, and this began with" in recorder.status().note
+        assert check(tmp_path / "set").sound and len(Dataset.open(tmp_path / "set")) == 1
 
 
 @pytest.mark.real_time

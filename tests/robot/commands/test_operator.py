@@ -72,6 +72,30 @@ def test_status_follows_until_interrupted(tmp_path: Path) -> None:
         assert sum(line.startswith("mode") for line in lines) >= 2
 
 
+def test_status_says_that_the_driver_is_gone_and_goes_on_when_it_is_back(tmp_path: Path) -> None:
+    with (
+        DriverProcess(tmp_path) as first,
+        running("status", "--follow", "--command-address", first.command) as following,
+    ):
+        lines = iter(following.process.stdout.readline, "")  # type: ignore[union-attr]
+        assert any(line.startswith("mode") for line in lines)
+        first.kill()
+        gone = next(line for line in lines if line.startswith("status: "))
+        assert gone == f"status: the driver at {first.command} is gone: no state for 1 s; waiting until it is there\n"
+        with DriverProcess(tmp_path, Options(start=AWAY), command=first.command) as second:
+            assert second.state != first.state
+            assert (
+                next(line for line in lines if line.strip())
+                == f"status: the driver at {first.command} is there again\n"
+            )
+            joints = next(line for line in lines if line.startswith("joints"))
+            assert f"({math.degrees(AWAY[0]):.1f}, " in joints, "nothing of the first driver is left"
+            second.kill()
+        with DriverProcess(tmp_path, Options(named="crane"), command=first.command):
+            status, _, err = following.end()
+    assert status == 1 and "now runs the arm 'crane'" in err
+
+
 def test_without_a_driver_each_says_so(tmp_path: Path) -> None:
     for command in ("status", "stop", "reset", "home"):
         nothing = in_process(command, "--command-address", "tcp://127.0.0.1:9")

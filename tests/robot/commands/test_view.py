@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 
 from robot.wire import topics
-from robot.wire.messages import DecisionReport, encode
+from robot.wire.camera_spec import CameraSpec
+from robot.wire.messages import DecisionReport, Frame, encode
 from robot.wire.publisher import Publisher
+from tests.commands import Running, worldarm
 from tests.commands import running as command
-from tests.commands import worldarm
 from tests.robot.driver.checks import now
 from tests.robot.driver.command import DriverProcess, until
+from tests.robot.kinematic_arm import Options
 from tests.robot.web.page import Page
 
 SHAPE = (16, 16, 3)
@@ -42,6 +44,12 @@ def decision(decision: int, shape: tuple[int, int, int] = SHAPE) -> DecisionRepo
         goal=picture,
         imagined=picture,
     )
+
+
+def address_of(view: Running) -> str:
+    """The address of the page."""
+    assert view.first_line.startswith("view: "), view.end()[2]
+    return view.first_line.partition("page ")[2].partition(";")[0]
 
 
 def publish(agent: Publisher, report: DecisionReport) -> None:
@@ -78,6 +86,49 @@ def test_it_shows_what_an_agent_thinks_and_offers_nothing_to_move_the_arm_with(
                 assert now(client).holder == ""
             status, out, error = view.end(signal.SIGINT)
             assert (status, out, error) == (130, "", "worldarm: interrupted\n")
+
+
+def test_it_shows_nothing_of_a_driver_that_ended_and_the_next_one_when_it_is_there(tmp_path: Path) -> None:
+    with DriverProcess(tmp_path) as first:
+        words = ("--command-address", first.command, "--port", "0", "--camera", "tcp://127.0.0.1:9")
+        with command("view", *words) as view, Page(address_of(view)) as page:
+            until(lambda: "lease: <b>free</b>" in page.text)
+            first.kill()
+            gone = f"the driver at {first.command} is gone"
+            until(lambda: f"<b>{gone}" in page.text and not page.parts["/arm/0"]["visible"])
+            until(lambda: "lease:" not in page.text)
+            with DriverProcess(tmp_path, command=first.command) as second:
+                assert second.state != first.state
+                until(lambda: "lease: <b>free</b>" in page.text and page.parts["/arm/0"]["visible"])
+                assert gone not in page.text
+            with DriverProcess(tmp_path, Options(named="crane"), command=first.command):
+                status, out, err = view.end()
+    assert status == 1 and "now runs the arm 'crane'" in err
+    assert [line.partition(f"{first.command} ")[2] for line in out.splitlines()] == [
+        "is gone: no state for 1 s; waiting until it is there",
+        "is there again",
+        "is gone: no state for 1 s; waiting until it is there",
+    ]
+
+
+def test_pictures_of_another_camera_are_not_shown(running: DriverProcess) -> None:
+    with closing(Publisher("tcp://127.0.0.1:*", 8)) as camera:
+        words = ("--command-address", running.command, "--port", "0", "--camera", camera.endpoint)
+        with command("view", *words) as view, Page(address_of(view)) as page:
+            shown: dict[str, object] = {}
+
+            def sent(name: str, *told: str) -> bool:
+                spec = CameraSpec(name, 4, 4, (4.0, 4.0), (2.0, 2.0))
+                frame = Frame(time.monotonic_ns(), 0, spec, "rgb8", bytes(48))
+                camera.send(topics.FRAME, encode(frame, 0, time.monotonic_ns()))
+                time.sleep(0.05)
+                shown.update({str(part.get("label")): part for part in list(page.parts.values())})
+                return all(each in page.text for each in told)
+
+            until(lambda: sent("front", "camera front") and "front" in shown)
+            until(lambda: sent("<b>side", "now sends pictures of the camera &#x27;&lt;b&gt;side&#x27; (4x4, rgb8)"))
+            assert "<b>side" not in shown and "began with &#x27;front&#x27;" in page.text
+            until(lambda: sent("front") and "now sends pictures" not in page.text)
 
 
 def test_without_a_driver_it_says_so() -> None:

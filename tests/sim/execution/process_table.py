@@ -28,9 +28,9 @@ class SimulatedDriver:
 
 
 @contextmanager
-def simulated_driver(state_address: str = ANY_PORT) -> Iterator[SimulatedDriver]:
+def simulated_driver(state_address: str = ANY_PORT, command_address: str = ANY_PORT) -> Iterator[SimulatedDriver]:
     """Start `worldarm driver --arm sim`."""
-    arguments = ["driver", "--arm", "sim", "--state-address", state_address, "--command-address", ANY_PORT]
+    arguments = ["driver", "--arm", "sim", "--state-address", state_address, "--command-address", command_address]
     with running(*arguments) as process:
         found = re.search(r"command (tcp://\S+), state (tcp://[^\s;]+)", process.first_line)
         assert found, f"no addresses in {process.first_line!r}"

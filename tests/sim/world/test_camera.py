@@ -175,16 +175,47 @@ def test_it_may_be_started_before_the_driver() -> None:
             assert frames.latest(PATIENCE_S).camera.name == "side"
 
 
-def test_a_driver_that_goes_away_is_told_in_one_line() -> None:
-    with simulated_driver() as driver, running(*camera_arguments(driver.state)) as camera:
-        with FrameSubscriber(camera.endpoint) as frames:
+@pytest.mark.parametrize("asks", [False, True], ids=["state address", "command address"])
+def test_a_driver_that_ends_is_told_in_one_line_and_drawn_again_when_it_is_back(asks: bool) -> None:
+    with simulated_driver() as driver:
+        words = camera_arguments(driver.state)
+        if asks:
+            at = words.index("--state-address")
+            words[at : at + 2] = ["--command-address", driver.command]
+        with running(*words) as camera, FrameSubscriber(camera.endpoint) as frames:
             frames.latest(PATIENCE_S)
-        driver.process.end(signal.SIGINT)
-        status, out, err = camera.end()
-    assert status == 1
-    assert "pictures sent" in out
-    lines = [line for line in err.splitlines() if not line.startswith("pybullet build time")]
-    assert len(lines) == 1 and f"the driver at {driver.state} has published no scene for 2 s" in lines[0]
+            driver.process.end(signal.SIGINT)
+            ended_ns = time.monotonic_ns()
+            assert camera.process.stdout is not None
+            away = camera.process.stdout.readline()
+            told = f"camera front is away: the driver at {driver.command if asks else driver.state} has ended"
+            assert away.startswith(told) and away.count("; retrying until it is back") == 1
+            with pytest.raises(CameraError):
+                frames.newer_than(ended_ns, 0.5)
+            state = ANY_PORT if asks else driver.state
+            with simulated_driver(state, driver.command) as again:
+                assert (again.state != driver.state) == asks
+                assert frames.newer_than(ended_ns, PATIENCE_S).camera.name == "front"
+                assert camera.process.stdout.readline().startswith("camera front is back after")
+            status, out, err = camera.end(signal.SIGINT)
+    assert status == 130 and "pictures sent" in out
+    assert [line for line in err.splitlines() if not line.startswith("pybullet build time")] == [
+        "worldarm: interrupted"
+    ]
+
+
+def test_a_driver_that_comes_back_with_another_arm_is_not_drawn(tmp_path: Path) -> None:
+    with DriverProcess(tmp_path, Options(start=HOME)) as driver:
+        words = camera_arguments(driver.state)
+        at = words.index("--state-address")
+        words[at : at + 2] = ["--command-address", driver.command]
+        with running(*words) as camera, FrameSubscriber(camera.endpoint) as frames:
+            frames.latest(PATIENCE_S)
+            driver.kill()
+            with DriverProcess(tmp_path, Options(start=HOME, named="crane"), command=driver.command):
+                status, out, err = camera.end()
+    assert status == 1 and "pictures sent" in out
+    assert "now runs the arm 'crane' with 7 joints, and this began with 'panda'" in err
 
 
 def test_an_arm_without_a_scene_is_drawn_as_it_is_measured(tmp_path: Path) -> None:
@@ -265,7 +296,7 @@ def test_without_a_newer_scene_it_says_that_the_driver_stopped(publisher: Publis
         assert camera.read(5.0).time_ns == 10
         publisher.send(scene_state(10, (0.6, 0.1)))  # not newer
         began = time.monotonic()
-        with pytest.raises(CameraError, match="has published no scene for"):
+        with pytest.raises(CameraError, match="has ended, or publishes no scene any more"):
             camera.read(0.1)
         assert 0.1 <= time.monotonic() - began < 2.0
         publisher.send(scene_state(11))

@@ -98,7 +98,7 @@ def test_apart_it_waits_or_goes_there_slowly_when_told_to(
 
 
 def test_a_leader_that_falls_silent_lets_the_arm_hold_and_leads_again_when_it_is_back(
-    leader: DriverProcess, follower: DriverProcess
+    leader: DriverProcess, follower: DriverProcess, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     with leader.client() as lead, follower.client() as follow, following(follower, leader.command) as person:
         person.sees("lease mine")
@@ -112,6 +112,15 @@ def test_a_leader_that_falls_silent_lets_the_arm_hold_and_leads_again_when_it_is
         until(lambda: now(follow).holder == "teleop leader")
         leader.kill()
         until(lambda: now(follow).mode == "holding" and not any(now(follow).governed_velocity))
+        before = person.screen.count("the leader is back")
+        with DriverProcess(tmp_path_factory.mktemp("again"), command=leader.command) as again:
+            assert again.state != leader.state
+            until(lambda: person.screen.count("the leader is back") > before)
+            until(lambda: now(follow).holder == "teleop leader")
+        with DriverProcess(tmp_path_factory.mktemp("other"), Options(named="crane"), command=leader.command):
+            assert person.end() == 1
+        assert "now runs the arm 'crane'" in person.screen
+        until(lambda: now(follow).holder == "")
 
 
 def test_without_a_terminal_it_says_what_happens_line_by_line(leader: DriverProcess, follower: DriverProcess) -> None:
