@@ -165,6 +165,7 @@ def _dispatch(words: list[str]) -> int:
 def _run(name: str, rest: list[str]) -> int:
     """Import the command `name` and run it with the arguments `rest`. An error meant for the user becomes one line."""
     from robot.errors import WorldarmError
+    from robot.system.text import printable
 
     # An exception runs every `finally`: sockets close, the arm holds, files stay whole.
     signal.signal(signal.SIGTERM, _exit_on_signal)
@@ -181,13 +182,14 @@ def _run(name: str, rest: list[str]) -> int:
             _find_clone(name)
         status = tyro.cli(getattr(import_module(module), function), prog=f"worldarm {name}", args=rest)
     except WorldarmError as error:
-        print(f"worldarm: {' '.join(str(error).split())}", file=sys.stderr)
+        # What it names may come from a file or from another process; a terminal would obey its escapes.
+        print(f"worldarm: {printable(' '.join(str(error).split()))}", file=sys.stderr)
         return 1
     except BrokenPipeError:
         raise
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        print(f"worldarm: {where}{error.strerror or error}", file=sys.stderr)
+        print(f"worldarm: {printable(f'{where}{error.strerror or error}')}", file=sys.stderr)
         return 1
     finally:
         sys.unraisablehook = previous_hook

@@ -74,7 +74,7 @@ def load_pairs(folder: Path) -> Pairs:
         raise CalibrationError(f"{path} is of version {pairs.version}, and this is version {VERSION}")
     for pair in pairs.pairs:
         if len(pair.joints) != pairs.arm.dof or not all(map(math.isfinite, pair.joints)):
-            raise CalibrationError(f"{path}: the joints beside {pair.picture} are not {pairs.arm.dof} numbers")
-        if Path(pair.picture).name != pair.picture:
+            raise CalibrationError(f"{path}: the joints beside {pair.picture!r} are not {pairs.arm.dof} numbers")
+        if Path(pair.picture).name != pair.picture or not pair.picture.isprintable():
             raise CalibrationError(f"{path}: {pair.picture!r} is not the name of a picture beside it")
     return pairs

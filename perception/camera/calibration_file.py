@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from perception.camera.board import Board
 from robot.errors import CalibrationError, ConfigurationError
 from robot.system.files import write_json
+from robot.system.text import escape_fields
 
 VERSION = 1
 MAX_FILE_BYTES = 1024 * 1024
@@ -64,6 +65,9 @@ class HandEye(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     residual_rad: float
     poses: int
 
+    def __post_init__(self) -> None:
+        escape_fields(self, ("arm", "frame", "method"))
+
 
 class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One camera: its name on the wire, its lens with the reprojection error `error_px` (root mean square, pixels) over
@@ -76,6 +80,9 @@ class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     views: int
     board: Board
     hand_eye: HandEye | None = None
+
+    def __post_init__(self) -> None:
+        escape_fields(self, ("camera",))
 
 
 def load_calibration(path: Path) -> Calibration:

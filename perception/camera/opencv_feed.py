@@ -18,6 +18,7 @@ import numpy as np
 
 from perception.camera.feed import RawPicture
 from robot.errors import CameraError
+from robot.system.text import printable
 
 OPEN_TIMEOUT_MS = 8000
 READ_TIMEOUT_MS = 4000
@@ -124,7 +125,7 @@ def holders(path: Path, processes: Path = Path("/proc")) -> list[str]:
             continue
         try:
             opened = [link.readlink() for link in (process / "fd").iterdir()]
-            name = (process / "comm").read_text().strip()
+            name = printable((process / "comm").read_text(errors="replace").strip())
         except OSError:
             continue  # another user's process, or it has just ended
         if path.resolve() in opened:

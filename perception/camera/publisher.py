@@ -13,6 +13,7 @@ from perception.camera.feed import EndOfPictures
 from perception.camera.interface import Camera, CameraOptions, HasSensor, Image, Picture
 from robot.errors import CameraAway, CameraError
 from robot.system.pacing import Pacer
+from robot.system.text import printable
 from robot.wire import topics
 from robot.wire.camera_spec import CameraSpec
 from robot.wire.messages import Frame, encode
@@ -44,7 +45,7 @@ def publish(
     with Publisher(address, _QUEUE) as publisher, _started(camera, options, publisher.endpoint):
         spec = camera.spec
         if isinstance(camera, HasSensor):
-            print(f"camera {options.name}: {camera.sensor()}", flush=True)
+            print(f"camera {options.name}: {printable(camera.sensor())}", flush=True)
         patience_s = max(PATIENCE_S, 2 / options.rate_hz)
         end_ns = None if duration_s is None else time.monotonic_ns() + round(duration_s * 1e9)
         pacer = Pacer(1 / options.rate_hz)
@@ -87,7 +88,7 @@ class _Absence:
             self._since = time.monotonic()
         if reason != self._reason:
             self._reason = reason
-            print(f"camera {self._name} is away: {reason}; retrying until it is back", flush=True)
+            print(f"camera {self._name} is away: {printable(reason)}; retrying until it is back", flush=True)
 
     def over(self) -> None:
         """Print that the camera is back, if it was away."""

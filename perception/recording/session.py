@@ -13,6 +13,7 @@ from perception.recording.recorder import Recorder
 from perception.recording.saver import Saved
 from perception.recording.status import Phase, RecorderStatus
 from robot.errors import ConfigurationError, RecordingError, WorldarmError
+from robot.system.text import printable
 from robot.teleop.devices.terminal import Terminal
 from robot.teleop.devices.terminal_keys import KeyDecoder
 
@@ -182,6 +183,7 @@ class RecordingSession:
             self._terminal.show(line_of(status) if typed is None else f"task: {typed}")
 
     def _say(self, line: str) -> None:
+        line = printable(line)
         if self._terminal is not None:
             self._terminal.say(line)
         else:

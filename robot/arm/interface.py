@@ -13,6 +13,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from robot.system.text import escape_fields
+
 Vector = NDArray[np.float64]
 
 
@@ -32,6 +34,9 @@ class Capsule(msgspec.Struct, frozen=True):
     end: tuple[float, float, float]
     radius: float
     handles: bool = False
+
+    def __post_init__(self) -> None:
+        escape_fields(self, ("link",))
 
 
 class ArmSpec(msgspec.Struct, frozen=True):
@@ -67,6 +72,9 @@ class ArmSpec(msgspec.Struct, frozen=True):
     effort: tuple[float, ...] = ()
     models_of: str = ""
 
+    def __post_init__(self) -> None:
+        escape_fields(self, ("name", "joint_names", "tool_frame", "models_of"))
+
     @property
     def dof(self) -> int:
         """Number of joints n."""
@@ -90,6 +98,9 @@ class ObjectPose(msgspec.Struct, frozen=True):
     name: str
     position: tuple[float, float, float]
     orientation: tuple[float, float, float, float]
+
+    def __post_init__(self) -> None:
+        escape_fields(self, ("name",))
 
 
 class ArmOptions(msgspec.Struct, frozen=True):

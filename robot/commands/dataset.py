@@ -14,6 +14,7 @@ from robot.dataset.edit.repair import repair as repair_dataset
 from robot.dataset.format.schema import Feature
 from robot.dataset.reader import Dataset
 from robot.errors import DatasetError
+from robot.system.text import printable
 
 Folder = Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="DIRECTORY", help="the data set's folder")]
 
@@ -24,7 +25,7 @@ def info(directory: Folder) -> None:
     lengths = dataset.lengths
     seconds = int(lengths.sum()) / dataset.info.fps
     size = sum(map(_size, dataset.files()))
-    print(f"{directory}: LeRobotDataset v3.0, robot {dataset.info.robot_type or 'not named'}")
+    print(f"{directory}: LeRobotDataset v3.0, robot {printable(str(dataset.info.robot_type or 'not named'))}")
     print(
         f"{len(dataset)} episodes of {lengths.min()} to {lengths.max()} frames, {lengths.sum()} in all, "
         f"at {dataset.info.fps} a second: {seconds / 60:.1f} minutes, {size / 1e6:.1f} MB"
@@ -64,7 +65,7 @@ def _size(path: Path) -> int:
 def _print(report: Report) -> None:
     print(f"{report.root}: {report.episodes} whole episodes, {report.frames} frames")
     for line in report.problems:
-        print(f"  {line}")
+        print(f"  {printable(line)}")
 
 
 def _row(name: str, feature: Feature) -> tuple[str, str, str, str]:
@@ -72,6 +73,7 @@ def _row(name: str, feature: Feature) -> tuple[str, str, str, str]:
 
 
 def _table(rows: list[tuple[str, ...]]) -> None:
+    rows = [tuple(map(printable, row)) for row in rows]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for row in rows:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

@@ -13,6 +13,7 @@ from robot.dataset.report.quality import SetQuality, in_words, measure_quality
 from robot.dataset.report.workspace_coverage import covered, draw_workspace
 from robot.system.figures import require_picture
 from robot.system.files import require_writable, write_json
+from robot.system.text import printable
 
 OUT = Path("out/quality")
 _MOST_GROUPS = 10
@@ -45,7 +46,7 @@ def quality(
             f"{name} {low:.3g} to {high:.3g}"
             for name, low, high in zip(where.names, where.lower, where.upper, strict=True)
         )
-        print(f"{where.of}: {bounds}; drawn in {picture}")
+        print(f"{printable(f'{where.of}: {bounds}')}; drawn in {picture}")
     if json is not None:
         document = {**msgspec.to_builtins(found), "workspace": msgspec.to_builtins(coverage[0] if coverage else None)}
         write_json(json, document)
@@ -63,13 +64,13 @@ def _print(directory: Path, found: SetQuality) -> None:
     )
     if found.clamped_frames is not None:
         reasons = ", ".join(f"{reason} {count}" for reason, count in found.clamped.items())
-        print(f"clamped {found.clamped_frames} frames" + (f": {reasons}" if reasons else ""))
+        print(printable(f"clamped {found.clamped_frames} frames" + (f": {reasons}" if reasons else "")))
     if found.worst_change_rad is not None:
         print(f"the governor changed a set-point by at most {found.worst_change_rad:.4f} rad")
     if found.idle_s is not None:
         print(f"idle {found.idle_s:.1f} s, {found.idle_s / found.duration_s:.0%} of the time")
     if found.marks:
-        print("marked: " + ", ".join(f"{mark} {count}" for mark, count in found.marks.items()))
+        print(printable("marked: " + ", ".join(f"{mark} {count}" for mark, count in found.marks.items())))
     for group in found.same_starts[:_MOST_GROUPS]:
         print(f"{len(group)} episodes start in the same state: {', '.join(map(str, group[:20]))}")
     if len(found.same_starts) > _MOST_GROUPS:
@@ -80,4 +81,4 @@ def _print(directory: Path, found: SetQuality) -> None:
         age = max((age.worst_s for age in one.ages.values()), default=None)
         shown = "" if age is None else f"{age:.3f}"
         numbers = f"{one.episode:>7} {one.frames:>6} {one.rate_hz:>6.2f} {one.worst_gap_s:>6.3f} {shown:>6}"
-        print(f"{numbers}  {in_words(one)}".rstrip())
+        print(printable(f"{numbers}  {in_words(one)}".rstrip()))

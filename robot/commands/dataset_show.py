@@ -12,6 +12,7 @@ from robot.dataset.report.episode_video import write_film
 from robot.dataset.report.gallery import write_gallery
 from robot.errors import ConfigurationError, DatasetError
 from robot.system.files import require_writable
+from robot.system.text import printable
 
 SHOWN = Path("out/show")
 GALLERIES = Path("out/gallery")
@@ -36,7 +37,7 @@ def show(
     require_writable(path)
     write_film(dataset, episode, path)
     seconds = dataset.episodes[episode].length / dataset.info.fps
-    print(f"{path}: episode {episode}, {seconds:.1f} s, {'; '.join(dataset.episodes[episode].tasks)}")
+    print(f"{path}: episode {episode}, {seconds:.1f} s, {printable('; '.join(dataset.episodes[episode].tasks))}")
 
 
 def gallery(

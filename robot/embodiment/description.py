@@ -15,6 +15,7 @@ from robot.dataset.format.schema import DatasetInfo
 from robot.embodiment.convention import ActionConvention, ArmConvention
 from robot.embodiment.convention_file import read_convention, with_kind
 from robot.errors import DatasetError
+from robot.system.text import escape_fields
 from robot.wire.camera_spec import CameraSpec, reframed
 
 KEY = "recording"
@@ -30,6 +31,9 @@ class EmbodimentDescription(msgspec.Struct, frozen=True):
     camera: CameraSpec
     action: ActionConvention
     state_names: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        escape_fields(self, ("arm", "state_names"))
 
     def to_metadata(self) -> dict[str, object]:
         """Return the metadata of a data set with this description."""
@@ -48,6 +52,9 @@ class RecordedEmbodiment(msgspec.Struct, frozen=True):
     cameras: tuple[CameraSpec, ...]
     action: ArmConvention[Any]
     state_names: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        escape_fields(self, ("arm", "state_names"))
 
     def to_metadata(self) -> dict[str, object]:
         """Return the metadata of a data set with this description."""

@@ -20,6 +20,7 @@ from robot.embodiment.start_path import GRIPPER_TOLERANCE_M, SPEED
 from robot.embodiment.tool_displacement import TOOL_DOWN
 from robot.errors import ConfigurationError
 from robot.motion.tool_path import LEAST_S, SPACING_S
+from robot.system.text import escape_fields
 from robot.wire.messages import Waypoint
 
 SCALE_RAD = 0.1
@@ -65,6 +66,7 @@ class JointDisplacement(Blocks, msgspec.Struct, frozen=True, tag_field="kind", t
 
     def __post_init__(self) -> None:
         """Raise `ValueError` unless every joint has a lower and an upper limit."""
+        escape_fields(self, ("joints",))
         if not len(self.joints) == len(self.lower) == len(self.upper):
             raise ValueError(
                 f"{len(self.joints)} joints have {len(self.lower)} lower and {len(self.upper)} upper limits"

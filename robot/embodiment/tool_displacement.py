@@ -18,6 +18,7 @@ from robot.embodiment.proprioception import GRASPING_STATE_NAMES, STATE_NAMES
 from robot.embodiment.sample_series import SampleSeries
 from robot.embodiment.start_path import GRIPPER_TOLERANCE_M, TOLERANCE_M, TOLERANCE_RAD, path_to_start
 from robot.motion.tool_path import straight_waypoints
+from robot.system.text import escape_fields
 from robot.wire.messages import Waypoint
 
 PLACE = ("x", "y", "z")
@@ -62,6 +63,9 @@ class ToolDisplacement(Blocks, msgspec.Struct, frozen=True, tag_field="kind", ta
     turn_rad: float = 0.0
     turn_bounds: tuple[float, float] = (0.0, 0.0)
     opening_m: float = 0.0
+
+    def __post_init__(self) -> None:
+        escape_fields(self, ("axes",))
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import TypeAlias
+from typing import ClassVar, TypeAlias
 
 import msgspec
 
@@ -19,6 +19,7 @@ from robot.arm.interface import ArmSpec
 from robot.errors import ConfigurationError, DatasetError
 from robot.flight_log.ring_file import LOCK_FILE, SEGMENTS, BackgroundRing, RingBusy, is_ring, read_ring
 from robot.motion.servo import ServoState
+from robot.system.text import escape_fields
 from robot.wire.messages import Waypoint
 
 SCHEMA_VERSION = 1
@@ -29,14 +30,22 @@ _MOST_LOGS = 100
 
 
 class Entry(msgspec.Struct, frozen=True, tag=True, array_like=True):
-    """Base of all entries; `time_ns` is the driver's monotonic time."""
+    """Base of all entries; `time_ns` is the driver's monotonic time. `texts` names the fields that people read: what
+    does not print in them is escaped."""
+
+    texts: ClassVar[tuple[str, ...]] = ()
 
     time_ns: int
+
+    def __post_init__(self) -> None:
+        escape_fields(self, self.texts)
 
 
 class Opened(Entry, frozen=True):
     """The beginning of a segment: the process `run`, its `arm`, the time `wall_ns` since 1970 in UTC, and the state of
     the `servo`, None before it was engaged."""
+
+    texts: ClassVar[tuple[str, ...]] = ("run",)
 
     version: int
     run: str
@@ -57,6 +66,8 @@ class Engaged(Entry, frozen=True):
 class WaypointsReceived(Entry, frozen=True, tag="Told"):  # the tag of logs written before
     """Waypoints were received; `refused` is the reason why they were refused, empty when they were accepted."""
 
+    texts: ClassVar[tuple[str, ...]] = ("refused",)
+
     waypoints: tuple[Waypoint, ...]
     refused: str
 
@@ -68,6 +79,8 @@ class Held(Entry, frozen=True):
 class Ticked(Entry, frozen=True):
     """The set-point of one tick: `governed` (n,) rad and its `velocity` rad/s, `gripper_width` m, and the governor's
     `clamps`."""
+
+    texts: ClassVar[tuple[str, ...]] = ("clamps",)
 
     governed: tuple[float, ...]
     velocity: tuple[float, ...]
@@ -89,6 +102,8 @@ class Asked(Entry, frozen=True):
     """A `request` other than waypoints, with the lease `holder` at that time; `refused` is the reason for its refusal,
     empty when it was carried out."""
 
+    texts: ClassVar[tuple[str, ...]] = ("request", "holder", "refused")
+
     request: str
     holder: str
     refused: str
@@ -97,6 +112,8 @@ class Asked(Entry, frozen=True):
 class Changed(Entry, frozen=True):
     """The driver's mode changed for `reason`; `holder` holds the lease from now on."""
 
+    texts: ClassVar[tuple[str, ...]] = ("mode", "reason", "holder")
+
     mode: str
     reason: str
     holder: str
@@ -104,6 +121,8 @@ class Changed(Entry, frozen=True):
 
 class Closed(Entry, frozen=True):
     """The driver ended regularly; without this entry it was killed, or is still running."""
+
+    texts: ClassVar[tuple[str, ...]] = ("reason",)
 
     reason: str
 

@@ -18,7 +18,7 @@ from zmq.utils import z85
 
 from robot.errors import ConfigurationError
 from robot.system.files import atomic_write, make_folder, read_bounded
-from robot.system.text import printable
+from robot.system.text import escape_fields, printable
 from robot.wire.limits import MAX_KEY_FILE_BYTES, MAX_KEYS
 
 OWN, OTHERS = "own.json", "others.json"
@@ -61,6 +61,9 @@ class Other(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     public: str
     role: Role
     host: str = ""
+
+    def __post_init__(self) -> None:
+        escape_fields(self, ("name", "public", "host"))
 
 
 class Keyring:

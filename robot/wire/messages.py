@@ -14,7 +14,7 @@ import msgspec
 
 from robot.arm.interface import ArmSpec, ObjectPose
 from robot.errors import WireError
-from robot.system.text import printable
+from robot.system.text import escape_fields, printable
 from robot.wire.camera_spec import CameraSpec
 from robot.wire.limits import MAX_MESSAGE_BYTES, MAX_REASON_LENGTH, MAX_REQUEST_BYTES
 
@@ -31,9 +31,7 @@ class Message(msgspec.Struct, frozen=True, tag=True, forbid_unknown_fields=True)
     texts: ClassVar[tuple[str, ...]] = ()
 
     def __post_init__(self) -> None:
-        for name in self.texts:
-            if not getattr(self, name).isprintable():
-                msgspec.structs.force_setattr(self, name, printable(getattr(self, name)))
+        escape_fields(self, self.texts)
 
 
 class Published(Message, frozen=True):
@@ -61,7 +59,7 @@ class JointState(Published, frozen=True):
     there is none; `set_point_ns` the time at which this tick's set-point was written to the arm.
     """
 
-    texts: ClassVar[tuple[str, ...]] = ("mode", "holder", "reason")
+    texts: ClassVar[tuple[str, ...]] = ("mode", "clamps", "holder", "reason")
 
     tick: int
     mode: str
@@ -196,6 +194,8 @@ class Lease(Message, frozen=True):
 class Accepted(Message, frozen=True):
     """The waypoints are accepted; `clamps` names the changes made to them. The set-point of `tick` is the first that
     they affect."""
+
+    texts: ClassVar[tuple[str, ...]] = ("clamps",)
 
     sequence: int
     clamps: tuple[str, ...]
