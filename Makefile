@@ -1,11 +1,13 @@
 # setup: a virtual environment in .venv   test: lint, types and tests   demo: the whole thing, once
 # soak: the tests that try something at random, many times as often
+# fuzz: inputs that no one would send, to the readers of what others send, FUZZ_SECONDS for each reader
 # test-lerobot: data sets, written and read by the real lerobot in an environment of its own, .venv-lerobot
-.PHONY: setup test soak test-lerobot lint demo clean
+.PHONY: setup test soak fuzz test-lerobot lint demo clean
 
 SHELL := /bin/bash
 # One worker a core: with more, tests that follow a moving arm fall behind it. What needs several cores runs by itself.
 WORKERS ?= $(shell nproc)
+FUZZ_SECONDS ?= 120
 STAMP := .venv/.installed
 FITS := -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] < (3, 12))'
 LEROBOT := lerobot[dataset]==0.6.1
@@ -46,6 +48,10 @@ soak: setup
 	WORLDARM_SOAK=1 .venv/bin/pytest -q -n $(WORKERS) --dist worksteal -m 'soak and not real_time' --timeout 3600
 	WORLDARM_SOAK=1 .venv/bin/pytest -q -m 'soak and real_time' --timeout 3600
 
+fuzz: setup
+	.venv/bin/python -m pip install --quiet -e '.[fuzz]'
+	FUZZ_SECONDS=$(FUZZ_SECONDS) .venv/bin/python -m tests.fuzz.run
+
 test-lerobot: setup $(LEROBOT_STAMP)
 	LEROBOT_PYTHON=.venv-lerobot/bin/python .venv/bin/pytest -q tests/lerobot
 
@@ -84,5 +90,5 @@ demo: setup
 	.venv/bin/worldarm demo
 
 clean:
-	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .fuzz build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . \( -path ./.venv -o -path ./.venv-lerobot \) -prune -o -name __pycache__ -type d -print0 | xargs -0 rm -rf

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from perception.camera.board import Board
 from robot.errors import CalibrationError, ConfigurationError
-from robot.system.files import write_json
+from robot.system.files import read_bounded, write_json
 from robot.system.text import escape_fields
 
 VERSION = 1
@@ -88,13 +88,13 @@ class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def load_calibration(path: Path) -> Calibration:
     """Return the calibration in `path`. Raises `CalibrationError` when it is missing or invalid."""
     try:
-        if path.stat().st_size > MAX_FILE_BYTES:
-            raise CalibrationError(f"{path} is larger than {MAX_FILE_BYTES // 1024**2} MB: it is not a calibration")
-        data = path.read_bytes()
+        data = read_bounded(path, MAX_FILE_BYTES)
     except FileNotFoundError:
         raise CalibrationError(f"there is no calibration {path}; `worldarm calibrate camera` makes one") from None
     except OSError as error:
         raise CalibrationError(f"the calibration {path} cannot be read: {error.strerror}") from error
+    except ConfigurationError as error:
+        raise CalibrationError(f"{error}; it is not a calibration") from error
     try:
         calibration = msgspec.json.decode(data, type=Calibration)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ConfigurationError) as error:
