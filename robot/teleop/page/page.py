@@ -126,21 +126,7 @@ class WebPage:
 
     def _lines(self) -> list[str]:
         view, state = self._view, self._live.states.newest
-        if view is None or state is None:
-            return []
-        x, y, z = view.tool
-        lines = [
-            mode_of(state),
-            f"tool {x:+.3f} {y:+.3f} {z:+.3f} m · {100 * view.speed:.1f} cm/s of {100 * view.share:.0f} % · gripper "
-            f"{1e3 * view.gripper_width:.0f} mm · {view.rate_hz:.0f} commands/s",
-        ]
-        if view.note:
-            lines.append(strong(view.note))
-        if view.slowed:
-            lines.append(f"slowed: {escape(', '.join(view.slowed))}")
-        if view.clamps:
-            lines.append(f"clamped: {escape(', '.join(view.clamps))}")
-        return lines
+        return [] if view is None or state is None else status_lines(view, state)
 
     def close(self) -> None:
         """Stop painting."""
@@ -155,6 +141,23 @@ class WebPage:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def status_lines(view: View, state: JointState) -> list[str]:
+    """Return what a page says of the session and of the arm's state, as HTML: what comes from the driver is escaped."""
+    x, y, z = view.tool
+    lines = [
+        mode_of(state),
+        f"tool {x:+.3f} {y:+.3f} {z:+.3f} m · {100 * view.speed:.1f} cm/s of {100 * view.share:.0f} % · gripper "
+        f"{1e3 * view.gripper_width:.0f} mm · {view.rate_hz:.0f} commands/s",
+    ]
+    if view.note:
+        lines.append(strong(view.note))
+    if view.slowed:
+        lines.append(f"slowed: {escape(', '.join(view.slowed))}")
+    if view.clamps:
+        lines.append(f"clamped: {escape(', '.join(view.clamps))}")
+    return lines
 
 
 def _governed(state: JointState) -> Vector:
