@@ -212,4 +212,4 @@ class _Search:
 
 
 def _keep_quiet(_: str) -> None:
-    """Say nothing: whoever follows asks for `gone`."""
+    """Say nothing: `gone` says it to those who ask."""

@@ -106,7 +106,7 @@ class Leader:
         self.phase = Phase.APART
 
     def close(self) -> None:
-        """Do nothing: whoever began to follow the driver ends it."""
+        """Do nothing: the command that follows the leader's driver ends that."""
 
     def _difference(self, apart: np.ndarray, grip: float) -> str:
         worst = int(apart.argmax())
