@@ -1,7 +1,7 @@
 """The one camera whose pictures count: what another camera sends from the same address is no picture at all.
 
-A camera process that is started again may have another name, size, encoding, lens or pose. Whoever began with the first
-one would otherwise act on a view that it does not know.
+A camera process that is started again may have another name, size, encoding, lens or pose. A consumer that
+began with the first one would otherwise act on a view that it does not know.
 """
 
 from __future__ import annotations
