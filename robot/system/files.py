@@ -52,7 +52,7 @@ def read_bounded(path: Path, longest: int) -> bytes:
             raise ConfigurationError(f"{path} is not a file: put one there, or delete it")
         content = file.read(longest + 1)
     if len(content) > longest:
-        raise ConfigurationError(f"{path} has more than {longest} bytes, more than such a file ever needs")
+        raise ConfigurationError(f"{path} is larger than {longest / 2**20:g} MB, more than such a file ever needs")
     return content
 
 
