@@ -13,6 +13,7 @@ import numpy as np
 import pinocchio as pin
 from numpy.typing import NDArray
 
+from robot.arm.description_text import require_readable
 from robot.arm.interface import ArmSpec, Vector
 from robot.errors import ConfigurationError, UnreachableError
 
@@ -220,6 +221,7 @@ def _within(miss: tuple[float, float], position: float, rotation: float) -> bool
 
 def _model(arm: ArmDescription) -> pin.Model:
     """Build the model of the robot description with every joint except those in `joint_names` locked at zero."""
+    require_readable(arm.name, arm.urdf)
     try:
         whole = pin.buildModelFromXML(arm.urdf)
     except (RuntimeError, ValueError) as error:

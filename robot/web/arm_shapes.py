@@ -12,6 +12,7 @@ import pinocchio as pin
 import trimesh
 from numpy.typing import NDArray
 
+from robot.arm.description_text import require_readable
 from robot.arm.interface import ArmSpec, Vector
 from robot.errors import ConfigurationError
 
@@ -39,6 +40,7 @@ class ArmShapes:
 
     def __init__(self, spec: ArmSpec) -> None:
         self._spec = spec
+        require_readable(spec.name, spec.urdf)
         try:
             self._model = pin.buildModelFromXML(spec.urdf)
         except (RuntimeError, ValueError) as error:
