@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
-from robot.embodiment.blocks import Blocks
+from robot.embodiment.blocks import Blocks, require_block
 from robot.errors import ConfigurationError
+from robot.system.bounds import MAX_BLOCK_STEPS, MAX_CONVENTION_SIZE
 
 
 class BoxAction(Blocks, msgspec.Struct, frozen=True, tag_field="kind", tag="box"):
@@ -15,6 +16,14 @@ class BoxAction(Blocks, msgspec.Struct, frozen=True, tag_field="kind", tag="box"
     size: int
     block_s: float
     repeat: int
+
+    def __post_init__(self) -> None:
+        """Raise `ValueError` for an action or a block of impossible size."""
+        if not 0 <= self.size <= MAX_CONVENTION_SIZE:
+            raise ValueError(f"an action has {self.size} entries; it may have at most {MAX_CONVENTION_SIZE}")
+        if not 1 <= self.repeat <= MAX_BLOCK_STEPS:
+            raise ValueError(f"repeat is {self.repeat}, and must be from 1 to {MAX_BLOCK_STEPS}")
+        require_block(self.block_s)
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -17,12 +17,16 @@ from typing import Any
 import msgspec
 
 from robot import registry
+from robot.embodiment.blocks import require_block
 from robot.embodiment.box_action import BoxAction
 from robot.embodiment.convention import ActionConvention
 from robot.embodiment.joint_displacement import JointDisplacement
 from robot.embodiment.tool_displacement import ToolDisplacement
+from robot.system.bounds import MAX_CONVENTION_SIZE
+from robot.system.text import printable
 
 KIND = "kind"
+_SHOWN = 80  # characters of a wrong entry in a message
 _OURS: Mapping[str, type[msgspec.Struct]] = MappingProxyType(
     {str(each.__struct_config__.tag): each for each in (ToolDisplacement, JointDisplacement, BoxAction)}
 )
@@ -49,9 +53,13 @@ def read_convention(_: type, stored: object) -> object:
     missing or not valid, and `ConfigurationError` for a convention that cannot be loaded.
     """
     if not isinstance(stored, Mapping):
-        raise ValueError(f"an action convention is a mapping, not {stored!r}")
+        raise ValueError(f"an action convention is a mapping, not {printable(repr(stored), _SHOWN)}")
     found = with_kind(stored)
-    return msgspec.convert(found, _struct(str(found[KIND])))
+    convention: Any = msgspec.convert(found, _struct(str(found[KIND])))
+    if not convention.size <= MAX_CONVENTION_SIZE:
+        raise ValueError(f"an action has {convention.size} entries; it may have at most {MAX_CONVENTION_SIZE}")
+    require_block(convention.block_s)
+    return convention
 
 
 def differences(one: ActionConvention, other: ActionConvention) -> tuple[str, ...]:
@@ -65,7 +73,8 @@ def _struct(kind: str) -> type[msgspec.Struct]:
         return _OURS[kind]
     if kind not in registry.names(registry.CONVENTIONS):
         raise ValueError(
-            f"no installed package offers actions of the kind {kind!r}; install the one with which this was recorded"
+            f"no installed package offers actions of the kind {printable(repr(kind), _SHOWN)}; install the one with "
+            "which this was recorded"
         )
     struct: type[msgspec.Struct] = registry.load(registry.CONVENTIONS, kind)
     return struct

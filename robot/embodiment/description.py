@@ -14,7 +14,7 @@ from robot.dataset.format.columns import ACTION, STATE, image_column
 from robot.dataset.format.schema import DatasetInfo
 from robot.embodiment.convention import ActionConvention, ArmConvention
 from robot.embodiment.convention_file import read_convention, with_kind
-from robot.errors import DatasetError
+from robot.errors import ConfigurationError, DatasetError
 from robot.system.text import escape_fields
 from robot.wire.camera_spec import CameraSpec, reframed
 
@@ -81,7 +81,7 @@ def read_recorded_embodiment(info: DatasetInfo) -> RecordedEmbodiment | None:
         return None
     try:
         recorded = msgspec.convert(info.metadata[RECORDED_KEY], RecordedEmbodiment, dec_hook=read_convention)
-    except msgspec.ValidationError as error:
+    except (msgspec.ValidationError, ConfigurationError, RecursionError) as error:
         raise DatasetError(
             f"the data set's worldarm.{RECORDED_KEY} entry in meta/info.json is not valid: {error}"
         ) from error
@@ -113,7 +113,7 @@ def read_embodiment(
             "the data set does not say which camera and which action convention it was recorded with "
             f"(no worldarm.{KEY} in meta/info.json); record it with worldarm"
         ) from None
-    except msgspec.ValidationError as error:
+    except (msgspec.ValidationError, ConfigurationError, RecursionError) as error:
         raise DatasetError(f"the data set's worldarm.{KEY} entry in meta/info.json is not valid: {error}") from error
     seen = embodiment.camera
     _which(camera, [seen.name])

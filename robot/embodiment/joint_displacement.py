@@ -13,7 +13,7 @@ from robot.arm.interface import ArmSpec, Vector
 from robot.arm.kinematics import Kinematics
 from robot.embodiment import gripper_action
 from robot.embodiment.arm_sample import ArmSample
-from robot.embodiment.blocks import Blocks
+from robot.embodiment.blocks import Blocks, require_block
 from robot.embodiment.proprioception import joint_state_names
 from robot.embodiment.sample_series import SampleSeries
 from robot.embodiment.start_path import GRIPPER_TOLERANCE_M, SPEED
@@ -65,7 +65,9 @@ class JointDisplacement(Blocks, msgspec.Struct, frozen=True, tag_field="kind", t
     gripper_width: float = 0.0
 
     def __post_init__(self) -> None:
-        """Raise `ValueError` unless every joint has a lower and an upper limit."""
+        """Raise `ValueError` unless every joint has a lower and an upper limit, and for a block of impossible length or
+        too many waypoints."""
+        require_block(self.block_s, self.waypoints)
         escape_fields(self, ("joints",))
         if not len(self.joints) == len(self.lower) == len(self.upper):
             raise ValueError(

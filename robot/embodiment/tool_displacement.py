@@ -13,7 +13,7 @@ from robot.arm.interface import Box, Vector
 from robot.arm.kinematics import Kinematics, Pose
 from robot.embodiment import gripper_action
 from robot.embodiment.arm_sample import ArmSample
-from robot.embodiment.blocks import Blocks
+from robot.embodiment.blocks import Blocks, require_block
 from robot.embodiment.proprioception import GRASPING_STATE_NAMES, STATE_NAMES
 from robot.embodiment.sample_series import SampleSeries
 from robot.embodiment.start_path import GRIPPER_TOLERANCE_M, TOLERANCE_M, TOLERANCE_RAD, path_to_start
@@ -65,7 +65,14 @@ class ToolDisplacement(Blocks, msgspec.Struct, frozen=True, tag_field="kind", ta
     opening_m: float = 0.0
 
     def __post_init__(self) -> None:
+        """Raise `ValueError` for a block of impossible length or too many waypoints, and for unknown axes."""
         escape_fields(self, ("axes",))
+        require_block(self.block_s, self.waypoints)
+        known = (*PLACE, YAW, gripper_action.NAME)
+        if len(set(self.axes)) != len(self.axes) or not set(self.axes) <= set(known):
+            raise ValueError(f"the axes must be some of {', '.join(known)}, each once")
+        if len(self.rotation) != 3:
+            raise ValueError(f"the rotation has {len(self.rotation)} rows instead of 3")
 
     @property
     def names(self) -> tuple[str, ...]:
