@@ -6,15 +6,13 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
-
 from perception.camera.framing import reframe
 from perception.camera.image_file import load_goal
 from perception.camera.interface import Image
 from robot.dataset.format.columns import image_column
 from robot.dataset.reader import Dataset
 from robot.embodiment.description import read_recorded_embodiment
-from robot.errors import GoalError
+from robot.errors import DatasetError, GoalError
 from robot.wire.camera_spec import CameraSpec
 
 _FRAME = re.compile(r"(?P<folder>.+):(?P<episode>-?\d+):(?P<frame>-?\d+)")
@@ -36,9 +34,9 @@ def read_goal(source: str, camera: CameraSpec, sent: Callable[[], CameraSpec] | 
     if key not in dataset.features:
         raise GoalError(f"{dataset.root} has no pictures of the camera {camera.name}, which the model uses")
     episode = _place(int(found["episode"]), len(dataset), f"{dataset.root} has", "episodes")
-    frames = dataset.episode(episode, [key])[key]
-    frame = _place(int(found["frame"]), len(frames), f"episode {episode} of {dataset.root} has", "frames")
-    image = np.asarray(frames[frame], np.uint8)
+    length = dataset.episodes[episode].length
+    frame = _place(int(found["frame"]), length, f"episode {episode} of {dataset.root} has", "frames")
+    image = _picture(dataset, episode, key, frame)
     recorded = read_recorded_embodiment(dataset.info)
     if recorded is not None:
         image = reframe(image, next(each for each in recorded.cameras if each.name == camera.name), camera.view_size)
@@ -48,6 +46,14 @@ def read_goal(source: str, camera: CameraSpec, sent: Callable[[], CameraSpec] | 
             f"{camera.name} at {camera.width}x{camera.height}"
         )
     return image
+
+
+def _picture(dataset: Dataset, episode: int, key: str, frame: int) -> Image:
+    """Return one picture of an episode; no more than one is in memory. Raises `DatasetError` when it cannot be read."""
+    for number, picture in enumerate(dataset.frames(episode, key)):
+        if number == frame:
+            return picture
+    raise DatasetError(f"episode {episode} of {dataset.root} ends before its frame {frame}: check the data set")
 
 
 def _place(number: int, count: int, who: str, what: str) -> int:

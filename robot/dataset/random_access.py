@@ -140,8 +140,9 @@ class RandomAccess:
             while len(self._videos) >= self._most_open:
                 (camera, *_), oldest = self._videos.popitem(last=False)
                 self._decoders[camera].submit(oldest.close).result()  # once it has decoded its pending frames
-            path = self._dataset.root / self._dataset.info.video_file(name, span.chunk, span.file)
-            video = self._videos[key] = SeekableVideo(path, self._dataset.info.fps)
+            path = self._dataset.video_path(name, span)
+            pixels = self._dataset.features[name].pixels
+            video = self._videos[key] = SeekableVideo(path, self._dataset.info.fps, pixels)
         self._videos.move_to_end(key)
         return video
 
@@ -150,7 +151,7 @@ class RandomAccess:
         key = episode.data_chunk, episode.data_file
         kept = self._tables.get(key)
         if kept is None:
-            path = self._dataset.root / self._dataset.info.data_file(*key)
+            path = self._dataset.data_path(episode)
             table = read_frames(path, 0, self._dataset.place_in_file(episode)[1], self._stored)
             while self._tables and self._bytes + table.nbytes > self._most_bytes:
                 self._bytes -= self._tables.popitem(last=False)[1][2]

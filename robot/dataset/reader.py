@@ -14,20 +14,23 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import av
-import av.error
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from robot.dataset.format.bounded_parquet import DATA_FILE, open_parquet, read_columns
 from robot.dataset.format.columns import EPISODE_INDEX
 from robot.dataset.format.encoding import decode_picture
+from robot.dataset.format.paths import inside
 from robot.dataset.format.schema import DatasetInfo, Feature, read_info
 from robot.dataset.format.tables import Episode, VideoSpan, read_episodes, read_tasks
+from robot.dataset.format.video_file import opened_video, require_declared, time_base
 from robot.errors import DatasetError
+from robot.system.bounds import MAX_PICTURE_PIXELS
+from robot.system.text import printable
 
 Columns = dict[str, npt.NDArray[Any]]
+_SHOWN = 300  # characters of a broken file's contents in a message
 
 
 class Dataset:
@@ -105,10 +108,14 @@ class Dataset:
             raise DatasetError(f"{self.root} has no column {', '.join(missing)}; it has {', '.join(self.features)}")
         stored = [name for name in names if self.features[name].dtype != "video"]
         table = self._frames(episode, stored)
-        return {
+        columns = {
             name: column_array(name, self.features[name], table[name]) if name in stored else self._video(name, episode)
             for name in names
         }
+        for name, column in columns.items():
+            if self.features[name].is_picture:
+                self._require_declared(name, column.shape[1:])
+        return columns
 
     def frames(self, index: int, name: str) -> Iterator[npt.NDArray[np.uint8]]:
         """Yield the pictures of one episode, (H, W, 3) uint8 RGB each, decoding each only when it is requested.
@@ -120,15 +127,18 @@ class Dataset:
         if self.features[name].dtype == "image":
             column = self._frames(self._require(index), [name])[name]
             for number in range(len(column)):
-                yield column_array(name, self.features[name], column.slice(number, 1))[0]
+                picture = column_array(name, self.features[name], column.slice(number, 1))[0]
+                self._require_declared(name, picture.shape)
+                yield picture
             return
         episode = self._require(index)
         span = episode.videos[name]
-        path = self.root / self.info.video_file(name, span.chunk, span.file)
+        path = self.video_path(name, span)
         expected = 0
-        for number, frame in video_frames(path, span, episode.length, self.info.fps):
+        for number, frame in video_frames(path, span, episode.length, self.info.fps, self.features[name].pixels):
             if number != expected:
                 break
+            self._require_declared(name, frame.shape)
             yield frame
             expected += 1
         if expected != episode.length:
@@ -157,7 +167,15 @@ class Dataset:
             relative[self.info.data_file(episode.data_chunk, episode.data_file)] = None
             for key, span in episode.videos.items():
                 relative[self.info.video_file(key, span.chunk, span.file)] = None
-        yield from (self.root / path for path in relative)
+        yield from (inside(self.root, path) for path in relative)
+
+    def data_path(self, episode: Episode) -> Path:
+        """Return the data file of an episode. Raises DatasetError when it lies outside the set."""
+        return inside(self.root, self.info.data_file(episode.data_chunk, episode.data_file))
+
+    def video_path(self, key: str, span: VideoSpan) -> Path:
+        """Return the video file that holds a span. Raises DatasetError when it lies outside the set."""
+        return inside(self.root, self.info.video_file(key, span.chunk, span.file))
 
     def place_in_file(self, episode: Episode) -> tuple[int, int]:
         """Return the row of an episode's first frame in its data file, and the file's number of rows."""
@@ -175,7 +193,7 @@ class Dataset:
         return self.episodes[index]
 
     def _frames(self, episode: Episode, names: Sequence[str]) -> pa.Table:
-        path = self.root / self.info.data_file(episode.data_chunk, episode.data_file)
+        path = self.data_path(episode)
         start, _ = self.place_in_file(episode)
         table = read_frames(path, start, episode.length, [*names, EPISODE_INDEX])
         if (table[EPISODE_INDEX].to_numpy() != episode.index).any():
@@ -184,26 +202,30 @@ class Dataset:
 
     def _video(self, name: str, episode: Episode) -> npt.NDArray[np.uint8]:
         span = episode.videos[name]
-        path = self.root / self.info.video_file(name, span.chunk, span.file)
-        return decode_video(path, span, episode.length, self.info.fps)
+        return decode_video(
+            self.video_path(name, span), span, episode.length, self.info.fps, self.features[name].pixels
+        )
+
+    def _require_declared(self, name: str, shape: tuple[int, ...]) -> None:
+        """Raise DatasetError when a picture is not of the declared size; some programs declare the channels first."""
+        if sorted(shape) != sorted(self.features[name].shape):
+            raise DatasetError(
+                f"the pictures {name!r} of {self.root} have the shape {shape}; {self.features[name].shape} is "
+                f"declared: run `worldarm dataset check {self.root}`"
+            )
 
 
 def read_frames(path: Path, start: int, length: int, names: Sequence[str], verify: bool = False) -> pa.Table:
     """Return the rows [start, start + length) of a data file. Raises DatasetError when some are missing."""
-    try:
-        with pq.ParquetFile(path, page_checksum_verification=verify) as file:
-            groups, before, first = [], 0, None
-            for number in range(file.num_row_groups):
-                rows = file.metadata.row_group(number).num_rows
-                if before < start + length and before + rows > start:
-                    groups.append(number)
-                    first = before if first is None else first
-                before += rows
-            table = file.read_row_groups(groups, columns=list(dict.fromkeys(names)))
-    except FileNotFoundError:
-        raise DatasetError(f"the data file {path} is missing: check the data set") from None
-    except (OSError, pa.ArrowException) as error:
-        raise DatasetError(f"the data file {path} cannot be read: {error}") from error
+    with open_parquet(path, DATA_FILE, verify) as file:
+        groups, before, first = [], 0, None
+        for number in range(file.num_row_groups):
+            rows = file.metadata.row_group(number).num_rows
+            if before < start + length and before + rows > start:
+                groups.append(number)
+                first = before if first is None else first
+            before += rows
+        table = read_columns(file, path, names, groups)
     if absent := [name for name in names if name not in table.column_names]:
         raise DatasetError(f"the data file {path} lacks the columns {', '.join(absent)}")
     frames = table.slice(start - (first or 0), length)
@@ -212,40 +234,44 @@ def read_frames(path: Path, start: int, length: int, names: Sequence[str], verif
     return frames
 
 
-def decode_video(path: Path, span: VideoSpan, length: int, fps: int) -> npt.NDArray[np.uint8]:
-    """Return the `length` frames of a span of a video file, (T, H, W, 3) uint8 RGB.
+def decode_video(
+    path: Path, span: VideoSpan, length: int, fps: int, pixels: int = MAX_PICTURE_PIXELS
+) -> npt.NDArray[np.uint8]:
+    """Return the `length` frames of a span of a video file, (T, H, W, 3) uint8 RGB, of at most `pixels` each.
 
     Raises DatasetError when the file is missing, broken or too short.
     """
-    frames = dict(video_frames(path, span, length, fps))
+    frames = dict(video_frames(path, span, length, fps, pixels))
     if len(frames) != length:
         raise _too_few(path, len(frames), length)
+    if len({frame.shape for frame in frames.values()}) > 1:
+        raise DatasetError(f"the video {path} changes to pictures of another size in the middle: check the data set")
     return np.stack([frames[number] for number in range(length)])
 
 
-def video_frames(path: Path, span: VideoSpan, length: int, fps: int) -> Iterator[tuple[int, npt.NDArray[np.uint8]]]:
+def video_frames(
+    path: Path, span: VideoSpan, length: int, fps: int, pixels: int
+) -> Iterator[tuple[int, npt.NDArray[np.uint8]]]:
     """Yield the frames of a span of a video file, up to `length`, each with its number from 0.
 
-    Raises DatasetError when the file is missing or cannot be decoded.
+    pixels: the most that a frame has, as the data set declares. Raises DatasetError when the file is missing, has
+    larger frames, or cannot be decoded.
     """
-    try:
-        with av.open(str(path)) as container:
-            stream = container.streams.video[0]
-            if span.from_timestamp > 0 and stream.time_base is not None:
-                container.seek(int(span.from_timestamp / stream.time_base), stream=stream)
-            for frame in container.decode(stream):
-                if frame.pts is None or frame.time_base is None:
-                    continue
-                seconds = frame.pts * frame.time_base - Fraction(span.from_timestamp).limit_denominator(10**6)
-                number = round(seconds * fps)
-                if number >= length:
-                    break
-                if number >= 0:
-                    yield number, frame.to_ndarray(format="rgb24")
-    except FileNotFoundError:
-        raise DatasetError(f"the video {path} is missing: check the data set") from None
-    except (av.error.FFmpegError, IndexError) as error:
-        raise DatasetError(f"the video {path} cannot be decoded: {error}") from error
+    with opened_video(path, pixels) as (container, stream):
+        if span.from_timestamp > 0:
+            container.seek(int(span.from_timestamp / time_base(path, stream, fps)), stream=stream)
+        for frame in container.decode(stream):
+            if frame.pts is None or frame.time_base is None:
+                continue
+            seconds = frame.pts * frame.time_base - Fraction(span.from_timestamp).limit_denominator(10**6)
+            number = round(seconds * fps)
+            if number >= length:
+                break
+            if number >= 0:
+                require_declared(path, frame, pixels)
+                if frame.is_corrupt:
+                    raise DatasetError(f"the video {path} is damaged at its frame {number}: check the data set")
+                yield number, frame.to_ndarray(format="rgb24").astype(np.uint8, copy=False)
 
 
 def _too_few(path: Path, there: int, length: int) -> DatasetError:
@@ -262,15 +288,16 @@ def column_array(name: str, feature: Feature, column: pa.ChunkedArray) -> npt.ND
         raise DatasetError(f"the column {name!r} lacks some of its values")
     try:
         return _as_declared(feature, array)
-    except (ValueError, TypeError, AttributeError, LookupError, pa.ArrowException) as error:
+    except (ValueError, TypeError, AttributeError, LookupError, OverflowError, pa.ArrowException) as error:
         raise DatasetError(
-            f"the column {name!r} is not {feature.dtype} of the shape {feature.shape} throughout: {error}"
+            f"the column {name!r} is not {printable(feature.dtype, _SHOWN)} of the shape {feature.shape} throughout: "
+            f"{printable(str(error), _SHOWN)}"
         ) from error
 
 
 def _as_declared(feature: Feature, array: pa.Array) -> npt.NDArray[Any]:
     if feature.dtype == "image":
-        return np.stack([decode_picture(data or b"") for data in array.field("bytes").to_pylist()])
+        return np.stack([decode_picture(data or b"", feature.pixels) for data in array.field("bytes").to_pylist()])
     if feature.shape == (1,) and not pa.types.is_nested(array.type):
         return np.asarray(array.to_numpy(zero_copy_only=False))
     if pa.types.is_fixed_size_list(array.type) and len(feature.shape) == 1:

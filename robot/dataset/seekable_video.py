@@ -8,35 +8,30 @@ from itertools import chain
 from pathlib import Path
 
 import av
-import av.error
 import numpy as np
 import numpy.typing as npt
 from av.video.reformatter import VideoReformatter
 
 from robot.dataset.format.tables import VideoSpan
+from robot.dataset.format.video_file import decoding, open_video, require_declared, time_base
 from robot.errors import DatasetError
 
 _NEAR = 2  # frames ahead that decoding reaches sooner than a seek, since key frames are this close together
 
 
 class SeekableVideo:
-    """One open video file with `fps` frames a second. It holds a file, a decoder and the last picture until `close`."""
+    """One open video file with `fps` frames a second of at most `pixels` each.
 
-    def __init__(self, path: Path, fps: int) -> None:
+    It holds a file, a decoder and the last picture until `close`.
+    """
+
+    def __init__(self, path: Path, fps: int, pixels: int) -> None:
         self._path = path
-        try:
-            self._container = av.open(str(path))
-        except FileNotFoundError:
-            raise DatasetError(f"the video {path} is missing: check the data set") from None
-        except av.error.FFmpegError as error:
-            raise DatasetError(f"the video {path} cannot be decoded: {error}") from error
-        if not self._container.streams.video:
-            self._container.close()
-            raise DatasetError(f"the video {path} cannot be decoded: it has no pictures")
-        self._stream = self._container.streams.video[0]
+        self._pixels = pixels
+        self._container, self._stream = open_video(path, pixels)
         # With threads a decoder delays frames, and for single frames they cost more than they gain.
         self._stream.codec_context.thread_count = 1
-        self._base = self._stream.time_base or Fraction(1, fps)
+        self._base = time_base(path, self._stream, fps)
         self._reformatter = VideoReformatter()
         self._frames: Iterator[av.VideoFrame] = iter(())
         self._step = float(1 / (self._base * fps))  # one frame, in the stream's time base
@@ -49,12 +44,15 @@ class SeekableVideo:
         It is bit for bit the frame of `Dataset.episode`. Raises DatasetError when it is missing.
         """
         try:
-            frame = self._decoded(round(Fraction(span.from_timestamp).limit_denominator(10**6) / self._base), number)
-            pixels = self._reformatter.reformat(frame, format="rgb24", threads=1).to_ndarray()
-            return pixels.astype(np.uint8, copy=False)
-        except av.error.FFmpegError as error:
+            with decoding(self._path):
+                begin = round(Fraction(span.from_timestamp).limit_denominator(10**6) / self._base)
+                frame = self._decoded(begin, number)
+                require_declared(self._path, frame, self._pixels)
+                pixels = self._reformatter.reformat(frame, format="rgb24", threads=1).to_ndarray()
+                return pixels.astype(np.uint8, copy=False)
+        except DatasetError:
             self._last = None
-            raise DatasetError(f"the video {self._path} cannot be decoded: {error}") from error
+            raise
 
     def close(self) -> None:
         """Close the file and release the decoder."""

@@ -8,6 +8,7 @@ after a crash in between. Data without a row is not part of the set, and the nex
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -246,6 +247,7 @@ class DatasetWriter:
             row_file=row[1],
             videos=videos,
             extra=extra,
+            digests={key: hashlib.sha256(video).hexdigest() for key, video in encoded.videos.items()},
         )
 
     def _checked_extra(self, extra: Mapping[str, object]) -> Extra:

@@ -7,21 +7,21 @@ episode's part becomes a file of its own.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import av
-import av.error
 import numpy as np
 import numpy.typing as npt
-import pyarrow.parquet as pq
 
 from robot.dataset.edit.video_cut import cut_video
 from robot.dataset.format import statistics
+from robot.dataset.format.bounded_parquet import DATA_FILE, open_parquet
 from robot.dataset.format.columns import EPISODE_INDEX, FRAME_INDEX, INDEX, TASK_INDEX, TIMESTAMP
+from robot.dataset.format.paths import inside
 from robot.dataset.format.schema import INFO_PATH, STATS_PATH, TASKS_PATH, DatasetInfo
 from robot.dataset.format.staged_files import make_durable_folder
 from robot.dataset.format.tables import (
@@ -35,6 +35,7 @@ from robot.dataset.format.tables import (
     to_parquet,
     with_bookkeeping,
 )
+from robot.dataset.format.video_file import opened_video
 from robot.dataset.reader import Dataset, column_array, read_frames
 from robot.errors import DatasetError, RecordingError
 from robot.system.files import sync, write_durable
@@ -122,17 +123,17 @@ def assemble(
     rows = _Rows()
     episodes = frames = 0
     for one in placed:
-        for key, span in one.new.videos.items():
-            _transfer_video(folder, info, one, key, span, linked)
+        cut = {key: _transfer_video(folder, info, one, key, linked) for key in one.new.videos}
         counted = _transfer_data(folder, info, one, numbers, linked)
         own = with_bookkeeping(rows.statistics(one), counted)
-        _write(folder / one.new.row_path, to_parquet(row_table(info, one.new, own), lean=True))
+        digests = {**one.new.digests, **{key: digest for key, digest in cut.items() if digest}}
+        _write(folder, one.new.row_path, to_parquet(row_table(info, replace(one.new, digests=digests), own), lean=True))
         totals = statistics.merge(totals, own)
         episodes, frames = episodes + 1, frames + one.new.length
     done = info.with_totals(episodes, frames, len(tasks))
-    _write(folder / TASKS_PATH, to_parquet(tasks_table(tasks)))
-    _write(folder / STATS_PATH, statistics.to_json(totals))
-    _write(folder / INFO_PATH, done.to_json())
+    _write(folder, TASKS_PATH, to_parquet(tasks_table(tasks)))
+    _write(folder, STATS_PATH, statistics.to_json(totals))
+    _write(folder, INFO_PATH, done.to_json())
     return done
 
 
@@ -151,28 +152,33 @@ def transfer(source: Path, target: Path, linked: bool) -> None:
     sync(target)
 
 
-def _transfer_video(folder: Path, info: DatasetInfo, one: Placed, key: str, span: VideoSpan, linked: bool) -> None:
-    old = one.old.videos[key]
-    source = one.source.root / one.source.info.video_file(key, old.chunk, old.file)
+def _transfer_video(folder: Path, info: DatasetInfo, one: Placed, key: str, linked: bool) -> str:
+    """Write the episode's video `key` into the new set; return its digest where the file is a new one, else nothing."""
+    old, span, pixels = one.old.videos[key], one.new.videos[key], info.features[key].pixels
+    source, target = one.source.video_path(key, old), info.video_file(key, span.chunk, span.file)
     if one.source.shares_video(one.old, key):
-        _write(folder / info.video_file(key, span.chunk, span.file), cut_video(source, old, one.old.length, info.fps))
-        return
+        data = cut_video(source, old, one.old.length, info.fps, pixels)
+        _write(folder, target, data)
+        return hashlib.sha256(data).hexdigest()
     if not linked:
-        _require_whole_video(source, one.old.length)
+        _require_whole_video(source, one.old.length, pixels)
     _found(source)
-    transfer(source, folder / info.video_file(key, span.chunk, span.file), linked)
+    transfer(source, inside(folder, target), linked)
+    return ""
 
 
 def _transfer_data(
     folder: Path, info: DatasetInfo, one: Placed, tasks: Mapping[str, int], linked: bool
 ) -> dict[str, npt.NDArray[np.generic]]:
     """Write the episode's frames into the new set; return its bookkeeping columns there."""
-    source = one.source.root / one.source.info.data_file(one.old.data_chunk, one.old.data_file)
-    target = folder / info.data_file(one.new.data_chunk, one.new.data_file)
+    source = one.source.data_path(one.old)
+    target = info.data_file(one.new.data_chunk, one.new.data_file)
     names = [name for name, feature in info.features.items() if feature.dtype != "video"]
     start, whole = one.source.place_in_file(one.old)
     table = read_frames(source, start, one.old.length, names, verify=True)
-    if (there := pq.read_metadata(source).num_rows) != whole:
+    with open_parquet(source, DATA_FILE) as file:
+        there = file.metadata.num_rows
+    if there != whole:
         owner = "its episode" if whole == one.old.length else "its episodes"
         raise DatasetError(f"{source} has {there} frames, and {owner} {whole}: check the data set")
     before = {name: column_array(name, info.features[name], table[name]) for name in NUMBERS}
@@ -184,9 +190,9 @@ def _transfer_data(
     if (before[EPISODE_INDEX] != one.old.index).any():
         raise DatasetError(f"{source} holds other frames than those of episode {one.old.index}: check the data set")
     if whole == one.old.length and all((before[name] == after[name]).all() for name in NUMBERS):
-        transfer(source, target, linked)
+        transfer(source, inside(folder, target), linked)
     else:
-        _write(target, to_parquet(renumbered(table, after)))
+        _write(folder, target, to_parquet(renumbered(table, after)))
     kept = {name: column_array(name, info.features[name], table[name]) for name in (TIMESTAMP, FRAME_INDEX)}
     return {**kept, **after}
 
@@ -213,7 +219,7 @@ class _Rows:
 
     def statistics(self, one: Placed) -> statistics.Statistics:
         """Return the statistics of one episode. Raises DatasetError when its row cannot be read."""
-        path = one.source.root / one.old.row_path
+        path = inside(one.source.root, one.old.row_path)
         if path != self._path:
             indices = [row.index for row in read_rows(path, one.source.info)]
             self._by_episode = dict(zip(indices, read_row_statistics(path, one.source.info), strict=True))
@@ -223,15 +229,10 @@ class _Rows:
         return self._by_episode[one.old.index]
 
 
-def _require_whole_video(path: Path, length: int) -> None:
+def _require_whole_video(path: Path, length: int, pixels: int) -> None:
     """Raise DatasetError unless the video has as many frames as its episode; nothing is decoded."""
-    try:
-        with av.open(str(path)) as container:
-            count = sum(packet.size > 0 for packet in container.demux(container.streams.video[0]))
-    except FileNotFoundError:
-        raise DatasetError(f"the video {path} is missing: check the data set") from None
-    except (av.error.FFmpegError, IndexError) as error:
-        raise DatasetError(f"the video {path} cannot be read: {error}") from error
+    with opened_video(path, pixels) as (container, stream):
+        count = sum(packet.size > 0 for packet in container.demux(stream))
     if count != length:
         raise DatasetError(f"the video {path} has {count} frames, and its episode {length}: check the data set")
 
@@ -242,10 +243,12 @@ def _found(path: Path) -> None:
 
 
 def _files(root: Path, info: DatasetInfo, episode: Episode) -> list[Path]:
-    videos = [root / info.video_file(key, span.chunk, span.file) for key, span in episode.videos.items()]
-    return [root / info.data_file(episode.data_chunk, episode.data_file), root / episode.row_path, *videos]
+    videos = [info.video_file(key, span.chunk, span.file) for key, span in episode.videos.items()]
+    files = [info.data_file(episode.data_chunk, episode.data_file), episode.row_path, *videos]
+    return [inside(root, relative) for relative in files]
 
 
-def _write(path: Path, data: bytes) -> None:
+def _write(folder: Path, relative: str, data: bytes) -> None:
+    path = inside(folder, relative)
     make_durable_folder(path.parent, durable=False)
     write_durable(path, data)

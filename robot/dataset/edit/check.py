@@ -6,19 +6,23 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from robot.dataset.format.bounded_parquet import DATA_FILE, open_parquet
 from robot.dataset.format.columns import EPISODE_INDEX, FRAME_INDEX, INDEX, TASK_INDEX, TIMESTAMP
-from robot.dataset.format.schema import BOOKKEEPING, DatasetInfo, read_info
+from robot.dataset.format.paths import inside
+from robot.dataset.format.schema import BOOKKEEPING, DatasetInfo, Feature, read_info
 from robot.dataset.format.staged_files import leftovers
 from robot.dataset.format.staged_folders import beside
 from robot.dataset.format.statistics import Statistics, read_statistics
 from robot.dataset.format.tables import Episode, read_rows, read_tasks, row_files, totals_from_rows
-from robot.dataset.reader import column_array, decode_video, read_frames
+from robot.dataset.reader import column_array, read_frames, video_frames
 from robot.errors import DatasetError
+from robot.system.files import sha256_of
 
 TIMESTAMP_TOLERANCE_S = 1e-4  # beyond it the reference library refuses the set
 
@@ -154,22 +158,47 @@ def _examine_episode(
     if row.length < 1 or not row.tasks:
         raise DatasetError("its row names no frames or no task")
     names = [name for name, feature in info.features.items() if feature.dtype != "video"]
-    path = root / info.data_file(row.data_chunk, row.data_file)
+    path = inside(root, info.data_file(row.data_chunk, row.data_file))
     table = read_frames(path, start, row.length, names, verify=True)
     if whole_file and _rows_in(path) != row.length:
         raise DatasetError(f"{_short(root, path)} has {_rows_in(path)} frames, its row says {row.length}")
     for name in names:
         feature = info.features[name]
-        values = column_array(name, feature, table[name])  # decodes pictures: a torn one is found here
-        if values.shape[1:] != (() if feature.shape == (1,) else feature.shape):
-            raise DatasetError(f"{name!r} has the shape {values.shape[1:]}, not {feature.shape}")
-        if values.dtype.kind == "f" and not np.isfinite(values).all():
-            raise DatasetError(f"{name!r} holds a number that is not finite")
-    for key, span in row.videos.items():
-        frames = decode_video(root / info.video_file(key, span.chunk, span.file), span, row.length, info.fps)
-        if frames.shape[1:] != info.features[key].shape:
-            raise DatasetError(f"the video {key!r} has the shape {frames.shape[1:]}, not {info.features[key].shape}")
+        # Pictures one by one: together they may not fit into memory. A torn one is found here.
+        at_once = 1 if feature.is_picture else row.length
+        for begin in range(0, row.length, at_once):
+            _examine_values(name, feature, column_array(name, feature, table[name].slice(begin, at_once)))
+    for key in row.videos:
+        _examine_video(root, info, row, key)
     return _examine_bookkeeping(info, table, row.length)
+
+
+def _examine_values(name: str, feature: Feature, values: npt.NDArray[Any]) -> None:
+    if values.shape[1:] != (() if feature.shape == (1,) else feature.shape):
+        raise DatasetError(f"{name!r} has the shape {values.shape[1:]}, not {feature.shape}")
+    if values.dtype.kind == "f" and not np.isfinite(values).all():
+        raise DatasetError(f"{name!r} holds a number that is not finite")
+
+
+def _examine_video(root: Path, info: DatasetInfo, row: Episode, key: str) -> None:
+    """Raise DatasetError unless the episode's video `key` decodes to the frames that were stored.
+
+    A codec notices few damaged bytes: it draws other pictures. So the file is also compared with its digest, which sets
+    of earlier versions and of other programs do not have.
+    """
+    span, shape = row.videos[key], info.features[key].shape
+    path = inside(root, info.video_file(key, span.chunk, span.file))
+    there = 0
+    for number, frame in video_frames(path, span, row.length, info.fps, info.features[key].pixels):
+        if frame.shape != shape:
+            raise DatasetError(f"the video {key!r} has the shape {frame.shape}, not {shape}")
+        if number != there:
+            raise DatasetError(f"the video {_short(root, path)} lacks its frame {there}")
+        there += 1
+    if there != row.length:
+        raise DatasetError(f"the video {_short(root, path)} has {there} of the {row.length} frames of its episode")
+    if key in row.digests and sha256_of(path) != row.digests[key]:
+        raise DatasetError(f"the video {_short(root, path)} is not the one that was stored: its bytes have changed")
 
 
 def _examine_bookkeeping(info: DatasetInfo, table: pa.Table, length: int) -> tuple[int, tuple[int, int]]:
@@ -189,7 +218,7 @@ def _examine_bookkeeping(info: DatasetInfo, table: pa.Table, length: int) -> tup
 
 
 def _orphans(root: Path, info: DatasetInfo, rows: list[Episode]) -> list[Path]:
-    named = {root / info.data_file(row.data_chunk, row.data_file) for row in rows}
+    named = {root / info.data_file(row.data_chunk, row.data_file) for row in rows}  # compared, not opened
     for row in rows:
         named |= {root / info.video_file(key, span.chunk, span.file) for key, span in row.videos.items()}
     there = [*(root / "data").rglob("*.parquet"), *(root / "videos").rglob("*.mp4")]
@@ -223,7 +252,8 @@ def _totals_off(
 
 
 def _rows_in(path: Path) -> int:
-    return int(pq.read_metadata(path).num_rows)
+    with open_parquet(path, DATA_FILE) as file:
+        return int(file.metadata.num_rows)
 
 
 def _short(root: Path, path: Path) -> str:

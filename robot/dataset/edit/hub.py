@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from robot.dataset.edit.check import check
+from robot.dataset.format.paths import inside
 from robot.dataset.format.schema import CODEBASE_VERSION, INFO_PATH, STATS_PATH, TASKS_PATH, DatasetInfo
 from robot.dataset.format.staged_files import locked
 from robot.dataset.format.staged_folders import new_folder, require_new
@@ -119,7 +120,8 @@ def _sound(root: Path) -> Dataset:
 
 def _files(dataset: Dataset) -> list[Path]:
     root = dataset.root
-    return [*dataset.files(), *row_files(root), *(root / name for name in (INFO_PATH, STATS_PATH, TASKS_PATH))]
+    own = (inside(root, name) for name in (INFO_PATH, STATS_PATH, TASKS_PATH))
+    return [*dataset.files(), *row_files(root), *own]
 
 
 def _card(info: DatasetInfo) -> str:

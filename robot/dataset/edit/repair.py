@@ -12,10 +12,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import pyarrow.parquet as pq
 
 from robot.dataset.edit.check import Examination, Report, examine, same_statistics
+from robot.dataset.format.bounded_parquet import DATA_FILE, open_parquet, read_columns
 from robot.dataset.format.columns import EPISODE_INDEX, INDEX
+from robot.dataset.format.paths import inside
 from robot.dataset.format.schema import BOOKKEEPING, INFO_PATH, STATS_PATH, TASKS_PATH, DatasetInfo, read_info
 from robot.dataset.format.staged_files import lock_folder, replace_file
 from robot.dataset.format.staged_folders import beside, clear_beside
@@ -33,7 +34,7 @@ from robot.dataset.format.tables import (
 )
 from robot.errors import DatasetError, RecordingError
 
-DAMAGED = "damaged"
+DAMAGED = Path("damaged")
 
 
 def repair(root: Path) -> Report:
@@ -106,9 +107,10 @@ def _several_to_a_file(found: Examination) -> bool:
 
 
 def _episode_files(root: Path, info: DatasetInfo, episode: Episode) -> list[Path]:
-    videos = [root / info.video_file(key, span.chunk, span.file) for key, span in episode.videos.items()]
+    videos = [info.video_file(key, span.chunk, span.file) for key, span in episode.videos.items()]
     # The row first: without it, the others are no longer part of the set.
-    return [root / episode.row_path, root / info.data_file(episode.data_chunk, episode.data_file), *videos]
+    files = [episode.row_path, info.data_file(episode.data_chunk, episode.data_file), *videos]
+    return [inside(root, relative) for relative in files]
 
 
 def _clear_beside(root: Path) -> list[str]:
@@ -122,11 +124,11 @@ def _move(root: Path, paths: Iterable[Path], why: str) -> list[str]:
         if not path.exists():
             continue
         relative = path.relative_to(root)
-        target = root / DAMAGED / relative
+        target = inside(root, DAMAGED / relative)
         copies = 0
         while target.exists():
             copies += 1
-            target = root / DAMAGED / relative.with_name(f"{relative.name}.{copies}")
+            target = inside(root, DAMAGED / relative.with_name(f"{relative.name}.{copies}"))
         target.parent.mkdir(parents=True, exist_ok=True)
         os.replace(path, target)
         done.append(f"{relative.as_posix()} moved to {target.relative_to(root).as_posix()}: {why}")
@@ -137,11 +139,12 @@ def _renumber(root: Path, info: DatasetInfo, episode: Episode, number: int, begi
     """Write the episode's number and first frame into its data and its row."""
     data = info.data_file(episode.data_chunk, episode.data_file)
     place = {EPISODE_INDEX: np.full(episode.length, number), INDEX: begin + np.arange(episode.length)}
-    with pq.ParquetFile(root / data) as file:
-        stored = file.read(columns=list(BOOKKEEPING))
+    path = inside(root, data)
+    with open_parquet(path, DATA_FILE) as file:
+        stored = read_columns(file, path, list(BOOKKEEPING))
         before = {name: stored[name].to_numpy() for name in BOOKKEEPING}
         if any((before[name] != values).any() for name, values in place.items()):
-            replace_file(root, data, to_parquet(renumbered(file.read(), place)))
+            replace_file(root, data, to_parquet(renumbered(read_columns(file, path), place)))
     if (episode.index, episode.from_index) != (number, begin):
         own = with_bookkeeping(read_row_statistics(root / episode.row_path, info)[0], {**before, **place})
         row = row_table(info, replace(episode, index=number, from_index=begin), own)

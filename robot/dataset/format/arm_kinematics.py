@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from robot.arm.description_text import require_readable
 from robot.arm.interface import ArmSpec
 from robot.dataset.format.schema import DatasetInfo
 from robot.errors import ConfigurationError, DatasetError
@@ -33,6 +34,7 @@ class ArmKinematics(msgspec.Struct, frozen=True):
 
 def kinematics_of(arm: ArmSpec) -> ArmKinematics:
     """Return the kinematics of `arm`. Raises `ConfigurationError` when its description is not XML."""
+    require_readable(arm.name, arm.urdf)
     try:
         robot = ElementTree.fromstring(arm.urdf)
     except ElementTree.ParseError as error:
@@ -52,6 +54,8 @@ def read_kinematics(info: DatasetInfo) -> ArmKinematics | None:
     if KEY not in info.metadata:
         return None
     try:
-        return msgspec.convert(info.metadata[KEY], ArmKinematics)
-    except msgspec.ValidationError as error:
+        found = msgspec.convert(info.metadata[KEY], ArmKinematics)
+        require_readable(found.name, found.urdf)
+        return found
+    except (msgspec.ValidationError, ConfigurationError, RecursionError) as error:
         raise DatasetError(f"the data set's worldarm.{KEY} entry in meta/info.json is not valid: {error}") from error

@@ -20,6 +20,8 @@ import numpy.typing as npt
 from robot.dataset.format.schema import BOOKKEEPING, Feature
 from robot.dataset.format.statistics import Statistics, picture_statistics, vector_statistics
 from robot.errors import DatasetError
+from robot.system.bounds import MAX_PICTURE_PIXELS
+from robot.system.picture_header import decode_within
 
 _KINDS = {"float32": "fiu", "int64": "iu", "bool": "b"}  # numpy kinds that may be converted to each type
 _VIDEO_OPTIONS = {"g": "2", "crf": "30", "preset": "12", "svtav1-params": "lp=1"}
@@ -81,11 +83,13 @@ def encode_png(frame: npt.NDArray[np.uint8]) -> bytes:
     return buffer.tobytes()
 
 
-def decode_picture(data: bytes) -> npt.NDArray[np.uint8]:
-    """Return the frame (H, W, 3) uint8 RGB in a PNG or JPEG file. Raises DatasetError when `data` is not a picture."""
-    decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
-    if decoded is None:
-        raise DatasetError(f"a stored picture of {len(data)} bytes cannot be decoded")
+def decode_picture(data: bytes, pixels: int = MAX_PICTURE_PIXELS) -> npt.NDArray[np.uint8]:
+    """Return the frame (H, W, 3) uint8 RGB, of at most `pixels`, in a PNG or JPEG file. Raises DatasetError when `data`
+    is not such a picture."""
+    try:
+        decoded = decode_within(data, pixels)
+    except ValueError as error:
+        raise DatasetError(f"a stored picture of {len(data)} bytes cannot be decoded: it {error}") from error
     return cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)
 
 

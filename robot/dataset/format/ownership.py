@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from robot.dataset.format import statistics
+from robot.dataset.format.bounded_parquet import open_parquet
+from robot.dataset.format.paths import inside
 from robot.dataset.format.schema import BOOKKEEPING, DatasetInfo
 from robot.dataset.format.staged_files import replace_file
 from robot.dataset.format.tables import (
@@ -78,11 +78,8 @@ def require_file_an_episode(root: Path, info: DatasetInfo, episodes: Sequence[Ep
 
 def _columns(root: Path, episode: Episode) -> tuple[list[str], bool]:
     """Return the sorted columns of an episode's row file, and whether it has the marker of this version."""
-    try:
-        with pq.ParquetFile(root / episode.row_path) as file:
-            return sorted(file.schema_arrow.names), OWN in (file.metadata.metadata or {})
-    except (OSError, pa.ArrowException) as error:
-        raise DatasetError(f"{root / episode.row_path} is not a readable list of episodes: {error!r}") from error
+    with open_parquet(inside(root, episode.row_path), "list of episodes") as file:
+        return sorted(file.schema_arrow.names), OWN in (file.metadata.metadata or {})
 
 
 def _of_now(info: DatasetInfo) -> list[str]:

@@ -7,18 +7,34 @@ The layout is LeRobotDataset v3.0. Every set also has five bookkeeping columns t
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from robot.dataset.format.columns import EPISODE_INDEX, FRAME_INDEX, INDEX, TASK_INDEX, TIMESTAMP
-from robot.errors import DatasetError
+from robot.dataset.format.paths import require_name, require_template, require_within
+from robot.errors import ConfigurationError, DatasetError
+from robot.system.bounds import (
+    MAX_EPISODES,
+    MAX_FEATURE_NUMBERS,
+    MAX_FEATURES,
+    MAX_FILE_NUMBER,
+    MAX_FRAMES,
+    MAX_PICTURE_PIXELS,
+    MAX_PICTURE_SIDE,
+    MAX_RATE,
+)
+from robot.system.plain_json import read_json
+from robot.system.text import printable
 
 CODEBASE_VERSION = "v3.0"
 CHUNKS_SIZE = 1000  # files a chunk folder
 VECTOR_DTYPES = ("float32", "int64", "bool")
 PICTURE_DTYPES = ("image", "video")
+MAX_DIMENSIONS = 8
+_SHOWN = 300  # characters of a broken file's contents in a message
 INFO_PATH = "meta/info.json"
 STATS_PATH = "meta/stats.json"
 TASKS_PATH = "meta/tasks.parquet"
@@ -45,6 +61,12 @@ class Feature:
     def is_picture(self) -> bool:
         """Whether the column holds pictures, as images or as video."""
         return self.dtype in PICTURE_DTYPES
+
+    @property
+    def pixels(self) -> int:
+        """Number of pixels in a picture of the column."""
+        channels = min(self.shape, default=1)
+        return math.prod(self.shape) // channels if 1 <= channels <= 4 else math.prod(self.shape)
 
 
 BOOKKEEPING: Mapping[str, Feature] = {
@@ -135,8 +157,10 @@ def new_info(
     fps: int, features: Mapping[str, Feature], robot_type: str | None, metadata: Mapping[str, Any] | None
 ) -> DatasetInfo:
     """Return the info of a set without episodes. Raises DatasetError when something in it cannot be written."""
-    if isinstance(fps, bool) or not isinstance(fps, int) or fps < 1:
-        raise DatasetError(f"fps must be a whole number of frames a second, at least 1; it is {fps!r}")
+    if isinstance(fps, bool) or not isinstance(fps, int) or not 1 <= fps <= MAX_RATE:
+        raise DatasetError(
+            f"fps must be a whole number of frames a second, at least 1 and at most {MAX_RATE}; it is {fps!r}"
+        )
     if not features:
         raise DatasetError("a data set needs at least one feature")
     for name, feature in features.items():
@@ -179,6 +203,11 @@ def validate_feature(name: str, feature: Feature) -> None:
     else:
         known = ", ".join((*VECTOR_DTYPES, *PICTURE_DTYPES))
         raise DatasetError(f"the feature {name!r} has the type {feature.dtype!r}; the writer knows {known}")
+    require_name(name)
+    try:
+        _require_size(name, feature)
+    except ValueError as error:
+        raise DatasetError(f"no reader takes such a feature: {error}") from error
 
 
 def same_kind(first: Feature, second: Feature) -> bool:
@@ -198,45 +227,61 @@ def describe_feature(feature: Feature | None) -> str:
 
 
 def read_info(root: Path) -> DatasetInfo:
-    """Read `meta/info.json` of the set under `root`. Raises DatasetError when it is absent, broken or not v3.0."""
+    """Read `meta/info.json` of the set under `root`; the paths and sizes that it declares are within bounds.
+
+    Every command that reads a set comes here first. Raises DatasetError when the file is absent, broken or not v3.0,
+    when a path or a size in it is out of bounds, and when a link in the set leads out of it.
+    """
     path = root / INFO_PATH
     if not root.is_dir():
         raise DatasetError(f"there is no data set at {root}: the folder does not exist")
+    require_within(root)
     try:
-        document = json.loads(path.read_bytes())
+        document = read_json(path)
     except FileNotFoundError:
         raise DatasetError(f"{root} is not a data set: it has no {INFO_PATH}") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, ConfigurationError) as error:
         raise DatasetError(f"{path} cannot be read: {error}") from error
     try:
         return _info_from_json(document)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise DatasetError(f"{path} is not the info of a LeRobotDataset: {error!r}") from error
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise DatasetError(f"{path} is not the info of a LeRobotDataset: {printable(repr(error), _SHOWN)}") from error
 
 
 def _info_from_json(document: dict[str, Any]) -> DatasetInfo:
     version = document["codebase_version"]
     if version != CODEBASE_VERSION:
-        raise DatasetError(f"the data set is of version {version!r}; worldarm reads {CODEBASE_VERSION!r}")
-    fps = int(document["fps"])
-    if fps < 1:
-        raise ValueError(f"fps is {document['fps']}, and must be at least 1")
-    features = {name: _feature_from_json(entry) for name, entry in document["features"].items()}
+        raise DatasetError(
+            f"the data set is of version {printable(repr(version), _SHOWN)}; worldarm reads {CODEBASE_VERSION!r}"
+        )
+    features = {name: _feature_from_json(name, entry) for name, entry in document["features"].items()}
+    if len(features) > MAX_FEATURES:
+        raise ValueError(f"it has {len(features)} columns, and at most {MAX_FEATURES} are read")
+    data_path, video_path = document.get("data_path", DATA_PATH), document.get("video_path")
+    require_template("data_path", data_path, ".parquet")
+    if video_path is not None:
+        require_template("video_path", video_path, ".mp4", of_videos=True)
+    metadata = dict(document.get("worldarm", {}))
+    if not isinstance(metadata.get("history", []), list):
+        raise ValueError("its history is not a list")
+    robot_type = document.get("robot_type")
+    if robot_type is not None and not isinstance(robot_type, str):
+        raise ValueError("its robot_type is not a text")
     used = {
         "codebase_version", "robot_type", "fps", "total_episodes", "total_frames", "total_tasks", "chunks_size",
         "splits", "data_path", "video_path", "features", "worldarm",
     }  # fmt: skip
     return DatasetInfo(
-        fps=fps,
+        fps=_whole("fps", document["fps"], 1, MAX_RATE),
         features=features,
-        robot_type=document.get("robot_type"),
-        metadata=dict(document.get("worldarm", {})),
-        total_episodes=int(document["total_episodes"]),
-        total_frames=int(document["total_frames"]),
-        total_tasks=int(document["total_tasks"]),
-        chunks_size=int(document.get("chunks_size", CHUNKS_SIZE)),
-        data_path=document.get("data_path", DATA_PATH),
-        video_path=document.get("video_path"),
+        robot_type=robot_type,
+        metadata=metadata,
+        total_episodes=_whole("total_episodes", document["total_episodes"], 0, MAX_EPISODES),
+        total_frames=_whole("total_frames", document["total_frames"], 0, MAX_FRAMES),
+        total_tasks=_whole("total_tasks", document["total_tasks"], 0, MAX_EPISODES),
+        chunks_size=_whole("chunks_size", document.get("chunks_size", CHUNKS_SIZE), 1, MAX_FILE_NUMBER),
+        data_path=data_path,
+        video_path=video_path,
         other={key: value for key, value in document.items() if key not in used},
     )
 
@@ -249,17 +294,41 @@ def _feature_to_json(feature: Feature) -> dict[str, Any]:
     return {**entry, "info": dict(feature.info)} if feature.info else entry
 
 
-def _feature_from_json(entry: dict[str, Any]) -> Feature:
+def _whole(what: str, value: Any, least: int, most: int) -> int:
+    """Return a number of `meta/info.json` as a whole one. Raises ValueError when it is not from `least` to `most`."""
+    number = int(value)
+    if not least <= number <= most:
+        raise ValueError(f"{what} is {number}, and must be from {least} to {most}")
+    return number
+
+
+def _require_size(name: str, feature: Feature) -> None:
+    """Raise ValueError when a column's shape takes more memory than any data needs."""
+    if any(size < 0 for size in feature.shape) or len(feature.shape) > MAX_DIMENSIONS:
+        raise ValueError(f"the shape of {name!r} is {feature.shape}")
+    if feature.is_picture:
+        if len(feature.shape) != 3 or min(feature.shape) < 1 or max(feature.shape) > MAX_PICTURE_SIDE:
+            raise ValueError(f"the pictures {name!r} have the shape {feature.shape}, which no camera has")
+        if feature.pixels > MAX_PICTURE_PIXELS:
+            raise ValueError(f"the pictures {name!r} have the shape {feature.shape}, more than is ever decoded")
+    elif math.prod(feature.shape) > MAX_FEATURE_NUMBERS:
+        raise ValueError(f"{name!r} has the shape {feature.shape}, and at most {MAX_FEATURE_NUMBERS} numbers are read")
+
+
+def _feature_from_json(name: str, entry: dict[str, Any]) -> Feature:
+    require_name(name)
     names = entry.get("names")
     if isinstance(names, Mapping):  # older sets group the names: {"motors": [...]}
         names = [name for group in names.values() for name in group]
     dtype = str(entry["dtype"])
-    return Feature(
+    feature = Feature(
         dtype=dtype,
         shape=tuple(int(size) for size in entry["shape"]),
         names=None if names is None or dtype in PICTURE_DTYPES else tuple(str(name) for name in names),
         info=dict(entry.get("info") or {}),
     )
+    _require_size(name, feature)
+    return feature
 
 
 def _with_video_info(feature: Feature, fps: int) -> Feature:

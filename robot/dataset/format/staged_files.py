@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from robot.dataset.format.paths import inside
 from robot.errors import DatasetError
 from robot.system.files import sync, write_durable
 
@@ -28,11 +29,14 @@ class Staging:
         self._waiting: dict[str, Path] = {}
 
     def add(self, relative: str, data: bytes) -> None:
-        """Write `data` under the temporary name of `relative`. Raises OSError (disk full, read-only)."""
-        final = self._root / relative
+        """Write `data` under the temporary name of `relative`.
+
+        Raises OSError (disk full, read-only), and DatasetError when a link leads out of the set there.
+        """
+        final = inside(self._root, relative)
         if not final.parent.is_dir():
             make_durable_folder(final.parent, self._durable)
-        staged = final.with_name(final.name + SUFFIX)
+        staged = inside(self._root, relative + SUFFIX)
         self._waiting[relative] = staged
         if self._durable:
             write_durable(staged, data)

@@ -16,8 +16,11 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from robot.dataset.format.paths import inside
 from robot.dataset.format.schema import STATS_PATH
-from robot.errors import DatasetError
+from robot.errors import ConfigurationError, DatasetError
+from robot.system.bounds import MAX_STATISTICS_BYTES
+from robot.system.plain_json import read_json
 
 Array = npt.NDArray[np.float64]
 FeatureStatistics = dict[str, npt.NDArray[np.generic]]
@@ -91,10 +94,18 @@ class PictureSample:
 
 
 def merge(first: Statistics, second: Statistics) -> Statistics:
-    """Return the statistics of both together; a feature that only one of them has is taken unchanged."""
+    """Return the statistics of both together; a feature that only one of them has is taken unchanged.
+
+    Raises DatasetError when they do not go together."""
     merged = {**first, **second}
     for name in first.keys() & second.keys():
-        merged[name] = _merge_feature(first[name], second[name])
+        try:
+            merged[name] = _merge_feature(first[name], second[name])
+        except (LookupError, ValueError, TypeError, ArithmeticError) as error:
+            raise DatasetError(
+                f"the statistics of {name} differ in form between episodes ({error}): have the program that wrote the "
+                "data set compute them again"
+            ) from error
     return merged
 
 
@@ -106,17 +117,25 @@ def to_json(statistics: Statistics) -> bytes:
 
 def read_statistics(root: Path) -> Statistics:
     """Read `meta/stats.json` under `root`; empty when the file is absent. Raises DatasetError when it is broken."""
-    path = root / STATS_PATH
+    path = inside(root, STATS_PATH)
     try:
-        document = json.loads(path.read_bytes())
+        document = read_json(path, MAX_STATISTICS_BYTES)
         return {
-            name: {key: np.atleast_1d(np.asarray(value)) for key, value in entry.items()}
+            name: {key: np.atleast_1d(as_numbers(value)) for key, value in entry.items()}
             for name, entry in document.items()
         }
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError, AttributeError) as error:
+    except (OSError, ValueError, TypeError, AttributeError, ConfigurationError) as error:
         raise DatasetError(f"{path} cannot be read: {error}") from error
+
+
+def as_numbers(value: object) -> npt.NDArray[np.generic]:
+    """Return stored statistics as an array. Raises ValueError when they are not numbers in rows of one length."""
+    numbers = np.asarray(value)
+    if numbers.dtype.kind not in "biuf":
+        raise ValueError("statistics are not numbers")
+    return numbers
 
 
 def _channel_statistics(histogram: npt.NDArray[Any]) -> dict[str, float]:

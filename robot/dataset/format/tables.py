@@ -7,6 +7,7 @@ the extras that worldarm stores with an episode are in the key-value metadata of
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,16 +18,23 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from robot.dataset.format.bounded_parquet import open_parquet, read_columns, require_few_rows
 from robot.dataset.format.columns import EPISODE_INDEX, FRAME_INDEX, INDEX, TASK_INDEX, TIMESTAMP
 from robot.dataset.format.encoding import EncodedEpisode
+from robot.dataset.format.paths import inside
 from robot.dataset.format.schema import EPISODES_PATH, TASKS_PATH, DatasetInfo, Feature
-from robot.dataset.format.statistics import KEYS, Statistics, merge, vector_statistics
+from robot.dataset.format.statistics import KEYS, Statistics, as_numbers, merge, vector_statistics
 from robot.errors import DatasetError
+from robot.system.bounds import MAX_EPISODE_FRAMES, MAX_EPISODES, MAX_FILE_NUMBER, MAX_FRAMES, MAX_TASK_LENGTH
+from robot.system.text import printable
 
 ExtraValue = bool | int | float | str | tuple[str, ...]
 Extra = Mapping[str, ExtraValue]
 OWN = b"worldarm.extra"  # a row file of one episode: its extras as JSON; each file that worldarm writes has it
+DIGESTS = b"worldarm.video_sha256"  # the same: the SHA-256 digest of each of its videos, which have no checksums
 EXTRA_PREFIX = "extra/"  # of the columns that held the extras in earlier versions
+_LIST = "list of episodes"
+_SHOWN = 300  # characters of a broken file's contents in a message
 _IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 _SCALARS = {"float32": pa.float32(), "int64": pa.int64(), "bool": pa.bool_()}
 _FLOATS = pa.list_(pa.float64())
@@ -50,6 +58,7 @@ class Episode:
 
     from_index: index of its first frame in the whole set.
     extra: what the caller of the writer stored with it.
+    digests: SHA-256 of the file of each video, in hexadecimal digits; empty in sets that were written without them.
     row_chunk, row_file: the file in `meta/episodes` that holds the row.
     """
 
@@ -63,6 +72,7 @@ class Episode:
     row_file: int
     videos: Mapping[str, VideoSpan] = field(default_factory=dict)
     extra: Extra = field(default_factory=dict)
+    digests: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def to_index(self) -> int:
@@ -132,7 +142,10 @@ def row_table(info: DatasetInfo, episode: Episode, statistics: Statistics) -> pa
     plain["meta/episodes/chunk_index"] = (episode.row_chunk, pa.int64())
     plain["meta/episodes/file_index"] = (episode.row_file, pa.int64())
     row = pa.table({name: pa.array([value], type=kind) for name, (value, kind) in plain.items()})
-    return row.replace_schema_metadata({OWN: json.dumps(episode.extra, ensure_ascii=False)})
+    own = {OWN: json.dumps(episode.extra, ensure_ascii=False)}
+    if episode.digests:
+        own[DIGESTS] = json.dumps(dict(episode.digests))
+    return row.replace_schema_metadata(own)
 
 
 def with_bookkeeping(statistics: Statistics, numbers: Mapping[str, npt.NDArray[np.generic]]) -> Statistics:
@@ -184,7 +197,7 @@ def to_parquet(table: pa.Table, lean: bool = False) -> bytes:
 
 def row_files(root: Path) -> list[Path]:
     """Return the files of `meta/episodes`, in order."""
-    return sorted((root / "meta/episodes").glob("*/*.parquet"))
+    return [inside(root, path.relative_to(root)) for path in sorted((root / "meta/episodes").glob("*/*.parquet"))]
 
 
 def read_episodes(root: Path, info: DatasetInfo) -> list[Episode]:
@@ -195,30 +208,45 @@ def read_episodes(root: Path, info: DatasetInfo) -> list[Episode]:
 
 def read_rows(path: Path, info: DatasetInfo) -> list[Episode]:
     """Read the episodes in one file of `meta/episodes`. Raises DatasetError when it is broken."""
+    with open_parquet(path, _LIST) as file:
+        require_few_rows(file, path)
+        names = [name for name in file.schema_arrow.names if not name.startswith("stats/")]
+        rows = read_columns(file, path, names)
+        metadata = file.metadata.metadata
     try:
-        with pq.ParquetFile(path) as file:
-            names = [name for name in file.schema_arrow.names if not name.startswith("stats/")]
-            rows = file.read(columns=names).to_pylist()
-            extra = _own_extra(file.metadata.metadata, len(rows))
+        found = rows.to_pylist()
+        extra, digests = _own(OWN, metadata, len(found)), _own(DIGESTS, metadata, len(found))
         chunk, number = (int(part.rsplit("-", 1)[1]) for part in (path.parent.name, path.stem))
-        return [_episode(row, info.video_keys, chunk, number, extra) for row in rows]
-    except (OSError, pa.ArrowException, LookupError, TypeError, ValueError, AttributeError) as error:
-        raise DatasetError(f"{path} is not a readable list of episodes: {error!r}") from error
+        return [_episode(row, info.video_keys, chunk, number, extra, digests) for row in found]
+    except (
+        pa.ArrowException,
+        LookupError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        OverflowError,
+        RecursionError,
+    ) as error:
+        raise DatasetError(f"{path} is not a readable {_LIST}: {printable(repr(error), _SHOWN)}") from error
 
 
 def read_row_statistics(path: Path, info: DatasetInfo) -> list[Statistics]:
     """Read the statistics in one file of `meta/episodes`, one entry per row; features without them are left out."""
+    with open_parquet(path, _LIST) as file:
+        require_few_rows(file, path)
+        rows = read_columns(file, path)
     try:
-        return row_statistics(pq.read_table(path), info)
-    except (OSError, pa.ArrowException) as error:
-        raise DatasetError(f"{path} is not a readable list of episodes: {error!r}") from error
+        return row_statistics(rows, info)
+    except (pa.ArrowException, TypeError, ValueError) as error:
+        raise DatasetError(f"{path} is not a readable {_LIST}: {printable(repr(error), _SHOWN)}") from error
 
 
 def row_statistics(rows: pa.Table, info: DatasetInfo) -> list[Statistics]:
-    """Return the statistics in these rows of `meta/episodes`; see `read_row_statistics`."""
+    """Return the statistics in these rows of `meta/episodes`; see `read_row_statistics`. Raises ValueError for one that
+    is not numbers."""
     return [
         {
-            name: {key: np.asarray(row[f"stats/{name}/{key}"]) for key in KEYS if f"stats/{name}/{key}" in row}
+            name: {key: as_numbers(row[f"stats/{name}/{key}"]) for key in KEYS if f"stats/{name}/{key}" in row}
             for name in info.features
             if f"stats/{name}/count" in row
         }
@@ -248,16 +276,18 @@ def covers(info: DatasetInfo, totals: Statistics, frames: int) -> bool:
 
 def read_tasks(root: Path) -> list[str]:
     """Read the tasks, ordered by index; none when the file is absent. Raises DatasetError when it is broken."""
-    path = root / TASKS_PATH
+    path = inside(root, TASKS_PATH)
     if not path.exists():
         return []
+    with open_parquet(path, "list of tasks") as file:
+        require_few_rows(file, path)
+        table = read_columns(file, path)
     try:
-        table = pq.read_table(path)
         text = next(name for name in table.column_names if name != TASK_INDEX)
         pairs = sorted(zip(table[TASK_INDEX].to_pylist(), table[text].to_pylist(), strict=True))
-        return [str(task) for _, task in pairs]
-    except (OSError, pa.ArrowException, KeyError, StopIteration, TypeError) as error:
-        raise DatasetError(f"{path} is not a readable list of tasks: {error!r}") from error
+        return [_task(task) for _, task in pairs]
+    except (pa.ArrowException, KeyError, StopIteration, TypeError, ValueError) as error:
+        raise DatasetError(f"{path} is not a readable list of tasks: {printable(repr(error), _SHOWN)}") from error
 
 
 def check_extra(extra: Mapping[str, object]) -> Extra:
@@ -277,34 +307,65 @@ def check_extra(extra: Mapping[str, object]) -> Extra:
     return checked
 
 
-def _own_extra(metadata: Mapping[bytes, bytes] | None, rows: int) -> dict[str, ExtraValue]:
-    """Return the extras that a row file written by worldarm holds for its one row."""
-    if not metadata or OWN not in metadata or rows != 1:
+def _own(key: bytes, metadata: Mapping[bytes, bytes] | None, rows: int) -> dict[str, Any]:
+    """Return what a row file written by worldarm holds under `key` for its one row."""
+    if not metadata or key not in metadata or rows != 1:
         return {}
     return {
-        name: tuple(value) if isinstance(value, list) else value for name, value in json.loads(metadata[OWN]).items()
+        name: tuple(value) if isinstance(value, list) else value for name, value in json.loads(metadata[key]).items()
     }
 
 
-def _episode(row: Mapping[str, Any], video_keys: Sequence[str], chunk: int, number: int, extra: Extra) -> Episode:
+def _whole(row: Mapping[str, Any], name: str, most: int) -> int:
+    """Return a number of a row. Raises ValueError when it is not from 0 to `most`."""
+    number = int(row[name])
+    if not 0 <= number <= most:
+        raise ValueError(f"{name} is {number}, and must be from 0 to {most}")
+    return number
+
+
+def _seconds(row: Mapping[str, Any], name: str) -> float:
+    """Return a time of a row. Raises ValueError when it is not a possible one."""
+    seconds = float(row[name])
+    if not math.isfinite(seconds) or not 0 <= seconds <= MAX_FRAMES:
+        raise ValueError(f"{name} is {seconds} s")
+    return seconds
+
+
+def _task(task: Any) -> str:
+    text = str(task)
+    if len(text) > MAX_TASK_LENGTH:
+        raise ValueError(f"a task has {len(text)} characters, and at most {MAX_TASK_LENGTH} are read")
+    return text
+
+
+def _episode(
+    row: Mapping[str, Any],
+    video_keys: Sequence[str],
+    chunk: int,
+    number: int,
+    extra: Extra,
+    digests: Mapping[str, str],
+) -> Episode:
     return Episode(
-        index=int(row[EPISODE_INDEX]),
-        length=int(row["length"]),
-        tasks=tuple(row["tasks"]),
-        from_index=int(row["dataset_from_index"]),
-        data_chunk=int(row["data/chunk_index"]),
-        data_file=int(row["data/file_index"]),
+        index=_whole(row, EPISODE_INDEX, MAX_EPISODES),
+        length=_whole(row, "length", MAX_EPISODE_FRAMES),
+        tasks=tuple(_task(task) for task in row["tasks"]),
+        from_index=_whole(row, "dataset_from_index", MAX_FRAMES),
+        data_chunk=_whole(row, "data/chunk_index", MAX_FILE_NUMBER),
+        data_file=_whole(row, "data/file_index", MAX_FILE_NUMBER),
         row_chunk=chunk,
         row_file=number,
         videos={
             key: VideoSpan(
-                chunk=int(row[f"videos/{key}/chunk_index"]),
-                file=int(row[f"videos/{key}/file_index"]),
-                from_timestamp=float(row[f"videos/{key}/from_timestamp"]),
-                to_timestamp=float(row[f"videos/{key}/to_timestamp"]),
+                chunk=_whole(row, f"videos/{key}/chunk_index", MAX_FILE_NUMBER),
+                file=_whole(row, f"videos/{key}/file_index", MAX_FILE_NUMBER),
+                from_timestamp=_seconds(row, f"videos/{key}/from_timestamp"),
+                to_timestamp=_seconds(row, f"videos/{key}/to_timestamp"),
             )
             for key in video_keys
         },
+        digests=dict(digests),
         extra={
             **extra,
             **{

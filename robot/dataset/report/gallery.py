@@ -22,6 +22,7 @@ from robot.system.files import atomic_write
 
 STRIP = 6  # pictures of each episode, from its first to its last
 HEIGHT = 96  # of each, pixels
+_WIDEST = 960  # the same; a picture that is wider still is squeezed
 _JPEG = [cv2.IMWRITE_JPEG_QUALITY, 80]
 _STYLE = """
 body { font: 14px/1.45 system-ui, sans-serif; margin: 24px; background: #faf9f6; color: #282c34 }
@@ -58,7 +59,7 @@ def strip(dataset: Dataset, index: int, camera: str) -> npt.NDArray[np.uint8]:
     length = dataset.episodes[index].length
     wanted = set(np.linspace(0, length - 1, STRIP).round().astype(int).tolist())
     high, wide, _ = dataset.features[camera].shape
-    size = (max(1, round(wide * HEIGHT / high)), HEIGHT)
+    size = (min(max(1, round(wide * HEIGHT / high)), _WIDEST), HEIGHT)
     how = cv2.INTER_AREA if high > HEIGHT else cv2.INTER_NEAREST
     shown = [
         cv2.resize(picture, size, interpolation=how)
