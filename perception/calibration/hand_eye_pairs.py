@@ -11,13 +11,13 @@ import msgspec
 from perception.camera.image_file import save_picture
 from perception.camera.interface import Image
 from robot.arm.interface import ArmSpec
-from robot.errors import CalibrationError
-from robot.system.files import make_folder, write_json
+from robot.errors import CalibrationError, ConfigurationError
+from robot.system.bounds import MAX_JSON_BYTES
+from robot.system.files import make_folder, read_bounded, write_json
 from robot.wire.camera_spec import CameraSpec
 
 FILE = "pairs.json"
 VERSION = 1
-MAX_FILE_BYTES = 16 * 1024 * 1024
 
 
 class Pair(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -58,9 +58,7 @@ def load_pairs(folder: Path) -> Pairs:
     """Return the pairs in `folder`. Raises `CalibrationError` when they are missing or invalid."""
     path = folder / FILE
     try:
-        if path.stat().st_size > MAX_FILE_BYTES:
-            raise CalibrationError(f"{path} is larger than {MAX_FILE_BYTES // 1024**2} MB")
-        pairs = msgspec.json.decode(path.read_bytes(), type=Pairs)
+        pairs = msgspec.json.decode(read_bounded(path, MAX_JSON_BYTES), type=Pairs)
     except FileNotFoundError:
         raise CalibrationError(
             f"there is no {path}: pictures alone lack the arm's joints; record both with "
@@ -68,7 +66,7 @@ def load_pairs(folder: Path) -> Pairs:
         ) from None
     except OSError as error:
         raise CalibrationError(f"{path} cannot be read: {error.strerror}") from error
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ConfigurationError) as error:
         raise CalibrationError(f"{path} does not hold recorded pairs: {error}") from error
     if pairs.version != VERSION:
         raise CalibrationError(f"{path} is of version {pairs.version}, and this is version {VERSION}")

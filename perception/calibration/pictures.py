@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 
 from perception.camera.file_camera import decode
 from perception.camera.image_file import SUFFIXES
-from robot.errors import CalibrationError
+from robot.errors import CalibrationError, ConfigurationError
+from robot.system.bounds import MAX_PICTURE_FILE_BYTES
+from robot.system.files import read_bounded
 
 
 def pictures_in(folder: Path) -> list[Path]:
@@ -28,7 +30,9 @@ def read_pictures(paths: list[Path]) -> Iterator[tuple[str, NDArray[np.uint8]]]:
     and `CalibrationError` for one that cannot be read."""
     for path in paths:
         try:
-            data = path.read_bytes()
+            data = read_bounded(path, MAX_PICTURE_FILE_BYTES)
         except OSError as error:
             raise CalibrationError(f"the picture {path} cannot be read: {error.strerror}") from error
+        except ConfigurationError as error:
+            raise CalibrationError(f"the picture {path} cannot be read: {error}") from error
         yield path.name, decode(data, path)

@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 
 from perception.camera.board import Board
 from robot.errors import CalibrationError, ConfigurationError
+from robot.system.bounds import MAX_PICTURE_SIDE, MAX_SMALL_JSON_BYTES
 from robot.system.files import read_bounded, write_json
 from robot.system.text import escape_fields
 
 VERSION = 1
-MAX_FILE_BYTES = 1024 * 1024
 
 Mounting: TypeAlias = Literal["eye-in-hand", "eye-to-hand"]
 Row: TypeAlias = tuple[float, float, float]
@@ -88,13 +88,13 @@ class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def load_calibration(path: Path) -> Calibration:
     """Return the calibration in `path`. Raises `CalibrationError` when it is missing or invalid."""
     try:
-        data = read_bounded(path, MAX_FILE_BYTES)
+        data = read_bounded(path, MAX_SMALL_JSON_BYTES)
     except FileNotFoundError:
         raise CalibrationError(f"there is no calibration {path}; `worldarm calibrate camera` makes one") from None
     except OSError as error:
         raise CalibrationError(f"the calibration {path} cannot be read: {error.strerror}") from error
     except ConfigurationError as error:
-        raise CalibrationError(f"{error}; it is not a calibration") from error
+        raise CalibrationError(f"this is not a calibration: {error}") from error
     try:
         calibration = msgspec.json.decode(data, type=Calibration)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ConfigurationError) as error:
@@ -117,7 +117,7 @@ def _wrong(calibration: Calibration) -> str:
         return f"it is of version {calibration.version}, and this is version {VERSION}"
     if not _finite(msgspec.to_builtins(calibration)):
         return "it holds a number that is not finite"
-    if lens.width < 1 or lens.height < 1:
+    if not 1 <= lens.width <= MAX_PICTURE_SIDE or not 1 <= lens.height <= MAX_PICTURE_SIDE:
         return f"its picture size is {lens.width}x{lens.height}"
     (fx, skew, _), (zero, fy, _), last = lens.matrix
     if fx <= 0 or fy <= 0 or skew or zero or last != (0.0, 0.0, 1.0):

@@ -15,11 +15,13 @@ from perception.camera.calibration_file import Calibration
 from perception.camera.feed import EndOfPictures
 from perception.camera.framing import Framing
 from perception.camera.interface import MAX_RATE_HZ, CameraOptions, Picture
-from robot.errors import CameraAway, CameraError
+from robot.errors import CameraAway, CameraError, ConfigurationError
+from robot.system.bounds import MAX_PICTURE_FILE_BYTES, MAX_PICTURE_PIXELS, MAX_PICTURE_SIDE
+from robot.system.files import read_bounded
+from robot.system.picture_header import decode_within
 from robot.wire.camera_spec import CameraSpec
 
 _LOOK_BYTES = 4096
-MAX_FILE_BYTES = 64 * 1024 * 1024
 
 
 class FileCamera:
@@ -175,14 +177,14 @@ class StillCamera(FileCamera):
             found = self._path.stat()
             state = _State(found.st_ino, found.st_size, found.st_mtime_ns)
             if state != self._state or self._image is None:
-                if state.size > MAX_FILE_BYTES:
-                    raise CameraError(f"{self._path} is larger than {MAX_FILE_BYTES // 1024**2} MB")
-                self._image = decode(self._path.read_bytes(), self._path)
+                self._image = decode(read_bounded(self._path, MAX_PICTURE_FILE_BYTES), self._path)
                 self._state = state
         except FileNotFoundError:
             raise CameraError(f"the picture {self._path} is gone") from None
         except OSError as error:
             raise CameraError(f"the picture {self._path} cannot be read: {error.strerror}") from error
+        except ConfigurationError as error:
+            raise CameraError(f"the picture {self._path} cannot be read: {error}") from error
         return self._image
 
 
@@ -194,6 +196,10 @@ def open_video(path: Path) -> cv2.VideoCapture:
     if not capture.isOpened() or _is_text(path):
         capture.release()
         raise CameraError(f"{path} is neither a picture nor a video that can be read")
+    width, height = capture.get(cv2.CAP_PROP_FRAME_WIDTH), capture.get(cv2.CAP_PROP_FRAME_HEIGHT)
+    if not (0 < width <= MAX_PICTURE_SIDE and 0 < height <= MAX_PICTURE_SIDE and width * height <= MAX_PICTURE_PIXELS):
+        capture.release()
+        raise CameraError(f"{path} says that its pictures have {width:.0f}x{height:.0f} pixels; no camera has as many")
     return capture
 
 
@@ -222,9 +228,6 @@ def own_rate_hz(path: Path) -> float:
 def decode(data: bytes, path: Path) -> NDArray[np.uint8]:
     """Decode a file's bytes to a picture (H, W, 3) uint8 BGR. Raises `CameraError` when they are not a picture."""
     try:
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
-    except cv2.error as error:
-        raise CameraError(f"{path} cannot be decoded: {error.err}") from error
-    if image is None:
-        raise CameraError(f"{path} is not a complete picture")
-    return np.asarray(image, np.uint8)
+        return decode_within(data)
+    except ValueError as error:
+        raise CameraError(f"{path} {error}") from error

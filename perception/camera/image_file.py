@@ -10,12 +10,13 @@ import numpy as np
 
 from perception.camera.framing import reframe
 from perception.camera.interface import Image
-from robot.errors import CameraError, GoalError, RecordingError
-from robot.system.files import atomic_write
+from robot.errors import CameraError, ConfigurationError, GoalError, RecordingError
+from robot.system.bounds import MAX_PICTURE_FILE_BYTES
+from robot.system.files import atomic_write, read_bounded
+from robot.system.picture_header import decode_within
 from robot.wire.camera_spec import CameraSpec
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
-MAX_FILE_BYTES = 64 * 1024 * 1024
 
 
 def load_goal(path: Path, camera: CameraSpec, sent: Callable[[], CameraSpec] | None = None) -> Image:
@@ -78,17 +79,15 @@ def save_picture(path: Path, image: Image) -> None:
 def _read(path: Path) -> Image:
     """Return the picture in `path`, of any size."""
     try:
-        if path.stat().st_size > MAX_FILE_BYTES:
-            raise GoalError(f"{path} is larger than {MAX_FILE_BYTES // 1024**2} MB; it is not a goal picture")
-        data = path.read_bytes()
+        data = read_bounded(path, MAX_PICTURE_FILE_BYTES)
     except FileNotFoundError as error:
         raise GoalError(f"there is no goal picture {path}") from error
     except OSError as error:
         raise GoalError(f"the goal picture {path} cannot be read: {error.strerror}") from error
+    except ConfigurationError as error:
+        raise GoalError(f"this is not a goal picture: {error}") from error
     try:
-        decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
-    except cv2.error as error:  # dimensions larger than OpenCV supports
-        raise GoalError(f"{path} cannot be decoded: {error.err}") from error
-    if decoded is None:
-        raise GoalError(f"{path} is not a picture that can be read; use a PNG or JPEG file")
+        decoded = decode_within(data)
+    except ValueError as error:
+        raise GoalError(f"{path} {error}") from error
     return np.asarray(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB), np.uint8)

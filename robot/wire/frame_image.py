@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from robot.errors import CameraError
+from robot.system.picture_header import decode_within
 from robot.wire.messages import Frame
 
 
@@ -39,7 +40,11 @@ def picture_of(frame: Frame) -> NDArray[np.uint8]:
 
 def _from_jpeg(frame: Frame) -> NDArray[np.uint8]:
     """Decode a JPEG file. Raises `CameraError` when the bytes are not a JPEG file."""
-    decoded = cv2.imdecode(np.frombuffer(frame.data, np.uint8), cv2.IMREAD_COLOR) if frame.data else None
-    if decoded is None:
-        raise CameraError(f"camera {frame.camera.name} sent {len(frame.data)} bytes that are not a JPEG picture")
+    try:
+        decoded = decode_within(frame.data, frame.camera.width * frame.camera.height)
+    except ValueError as error:
+        raise CameraError(
+            f"camera {frame.camera.name} sent {len(frame.data)} bytes that are not a JPEG picture of the size it said: "
+            f"it {error}"
+        ) from error
     return np.asarray(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB), np.uint8)
