@@ -19,6 +19,12 @@ Share = Annotated[float, Meta(ge=0.0, le=1.0)]
 Weight = Annotated[float, Meta(ge=0.0)]
 Positive = Annotated[float, Meta(gt=0.0)]
 Count = Annotated[int, Meta(ge=1)]
+MOST_SAMPLES = 65_536
+"""A thousand times the usual; a card asks for no more memory than these futures take."""
+MOST_BLOCKS = 1024
+"""Blocks of a future: minutes of motion."""
+MOST_ITERATIONS = 1024
+"""A search of these many rounds takes seconds, more than any block."""
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -47,9 +53,9 @@ class SearchConfig(Settings, frozen=True):
     """
 
     method: Literal["cem", "mppi"] = "cem"
-    samples: Annotated[int, Meta(ge=4)] = 64
-    horizon: Count = 6
-    iterations: Count = 2
+    samples: Annotated[int, Meta(ge=4, le=MOST_SAMPLES)] = 64
+    horizon: Annotated[int, Meta(ge=1, le=MOST_BLOCKS)] = 6
+    iterations: Annotated[int, Meta(ge=1, le=MOST_ITERATIONS)] = 2
     elites: Annotated[float, Meta(gt=0.0, le=1.0)] = 0.1
     temperature: Positive = 0.1
     std: Positive = 0.6

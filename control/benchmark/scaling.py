@@ -26,7 +26,8 @@ from perception.training_data.frame_cache import FrameCache, open_cache
 from robot.dataset.reader import Dataset
 from robot.embodiment.description import EmbodimentDescription, read_embodiment
 from robot.errors import ConfigurationError, ConnectionLost
-from robot.system.files import require_writable, write_json
+from robot.system.bounds import MAX_SMALL_JSON_BYTES
+from robot.system.files import read_bounded, require_writable, write_json
 
 LAST_SHARE = 0.2
 """Share of the steps, the last ones, over which the loss is averaged."""
@@ -143,8 +144,8 @@ def _run(commands: list[list[str]], steps: int) -> None:
 
 def _answer(path: Path) -> Trained:
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Trained)
-    except (OSError, msgspec.MsgspecError) as error:
+        return msgspec.json.decode(read_bounded(path, MAX_SMALL_JSON_BYTES), type=Trained)
+    except (OSError, msgspec.MsgspecError, ConfigurationError) as error:
         raise ConnectionLost(f"a training left no figures: {error}") from error
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,10 +15,10 @@ from control.goals.landmarks import Landmarks
 from control.policy.actor import Actor
 from control.policy.critic import Critic
 from perception.checkpoint.card import Card, HeadsConfig
-from perception.checkpoint.files import load, save
+from perception.checkpoint.files import load, load_card, save, weight_shapes
 from perception.checkpoint.shipped import PRETRAINED_FOLDER
 from perception.model.decoder import Decoder
-from perception.model.world_model import WorldModel, WorldModelConfig
+from perception.model.world_model import BUILT_IN_ENCODERS, Predictor, WorldModel, WorldModelConfig
 from robot.errors import CheckpointError, ConfigurationError
 
 PRETRAINED = PRETRAINED_FOLDER / "push"
@@ -95,8 +96,10 @@ def save_trained(folder: Path, trained: TrainedModel) -> Card:
 def load_trained(folder: Path) -> TrainedModel:
     """Return the model in `folder`, ready for inference. Raises `CheckpointError` for a checkpoint that is
     missing, damaged or inconsistent."""
-    card, tensors = load(folder)
+    card = load_card(folder)
     decision_config_of(card)  # raises before anything is built
+    _require_described(card, weight_shapes(folder), folder)
+    card, tensors = load(folder)
     try:
         parts = new_parts(card.world_model, card.heads)
     except (ConfigurationError, ValueError, RuntimeError) as error:
@@ -112,6 +115,31 @@ def load_trained(folder: Path) -> TrainedModel:
             raise CheckpointError(f"the weights in {folder} do not fit its card ({prefix}): {first}") from error
         part.eval().requires_grad_(False)
     return TrainedModel(card, parts)
+
+
+def _require_described(card: Card, found: Mapping[str, tuple[int, ...]], folder: Path) -> None:
+    """Raise `CheckpointError` unless the weights have the shapes that the card describes. Nothing of these sizes is
+    made: a card is a few kilobytes, and may describe any."""
+    config, heads = card.world_model, card.heads
+    own = config.named_encoder.name in BUILT_IN_ENCODERS  # others may read a file as they are made
+    try:
+        with torch.device("meta"):
+            parts: dict[str, nn.Module] = {
+                "model": WorldModel(config) if own else Predictor(config),
+                "critic": Critic(config, heads),
+                "actor": Actor(config, heads),
+                "decoder": Decoder(config.height, config.width_px, config.latent),
+                "landmarks": Landmarks(config, heads),
+            }
+    except (ConfigurationError, ValueError, RuntimeError, IndexError) as error:
+        raise CheckpointError(f"the card in {folder} describes an impossible model: {error}; train again") from error
+    for prefix, part in parts.items():
+        start = f"{prefix}." if own or prefix != "model" else f"{prefix}.predictor."
+        for key, value in part.state_dict().items():
+            there = found.get(start + key)
+            if there != tuple(value.shape):
+                what = "Missing key" if there is None else f"size mismatch, {there} instead of {tuple(value.shape)}"
+                raise CheckpointError(f"the weights in {folder} do not fit its card ({prefix}): {what} for {key}")
 
 
 def fast_copy(parts: Parts, dtype: torch.dtype) -> Parts:

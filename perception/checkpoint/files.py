@@ -14,14 +14,19 @@ from safetensors.torch import save as serialise
 from torch import Tensor
 
 from perception.checkpoint.card import SCHEMA, Card
+from perception.checkpoint.possible import require_possible
 from perception.checkpoint.shipped import PRETRAINED_FOLDER
 from perception.checkpoint.upgrade import OLDEST, upgraded_card
+from perception.checkpoint.weights_file import tensor_shapes
 from robot.embodiment.convention_file import read_convention
-from robot.errors import CheckpointError
-from robot.system.files import atomic_write, sha256_of, write_json
+from robot.errors import CheckpointError, ConfigurationError
+from robot.system.bounds import MAX_JSON_BYTES
+from robot.system.files import atomic_write, read_bounded, sha256_of, write_json
+from robot.system.text import printable
 
 CARD_FILE = "checkpoint.json"
 WEIGHTS_FILE = "model.safetensors"
+_SHOWN = 120  # characters of a name from a file
 
 
 def save(folder: Path, card: Card, tensors: dict[str, Tensor]) -> Card:
@@ -51,19 +56,33 @@ def save(folder: Path, card: Card, tensors: dict[str, Tensor]) -> Card:
 def load(folder: Path) -> tuple[Card, dict[str, Tensor]]:
     """Return the card and the weights in `folder`.
 
-    Raises `CheckpointError` when they are missing, torn, foreign or of another schema.
+    Raises `CheckpointError` when they are missing, torn, foreign, of another schema, out of bounds or not finite.
     """
     folder = find(folder)
     card = load_card(folder)
     weights = folder / WEIGHTS_FILE
     if not weights.is_file():
         raise CheckpointError(f"{folder} has no {WEIGHTS_FILE}; copy the whole checkpoint folder")
+    weight_shapes(folder)  # its size is within bounds
     if sha256_of(weights) != card.weights_sha256:
         raise CheckpointError(f"{weights} is torn or not the file that {CARD_FILE} describes; copy it again")
     try:
-        return card, {name: value.float() for name, value in load_file(weights).items()}
-    except SafetensorError as error:
+        tensors = {name: value.float() for name, value in load_file(weights).items()}
+    except (SafetensorError, OSError) as error:
         raise CheckpointError(f"{weights} is not a safetensors file: {error}") from error
+    for name, value in tensors.items():
+        if not torch.isfinite(value).all():
+            raise CheckpointError(
+                f"the weights {printable(name, _SHOWN)} in {weights} are not finite, so nothing can be decided with "
+                "them; copy the checkpoint again, or train again"
+            )
+    return card, tensors
+
+
+def weight_shapes(folder: Path) -> dict[str, tuple[int, ...]]:
+    """Return the shape of each tensor of the weights in `folder`, without loading them. Raises `CheckpointError` as
+    `load` does."""
+    return tensor_shapes(find(folder) / WEIGHTS_FILE)
 
 
 def find(folder: Path) -> Path:
@@ -82,10 +101,13 @@ def load_card(folder: Path) -> Card:
             f"{folder} holds no checkpoint ({CARD_FILE} is missing); make one with `worldarm train`, or name one that "
             f"comes with worldarm: {shipped}"
         )
-    data = path.read_bytes()
+    try:
+        data = read_bounded(path, MAX_JSON_BYTES)
+    except (OSError, ConfigurationError) as error:
+        raise CheckpointError(f"{path} cannot be read: {error}; copy the whole checkpoint folder") from error
     try:
         schema = msgspec.json.decode(data, type=_Schema).schema
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise CheckpointError(f"{path} is not a worldarm checkpoint: {error}") from error
     if not OLDEST <= schema <= SCHEMA:
         raise CheckpointError(
@@ -95,8 +117,9 @@ def load_card(folder: Path) -> Card:
     try:
         card = msgspec.convert(upgraded_card(msgspec.json.decode(data)), Card, dec_hook=read_convention)
         digest = _card_digest(data)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ConfigurationError) as error:
         raise CheckpointError(f"{path} is not a valid checkpoint card: {error}") from error
+    require_possible(card, folder)
     if card.card_sha256 and card.card_sha256 != digest:
         raise CheckpointError(f"{path} was changed after it was written, by hand or by a bad copy; copy it again")
     return card

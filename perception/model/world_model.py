@@ -55,9 +55,13 @@ class WorldModelConfig(msgspec.Struct, frozen=True):
         return self.encoder or EncoderConfig(default_encoder(self.views))
 
 
+BUILT_IN_ENCODERS = ("convolutional", "convolutional-rig")
+"""Of one camera and of several; they have all their weights in the checkpoint."""
+
+
 def default_encoder(views: int) -> str:
     """Return the name of the encoder that pictures of `views` cameras have unless another is asked for."""
-    return "convolutional" if views == 1 else "convolutional-rig"
+    return BUILT_IN_ENCODERS[0 if views == 1 else 1]
 
 
 class ResidualBlock(nn.Module):

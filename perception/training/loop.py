@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from tqdm import tqdm
 
+from perception.checkpoint.weights_file import tensor_shapes
 from perception.training.distributed import Workers
 from perception.training.prefetch import drawn_ahead
 from perception.training.run_folder import RESUME_SUFFIX
@@ -196,6 +197,7 @@ def _save(
 
 
 def _load(path: Path, module: nn.Module, optimiser: torch.optim.Optimizer, schedule: Schedule) -> tuple[int, History]:
+    tensor_shapes(path)  # its size is within bounds
     try:
         with safe_open(path, framework="pt") as file:
             meta = file.metadata() or {}
@@ -220,8 +222,15 @@ def _load(path: Path, module: nn.Module, optimiser: torch.optim.Optimizer, sched
     state: dict[int, dict[str, Tensor]] = {}
     for key, value in tensors.items():
         if key.startswith("optimiser."):
-            _, index, slot = key.split(".")
+            index, _, slot = key.removeprefix("optimiser.").partition(".")
+            if not index.isdecimal():
+                raise CheckpointError(f"{path} is not a saved training; delete it to train this part again")
             state.setdefault(int(index), {})[slot] = value
-    optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
-    history = json.loads(meta["history"])
-    return int(meta["step"]), History(history["steps"], history["terms"], history.get("seconds", 0.0))
+    try:
+        optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
+        history = json.loads(meta["history"])
+        return int(meta["step"]), History(history["steps"], history["terms"], history.get("seconds", 0.0))
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        raise CheckpointError(
+            f"{path} is not a saved training ({error}); delete it to train this part again"
+        ) from error

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TypeAlias
 
 from perception.checkpoint.upgrade import upgraded_settings
-from robot.errors import CheckpointError
+from robot.errors import CheckpointError, ConfigurationError
 from robot.system.files import atomic_write
+from robot.system.plain_json import read_json
 
 RUN_FILE = "run.json"
 RESUME_SUFFIX = ".resume"
@@ -47,7 +48,7 @@ def _read(path: Path) -> dict[str, dict[str, str | int | float]]:
     if not path.exists():
         return {}
     try:
-        found = json.loads(path.read_text())
+        found = read_json(path)
         return {part: upgraded_settings(settings) for part, settings in found.items()}
-    except (ValueError, AttributeError, TypeError) as error:
+    except (OSError, ValueError, AttributeError, TypeError, ConfigurationError) as error:
         raise CheckpointError(f"{path} cannot be read ({error}); choose another --run folder") from error
