@@ -16,6 +16,8 @@ from robot.dataset.reader import Dataset
 from robot.errors import DatasetError
 from robot.system.text import printable
 
+_SHOWN = 1000  # characters of a name or of words in a set
+
 Folder = Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="DIRECTORY", help="the data set's folder")]
 
 
@@ -25,7 +27,7 @@ def info(directory: Folder) -> None:
     lengths = dataset.lengths
     seconds = int(lengths.sum()) / dataset.info.fps
     size = sum(map(_size, dataset.files()))
-    print(f"{directory}: LeRobotDataset v3.0, robot {printable(str(dataset.info.robot_type or 'not named'))}")
+    print(f"{directory}: LeRobotDataset v3.0, robot {printable(dataset.info.robot_type or 'not named', _SHOWN)}")
     print(
         f"{len(dataset)} episodes of {lengths.min()} to {lengths.max()} frames, {lengths.sum()} in all, "
         f"at {dataset.info.fps} a second: {seconds / 60:.1f} minutes, {size / 1e6:.1f} MB"
@@ -34,7 +36,7 @@ def info(directory: Folder) -> None:
     _table([("feature", "type", "shape", "names"), *(_row(name, entry) for name, entry in dataset.features.items())])
     print()
     counts = Counter(episode.tasks[0] for episode in dataset.episodes if episode.tasks)
-    _table([("episodes", "task"), *((str(number), task) for task, number in counts.most_common())])
+    _table([("episodes", "task"), *((str(number), printable(task, _SHOWN)) for task, number in counts.most_common())])
 
 
 def check(directory: Folder) -> None:
@@ -69,7 +71,8 @@ def _print(report: Report) -> None:
 
 
 def _row(name: str, feature: Feature) -> tuple[str, str, str, str]:
-    return name, feature.dtype, "×".join(map(str, feature.shape)), ", ".join(feature.names or ())
+    names = printable(", ".join(feature.names or ()), _SHOWN)
+    return name, printable(feature.dtype, _SHOWN), "×".join(map(str, feature.shape)), names
 
 
 def _table(rows: list[tuple[str, ...]]) -> None:

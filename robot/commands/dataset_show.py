@@ -14,6 +14,8 @@ from robot.errors import ConfigurationError, DatasetError
 from robot.system.files import require_writable
 from robot.system.text import printable
 
+_SHOWN = 1000  # characters of an episode's words
+
 SHOWN = Path("out/show")
 GALLERIES = Path("out/gallery")
 Directory = Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="DIR", help="the data set's folder")]
@@ -37,7 +39,9 @@ def show(
     require_writable(path)
     write_film(dataset, episode, path)
     seconds = dataset.episodes[episode].length / dataset.info.fps
-    print(f"{path}: episode {episode}, {seconds:.1f} s, {printable('; '.join(dataset.episodes[episode].tasks))}")
+    print(
+        f"{path}: episode {episode}, {seconds:.1f} s, {printable('; '.join(dataset.episodes[episode].tasks), _SHOWN)}"
+    )
 
 
 def gallery(

@@ -213,7 +213,9 @@ def read_flight_log(folder: Path, last: int = SEGMENTS) -> Iterator[Record]:
                 yield record
     except OSError as error:
         raise DatasetError(f"{folder} cannot be read: {error.strerror or error}") from error
-    except msgspec.DecodeError as error:
+    except ConfigurationError as error:
+        raise DatasetError(f"{folder} cannot be read: {error}") from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise DatasetError(f"{folder} was written by another version of worldarm: {error}") from error
 
 

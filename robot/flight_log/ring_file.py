@@ -19,6 +19,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from robot.errors import ConfigurationError
+from robot.system.bounds import MAX_SEGMENT_BYTES
+from robot.system.files import read_bounded
 
 SEGMENTS = 8
 LOCK_FILE = "lock"
@@ -195,10 +197,11 @@ def is_ring(folder: Path) -> bool:
 
 def read_ring(folder: Path, last: int = SEGMENTS) -> Iterator[list[bytes]]:
     """Yield the records of every segment in `folder`, or of the `last` segments, the oldest first; a damaged last
-    record of a segment is left out. It may be called while the ring is written. Raises `OSError`."""
+    record of a segment is left out. It may be called while the ring is written. Raises `OSError`, and
+    `ConfigurationError` for a segment that is not a file or far larger than any."""
     segments = []
     for path in sorted(folder.glob(f"{_PREFIX}*{_SUFFIX}"), key=_serial_of)[-last:]:
-        content = path.read_bytes()
+        content = read_bounded(path, MAX_SEGMENT_BYTES)
         serial = _serial(content)
         if serial is not None:
             segments.append((serial, content))
@@ -220,8 +223,11 @@ def _records(serial: int, content: bytes) -> Iterator[bytes]:
 
 
 def _serial_of(path: Path) -> int:
-    with path.open("rb") as file:
-        return _serial(file.read(_HEADER.size)) or 0
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        return _serial(os.pread(descriptor, _HEADER.size, 0)) or 0
+    finally:
+        os.close(descriptor)
 
 
 def _header(serial: int) -> bytes:

@@ -23,8 +23,9 @@ from perception.training_data.mirroring import with_mirrored
 from perception.training_data.rig_view import open_seen, seen_by, view_like
 from robot.dataset.reader import Dataset
 from robot.errors import CheckpointError, ConfigurationError, DatasetError
+from robot.system.bounds import MAX_SMALL_JSON_BYTES
 from robot.system.figures import require_picture
-from robot.system.files import make_folder, require_writable, write_json
+from robot.system.files import make_folder, read_bounded, require_writable, write_json
 from robot.system.seeds import require_seed
 from sim.evaluation.episode import EpisodeRecord
 from sim.evaluation.evaluate import Measurement, collect, measure, measure_agent
@@ -166,8 +167,8 @@ def _remembered(path: Path, seconds: float, count: Callable[[], int]) -> int:
     training keeps its length."""
     if path.exists():
         try:
-            known = msgspec.json.decode(path.read_bytes(), type=_Steps)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            known = msgspec.json.decode(read_bounded(path, MAX_SMALL_JSON_BYTES), type=_Steps)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, OSError, ConfigurationError) as error:
             raise CheckpointError(f"{path} cannot be read ({error}); choose another --run folder") from error
         if known.seconds == seconds:
             return known.steps

@@ -29,10 +29,9 @@ from robot.hardware.so101.bus import (
     signed,
 )
 from robot.hardware.so101.description import GRIPPER, JOINTS, LIMITS, MOTORS, OPEN_M, STALL_NM, so101_spec
+from robot.system.bounds import MAX_SMALL_JSON_BYTES
 from robot.system.files import read_bounded
 
-MAX_FILE_BYTES = 64 * 1024
-"""The largest calibration file; one of six servos has some 900 bytes."""
 RADIANS = 2.0 * math.pi / STEPS
 POSITION_MODE = 0
 FASTEST = 254
@@ -81,7 +80,7 @@ def read_calibration(path: Path) -> dict[str, Calibration]:
     """Return the calibration of every servo by its name. Raises `ConfigurationError` for a file that is not a
     calibration."""
     try:
-        found = msgspec.json.decode(read_bounded(path, MAX_FILE_BYTES), type=dict[str, Calibration])
+        found = msgspec.json.decode(read_bounded(path, MAX_SMALL_JSON_BYTES), type=dict[str, Calibration])
     except OSError as error:
         raise ConfigurationError(f"the calibration file {path} cannot be read: {error.strerror}") from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

@@ -22,11 +22,10 @@ import numpy as np
 
 from robot.arm.interface import ArmSpec, Vector
 from robot.errors import ConfigurationError
+from robot.system.bounds import MAX_SMALL_JSON_BYTES
 from robot.system.files import read_bounded
 from robot.wire.messages import JointState
 
-MAX_FILE_BYTES = 64 * 1024
-"""The largest joint map; an entry has some 80 bytes."""
 
 _Scale = Annotated[float, msgspec.Meta(gt=0.0, le=10.0)]
 _Angle = Annotated[float, msgspec.Meta(ge=-2.0 * math.pi, le=2.0 * math.pi)]
@@ -110,7 +109,7 @@ def read_joint_map(path: Path | None, leader: ArmSpec, follower: ArmSpec) -> Joi
         same = MapFile({name: JointSource(name) for name in follower.joint_names}, gripper)
         return JointMap(same, leader, follower, "the map of equal names")
     try:
-        content = msgspec.json.decode(read_bounded(path, MAX_FILE_BYTES), type=MapFile)
+        content = msgspec.json.decode(read_bounded(path, MAX_SMALL_JSON_BYTES), type=MapFile)
     except OSError as error:
         raise ConfigurationError(f"the joint map {path} cannot be read: {error.strerror}") from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

@@ -128,3 +128,19 @@ def test_what_cannot_be_a_ring_is_said_before_anything_is_written(tmp_path: Path
     full = tmp_path / "full"
     code = f"from pathlib import Path\nfrom robot.flight_log.ring_file import *\nRingWriter(Path({str(full)!r}), 4096)"
     assert "cannot be written" in on_a_full_disk("-c", code, limit=2000).stderr
+
+
+def test_a_segment_that_is_no_file_or_immense_is_told_and_not_waited_for(tmp_path: Path) -> None:
+    ring = RingWriter(tmp_path, SIZE)
+    write(ring, b"one")
+    ring.close()
+    segment = tmp_path / "segment-7.ring"
+    segment.unlink()
+    os.mkfifo(segment)
+    with pytest.raises((ConfigurationError, OSError)):
+        list(read_ring(tmp_path))
+    segment.unlink()
+    with segment.open("wb") as file:
+        file.truncate(1 << 40)
+    with pytest.raises(ConfigurationError, match="is larger than"):
+        list(read_ring(tmp_path))
