@@ -26,7 +26,6 @@ from robot.system.bounds import MAX_SMALL_JSON_BYTES
 from robot.system.files import read_bounded
 from robot.wire.messages import JointState
 
-
 _Scale = Annotated[float, msgspec.Meta(gt=0.0, le=10.0)]
 _Angle = Annotated[float, msgspec.Meta(ge=-2.0 * math.pi, le=2.0 * math.pi)]
 _Metres = Annotated[float, msgspec.Meta(ge=-1.0, le=1.0)]
