@@ -197,12 +197,12 @@ def _save(
 
 
 def _load(path: Path, module: nn.Module, optimiser: torch.optim.Optimizer, schedule: Schedule) -> tuple[int, History]:
-    tensor_shapes(path)  # its size is within bounds
     try:
+        tensor_shapes(path)  # its size is within bounds
         with safe_open(path, framework="pt") as file:
             meta = file.metadata() or {}
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a mapping
-    except (OSError, SafetensorError) as error:
+    except (OSError, SafetensorError, CheckpointError) as error:
         raise CheckpointError(f"{path} cannot be read ({error}); delete it to train this part again") from error
     if absent := {"step", "schedule", "history"} - meta.keys():
         raise CheckpointError(
