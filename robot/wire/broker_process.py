@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import resource
 import socket
 import sys
@@ -23,6 +24,8 @@ from robot.wire.curve_gate import Gate
 from robot.wire.keyring import Role
 from robot.wire.limits import BIND_S, BROKER_CHECK_S, BROKER_DATA_BYTES, BROKER_RESIDENT_BYTES
 
+OUT_OF_MEMORY = 75
+"""The exit status of a broker that others made too large."""
 _PAGE = resource.getpagesize()
 
 
@@ -37,6 +40,7 @@ class Service:
         self._max_frame_bytes = max_frame_bytes
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._checked = 0.0
+        self._rebound = False
         self.gate: Gate | None = sockets.gate_for(self._context, task.address, curve=task.curve)
         self.endpoint = task.address
         self.socket = self._bound()
@@ -53,9 +57,17 @@ class Service:
         return True
 
     def check_memory(self) -> None:
-        """Disconnect everyone when their connections and messages use too much memory; who behaves reconnects."""
-        if resident_bytes() > BROKER_RESIDENT_BYTES:
-            self.rebind()
+        """Disconnect everyone when their connections and messages use too much memory; who behaves reconnects. Raises
+        `SystemExit` when that frees too little: the process that this one serves starts another."""
+        if resident_bytes() <= BROKER_RESIDENT_BYTES:
+            self._rebound = False
+        elif not self._rebound:
+            self.rebind()  # what that frees is free by the next check
+            self._rebound = True
+        else:
+            _give_back_memory()
+            if resident_bytes() > BROKER_RESIDENT_BYTES:
+                raise SystemExit(OUT_OF_MEMORY)
 
     def rebind(self) -> None:
         """Disconnect everyone, and bind again."""
@@ -119,6 +131,13 @@ def _raise_limits() -> None:
     _, most = resource.getrlimit(resource.RLIMIT_DATA)
     bound = BROKER_DATA_BYTES if most == resource.RLIM_INFINITY else min(most, BROKER_DATA_BYTES)
     resource.setrlimit(resource.RLIMIT_DATA, (bound, most))
+
+
+def _give_back_memory() -> None:
+    """Return freed memory to the system, where the C library can (glibc)."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
 
 
 def resident_bytes() -> int:

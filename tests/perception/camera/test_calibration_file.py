@@ -51,7 +51,7 @@ def test_a_missing_file_says_how_to_make_one(tmp_path: Path) -> None:
     with pytest.raises(CalibrationError, match="worldarm calibrate camera"):
         load_calibration(tmp_path / "none.json")
     (tmp_path / "large.json").write_bytes(b" " * 2_000_000)
-    with pytest.raises(CalibrationError, match="has more than 1048576 bytes"):
+    with pytest.raises(CalibrationError, match="is larger than 1 MB"):
         load_calibration(tmp_path / "large.json")
     with pytest.raises(CalibrationError, match="cannot be read"):
         load_calibration(tmp_path)
