@@ -15,7 +15,7 @@ from robot.driver.inbox import COMMANDERS, REQUEST
 from robot.wire.broker import Task
 from robot.wire.broker_process import Service, run
 from robot.wire.channel import Channel
-from robot.wire.keyring import Role
+from robot.wire.keyring import Other, Role
 from robot.wire.limits import BROKER_CHECK_S, MAX_REQUEST_BYTES, MAX_REQUEST_FRAME_BYTES, MAX_REQUEST_FRAMES
 
 _FRAMES_A_TURN = 64
@@ -31,7 +31,7 @@ class InboxService(Service):
         self._frames: list[bytes] = []
         self._surplus = False
         self._waiting: list[bytes] | None = None
-        self._commanders: frozenset[str] | None = None
+        self._listed: tuple[Other, ...] | None = None
 
     def answer(self) -> None:
         """Send the answers that wait in the channel; one is dropped when its peer has gone or does not read. Raises
@@ -46,6 +46,9 @@ class InboxService(Service):
     def pass_on(self) -> bool:
         """Pass requests on while the driver has room for them; return whether it has. Raises `ChannelClosed`."""
         for _ in range(_FRAMES_A_TURN):
+            # Before a request, so that the driver never knows less than the role that the request comes with.
+            if not self.tell_commanders():
+                return False
             if self._waiting is not None and not self.channel.send(self._waiting):
                 return False
             self._waiting = None
@@ -56,13 +59,19 @@ class InboxService(Service):
             self._take(frame)
         return True
 
-    def tell_commanders(self) -> None:
-        """Tell the driver which keys may command, whenever that changes. Raises `ChannelClosed`."""
+    def tell_commanders(self) -> bool:
+        """Tell the driver which keys may command, whenever the list changes; return whether it knows. Raises
+        `ChannelClosed`."""
         if self.gate is None:
-            return
-        commanders = self.gate.holders(Role.COMMAND)
-        if commanders != self._commanders and self.channel.send([COMMANDERS, msgspec.json.encode(sorted(commanders))]):
-            self._commanders = commanders
+            return True
+        listed = self.gate.listed()
+        if listed is self._listed:
+            return True
+        commanders = sorted(self.gate.holders(Role.COMMAND))
+        if not self.channel.send([COMMANDERS, msgspec.json.encode(commanders)]):
+            return False
+        self._listed = listed
+        return True
 
     def rebind(self) -> None:
         self._frames, self._surplus = [], False

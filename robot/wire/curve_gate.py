@@ -8,7 +8,7 @@ from types import TracebackType
 import zmq
 from zmq.auth.thread import ThreadAuthenticator
 
-from robot.wire.keyring import Keyring, Role
+from robot.wire.keyring import Keyring, Other, Role
 
 
 class Gate:
@@ -33,6 +33,10 @@ class Gate:
     def role_of(self, public: str) -> Role | None:
         """Return the role that the key `public` has here at present; None when it has none."""
         return self._keyring.role_of(public)
+
+    def listed(self) -> tuple[Other, ...]:
+        """Return the list at present, the same object until it changes; empty while it cannot be read."""
+        return self._keyring.readable()
 
     def holders(self, role: Role) -> frozenset[str]:
         """Return the public keys that have `role` at present; none while the list cannot be read."""

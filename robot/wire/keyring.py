@@ -113,19 +113,19 @@ class Keyring:
     def role_of(self, public: str) -> Role | None:
         """Return what the key `public` may do here at present; None when it may do nothing, and while the list cannot
         be read."""
-        roles = [other.role for other in self._readable() if other.public == public and other.role in _ORDER]
+        roles = [other.role for other in self.readable() if other.public == public and other.role in _ORDER]
         return max(roles, key=_ORDER.index, default=None)
 
     def allows(self, public: str, wanted: Role) -> bool:
         """Return whether the key `public` has the permissions of `wanted`. A list that cannot be read allows no key."""
-        return any(other.public == public and includes(other.role, wanted) for other in self._readable())
+        return any(other.public == public and includes(other.role, wanted) for other in self.readable())
 
     def holders(self, wanted: Role) -> frozenset[str]:
         """Return the public keys that have the permissions of `wanted`; none while the list cannot be read."""
-        return frozenset(other.public for other in self._readable() if includes(other.role, wanted))
+        return frozenset(other.public for other in self.readable() if includes(other.role, wanted))
 
-    def _readable(self) -> tuple[Other, ...]:
-        """Return the list; empty while it cannot be read."""
+    def readable(self) -> tuple[Other, ...]:
+        """Return the list, the same object until the file changes; empty while it cannot be read."""
         try:
             return self.others()
         except ConfigurationError:

@@ -59,8 +59,16 @@ def driven(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 @pytest.fixture
 def shared_arm(driven: Driven) -> Driven:
     with driven.driver.client() as client:
-        reset_until_mended(client)
+        _make_well(client)
     return driven
+
+
+def _make_well(client: Client) -> None:
+    """Reset an arm that the test before left stopped or in a fault."""
+    if client.state(10.0).mode == "fault":
+        reset_until_mended(client)
+    else:
+        client.reset()
 
 
 @pytest.fixture
@@ -170,7 +178,7 @@ def test_after_a_freeze_of_its_driver_it_comes_to_rest_and_does_not_run_after_it
         assert max(abs(state.governed_velocity[-1]) for state in history) <= 1.03 * speed
         if history[-1].mode == "holding":
             assert "stood still" in history[-1].reason
-        reset_until_mended(client) if history[-1].mode == "fault" else None
+        _make_well(client)
         set_off(client, 0.5)
 
 
