@@ -146,9 +146,10 @@ def test_it_ramps_to_hold_when_the_lease_lapses(shared_arm: Driven) -> None:
 
 
 def set_off(client: Client, seconds: float) -> float:
-    """Move the last joint steadily for that time, wait until it moves so, and return its speed, rad/s."""
+    """Move the last joint steadily for that time, wait until it has set off, and return its speed, rad/s."""
     spec = client.arm
     speed = min(0.25, 0.2 * spec.velocity[-1])
+    until(lambda: not any(client.state(10.0).governed_velocity))
     start = client.state(10.0)
     begin_ns = time.monotonic_ns() + 200_000_000
     waypoints = []
@@ -167,6 +168,10 @@ def test_after_a_freeze_of_its_driver_it_comes_to_rest_and_does_not_run_after_it
     driver = shared_arm.driver
     with driver.client() as client, Subscription(driver.state, b"state", JointState, 5000) as states:
         speed = set_off(client, 3.0)
+        # An arm with little jerk sets off late and catches up; that is over when it moves as planned.
+        time.sleep(0.6)
+        states.drain()
+        states.history.clear()
         driver.process.send_signal(signal.SIGSTOP)
         time.sleep(0.5)
         driver.process.send_signal(signal.SIGCONT)
@@ -186,10 +191,11 @@ def test_after_a_freeze_of_its_driver_it_comes_to_rest_and_does_not_run_after_it
 def test_a_flight_log_that_is_cut_short_does_not_end_its_motion(shared_arm: Driven) -> None:
     with shared_arm.driver.client() as client:
         set_off(client, 1.0)
+        client.renew()
         for segment in shared_arm.flight_log.glob("segment-*"):
             os.truncate(segment, 0)
         goal_ns = client.state(10.0).active_until_ns
-        there = client.state_near(goal_ns + 300_000_000, 10.0)
+        there = client.state_near(goal_ns + 1_000_000_000, 10.0)
         assert there.mode == "active" and not any(there.governed_velocity) and not there.clamps
 
 
