@@ -285,7 +285,8 @@ def _explain_lapse() -> Iterator[None]:
             raise
         raise ConnectionLost(
             f"the driver ended this agent's lease and holds the arm: either nothing came from the agent for "
-            f"{LEASE_S:g} s (the machine is too busy, or the agent was paused), or someone stopped the arm"
+            f"{LEASE_S:g} s (the machine is too busy, or the agent was paused), or someone stopped the arm, or the "
+            f"driver itself was held up; it says: {refusal.detail}"
         ) from refusal
 
 

@@ -260,9 +260,11 @@ class Driver:
 
     def _notice_stall(self) -> None:
         """End the lease when this loop stood still for long: the arm would otherwise run after a plan of the past."""
-        gap_s, behind_s = 1e-9 * self._gap.since_last(), 1e-9 * self._servo.behind_ns
-        moving = self._modes.mode is Mode.ACTIVE or not self._set_point.at_rest
-        if moving and (gap_s > STALL_S or behind_s > BEHIND_S):
+        gap_ns = self._gap.since_last()
+        gap_s, behind_s = 1e-9 * gap_ns, 1e-9 * self._servo.behind_ns
+        # An arm at rest without a plan ahead has nothing to run after.
+        under_way = not self._set_point.at_rest or self._servo.active_until_ns > time.monotonic_ns() - gap_ns
+        if under_way and (gap_s > STALL_S or behind_s > BEHIND_S):
             self._end_lease(
                 f"the driver's loop stood still for {max(gap_s, behind_s):.2f} s, so the waypoints were dropped; "
                 "acquire the lease and plan from where the arm is"

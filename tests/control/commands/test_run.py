@@ -63,6 +63,7 @@ def assert_comes_to_hold(here: Stage, following: Subscription[JointState]) -> No
 
 
 @pytest.mark.real_time
+@pytest.mark.alone
 def test_runs_to_the_end_of_its_budget_and_tells(here: Stage, tmp_path: Path) -> None:
     result = worldarm(*here.words(tmp_path, "--method", "actor-only", "--blocks", "6"))
     assert (result.returncode, result.stderr) == (1, "")
@@ -77,6 +78,7 @@ def test_runs_to_the_end_of_its_budget_and_tells(here: Stage, tmp_path: Path) ->
 
 
 @pytest.mark.real_time
+@pytest.mark.alone
 def test_what_a_camera_sends_is_cut_and_resized_and_so_is_what_was_snapped(tmp_path: Path) -> None:
     snapped = tmp_path / "snapped.png"
     with stage(160, 120) as wide:
@@ -97,6 +99,7 @@ def test_what_a_camera_sends_is_cut_and_resized_and_so_is_what_was_snapped(tmp_p
 
 
 @pytest.mark.real_time
+@pytest.mark.alone
 def test_a_goal_that_is_reached_is_status_0(here: Stage, tmp_path: Path) -> None:
     words = here.words(tmp_path)
     checkpoint(tmp_path / "model", card(AT_ONCE))
@@ -108,6 +111,7 @@ def test_a_goal_that_is_reached_is_status_0(here: Stage, tmp_path: Path) -> None
 
 
 @pytest.mark.real_time
+@pytest.mark.alone
 def test_of_several_goals_each_is_told(here: Stage, tmp_path: Path) -> None:
     words = here.words(tmp_path)
     at = words.index("--goal") + 1
@@ -119,6 +123,7 @@ def test_of_several_goals_each_is_told(here: Stage, tmp_path: Path) -> None:
 
 
 @pytest.mark.real_time
+@pytest.mark.alone
 def test_ctrl_c_leaves_the_arm_holding(here: Stage, tmp_path: Path) -> None:
     with running(*here.words(tmp_path, *RANDOM)) as agent, states(here.driver.state) as following:
         in_motion(agent)
@@ -128,6 +133,7 @@ def test_ctrl_c_leaves_the_arm_holding(here: Stage, tmp_path: Path) -> None:
 
 
 @pytest.mark.real_time
+@pytest.mark.alone
 def test_a_killed_agent_leaves_the_arm_holding_and_the_next_one_takes_over(here: Stage, tmp_path: Path) -> None:
     words = here.words(tmp_path, *RANDOM)
     with running(*words) as agent, states(here.driver.state) as following:
@@ -147,6 +153,7 @@ def test_a_killed_agent_leaves_the_arm_holding_and_the_next_one_takes_over(here:
 
 
 @pytest.mark.real_time
+@pytest.mark.alone
 def test_a_camera_that_falls_silent_ends_it_with_the_arm_at_rest(here: Stage, tmp_path: Path) -> None:
     with running(*here.words(tmp_path, *RANDOM)) as agent, states(here.driver.state) as following:
         in_motion(agent)
@@ -164,6 +171,7 @@ def test_a_camera_that_falls_silent_ends_it_with_the_arm_at_rest(here: Stage, tm
 
 
 @pytest.mark.real_time
+@pytest.mark.alone
 def test_a_driver_that_is_killed_is_told_in_one_line(tmp_path: Path) -> None:
     with stage() as mine, running(*mine.words(tmp_path, *RANDOM)) as agent:
         in_motion(agent, 2)
@@ -240,6 +248,7 @@ def test_an_output_that_cannot_be_written_is_said_before_anything_moves(
 
 
 @pytest.mark.real_time
+@pytest.mark.alone
 def test_what_came_of_it_is_told_even_when_its_pictures_cannot_be_kept(here: Stage, tmp_path: Path) -> None:
     with running(*here.words(tmp_path, "--method", "random", "--blocks", "6")) as agent:
         in_motion(agent, 1)

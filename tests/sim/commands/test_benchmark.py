@@ -155,6 +155,7 @@ def test_goals_that_are_shared_out_come_to_the_same(
 
 
 @pytest.mark.real_time
+@pytest.mark.alone
 def test_through_real_processes(words: list[str], tmp_path: Path) -> None:
     result = worldarm(*words, "--method", "random", "--processes", "--episodes", "1")
     assert result.returncode == 0, result.stderr

@@ -42,6 +42,7 @@ def shown(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Shown:
 
 
 @pytest.mark.real_time
+@pytest.mark.alone
 def test_a_model_that_reaches_nothing_ends_it_with_the_reason(shown: Shown) -> None:
     assert shown.result.returncode == 1, shown.result.stderr
     lines = shown.result.stdout.splitlines()
@@ -56,6 +57,7 @@ def test_a_model_that_reaches_nothing_ends_it_with_the_reason(shown: Shown) -> N
 
 
 @pytest.mark.real_time
+@pytest.mark.alone
 def test_it_leaves_goal_film_and_contact_sheet_and_nothing_else(shown: Shown) -> None:
     assert sorted(path.name for path in shown.output.iterdir()) == ["contact-sheet.png", "goal-01.mp4", "goal-01.png"]
     assert cv2.imread(str(shown.output / "goal-01.png")).shape == (32, 32, 3)
@@ -64,6 +66,7 @@ def test_it_leaves_goal_film_and_contact_sheet_and_nothing_else(shown: Shown) ->
 
 
 @pytest.mark.real_time
+@pytest.mark.alone
 def test_the_film_has_a_frame_a_decision(shown: Shown) -> None:
     decided = re.search(r"(\d+) decisions", shown.result.stdout)
     assert decided is not None and 10 <= int(decided[1]) <= 40
