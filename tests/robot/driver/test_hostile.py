@@ -4,6 +4,7 @@ not make the arm run."""
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import threading
 import time
@@ -212,7 +213,9 @@ def test_a_broker_that_is_killed_is_started_again(tmp_path: Path) -> None:
 def test_stop_gets_through_while_connections_use_up_what_there_is(running: DriverProcess) -> None:
     peers = []
     try:
-        for _ in range(3000):
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+        for _ in range(min(3000, most // 2)):
             peers.append(RawPeer(running.command))
         stopped = worldarm("stop", "--command-address", running.command, "--reason", "enough")
         assert stopped.returncode == 0, stopped.stderr
