@@ -17,6 +17,7 @@ from tqdm import tqdm
 from robot.benchmark.processes import patiently, resident_bytes, running_driver
 from robot.errors import WireError
 from robot.wire import sockets
+from robot.wire.limits import MAX_REQUEST_FRAME_BYTES
 from robot.wire.messages import AcquireLease, Reset, SpecRequest, Stop, Waypoint, Waypoints, decode, encode
 
 _BURST = 32
@@ -161,5 +162,5 @@ class Nonsense:
         if self._rng.random() < 0.02:
             frames = [self.next() for _ in range(int(self._rng.integers(1, 9)))]
         if self._rng.random() < 0.002:
-            frames[-1] = bytes(int(self._rng.integers(16_384, 500_000)))
+            frames[-1] = bytes(int(self._rng.integers(16_384, MAX_REQUEST_FRAME_BYTES)))
         return frames
