@@ -58,6 +58,7 @@ class RawPeer:
         return True
 
     def close(self) -> None:
+        """Hang up."""
         with suppress(OSError):
             self.socket.close()
 

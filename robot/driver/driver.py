@@ -252,10 +252,11 @@ class Driver:
 
     def _stop_when_asked(self) -> None:
         """Carry out a stop that came by signal or from this machine, past all queues."""
-        reason = self._local_stop.asked()
+        able = self._modes.mode is not Mode.FAULT
+        reason = self._local_stop.asked(able)
         if self._stop_signalled:
             self._stop_signalled, reason = False, "stopped by a signal"
-        if reason is not None and self._modes.mode is not Mode.FAULT and not self._finishing:
+        if reason is not None and able and not self._finishing:
             self._halt(reason)
 
     def _notice_stall(self) -> None:

@@ -74,6 +74,7 @@ class InboxService(Service):
         return True
 
     def rebind(self) -> None:
+        """As `Service.rebind`; the request that was being received is dropped."""
         self._frames, self._surplus = [], False
         super().rebind()
 

@@ -18,7 +18,7 @@ from robot.system.text import printable
 from robot.wire import sockets
 from robot.wire.limits import MAX_REASON_LENGTH
 
-_STOPPED = b"stopped"
+_STOPPED, _UNABLE = b"stopped", b"unable"
 _MAX_BYTES = 4 * MAX_REASON_LENGTH
 _EVERYWHERE = "any"
 
@@ -39,14 +39,17 @@ class LocalStop:
                 f"{self._path} cannot be made, by which `worldarm stop` reaches a busy driver: {error.strerror}"
             ) from error
 
-    def asked(self) -> str | None:
-        """Return the reason of a stop that was asked for, None when there is none, without waiting."""
+    def asked(self, able: bool) -> str | None:
+        """Return the reason of a stop that was asked for, None when there is none, without waiting. A driver that is
+        not `able` to stop the arm says so; None is returned then."""
         try:
             data, sender = self._socket.recvfrom(_MAX_BYTES)
         except BlockingIOError:
             return None
         with suppress(OSError):  # who asked may have gone; the arm stops all the same
-            self._socket.sendto(_STOPPED, sender)
+            self._socket.sendto(_STOPPED if able else _UNABLE, sender)
+        if not able:
+            return None
         return printable(data.decode(errors="replace"), MAX_REASON_LENGTH) or "stopped on this machine"
 
     def close(self) -> None:

@@ -68,6 +68,7 @@ class PublisherService(Service):
         self._watchers = watchers
 
     def rebind(self) -> None:
+        """As `Service.rebind`; no topic is subscribed to afterwards."""
         self._topics.clear()
         super().rebind()
 

@@ -26,6 +26,7 @@ from robot.wire.subscription import Subscription
 from tests.commands import worldarm
 from tests.robot.driver.checks import Raw, away, move, now, steady
 from tests.robot.driver.command import DriverProcess, until
+from tests.robot.kinematic_arm import Options
 
 MIB = 2**20
 
@@ -244,6 +245,14 @@ def test_stop_shares_nothing_with_the_network(running: DriverProcess, how: str) 
         until(lambda: now(client).mode == "stopped")
         assert "stopped by" in now(client).reason
         client._token = ""
+
+
+def test_stop_does_not_claim_to_have_stopped_an_arm_in_a_fault(tmp_path: Path) -> None:
+    with DriverProcess(tmp_path, Options(read_fails_after=10)) as driver, driver.client() as client:
+        until(lambda: now(client).mode == "fault")
+        result = worldarm("stop", "--command-address", driver.command)
+        assert (result.returncode, result.stdout) == (1, "") and "no longer commands the arm" in result.stderr
+        assert now(client).mode == "fault"
 
 
 # ---------------------------------------------------------------- stalls
