@@ -235,7 +235,6 @@ class Driver:
         if holder:
             self._servo.hold()
             self._change(Mode.HOLDING, f"the lease of {holder} lapsed: its client sent nothing in time")
-
         if self._leases.holder and not self._may_command(self._lease_key):
             self._end_lease(f"the key of {self._leases.holder} may no longer command")
 

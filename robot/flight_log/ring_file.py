@@ -153,14 +153,14 @@ class BackgroundRing(RingWriter):
         self._told = told
         self._failing = False
         self._ending = threading.Event()
-        super().__init__(folder, segment_bytes)
         self._thread = threading.Thread(target=self._run, name="flight log", daemon=True)
+        super().__init__(folder, segment_bytes)
         self._thread.start()
 
     def close(self) -> None:
         """Write what waits, and close the files."""
         self._ending.set()
-        if hasattr(self, "_thread"):
+        if self._thread.is_alive():
             self._thread.join()
         super().close()
 
