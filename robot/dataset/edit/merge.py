@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
@@ -103,11 +104,14 @@ def _merged_info(sets: Sequence[Dataset]) -> DatasetInfo:
     carried = [one.info.metadata[KINEMATICS_KEY] for one in sets if KINEMATICS_KEY in one.info.metadata]
     if carried:
         shared[KINEMATICS_KEY] = carried[0]
-    parts = [
-        {"name": one.root.resolve().name, "episodes": len(one), **history.own_metadata(one.info.metadata, shared)}
-        for one in sets
-    ]
+    parts = [{"name": one.root.resolve().name, "episodes": len(one), **_own_metadata(one, shared)} for one in sets]
     return history.with_step(replace(first, metadata=shared), "merge", parts=parts)
+
+
+def _own_metadata(one: Dataset, shared: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the entries of a set's metadata that the merged set's `shared` metadata does not hold."""
+    metadata = one.info.metadata
+    return {key: value for key, value in metadata.items() if not same_entry(metadata, shared, key)}
 
 
 def _refuse_overlap(output: Path, inputs: Sequence[Path]) -> None:

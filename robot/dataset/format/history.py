@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -26,8 +26,3 @@ def ranges(numbers: Iterable[int]) -> str:
         else:
             runs.append([number, number + 1])
     return ",".join(f"{start}:{stop}" if stop - start > 1 else f"{start}" for start, stop in runs)
-
-
-def own_metadata(metadata: Mapping[str, Any], shared: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the entries of a set's `metadata` that the merged set's `shared` metadata does not hold."""
-    return {key: value for key, value in metadata.items() if shared.get(key) != value}

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -22,6 +23,8 @@ from hypothesis import strategies as st
 from robot.dataset import Dataset, DatasetWriter, Feature
 from robot.dataset.edit.check import check
 from robot.dataset.edit.merge import merge
+from robot.embodiment.actions import PLANAR_PUSH
+from robot.embodiment.convention_file import KIND
 from robot.errors import DatasetError, RecordingError
 from tests.commands import ROOT, environment, in_process, on_a_full_disk
 from tests.robot.dataset.edit.edits import assert_frames, fill, tree
@@ -101,6 +104,17 @@ def test_what_sets_remember_is_kept(tmp_path: Path) -> None:
     assert metadata["recording"] == {}
     assert "play" not in metadata  # the whole was not played with either
     assert [part["play"]["seed"] for part in metadata["history"][0]["parts"]] == [1, 2]
+
+
+def test_what_was_recorded_before_conventions_had_kinds_is_no_other_recording(tmp_path: Path) -> None:
+    action = msgspec.json.decode(msgspec.json.encode(PLANAR_PUSH))
+    earlier = {name: value for name, value in action.items() if name != KIND}
+    for name, stored in (("a", earlier), ("b", action)):
+        recording = {"recording": {"arm": "panda", "action": stored}, "play": {"seed": name}}
+        change_info(fill(tmp_path / name, "image", [(1, "push")]), worldarm=recording)
+    metadata = merge(tmp_path / "both", [tmp_path / "a", tmp_path / "b"]).metadata
+    assert metadata["recording"]["action"] == earlier
+    assert [set(part) for part in metadata["history"][0]["parts"]] == [{"name", "episodes", "play"}] * 2
 
 
 def change_info(root: Path, **entries: object) -> None:
