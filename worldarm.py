@@ -134,10 +134,14 @@ def main(arguments: list[str] | None = None) -> int:
     0: the command succeeded. 1: it reported an error, in one line. 2: the command line is wrong. 129: the terminal
     was closed. 130: Ctrl-C. 141: the reader of the output closed it. 143: SIGTERM.
     """
+    from robot.system.console_output import adapt_output
+
+    adapt_output()
     words = sys.argv[1:] if arguments is None else arguments
     try:
         status = _dispatch(words)
-        sys.stdout.flush()
+        if sys.stdout is not None:  # None where the descriptor is closed
+            sys.stdout.flush()
         return status
     except KeyboardInterrupt:
         print("worldarm: interrupted", file=sys.stderr)
@@ -146,6 +150,10 @@ def main(arguments: list[str] | None = None) -> int:
         if not _stdout_is_closed():
             raise
         return PIPE_CLOSED
+    except OSError as error:
+        _discard_output()
+        print(f"worldarm: the output cannot be written: {error.strerror}", file=sys.stderr)
+        return 1
 
 
 def _dispatch(words: list[str]) -> int:
@@ -301,8 +309,13 @@ def _stdout_is_closed() -> bool:
     output.register(sys.stdout.fileno(), 0)
     closed = any(events & POLLERR for _, events in output.poll(0))
     if closed:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard_output()
     return closed
+
+
+def _discard_output() -> None:
+    """Discard what is written to standard output from now on, at exit too."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":

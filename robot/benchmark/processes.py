@@ -61,7 +61,11 @@ def running_driver(words: Sequence[str], folder: Path) -> Iterator[RunningDriver
 def start(words: Sequence[str]) -> subprocess.Popen[str]:
     """Start `worldarm WORDS`."""
     return subprocess.Popen(
-        [sys.executable, "-m", "worldarm", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-m", "worldarm", *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",  # it may print in another encoding (PYTHONIOENCODING) than is read here
     )
 
 

@@ -96,6 +96,7 @@ class WorldarmProcess:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            errors="replace",  # it may print in another encoding (PYTHONIOENCODING) than is read here
             start_new_session=True,
         )
         self._reader = threading.Thread(target=self._read, daemon=True)

@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Any
 
 from robot.errors import ConfigurationError, ConnectionLost
+from robot.system.console_output import encode_for
 
 _MOST_WAITING = 8192
 _VDISABLE = b"\0"
@@ -108,7 +109,7 @@ class Terminal:
         termios.tcsetattr(self._descriptor, termios.TCSANOW, mode)
 
     def _put(self, text: str) -> None:
-        self._waiting += text.encode()
+        self._waiting += encode_for(sys.stdin, text)
         del self._waiting[:-_MOST_WAITING]
         if not self._waiting:
             return
