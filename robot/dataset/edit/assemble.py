@@ -21,6 +21,7 @@ from robot.dataset.edit.video_cut import cut_video
 from robot.dataset.format import statistics
 from robot.dataset.format.bounded_parquet import DATA_FILE, open_parquet
 from robot.dataset.format.columns import EPISODE_INDEX, FRAME_INDEX, INDEX, TASK_INDEX, TIMESTAMP
+from robot.dataset.format.disk_space import require_free
 from robot.dataset.format.paths import inside
 from robot.dataset.format.schema import INFO_PATH, STATS_PATH, TASKS_PATH, DatasetInfo
 from robot.dataset.format.staged_files import make_durable_folder
@@ -37,7 +38,7 @@ from robot.dataset.format.tables import (
 )
 from robot.dataset.format.video_file import opened_video
 from robot.dataset.reader import Dataset, column_array, read_frames
-from robot.errors import DatasetError, RecordingError
+from robot.errors import DatasetError
 from robot.system.files import sync, write_durable
 
 NUMBERS = (EPISODE_INDEX, INDEX, TASK_INDEX)
@@ -102,10 +103,7 @@ def require_space(folder: Path, placed: Iterable[Placed]) -> None:
         needed = sum(path.stat().st_size for path in paths)
     except OSError as error:
         raise DatasetError(f"{error.filename} cannot be read ({error.strerror}): check the data set") from error
-    there = next(path for path in (folder.resolve(), *folder.resolve().parents) if path.is_dir())
-    free = shutil.disk_usage(there).free
-    if free < needed:
-        raise RecordingError(f"{folder} needs {needed / 1e6:.0f} MB, and {free / 1e6:.0f} MB are free there")
+    require_free(folder, needed)
 
 
 def assemble(

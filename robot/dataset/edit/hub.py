@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from robot.dataset.edit.check import check
+from robot.dataset.format.disk_space import require_free
 from robot.dataset.format.paths import inside
 from robot.dataset.format.schema import CODEBASE_VERSION, INFO_PATH, STATS_PATH, TASKS_PATH, DatasetInfo
 from robot.dataset.format.staged_files import locked
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from huggingface_hub import HfApi
 
 SILENCE_S = 60.0  # the longest that the hub may take for the next bytes of an answer
+MOST_FILES = 100_000
 _KIND = "dataset"
 _FOLDERS = ("meta/", "data/", "videos/")
 _CARD = """---
@@ -81,17 +83,18 @@ def pull(repo_id: str, output: Path, *, revision: str | None = None) -> Dataset:
 
     revision: a branch, tag or commit; None: the repository's main branch.
     Raises DatasetError, with nothing left at `output`, when it exists, or when the repository holds no sound data set;
-    RecordingError when it cannot be written; ConfigurationError when the extra is not installed or there is no such
-    repository; ConnectionLost when the hub does not give all of it.
+    RecordingError when it cannot be written or the disk is too small; ConfigurationError when the extra is not
+    installed or there is no such repository; ConnectionLost when the hub does not give all of it.
     """
     api = _api()
     require_new(output)
     with new_folder(output) as folder:
         with _as_hub_error(f"{repo_id} could not be pulled"):
+            commit = _with_room(api, repo_id, revision, output)
             api.snapshot_download(
                 repo_id,
                 repo_type=_KIND,
-                revision=revision,
+                revision=commit,
                 local_dir=folder,
                 allow_patterns=[f"{name}*" for name in _FOLDERS] + ["README.md"],
                 etag_timeout=SILENCE_S,
@@ -106,6 +109,19 @@ def pull(repo_id: str, output: Path, *, revision: str | None = None) -> Dataset:
             if path.is_file():
                 sync(path)
     return Dataset.open(output)
+
+
+def _with_room(api: HfApi, repo_id: str, revision: str | None, output: Path) -> str:
+    """Return the commit that `revision` names now. Raises DatasetError when it holds more than `MOST_FILES` files, and
+    RecordingError when the disk of `output` has too little space for them."""
+    about = api.dataset_info(repo_id, revision=revision, timeout=SILENCE_S, files_metadata=True)
+    sizes = [file.size or 0 for file in about.siblings or () if file.rfilename.startswith(_FOLDERS)]
+    if len(sizes) > MOST_FILES:
+        raise DatasetError(f"{repo_id} holds {len(sizes)} files, and at most {MOST_FILES} are pulled")
+    require_free(output, sum(sizes))
+    if about.sha is None:
+        raise ConnectionLost(f"{repo_id} could not be pulled: the hub does not say which commit it has")
+    return about.sha
 
 
 def _sound(root: Path) -> Dataset:

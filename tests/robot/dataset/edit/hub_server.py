@@ -14,7 +14,8 @@ from urllib.parse import unquote, urlparse
 
 
 class Hub:
-    """repos: by name, whether private, and the files. commits: how many were made. broken: paths cut off half-way."""
+    """repos: by name, whether private, and the files. commits: how many were made. broken: paths cut off half-way.
+    claimed: sizes that it claims of files, in place of their own."""
 
     def __init__(self) -> None:
         self.private: dict[str, bool] = {}
@@ -22,6 +23,7 @@ class Hub:
         self.tags: dict[str, dict[str, str]] = {}
         self.commits = 0
         self.broken: set[str] = set()
+        self.claimed: dict[str, int] = {}
         self.endpoint = ""
 
 
@@ -86,7 +88,7 @@ def running_hub() -> Iterator[Hub]:
                 return self._json({"error": "Repository not found"}, 404, {"X-Error-Code": "RepoNotFound"})
             files = hub.repos[name]
             if verb in ("", "revision"):
-                siblings = [{"rfilename": file} for file in files]
+                siblings = [{"rfilename": f, "size": hub.claimed.get(f, len(d))} for f, d in files.items()]
                 about = {"id": name, "sha": self._sha(), "private": hub.private[name], "siblings": siblings}
                 return self._json({**about, "tags": [], "disabled": False, "downloads": 0, "likes": 0})
             if verb == "tree":

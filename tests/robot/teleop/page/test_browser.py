@@ -77,7 +77,7 @@ def test_drag_stop_and_a_browser_that_is_killed(running: DriverProcess, tmp_path
             running.client() as client,
             browser() as started,
         ):
-            page = open_page(started, teleop.first_line.split()[1])
+            page = open_page(started, teleop.first_line.split()[1], sparing=True)
             until(lambda: now(client).holder == "teleop web")
             page.get_by_text("camera desk", exact=True).wait_for()
             begin = tool(steady(client))
