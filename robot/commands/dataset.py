@@ -11,7 +11,7 @@ import tyro
 from robot.dataset.edit.check import Report
 from robot.dataset.edit.check import check as check_dataset
 from robot.dataset.edit.repair import repair as repair_dataset
-from robot.dataset.format.schema import Feature
+from robot.dataset.format.schema import Feature, describe_names
 from robot.dataset.reader import Dataset
 from robot.errors import DatasetError
 from robot.system.text import printable
@@ -71,7 +71,7 @@ def _print(report: Report) -> None:
 
 
 def _row(name: str, feature: Feature) -> tuple[str, str, str, str]:
-    names = printable(", ".join(feature.names or ()), _SHOWN)
+    names = "" if feature.is_picture else printable(describe_names(feature), _SHOWN)
     return name, printable(feature.dtype, _SHOWN), "×".join(map(str, feature.shape)), names
 
 

@@ -20,7 +20,7 @@ class EpisodeEncoder:
     Call `close` when done.
     """
 
-    def __init__(self, features: Mapping[str, Feature], fps: int) -> None:
+    def __init__(self, features: Mapping[str, Feature], fps: float) -> None:
         self._features = {name: feature for name, feature in features.items() if name not in BOOKKEEPING}
         self._pictures = {name: feature for name, feature in self._features.items() if feature.is_picture}
         self._images: dict[str, list[bytes]] = {n: [] for n, f in self._pictures.items() if f.dtype == "image"}

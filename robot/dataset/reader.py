@@ -235,7 +235,7 @@ def read_frames(path: Path, start: int, length: int, names: Sequence[str], verif
 
 
 def decode_video(
-    path: Path, span: VideoSpan, length: int, fps: int, pixels: int = MAX_PICTURE_PIXELS
+    path: Path, span: VideoSpan, length: int, fps: float, pixels: int = MAX_PICTURE_PIXELS
 ) -> npt.NDArray[np.uint8]:
     """Return the `length` frames of a span of a video file, (T, H, W, 3) uint8 RGB, of at most `pixels` each.
 
@@ -250,7 +250,7 @@ def decode_video(
 
 
 def video_frames(
-    path: Path, span: VideoSpan, length: int, fps: int, pixels: int
+    path: Path, span: VideoSpan, length: int, fps: float, pixels: int
 ) -> Iterator[tuple[int, npt.NDArray[np.uint8]]]:
     """Yield the frames of a span of a video file, up to `length`, each with its number from 0.
 

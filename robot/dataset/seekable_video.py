@@ -25,7 +25,7 @@ class SeekableVideo:
     It holds a file, a decoder and the last picture until `close`.
     """
 
-    def __init__(self, path: Path, fps: int, pixels: int) -> None:
+    def __init__(self, path: Path, fps: float, pixels: int) -> None:
         self._path = path
         self._pixels = pixels
         self._container, self._stream = open_video(path, pixels)

@@ -15,6 +15,7 @@ from robot.dataset.format.schema import DatasetInfo
 from robot.embodiment.convention import ActionConvention, ArmConvention
 from robot.embodiment.convention_file import read_convention, with_kind
 from robot.errors import ConfigurationError, DatasetError
+from robot.system.plain_json import Difference, first_difference
 from robot.system.text import escape_fields
 from robot.wire.camera_spec import CameraSpec, reframed
 
@@ -126,10 +127,11 @@ def read_embodiment(
     return embodiment
 
 
-def same_entry(one: Mapping[str, Any], other: Mapping[str, Any], key: str) -> bool:
-    """Return whether the metadata of two data sets agree under `key`, also where one was written before action
-    conventions had a kind."""
-    return bool(_of_today(one.get(key)) == _of_today(other.get(key)))
+def entry_difference(one: Mapping[str, Any], other: Mapping[str, Any], key: str) -> Difference | None:
+    """Return where the metadata of two data sets differ under `key`, None where they agree, also when one was written
+    before action conventions had a kind."""
+    here, there = ({key: _of_today(each[key])} if key in each else {} for each in (one, other))
+    return first_difference(here, there)
 
 
 def _of_today(entry: Any) -> Any:

@@ -24,6 +24,8 @@ MAX_PICTURE_SIDE = 16_384
 
 MAX_RATE = 10_000
 """Frames a second of a data set; the fastest arms are read 1000 times a second."""
+MIN_RATE = 0.001
+"""The same: a picture each quarter of an hour."""
 MAX_FEATURES = 4096
 """Columns of a data set."""
 MAX_NAME_BYTES = 255

@@ -18,7 +18,7 @@ from tqdm import tqdm
 from robot.dataset.format.encoding import EncodedEpisode, encode_episode
 from robot.dataset.format.schema import Feature
 from robot.dataset.writer import DatasetWriter
-from robot.embodiment.description import EmbodimentDescription, same_entry
+from robot.embodiment.description import EmbodimentDescription, entry_difference
 from robot.errors import CheckpointError, ConfigurationError, DatasetError
 from sim.execution.interrupts import deferred_interrupts
 from sim.execution.map_work import map_items
@@ -198,12 +198,14 @@ def _open(
         # A killed play loses at most the batch in flight, which is played again: no need to wait for the disk.
         return DatasetWriter.create(root, fps, features, embodiment.arm, metadata, durable=False)
     writer = DatasetWriter.open(root, fps, features, durable=False)
-    if not all(same_entry(writer.info.metadata, metadata, key) for key in {**writer.info.metadata, **metadata}):
-        writer.close()
-        raise DatasetError(
-            f"{root} was made with other settings (seed, blocks, policy, camera or action convention); "
-            "give the same ones to continue it, or choose another folder"
-        )
+    for key in {**writer.info.metadata, **metadata}:
+        setting = entry_difference(writer.info.metadata, metadata, key)
+        if setting is not None:
+            writer.close()
+            raise DatasetError(
+                f"{root} was made with other settings: {setting.place} is {setting.one} there and {setting.other} "
+                "here; give the same ones to continue it, or choose another folder"
+            )
     return writer
 
 

@@ -8,18 +8,27 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from tqdm import tqdm
 
 from robot.dataset.edit.assemble import assemble, place_episodes, require_space, tasks_of
 from robot.dataset.format import history
 from robot.dataset.format.arm_kinematics import KEY as KINEMATICS_KEY
 from robot.dataset.format.arm_kinematics import read_kinematics
-from robot.dataset.format.schema import DatasetInfo, describe_feature, read_info, same_kind
+from robot.dataset.format.schema import DatasetInfo, Feature, describe_feature, read_info, same_kind
 from robot.dataset.format.staged_files import locked
 from robot.dataset.format.staged_folders import new_folder, require_new
 from robot.dataset.reader import Dataset
-from robot.embodiment.description import KEYS, same_entry
+from robot.embodiment.description import KEYS, entry_difference
 from robot.errors import DatasetError
+from robot.system.plain_json import first_difference
+
+_ENCODER_NOTES = frozenset(
+    f"video.{note}"
+    for note in ("codec", "crf", "extra_options", "fast_decode", "g", "pix_fmt", "preset", "video_backend")
+)
+"""What a set's videos were encoded with. Each video file says itself how it is decoded, so that these may differ; the
+merged set keeps those that all sets share."""
 
 
 def merge(output: Path, inputs: Sequence[Path]) -> DatasetInfo:
@@ -62,13 +71,18 @@ def require_matching(first: Dataset, other: Dataset) -> None:
         raise _differ(first, other, "frames a second", str(here.fps), str(there.fps))
     for name in sorted(here.user_features.keys() | there.user_features.keys()):
         one, two = here.user_features.get(name), there.user_features.get(name)
-        if one is None or two is None or not same_kind(one, two) or one.info != two.info:
+        if one is None or two is None or not same_kind(one, two):
             raise _differ(first, other, f"feature {name!r}", describe_feature(one), describe_feature(two))
+        noted = first_difference(_without_notes(one), _without_notes(two))
+        if noted is not None:
+            raise _differ(first, other, f"the entry {noted.place} of feature {name!r}", noted.one, noted.other)
     for key in KEYS:
-        if not same_entry(here.metadata, there.metadata, key):
+        described = entry_difference(here.metadata, there.metadata, key)
+        if described is not None:
             raise DatasetError(
-                f"{other.root} was recorded in another way than {first.root} (worldarm.{key} in meta/info.json: "
-                "camera, action convention): a model cannot learn from both as one set"
+                f"{other.root} was recorded in another way than {first.root}: worldarm.{described.place} in "
+                f"meta/info.json is {described.other} there and {described.one} here, and a model cannot learn from "
+                "both as one set"
             )
     one_extra, two_extra = ({k: type(v).__name__ for k, v in s.episodes[0].extra.items()} for s in (first, other))
     if one_extra != two_extra:
@@ -80,10 +94,12 @@ def _require_same_kinematics(sets: Sequence[Dataset]) -> None:
     carrying = [(one, found) for one in sets if (found := read_kinematics(one.info)) is not None]
     for other, found in carrying[1:]:
         first, expected = carrying[0]
-        if found != expected:
+        differing = first_difference(msgspec.to_builtins(expected), msgspec.to_builtins(found))
+        if differing is not None:
             raise DatasetError(
-                f"{first.root} and {other.root} cannot be one data set: both are of the arm {expected.name}, but its "
-                f"kinematics differ (worldarm.{KINEMATICS_KEY} in meta/info.json: description, joints or tool frame)"
+                f"{first.root} and {other.root} cannot be one data set: the kinematics of their arms differ in "
+                f"worldarm.{KINEMATICS_KEY}.{differing.place} (meta/info.json): {differing.one} of the one, "
+                f"{differing.other} of the other"
             )
 
 
@@ -93,25 +109,39 @@ def _differ(first: Dataset, other: Dataset, what: str, here: str, there: str) ->
     )
 
 
+def _without_notes(feature: Feature) -> dict[str, Any]:
+    return {key: value for key, value in feature.info.items() if key not in _ENCODER_NOTES}
+
+
+def _merged_features(sets: Sequence[Dataset]) -> dict[str, Feature]:
+    """Return the features of the first set, without the encoder notes in which another set differs."""
+    merged = dict(sets[0].features)
+    for name, feature in sets[0].info.user_features.items():
+        infos = [one.features[name].info for one in sets]
+        shared = {key: value for key, value in feature.info.items() if all(info.get(key) == value for info in infos)}
+        merged[name] = replace(feature, info=shared)
+    return merged
+
+
 def _merged_info(sets: Sequence[Dataset]) -> DatasetInfo:
     first = sets[0].info
     shared = {
         key: value
         for key, value in first.metadata.items()
-        if key != history.KEY and all(same_entry(one.info.metadata, first.metadata, key) for one in sets)
+        if key != history.KEY and all(entry_difference(one.info.metadata, first.metadata, key) is None for one in sets)
     }
     # Older sets do not store the arm's kinematics; they match any.
     carried = [one.info.metadata[KINEMATICS_KEY] for one in sets if KINEMATICS_KEY in one.info.metadata]
     if carried:
         shared[KINEMATICS_KEY] = carried[0]
     parts = [{"name": one.root.resolve().name, "episodes": len(one), **_own_metadata(one, shared)} for one in sets]
-    return history.with_step(replace(first, metadata=shared), "merge", parts=parts)
+    return history.with_step(replace(first, features=_merged_features(sets), metadata=shared), "merge", parts=parts)
 
 
 def _own_metadata(one: Dataset, shared: Mapping[str, Any]) -> dict[str, Any]:
     """Return the entries of a set's metadata that the merged set's `shared` metadata does not hold."""
     metadata = one.info.metadata
-    return {key: value for key, value in metadata.items() if not same_entry(metadata, shared, key)}
+    return {key: value for key, value in metadata.items() if entry_difference(metadata, shared, key)}
 
 
 def _refuse_overlap(output: Path, inputs: Sequence[Path]) -> None:

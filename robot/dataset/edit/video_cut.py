@@ -13,7 +13,7 @@ from robot.dataset.format.video_file import opened_video, time_base
 from robot.errors import DatasetError
 
 
-def cut_video(path: Path, span: VideoSpan, length: int, fps: int, pixels: int) -> bytes:
+def cut_video(path: Path, span: VideoSpan, length: int, fps: float, pixels: int) -> bytes:
     """Return an MP4 file of the `length` frames of a span, the first at time 0; they decode to the same pictures.
 
     pixels: the most that a frame has, as the data set declares. Raises DatasetError when the video is missing or

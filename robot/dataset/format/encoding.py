@@ -10,7 +10,6 @@ import io
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from fractions import Fraction
 
 import av
 import cv2
@@ -19,6 +18,7 @@ import numpy.typing as npt
 
 from robot.dataset.format.schema import BOOKKEEPING, Feature
 from robot.dataset.format.statistics import Statistics, picture_statistics, vector_statistics
+from robot.dataset.format.video_file import exact_rate
 from robot.errors import DatasetError
 from robot.system.bounds import MAX_PICTURE_PIXELS
 from robot.system.picture_header import decode_within
@@ -39,7 +39,7 @@ class EncodedEpisode:
 
 
 def encode_episode(
-    features: Mapping[str, Feature], fps: int, columns: Mapping[str, npt.NDArray[np.generic]]
+    features: Mapping[str, Feature], fps: float, columns: Mapping[str, npt.NDArray[np.generic]]
 ) -> EncodedEpisode:
     """Check and encode one episode.
 
@@ -93,7 +93,7 @@ def decode_picture(data: bytes, pixels: int = MAX_PICTURE_PIXELS) -> npt.NDArray
     return cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)
 
 
-def encode_video(frames: npt.NDArray[np.uint8], fps: int) -> bytes:
+def encode_video(frames: npt.NDArray[np.uint8], fps: float) -> bytes:
     """Return an MP4 file of frames (T, H, W, 3) uint8 RGB: AV1, constant frame rate, every second frame a key frame."""
     encoder = VideoEncoder(frames.shape[1], frames.shape[2], fps)
     try:
@@ -110,14 +110,15 @@ class VideoEncoder:
     It uses one thread and the fastest preset: episodes are short, and the machine also drives an arm.
     """
 
-    def __init__(self, height: int, width: int, fps: int) -> None:
+    def __init__(self, height: int, width: int, fps: float) -> None:
         os.environ.setdefault("SVT_LOG", "1")  # the encoder otherwise prints its settings for every video
-        self._time_base = Fraction(1, fps)
+        rate = exact_rate(fps)
+        self._time_base = 1 / rate
         self._count = 0
         self._closed = False
         self._target = io.BytesIO()
         self._container = av.open(self._target, mode="w", format="mp4")
-        self._stream = self._container.add_stream("libsvtav1", rate=fps, options=_VIDEO_OPTIONS)
+        self._stream = self._container.add_stream("libsvtav1", rate=rate, options=_VIDEO_OPTIONS)
         self._stream.height, self._stream.width, self._stream.pix_fmt = height, width, "yuv420p"
         self._stream.time_base = self._time_base
 

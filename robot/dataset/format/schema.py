@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from robot.dataset.format.columns import EPISODE_INDEX, FRAME_INDEX, INDEX, TASK_INDEX, TIMESTAMP
+from robot.dataset.format.feature_names import names_of_numbers
 from robot.dataset.format.paths import require_name, require_template, require_within
 from robot.errors import ConfigurationError, DatasetError
 from robot.system.bounds import (
@@ -25,11 +26,17 @@ from robot.system.bounds import (
     MAX_PICTURE_PIXELS,
     MAX_PICTURE_SIDE,
     MAX_RATE,
+    MIN_RATE,
 )
 from robot.system.plain_json import read_json
 from robot.system.text import printable
 
 CODEBASE_VERSION = "v3.0"
+_BEFORE = "v2.1"
+_CONVERTER = (
+    "LeRobot converts a copy of it in place with `python -m lerobot.scripts.convert_dataset_v21_to_v30 --repo-id=NAME "
+    "--root=FOLDER --push-to-hub=false`"
+)
 CHUNKS_SIZE = 1000  # files a chunk folder
 VECTOR_DTYPES = ("float32", "int64", "bool")
 PICTURE_DTYPES = ("image", "video")
@@ -50,12 +57,14 @@ class Feature:
     dtype: "float32", "int64" or "bool" for numbers of shape (n,); "image" (PNG in the data file) or "video"
     (AV1 in a file of its own) for pictures of shape (H, W, 3). A set written elsewhere may hold others.
     names: one name a number, or None.
+    stored_names: the names as `meta/info.json` has them, where that is not such a list; written again as they are.
     """
 
     dtype: str
     shape: tuple[int, ...] = (1,)
     names: tuple[str, ...] | None = None
     info: Mapping[str, Any] = field(default_factory=dict)  # what other programs store about it, such as a video's codec
+    stored_names: object = None
 
     @property
     def is_picture(self) -> bool:
@@ -82,12 +91,13 @@ BOOKKEEPING: Mapping[str, Feature] = {
 class DatasetInfo:
     """`meta/info.json`: what the set is (fps, features, robot) and how much it holds (the totals).
 
+    fps: frames a second; worldarm records whole ones, and keeps a fraction (29.97) of another program as it is.
     features: every column, the five bookkeeping ones included.
     metadata: what worldarm stores about the whole set; plain JSON, under the key "worldarm".
     other: keys of the file that worldarm does not use and keeps as they are.
     """
 
-    fps: int
+    fps: float
     features: Mapping[str, Feature]
     robot_type: str | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
@@ -211,19 +221,30 @@ def validate_feature(name: str, feature: Feature) -> None:
 
 
 def same_kind(first: Feature, second: Feature) -> bool:
-    """Return whether two features have the same type, shape and, for numbers, names."""
-    names_matter = not first.is_picture
-    return (first.dtype, first.shape) == (second.dtype, second.shape) and (
-        not names_matter or first.names == second.names
-    )
+    """Return whether two features have the same type, shape and, for numbers, names in whichever form."""
+    if (first.dtype, first.shape) != (second.dtype, second.shape):
+        return False
+    if first.is_picture or (first.names is not None and first.names == second.names):
+        return True
+    return (first.names, first.stored_names) == (second.names, second.stored_names)
 
 
 def describe_feature(feature: Feature | None) -> str:
     """Return a feature in a few words, for messages; None stands for an absent one."""
     if feature is None:
         return "absent"
-    names = "" if feature.names is None or feature.is_picture else f" named {', '.join(feature.names)}"
-    return f"{feature.dtype} {feature.shape}{names}"
+    names = "" if feature.is_picture else describe_names(feature)
+    return f"{feature.dtype} {feature.shape}{names and f' named {names}'}"
+
+
+def describe_names(feature: Feature) -> str:
+    """Return the names of a feature's numbers; those that do not name each number with a remark; empty without any."""
+    if feature.names is not None:
+        return ", ".join(feature.names)
+    if feature.stored_names is None:
+        return ""
+    shown = json.dumps(feature.stored_names, ensure_ascii=False)
+    return f"{shown} (not one a number: not used)"
 
 
 def read_info(root: Path) -> DatasetInfo:
@@ -251,8 +272,9 @@ def read_info(root: Path) -> DatasetInfo:
 def _info_from_json(document: dict[str, Any]) -> DatasetInfo:
     version = document["codebase_version"]
     if version != CODEBASE_VERSION:
+        cure = f": {_CONVERTER}" if version == _BEFORE else ""
         raise DatasetError(
-            f"the data set is of version {printable(repr(version), _SHOWN)}; worldarm reads {CODEBASE_VERSION!r}"
+            f"the data set is of version {printable(repr(version), _SHOWN)}; worldarm reads {CODEBASE_VERSION!r}{cure}"
         )
     features = {name: _feature_from_json(name, entry) for name, entry in document["features"].items()}
     if len(features) > MAX_FEATURES:
@@ -272,7 +294,7 @@ def _info_from_json(document: dict[str, Any]) -> DatasetInfo:
         "splits", "data_path", "video_path", "features", "worldarm",
     }  # fmt: skip
     return DatasetInfo(
-        fps=_whole("fps", document["fps"], 1, MAX_RATE),
+        fps=_rate(document["fps"]),
         features=features,
         robot_type=robot_type,
         metadata=metadata,
@@ -287,11 +309,21 @@ def _info_from_json(document: dict[str, Any]) -> DatasetInfo:
 
 
 def _feature_to_json(feature: Feature) -> dict[str, Any]:
-    names: list[str] | None = None if feature.names is None else list(feature.names)
-    if feature.is_picture and names is None:
+    names: object = None if feature.names is None else list(feature.names)
+    if feature.stored_names is not None:
+        names = feature.stored_names
+    elif feature.is_picture and names is None:
         names = ["height", "width", "channels"]
     entry = {"dtype": feature.dtype, "shape": list(feature.shape), "names": names}
     return {**entry, "info": dict(feature.info)} if feature.info else entry
+
+
+def _rate(value: Any) -> float:
+    """Return a rate of `meta/info.json`, a whole one as an integer. Raises ValueError when it is out of bounds."""
+    rate = float(value)
+    if isinstance(value, bool) or not MIN_RATE <= rate <= MAX_RATE:
+        raise ValueError(f"fps is {value}, and must be from {MIN_RATE} to {MAX_RATE}")
+    return int(rate) if rate.is_integer() else rate
 
 
 def _whole(what: str, value: Any, least: int, most: int) -> int:
@@ -317,15 +349,16 @@ def _require_size(name: str, feature: Feature) -> None:
 
 def _feature_from_json(name: str, entry: dict[str, Any]) -> Feature:
     require_name(name)
-    names = entry.get("names")
-    if isinstance(names, Mapping):  # older sets group the names: {"motors": [...]}
-        names = [name for group in names.values() for name in group]
-    dtype = str(entry["dtype"])
+    stored, dtype = entry.get("names"), str(entry["dtype"])
+    shape = tuple(int(size) for size in entry["shape"]) or (1,)
+    picture = dtype in PICTURE_DTYPES
+    names = None if picture else names_of_numbers(stored, math.prod(shape))
     feature = Feature(
         dtype=dtype,
-        shape=tuple(int(size) for size in entry["shape"]),
-        names=None if names is None or dtype in PICTURE_DTYPES else tuple(str(name) for name in names),
+        shape=shape,
+        names=names,
         info=dict(entry.get("info") or {}),
+        stored_names=None if picture or stored == (names and list(names)) else stored,
     )
     _require_size(name, feature)
     return feature

@@ -19,6 +19,7 @@ from robot.system.text import printable
 _MOST_STREAMS = 8
 _LEAST_LIMIT = 2**20
 """Pixels that a decoder may always take, and half of the picture's beyond: some fill blocks of 64 at its edges."""
+_MOST_PARTS = 10**6  # 30000/1001, the rate of NTSC, is told from 29.97
 _DETAIL = 300  # characters of the video library's message
 
 
@@ -83,9 +84,14 @@ def require_declared(path: Path, frame: av.VideoFrame, pixels: int) -> None:
         )
 
 
-def time_base(path: Path, stream: VideoStream, fps: int) -> Fraction:
+def exact_rate(fps: float) -> Fraction:
+    """Return the rate that a rounded number such as 29.97 stands for, as video files store it."""
+    return Fraction(fps).limit_denominator(_MOST_PARTS)
+
+
+def time_base(path: Path, stream: VideoStream, fps: float) -> Fraction:
     """Return the unit of a stream's times in seconds. Raises DatasetError when it is not a positive one."""
-    base = stream.time_base or Fraction(1, fps)
+    base = stream.time_base or 1 / exact_rate(fps)
     if base <= 0:
         raise DatasetError(f"the video {path} cannot be decoded: its times have no unit")
     return base

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import os
 import textwrap
 from collections.abc import Iterator, Mapping
-from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -24,6 +24,7 @@ from tqdm import tqdm
 
 from robot.dataset.format.columns import camera_of
 from robot.dataset.format.schema import Feature
+from robot.dataset.format.video_file import exact_rate
 from robot.dataset.reader import Columns, Dataset
 from robot.system.files import atomic_write
 
@@ -52,16 +53,16 @@ def write_film(dataset: Dataset, index: int, path: Path) -> None:
     first = next(frames)
     os.environ.setdefault("SVT_LOG", "1")  # the encoder otherwise prints its settings for every video
     with atomic_write(path) as beside, av.open(str(beside), "w", format="mp4") as container:
-        rate = dataset.info.fps
+        rate = exact_rate(dataset.info.fps)
         options = {"crf": "24", "preset": "10", "svtav1-params": "lp=1"}
         stream = container.add_stream("libsvtav1", rate=rate, options=options)
         stream.height, stream.width, stream.pix_fmt = first.shape[0], first.shape[1], "yuv420p"
-        stream.time_base = Fraction(1, rate)
+        stream.time_base = 1 / rate
         length = dataset.episodes[index].length
         with tqdm(total=length, desc="filming", unit="frame", mininterval=0.5, delay=2.0) as bar:
             for number, pixels in enumerate(_with_first(first, frames)):
                 frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
-                frame.pts, frame.time_base = number, Fraction(1, rate)
+                frame.pts, frame.time_base = number, 1 / rate
                 container.mux(stream.encode(frame))
                 bar.update()
         container.mux(stream.encode(None))
@@ -104,7 +105,7 @@ def curve_features(features: Mapping[str, Feature]) -> list[str]:
 
 def entry_names(name: str, feature: Feature) -> tuple[str, ...]:
     """Return the names of a column's numbers; for a column without names, their indices."""
-    return feature.names or tuple(f"{name.rpartition('.')[2]} {number}" for number in range(feature.shape[0]))
+    return feature.names or tuple(f"{name.rpartition('.')[2]} {number}" for number in range(math.prod(feature.shape)))
 
 
 def _panels(features: Mapping[str, Feature], cameras: list[str]) -> dict[str, tuple[int, int]]:

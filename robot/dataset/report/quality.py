@@ -84,7 +84,7 @@ class SetQuality(msgspec.Struct, frozen=True):
 
     name: str
     times: str
-    fps: int
+    fps: float
     frames: int
     duration_s: float
     rate_hz: float
@@ -143,7 +143,7 @@ def state_feature(features: Mapping[str, Feature]) -> str | None:
     return usual[0] if usual else None
 
 
-def pace_of(capture_ns: npt.NDArray[np.int64], fps: int) -> Pace:
+def pace_of(capture_ns: npt.NDArray[np.int64], fps: float) -> Pace:
     """Return the timing of frames captured at the times `capture_ns` (T,); `fps` is the set's rate."""
     gaps = np.diff(capture_ns).astype(np.float64) * 1e-9
     if not len(gaps):
@@ -154,7 +154,7 @@ def pace_of(capture_ns: npt.NDArray[np.int64], fps: int) -> Pace:
     return Pace(rate, float(gaps.max()), int(drops), int((gaps <= 0).sum()))
 
 
-def idle_frames(states: Array, spans: Array, fps: int) -> npt.NDArray[np.bool_]:
+def idle_frames(states: Array, spans: Array, fps: float) -> npt.NDArray[np.bool_]:
     """Return which frames (T,) belong to a standstill of at least `IDLE_S`, for `states` (T, n) with ranges `spans`
     (n,) in the whole set."""
     window = max(2, round(IDLE_S * fps) + 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -10,8 +11,10 @@ import numpy.typing as npt
 import pytest
 
 from robot.dataset import Dataset, DatasetWriter, Feature
+from robot.dataset.edit.check import check
 from robot.dataset.report.episode_video import CURSOR, PLOT, TITLE, compose
 from tests.commands import in_process
+from tests.robot.dataset.foreign import picture, write_foreign
 from tests.robot.dataset.samples import CAMERA, columns, write
 
 
@@ -34,6 +37,37 @@ def test_a_film_is_written_and_named(tmp_path: Path, picture: str) -> None:
     shown = [frame[TITLE + 10 : TITLE + 200, 30:200].mean() for frame in frames]
     stored = [pixels.mean() for pixels in columns(1, 5)[CAMERA]]
     assert np.corrcoef(shown, stored)[0, 1] > 0.99
+
+
+@pytest.mark.parametrize(("fps", "kept"), [(12.5, Fraction(25, 2)), (29.97, Fraction(2997, 100))])
+def test_a_set_of_a_fractional_rate_is_sound_and_its_film_has_that_rate(
+    tmp_path: Path, fps: float, kept: Fraction
+) -> None:
+    root = write_foreign(tmp_path / "theirs", ((0, 0, 0, 0), (1, 1)), fps=fps, kind="video", apart=True)
+    result = in_process("dataset", "info", str(root))
+    assert f"at {fps} a second" in result.stdout, result.stderr
+    merged = in_process("dataset", "merge", str(tmp_path / "ours"), str(root))
+    assert merged.returncode == 0, merged.stderr
+    for each in (root, tmp_path / "ours"):
+        found = Dataset.open(each)
+        assert check(each).problems == () and found.info.fps == fps
+        for number, frame in enumerate(found.episode(0)[CAMERA]):
+            assert abs(frame.mean() - picture(0, number).mean()) < 3
+        film = tmp_path / f"{each.name}.mp4"
+        shown = in_process("dataset", "show", str(each), "0", "--output", str(film))
+        assert shown.returncode == 0, shown.stderr
+        with av.open(str(film)) as container:
+            assert container.streams.video[0].average_rate == kept
+
+
+@pytest.mark.parametrize("names", [["motors"], list("abcdef"), {"a": 0}, None])
+def test_names_of_other_things_than_numbers_hinder_no_report(tmp_path: Path, names: object) -> None:
+    root = write_foreign(tmp_path / "theirs", of_action={"names": names})
+    show = ("show", str(root), "0", "--output", str(tmp_path / "film.mp4"))
+    for words in (show, ("quality", str(root), "--plot", str(tmp_path / "plot.png")), ("info", str(root))):
+        result = in_process("dataset", *words)
+        assert (result.returncode, result.stderr) == (0, "")
+    assert ("not one a number" in result.stdout) == (names is not None)
 
 
 def test_curves_run_along(tmp_path: Path) -> None:

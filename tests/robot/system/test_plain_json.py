@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from robot.errors import ConfigurationError
-from robot.system.plain_json import read_json
+from robot.system.plain_json import Difference, first_difference, read_json
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -53,3 +53,21 @@ def test_a_pipe_and_a_large_file_are_refused(tmp_path: Path) -> None:
     (tmp_path / "large").write_text("1" * 100)
     with pytest.raises(ConfigurationError, match="is larger than"):
         read_json(tmp_path / "large", 99)
+
+
+@given(VALUES, VALUES)
+def test_a_difference_is_named_exactly_where_there_is_one(one: object, other: object) -> None:
+    assert first_difference(one, one) is None
+    assert (first_difference(one, other) is None) == (one == other)
+
+
+def test_a_difference_is_named_by_its_place() -> None:
+    one = {"camera": {"position": [0.0, 1.0, 2.0], "name": "front"}}
+    found = first_difference(one, {"camera": {"position": [0.0, 1.0, 2.5], "name": "front"}})
+    assert found == Difference("camera.position.2", "2.0", "2.5")
+    assert first_difference(one, {"camera": {"position": [0.0, 1.0]}}) == Difference(
+        "camera.position.2", "2.0", "absent"
+    )
+    cut = first_difference({"a": "\x1b[2J" * 99}, {"b": 1})
+    assert cut is not None and cut.place == "a" and cut.other == "absent"
+    assert cut.one.isprintable() and len(cut.one) == 80

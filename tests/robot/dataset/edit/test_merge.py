@@ -122,6 +122,27 @@ def change_info(root: Path, **entries: object) -> None:
     path.write_text(json.dumps({**json.loads(path.read_text()), **entries}))
 
 
+def note(root: Path, entries: Mapping[str, object]) -> Path:
+    """Put entries into what the set says about its camera's pictures."""
+    features = json.loads((root / "meta/info.json").read_text())["features"]
+    features[CAMERA]["info"] = {**features[CAMERA].get("info", {}), **entries}
+    change_info(root, features=features)
+    return root
+
+
+def test_videos_of_other_encoders_are_merged_and_only_shared_notes_are_kept(tmp_path: Path) -> None:
+    first = note(write(tmp_path / "first", 1, "video"), {"video.crf": 30, "video.g": 2})
+    second = note(write(tmp_path / "second", 1, "video"), {"video.codec": "h264", "video.g": 2, "video.preset": None})
+    info = merge(tmp_path / "both", [first, second])
+    assert check(tmp_path / "both").problems == ()
+    notes = info.features[CAMERA].info
+    assert notes["video.g"] == 2 and notes["video.height"] == 16
+    assert not {"video.codec", "video.crf", "video.preset"} & notes.keys()
+    note(second, {"video.is_depth_map": True})
+    with pytest.raises(DatasetError, match=r"the entry video\.is_depth_map of feature .* of the one false, .* true"):
+        merge(tmp_path / "other", [first, second])
+
+
 def another(
     root: Path, fps: int = FPS, robot: str = "panda", extra: Mapping[str, object] | None = None, **of: Feature
 ) -> None:
@@ -146,7 +167,14 @@ OTHERS: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda root: another(root, extra={"who": "me"}),
         "extras of the episodes of the one .*seed.*, of the other .*who",
     ),
-    "embodiment": (lambda root: change_info(write(root, 1), worldarm={"recording": {"arm": "x"}}), "in another way"),
+    "embodiment": (
+        lambda root: change_info(write(root, 1), worldarm={"recording": {"arm": "x"}}),
+        r"in another way .*worldarm\.recording in meta/info.json is .*there and absent here",
+    ),
+    "depth": (
+        lambda root: note(write(root, 1), {"depth.unit": "mm"}),
+        f"the entry depth.unit of feature '{CAMERA}' of the one absent, of the other \"mm\"",
+    ),
     "empty": (lambda root: DatasetWriter.create(root, FPS, features(), "panda").close(), "without an episode"),
     "absent": (lambda root: None, "does not exist"),
     "no set": (lambda root: root.mkdir(), "is not a data set"),
