@@ -19,7 +19,7 @@ from robot.system.text import printable
 _MOST_STREAMS = 8
 _LEAST_LIMIT = 2**20
 """Pixels that a decoder may always take, and half of the picture's beyond: some fill blocks of 64 at its edges."""
-_MOST_PARTS = 10**6  # 30000/1001, the rate of NTSC, is told from 29.97
+_MOST_PARTS = 10**6  # enough to distinguish 30000/1001, the rate of NTSC, from 29.97
 _DETAIL = 300  # characters of the video library's message
 
 
