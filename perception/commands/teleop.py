@@ -19,7 +19,7 @@ from robot.teleop.devices.console import PlainConsole, TerminalConsole
 from robot.teleop.devices.gamepad import Gamepad
 from robot.teleop.devices.joint_map import read_joint_map
 from robot.teleop.devices.keyboard import HOLD_S, Keyboard
-from robot.teleop.devices.leader import TOLERANCE, Leader
+from robot.teleop.devices.leader import HISTORY, TOLERANCE, Leader
 from robot.teleop.devices.pygame_pad import PygamePad
 from robot.teleop.devices.terminal import Terminal
 from robot.teleop.input import Device
@@ -196,7 +196,7 @@ def _leader(
     dial: Dial,
 ) -> Leader:
     """Return the arm at `address` as the leader of the arm of `client`; `parts` closes its connection."""
-    other = parts.enter_context(FollowedDriver(address, 8))
+    other = parts.enter_context(FollowedDriver(address, HISTORY))
     if other.state_address == client.state_address:
         raise ConfigurationError(f"the arm at {address} cannot lead itself: --leader is another driver's address")
     carried = read_joint_map(options.joint_map, other.arm, client.arm)

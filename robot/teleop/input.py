@@ -77,6 +77,7 @@ class Controls:
     may_move: bool = True
     away: str = ""
     note: str = ""
+    news: str = ""
 
 
 class Device(Protocol):

@@ -151,6 +151,8 @@ class Teleoperation:
             self._reset()
         self._dial.turn(presses.count(Press.FASTER) - presses.count(Press.SLOWER))
         self._note = controls.note
+        if controls.news:
+            self._console.tell(controls.news)
         self._watch(now_ns, state, controls)
         if self._mine:
             input_ = self._input(controls, state)

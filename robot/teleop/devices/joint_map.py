@@ -55,7 +55,8 @@ class MapFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class JointMap:
-    """Computes a follower's joints from a leader's. `names` are the joints that follow."""
+    """Computes a follower's joints from a leader's. `names` are the joints that follow, `follows` (m,) their indices,
+    `leads` (m,) those of the leader's joints that lead them."""
 
     def __init__(self, content: MapFile, leader: ArmSpec, follower: ArmSpec, called: str) -> None:
         """Check the map, which errors name `called`, against both arms. Raises `ConfigurationError` for a joint that an
@@ -72,7 +73,7 @@ class JointMap:
         self.names = tuple(content.joints)
         sources = content.joints.values()
         self.follows = np.array([follower.joint_names.index(name) for name in self.names])
-        self._leads = np.array([leader.joint_names.index(source.source) for source in sources])
+        self.leads = np.array([leader.joint_names.index(source.source) for source in sources])
         self._factor = np.array([source.sign * source.scale for source in sources])
         self._offset = np.array([source.offset for source in sources])
         self.gripper = content.gripper
@@ -80,7 +81,7 @@ class JointMap:
 
     def joints(self, leader: JointState) -> Vector:
         """Return the targets of the following joints, (m,) rad in the order of `names`, from the leader's measured."""
-        return self._factor * np.asarray(leader.measured)[self._leads] + self._offset
+        return self._factor * np.asarray(leader.measured)[self.leads] + self._offset
 
     def width(self, leader: JointState, otherwise: float) -> float:
         """Return the target width of the follower's gripper, m, in its range; `otherwise` when it does not follow."""

@@ -170,6 +170,19 @@ def test_a_limp_so101_leads_and_is_never_written_to(tmp_path: Path, follower: Dr
                 pan.position += 4096 / (2 * np.pi) * 0.01
                 time.sleep(0.05)
             until(lambda: abs(now(follow).governed[0] + 0.4) < 0.02)
+            # An encoder that wraps: the arm holds, and follows again only from where both agree.
+            held = steady(follow).governed
+            pan.position -= 3000
+            person.sees("shoulder_pan jumped by")
+            person.sees("bring the leader to the arm")
+            assert np.abs(np.subtract(now(follow).governed, held)).max() < 1e-3
+            pan.position += 3000
+            person.sees("both agree again")
+            time.sleep(1.0)
+            for _ in range(20):
+                pan.position -= 4096 / (2 * np.pi) * 0.01
+                time.sleep(0.05)
+            until(lambda: abs(now(follow).governed[0] + 0.2) < 0.02)
             person.type("x")
             assert person.end() == 0
         assert {number: bytes(servo.table[:56]) for number, servo in arm.servos.items()} == before
