@@ -66,7 +66,7 @@ def _size(path: Path) -> int:
 
 def _print(report: Report) -> None:
     print(f"{report.root}: {report.episodes} whole episodes, {report.frames} frames")
-    for line in report.problems:
+    for line in (*report.problems, *report.remarks):
         print(f"  {printable(line)}")
 
 

@@ -10,7 +10,6 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +23,9 @@ from robot.dataset.format.encoding import decode_picture
 from robot.dataset.format.paths import inside
 from robot.dataset.format.schema import DatasetInfo, Feature, read_info
 from robot.dataset.format.tables import Episode, VideoSpan, read_episodes, read_tasks
-from robot.dataset.format.video_file import opened_video, require_declared, time_base
+from robot.dataset.format.video_sharing import by_video
+from robot.dataset.format.video_span import decode_video, video_frames
 from robot.errors import DatasetError
-from robot.system.bounds import MAX_PICTURE_PIXELS
 from robot.system.text import printable
 
 Columns = dict[str, npt.NDArray[Any]]
@@ -43,11 +42,10 @@ class Dataset:
         self.tasks = tuple(tasks)
         self._file_starts: dict[tuple[int, int], int] = {}
         self._file_frames: Counter[tuple[int, int]] = Counter()
-        self._video_episodes: Counter[tuple[str, int, int]] = Counter()
+        self._by_video = by_video(episodes)
         for episode in episodes:  # by index, so the first seen is the first in its file
             self._file_starts.setdefault((episode.data_chunk, episode.data_file), episode.from_index)
             self._file_frames[episode.data_chunk, episode.data_file] += episode.length
-            self._video_episodes.update((key, span.chunk, span.file) for key, span in episode.videos.items())
 
     @classmethod
     def open(cls, root: Path) -> Dataset:
@@ -133,16 +131,10 @@ class Dataset:
             return
         episode = self._require(index)
         span = episode.videos[name]
-        path = self.video_path(name, span)
-        expected = 0
-        for number, frame in video_frames(path, span, episode.length, self.info.fps, self.features[name].pixels):
-            if number != expected:
-                break
+        path, pixels = self.video_path(name, span), self.features[name].pixels
+        for frame in video_frames(path, span, episode.length, self.info.fps, pixels):
             self._require_declared(name, frame.shape)
             yield frame
-            expected += 1
-        if expected != episode.length:
-            raise _too_few(path, expected, episode.length)
 
     def fingerprint(self) -> str:
         """Return a hash of the episodes: their order, lengths, tasks and extras, and the bytes of their files.
@@ -182,10 +174,10 @@ class Dataset:
         file = episode.data_chunk, episode.data_file
         return episode.from_index - self._file_starts[file], self._file_frames[file]
 
-    def shares_video(self, episode: Episode, key: str) -> bool:
-        """Return whether the video file of an episode also holds other episodes."""
+    def sharing_video(self, episode: Episode, key: str) -> list[Episode]:
+        """Return the episodes whose video `key` is in the file of this one's, itself among them."""
         span = episode.videos[key]
-        return self._video_episodes[key, span.chunk, span.file] > 1 or span.from_timestamp > 0
+        return self._by_video[key, span.chunk, span.file]
 
     def _require(self, index: int) -> Episode:
         if not 0 <= index < len(self.episodes):
@@ -232,50 +224,6 @@ def read_frames(path: Path, start: int, length: int, names: Sequence[str], verif
     if len(frames) != length:
         raise DatasetError(f"the data file {path} ends {length - len(frames)} frames too early")
     return frames
-
-
-def decode_video(
-    path: Path, span: VideoSpan, length: int, fps: float, pixels: int = MAX_PICTURE_PIXELS
-) -> npt.NDArray[np.uint8]:
-    """Return the `length` frames of a span of a video file, (T, H, W, 3) uint8 RGB, of at most `pixels` each.
-
-    Raises DatasetError when the file is missing, broken or too short.
-    """
-    frames = dict(video_frames(path, span, length, fps, pixels))
-    if len(frames) != length:
-        raise _too_few(path, len(frames), length)
-    if len({frame.shape for frame in frames.values()}) > 1:
-        raise DatasetError(f"the video {path} changes to pictures of another size in the middle: check the data set")
-    return np.stack([frames[number] for number in range(length)])
-
-
-def video_frames(
-    path: Path, span: VideoSpan, length: int, fps: float, pixels: int
-) -> Iterator[tuple[int, npt.NDArray[np.uint8]]]:
-    """Yield the frames of a span of a video file, up to `length`, each with its number from 0.
-
-    pixels: the most that a frame has, as the data set declares. Raises DatasetError when the file is missing, has
-    larger frames, or cannot be decoded.
-    """
-    with opened_video(path, pixels) as (container, stream):
-        if span.from_timestamp > 0:
-            container.seek(int(span.from_timestamp / time_base(path, stream, fps)), stream=stream)
-        for frame in container.decode(stream):
-            if frame.pts is None or frame.time_base is None:
-                continue
-            seconds = frame.pts * frame.time_base - Fraction(span.from_timestamp).limit_denominator(10**6)
-            number = round(seconds * fps)
-            if number >= length:
-                break
-            if number >= 0:
-                require_declared(path, frame, pixels)
-                if frame.is_corrupt:
-                    raise DatasetError(f"the video {path} is damaged at its frame {number}: check the data set")
-                yield number, frame.to_ndarray(format="rgb24").astype(np.uint8, copy=False)
-
-
-def _too_few(path: Path, there: int, length: int) -> DatasetError:
-    return DatasetError(f"the video {path} has {there} of the {length} frames of its episode")
 
 
 def column_array(name: str, feature: Feature, column: pa.ChunkedArray) -> npt.NDArray[Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from fractions import Fraction
 from itertools import chain
 from pathlib import Path
 
@@ -13,7 +12,9 @@ import numpy.typing as npt
 from av.video.reformatter import VideoReformatter
 
 from robot.dataset.format.tables import VideoSpan
-from robot.dataset.format.video_file import decoding, open_video, require_declared, time_base
+from robot.dataset.format.video_clock import VideoClock
+from robot.dataset.format.video_file import decoding, open_video, require_declared
+from robot.dataset.format.video_span import find_first, seek_before
 from robot.errors import DatasetError
 
 _NEAR = 2  # frames ahead that decoding reaches sooner than a seek, since key frames are this close together
@@ -31,10 +32,11 @@ class SeekableVideo:
         self._container, self._stream = open_video(path, pixels)
         # With threads a decoder delays frames, and for single frames they cost more than they gain.
         self._stream.codec_context.thread_count = 1
-        self._base = time_base(path, self._stream, fps)
+        self._clock = VideoClock.of(path, self._stream, fps)
+        self._firsts: dict[float, int] = {}  # when the first frame of each episode is shown, by its from_timestamp
         self._reformatter = VideoReformatter()
         self._frames: Iterator[av.VideoFrame] = iter(())
-        self._step = float(1 / (self._base * fps))  # one frame, in the stream's time base
+        self._step = float(self._clock.step)
         self._last: av.VideoFrame | None = None  # the frame decoded last, and its time
         self._at = 0
 
@@ -45,8 +47,7 @@ class SeekableVideo:
         """
         try:
             with decoding(self._path):
-                begin = round(Fraction(span.from_timestamp).limit_denominator(10**6) / self._base)
-                frame = self._decoded(begin, number)
+                frame = self._decoded(self._first(span), number)
                 require_declared(self._path, frame, self._pixels)
                 pixels = self._reformatter.reformat(frame, format="rgb24", threads=1).to_ndarray()
                 return pixels.astype(np.uint8, copy=False)
@@ -59,15 +60,22 @@ class SeekableVideo:
         self._frames, self._last = iter(()), None
         self._container.close()
 
-    def _decoded(self, begin: int, number: int) -> av.VideoFrame:
-        """Return the frame that follows `begin`, in the stream's time base, by `number` frames."""
-        wanted = begin + round(number * self._step)
+    def _first(self, span: VideoSpan) -> int:
+        """Return when the first frame of a span is shown, in the stream's time base."""
+        if span.from_timestamp not in self._firsts:
+            self._last = None  # to find it moves the file's position
+            self._firsts[span.from_timestamp] = find_first(self._clock, self._container, self._stream, span)
+        return self._firsts[span.from_timestamp]
+
+    def _decoded(self, first: int, number: int) -> av.VideoFrame:
+        """Return the frame that follows the one at `first`, in the stream's time base, by `number` frames."""
+        wanted = first + round(number * self._step)
         tolerance = self._step / 2
         if self._last is not None and abs(self._at - wanted) < tolerance:
             return self._last
         if self._last is None or not 0 < wanted - self._at < (_NEAR + 0.5) * self._step:
             # A little late, so that rounding never selects the key frame before the right one.
-            self._container.seek(wanted + int(self._step / 4), stream=self._stream)
+            seek_before(self._clock, self._container, self._stream, wanted + int(self._step / 4))
             self._frames = self._decode_from(wanted + tolerance)
         self._last = None
         for frame in self._frames:
@@ -78,7 +86,7 @@ class SeekableVideo:
             self._at, self._last = frame.pts, frame
             return frame
         raise DatasetError(
-            f"the video {self._path} has no frame at {float(wanted * self._base):g} s: check the data set"
+            f"the video {self._path} has no frame at {float(wanted * self._clock.base):g} s: check the data set"
         )
 
     def _decode_from(self, before: float) -> Iterator[av.VideoFrame]:

@@ -17,7 +17,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from robot.dataset.edit.video_cut import cut_video
+from robot.dataset.edit.video_cut import cut_video, require_same_frames
+from robot.dataset.edit.video_placement import Placement, place_in_video
 from robot.dataset.format import statistics
 from robot.dataset.format.bounded_parquet import DATA_FILE, open_parquet
 from robot.dataset.format.columns import EPISODE_INDEX, FRAME_INDEX, INDEX, TASK_INDEX, TIMESTAMP
@@ -27,7 +28,6 @@ from robot.dataset.format.schema import INFO_PATH, STATS_PATH, TASKS_PATH, Datas
 from robot.dataset.format.staged_files import make_durable_folder
 from robot.dataset.format.tables import (
     Episode,
-    VideoSpan,
     read_row_statistics,
     read_rows,
     renumbered,
@@ -36,7 +36,6 @@ from robot.dataset.format.tables import (
     to_parquet,
     with_bookkeeping,
 )
-from robot.dataset.format.video_file import opened_video
 from robot.dataset.reader import Dataset, column_array, read_frames
 from robot.errors import DatasetError
 from robot.system.files import sync, write_durable
@@ -59,8 +58,7 @@ def place_episodes(info: DatasetInfo, chosen: Iterable[tuple[Dataset, Episode]])
     begin = 0
     for number, (source, old) in enumerate(chosen):
         chunk, file = divmod(number, info.chunks_size)
-        seconds = old.length / info.fps
-        videos = {key: VideoSpan(chunk, file, 0.0, seconds) for key in old.videos}
+        videos = {key: replace(span, chunk=chunk, file=file) for key, span in old.videos.items()}
         new = replace(
             old,
             index=number,
@@ -118,14 +116,15 @@ def assemble(
     """
     numbers = {task: number for number, task in enumerate(tasks)}
     totals: statistics.Statistics = {}
-    rows = _Rows()
+    rows, videos = _Rows(), _Videos(folder, info, linked)
     episodes = frames = 0
     for one in placed:
-        cut = {key: _transfer_video(folder, info, one, key, linked) for key in one.new.videos}
+        row = one.new
+        for key in one.new.videos:
+            row = videos.transfer(one, key, row)
         counted = _transfer_data(folder, info, one, numbers, linked)
         own = with_bookkeeping(rows.statistics(one), counted)
-        digests = {**one.new.digests, **{key: digest for key, digest in cut.items() if digest}}
-        _write(folder, one.new.row_path, to_parquet(row_table(info, replace(one.new, digests=digests), own), lean=True))
+        _write(folder, row.row_path, to_parquet(row_table(info, row, own), lean=True))
         totals = statistics.merge(totals, own)
         episodes, frames = episodes + 1, frames + one.new.length
     done = info.with_totals(episodes, frames, len(tasks))
@@ -148,21 +147,6 @@ def transfer(source: Path, target: Path, linked: bool) -> None:
                 raise
     shutil.copyfile(source, target)
     sync(target)
-
-
-def _transfer_video(folder: Path, info: DatasetInfo, one: Placed, key: str, linked: bool) -> str:
-    """Write the episode's video `key` into the new set; return its digest where the file is a new one, else nothing."""
-    old, span, pixels = one.old.videos[key], one.new.videos[key], info.features[key].pixels
-    source, target = one.source.video_path(key, old), info.video_file(key, span.chunk, span.file)
-    if one.source.shares_video(one.old, key):
-        data = cut_video(source, old, one.old.length, info.fps, pixels)
-        _write(folder, target, data)
-        return hashlib.sha256(data).hexdigest()
-    if not linked:
-        _require_whole_video(source, one.old.length, pixels)
-    _found(source)
-    transfer(source, inside(folder, target), linked)
-    return ""
 
 
 def _transfer_data(
@@ -208,6 +192,52 @@ def _task_numbers(
     return new
 
 
+class _Videos:
+    """Writes the videos of the placed episodes into the new set; a file of several is looked through once a camera."""
+
+    def __init__(self, folder: Path, info: DatasetInfo, linked: bool) -> None:
+        self._folder, self._info, self._linked = folder, info, linked
+        self._placements: dict[str, tuple[Path, Placement]] = {}
+
+    def transfer(self, one: Placed, key: str, row: Episode) -> Episode:
+        """Write the episode's video `key`; return its `row` in the new set with the video's place and digest.
+
+        A file that holds no other episode is kept as it is: frames of none, before or after it, do no harm.
+        """
+        source, span = one.source.video_path(key, one.old.videos[key]), row.videos[key]
+        target = self._info.video_file(key, span.chunk, span.file)
+        if self._linked:
+            _found(source)
+            transfer(source, inside(self._folder, target), linked=True)
+            return row
+        begin = self._placement(source, one, key).begins_s[one.old.index]
+        digests = dict(row.digests)
+        if len(one.source.sharing_video(one.old, key)) > 1:
+            begin, digests[key] = 0.0, self._cut(source, one, key, target)
+        else:
+            transfer(source, inside(self._folder, target), linked=False)
+        span = replace(span, from_timestamp=begin, to_timestamp=begin + row.length / self._info.fps)
+        return replace(row, videos={**row.videos, key: span}, digests=digests)
+
+    def _placement(self, source: Path, one: Placed, key: str) -> Placement:
+        known = self._placements.get(key)
+        if known is None or known[0] != source:
+            sharing = one.source.sharing_video(one.old, key)
+            found = place_in_video(source, sharing, key, self._info.fps, self._info.features[key].pixels)
+            if found.wrong:
+                raise DatasetError(next(iter(found.wrong.values())))
+            known = self._placements[key] = source, found
+        return known[1]
+
+    def _cut(self, source: Path, one: Placed, key: str, target: str) -> str:
+        """Write the part of a shared video that is the episode's; return its digest."""
+        old, length, fps, pixels = one.old.videos[key], one.old.length, self._info.fps, self._info.features[key].pixels
+        data = cut_video(source, old, length, fps, pixels)
+        _write(self._folder, target, data)
+        require_same_frames(source, old, inside(self._folder, target), length, fps, pixels)
+        return hashlib.sha256(data).hexdigest()
+
+
 class _Rows:
     """Reads the episodes' statistics from their sets; a file of several rows is read once for consecutive episodes."""
 
@@ -225,14 +255,6 @@ class _Rows:
         if one.old.index not in self._by_episode:
             raise DatasetError(f"{path} no longer lists episode {one.old.index}: check the data set")
         return self._by_episode[one.old.index]
-
-
-def _require_whole_video(path: Path, length: int, pixels: int) -> None:
-    """Raise DatasetError unless the video has as many frames as its episode; nothing is decoded."""
-    with opened_video(path, pixels) as (container, stream):
-        count = sum(packet.size > 0 for packet in container.demux(stream))
-    if count != length:
-        raise DatasetError(f"the video {path} has {count} frames, and its episode {length}: check the data set")
 
 
 def _found(path: Path) -> None:

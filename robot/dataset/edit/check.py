@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from robot.dataset.edit.video_placement import misplaced
 from robot.dataset.format.bounded_parquet import DATA_FILE, open_parquet
 from robot.dataset.format.columns import EPISODE_INDEX, FRAME_INDEX, INDEX, TASK_INDEX, TIMESTAMP
 from robot.dataset.format.paths import inside
@@ -20,7 +21,8 @@ from robot.dataset.format.staged_files import leftovers
 from robot.dataset.format.staged_folders import beside
 from robot.dataset.format.statistics import Statistics, read_statistics
 from robot.dataset.format.tables import Episode, read_rows, read_tasks, row_files, totals_from_rows
-from robot.dataset.reader import column_array, read_frames, video_frames
+from robot.dataset.format.video_span import video_frames
+from robot.dataset.reader import column_array, read_frames
 from robot.errors import DatasetError
 from robot.system.files import sha256_of
 
@@ -29,12 +31,16 @@ TIMESTAMP_TOLERANCE_S = 1e-4  # beyond it the reference library refuses the set
 
 @dataclass(frozen=True)
 class Report:
-    """What a check found or a repair did, in words; `episodes` and `frames` count the sound ones."""
+    """What a check found or a repair did, in words; `episodes` and `frames` count the sound ones.
+
+    remarks: what is no problem and yet worth knowing, such as frames of a video that belong to no episode.
+    """
 
     root: Path
     episodes: int
     frames: int
     problems: tuple[str, ...]
+    remarks: tuple[str, ...] = ()
 
     @property
     def sound(self) -> bool:
@@ -48,7 +54,7 @@ class Examination:
 
     sound: the intact episodes, in the order of their data files. numbered_off: those of them whose numbers in the row
     or the data differ from their place. damaged, broken_rows: with the reason. orphans: files that no row names.
-    tasks: tasks by index, as the sound episodes name them.
+    tasks: tasks by index, as the sound episodes name them. remarks: as in `Report`.
     """
 
     info: DatasetInfo
@@ -60,6 +66,7 @@ class Examination:
     leftovers: tuple[Path, ...]
     tasks: Mapping[int, str]
     totals_off: tuple[str, ...]
+    remarks: tuple[str, ...]
 
     @property
     def frames(self) -> int:
@@ -81,7 +88,7 @@ def check(root: Path) -> Report:
     problems += [f"{_short(root, path)}: belongs to no episode" for path in found.orphans]
     problems += [f"episode {episode.index}: its numbers do not follow on" for episode in found.numbered_off]
     problems += found.totals_off
-    return Report(root, len(found.sound), found.frames, tuple(problems))
+    return Report(root, len(found.sound), found.frames, tuple(problems), found.remarks)
 
 
 def examine(root: Path) -> Examination:
@@ -99,6 +106,7 @@ def examine(root: Path) -> Examination:
     for row in rows:
         starts.setdefault((row.data_chunk, row.data_file), row.from_index)
     shared = len(starts) != len(rows)
+    wrong, remarks = misplaced(root, info, rows)
 
     sound: list[Episode] = []
     off: list[Episode] = []
@@ -109,6 +117,8 @@ def examine(root: Path) -> Examination:
         try:
             start = row.from_index - starts[row.data_chunk, row.data_file] if shared else 0
             task_index, first = _examine_episode(root, info, row, start, whole_file=not shared)
+            if row.index in wrong:
+                raise DatasetError(wrong[row.index])
             if tasks.setdefault(task_index, row.tasks[0]) not in row.tasks:
                 raise DatasetError(f"its task {row.tasks[0]!r} has the number of {tasks[task_index]!r}")
         except DatasetError as error:
@@ -129,6 +139,7 @@ def examine(root: Path) -> Examination:
         leftovers=tuple(leftovers(root)),
         tasks=tasks,
         totals_off=tuple(_totals_off(root, info, sound, tasks, rows_readable=not broken_rows)),
+        remarks=tuple(remarks),
     )
 
 
@@ -188,15 +199,9 @@ def _examine_video(root: Path, info: DatasetInfo, row: Episode, key: str) -> Non
     """
     span, shape = row.videos[key], info.features[key].shape
     path = inside(root, info.video_file(key, span.chunk, span.file))
-    there = 0
-    for number, frame in video_frames(path, span, row.length, info.fps, info.features[key].pixels):
+    for frame in video_frames(path, span, row.length, info.fps, info.features[key].pixels):
         if frame.shape != shape:
             raise DatasetError(f"the video {key!r} has the shape {frame.shape}, not {shape}")
-        if number != there:
-            raise DatasetError(f"the video {_short(root, path)} lacks its frame {there}")
-        there += 1
-    if there != row.length:
-        raise DatasetError(f"the video {_short(root, path)} has {there} of the {row.length} frames of its episode")
     if key in row.digests and sha256_of(path) != row.digests[key]:
         raise DatasetError(f"the video {_short(root, path)} is not the one that was stored: its bytes have changed")
 

@@ -7,10 +7,13 @@ A pull is built in a temporary folder and renamed once everything is there and s
 from __future__ import annotations
 
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from tqdm import tqdm
 
 from robot.dataset.edit.check import check
 from robot.dataset.format.disk_space import require_free
@@ -54,7 +57,7 @@ def push(root: Path, repo_id: str, *, public: bool = False) -> str:
     when the hub does not accept the set.
     """
     api = _api()
-    dataset = _sound(root)
+    dataset = _sound(root, str(root))
     with locked(root, shared=True), _as_hub_error(f"{root} could not be pushed to {repo_id}"):
         from huggingface_hub import CommitOperationAdd, CommitOperationDelete
 
@@ -101,7 +104,7 @@ def pull(repo_id: str, output: Path, *, revision: str | None = None) -> Dataset:
             )
         shutil.rmtree(folder / ".cache", ignore_errors=True)  # the hub library's notes on the download
         try:
-            _sound(folder)
+            _sound(folder, repo_id)
         except DatasetError as error:
             reason = str(error).replace(str(folder), repo_id)
             raise DatasetError(f"{repo_id} was not kept: {reason}") from error
@@ -124,13 +127,15 @@ def _with_room(api: HfApi, repo_id: str, revision: str | None, output: Path) -> 
     return about.sha
 
 
-def _sound(root: Path) -> Dataset:
-    """Return the set under `root`. Raises DatasetError when a check finds a problem."""
+def _sound(root: Path, called: str) -> Dataset:
+    """Return the set under `root`, which remarks name as `called`. Raises DatasetError when a check finds a problem."""
     report = check(root)
     if not report.sound:
         raise DatasetError(
             f"{root} is not sound ({report.problems[0]}; {len(report.problems)} in all): see `worldarm dataset check`"
         )
+    for line in report.remarks:
+        tqdm.write(f"{called}: {line}", file=sys.stderr)
     return Dataset.open(root)
 
 

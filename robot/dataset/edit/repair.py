@@ -32,6 +32,7 @@ from robot.dataset.format.tables import (
     totals_from_rows,
     with_bookkeeping,
 )
+from robot.dataset.format.video_sharing import by_video
 from robot.errors import DatasetError, RecordingError
 
 DAMAGED = Path("damaged")
@@ -103,7 +104,8 @@ def _several_to_a_file(found: Examination) -> bool:
     episodes = [*found.sound, *(episode for episode, _ in found.damaged)]
     data = {(episode.data_chunk, episode.data_file) for episode in episodes}
     rows = {(episode.row_chunk, episode.row_file) for episode in episodes}
-    return min(len(data), len(rows)) != len(episodes)
+    videos = by_video(episodes).values()
+    return min(len(data), len(rows)) != len(episodes) or any(len(sharing) > 1 for sharing in videos)
 
 
 def _episode_files(root: Path, info: DatasetInfo, episode: Episode) -> list[Path]:

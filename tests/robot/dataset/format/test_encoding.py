@@ -12,7 +12,7 @@ from hypothesis.extra import numpy as hnp
 from robot.dataset import Feature, encode_episode
 from robot.dataset.format.encoding import decode_picture, encode_png, encode_video
 from robot.dataset.format.tables import VideoSpan
-from robot.dataset.reader import decode_video
+from robot.dataset.format.video_span import decode_video
 from robot.errors import DatasetError
 from tests.robot.dataset.samples import CAMERA, FPS, columns, features
 
