@@ -51,6 +51,9 @@ class ArmSpec(msgspec.Struct, frozen=True):
     measured effort of each joint before the arm is stopped; it is empty when the arm measures none. `models_of` names
     the arm whose learnt models also fit this one, because both have the same joints, tool, home and rate; it is empty
     when only this arm's own models fit.
+
+    An arm that follows lags behind by at most `lag_s` seconds, and then is within `follow_error` (rad) of its
+    set-point, under its usual load.
     """
 
     name: str
@@ -71,6 +74,8 @@ class ArmSpec(msgspec.Struct, frozen=True):
     keep_out: tuple[Box, ...] = ()
     effort: tuple[float, ...] = ()
     models_of: str = ""
+    lag_s: float = 0.4
+    follow_error: float = 0.15
 
     def __post_init__(self) -> None:
         escape_fields(self, ("name", "joint_names", "tool_frame", "models_of"))
@@ -147,6 +152,24 @@ class Readable(Protocol):
 
     def close(self) -> None:
         """Release the link; the arm's state does not change."""
+
+
+@runtime_checkable
+class Inspectable(Protocol):
+    """An arm that can be measured before it is enabled, so that one that must not be enabled is left as it is."""
+
+    def inspect(self) -> Reading:
+        """Open the link and return where the arm stands, without writing anything to it; `start` or `close` follows.
+        Raises `ArmError`, also for an arm in an error state."""
+
+
+@runtime_checkable
+class Recoverable(Inspectable, Protocol):
+    """An arm whose motors can bring it back from outside its limits."""
+
+    def allow_outside(self, speed: float) -> None:
+        """Let the next `start` accept joints outside their limits; no motor then turns faster than `speed` rad/s,
+        whatever its set-point."""
 
 
 @runtime_checkable

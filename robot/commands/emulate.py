@@ -31,6 +31,14 @@ def so101(
     lost: Annotated[float, tyro.conf.arg(help="share of the servos' answers that never arrive")] = 0.0,
     torn: Annotated[float, tyro.conf.arg(help="share of the servos' answers that arrive with a wrong byte")] = 0.0,
     volts: Annotated[float, tyro.conf.arg(help="supply voltage that the servos report, V")] = 7.4,
+    celsius: Annotated[int, tyro.conf.arg(help="temperature that the servos report, °C")] = 30,
+    errors: Annotated[
+        int, tyro.conf.arg(help="error bits that all servos report from the start, such as 32 for an overload")
+    ] = 0,
+    wall: Annotated[
+        float | None,
+        tyro.conf.arg(help="position at which the last joint hits something, rad, and is overloaded"),
+    ] = None,
     duration_s: Annotated[
         float | None, tyro.conf.arg(help="end after this many seconds; None: run until Ctrl-C")
     ] = None,
@@ -38,15 +46,18 @@ def so101(
 ) -> None:
     """Emulate an SO-101 on a serial port of its own: six servos that speak Feetech's protocol and follow their goals.
 
-    It simulates neither gravity nor contacts. At the end it reports how often a servo's torque was dropped.
+    It simulates no gravity, and no contact but --wall. At the end it reports how often a servo's torque was dropped.
     """
     for option, share in (("lost", lost), ("torn", torn)):
         if not 0.0 <= share < 1.0:
             raise ConfigurationError(f"--{option} must be at least 0 and below 1, not {share:g}")
+    for option, number, most in (("celsius", celsius, 255), ("errors", errors, 127)):
+        if not 0 <= number <= most:
+            raise ConfigurationError(f"--{option} must be from 0 to {most}, not {number}")
     if not calibration.exists():
         require_writable(calibration)
         calibration.write_bytes(calibration_file(usual_calibration()))
-    emulator = So101Emulator(read_calibration(calibration), start, lost, torn, volts, seed)
+    emulator = So101Emulator(read_calibration(calibration), start, lost, torn, volts, celsius, errors, wall, seed)
     own, other, path = open_line()
     print(
         f"emulator: an SO-101 on {path}, its calibration in {calibration}; try it with `worldarm driver --arm so101 "

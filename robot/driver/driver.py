@@ -17,7 +17,8 @@ import numpy as np
 
 from robot.arm.checked_calls import arm_faults, read
 from robot.arm.effort_limit import EffortMonitor
-from robot.arm.interface import Arm, HasScene
+from robot.arm.following import FollowingMonitor
+from robot.arm.interface import Arm, HasScene, Inspectable
 from robot.driver.lease import LeaseManager
 from robot.driver.modes import Mode, ModeMachine
 from robot.driver.requests import Handlers
@@ -77,6 +78,7 @@ class Driver:
         self._scene = SceneManager(arm) if isinstance(arm, HasScene) else None
         self._servo = LoggedServo(arm.spec, flight_log)
         self._effort = EffortMonitor(arm.spec)
+        self._following = FollowingMonitor(arm.spec)
         self._leases = LeaseManager()
         self._modes = ModeMachine()
         self._gap = Gap()
@@ -142,8 +144,7 @@ class Driver:
         """
         with self._open as way_out:
             way_out.callback(self._leave, self._arm.close)
-            with arm_faults(but=ConfigurationError):
-                self._arm.start()
+            self._start_arm()
             way_out.callback(self._leave, self._arm.park)
             self._engage_first()
             self._gap.begin()
@@ -205,12 +206,25 @@ class Driver:
             if self._modes.mode is not Mode.FAULT:
                 raise
 
+    def _start_arm(self) -> None:
+        """Start the arm; one that can be inspected is not enabled where the governor does not accept it."""
+        with arm_faults(but=ConfigurationError):
+            if isinstance(self._arm, Inspectable):
+                found = self._arm.inspect()
+                self._servo.engage(np.array(found.positions), found.gripper_width)
+            self._arm.start()
+
     def _engage_first(self) -> None:
         """Engage at the arm's present position, so that the first set-point is the measured position."""
         self._reading = read(self._arm)
-        self._servo.engage(np.array(self._reading.positions), self._reading.gripper_width, STARTUP_S)
+        self._engage(self._reading.gripper_width, STARTUP_S)
         self._set_point = self._servo.tick(time.monotonic_ns())
         self._set_point_ns = time.monotonic_ns()
+
+    def _engage(self, gripper_width: float, ramp_s: float = 0.0) -> None:
+        """Begin at rest where the arm was last measured."""
+        self._servo.engage(np.array(self._reading.positions), gripper_width, ramp_s)
+        self._following.begin()
 
     def _measured_still(self) -> bool:
         return max(map(abs, self._reading.velocities)) < STILL
@@ -226,6 +240,9 @@ class Driver:
         self._servo.note(
             Measured(reading.time_ns, reading.positions, reading.velocities, reading.gripper_width, reading.efforts)
         )
+        if astray := self._following.see(reading):
+            self._fail(ArmError(astray))
+            return
         overload = self._effort.see(reading)
         if overload and self._modes.mode is not Mode.STOPPED:
             self._halt(overload)
@@ -290,6 +307,7 @@ class Driver:
         try:
             with arm_faults():
                 self._arm.write(self._set_point.governed, self._set_point.gripper_width)
+            self._following.command(self._set_point.governed)
         except ArmError as error:
             self._mute = True
             # The arm's motion is unknown now, but it is no longer commanded to move.
@@ -346,7 +364,7 @@ class Driver:
             # The arm may have been pushed since it came to rest: engage at its measured position. The gripper keeps its
             # command, so that it does not drop an object.
             try:
-                self._servo.engage(np.array(self._reading.positions), self._set_point.gripper_width)
+                self._engage(self._set_point.gripper_width)
             except ArmError as error:
                 self._leases.revoke()
                 raise Refused("out-of-limits", str(error)) from error
@@ -395,11 +413,11 @@ class Driver:
     def _restart_arm(self) -> None:
         """Open the arm's link again and engage at the arm's present position. The loop waits meanwhile: there is
         nothing that it could command. Raises `Refused`, with the present fault, when the arm still does not start."""
+        self._mute = True  # the old link takes no more set-points, and the new one none before it has started
         try:
             with suppress(ArmError), arm_faults():
                 self._arm.close()  # the old link, whose failure caused the fault; closing it may fail too
-            with arm_faults():
-                self._arm.start()
+            self._start_arm()
             self._engage_first()
             if not self._measured_still():
                 raise ArmError("the arm is in motion")

@@ -88,6 +88,8 @@ def franka_spec() -> ArmSpec:
         bodies=panda_bodies(PREFIX),
         effort=EFFORT,
         models_of="panda-sim",
+        # At the torque at which the arm stops itself, its softest joint is this far from its set-point.
+        follow_error=0.25,
     )
 
 

@@ -24,18 +24,22 @@ _ATTEMPTS = 5
 
 # The control table of the STS3215: address and length in bytes.
 HOMING_OFFSET, OPERATING_MODE, TORQUE, ACCELERATION, GOAL, GOAL_SPEED, LOCK, PRESENT = 31, 33, 40, 41, 42, 46, 55, 56
-_PRESENT_BYTES = 8
+STATUS = 65
+_REPORT_BYTES = STATUS + 1 - TORQUE
+"""A report is the part of the table from the torque's switch to the status: one request returns all of it."""
 
 
 class Servo(NamedTuple):
     """One servo's report: `position` and `speed` in steps and steps/s, `load` in thousandths of its stall torque,
-    `volts`, and its temperature in °C."""
+    `volts`, its temperature in °C, the bits of its errors, and whether its torque is on."""
 
     position: int
     speed: int
     load: int
     volts: float
     celsius: int
+    errors: int = 0
+    torque: bool = True
 
 
 class _Port(sdk.PortHandler):
@@ -73,18 +77,19 @@ class FeetechBus:
                 raise ArmError(f"{path} does not support {BAUD} baud")
         except (OSError, serial.SerialException) as error:
             raise ArmError(f"the serial line {path} cannot be opened: {error}") from error
-        self._present = sdk.GroupSyncRead(self._port, self._packets, PRESENT, _PRESENT_BYTES)
-        for servo in self._ids:
-            self._present.addParam(servo)
 
     def present(self) -> Mapping[int, Servo] | None:
         """Return every servo's present report; None when an answer was lost or corrupted."""
+        reports: dict[int, Servo] = {}
         with _line_errors(self.path):
-            self._present.txPacket()
-            if self._present.rxPacket() != sdk.COMM_SUCCESS:
-                self._port.is_using = False
-                return None
-        return {servo: self._decoded(servo) for servo in self._ids}
+            self._packets.syncReadTx(self._port, TORQUE, _REPORT_BYTES, list(self._ids), len(self._ids))
+            for servo in self._ids:
+                data, result, errors = self._packets.readRx(self._port, servo, _REPORT_BYTES)
+                if result != sdk.COMM_SUCCESS or len(data) != _REPORT_BYTES:
+                    self._port.is_using = False
+                    return None
+                reports[servo] = _decoded(bytes(data), errors)
+        return reports
 
     def move(self, goals: Mapping[int, int]) -> None:
         """Send every servo in `goals` its goal, in steps; servos do not answer this."""
@@ -124,11 +129,6 @@ class FeetechBus:
         with _line_errors(self.path):
             self._port.closePort()
 
-    def _decoded(self, servo: int) -> Servo:
-        raw = bytes(self._present.data_dict[servo])
-        position, speed, load = (int.from_bytes(raw[at : at + 2], "little") for at in (0, 2, 4))
-        return Servo(signed(position, 15), signed(speed, 15), signed(load, 10), raw[6] / 10.0, raw[7])
-
 
 class _line_errors:  # noqa: N801 - used as a context: `with _line_errors(path)`
     """Wrap calls of the SDK: errors of the serial line become `ArmError`."""
@@ -143,6 +143,21 @@ class _line_errors:  # noqa: N801 - used as a context: `with _line_errors(path)`
         # A port that was unplugged raises an error or gives a closed descriptor, depending on its driver.
         if isinstance(error, (OSError, serial.SerialException, TypeError)):
             raise ArmError(f"the serial line {self._path} is gone: {error}") from error
+
+
+def _decoded(table: bytes, errors: int) -> Servo:
+    """Return the report in `table`, from the torque's switch on; `errors` is the error byte of the answer."""
+    present = table[PRESENT - TORQUE :]
+    position, speed, load = (int.from_bytes(present[at : at + 2], "little") for at in (0, 2, 4))
+    return Servo(
+        position=signed(position, 15),
+        speed=signed(speed, 15),
+        load=signed(load, 10),
+        volts=present[6] / 10.0,
+        celsius=present[7],
+        errors=errors | table[STATUS - TORQUE],
+        torque=bool(table[0]),
+    )
 
 
 def signed(value: int, sign_bit: int) -> int:

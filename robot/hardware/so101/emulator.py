@@ -1,8 +1,9 @@
 """An emulator of the SO-101's six Feetech servos on a pseudo-terminal, which replaces its serial port.
 
 It implements the instructions that the maker's SDK sends: ping, read, write, sync read and sync write, with checksums.
-Each servo follows its goal at a bounded speed while its torque is on. Answers can be lost or corrupted, to test that
-the driver copes.
+Each servo follows its goal at a bounded speed while its torque is on. One that is blocked presses until its overload
+protection switches its torque off and sets the error bit, as a real one does. Answers can be lost or corrupted, to test
+that the driver copes.
 """
 
 from __future__ import annotations
@@ -18,8 +19,19 @@ import msgspec
 import numpy as np
 
 from robot.hardware.so101.arm import Calibration
-from robot.hardware.so101.bus import GOAL, HOMING_OFFSET, OPERATING_MODE, PRESENT, STEPS, TORQUE, unsigned
-from robot.hardware.so101.description import MOTORS
+from robot.hardware.so101.bus import (
+    GOAL,
+    GOAL_SPEED,
+    HOMING_OFFSET,
+    OPERATING_MODE,
+    PRESENT,
+    STATUS,
+    STEPS,
+    TORQUE,
+    unsigned,
+)
+from robot.hardware.so101.description import JOINTS, MOTORS
+from robot.hardware.so101.servo_errors import OVERLOAD
 
 _PING, _READ, _WRITE, _SYNC_READ, _SYNC_WRITE = 1, 2, 3, 0x82, 0x83
 _BROADCAST = 0xFE
@@ -28,16 +40,24 @@ _MODEL, _VOLTS, _CELSIUS = 3, 62, 63
 _STEPS_PER_S = 3000.0
 _TIME_CONSTANT_S = 0.02
 _MODEL_NUMBER = 777
+_STALL_STEPS = 20
+"""A servo that is kept this far from its goal presses with all its strength."""
+_STALL_LOAD = 990
+_OVERLOAD_S = 0.3
+"""How long a servo presses with all its strength before it protects itself."""
 
 
 @dataclass
 class EmulatedServo:
-    """One servo's control table and its actual position."""
+    """One servo's control table and its actual position. It is blocked at positions above `wall`, where there is
+    one."""
 
     position: float
     table: bytearray = field(default_factory=lambda: bytearray(_TABLE_BYTES))
     speed: float = 0.0
     torque_dropped: int = 0
+    wall: float | None = None
+    pressed_s: float = 0.0
 
     def set(self, address: int, data: bytes) -> None:
         """Write `data` to the table, as an instruction from the line does."""
@@ -47,23 +67,34 @@ class EmulatedServo:
 
     def move(self, seconds: float) -> None:
         """Advance by `seconds`, and write the new measurements to the table."""
-        before = self.position
+        before, load = self.position, 0
         if self.table[TORQUE]:
             goal = int.from_bytes(self.table[GOAL : GOAL + 2], "little")
             way = (goal - self.position) * (1.0 - np.exp(-seconds / _TIME_CONSTANT_S))
-            most = _STEPS_PER_S * seconds
+            most = (int.from_bytes(self.table[GOAL_SPEED : GOAL_SPEED + 2], "little") or _STEPS_PER_S) * seconds
             self.position += float(np.clip(way, -most, most))
+            if self.wall is not None and before <= self.wall < self.position:
+                self.position = self.wall
+            load = _STALL_LOAD if self.position == self.wall and goal - self.position > _STALL_STEPS else 0
+        self._protect(seconds if load else 0.0)
         self.speed = (self.position - before) / seconds if seconds > 0 else 0.0
-        present = (round(self.position) % STEPS, unsigned(round(self.speed), 15), 0)
+        present = (round(self.position) % STEPS, unsigned(round(self.speed), 15), load)
         for at, value in zip((0, 2, 4), present, strict=True):
             self.table[PRESENT + at : PRESENT + at + 2] = value.to_bytes(2, "little")
+
+    def _protect(self, pressing_s: float) -> None:
+        """Switch the torque off, and report why, once the servo has pressed for long."""
+        self.pressed_s = self.pressed_s + pressing_s if pressing_s else 0.0
+        if self.pressed_s > _OVERLOAD_S:
+            self.table[TORQUE], self.table[STATUS] = 0, self.table[STATUS] | OVERLOAD
 
 
 class So101Emulator:
     """Six servos with the calibration `calibration`, at the angles `start` (6,) rad of joints and gripper.
 
     `lost` is the share of answers that do not come and `torn` the share with a wrong byte, both drawn with `seed`.
-    `volts` is the supply voltage that the servos measure.
+    `volts` is the supply voltage and `celsius` the temperature that the servos measure, `errors` the bits that they all
+    report from the start. `wall` is the angle (rad) of the last joint beyond which something blocks it.
     """
 
     def __init__(
@@ -73,6 +104,9 @@ class So101Emulator:
         lost: float = 0.0,
         torn: float = 0.0,
         volts: float = 7.4,
+        celsius: int = 30,
+        errors: int = 0,
+        wall: float | None = None,
         seed: int = 0,
     ) -> None:
         self._lost, self._torn = lost, torn
@@ -87,7 +121,10 @@ class So101Emulator:
                 2, "little"
             )
             servo.table[OPERATING_MODE] = 0
-            servo.table[_VOLTS], servo.table[_CELSIUS] = round(10 * volts), 30
+            servo.table[_VOLTS], servo.table[_CELSIUS] = round(10 * volts), celsius
+            servo.table[STATUS] = errors
+            if wall is not None and name == JOINTS[-1]:
+                servo.wall = float(calibrated.steps(wall))
             # The servo's old goal differs from its position, so that it jumps when torque is switched on first.
             servo.table[GOAL : GOAL + 2] = (STEPS // 2 + 700).to_bytes(2, "little")
             servo.move(0.0)
@@ -156,7 +193,7 @@ class So101Emulator:
         return [] if servo is None else self._answer(servo_id, bytes(servo.table[address : address + length]))
 
     def _answer(self, servo_id: int, data: bytes) -> list[bytes]:
-        body = bytes((servo_id, len(data) + 2, 0)) + data
+        body = bytes((servo_id, len(data) + 2, self.servos[servo_id].table[STATUS])) + data
         packet = bytearray(b"\xff\xff" + body + bytes((~sum(body) & 0xFF,)))
         draw = self._rng.random()
         if draw < self._lost:
