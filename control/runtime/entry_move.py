@@ -9,6 +9,7 @@ import numpy as np
 
 from robot.arm.kinematics import Kinematics
 from robot.client.client import Client
+from robot.client.rest import wait_for_rest
 from robot.client.waypoint_move import follow_waypoints
 from robot.embodiment.convention import ArmConvention
 from robot.errors import ArmError
@@ -20,7 +21,7 @@ def approach(client: Client, kinematics: Kinematics, convention: ArmConvention[A
     Raises `UnreachableError`, before anything moves, when no path is found; `ArmError` when the arm does not arrive;
     and as `Client` does.
     """
-    state = client.state()
+    state = wait_for_rest(client)
     joints = np.asarray(state.governed)
     if convention.ready(kinematics, joints, state.gripper_command):
         return

@@ -26,6 +26,7 @@ from robot.dataset.format.columns import (
     capture_column,
 )
 from robot.dataset.format.recorder_columns import (
+    ARM_FAULT,
     CAMERA_CHANGED,
     CAMERA_SILENT,
     DRIVER_RESTARTED,
@@ -36,6 +37,7 @@ from robot.dataset.format.recorder_columns import (
     TOO_LONG,
 )
 from robot.dataset.format.schema import Feature
+from robot.driver.modes import Mode
 from robot.motion.governor import REASONS
 from robot.wire.camera_spec import CameraSpec
 from robot.wire.messages import Frame, JointState
@@ -47,7 +49,7 @@ STATE_LATE_NS = 100_000_000
 STATE_SILENT_NS = 500_000_000
 CAMERA_SILENT_NS = 1_000_000_000
 """The episode ends when the newest state or picture is older than these."""
-SPOILT = (STATE_SILENT, CAMERA_SILENT, CAMERA_CHANGED, DRIVER_RESTARTED)
+SPOILT = (STATE_SILENT, CAMERA_SILENT, CAMERA_CHANGED, DRIVER_RESTARTED, ARM_FAULT)
 """Marks of episodes that a failure ended."""
 TIME_IS_UP = "its time is up"
 
@@ -104,9 +106,9 @@ class EpisodeRows:
         """Whether the episode is complete."""
         return bool(self.over) or (self.ends_ns is not None and self.next_ns > self.ends_ns)
 
-    def end(self, mark: str) -> None:
-        """End the episode here, and mark it with `mark`."""
-        self.over = mark
+    def end(self, mark: str, why: str = "") -> None:
+        """End the episode here, because of `why`, and mark it with `mark`."""
+        self.over = f"{mark}: {why}" if why else mark
         self.marks[mark] = None
 
     def next_row(self, states: Sequence[JointState], cameras: Sequence[Sequence[Frame]]) -> Row | None:
@@ -116,6 +118,9 @@ class EpisodeRows:
         state = newest_by(states, time_ns)
         if state is None or time_ns - state.time_ns > STATE_SILENT_NS:
             self.end(STATE_SILENT)
+            return None
+        if state.mode == Mode.FAULT.value:  # nothing is measured any more
+            self.end(ARM_FAULT, state.reason)
             return None
         found = [newest_by(frames, time_ns) for frames in cameras]
         row = Row(state, tuple(frame for frame in found if frame is not None))

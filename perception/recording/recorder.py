@@ -21,7 +21,7 @@ from perception.recording.episode_rows import TIME_IS_UP, EpisodeRows, Row
 from perception.recording.pairing import first_row
 from perception.recording.saver import Broken, News, Saved, Saver, Unsaved
 from perception.recording.scene_reset import SceneReset
-from perception.recording.sources import CameraAddress, Health, Sources, require_fresh
+from perception.recording.sources import DRIVER, CameraAddress, Health, Sources, require_fresh
 from perception.recording.status import Phase, RecorderStatus
 from robot.arm.kinematics import Kinematics
 from robot.dataset.format.columns import EFFORT
@@ -120,7 +120,8 @@ class Recorder:
         """Begin an episode; it ends by itself after `seconds`, if given.
 
         Raises `ConfigurationError` when no episode can begin now, `ConnectionLost` and `CameraError` when the driver or
-        a camera is away, and `RecordingError` when the disk is full or the recorder has failed.
+        a camera is away, `ArmError` when the arm is in a fault, and `RecordingError` when the disk is full or the
+        recorder has failed.
         """
         with self._lock:
             self._require_going()
@@ -300,7 +301,10 @@ class Recorder:
         return True
 
     def _look(self, now_ns: int) -> None:
-        self._health = self._sources.health(now_ns)
+        before, self._health = self._health, self._sources.health(now_ns)
+        fault = self._health[DRIVER].fault
+        if fault and self._current is None and fault != (before[DRIVER].fault if before else ""):
+            self._note = f"no episode can begin, the arm is in a fault: {fault}; then `worldarm reset`"
         self._holder = self._sources.states[-1].holder if self._sources.states else ""
         self._sources_frames = tuple(tuple(frames) for frames in self._sources.frames)
 
@@ -379,7 +383,8 @@ class Recorder:
             return Phase.UNSAVED
         if self._reset.running:
             return Phase.RESETTING
-        return Phase.READY if all(health.fresh for health in self._health.values()) else Phase.WAITING
+        able = all(health.fresh and not health.fault for health in self._health.values())
+        return Phase.READY if able else Phase.WAITING
 
     def _require_going(self) -> None:
         if self._failure is not None:

@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from perception.recording.pairing import period_of
 from robot.arm.interface import ArmSpec
 from robot.client.followed_driver import FollowedDriver
-from robot.errors import CameraError, ConfigurationError, ConnectionLost
+from robot.driver.modes import Mode
+from robot.errors import ArmError, CameraError, ConfigurationError, ConnectionLost
 from robot.wire import topics
 from robot.wire.addresses import FRAMES
 from robot.wire.camera_spec import CameraSpec
@@ -60,11 +61,12 @@ def camera_addresses(words: Sequence[str]) -> tuple[CameraAddress, ...]:
 @dataclass(frozen=True)
 class Health:
     """The health of a source: its rate (Hz) over the last two seconds, and the age (s) of its newest message; `other`
-    names another camera that sends in place of this one."""
+    names another camera that sends in place of this one, and `fault` says why the arm cannot continue."""
 
     rate_hz: float
     age_s: float
     other: str = ""
+    fault: str = ""
 
     @property
     def there(self) -> bool:
@@ -129,9 +131,11 @@ class Sources:
 
     def health(self, now_ns: int) -> dict[str, Health]:
         """Return the health of the driver, under the key `DRIVER`, and of each camera under its name."""
+        states = self._driver.history
+        fault = states[-1].reason if states and states[-1].mode == Mode.FAULT.value else ""
         cameras = zip(self.cameras, self._cameras, self._same, strict=True)
         return {
-            DRIVER: replace(_health(self._driver.history, now_ns), age_s=self._driver.age_s),
+            DRIVER: replace(_health(states, now_ns), age_s=self._driver.age_s, fault=fault),
             **{spec.name: _health(camera.history, now_ns, same.other) for spec, camera, same in cameras},
         }
 
@@ -141,9 +145,11 @@ class Sources:
 
 
 def require_fresh(health: Mapping[str, Health]) -> None:
-    """Raise `ConnectionLost` when the source "driver" is away, and `CameraError` when another source, a camera, is
-    away."""
+    """Raise `ConnectionLost` when the source "driver" is away, `ArmError` when its arm is in a fault, and `CameraError`
+    when another source, a camera, is away."""
     for name, each in health.items():
+        if each.fault:
+            raise ArmError(f"the arm is in a fault: {each.fault}; then `worldarm reset`")
         since = f"has been silent for {each.age_s:.1f} s" if each.there else "has not sent anything yet"
         if not each.fresh and name == DRIVER:
             raise ConnectionLost(f"the driver {since}; is it running?")

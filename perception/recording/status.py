@@ -10,9 +10,10 @@ import msgspec
 class Phase(str, Enum):
     """The phase of a recorder.
 
-    waiting: the driver or a camera is away. ready: an episode can be started. recording: an episode is in progress.
-    ended: an episode ended by itself and is to be kept or discarded. unsaved: a complete episode could not be written;
-    keeping tries again. resetting: the scene is being reset. failed: the recorder cannot continue.
+    waiting: the driver or a camera is away, or the arm is in a fault. ready: an episode can be started. recording: an
+    episode is in progress. ended: an episode ended by itself and is to be kept or discarded. unsaved: a complete
+    episode could not be written; keeping tries again. resetting: the scene is being reset. failed: the recorder cannot
+    continue.
     """
 
     WAITING = "waiting"

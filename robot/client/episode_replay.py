@@ -14,6 +14,7 @@ from robot.arm.kinematics import Kinematics
 from robot.client.client import Client
 from robot.client.joint_move import ARRIVED, move_straight
 from robot.client.recorded_motion import Trace
+from robot.client.rest import take_over
 from robot.errors import ArmError, ConnectionLost
 from robot.wire import topics
 from robot.wire.messages import JointState, Waypoint
@@ -59,9 +60,8 @@ def replay_trace(
     move_straight(client, trace.setpoints[0], speed, "the beginning of the episode", HOLDER)
     with Subscription(client.state_address, topics.STATE, JointState, _STATES, client.clock) as states:
         states.wait(2.0)
-        client.acquire(HOLDER, LEASE_S)
+        state = take_over(client, HOLDER, LEASE_S)
         try:
-            state = client.state()
             if float(np.abs(np.subtract(state.governed, trace.setpoints[0])).max()) > ARRIVED:
                 raise ArmError("another client moved the arm away from the beginning of the episode; try again")
             width = state.gripper_command

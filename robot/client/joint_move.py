@@ -11,7 +11,7 @@ from robot.arm.collisions import clearances
 from robot.arm.interface import ArmSpec, Vector
 from robot.arm.kinematics import Kinematics
 from robot.client.client import Client
-from robot.client.rest import wait_for_rest
+from robot.client.rest import take_over, wait_for_rest
 from robot.errors import ArmError, ConfigurationError
 from robot.motion.governor import WHAT_TOUCHES, workspace
 from robot.wire.messages import JointState, Waypoint
@@ -42,19 +42,18 @@ def move_straight(
     if not 0 < speed <= 1:
         raise ConfigurationError(f"--speed must be above 0 and at most 1, not {speed:g}")
     spec = client.arm
-    state = client.state()
-    start = np.array(state.governed)
-    far = float(np.abs(goal - start).max())
-    require_clear(spec, start, goal, called)
-    # A straight segment has constant velocity except at its rounded ends.
-    duration_s = max(1.0, float((np.abs(goal - start) / (speed * np.array(spec.velocity))).max()))
-
-    def report(state: JointState) -> None:
-        if on_wait is not None:
-            on_wait(1.0 - min(1.0, _left(state, goal) / far) if far > 0 else 1.0)
-
-    client.acquire(holder, LEASE_S)
+    state = take_over(client, holder, LEASE_S)
     try:
+        start = np.array(state.governed)
+        far = float(np.abs(goal - start).max())
+        require_clear(spec, start, goal, called)
+        # A straight segment has constant velocity except at its rounded ends.
+        duration_s = max(1.0, float((np.abs(goal - start) / (speed * np.array(spec.velocity))).max()))
+
+        def report(state: JointState) -> None:
+            if on_wait is not None:
+                on_wait(1.0 - min(1.0, _left(state, goal) / far) if far > 0 else 1.0)
+
         begin_ns = time.monotonic_ns() + round(_LEAD_S * 1e9)
         end_ns = begin_ns + round(duration_s * 1e9)
         here = Waypoint(begin_ns, tuple(start.tolist()), state.gripper_command)

@@ -1,4 +1,4 @@
-"""Waits until the arm has reached its waypoints and stands still."""
+"""Waits until the arm has reached its waypoints and stands still, also before the first motion under a new lease."""
 
 from __future__ import annotations
 
@@ -15,6 +15,20 @@ _COMMANDED_STILL = 1e-4
 _MEASURED_STILL = 0.02
 """rad/s; below this a measured joint stands still: its velocity is noisy."""
 _PERIOD_S = 0.05
+
+
+def take_over(client: Client, holder: str, ttl_s: float) -> JointState:
+    """Acquire the lease as `holder` for `ttl_s` and return the state of the arm at rest, in which its set-point is
+    where it was measured. A set-point from before the lease is not: the arm may have been pushed or have sagged.
+
+    Raises the errors of `Client.acquire` and of `wait_for_rest`; the lease is given back then.
+    """
+    client.acquire(holder, ttl_s)
+    try:
+        return wait_for_rest(client)
+    except BaseException:
+        client.give_back()
+        raise
 
 
 def wait_for_rest(

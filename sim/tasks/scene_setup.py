@@ -9,6 +9,7 @@ import pinocchio as pin
 
 from robot.arm.kinematics import Kinematics
 from robot.client.client import Client
+from robot.client.rest import take_over
 from robot.client.scene_client import SceneClient
 from robot.client.waypoint_move import follow_waypoints
 from robot.embodiment.tool_displacement import ToolDisplacement
@@ -30,8 +31,7 @@ def set_up_start(command_address: str, convention: ToolDisplacement, start: Star
     """
     with Client(command_address) as client:
         kinematics = Kinematics(client.arm)
-        client.acquire("stage", ttl_s=2.0)
-        state = client.state()
+        state = take_over(client, "stage", 2.0)
         joints = np.asarray(state.governed)
         here = kinematics.forward(joints)
         there = convention.pose(start.tool)

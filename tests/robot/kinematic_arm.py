@@ -22,11 +22,11 @@ LAG = 0.6
 class Options(msgspec.Struct, forbid_unknown_fields=True):
     """How this arm behaves: where it starts, and after how many reads or writes, if any, it fails and how.
 
-    presses: after so many reads joint 4 measures 100 N·m, for so many. in_motion: count them only once a joint has been
-    commanded to move at 0.5 rad/s. foreign: fail with errors that are not worldarm's. interrupts: Ctrl-C comes at the
-    moment at which a read fails. mends: whatever failed works again once it is started anew, 0.1 rad from where it was.
-    named: the arm's name, where it is not to be the Panda's. diary, written: files that get what is called and, at the
-    end, every set-point taken.
+    sticks: after so many writes its last joint does not move any more. presses: after so many reads joint 4 measures
+    100 N·m, for so many. in_motion: count them only once a joint has been commanded to move at 0.5 rad/s. foreign: fail
+    with errors that are not worldarm's. interrupts: Ctrl-C comes at the moment at which a read fails. mends: whatever
+    failed works again once it is started anew, 0.1 rad from where it was. named: the arm's name, where it is not to be
+    the Panda's. diary, written: files that get what is called and, at the end, every set-point taken.
     """
 
     start: tuple[float, ...] = ()
@@ -34,6 +34,7 @@ class Options(msgspec.Struct, forbid_unknown_fields=True):
     write_fails_after: int = 0
     silent_after: int = 0
     not_finite_after: int = 0
+    sticks_after: int = 0
     presses_after: int = 0
     presses_for: int = 0
     objects_fail_after: int = 0
@@ -103,6 +104,8 @@ class KinematicArm:
             self._counting = True
         self._taken.append(positions.tolist())
         step = LAG * (positions - self._position)
+        if 0 < self._options.sticks_after < self._writes:
+            step[-1] = 0.0
         self._velocity = step * self.spec.rate_hz
         self._position = self._position + step
         self._gripper = gripper_width

@@ -23,6 +23,7 @@ from robot.dataset.format.columns import (
     capture_column,
 )
 from robot.dataset.format.recorder_columns import (
+    ARM_FAULT,
     CAMERA_CHANGED,
     CAMERA_SILENT,
     FRAME_LATE,
@@ -145,6 +146,15 @@ def test_what_ends_an_episode_by_itself_is_its_mark() -> None:
     while silent.next_row(quiet, [pictures(FRONT)]) is not None:
         assert silent.rows < 100
     assert silent.ended and set(silent.marks) == {STATE_SILENT, STATE_LATE} and 19 <= silent.rows <= 22
+
+    broken = take()
+    fault = [
+        msgspec.structs.replace(each, mode="fault", reason="a joint is too hot") if each.time_ns > BEGIN + 2e8 else each
+        for each in states()
+    ]
+    while broken.next_row(fault, [pictures(FRONT)]) is not None:
+        assert broken.rows < 100
+    assert (broken.over, tuple(broken.marks), broken.rows) == (f"{ARM_FAULT}: a joint is too hot", (ARM_FAULT,), 7)
 
     blind = take()
     while blind.next_row(states(3.0), [pictures(FRONT, 10)]) is not None:

@@ -20,11 +20,18 @@ from perception.recording.status import Phase
 from robot.dataset import Dataset
 from robot.dataset.edit.check import check
 from robot.dataset.format.columns import STATE_NS, age_column, capture_column
-from robot.dataset.format.recorder_columns import CAMERA_CHANGED, CAMERA_SILENT, FRAME_MISSING, STATE_SILENT, marks_of
+from robot.dataset.format.recorder_columns import (
+    ARM_FAULT,
+    CAMERA_CHANGED,
+    CAMERA_SILENT,
+    FRAME_MISSING,
+    STATE_SILENT,
+    marks_of,
+)
 from robot.dataset.format.staged_files import Staging
 from robot.embodiment.actions import TABLETOP
 from robot.embodiment.description import read_embodiment, read_recorded_embodiment
-from robot.errors import CameraError, ConfigurationError, ConnectionLost, DatasetError, RecordingError
+from robot.errors import ArmError, CameraError, ConfigurationError, ConnectionLost, DatasetError, RecordingError
 from tests.perception.recording.lens import Lens
 from tests.robot.dataset.samples import write
 from tests.robot.driver.command import DriverProcess, until
@@ -254,6 +261,25 @@ def test_a_driver_that_is_started_anew_ends_the_episode(lens: Lens, tmp_path: Pa
                 until(lambda: recorder.status().phase is Phase.FAILED)
                 assert "now runs the arm 'crane' with 7 joints, and this began with" in recorder.status().note
         assert check(tmp_path / "set").sound and len(Dataset.open(tmp_path / "set")) == 1
+
+
+@pytest.mark.real_time
+def test_a_fault_of_the_arm_is_a_mark_and_no_episode_begins_in_it(lens: Lens, tmp_path: Path) -> None:
+    broken = Options(read_fails_after=2000, mends=True)
+    with DriverProcess(tmp_path, broken, "bare") as driver, recorder_of(tmp_path / "set", driver, lens) as recorder:
+        ready(recorder).start()
+        until(lambda: recorder.status().phase is Phase.ENDED)
+        assert ARM_FAULT in recorder.status().marks
+        assert "arm fault: the cable was pulled" in recorder.status().note
+        recorder.keep()
+        until(lambda: recorder.status().kept == 1 and recorder.status().phase is Phase.WAITING)
+        with pytest.raises(ArmError, match="in a fault: the cable was pulled"):
+            recorder.start()
+        with driver.client() as client:
+            client.reset()
+        record(recorder, 0.3)
+    kept = Dataset.open(tmp_path / "set").episodes
+    assert [ARM_FAULT in marks_of(episode) for episode in kept] == [True, False]
 
 
 @pytest.mark.real_time

@@ -12,6 +12,7 @@ import pytest
 
 from robot.arm.effort_limit import READINGS
 from robot.client.client import Client
+from robot.client.home import go_home
 from robot.errors import Refused
 from robot.wire.messages import JointState
 from robot.wire.subscription import Subscription
@@ -120,6 +121,33 @@ def test_an_arm_that_presses_too_hard_is_stopped_and_stays_so_until_reset(tmp_pa
         assert client.acquire("agent", 1.0).holder == "agent"
         process.end()
         assert_ramped(process)
+
+
+def test_a_joint_that_does_not_follow_is_a_fault_until_it_is_mended(tmp_path: Path) -> None:
+    with DriverProcess(tmp_path, fast(sticks_after=10, mends=True)) as process, in_motion(process) as client:
+        until(lambda: now(client).mode == "fault")
+        assert "panda_joint7 does not follow: it is" in now(client).reason
+        until(lambda: max(map(abs, now(client).governed_velocity)) == 0.0)
+        client.reset()
+        until(lambda: now(client).mode == "idle")
+        state = now(client)
+        assert np.abs(np.subtract(state.governed, state.measured)).max() < 1e-9
+        assert client.acquire("agent", 1.0).holder == "agent"
+
+
+def test_home_begins_where_the_arm_is_and_not_where_its_set_point_was(tmp_path: Path) -> None:
+    """Its last joint stays 0.1 rad behind: too little to be a fault, and more than a step of the way home."""
+    with DriverProcess(tmp_path, Options(sticks_after=10)) as process, process.client() as client:
+
+        def commanded() -> bool:
+            if now(client).mode != "active":  # also after a pause of the driver, which drops its plan
+                client.acquire("agent", 10.0)
+                move(client, away(6, 0.1, 1.0))
+            return bool(np.isclose(now(client).governed[6], SPEC.home[6] + 0.1))
+
+        until(commanded)
+        client.release()
+        assert go_home(client, 0.5) < 0.03
 
 
 def test_a_moments_disturbance_of_what_is_measured_stops_nothing(tmp_path: Path) -> None:
