@@ -35,8 +35,13 @@ def info(directory: Folder) -> None:
     print()
     _table([("feature", "type", "shape", "names"), *(_row(name, entry) for name, entry in dataset.features.items())])
     print()
-    counts = Counter(episode.tasks[0] for episode in dataset.episodes if episode.tasks)
-    _table([("episodes", "task"), *((str(number), printable(task, _SHOWN)) for task, number in counts.most_common())])
+    counts = Counter("; ".join(episode.tasks) for episode in dataset.episodes)
+    _table(
+        [
+            ("episodes", "task"),
+            *((str(number), printable(task, _SHOWN)) for task, number in counts.most_common() if task),
+        ]
+    )
 
 
 def check(directory: Folder) -> None:

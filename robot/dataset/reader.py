@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,12 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from robot.dataset.format.bounded_parquet import DATA_FILE, open_parquet, read_columns
-from robot.dataset.format.columns import EPISODE_INDEX
+from robot.dataset.format.columns import EPISODE_INDEX, TASK_INDEX
 from robot.dataset.format.encoding import decode_picture
 from robot.dataset.format.paths import inside
-from robot.dataset.format.schema import DatasetInfo, Feature, read_info
-from robot.dataset.format.tables import Episode, VideoSpan, read_episodes, read_tasks
+from robot.dataset.format.schema import BOOKKEEPING, DatasetInfo, Feature, read_info
+from robot.dataset.format.tables import Episode, VideoSpan, read_episodes
+from robot.dataset.format.tasks import by_number, read_tasks, task_numbers
 from robot.dataset.format.video_sharing import by_video
 from robot.dataset.format.video_span import decode_video, video_frames
 from robot.errors import DatasetError
@@ -35,10 +37,10 @@ _SHOWN = 300  # characters of a broken file's contents in a message
 class Dataset:
     """A data set open for reading; `Dataset.open(root)` makes one. It does not show episodes written after that."""
 
-    def __init__(self, root: Path, info: DatasetInfo, episodes: Sequence[Episode], tasks: Sequence[str]) -> None:
+    def __init__(self, root: Path, info: DatasetInfo, episodes: Iterable[Episode], tasks: Sequence[str]) -> None:
         self.root = root
         self.info = info
-        self.episodes = tuple(episodes)
+        self.episodes = episodes = tuple(episodes)
         self.tasks = tuple(tasks)
         self._file_starts: dict[tuple[int, int], int] = {}
         self._file_frames: Counter[tuple[int, int]] = Counter()
@@ -66,7 +68,11 @@ class Dataset:
                 raise DatasetError(f"{root} has a gap before episode {number}: run `worldarm dataset repair {root}`")
             expected = episode.to_index
         tasks = read_tasks(root)
-        return cls(root, info.with_totals(len(episodes), expected, len(tasks)), episodes, tasks)
+        info = info.with_totals(len(episodes), expected, len(tasks))
+        opened = cls(root, info, episodes, by_number(tasks))
+        if all(episode.tasks for episode in episodes):
+            return opened
+        return cls(root, info, opened._with_tasks_of_frames(), opened.tasks)
 
     @property
     def features(self) -> Mapping[str, Feature]:
@@ -178,6 +184,22 @@ class Dataset:
         """Return the episodes whose video `key` is in the file of this one's, itself among them."""
         span = episode.videos[key]
         return self._by_video[key, span.chunk, span.file]
+
+    def _with_tasks_of_frames(self) -> Iterator[Episode]:
+        """Yield the episodes; those whose rows list no tasks, as in some programs' sets, with those of their frames."""
+        read: tuple[Path, npt.NDArray[np.generic]] | None = None
+        for episode in self.episodes:
+            if episode.tasks:
+                yield episode
+                continue
+            path, (start, whole) = self.data_path(episode), self.place_in_file(episode)
+            if read is None or read[0] != path:
+                column = read_frames(path, 0, whole, [TASK_INDEX])[TASK_INDEX]
+                read = path, column_array(TASK_INDEX, BOOKKEEPING[TASK_INDEX], column)
+            numbers = task_numbers(read[1][start : start + episode.length])
+            yield replace(
+                episode, tasks=tuple(self.tasks[number] for number in numbers if 0 <= number < len(self.tasks))
+            )
 
     def _require(self, index: int) -> Episode:
         if not 0 <= index < len(self.episodes):

@@ -42,13 +42,12 @@ from robot.dataset.format.tables import (
     covers,
     frames_table,
     read_episodes,
-    read_tasks,
     row_table,
-    tasks_table,
     to_parquet,
     totals_from_rows,
     with_bookkeeping,
 )
+from robot.dataset.format.tasks import by_number, read_tasks, tasks_table
 from robot.errors import DatasetError, RecordingError
 from robot.system.files import sync
 
@@ -135,7 +134,7 @@ class DatasetWriter:
         lock = lock_folder(root)
         try:
             episodes = read_episodes(root, info)
-            tasks = read_tasks(root)
+            tasks = by_number(read_tasks(root))
             _refuse_gaps(root, info, episodes)
             renew_rows(root, info, episodes, tasks, durable)
             frames = episodes[-1].to_index if episodes else 0
@@ -283,7 +282,7 @@ class DatasetWriter:
                 staging.add(video, encoded.videos[key])
                 first.append(video)
             if len(tasks) != len(self._tasks):
-                staging.add(TASKS_PATH, to_parquet(tasks_table(tasks)))
+                staging.add(TASKS_PATH, to_parquet(tasks_table(dict(enumerate(tasks)))))
                 first.append(TASKS_PATH)
             staging.add(episode.row_path, files[1])
             staging.add(STATS_PATH, statistics.to_json(totals))

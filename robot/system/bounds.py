@@ -42,6 +42,8 @@ MAX_EPISODE_FRAMES = 2**24
 """Frames of an episode: more than four hours at 1000 a second."""
 MAX_FEATURE_NUMBERS = 2**20
 """Numbers of a column in one frame, such as a scan of distances or a map of heights."""
+MAX_TASKS = 1_000_000
+"""Tasks of a data set; the largest have some thousands."""
 MAX_TASK_LENGTH = 65_536
 """Characters of a task's words."""
 MAX_TABLE_BYTES = 8 * 1024**3

@@ -32,10 +32,10 @@ from robot.dataset.format.tables import (
     read_rows,
     renumbered,
     row_table,
-    tasks_table,
     to_parquet,
     with_bookkeeping,
 )
+from robot.dataset.format.tasks import tasks_table
 from robot.dataset.reader import Dataset, column_array, read_frames
 from robot.errors import DatasetError
 from robot.system.files import sync, write_durable
@@ -128,7 +128,7 @@ def assemble(
         totals = statistics.merge(totals, own)
         episodes, frames = episodes + 1, frames + one.new.length
     done = info.with_totals(episodes, frames, len(tasks))
-    _write(folder, TASKS_PATH, to_parquet(tasks_table(tasks)))
+    _write(folder, TASKS_PATH, to_parquet(tasks_table(dict(enumerate(tasks)))))
     _write(folder, STATS_PATH, statistics.to_json(totals))
     _write(folder, INFO_PATH, done.to_json())
     return done

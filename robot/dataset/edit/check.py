@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from robot.dataset.edit.lost_tasks import Tasks, examine_tasks
 from robot.dataset.edit.video_placement import misplaced
 from robot.dataset.format.bounded_parquet import DATA_FILE, open_parquet
 from robot.dataset.format.columns import EPISODE_INDEX, FRAME_INDEX, INDEX, TASK_INDEX, TIMESTAMP
@@ -20,13 +21,16 @@ from robot.dataset.format.schema import BOOKKEEPING, DatasetInfo, Feature, read_
 from robot.dataset.format.staged_files import leftovers
 from robot.dataset.format.staged_folders import beside
 from robot.dataset.format.statistics import Statistics, read_statistics
-from robot.dataset.format.tables import Episode, read_rows, read_tasks, row_files, totals_from_rows
+from robot.dataset.format.tables import Episode, lists_tasks, read_rows, row_files, totals_from_rows
+from robot.dataset.format.tasks import task_numbers
 from robot.dataset.format.video_span import video_frames
 from robot.dataset.reader import column_array, read_frames
 from robot.errors import DatasetError
+from robot.system.bounds import MAX_TASKS
 from robot.system.files import sha256_of
 
 TIMESTAMP_TOLERANCE_S = 1e-4  # beyond it the reference library refuses the set
+_MOST_NAMED = 8
 
 
 @dataclass(frozen=True)
@@ -49,23 +53,35 @@ class Report:
 
 
 @dataclass(frozen=True)
+class _Seen:
+    """A sound episode: its row; the numbers of its frames' tasks; its number and first frame as its data has them."""
+
+    row: Episode
+    tasks: Sequence[int]
+    place: tuple[int, int]
+
+
+@dataclass(frozen=True)
 class Examination:
     """Everything that a check found, in the form that a repair needs.
 
-    sound: the intact episodes, in the order of their data files. numbered_off: those of them whose numbers in the row
-    or the data differ from their place. damaged, broken_rows: with the reason. orphans: files that no row names.
-    tasks: tasks by index, as the sound episodes name them. remarks: as in `Report`.
+    sound: the intact episodes, in the order of their data files, each with the words of all its frames' tasks.
+    numbered_off: those of them whose numbers in the row or the data differ from their place. listed_off: those whose
+    row does not list these words, with what it lists. damaged, broken_rows: with the reason. orphans: files that no
+    row names. tasks: see `Tasks`. unmended: problems that a repair leaves as they are. remarks: as in `Report`.
     """
 
     info: DatasetInfo
     sound: tuple[Episode, ...]
     numbered_off: tuple[Episode, ...]
+    listed_off: tuple[tuple[Episode, tuple[str, ...]], ...]
     damaged: tuple[tuple[Episode, str], ...]
     broken_rows: tuple[tuple[Path, str], ...]
     orphans: tuple[Path, ...]
     leftovers: tuple[Path, ...]
-    tasks: Mapping[int, str]
+    tasks: Tasks
     totals_off: tuple[str, ...]
+    unmended: tuple[str, ...]
     remarks: tuple[str, ...]
 
     @property
@@ -87,6 +103,8 @@ def check(root: Path) -> Report:
     problems += [f"episode {episode.index}: {why}" for episode, why in found.damaged]
     problems += [f"{_short(root, path)}: belongs to no episode" for path in found.orphans]
     problems += [f"episode {episode.index}: its numbers do not follow on" for episode in found.numbered_off]
+    problems += [f"episode {episode.index}: its row does not list its frames' tasks" for episode, _ in found.listed_off]
+    problems += found.unmended
     problems += found.totals_off
     return Report(root, len(found.sound), found.frames, tuple(problems), found.remarks)
 
@@ -108,37 +126,31 @@ def examine(root: Path) -> Examination:
     shared = len(starts) != len(rows)
     wrong, remarks = misplaced(root, info, rows)
 
-    sound: list[Episode] = []
-    off: list[Episode] = []
+    seen: list[_Seen] = []
     damaged: list[tuple[Episode, str]] = []
-    tasks: dict[int, str] = {}
-    begin = 0
     for row in rows:
         try:
             start = row.from_index - starts[row.data_chunk, row.data_file] if shared else 0
-            task_index, first = _examine_episode(root, info, row, start, whole_file=not shared)
+            one = _examine_episode(root, info, row, start, whole_file=not shared)
             if row.index in wrong:
                 raise DatasetError(wrong[row.index])
-            if tasks.setdefault(task_index, row.tasks[0]) not in row.tasks:
-                raise DatasetError(f"its task {row.tasks[0]!r} has the number of {tasks[task_index]!r}")
+            seen.append(one)
         except DatasetError as error:
             damaged.append((row, str(error)))
-            continue
-        place = (len(sound), begin)
-        if (row.index, row.from_index) != place or first != place:
-            off.append(row)
-        sound.append(row)
-        begin += row.length
+    tasks = examine_tasks(root, [(one.tasks, one.row.tasks) for one in seen])
+    sound, listed_off = _with_tasks(root, seen, tasks.words)
     return Examination(
         info=info,
         sound=tuple(sound),
-        numbered_off=tuple(off),
+        numbered_off=tuple(_numbered_off(sound, [one.place for one in seen])),
+        listed_off=tuple(listed_off),
         damaged=tuple(damaged),
         broken_rows=tuple(broken_rows),
         orphans=tuple(_orphans(root, info, rows)),
         leftovers=tuple(leftovers(root)),
         tasks=tasks,
         totals_off=tuple(_totals_off(root, info, sound, tasks, rows_readable=not broken_rows)),
+        unmended=tuple(_impossible_tasks(seen)),
         remarks=tuple(remarks),
     )
 
@@ -159,15 +171,10 @@ def same_statistics(of_rows: Statistics, kept: Statistics) -> bool:
     )
 
 
-def _examine_episode(
-    root: Path, info: DatasetInfo, row: Episode, start: int, whole_file: bool
-) -> tuple[int, tuple[int, int]]:
-    """Return the task's index, and the episode's number and first frame from its data.
-
-    Raises DatasetError when the episode is damaged.
-    """
-    if row.length < 1 or not row.tasks:
-        raise DatasetError("its row names no frames or no task")
+def _examine_episode(root: Path, info: DatasetInfo, row: Episode, start: int, whole_file: bool) -> _Seen:
+    """Return what the data of an episode says of it. Raises DatasetError when the episode is damaged."""
+    if row.length < 1:
+        raise DatasetError("its row names no frames")
     names = [name for name, feature in info.features.items() if feature.dtype != "video"]
     path = inside(root, info.data_file(row.data_chunk, row.data_file))
     table = read_frames(path, start, row.length, names, verify=True)
@@ -181,7 +188,7 @@ def _examine_episode(
             _examine_values(name, feature, column_array(name, feature, table[name].slice(begin, at_once)))
     for key in row.videos:
         _examine_video(root, info, row, key)
-    return _examine_bookkeeping(info, table, row.length)
+    return _examine_bookkeeping(info, table, row)
 
 
 def _examine_values(name: str, feature: Feature, values: npt.NDArray[Any]) -> None:
@@ -206,8 +213,8 @@ def _examine_video(root: Path, info: DatasetInfo, row: Episode, key: str) -> Non
         raise DatasetError(f"the video {_short(root, path)} is not the one that was stored: its bytes have changed")
 
 
-def _examine_bookkeeping(info: DatasetInfo, table: pa.Table, length: int) -> tuple[int, tuple[int, int]]:
-    counted = np.arange(length)
+def _examine_bookkeeping(info: DatasetInfo, table: pa.Table, row: Episode) -> _Seen:
+    counted = np.arange(row.length)
     numbers = {name: table[name].to_numpy() for name in (FRAME_INDEX, INDEX, EPISODE_INDEX, TASK_INDEX)}
     if (numbers[FRAME_INDEX] != counted).any():
         raise DatasetError("its frame_index does not count up from 0")
@@ -219,7 +226,52 @@ def _examine_bookkeeping(info: DatasetInfo, table: pa.Table, length: int) -> tup
         raise DatasetError("its index does not count up")
     if (numbers[EPISODE_INDEX] != numbers[EPISODE_INDEX][0]).any():
         raise DatasetError("its frames are of several episodes")
-    return int(numbers[TASK_INDEX][0]), (int(numbers[EPISODE_INDEX][0]), int(numbers[INDEX][0]))
+    place = int(numbers[EPISODE_INDEX][0]), int(numbers[INDEX][0])
+    return _Seen(row, task_numbers(numbers[TASK_INDEX]), place)
+
+
+def _with_tasks(
+    root: Path, seen: Sequence[_Seen], words: Mapping[int, str]
+) -> tuple[list[Episode], list[tuple[Episode, tuple[str, ...]]]]:
+    """Return the episodes with the words of their frames' tasks, and those of them whose rows do not list these, with
+    what they list.
+
+    Some programs' rows list no tasks at all; nothing is wrong with those.
+    """
+    episodes: list[Episode] = []
+    off: list[tuple[Episode, tuple[str, ...]]] = []
+    listing: dict[str, bool] = {}
+    for one in seen:
+        row = one.row
+        wanted = tuple(dict.fromkeys(words[number] for number in one.tasks if number in words))
+        if not set(wanted) <= set(row.tasks):
+            path = row.row_path
+            row = replace(row, tasks=wanted)
+            if path not in listing:
+                listing[path] = lists_tasks(inside(root, path))
+            if listing[path]:
+                off.append((row, one.row.tasks))
+        episodes.append(row)
+    return episodes, off
+
+
+def _numbered_off(sound: Sequence[Episode], places: Sequence[tuple[int, int]]) -> list[Episode]:
+    off = []
+    begin = 0
+    for number, (row, in_data) in enumerate(zip(sound, places, strict=True)):
+        if not (row.index, row.from_index) == in_data == (number, begin):
+            off.append(row)
+        begin += row.length
+    return off
+
+
+def _impossible_tasks(seen: Sequence[_Seen]) -> list[str]:
+    return [
+        f"episode {one.row.index}: a frame has the task {number}, and the largest number of a task is {MAX_TASKS - 1}"
+        for one in seen
+        for number in one.tasks
+        if not 0 <= number < MAX_TASKS
+    ]
 
 
 def _orphans(root: Path, info: DatasetInfo, rows: list[Episode]) -> list[Path]:
@@ -231,7 +283,7 @@ def _orphans(root: Path, info: DatasetInfo, rows: list[Episode]) -> list[Path]:
 
 
 def _totals_off(
-    root: Path, info: DatasetInfo, sound: list[Episode], tasks: Mapping[int, str], rows_readable: bool
+    root: Path, info: DatasetInfo, sound: Sequence[Episode], tasks: Tasks, rows_readable: bool
 ) -> list[str]:
     problems = []
     frames = sum(episode.length for episode in sound)
@@ -240,20 +292,24 @@ def _totals_off(
             f"meta/info.json: counts {info.total_episodes} episodes and {info.total_frames} frames; "
             f"{len(sound)} and {frames} are sound"
         )
-    try:
-        kept = read_tasks(root)
-        if any(index >= len(kept) or kept[index] != task for index, task in tasks.items()):
-            problems.append("meta/tasks.parquet: does not name the tasks of the episodes")
-        elif info.total_tasks != len(kept):
-            problems.append(f"meta/info.json: counts {info.total_tasks} tasks; there are {len(kept)}")
-    except DatasetError as error:
-        problems.append(f"meta/tasks.parquet: {error}")
+    if tasks.broken:
+        problems.append(f"meta/tasks.parquet: {tasks.broken}")
+    elif tasks.lost:
+        problems.append(f"meta/tasks.parquet: does not name the tasks {_few(tasks.lost)} of the episodes")
+    elif info.total_tasks != len(tasks.named):
+        problems.append(f"meta/info.json: counts {info.total_tasks} tasks; there are {len(tasks.named)}")
     try:
         if rows_readable and not same_statistics(totals_from_rows(root, info), read_statistics(root)):
             problems.append("meta/stats.json: not the statistics of the episodes")
     except DatasetError as error:
         problems.append(f"meta/stats.json: {error}")
     return problems
+
+
+def _few(numbers: Iterable[int]) -> str:
+    """Return numbers in words, the first ones of many."""
+    first = sorted(numbers)
+    return ", ".join(map(str, first[:_MOST_NAMED])) + (" and more" if len(first) > _MOST_NAMED else "")
 
 
 def _rows_in(path: Path) -> int:

@@ -24,14 +24,14 @@ from robot.dataset.format.statistics import read_statistics, to_json
 from robot.dataset.format.tables import (
     Episode,
     read_row_statistics,
-    read_tasks,
     renumbered,
     row_table,
-    tasks_table,
     to_parquet,
     totals_from_rows,
     with_bookkeeping,
+    with_tasks,
 )
+from robot.dataset.format.tasks import by_number, read_tasks, tasks_table, with_more_tasks
 from robot.dataset.format.video_sharing import by_video
 from robot.errors import DatasetError, RecordingError
 
@@ -70,6 +70,8 @@ def _mend(root: Path, found: Examination) -> Report:
     for episode, why in found.damaged:
         done += _move(root, _episode_files(root, found.info, episode), f"episode {episode.index}: {why}")
     done += _move(root, found.orphans, "belongs to no episode")
+    done += _mend_tasks(root, found)
+    done += _mend_lists(root, found)
     begin = 0
     off = {episode.row_path for episode in found.numbered_off}
     for number, episode in enumerate(found.sound):
@@ -77,12 +79,12 @@ def _mend(root: Path, found: Examination) -> Report:
             _renumber(root, found.info, episode, number, begin)
             done.append(f"episode {episode.index} is now episode {number}, its first frame {begin}")
         begin += episode.length
-    done += _mend_tasks(root, found)
     done += _mend_statistics(root, found.info)
     known = found.info.with_totals(len(found.sound), begin, len(read_tasks(root)))
     if known != found.info:
         replace_file(root, INFO_PATH, known.to_json())
         done.append(f"{INFO_PATH} now counts {len(found.sound)} episodes and {begin} frames")
+    done += [f"{problem}: left as it is" for problem in found.unmended]
     return Report(root, len(found.sound), begin, tuple(done))
 
 
@@ -154,17 +156,33 @@ def _renumber(root: Path, info: DatasetInfo, episode: Episode, number: int, begi
 
 
 def _mend_tasks(root: Path, found: Examination) -> list[str]:
-    try:
-        tasks = read_tasks(root)
-    except DatasetError:
-        tasks = []  # rebuilt below from the episodes, which name their tasks themselves
-    count = max(len(tasks), max(found.tasks, default=-1) + 1)
-    unnamed = tasks + [f"unknown task {index}" for index in range(len(tasks), count)]
-    wanted = [found.tasks.get(index, name) for index, name in enumerate(unnamed)]
-    if wanted == tasks and (tasks or not (root / TASKS_PATH).exists()):
+    """Add the tasks that the list lacks; those that it names keep their words. A broken list is made again."""
+    tasks = found.tasks
+    if not tasks.lost and not tasks.broken:
         return []
-    replace_file(root, TASKS_PATH, to_parquet(tasks_table(wanted)))
-    return [f"{TASKS_PATH} rewritten with {count} tasks"]
+    done = _move(root, [inside(root, TASKS_PATH)], tasks.broken) if tasks.broken else []
+    # Other programs take a task's place in the list for its number.
+    added = {number: words for number, words in enumerate(by_number(tasks.words)) if number not in tasks.named}
+    table = tasks_table(added) if tasks.broken else with_more_tasks(root, added)
+    replace_file(root, TASKS_PATH, to_parquet(table))
+    return [*done, f"{TASKS_PATH} names {len(added)} more tasks"]
+
+
+def _mend_lists(root: Path, found: Examination) -> list[str]:
+    """Let the rows list the tasks of their frames."""
+    off: dict[str, dict[int, tuple[str, ...]]] = {}
+    for episode, _ in found.listed_off:
+        off.setdefault(episode.row_path, {})[episode.index] = episode.tasks
+    for path, tasks in off.items():
+        replace_file(root, path, with_tasks(inside(root, path), tasks))
+    return [
+        f"episode {episode.index} now lists its frames' tasks, {_quoted(episode.tasks)}; it listed {_quoted(listed)}"
+        for episode, listed in found.listed_off
+    ]
+
+
+def _quoted(words: Iterable[str]) -> str:
+    return ", ".join(map(repr, words)) or "none"
 
 
 def _mend_statistics(root: Path, info: DatasetInfo) -> list[str]:

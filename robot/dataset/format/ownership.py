@@ -54,7 +54,7 @@ def renew_rows(
             continue
         path = root / episode.row_path
         kept = read_row_statistics(path, info)[0]
-        if episode.tasks[0] not in numbers:
+        if not episode.tasks or episode.tasks[0] not in numbers:
             raise DatasetError(f"{path} names a task that the set does not: run `worldarm dataset repair {root}`")
         made = with_bookkeeping(kept, bookkeeping(info, episode, numbers[episode.tasks[0]]))
         try:

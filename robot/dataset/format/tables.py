@@ -1,4 +1,4 @@
-"""The parquet files of a data set as tables: an episode's frames, its row in `meta/episodes`, and the tasks.
+"""The parquet files of a data set as tables: an episode's frames, and its row in `meta/episodes`.
 
 Other programs append to a set only if all its rows have exactly their own columns. So a row has just those columns;
 the extras that worldarm stores with an episode are in the key-value metadata of the row file.
@@ -22,10 +22,11 @@ from robot.dataset.format.bounded_parquet import open_parquet, read_columns, req
 from robot.dataset.format.columns import EPISODE_INDEX, FRAME_INDEX, INDEX, TASK_INDEX, TIMESTAMP
 from robot.dataset.format.encoding import EncodedEpisode
 from robot.dataset.format.paths import inside
-from robot.dataset.format.schema import EPISODES_PATH, TASKS_PATH, DatasetInfo, Feature
+from robot.dataset.format.schema import EPISODES_PATH, DatasetInfo, Feature
 from robot.dataset.format.statistics import KEYS, Statistics, as_numbers, merge, vector_statistics
+from robot.dataset.format.tasks import task_words
 from robot.errors import DatasetError
-from robot.system.bounds import MAX_EPISODE_FRAMES, MAX_EPISODES, MAX_FILE_NUMBER, MAX_FRAMES, MAX_TASK_LENGTH
+from robot.system.bounds import MAX_EPISODE_FRAMES, MAX_EPISODES, MAX_FILE_NUMBER, MAX_FRAMES
 from robot.system.text import printable
 
 ExtraValue = bool | int | float | str | tuple[str, ...]
@@ -37,6 +38,7 @@ _LIST = "list of episodes"
 _SHOWN = 300  # characters of a broken file's contents in a message
 _IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 _SCALARS = {"float32": pa.float32(), "int64": pa.int64(), "bool": pa.bool_()}
+_TEXTS = pa.list_(pa.string())
 _FLOATS = pa.list_(pa.float64())
 _COUNT = pa.list_(pa.int64())
 _CHANNELS = pa.list_(pa.list_(pa.list_(pa.float64())))
@@ -56,6 +58,7 @@ class VideoSpan:
 class Episode:
     """One episode's row: what it is and where its files lie.
 
+    tasks: the words of its frames' tasks, in any order, as the row lists them; none when it lists none.
     from_index: index of its first frame in the whole set.
     extra: what the caller of the writer stored with it.
     digests: SHA-256 of the file of each video, in hexadecimal digits; empty in sets that were written without them.
@@ -117,7 +120,7 @@ def row_table(info: DatasetInfo, episode: Episode, statistics: Statistics) -> pa
     """
     plain: dict[str, tuple[Any, pa.DataType]] = {
         EPISODE_INDEX: (episode.index, pa.int64()),
-        "tasks": (list(episode.tasks), pa.list_(pa.string())),
+        "tasks": (list(episode.tasks), _TEXTS),
         "length": (episode.length, pa.int64()),
         "data/chunk_index": (episode.data_chunk, pa.int64()),
         "data/file_index": (episode.data_file, pa.int64()),
@@ -153,15 +156,22 @@ def with_bookkeeping(statistics: Statistics, numbers: Mapping[str, npt.NDArray[n
     return {**statistics, **vector_statistics(numbers)}
 
 
-def tasks_table(tasks: Sequence[str]) -> pa.Table:
-    """Return the table of `meta/tasks.parquet`: each task with its index; for pandas the text is the frame's index."""
-    table = pa.table({TASK_INDEX: pa.array(range(len(tasks)), pa.int64()), "task": pa.array(tasks, pa.string())})
-    described = [
-        {"name": name, "field_name": name, "pandas_type": kind, "numpy_type": numpy_type, "metadata": None}
-        for name, kind, numpy_type in ((TASK_INDEX, "int64", "int64"), ("task", "unicode", "object"))
-    ]
-    pandas = {"index_columns": ["task"], "column_indexes": [], "columns": described, "pandas_version": "2.0.0"}
-    return table.replace_schema_metadata({"pandas": json.dumps(pandas)})
+def lists_tasks(path: Path) -> bool:
+    """Return whether the rows in a file of `meta/episodes` list tasks at all; some programs leave the column out."""
+    with open_parquet(path, _LIST) as file:
+        return "tasks" in file.schema_arrow.names
+
+
+def with_tasks(path: Path, tasks: Mapping[int, Sequence[str]]) -> bytes:
+    """Return the file of `meta/episodes` at `path` with other `tasks` in the rows of these episodes."""
+    with open_parquet(path, _LIST) as file:
+        require_few_rows(file, path)
+        table = read_columns(file, path)
+        own = {key: value for key, value in (file.metadata.metadata or {}).items() if key in (OWN, DIGESTS)}
+    listed = zip(table[EPISODE_INDEX].to_pylist(), table["tasks"].to_pylist(), strict=True)
+    column = pa.array([list(tasks[index]) if index in tasks else words for index, words in listed], _TEXTS)
+    table = table.set_column(table.column_names.index("tasks"), "tasks", column)
+    return to_parquet(table.replace_schema_metadata({**(table.schema.metadata or {}), **own}), lean=bool(own))
 
 
 def renumbered(table: pa.Table, columns: Mapping[str, npt.NDArray[np.int64]]) -> pa.Table:
@@ -274,22 +284,6 @@ def covers(info: DatasetInfo, totals: Statistics, frames: int) -> bool:
     )
 
 
-def read_tasks(root: Path) -> list[str]:
-    """Read the tasks, ordered by index; none when the file is absent. Raises DatasetError when it is broken."""
-    path = inside(root, TASKS_PATH)
-    if not path.exists():
-        return []
-    with open_parquet(path, "list of tasks") as file:
-        require_few_rows(file, path)
-        table = read_columns(file, path)
-    try:
-        text = next(name for name in table.column_names if name != TASK_INDEX)
-        pairs = sorted(zip(table[TASK_INDEX].to_pylist(), table[text].to_pylist(), strict=True))
-        return [_task(task) for _, task in pairs]
-    except (pa.ArrowException, KeyError, StopIteration, TypeError, ValueError) as error:
-        raise DatasetError(f"{path} is not a readable list of tasks: {printable(repr(error), _SHOWN)}") from error
-
-
 def check_extra(extra: Mapping[str, object]) -> Extra:
     """Return `extra` as it is stored. Raises DatasetError for a value that is not bool, int, float, str or list of
     str."""
@@ -332,11 +326,11 @@ def _seconds(row: Mapping[str, Any], name: str) -> float:
     return seconds
 
 
-def _task(task: Any) -> str:
-    text = str(task)
-    if len(text) > MAX_TASK_LENGTH:
-        raise ValueError(f"a task has {len(text)} characters, and at most {MAX_TASK_LENGTH} are read")
-    return text
+def _tasks(row: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the tasks that a row lists; none when it lists none, as in some programs' sets."""
+    listed = row.get("tasks")
+    words = [listed] if isinstance(listed, str) else listed or []
+    return tuple(task_words(each) for each in words if each is not None)
 
 
 def _episode(
@@ -350,7 +344,7 @@ def _episode(
     return Episode(
         index=_whole(row, EPISODE_INDEX, MAX_EPISODES),
         length=_whole(row, "length", MAX_EPISODE_FRAMES),
-        tasks=tuple(_task(task) for task in row["tasks"]),
+        tasks=_tasks(row),
         from_index=_whole(row, "dataset_from_index", MAX_FRAMES),
         data_chunk=_whole(row, "data/chunk_index", MAX_FILE_NUMBER),
         data_file=_whole(row, "data/file_index", MAX_FILE_NUMBER),

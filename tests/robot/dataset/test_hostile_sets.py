@@ -309,5 +309,5 @@ def test_words_that_repeat_do_not_fill_the_memory(root: Path) -> None:
         pa.table({"task_index": np.arange(9_000), "task": task}), root / "meta/tasks.parquet", store_schema=False
     )
     assert (root / "meta/tasks.parquet").stat().st_size < 300_000
-    imports = "from pathlib import Path\nfrom robot.dataset.format.tables import read_tasks"
+    imports = "from pathlib import Path\nfrom robot.dataset.format.tasks import read_tasks"
     assert "would take" in told_by(imports, f"read_tasks(Path({str(root)!r}))")
