@@ -57,6 +57,10 @@ class DatasetError(WorldarmError):
     """A data set that is absent, empty, half-written or damaged, or that lacks the requested content."""
 
 
+class PictureNotRead(DatasetError):
+    """A data set's picture is of a kind that worldarm does not read; the set may well be sound."""
+
+
 class RecordingError(WorldarmError):
     """An episode could not be written (disk full, read-only folder); episodes kept earlier are complete."""
 

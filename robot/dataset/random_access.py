@@ -32,7 +32,7 @@ class _PendingFrame:
     """A frame that is being decoded: its numbers and images, and the pending pictures of its videos."""
 
     known: Frame
-    pictures: dict[str, Future[npt.NDArray[np.uint8]]]
+    pictures: dict[str, Future[npt.NDArray[Any]]]
 
 
 class RandomAccess:
@@ -141,8 +141,9 @@ class RandomAccess:
                 (camera, *_), oldest = self._videos.popitem(last=False)
                 self._decoders[camera].submit(oldest.close).result()  # once it has decoded its pending frames
             path = self._dataset.video_path(name, span)
-            pixels = self._dataset.features[name].pixels
-            video = self._videos[key] = SeekableVideo(path, self._dataset.info.fps, pixels)
+            feature = self._dataset.features[name]
+            video = SeekableVideo(path, self._dataset.info.fps, feature.pixels, feature.channels)
+            self._videos[key] = video
         self._videos.move_to_end(key)
         return video
 

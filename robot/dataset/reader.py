@@ -103,7 +103,8 @@ class Dataset:
     def episode(self, index: int, features: Sequence[str] | None = None) -> Columns:
         """Return the columns of one episode of T frames: those named in `features`, or all.
 
-        Numbers: (T, n), or (T,) for a feature of shape (1,). Pictures: (T, H, W, 3) uint8 RGB.
+        Numbers: (T, n), or (T,) for a feature of shape (1,). Pictures: (T, H, W, 3) uint8 RGB, or
+        (T, H, W, 1) uint8 or uint16, as stored, of a camera with one channel, such as depth.
         Raises DatasetError when the episode or a column is absent, or a file is missing or broken.
         """
         episode = self._require(index)
@@ -121,8 +122,8 @@ class Dataset:
                 self._require_declared(name, column.shape[1:])
         return columns
 
-    def frames(self, index: int, name: str) -> Iterator[npt.NDArray[np.uint8]]:
-        """Yield the pictures of one episode, (H, W, 3) uint8 RGB each, decoding each only when it is requested.
+    def frames(self, index: int, name: str) -> Iterator[npt.NDArray[Any]]:
+        """Yield the pictures of one episode, as `episode` returns them, decoding each only when it is requested.
 
         Raises the errors of `episode`, at the first picture that cannot be read.
         """
@@ -137,8 +138,8 @@ class Dataset:
             return
         episode = self._require(index)
         span = episode.videos[name]
-        path, pixels = self.video_path(name, span), self.features[name].pixels
-        for frame in video_frames(path, span, episode.length, self.info.fps, pixels):
+        path, feature = self.video_path(name, span), self.features[name]
+        for frame in video_frames(path, span, episode.length, self.info.fps, feature.pixels, feature.channels):
             self._require_declared(name, frame.shape)
             yield frame
 
@@ -214,14 +215,13 @@ class Dataset:
             raise DatasetError(f"{path} holds other frames than those of episode {episode.index}: check the data set")
         return table
 
-    def _video(self, name: str, episode: Episode) -> npt.NDArray[np.uint8]:
-        span = episode.videos[name]
-        return decode_video(
-            self.video_path(name, span), span, episode.length, self.info.fps, self.features[name].pixels
-        )
+    def _video(self, name: str, episode: Episode) -> npt.NDArray[Any]:
+        span, feature = episode.videos[name], self.features[name]
+        path = self.video_path(name, span)
+        return decode_video(path, span, episode.length, self.info.fps, feature.pixels, feature.channels)
 
     def _require_declared(self, name: str, shape: tuple[int, ...]) -> None:
-        """Raise DatasetError when a picture is not of the declared size; some programs declare the channels first."""
+        """Raise DatasetError when a picture is not of the declared size; some programs declare the width first."""
         if sorted(shape) != sorted(self.features[name].shape):
             raise DatasetError(
                 f"the pictures {name!r} of {self.root} have the shape {shape}; {self.features[name].shape} is "
@@ -267,7 +267,8 @@ def column_array(name: str, feature: Feature, column: pa.ChunkedArray) -> npt.ND
 
 def _as_declared(feature: Feature, array: pa.Array) -> npt.NDArray[Any]:
     if feature.dtype == "image":
-        return np.stack([decode_picture(data or b"", feature.pixels) for data in array.field("bytes").to_pylist()])
+        files = array.field("bytes").to_pylist()
+        return np.stack([decode_picture(data or b"", feature.pixels, feature.channels) for data in files])
     if feature.shape == (1,) and not pa.types.is_nested(array.type):
         return np.asarray(array.to_numpy(zero_copy_only=False))
     if pa.types.is_fixed_size_list(array.type) and len(feature.shape) == 1:

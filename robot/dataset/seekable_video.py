@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import av
-import numpy as np
 import numpy.typing as npt
 from av.video.reformatter import VideoReformatter
 
 from robot.dataset.format.tables import VideoSpan
 from robot.dataset.format.video_clock import VideoClock
-from robot.dataset.format.video_file import decoding, open_video, require_declared
+from robot.dataset.format.video_file import as_picture, decoding, open_video, require_declared
 from robot.dataset.format.video_span import find_first, seek_before
 from robot.errors import DatasetError
 
@@ -26,9 +26,9 @@ class SeekableVideo:
     It holds a file, a decoder and the last picture until `close`.
     """
 
-    def __init__(self, path: Path, fps: float, pixels: int) -> None:
+    def __init__(self, path: Path, fps: float, pixels: int, channels: int = 3) -> None:
         self._path = path
-        self._pixels = pixels
+        self._pixels, self._channels = pixels, channels
         self._container, self._stream = open_video(path, pixels)
         # With threads a decoder delays frames, and for single frames they cost more than they gain.
         self._stream.codec_context.thread_count = 1
@@ -40,8 +40,8 @@ class SeekableVideo:
         self._last: av.VideoFrame | None = None  # the frame decoded last, and its time
         self._at = 0
 
-    def picture(self, span: VideoSpan, number: int) -> npt.NDArray[np.uint8]:
-        """Return frame `number`, from 0, of an episode's span of the file: (H, W, 3) uint8 RGB.
+    def picture(self, span: VideoSpan, number: int) -> npt.NDArray[Any]:
+        """Return frame `number`, from 0, of an episode's span of the file: (H, W, channels); see `as_picture`.
 
         It is bit for bit the frame of `Dataset.episode`. Raises DatasetError when it is missing.
         """
@@ -49,8 +49,7 @@ class SeekableVideo:
             with decoding(self._path):
                 frame = self._decoded(self._first(span), number)
                 require_declared(self._path, frame, self._pixels)
-                pixels = self._reformatter.reformat(frame, format="rgb24", threads=1).to_ndarray()
-                return pixels.astype(np.uint8, copy=False)
+                return as_picture(frame, self._channels, self._reformatter)
         except DatasetError:
             self._last = None
             raise

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from typing import Any
 
 import cv2
 import numpy as np
@@ -17,6 +18,7 @@ from robot.system.bounds import MAX_PICTURE_PIXELS, MAX_PICTURE_SIDE
 _NO_PICTURE = "is not a picture, or not a complete picture: use a whole PNG or JPEG file"
 _PNG = b"\x89PNG\r\n\x1a\n"
 _JPEG = b"\xff\xd8"
+_TIFF = (b"II*\0", b"MM\0*")
 _STANDALONE = {0x01, *range(0xD0, 0xD9)}  # JPEG markers without a length
 _FRAMES = {0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF}  # JPEG markers with the size
 _SCAN = 0xDA
@@ -41,11 +43,29 @@ def picture_size(data: bytes) -> tuple[int, int] | None:
     return None
 
 
+def is_tiff(data: bytes) -> bool:
+    """Return whether `data` is a TIFF file, as some programs store depth; it is not decoded here."""
+    return data.startswith(_TIFF)
+
+
 def decode_within(data: bytes, most_pixels: int = MAX_PICTURE_PIXELS) -> NDArray[np.uint8]:
     """Return the picture (H, W, 3) uint8 BGR in a PNG, JPEG, BMP or WebP file, of at most `most_pixels`.
 
+    Raises the errors of `decode_as_stored`.
+    """
+    return np.asarray(_decode(data, most_pixels, cv2.IMREAD_COLOR), np.uint8)
+
+
+def decode_as_stored(data: bytes, most_pixels: int = MAX_PICTURE_PIXELS) -> NDArray[Any]:
+    """Return the picture in such a file with the channels and the type that it has: (H, W), or (H, W, C) BGR or BGRA;
+    uint8 or uint16.
+
     Raises `ValueError`, with the reason in words that continue "it …", when it is larger or cannot be decoded.
     """
+    return _decode(data, most_pixels, cv2.IMREAD_UNCHANGED)
+
+
+def _decode(data: bytes, most_pixels: int, how: int) -> NDArray[Any]:
     size = picture_size(data)
     if size is None:
         raise ValueError(_NO_PICTURE)
@@ -58,12 +78,12 @@ def decode_within(data: bytes, most_pixels: int = MAX_PICTURE_PIXELS) -> NDArray
             f"{MAX_PICTURE_SIDE} a side"
         )
     try:
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), how)
     except cv2.error as error:
         raise ValueError(f"cannot be decoded: {error.err}") from error
     if image is None:
         raise ValueError(_NO_PICTURE)
-    return np.asarray(image, np.uint8)
+    return np.asarray(image)
 
 
 def _jpeg_frames(data: bytes) -> Iterator[tuple[int, int]]:

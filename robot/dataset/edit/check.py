@@ -6,28 +6,25 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
+from robot.dataset.edit.check_columns import examine_columns
 from robot.dataset.edit.lost_tasks import Tasks, examine_tasks
 from robot.dataset.edit.video_placement import misplaced
 from robot.dataset.format.bounded_parquet import DATA_FILE, open_parquet
 from robot.dataset.format.columns import EPISODE_INDEX, FRAME_INDEX, INDEX, TASK_INDEX, TIMESTAMP
 from robot.dataset.format.paths import inside
-from robot.dataset.format.schema import BOOKKEEPING, DatasetInfo, Feature, read_info
+from robot.dataset.format.schema import BOOKKEEPING, DatasetInfo, read_info
 from robot.dataset.format.staged_files import leftovers
 from robot.dataset.format.staged_folders import beside
 from robot.dataset.format.statistics import Statistics, read_statistics
 from robot.dataset.format.tables import Episode, lists_tasks, read_rows, row_files, totals_from_rows
 from robot.dataset.format.tasks import task_numbers
-from robot.dataset.format.video_span import video_frames
-from robot.dataset.reader import column_array, read_frames
+from robot.dataset.reader import read_frames
 from robot.errors import DatasetError
 from robot.system.bounds import MAX_TASKS
-from robot.system.files import sha256_of
 
 TIMESTAMP_TOLERANCE_S = 1e-4  # beyond it the reference library refuses the set
 _MOST_NAMED = 8
@@ -128,10 +125,11 @@ def examine(root: Path) -> Examination:
 
     seen: list[_Seen] = []
     damaged: list[tuple[Episode, str]] = []
+    unread: dict[str, str] = {}
     for row in rows:
         try:
             start = row.from_index - starts[row.data_chunk, row.data_file] if shared else 0
-            one = _examine_episode(root, info, row, start, whole_file=not shared)
+            one = _examine_episode(root, info, row, start, unread, whole_file=not shared)
             if row.index in wrong:
                 raise DatasetError(wrong[row.index])
             seen.append(one)
@@ -151,7 +149,7 @@ def examine(root: Path) -> Examination:
         tasks=tasks,
         totals_off=tuple(_totals_off(root, info, sound, tasks, rows_readable=not broken_rows)),
         unmended=tuple(_impossible_tasks(seen)),
-        remarks=tuple(remarks),
+        remarks=(*remarks, *(f"{name}: {reason}" for name, reason in unread.items())),
     )
 
 
@@ -171,8 +169,13 @@ def same_statistics(of_rows: Statistics, kept: Statistics) -> bool:
     )
 
 
-def _examine_episode(root: Path, info: DatasetInfo, row: Episode, start: int, whole_file: bool) -> _Seen:
-    """Return what the data of an episode says of it. Raises DatasetError when the episode is damaged."""
+def _examine_episode(
+    root: Path, info: DatasetInfo, row: Episode, start: int, unread: dict[str, str], whole_file: bool
+) -> _Seen:
+    """Return what the data of an episode says of it; add columns of pictures that are not read to `unread`, with why.
+
+    Raises DatasetError when the episode is damaged.
+    """
     if row.length < 1:
         raise DatasetError("its row names no frames")
     names = [name for name, feature in info.features.items() if feature.dtype != "video"]
@@ -180,37 +183,8 @@ def _examine_episode(root: Path, info: DatasetInfo, row: Episode, start: int, wh
     table = read_frames(path, start, row.length, names, verify=True)
     if whole_file and _rows_in(path) != row.length:
         raise DatasetError(f"{_short(root, path)} has {_rows_in(path)} frames, its row says {row.length}")
-    for name in names:
-        feature = info.features[name]
-        # Pictures one by one: together they may not fit into memory. A torn one is found here.
-        at_once = 1 if feature.is_picture else row.length
-        for begin in range(0, row.length, at_once):
-            _examine_values(name, feature, column_array(name, feature, table[name].slice(begin, at_once)))
-    for key in row.videos:
-        _examine_video(root, info, row, key)
+    unread |= examine_columns(root, info, row, table)
     return _examine_bookkeeping(info, table, row)
-
-
-def _examine_values(name: str, feature: Feature, values: npt.NDArray[Any]) -> None:
-    if values.shape[1:] != (() if feature.shape == (1,) else feature.shape):
-        raise DatasetError(f"{name!r} has the shape {values.shape[1:]}, not {feature.shape}")
-    if values.dtype.kind == "f" and not np.isfinite(values).all():
-        raise DatasetError(f"{name!r} holds a number that is not finite")
-
-
-def _examine_video(root: Path, info: DatasetInfo, row: Episode, key: str) -> None:
-    """Raise DatasetError unless the episode's video `key` decodes to the frames that were stored.
-
-    A codec notices few damaged bytes: it draws other pictures. So the file is also compared with its digest, which sets
-    of earlier versions and of other programs do not have.
-    """
-    span, shape = row.videos[key], info.features[key].shape
-    path = inside(root, info.video_file(key, span.chunk, span.file))
-    for frame in video_frames(path, span, row.length, info.fps, info.features[key].pixels):
-        if frame.shape != shape:
-            raise DatasetError(f"the video {key!r} has the shape {frame.shape}, not {shape}")
-    if key in row.digests and sha256_of(path) != row.digests[key]:
-        raise DatasetError(f"the video {_short(root, path)} is not the one that was stored: its bytes have changed")
 
 
 def _examine_bookkeeping(info: DatasetInfo, table: pa.Table, row: Episode) -> _Seen:

@@ -10,18 +10,20 @@ import io
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import av
 import cv2
 import numpy as np
 import numpy.typing as npt
 
+from robot.dataset.format.picture_shape import CHANNELS
 from robot.dataset.format.schema import BOOKKEEPING, Feature
 from robot.dataset.format.statistics import Statistics, picture_statistics, vector_statistics
 from robot.dataset.format.video_file import exact_rate
-from robot.errors import DatasetError
+from robot.errors import DatasetError, PictureNotRead
 from robot.system.bounds import MAX_PICTURE_PIXELS
-from robot.system.picture_header import decode_within
+from robot.system.picture_header import decode_as_stored, decode_within, is_tiff
 
 _KINDS = {"float32": "fiu", "int64": "iu", "bool": "b"}  # numpy kinds that may be converted to each type
 _VIDEO_OPTIONS = {"g": "2", "crf": "30", "preset": "12", "svtav1-params": "lp=1"}
@@ -83,14 +85,23 @@ def encode_png(frame: npt.NDArray[np.uint8]) -> bytes:
     return buffer.tobytes()
 
 
-def decode_picture(data: bytes, pixels: int = MAX_PICTURE_PIXELS) -> npt.NDArray[np.uint8]:
-    """Return the frame (H, W, 3) uint8 RGB, of at most `pixels`, in a PNG or JPEG file. Raises DatasetError when `data`
-    is not such a picture."""
+def decode_picture(data: bytes, pixels: int = MAX_PICTURE_PIXELS, channels: int = 3) -> npt.NDArray[Any]:
+    """Return the frame (H, W, channels), of at most `pixels`, in a PNG or JPEG file: uint8 RGB for three channels, RGBA
+    for four; one channel, such as depth, as it is stored, uint8 or uint16.
+
+    Raises PictureNotRead for other channels and for TIFF, DatasetError when `data` is not such a picture.
+    """
+    if channels not in CHANNELS or is_tiff(data):
+        raise PictureNotRead(f"pictures of {channels} channels{' in TIFF' * is_tiff(data)} are not read")
     try:
-        decoded = decode_within(data, pixels)
+        if channels == 3:
+            return cv2.cvtColor(decode_within(data, pixels), cv2.COLOR_BGR2RGB)
+        stored = np.atleast_3d(decode_as_stored(data, pixels))
     except ValueError as error:
         raise DatasetError(f"a stored picture of {len(data)} bytes cannot be decoded: it {error}") from error
-    return cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)
+    if stored.shape[2] != channels:
+        raise DatasetError(f"a stored picture has {stored.shape[2]} channels, and {channels} are declared")
+    return stored if channels == 1 else cv2.cvtColor(stored, cv2.COLOR_BGRA2RGBA)
 
 
 def encode_video(frames: npt.NDArray[np.uint8], fps: float) -> bytes:

@@ -16,6 +16,7 @@ from typing import Any
 from robot.dataset.format.columns import EPISODE_INDEX, FRAME_INDEX, INDEX, TASK_INDEX, TIMESTAMP
 from robot.dataset.format.feature_names import names_of_numbers
 from robot.dataset.format.paths import require_name, require_template, require_within
+from robot.dataset.format.picture_shape import AXES, height_width_channels
 from robot.errors import ConfigurationError, DatasetError
 from robot.system.bounds import (
     MAX_EPISODES,
@@ -55,7 +56,8 @@ class Feature:
     """One column of a data set.
 
     dtype: "float32", "int64" or "bool" for numbers of shape (n,); "image" (PNG in the data file) or "video"
-    (AV1 in a file of its own) for pictures of shape (H, W, 3). A set written elsewhere may hold others.
+    (AV1 in a file of its own) for pictures of shape (H, W, 3). A set written elsewhere may hold others, such as depth
+    of shape (H, W, 1).
     names: one name a number, or None.
     stored_names: the names as `meta/info.json` has them, where that is not such a list; written again as they are.
     """
@@ -74,8 +76,12 @@ class Feature:
     @property
     def pixels(self) -> int:
         """Number of pixels in a picture of the column."""
-        channels = min(self.shape, default=1)
-        return math.prod(self.shape) // channels if 1 <= channels <= 4 else math.prod(self.shape)
+        return math.prod(self.shape[:2])
+
+    @property
+    def channels(self) -> int:
+        """Number of channels of a picture of the column."""
+        return self.shape[-1]
 
 
 BOOKKEEPING: Mapping[str, Feature] = {
@@ -313,7 +319,7 @@ def _feature_to_json(feature: Feature) -> dict[str, Any]:
     if feature.stored_names is not None:
         names = feature.stored_names
     elif feature.is_picture and names is None:
-        names = ["height", "width", "channels"]
+        names = list(AXES)
     entry = {"dtype": feature.dtype, "shape": list(feature.shape), "names": names}
     return {**entry, "info": dict(feature.info)} if feature.info else entry
 
@@ -352,6 +358,7 @@ def _feature_from_json(name: str, entry: dict[str, Any]) -> Feature:
     stored, dtype = entry.get("names"), str(entry["dtype"])
     shape = tuple(int(size) for size in entry["shape"]) or (1,)
     picture = dtype in PICTURE_DTYPES
+    shape = height_width_channels(shape, stored) if picture else shape
     names = None if picture else names_of_numbers(stored, math.prod(shape))
     feature = Feature(
         dtype=dtype,

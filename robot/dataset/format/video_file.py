@@ -7,16 +7,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import av.error
+import numpy as np
+import numpy.typing as npt
 from av.container import InputContainer
+from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
-from robot.errors import DatasetError
+from robot.errors import DatasetError, PictureNotRead
 from robot.system.text import printable
 
 _MOST_STREAMS = 8
+_BRIGHTNESS_FIRST = ("gray", "yuv4", "yuvj4", "nv")  # formats whose first plane is the brightness
+_FORMATS = {3: "rgb24", 4: "rgba"}
 _LEAST_LIMIT = 2**20
 """Pixels that a decoder may always take, and half of the picture's beyond: some fill blocks of 64 at its edges."""
 _MOST_PARTS = 10**6  # enough to distinguish 30000/1001, the rate of NTSC, from 29.97
@@ -82,6 +88,25 @@ def require_declared(path: Path, frame: av.VideoFrame, pixels: int) -> None:
             f"the video {path} has a picture of {frame.width}x{frame.height} pixels, more than the {pixels} that the "
             "data set declares: check the data set"
         )
+
+
+def as_picture(frame: av.VideoFrame, channels: int, reformatter: VideoReformatter | None = None) -> npt.NDArray[Any]:
+    """Return a decoded frame as (H, W, channels): uint8 RGB for three channels; for one, such as depth, its brightness
+    as it is stored, uint8, or uint16 where it has more than eight bits.
+
+    reformatter: one to use again, for many single frames. Raises PictureNotRead for other channels.
+    """
+    if channels == 1 and frame.format.name.startswith(_BRIGHTNESS_FIRST) and "f" not in frame.format.name:
+        plane, component = frame.planes[0], frame.format.components[0]
+        kind = np.dtype(np.uint8 if component.bits <= 8 else ">u2" if frame.format.is_big_endian else "<u2")
+        rows = np.frombuffer(plane, kind).reshape(-1, plane.line_size // kind.itemsize)
+        return rows[: frame.height, : frame.width, None].astype(kind.newbyteorder("="))
+    if channels not in _FORMATS:
+        raise PictureNotRead(f"pictures of {channels} channels in a video are not read")
+    if reformatter is None:
+        return frame.to_ndarray(format=_FORMATS[channels])
+    made: npt.NDArray[Any] = reformatter.reformat(frame, format=_FORMATS[channels], threads=1).to_ndarray()
+    return made
 
 
 def exact_rate(fps: float) -> Fraction:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +13,7 @@ from av.video.stream import VideoStream
 
 from robot.dataset.format.tables import VideoSpan
 from robot.dataset.format.video_clock import VideoClock
-from robot.dataset.format.video_file import opened_video, require_declared
+from robot.dataset.format.video_file import as_picture, opened_video, require_declared
 from robot.errors import DatasetError
 from robot.system.bounds import MAX_PICTURE_PIXELS
 
@@ -20,20 +21,22 @@ _REORDERED = 32  # frames; no codec stores a frame farther than this from its pl
 
 
 def decode_video(
-    path: Path, span: VideoSpan, length: int, fps: float, pixels: int = MAX_PICTURE_PIXELS
-) -> npt.NDArray[np.uint8]:
-    """Return the `length` frames of a span of a video file, (T, H, W, 3) uint8 RGB, of at most `pixels` each.
+    path: Path, span: VideoSpan, length: int, fps: float, pixels: int = MAX_PICTURE_PIXELS, channels: int = 3
+) -> npt.NDArray[Any]:
+    """Return the `length` frames of a span of a video file, (T, H, W, channels), of at most `pixels` each.
 
     Raises the errors of `video_frames`.
     """
-    frames = list(video_frames(path, span, length, fps, pixels))
+    frames = list(video_frames(path, span, length, fps, pixels, channels))
     if len({frame.shape for frame in frames}) > 1:
         raise DatasetError(f"the video {path} changes to pictures of another size in the middle: check the data set")
     return np.stack(frames)
 
 
-def video_frames(path: Path, span: VideoSpan, length: int, fps: float, pixels: int) -> Iterator[npt.NDArray[np.uint8]]:
-    """Yield the `length` frames of a span of a video file, in order, (H, W, 3) uint8 RGB each.
+def video_frames(
+    path: Path, span: VideoSpan, length: int, fps: float, pixels: int, channels: int = 3
+) -> Iterator[npt.NDArray[Any]]:
+    """Yield the `length` frames of a span of a video file, in order, (H, W, channels) each; see `as_picture`.
 
     pixels: the most that a frame has, as the data set declares. Raises DatasetError when the file is missing, has
     larger frames, cannot be decoded, or lacks one of the frames.
@@ -52,7 +55,7 @@ def video_frames(path: Path, span: VideoSpan, length: int, fps: float, pixels: i
             require_declared(path, frame, pixels)
             if frame.is_corrupt:
                 raise DatasetError(f"the video {path} is damaged at its frame {there}: check the data set")
-            yield frame.to_ndarray(format="rgb24").astype(np.uint8, copy=False)
+            yield as_picture(frame, channels)
             there += 1
         clock.require_length(there, length)
 

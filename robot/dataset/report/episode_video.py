@@ -26,6 +26,7 @@ from robot.dataset.format.columns import camera_of
 from robot.dataset.format.schema import Feature
 from robot.dataset.format.video_file import exact_rate
 from robot.dataset.reader import Columns, Dataset
+from robot.dataset.report.colour import as_colour
 from robot.system.files import atomic_write
 
 Image = npt.NDArray[np.uint8]
@@ -92,7 +93,7 @@ def compose(dataset: Dataset, index: int) -> Iterator[Image]:
         for name, size in panels.items():
             how = _interpolation(dataset.features[name], size)
             panel = canvas[TITLE : TITLE + size[1], lefts[name] : lefts[name] + size[0]]
-            panel[:] = cv2.resize(next(pictures[name]), size, interpolation=how)
+            panel[:] = cv2.resize(as_colour(next(pictures[name])), size, interpolation=how)
         yield canvas
 
 

@@ -17,6 +17,7 @@ from tqdm import tqdm
 
 from robot.dataset.format.columns import camera_of
 from robot.dataset.reader import Dataset
+from robot.dataset.report.colour import as_colour
 from robot.dataset.report.quality import EpisodeQuality, SetQuality, in_words, measure_quality
 from robot.system.files import atomic_write
 
@@ -62,7 +63,7 @@ def strip(dataset: Dataset, index: int, camera: str) -> npt.NDArray[np.uint8]:
     size = (min(max(1, round(wide * HEIGHT / high)), _WIDEST), HEIGHT)
     how = cv2.INTER_AREA if high > HEIGHT else cv2.INTER_NEAREST
     shown = [
-        cv2.resize(picture, size, interpolation=how)
+        cv2.resize(as_colour(picture), size, interpolation=how)
         for number, picture in enumerate(dataset.frames(index, camera))
         if number in wanted
     ]
