@@ -26,6 +26,8 @@ from sim.policies.interface import CorrelatedNoise
 try:
     import gymnasium
     from gymnasium import spaces
+
+    from sim.gym.pictures import Pictures, picture_in
 except ImportError as error:
     raise ConfigurationError("--env needs Gymnasium: install it with pip install 'worldarm[gym]'") from error
 
@@ -34,7 +36,6 @@ CAMERA = "pixels"
 NO_STATE = ("nothing",)
 LONGEST_STATE = 64
 USUAL_RATE_HZ = 20
-PIXEL_KEYS = ("pixels", "image", "rgb")
 
 Policy = Callable[[Any, np.random.Generator], Any]
 """(observation, random generator) → action; observation and action in the environment's own units."""
@@ -74,6 +75,7 @@ class AnyEnv:
         self.observation: Any = None
         self._time_ns = 0
         self._states = _states(self._env.observation_space)
+        self._pictures = Pictures(name, self._env.observation_space)
         self.state_names = tuple(name for names in self._states.values() for name in names) or NO_STATE
         rate = max(1, round(float(self._env.metadata.get("render_fps") or USUAL_RATE_HZ) / repeat))
         self.embodiment = EmbodimentDescription(
@@ -137,14 +139,9 @@ class AnyEnv:
         return np.clip(2.0 * (values - low) / span - 1.0, -1.0, 1.0).ravel()
 
     def _look(self, ended: bool) -> Seen:
-        image = _pixels(self.observation)
-        if image is None:
-            image = np.asarray(self._env.render())
-        if image.ndim != 3 or image.shape[2] != 3:
-            raise ConfigurationError(
-                f"{self.name!r} draws pictures of shape {image.shape}; worldarm needs colour, (H, W, 3)"
-            )
-        small = cv2.resize(image.astype(np.uint8), (self._size, self._size), interpolation=cv2.INTER_AREA)
+        seen = picture_in(self.observation)
+        image = self._pictures.as_bytes(self._env.render() if seen is None else seen)
+        small = cv2.resize(image, (self._size, self._size), interpolation=cv2.INTER_AREA)
         return Seen(np.asarray(small, dtype=np.uint8), self._state(), self._time_ns, ended)
 
     def _state(self) -> Vector:
@@ -189,10 +186,3 @@ def _states(space: spaces.Space[Any]) -> dict[str, list[str]]:
         if 0 < count <= LONGEST_STATE and len(part.shape or ()) <= 1:
             found[key] = [f"{key or 'state'}.{i}" for i in range(count)]
     return found
-
-
-def _pixels(observation: Any) -> NDArray[np.uint8] | None:
-    """Return the picture in an observation, None when there is none."""
-    if isinstance(observation, dict):
-        return next((np.asarray(observation[key]) for key in PIXEL_KEYS if key in observation), None)
-    return np.asarray(observation) if np.ndim(observation) == 3 else None

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,11 +10,14 @@ import gymnasium
 import numpy as np
 import pytest
 from gymnasium import spaces
+from hypothesis import given
+from hypothesis import strategies as st
 
 from robot.dataset.reader import Dataset
 from robot.errors import ConfigurationError
 from sim.gym.adapter import NO_STATE, AnyEnv, RandomPolicy, load_policy
 from sim.gym.goals import AWAY, TOLERANCE, env_goal
+from sim.gym.pictures import Pictures
 from sim.gym.play import env_episode
 from tests.commands import in_process
 from tests.control.conftest import QUICK
@@ -68,6 +72,57 @@ def test_what_is_seen_and_felt_comes_from_the_observation() -> None:
     np.testing.assert_allclose(seen.state, [0.1, 0.2])
     np.testing.assert_array_equal(seen.image, np.full((16, 16, 3), 70, np.uint8))
     assert env.embodiment.action.block_s == 0.1 and env.embodiment.action.size == 2
+
+
+def drawn(pictures: list[Any], space: spaces.Space[Any] | None = None) -> list[np.ndarray]:
+    """These pictures as an environment's, one after the other."""
+    seen = Pictures("test", space or spaces.Box(-1.0, 1.0, (2,)))
+    return [seen.as_bytes(picture) for picture in pictures]
+
+
+@given(
+    st.sampled_from([np.float16, np.float32, np.float64, np.int64, np.uint16, np.uint8, np.bool_]),
+    st.integers(2, 255),
+    st.integers(0, 2**32 - 1),
+)
+def test_the_same_picture_is_seen_whatever_its_type_and_range(kind: type, brightest: int, seed: int) -> None:
+    expected = np.random.default_rng(seed).integers(0, brightest, (4, 5, 3), np.uint8, endpoint=True)
+    expected[0, 0, 0] = brightest
+    if kind is np.bool_:
+        expected = np.where(expected > brightest // 2, 255, 0).astype(np.uint8)
+        forms = [expected > 0]
+    elif np.issubdtype(kind, np.floating):
+        forms = [(expected / 255).astype(kind), expected.astype(kind)]
+    else:
+        forms = [expected.astype(kind)]
+    for form in forms:
+        for image in drawn([np.zeros_like(form), form]):
+            assert image.dtype == np.uint8
+        np.testing.assert_array_equal(image, expected)
+
+
+@pytest.mark.parametrize(
+    ("pictures", "high", "said"),
+    [
+        ([0.5, 1.5], None, "from 1.5 to 1.5, and they should be from 0 to 1"),
+        ([-0.5], None, "from -0.5 to -0.5"),
+        ([256.0], None, "from 256 to 256, and they should be from 0 to 255"),
+        ([float("nan")], None, "from nan to nan"),
+        ([np.int64(300)], None, "from 300 to 300"),
+        ([0.0, 0.5], 255.0, "which is black where 255 is declared"),
+        ([0.5j], None, "pictures of complex128"),
+    ],
+)
+def test_a_picture_of_an_unknown_range_is_refused(pictures: list[Any], high: float | None, said: str) -> None:
+    space = None if high is None else spaces.Box(0.0, high, (2, 2, 3), np.float64)
+    with pytest.raises(ConfigurationError, match=re.escape(said)):
+        drawn([np.full((2, 2, 3), value) for value in pictures], space)
+
+
+def test_a_declared_range_holds_for_a_dark_picture() -> None:
+    bright, dark = np.full((2, 2, 3), 200.0), np.full((2, 2, 3), 0.9)
+    space = spaces.Dict({"rgb": spaces.Box(0.0, 255.0, (2, 2, 3), np.float64)})
+    assert [int(image.max()) for image in drawn([bright, dark], space)] == [200, 1]
 
 
 def test_an_action_is_stretched_to_the_box_and_repeated_until_the_episode_ends() -> None:
