@@ -25,7 +25,7 @@ import numpy as np
 from robot.arm.interface import ArmOptions, ArmSpec, Reading, Vector
 from robot.errors import ArmError, ConfigurationError
 from robot.hardware.franka.description import franka_spec
-from robot.hardware.franka.errors import MODES, named, plain_words, said
+from robot.hardware.franka.errors import MODES, cure_of, named, plain_words, said
 from robot.hardware.franka.hand import FrankaHand
 from robot.hardware.timeouts import within
 
@@ -44,6 +44,7 @@ busy to answer it in time."""
 CONNECT_S = 4.0
 STOP_S = 3.0
 _ENGAGE_S = 1.0
+_STATE_S = 0.2
 _REALTIME_KERNEL = Path("/sys/kernel/realtime")
 """The file that libfranka checks too. On a kernel without it, libfranka can only run without real-time scheduling."""
 
@@ -185,10 +186,22 @@ class Franka:
     def _tracked(self) -> FrankaHand:
         """Return the hand. Raises `ArmError` when the arm does not track, with its reason."""
         if not self._link.is_in_control or self._hand is None:
-            with plain_words(self._host):
-                self._link.join_motion(0.0)  # raises the error that ended it
+            try:
+                with plain_words(self._host):
+                    self._link.join_motion(0.0)  # raises the error that ended it
+            except ArmError as error:
+                raise ArmError(f"{error}{self._touched()}: {cure_of(str(error))}") from error
             raise ArmError(f"the arm at {self._host} no longer tracks its set-points")
         return self._hand
+
+    def _touched(self) -> str:
+        """Return which joints the arm reports to have run into something, in words; empty when it reports none."""
+        try:
+            collisions = within(_STATE_S, lambda: self._link.state).joint_collision
+        except (TimeoutError, franky.NetworkException, franky.ProtocolException):
+            return ""  # why the arm stopped is known already, and where is not
+        joints = [name for name, hit in zip(self.spec.joint_names, collisions, strict=True) if hit]
+        return f" at {', '.join(joints)}" if joints else ""
 
     def _see_that_it_follows(self, joints: Vector) -> None:
         behind = np.abs(joints - self._before)

@@ -22,6 +22,21 @@ MODES = {
 """Why the arm does not accept set-points, by the name of its mode; in `Idle` it accepts them."""
 
 
+CURES = {
+    "reflex": "free the arm of what it ran into",
+    "user stop": "release the user stop",
+    "safety": "release the user stop or close the safeguard, see Desk",
+    "communication_constraints": "reduce the load of this computer, or use a kernel with real-time scheduling",
+    "position_limits": "move the arm back by hand, in guiding mode",
+    "collision": "move the arm apart by hand, in guiding mode",
+    "velocity": "let it move more slowly",
+    "discontinuity": "reduce the load of this computer, or use a kernel with real-time scheduling",
+    "power_limit": "lighten its load",
+    "tau_j_range": "lighten its load",
+}
+"""What to do about an error, by a part of its name in the library's message."""
+
+
 @contextmanager
 def plain_words(host: str) -> Iterator[None]:
     """Wrap calls of franky: its exceptions become `ArmError`."""
@@ -53,6 +68,11 @@ def plain_words(host: str) -> Iterator[None]:
 def said(error: Exception) -> str:
     """Return the library's message in `error`, without the library's name."""
     return str(error).removeprefix("libfranka: ").strip()
+
+
+def cure_of(message: str) -> str:
+    """Return what to do about the error in `message`, the library's."""
+    return next((cure for part, cure in CURES.items() if part in message.lower()), "see Desk for what is wrong")
 
 
 def named(errors: franky.Errors) -> str:

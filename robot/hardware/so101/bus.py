@@ -49,7 +49,8 @@ class _Port(sdk.PortHandler):
         """Open the line, with reads that sleep for a millisecond at most; return whether it is open."""
         opened = bool(super().setupPort(cflag_baud))
         self.ser.timeout = 0.001
-        self.ser.write_timeout = 0.1
+        # Longer than a busy machine may keep this process waiting: the time also runs once all bytes are written.
+        self.ser.write_timeout = 0.5
         return opened
 
     def clearPort(self) -> None:  # noqa: N802

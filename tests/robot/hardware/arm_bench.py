@@ -58,13 +58,16 @@ class Stand:
 class Bench:
     """One kind of arm: how to set it up, with the joints elsewhere where wanted; how far from its set-point it may lag
     behind, in rad, moving at a quarter of its speed; a posture outside its limits; and what to assert of one that was
-    parked, with its driver gone."""
+    parked, with its driver gone. `walled` sets it up so that its last joint runs into something 0.3 rad above home, and
+    `stopped_by` is what is then said."""
 
     name: str
     set_up: Callable[[Path, Sequence[float] | None], Stand]
     lag: float
     outside: tuple[float, ...]
     assert_holding: Callable[[Stand], None] | None = None
+    walled: Callable[[Path], Stand] | None = None
+    stopped_by: str = ""
 
     @property
     def has_link(self) -> bool:
@@ -120,8 +123,15 @@ def driver_process(*words: str) -> Iterator[subprocess.Popen[str]]:
 def standing(bench: Bench, folder: Path, start: Sequence[float] | None = None) -> Iterator[Stand]:
     """Set the arm up; what stands for it is gone in the end."""
     stand = bench.set_up(folder, start)
-    try:
+    with ended(stand):
         yield stand
+
+
+@contextmanager
+def ended(stand: Stand) -> Iterator[None]:
+    """What stands for the arm is gone in the end."""
+    try:
+        yield
     finally:
         if stand.process is not None:
             stand.process.send_signal(signal.SIGCONT)
@@ -168,6 +178,8 @@ def so101_with(*options: str) -> Bench:
         0.08,
         (1.80, -0.6, 0.6, 1.0, 2.9),
         _assert_torque_was_kept,
+        lambda folder: _so101(folder, None, "--wall", "0.3", *options),
+        r"wrist_roll \(servo 5\) was overloaded and has switched its torque off: hold the arm, free the joint",
     )
 
 
@@ -190,7 +202,15 @@ _HOSTS = itertools.count(2)
 def ur_with(*options: str) -> Bench:
     """A UR5e whose emulator is given `options`."""
     outside = (0.0, -1.57, 3.3, -1.57, -1.57, 0.0)
-    return Bench("ur", lambda folder, start: _ur(folder, start, *options), 0.08, outside, _assert_torque_was_kept)
+    return Bench(
+        "ur",
+        lambda folder, start: _ur(folder, start, *options),
+        0.08,
+        outside,
+        _assert_torque_was_kept,
+        lambda folder: _ur(folder, None, "--wall", "0.3", *options),
+        "the arm is in a protective stop: see what it ran into, then unlock it on the pendant",
+    )
 
 
 def start_franka(*options: str) -> tuple[subprocess.Popen[str], str]:
@@ -212,8 +232,8 @@ def start_franka(*options: str) -> tuple[subprocess.Popen[str], str]:
 _FRANKAS = itertools.count()
 
 
-def _franka(_: Path, start: Sequence[float] | None) -> Stand:
-    process, host = start_franka(*(() if start is None else ("--start", *map(str, start))))
+def _franka(_: Path, start: Sequence[float] | None, *options: str) -> Stand:
+    process, host = start_franka(*options, *(() if start is None else ("--start", *map(str, start))))
     return Stand(("--arm", "franka", "--address", host), process)
 
 
@@ -235,7 +255,15 @@ SIMULATED = Bench("sim", _simulated, 0.05, ())
 SO101 = so101_with()
 # Of each servo's answers; a measurement takes six of them, so that one in five is lost.
 LOSSY_SO101 = so101_with("--lost", "0.02", "--torn", "0.02")
-FRANKA = Bench("franka", _franka, 0.08, (0.0, -0.1, 0.0, -3.0, 0.0, 2.4, 0.785), _assert_it_stands_still)
+FRANKA = Bench(
+    "franka",
+    _franka,
+    0.08,
+    (0.0, -0.1, 0.0, -3.0, 0.0, 2.4, 0.785),
+    _assert_it_stands_still,
+    lambda folder: _franka(folder, None, "--wall", "1.085"),
+    "has stopped: .*reflex.* at franka_joint7: free the arm of what it ran into",
+)
 UR = ur_with()
 BENCHES = (SIMULATED, SO101, LOSSY_SO101, UR, FRANKA)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
 import signal
 import time
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ from robot.errors import Refused
 from robot.wire.keyring import Role
 from robot.wire.messages import JointState, Waypoint
 from robot.wire.subscription import Subscription
+from tests.commands import in_process
 from tests.robot.driver.command import until
 from tests.robot.hardware.arm_bench import (
     BENCHES,
@@ -28,6 +30,7 @@ from tests.robot.hardware.arm_bench import (
     Driving,
     Stand,
     driving,
+    ended,
     reset_until_mended,
     sine,
     standing,
@@ -253,6 +256,34 @@ def test_it_does_not_start_outside_its_limits_nor_move(bench: Bench, tmp_path: P
         out, err = driver.process.communicate(timeout=300)
         assert (driver.process.returncode, driver.first_line + out) == (1, "")
         assert "outside" in err and "by hand" in err
+
+
+@pytest.mark.real_time
+@each_real_arm
+def test_what_stops_it_is_a_fault_within_a_second_that_names_cause_and_cure(bench: Bench, tmp_path: Path) -> None:
+    assert bench.walled is not None
+    stand = bench.walled(tmp_path)
+    with ended(stand), driving(stand, tmp_path) as driver, driver.client() as client:
+        wall = client.arm.home[-1] + 0.3
+        with Subscription(driver.state, b"state", JointState, 5000) as states:
+            client.acquire("conformance", 5.0)
+            start = client.state(10.0)
+            place = (*start.governed[:-1], start.governed[-1] + 1.0)
+            client.send_waypoints([Waypoint(time.monotonic_ns() + 2_000_000_000, place, start.gripper_command)])
+
+            def faults() -> list[JointState]:
+                states.drain()
+                return [state for state in states.history if state.mode == "fault"]
+
+            until(faults)
+            history, fault = list(states.history), faults()[0]
+        assert re.search(bench.stopped_by, fault.reason)
+        there = next(state for state in history if state.measured[-1] > wall - 0.02)
+        assert fault.tick - there.tick < client.arm.rate_hz
+        with pytest.raises(Refused, match=bench.stopped_by):
+            client.acquire("conformance", 5.0)
+    log = in_process("log", "show", str(tmp_path / "black-box")).stdout
+    assert re.search(f"mode fault .*{bench.stopped_by}", log)
 
 
 @pytest.mark.real_time

@@ -3,7 +3,8 @@
 Unlike franky-sim's own command it keeps to real time on a busy machine: it catches up where it fell behind, it waits
 for each state's answer, as an arm may count on a computer that is in real time, and what nobody here reads of its state
 is renewed only every so often, for that takes most of a millisecond. It starts where told, and can report a mode that
-franky-sim is never in, such as `kUserStopped`; `kReflex` is over once recovered from, unless it is stuck.
+franky-sim is never in, such as `kUserStopped`; `kReflex` is over once recovered from, unless it is stuck. It stops by
+reflex when its last joint comes to a wall.
 """
 
 from __future__ import annotations
@@ -16,12 +17,21 @@ from typing import Any
 
 import numpy as np
 from franky_sim import mujoco_simulator
-from franky_sim.franka_robot_protocol import AutomaticErrorRecoveryCommand, AutomaticErrorRecoveryStatus, RobotMode
+from franky_sim.franka_robot_protocol import (
+    AutomaticErrorRecoveryCommand,
+    AutomaticErrorRecoveryStatus,
+    BaseCommand,
+    MoveStatus,
+    RobotCommand,
+    RobotMode,
+)
 from franky_sim.franka_robot_server import FrankaRobotServer
 from franky_sim.franka_robot_state import FrankaRobotState
 from franky_sim.franka_server import FrankaServer
 
 STEP_S = 0.001
+JOINT_REFLEX = 6
+"""The number of this error in libfranka's list."""
 STEPS_A_WHOLE_STATE = 20
 STEPS_A_HAND_STATE = 20
 """A real hand reports some 50 times a second, not with every state of the arm."""
@@ -61,13 +71,30 @@ class Peer(FrankaRobotServer):
 
     mode: RobotMode | None = None
     stuck = False
+    wall: float | None = None
+    hit = False
     _sent = 0
     _answered = 0
 
     @property
     def robot_state(self) -> FrankaRobotState:
         state = super().robot_state
+        if self.hit:
+            reflex = tuple(number == JOINT_REFLEX for number in range(41))
+            joints = (0.0,) * 6 + (1.0,)
+            state = state.replace(errors=reflex, current_errors=reflex, reflex_reason=reflex, joint_collision=joints)
         return state if self.mode is None else state.replace(robot_mode=self.mode)
+
+    def feel(self) -> None:
+        """Stop by reflex where the wall is."""
+        if self.wall is None or self.hit or self.robot.inner_state.q[-1] < self.wall:
+            return
+        self.hit, self.mode = True, RobotMode.kReflex
+        motion = self.current_motion_id
+        self.stop_motion(send_preemption_signal=False)
+        if motion:
+            BaseCommand.send_response(self._tcp_socket, RobotCommand.kMove, motion, MoveStatus.kReflexAborted)
+            self.reset_current_motion_id()
 
     def _reset_state(self) -> None:
         super()._reset_state()
@@ -107,6 +134,7 @@ def main() -> None:
     parser.add_argument("host")
     parser.add_argument("--start", nargs=7, type=float, default=(0.0, -0.1, 0.0, -2.5, 0.0, 2.4, 0.785))
     parser.add_argument("--mode")
+    parser.add_argument("--wall", type=float)
     parser.add_argument("--stuck", action="store_true")
     parser.add_argument("--no-hand", action="store_true")
     options = parser.parse_args()
@@ -117,7 +145,7 @@ def main() -> None:
         robot = simulator.add_robot(initial_q=options.start)
         server = Peer(robot, [options.host])
         server.mode = RobotMode[options.mode] if options.mode else None
-        server.stuck = options.stuck
+        server.stuck, server.wall = options.stuck, options.wall
         server.init()
         simulator.start()
         print(f"arm at {server.hostname}", flush=True)
@@ -127,6 +155,7 @@ def main() -> None:
                 server.await_answer()
                 server.process_commands()
                 simulator.step()
+                server.feel()
                 server.send_state()
                 due = max(due + STEP_S, time.monotonic() - BEHIND_S)
                 time.sleep(max(0.0, due - time.monotonic()))
