@@ -9,7 +9,9 @@ when the arm cannot start or ended in a fault; and, once the arm is parked, `Key
 from __future__ import annotations
 
 import gc
+import math
 import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +24,7 @@ import tyro
 from robot import registry
 from robot.arm.installation import Corners, apply_installation
 from robot.arm.interface import Arm, ArmOptions, Readable
+from robot.client.recovery import SPEED, Recovery
 from robot.driver.driver import SHUTDOWN_S, Driver
 from robot.driver.read_only import ReadOnlyDriver
 from robot.errors import ArmError, ConfigurationError
@@ -81,6 +84,12 @@ class DriverOptions:
             "can be read without being enabled"
         ),
     ] = False
+    recover: Annotated[
+        bool,
+        tyro.conf.arg(
+            help="move joints that stand outside their limits back inside, slowly, and end; keep clear of the arm"
+        ),
+    ] = False
 
 
 def driver(options: Annotated[DriverOptions, tyro.conf.arg(name="")] = DriverOptions()) -> None:
@@ -93,7 +102,10 @@ def driver(options: Annotated[DriverOptions, tyro.conf.arg(name="")] = DriverOpt
     if duration_s is not None and not 0 < duration_s < float("inf"):
         raise ConfigurationError(f"--duration-s must be more than 0, not {duration_s:g}")
     keep_pace(options.realtime)
-    engine = _engine(options)
+    made = _arm(options)
+    recovery = _recovery(made, options)
+    engine = _engine(made, options)
+    back = _Back(recovery, engine) if recovery is not None and isinstance(engine, Driver) else None
 
     def ready() -> None:
         _quieten_collector()
@@ -102,6 +114,8 @@ def driver(options: Annotated[DriverOptions, tyro.conf.arg(name="")] = DriverOpt
             f"state {engine.state_endpoint}; reach it with --command-address, stop it with Ctrl-C",
             flush=True,
         )
+        if back is not None:
+            back.start()
 
     with _interruptible(engine.finish, engine.stop) as came:
         try:
@@ -114,12 +128,55 @@ def driver(options: Annotated[DriverOptions, tyro.conf.arg(name="")] = DriverOpt
         raise KeyboardInterrupt if came[0] == signal.SIGINT else SystemExit(128 + came[0])
     if engine.fault:
         raise ArmError(f"the arm ended in a fault: {engine.fault}")
+    if back is not None:
+        back.require_done()
 
 
-def _engine(options: DriverOptions) -> Driver | ReadOnlyDriver:
-    """Return the driver of the arm in `options`, or with --read-only the one that only reads it."""
+class _Back(threading.Thread):
+    """Brings the arm of `engine` back inside its limits, and ends the driver."""
+
+    def __init__(self, recovery: Recovery, engine: Driver) -> None:
+        super().__init__(name="recover", daemon=True)
+        self._recovery, self._engine = recovery, engine
+        self._error: Exception | None = None
+
+    def run(self) -> None:
+        """Say what moves, and move it."""
+        print(
+            f"recover: moving {self._recovery.words}, with up to {math.degrees(SPEED):.0f} °/s; Ctrl-C stops it",
+            flush=True,
+        )
+        try:
+            self._recovery.move(self._engine.command_endpoint)
+            print("recover: every joint is within its limits; start the driver again without --recover", flush=True)
+        except Exception as error:  # noqa: BLE001 - raised again in the main thread
+            self._error = error
+        self._engine.finish()
+
+    def require_done(self) -> None:
+        """Raise the error that kept the arm from coming back, if there was one."""
+        self.join()
+        if self._error is not None:
+            raise self._error
+
+
+def _arm(options: DriverOptions) -> Arm:
     made: Arm = registry.load(registry.ARMS, options.arm)(ArmOptions(options.address, options.calibration))
     made.spec = apply_installation(made.spec, options.table_height, options.workspace, options.keep_out)
+    return made
+
+
+def _recovery(made: Arm, options: DriverOptions) -> Recovery | None:
+    """With --recover, make the arm ready to be brought back."""
+    if not options.recover:
+        return None
+    if options.read_only:
+        raise ConfigurationError("--recover moves the arm: leave --read-only out")
+    return Recovery(made)
+
+
+def _engine(made: Arm, options: DriverOptions) -> Driver | ReadOnlyDriver:
+    """Return the driver of the arm `made`, or with --read-only the one that only reads it."""
     addresses = options.state_address, options.command_address
     if not options.read_only:
         return Driver(made, *addresses, options.flight_log, options.curve)

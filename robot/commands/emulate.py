@@ -10,7 +10,7 @@ import numpy as np
 import tyro
 
 from robot.errors import ConfigurationError
-from robot.hardware.so101.arm import read_calibration
+from robot.hardware.so101.calibration import read_calibration
 from robot.hardware.so101.emulator import So101Emulator, calibration_file, open_line, usual_calibration
 from robot.hardware.ur.description import MODELS, ur_spec
 from robot.hardware.ur.emulated_controller import ROBOT_MODES, SAFETY_MODES, UrController

@@ -29,7 +29,7 @@ from robot.errors import (
     WireError,
     WorldarmError,
 )
-from robot.hardware.so101.arm import read_calibration
+from robot.hardware.so101.calibration import read_calibration
 from robot.wire.keyring import OTHERS, OWN, Keyring
 from robot.wire.messages import decode, decode_request
 from tests.robot.dataset.samples import write

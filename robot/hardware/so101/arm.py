@@ -1,7 +1,6 @@
 """The SO-101 over its serial line: five joints and a gripper, each a Feetech servo that holds its own position.
 
-Servos are commanded in steps. A calibration file gives each servo's range and direction; it has the format of LeRobot's
-calibration.
+Servos are commanded in steps; a calibration says which angle each step is.
 """
 
 from __future__ import annotations
@@ -9,10 +8,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Annotated
 
-import msgspec
 import numpy as np
 
 from robot.arm.interface import ArmOptions, ArmSpec, Reading, Vector
@@ -28,13 +24,11 @@ from robot.hardware.so101.bus import (
     Servo,
     signed,
 )
+from robot.hardware.so101.calibration import RADIANS, Calibration, read_calibration
 from robot.hardware.so101.description import GRIPPER, JOINTS, LIMITS, MOTORS, OPEN_M, STALL_NM, so101_spec
 from robot.hardware.so101.servo_errors import error_of
 from robot.motion.governor import START_JOINT_SLACK
-from robot.system.bounds import MAX_SMALL_JSON_BYTES
-from robot.system.files import read_bounded
 
-RADIANS = 2.0 * math.pi / STEPS
 POSITION_MODE = 0
 FASTEST = 254
 _SHARE_TO_EDGE = 0.98
@@ -44,65 +38,6 @@ _ERROR_REPORTS = 3
 """Number of successive reports of an error before it counts: the supply's voltage may dip for a moment."""
 _GRIPPER_SLACK = 0.1
 """rad; a closed gripper may stand so far beyond the range that was found by hand."""
-
-
-class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One servo: its `id`, whether its direction is reversed (`drive_mode` 1), the `homing_offset` that was written to
-    it, and the range of its steps."""
-
-    id: Annotated[int, msgspec.Meta(ge=0, le=252)]
-    drive_mode: Annotated[int, msgspec.Meta(ge=0, le=1)]
-    homing_offset: Annotated[int, msgspec.Meta(ge=-2047, le=2047)]
-    range_min: Annotated[int, msgspec.Meta(ge=0, le=STEPS - 1)]
-    range_max: Annotated[int, msgspec.Meta(ge=0, le=STEPS - 1)]
-
-    @property
-    def middle(self) -> float:
-        """The steps at which the joint is at zero."""
-        return 0.5 * (self.range_min + self.range_max)
-
-    @property
-    def direction(self) -> int:
-        """1 where more steps are a larger angle, −1 where they are a smaller one."""
-        return -1 if self.drive_mode else 1
-
-    @property
-    def half_range(self) -> float:
-        """The joint's range to either side of zero, rad."""
-        return 0.5 * (self.range_max - self.range_min) * RADIANS
-
-    def angle(self, steps: float) -> float:
-        """Return the joint's angle (rad) at `steps`."""
-        return self.direction * (steps - self.middle) * RADIANS
-
-    def steps(self, angle: float) -> int:
-        """Return the steps nearest to `angle` (rad), within the range."""
-        return min(max(self.unbounded_steps(angle), self.range_min), self.range_max)
-
-    def unbounded_steps(self, angle: float) -> int:
-        """Return the steps nearest to `angle` (rad), also outside the range."""
-        return round(self.middle + self.direction * angle / RADIANS)
-
-
-def read_calibration(path: Path) -> dict[str, Calibration]:
-    """Return the calibration of every servo by its name. Raises `ConfigurationError` for a file that is not a
-    calibration."""
-    try:
-        found = msgspec.json.decode(read_bounded(path, MAX_SMALL_JSON_BYTES), type=dict[str, Calibration])
-    except OSError as error:
-        raise ConfigurationError(f"the calibration file {path} cannot be read: {error.strerror}") from error
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise ConfigurationError(f"{path} is not a calibration of an SO-101: {error}") from error
-    if found.keys() != set(MOTORS):
-        raise ConfigurationError(f"{path} is not a calibration of an SO-101: it has {', '.join(found) or 'no servo'}")
-    if len({each.id for each in found.values()}) != len(found):
-        raise ConfigurationError(f"{path} gives the same id to two servos")
-    for name, each in found.items():
-        if each.range_max - each.range_min < 100:
-            raise ConfigurationError(
-                f"{path} gives {name} a range of {each.range_max - each.range_min} steps; calibrate it again"
-            )
-    return found
 
 
 def make_arm(options: ArmOptions) -> So101:
@@ -284,7 +219,7 @@ class So101:
                 raise ArmError(
                     f"{name} (servo {calibrated.id}) stands {math.degrees(beyond):.1f}° outside its limits, so the arm "
                     "was not switched on: switch its power off and on, which leaves it limp, and move the joint back "
-                    "by hand; or let `worldarm recover` move it back slowly"
+                    "by hand; or let `worldarm driver … --recover` move it back slowly"
                 )
 
     def _decoded(self, servos: Mapping[int, Servo]) -> Reading:

@@ -102,14 +102,21 @@ class FeetechBus:
             self._port.is_using = False
 
     def read(self, servo: int, address: int, length: int) -> int:
-        """Return a register of `length` 1 or 2 bytes. Raises `ArmError` when the servo does not answer."""
-        for _ in range(_ATTEMPTS):
+        """Return a register of `length` 1 or 2 bytes, once two successive answers agree: an answer does not say which
+        register it holds, and one that comes late would be taken for that of the next request. Raises `ArmError` when
+        the servo does not answer."""
+        before: int | None = None
+        for _ in range(2 * _ATTEMPTS):
             with _line_errors(self.path):
                 data, result, _ = self._packets.readTxRx(self._port, servo, address, length)
                 self._port.is_using = False
             if result == sdk.COMM_SUCCESS and len(data) == length:
-                return int.from_bytes(bytes(data), "little")
-            time.sleep(ANSWER_S)
+                value = int.from_bytes(bytes(data), "little")
+                if value == before:
+                    return value
+                before = value
+            else:
+                time.sleep(ANSWER_S)
         raise ArmError(
             f"servo {servo} on {self.path} does not answer; are all {len(self._ids)} plugged in one to the next, and "
             "is the power on?"

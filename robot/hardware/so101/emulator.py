@@ -18,7 +18,6 @@ from dataclasses import dataclass, field
 import msgspec
 import numpy as np
 
-from robot.hardware.so101.arm import Calibration
 from robot.hardware.so101.bus import (
     GOAL,
     GOAL_SPEED,
@@ -30,6 +29,7 @@ from robot.hardware.so101.bus import (
     TORQUE,
     unsigned,
 )
+from robot.hardware.so101.calibration import Calibration
 from robot.hardware.so101.description import JOINTS, MOTORS
 from robot.hardware.so101.servo_errors import OVERLOAD
 
@@ -78,7 +78,8 @@ class EmulatedServo:
             load = _STALL_LOAD if self.position == self.wall and goal - self.position > _STALL_STEPS else 0
         self._protect(seconds if load else 0.0)
         self.speed = (self.position - before) / seconds if seconds > 0 else 0.0
-        present = (round(self.position) % STEPS, unsigned(round(self.speed), 15), load)
+        # Below 0 and beyond a turn too, as real servos do after several calibrations.
+        present = (unsigned(round(self.position), 15), unsigned(round(self.speed), 15), load)
         for at, value in zip((0, 2, 4), present, strict=True):
             self.table[PRESENT + at : PRESENT + at + 2] = value.to_bytes(2, "little")
 
