@@ -30,16 +30,16 @@ class ThinnedValues:
         self._kept: list[Array] = []  # (width, m) each
         self._waiting: list[Array] = []  # of new values, until there are enough to choose from
         self._stand_for = 1  # frames that a kept value stands for
-        self._every = 1  # of so many frames, one is looked at; more than one only for very wide columns
+        self._every = 1  # the distance between frames that are used; more than 1 only for very wide columns
         self._seen = 0  # frames
         self._later = False  # alternates, so that what rounding adds to a rank is taken away again
 
     def with_values(self, values: npt.NDArray[np.generic]) -> ThinnedValues:
         """Return these and the values of T more frames, (T, width)."""
         grown = copy(self)
-        looked_at = values[-self._seen % self._every :: self._every]
+        used = values[-self._seen % self._every :: self._every]
         grown._seen += len(values)
-        grown._waiting = [*self._waiting, np.ascontiguousarray(looked_at.T, dtype=np.float64)]
+        grown._waiting = [*self._waiting, np.ascontiguousarray(used.T, dtype=np.float64)]
         grown._settle()
         return grown
 
@@ -56,7 +56,7 @@ class ThinnedValues:
 
     @property
     def _step(self) -> int:
-        """Of so many waiting values, one is kept."""
+        """The number of waiting values for which one is kept."""
         return self._stand_for // self._every
 
     def _settle(self) -> None:
