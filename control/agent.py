@@ -24,6 +24,7 @@ from control.goals.goal_sequence import GoalSequence
 from control.goals.landmarks import Graph
 from control.interfaces import Policy, Situation
 from control.model.trained_model import TrainedModel
+from perception.evaluation.picture_errors import picture_errors
 from perception.model.recent_pictures import RecentPictures
 from robot.arm.interface import Vector
 from robot.embodiment.description import EmbodimentDescription
@@ -143,6 +144,44 @@ class Agent:
             seen=LatentState(latent[0], proprio[0]),
             expected=expected,
         )
+
+    @torch.inference_mode()
+    def look(self, observation: Observation) -> Decision | None:
+        """Return the decision that the goals are reached, as `LooksFirst.look` does. Raises as `decide` does."""
+        began = time.perf_counter()
+        if self._sequence is None:
+            raise GoalError("the agent has no goal; call set_goal with a picture first")
+        model = self._parts.model
+        picture = observation.picture(self.embodiment.camera.name)
+        latent = model.encode(torch.from_numpy(picture[None]))[0]
+        if not self._sequence.look(latent):
+            return None
+        return Decision(
+            action=np.zeros(self.embodiment.action.size),
+            distance=0.0,
+            reached=True,
+            cost=0.0,
+            imagined=None,
+            seconds=time.perf_counter() - began,
+            finished_subgoals=self._sequence.finished,
+        )
+
+    @torch.inference_mode()
+    def unknown(self, picture: NDArray[np.uint8]) -> str:
+        """Return in what way `picture` looks like nothing that the model knows, as `LooksFirst.unknown` does."""
+        known = self.trained.card.picture_errors
+        if known is None:
+            return ""
+        errors = picture_errors(self._parts.model, self._parts.decoder, torch.from_numpy(picture[None]))[0].tolist()
+        said = [
+            f"its {what} from what the model draws of it is {error:.3f}, and of pictures that the model knows about "
+            f"{usual.median:.3f}, at most {usual.limit:.3f}"
+            for what, error, usual in zip(
+                ("difference", "dissimilarity"), errors, (known.difference, known.dissimilarity), strict=True
+            )
+            if error > usual.limit
+        ]
+        return "; ".join(said)
 
     @torch.inference_mode()
     def draw(self, latent: Tensor) -> NDArray[np.uint8]:

@@ -48,6 +48,19 @@ class DrawsLatents(Protocol):
         """Return the picture (H, W, 3) uint8 RGB of `latent` (D,)."""
 
 
+@runtime_checkable
+class LooksFirst(Protocol):
+    """A decider that can look at the goals and at the world before anything moves."""
+
+    def look(self, observation: Observation) -> Decision | None:
+        """Return the decision that the goals are reached, if they are already as the arm rests; None if not. Called
+        once, after `set_goals` and before the first `decide`."""
+
+    def unknown(self, picture: Image) -> str:
+        """Return in what way `picture` (H, W, 3) uint8 RGB looks like nothing that the decider knows; "" when it looks
+        known, and when the decider cannot judge that."""
+
+
 @dataclass(frozen=True)
 class Situation:
     """What a policy decides from: `latent` (1, D) and scaled `proprio` (1, P), both predicted for the next block's

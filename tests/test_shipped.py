@@ -13,9 +13,11 @@ import pytest
 
 from control.learning.doctor import verdict
 from control.model.trained_model import TrainedModel, load_trained
+from control.policies import make_agent
 from perception.checkpoint.files import CARD_FILE, WEIGHTS_FILE
 from perception.checkpoint.shipped import PRETRAINED_FOLDER
 from sim.tasks.environments import ENVIRONMENTS, EnvironmentName
+from sim.tasks.goals import make_goals
 from sim.tasks.task import TOLERANCE_M, Task
 from tests.commands import in_process
 
@@ -88,6 +90,21 @@ def test_it_thinks_in_finite_numbers(loaded: TrainedModel) -> None:
     for name, part in loaded.parts.named().items():
         for key, value in part.state_dict().items():
             assert np.isfinite(value.numpy()).all(), f"{name}.{key}"
+
+
+def test_it_knows_the_goals_of_its_tasks_and_says_so_of_nothing_else(shipped: Shipped, loaded: TrainedModel) -> None:
+    environment, camera = ENVIRONMENTS[shipped.name], loaded.card.embodiment.camera
+    agent = make_agent(loaded, "hold")
+    world = environment.world(camera)
+    try:
+        goals = [goal.picture for goal in make_goals(world, environment, "reach", 5, 8)]
+    finally:
+        world.close()
+    assert [agent.unknown(picture) for picture in goals] == [""] * len(goals)
+    rng = np.random.default_rng(0)
+    strange = [np.full_like(goals[0], level) for level in (0, 15, 128, 255)]
+    strange += [rng.integers(0, 256, goals[0].shape, np.uint8), goals[0][::-1].copy()]
+    assert all("from what the model draws of it" in agent.unknown(picture) for picture in strange)
 
 
 def test_it_reaches_goals_that_are_far_from_where_it_starts(shipped: Shipped, tmp_path: Path) -> None:

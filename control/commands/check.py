@@ -7,6 +7,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 import numpy as np
 import torch
 import tyro
@@ -14,8 +15,10 @@ from numpy.typing import NDArray
 
 from control.learning.compatibility import embodiment_for, require_embodiment
 from control.learning.doctor import HELD_OUT_SHARE, examine, verdict
-from control.model.trained_model import load_trained
+from control.model.trained_model import TrainedModel, load_trained
 from perception.checkpoint.card import Card, Gate
+from perception.checkpoint.files import save_card
+from perception.evaluation.picture_errors import augmentation_of, measure_errors
 from perception.training.world_model import encode_all
 from perception.training_data.frame_cache import FrameCache, kept_aside
 from perception.training_data.rig_view import open_seen, seen_by, view_like
@@ -40,6 +43,13 @@ def check(
     cache: Annotated[Path, tyro.conf.arg(help="folder for the decoded frames, kept for the next time")] = Path(
         "out/check/cache"
     ),
+    calibrate: Annotated[
+        bool,
+        tyro.conf.arg(
+            help="measure too how well the model draws the held-out pictures, and write that to its card: `worldarm "
+            "run` then refuses goal pictures that look like nothing the model knows"
+        ),
+    ] = False,
 ) -> int:
     """Measure whether a checkpoint can be planned with, on a data set of the same arm, camera and actions.
 
@@ -64,7 +74,24 @@ def check(
     )
     print(table(gates))
     print(verdict(gates))
+    if calibrate:
+        print(_calibrated(checkpoint, trained, frames, judge))
     return 0 if all(gate.passed for gate in gates) else 1
+
+
+def _calibrated(checkpoint: Path, trained: TrainedModel, frames: FrameCache, judge: NDArray[np.int64]) -> str:
+    """Write to the card in `checkpoint` how well the model draws pictures that it did not learn from, and return what
+    was written. On other data these are all episodes, not those to `judge` on alone."""
+    card, parts = trained.card, trained.parts
+    unseen = np.arange(len(frames.lengths)) if _kinship(card, frames) is Kinship.OTHER else judge
+    varied = augmentation_of(card.provenance.settings)
+    errors = measure_errors(parts.model, parts.decoder, frames, unseen, varied)
+    save_card(checkpoint, msgspec.structs.replace(card, picture_errors=errors))
+    return (
+        f"calibrated on {errors.pictures} pictures: a goal picture is refused above a difference of "
+        f"{errors.difference.limit:.3f} (median {errors.difference.median:.3f}) or a dissimilarity of "
+        f"{errors.dissimilarity.limit:.3f} (median {errors.dissimilarity.median:.3f}) from what the model draws of it"
+    )
 
 
 def split(card: Card, frames: FrameCache) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -57,6 +57,9 @@ class RunOptions:
     blocks: Annotated[
         int | None, tyro.conf.arg(help="give up after this number of blocks; None goes on until Ctrl-C")
     ] = 40
+    any_goal: Annotated[
+        bool, tyro.conf.arg(help="pursue a goal picture even if it looks like nothing that the model knows")
+    ] = False
     seed: Annotated[int, tyro.conf.arg(help="seed of the planner's samples")] = 0
     output: Annotated[Path, tyro.conf.arg(help="folder for the strip of pictures")] = Path("out/run")
     frames_address: Annotated[str, tyro.conf.arg(help="address at which the camera publishes pictures")] = FRAMES
@@ -72,8 +75,9 @@ def run(
 ) -> int:
     """Move the arm until the camera's picture matches the goal picture, or each of several goal pictures in order.
 
-    A driver and a camera must be running. The exit status is 0 when the agent reports that the goal is reached, and 1
-    otherwise. On Ctrl-C the arm holds.
+    A driver and a camera must be running. If the picture matches as the arm rests, nothing moves. A goal picture that
+    looks like nothing the model knows is refused before anything moves. The exit status is 0 when the agent reports
+    that the goal is reached, and 1 otherwise. On Ctrl-C the arm holds.
     """
     if options.blocks is not None and options.blocks < 1:
         raise ConfigurationError(f"--blocks must be at least 1, not {options.blocks}")
@@ -86,6 +90,12 @@ def run(
     source = _Source(options.frames_address)
     pictures = [read_goal(one, camera, source.sent) for one in options.goal]
     trained = load_trained(options.checkpoint)
+    if trained.card.picture_errors is None:
+        print(
+            f"run: the card of {options.checkpoint} cannot tell goal pictures that the model knows from others; "
+            "`worldarm check --calibrate` adds what it needs",
+            flush=True,
+        )
     config = with_changes(trained.decision_config, explicit_settings(decision))
     agent = make_agent(trained, options.method, options.seed, config, options.subgoals)
     make_folder(options.output)  # before anything moves, not after
@@ -104,7 +114,7 @@ def _pursue(agent: Agent, pictures: Sequence[Image], options: RunOptions, seen: 
         decisions = parts.enter_context(DecisionPublisher(options.decisions_address))
         client = parts.enter_context(Client(options.command_address))
         frames = parts.enter_context(FrameSubscriber(options.frames_address, seen))
-        session = Session(agent, client, frames, [decisions, ProgressPrinter()])
+        session = Session(agent, client, frames, [decisions, ProgressPrinter()], options.any_goal)
         print(
             f"run: towards {', then '.join(options.goal)} with {options.checkpoint}, method {options.method}; "
             f"decisions on {decisions.endpoint}; stop with Ctrl-C, then the arm holds",

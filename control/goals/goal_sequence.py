@@ -38,6 +38,7 @@ class GoalSequence:
         self.goals = tuple(goals)
         self._block_change = block_change
         self._patience = patience
+        self._detection = detection
         self._detector = GoalDetector(block_change, detection)
         self._spent = 0
         self._finished: list[SubgoalResult] = []
@@ -57,6 +58,20 @@ class GoalSequence:
     def remaining(self) -> int:
         """The number of remaining sub-goals."""
         return len(self.goals) - 1 - len(self._finished)
+
+    def look(self, latent: Tensor) -> bool:
+        """Finish the sub-goals that the picture of the resting arm, with this `latent` (D,), shows already; return
+        whether it shows the final goal too.
+
+        Nothing may move afterwards that could make it untrue, so it must be certain: the difference is at most `sure` ×
+        `block_change`. The critic, which knows only postures at which actions begin, is not asked.
+        """
+        sure = self._detection.sure * self._block_change
+        while float(latent_distance(latent, self.goal)) <= sure:
+            if not self.remaining:
+                return True
+            self._finished.append(SubgoalResult(0, True))
+        return False
 
     def update(self, latent: Tensor, blocks_to: Callable[[Tensor], float]) -> bool:
         """Update with the newest picture's `latent` (D,); return whether the final goal is reached. `blocks_to` returns

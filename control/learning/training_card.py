@@ -14,21 +14,25 @@ from control.goals.goal_detector import block_change
 from control.learning.origins import kept
 from control.learning.training import Training
 from perception.checkpoint.card import SCHEMA, Card, Gate, Provenance
+from perception.evaluation.picture_errors import augmentation_of, measure_errors
 
 
 def training_card(training: Training, latents: Tensor, gates: tuple[Gate, ...]) -> Card:
     """Return the card: for what arm and camera, with what sizes, from what data, and how the doctor judged it.
     `latents` (N, D) are those of all frames."""
-    cache, judge = training.cache, training.judge
+    cache, judge, parts = training.cache, training.judge, training.parts
+    provenance = _provenance(training)
+    varied = augmentation_of(provenance.settings)
     return Card(
         schema=SCHEMA,
         embodiment=training.embodiment,
         world_model=training.config,
         heads=training.learning.heads.config(),
         block_change=block_change(latents, cache.starts[judge], cache.lengths[judge]),
-        provenance=_provenance(training),
+        provenance=provenance,
         gates=gates,
         decision=msgspec.to_builtins(default_decision_config(bool(training.config.binary))),
+        picture_errors=measure_errors(parts.model, parts.decoder, cache, judge, varied, training.learning.seed),
     )
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from control.decision import Decision
-from control.interfaces import Decider, DrawsLatents
+from control.interfaces import Decider, DrawsLatents, LooksFirst
 from control.runtime.entry_move import approach
 from control.runtime.observers import Observers
 from control.runtime.step import Outcome, Status, Step, StepObserver
@@ -28,7 +28,7 @@ from robot.client.rest import wait_for_rest
 from robot.embodiment.convention import arm_convention
 from robot.embodiment.observation import Observation
 from robot.embodiment.proprioception import Proprioception
-from robot.errors import CameraError, CheckpointError, ConfigurationError, ConnectionLost, Refused
+from robot.errors import CameraError, CheckpointError, ConfigurationError, ConnectionLost, GoalError, Refused
 from robot.wire.messages import JointState
 
 HOLDER = "agent"
@@ -64,10 +64,16 @@ class Session:
     """Lets `decider` move the arm of `client`, with the pictures of `frames`. The session closes none of them."""
 
     def __init__(
-        self, decider: Decider, client: Client, frames: FrameSubscriber, observers: Sequence[StepObserver] = ()
+        self,
+        decider: Decider,
+        client: Client,
+        frames: FrameSubscriber,
+        observers: Sequence[StepObserver] = (),
+        any_goal: bool = False,
     ) -> None:
         """Check that decider, arm and camera match; nothing moves. Pictures of another size than the decider's are cut
         and resized as in its training; `sent` is the camera as it sends them. The `observers` are called at each step.
+        With `any_goal` goals are pursued that look like nothing that the decider knows.
 
         Raises `CheckpointError` when decider, arm and camera do not match, and `CameraError` when no picture comes.
         """
@@ -75,6 +81,7 @@ class Session:
         self._client = client
         self._frames = frames
         self._observers = tuple(observers)
+        self._any_goal = any_goal
         self._embodiment = decider.embodiment
         self._require()
         self._kinematics = Kinematics(client.arm)
@@ -87,13 +94,14 @@ class Session:
 
     def pursue(self, goals: Sequence[Image], blocks: int | None = 40) -> Outcome:
         """Pursue `goals`, pictures (H, W, 3) uint8 RGB, in order, until the last is reached or `blocks` have run (None:
-        no limit).
+        no limit). If the goals are reached as the arm rests, nothing moves.
 
         The arm holds during the first block. At the end, for any reason, the lease is given back and the arm holds;
         after that this waits for the observers.
 
-        Raises `GoalError` for a goal of another size, and `UnreachableError` when the arm cannot reach a start position
-        of the model's actions, both before anything moves; `CameraError` when the pictures stop; `ConnectionLost` when
+        Raises `GoalError` for a goal of another size, `GoalError` for one that is not reached and looks like nothing
+        that the decider knows, and `UnreachableError` when the arm cannot reach a start position
+        of the model's actions, all before anything moves; `CameraError` when the pictures stop; `ConnectionLost` when
         the driver stops sending, or when this process was too slow to keep the lease; `Refused` when another client
         holds the lease, and after a stop; `ArmError` when the arm does not come to rest; and any exception of an
         observer.
@@ -108,13 +116,17 @@ class Session:
         steps: list[Step] = []
         with self._lease(), _explain_lapse():
             observers.start(goals)
+            if (step := self._look(goals[-1])) is not None:
+                observers.step(step)
+                return _outcome([step], step.frame.image, blocks)
+            self._require_known(goals)
             approach(self._client, self._kinematics, self._convention)
             for step in self._decisions(goals[-1], blocks):
                 steps.append(step)
                 observers.step(step)
             wait_for_rest(self._client)
             last = self._picture_after(time.monotonic_ns())
-        return _outcome(steps, last.image, blocks)
+        return _outcome(steps, last.image, blocks, self._unknown(last.image))
 
     # ---------------------------------------------------------------- before anything moves
 
@@ -132,6 +144,50 @@ class Session:
         for _ in range(_WARM_UP):
             self._decider.decide(nothing, np.zeros(self._convention.size))
         self._decider.set_goals(goals)
+
+    def _look(self, goal: Image) -> Step | None:
+        """Return the step that ends the run, if the goals are reached as the arm rests; None if not. It is looked at
+        before the approach, which would change the picture."""
+        if not isinstance(self._decider, LooksFirst):
+            return None
+        wait_for_rest(self._client)
+        begins_ns = time.monotonic_ns()
+        frame = self._picture_after(begins_ns)
+        received_ns = time.monotonic_ns()
+        state = self._state_of(self._state_at(frame.time_ns))
+        decision = self._decider.look(Observation({frame.camera.name: frame.image.copy()}, state, frame.time_ns))
+        if decision is None:
+            return None
+        decided_ns = time.monotonic_ns()
+        return Step(
+            block=0,
+            begins_ns=begins_ns,
+            frame=frame,
+            state=state,
+            goal=goal,
+            decision=decision,
+            status="reached",
+            command_ms=(decided_ns - frame.time_ns) * 1e-6,
+            received_ns=received_ns,
+            decided_ns=decided_ns,
+            accepted_ns=0,
+            tick=0,
+            imagined=None,
+        )
+
+    def _require_known(self, goals: Sequence[Image]) -> None:
+        """Raise `GoalError` for a goal that looks like nothing that the decider knows."""
+        for number, goal in enumerate(goals, start=1):
+            if not self._any_goal and (how := self._unknown(goal)):
+                which = "the goal picture" if len(goals) == 1 else f"goal picture {number}"
+                raise GoalError(
+                    f"{which} looks like nothing that this model knows: {how}. Take the goal with the model's camera, "
+                    "in its place, in its light, and with the arm where play had it; or pursue any goal (--any-goal)"
+                )
+
+    def _unknown(self, picture: Image) -> str:
+        """Return in what way `picture` is unknown to the decider; "" when it is known or the decider cannot judge."""
+        return self._decider.unknown(picture) if isinstance(self._decider, LooksFirst) else ""
 
     @contextmanager
     def _lease(self) -> Iterator[None]:
@@ -152,11 +208,7 @@ class Session:
             number = (running.begins_ns - first_ns) // self._convention.block_ns
             frame = self._first_picture(running.begins_ns)
             received_ns = time.monotonic_ns()
-            joints = self._state_at(frame.time_ns)
-            state = self._proprioception.state(
-                *(joints.measured, joints.governed, joints.gripper_width, joints.gripper_command),
-                joints.measured_effort,
-            )
+            state = self._state_of(self._state_at(frame.time_ns))
             seen = Observation({frame.camera.name: frame.image.copy()}, state, frame.time_ns)
             decision = self._decider.decide(seen, self._committed(running, frame.time_ns))
             decided_ns = time.monotonic_ns()
@@ -192,6 +244,12 @@ class Session:
             if status in ("reached", "last"):
                 return
             running = following or self._hold(self._next_rest(running))
+
+    def _state_of(self, joints: JointState) -> Vector:
+        """Return the state (P,) that the decider sees of an arm's state."""
+        return self._proprioception.state(
+            *(joints.measured, joints.governed, joints.gripper_width, joints.gripper_command), joints.measured_effort
+        )
 
     def _drawn(self, decision: Decision) -> Image | None:
         """Return the imagined latent as a picture; None without one, and for a decider that does not draw."""
@@ -290,13 +348,16 @@ def _explain_lapse() -> Iterator[None]:
         ) from refusal
 
 
-def _outcome(steps: list[Step], last: Image, blocks: int | None) -> Outcome:
+def _outcome(steps: list[Step], last: Image, blocks: int | None, unknown: str = "") -> Outcome:
+    """Return how the run of these `steps` ended. `unknown` says in what way the `last` picture is, if at all."""
     end = steps[-1]
     late = sum(step.status == "late" for step in steps)
     missed = sum(step.status == "missed" for step in steps)
     reached = end.status == "reached"
     if reached:
         reason = "the world looks like the goal"
+        if len(steps) == 1:
+            reason += " already, so nothing was moved"
     else:
         reason = (
             f"{blocks} blocks are over, and the critic's distance to the goal is {end.decision.distance:.1f} blocks"
@@ -305,6 +366,8 @@ def _outcome(steps: list[Step], last: Image, blocks: int | None) -> Outcome:
             reason += (
                 f"; {missed} of {len(steps)} decisions came too late: the machine is too busy, or the camera too slow"
             )
+        if unknown:
+            reason += f"; the camera's last picture looks like nothing that this model knows: {unknown}"
     return Outcome(
         reached=reached,
         reason=reason,

@@ -48,8 +48,15 @@ def save(folder: Path, card: Card, tensors: dict[str, Tensor]) -> Card:
     with atomic_write(folder / WEIGHTS_FILE) as beside:
         beside.write_bytes(serialise(stored))
         card = msgspec.structs.replace(card, weights_sha256=sha256_of(beside))
+    return save_card(folder, card)
+
+
+def save_card(folder: Path, card: Card) -> Card:
+    """Write `card` beside the weights in `folder`, which it describes, and return it with its digest. Raises
+    `RecordingError` when it cannot be written."""
+    card = msgspec.structs.replace(card, card_sha256="")
     card = msgspec.structs.replace(card, card_sha256=_card_digest(msgspec.json.encode(card)))
-    write_json(folder / CARD_FILE, card)
+    write_json(find(folder) / CARD_FILE, card)
     return card
 
 

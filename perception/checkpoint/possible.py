@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -49,3 +50,8 @@ def _sizes(card: Card) -> Iterator[tuple[str, float, float, float]]:
     yield "components", heads.components, 1, MAX_LAYER_SIZE
     yield "features", heads.features, 0, MAX_LAYER_SIZE
     yield "hidden", heads.hidden, 1, MAX_LAYER_SIZE
+    if (errors := card.picture_errors) is not None:
+        for name, quantiles in (("difference", errors.difference), ("dissimilarity", errors.dissimilarity)):
+            for which in quantiles.__struct_fields__:
+                yield f"picture_errors.{name}.{which}", getattr(quantiles, which), 0.0, 2.0
+        yield "picture_errors.pictures", errors.pictures, 1, math.inf

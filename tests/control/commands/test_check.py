@@ -6,12 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from control.commands.check import table
 from control.model.trained_model import load_trained
 from perception.checkpoint.card import Gate
-from perception.checkpoint.files import CARD_FILE, WEIGHTS_FILE
+from perception.checkpoint.files import CARD_FILE, WEIGHTS_FILE, save_card
 from sim.commands.play import PlayOptions, play
 from sim.world.cameras import FRONT_EYE
 from tests.commands import in_process
@@ -42,6 +43,27 @@ def test_it_measures_a_checkpoint_on_what_training_kept_aside(trained_run: Run, 
         assert figure == pytest.approx(gate.value, rel=0.1, abs=0.1)  # measured again, on weights in half precision
     assert lines[-1].startswith("not plannable: ")
     assert [child.name.split("-")[0] for child in (tmp_path / "cache").iterdir()] == ["front"]
+
+
+def test_calibrating_a_card_changes_nothing_else_and_an_older_card_says_that_it_cannot_judge(
+    trained_run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "checkpoint"
+    shutil.copytree(trained_run.checkpoint, folder)
+    before = load_trained(folder).card
+    assert before.picture_errors is not None and before.picture_errors.pictures == 31  # of the episode kept aside
+    save_card(folder, msgspec.structs.replace(before, picture_errors=None))
+    assert load_trained(folder).card.picture_errors is None
+    words = (str(folder), "--dataset", str(trained_run.dataset), "--cache", str(tmp_path / "cache"))
+    assert not any(line.startswith("calibrated") for line in checked(capsys, *words)[1])
+    assert load_trained(folder).card.picture_errors is None
+    status, lines, _ = checked(capsys, *words, "--calibrate")
+    assert status == 1 and lines[-1].startswith("calibrated on 31 pictures: a goal picture is refused above")
+    after = load_trained(folder).card
+    assert after.picture_errors is not None
+    assert after.picture_errors.difference.median == pytest.approx(before.picture_errors.difference.median, rel=0.05)
+    same = {"picture_errors": None, "card_sha256": ""}
+    assert msgspec.structs.replace(after, **same) == msgspec.structs.replace(before, **same)
 
 
 def test_other_data_of_the_same_embodiment_judge_it_too(

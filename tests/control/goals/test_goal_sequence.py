@@ -76,3 +76,17 @@ def test_how_far_it_is_is_asked_of_the_goal_that_counts_now() -> None:
     assert way.distance == 0.0
     assert not any(way.update(GOALS[1], lambda goal: 50.0) for _ in range(20))  # alike, and yet far
     assert [way.update(GOALS[1], lambda goal: float(goal[0]) - 10.0) for _ in range(3)] == [False, False, True]
+
+
+def test_goals_that_are_true_before_anything_moves_are_reached_in_order() -> None:
+    way = course()
+    assert not way.look(GOALS[1]) and way.finished == ()  # the second is true, and the first comes before it
+    assert not way.look(GOALS[0]) and way.finished == (SubgoalResult(0, True),)
+    assert not way.look(GOALS[1]) and way.look(GOALS[2])
+
+
+def test_what_is_only_near_a_goal_is_not_true_before_anything_moves() -> None:
+    way = course(goals=1)
+    sure = GoalDetectionConfig().sure
+    assert not way.look(GOALS[0] + (1.1 * sure) ** 0.5)  # the detector would take it, once it no longer improves
+    assert way.look(GOALS[0] + (0.9 * sure) ** 0.5)

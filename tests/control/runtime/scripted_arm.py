@@ -48,8 +48,17 @@ def card(block_change: float = NEVER) -> Card:
     """The card of a model of the simulated arm that has learnt nothing; `block_change` says when it is content."""
     embodiment = EmbodimentDescription(panda_spec().name, front_camera(), PLANAR_PUSH, STATE_NAMES)
     sizes = WorldModelConfig(latent=16, width=32, blocks=1)
+    # Nothing is certain at the first look, so that what comes after it is seen.
+    decision = {"goal_detection": {"sure": 0.0}}
     return Card(
-        SCHEMA, embodiment, sizes, HeadsConfig(0.96), block_change, Provenance("none", 0, 0, 0, {}, 0.0, {}), ()
+        SCHEMA,
+        embodiment,
+        sizes,
+        HeadsConfig(0.96),
+        block_change,
+        Provenance("none", 0, 0, 0, {}, 0.0, {}),
+        (),
+        decision,
     )
 
 

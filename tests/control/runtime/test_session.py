@@ -22,6 +22,7 @@ from control.runtime.decision_publisher import DecisionPublisher
 from control.runtime.session import SILENT_S, Session
 from control.runtime.step import Step
 from perception.camera.subscriber import FrameSubscriber
+from perception.checkpoint.card import PictureErrors, PictureQuantiles
 from robot.arm.interface import Box
 from robot.client.client import Client
 from robot.client.scene_client import SceneClient
@@ -288,6 +289,39 @@ def test_a_goal_that_is_reached_ends_it_with_the_arm_at_rest(here: Stage, tmp_pa
     assert outcome.reached and outcome.decisions == 3  # twice is not believed
     assert outcome.first.shape == outcome.last.shape == (64, 64, 3)
     assert_held(here)
+
+
+@pytest.mark.real_time
+def test_a_goal_that_is_true_as_the_arm_rests_moves_nothing(here: Stage, tmp_path: Path) -> None:
+    made = msgspec.structs.replace(card(AT_ONCE), decision={})
+    heard = Steps()
+    with here.driver.client() as client:
+        before = steady(client).governed
+    with session(here, tmp_path, made=made, observers=[heard]) as goes:
+        outcome = goes.pursue([GOAL])
+    assert outcome.reached and "already, so nothing was moved" in outcome.reason
+    assert [(step.status, step.accepted_ns, step.tick) for step in heard.steps] == [("reached", 0, 0)]
+    with here.driver.client() as client:
+        assert steady(client).governed == before
+    assert_held(here)
+
+
+@pytest.mark.real_time
+def test_a_goal_like_nothing_the_model_knows_is_refused_before_anything_moves(here: Stage, tmp_path: Path) -> None:
+    low = PictureQuantiles(0.01, 0.01, 0.01)
+    made = msgspec.structs.replace(card(), picture_errors=PictureErrors(low, low, 1000))
+    with here.driver.client() as client:
+        before = steady(client).governed
+    refused = pytest.raises(GoalError, match=r"looks like nothing that this model knows: .* --any-goal")
+    with session(here, tmp_path, made=made) as goes, refused:
+        goes.pursue([GOAL], 3)
+    with here.driver.client() as client:
+        assert steady(client).governed == before
+    assert_held(here)
+    agent = make_agent(load_trained(tmp_path / "model"), "hold")
+    with Client(here.driver.command, 5.0) as client, FrameSubscriber(here.frames) as frames:
+        outcome = Session(agent, client, frames, any_goal=True).pursue([GOAL], 2)
+    assert "the camera's last picture looks like nothing that this model knows" in outcome.reason
 
 
 @pytest.mark.real_time

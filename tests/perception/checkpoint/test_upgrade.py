@@ -17,9 +17,13 @@ from robot.errors import CheckpointError
 from tests.tiny import card
 
 
-def shipped(name: str) -> dict[str, Any]:
-    """What the card of a checkpoint that comes with worldarm says on disk: both are of schema 2."""
-    said: dict[str, Any] = json.loads((PRETRAINED_FOLDER / name / CARD_FILE).read_text())
+OLD_CARDS = Path(__file__).parent / "schema_2"
+"""The cards of the checkpoints that came with worldarm when it wrote schema 2."""
+
+
+def old(name: str) -> dict[str, Any]:
+    """What a card of schema 2 says on disk."""
+    said: dict[str, Any] = json.loads((OLD_CARDS / name / CARD_FILE).read_text())
     assert said["schema"] == 2 and "recipe" in said
     return said
 
@@ -32,7 +36,7 @@ def write(folder: Path, said: dict[str, Any]) -> None:
 
 
 def test_a_card_of_schema_2_says_the_same_in_present_terms() -> None:
-    said, read = shipped("tabletop"), load_card(PRETRAINED_FOLDER / "tabletop")
+    said, read = old("tabletop"), load_card(OLD_CARDS / "tabletop")
     assert read.schema == SCHEMA
     assert read.heads == HeadsConfig(discount=0.97, landmarks=512, components=5, features=96, hidden=384)
     assert read.embodiment.arm == said["recipe"]["arm"]
@@ -46,21 +50,22 @@ def test_a_card_of_schema_2_says_the_same_in_present_terms() -> None:
 
 
 def test_sizes_that_a_card_of_schema_2_leaves_out_are_those_of_then() -> None:
-    assert "hidden" not in shipped("push")
-    assert load_card(PRETRAINED_FOLDER / "push").heads == HeadsConfig(0.97, 0, 1, 0, 256)
+    assert "hidden" not in old("push")
+    assert load_card(OLD_CARDS / "push").heads == HeadsConfig(0.97, 0, 1, 0, 256)
 
 
 def test_the_weights_of_an_upgraded_card_are_those_it_describes_and_it_is_saved_in_the_present_schema(
     tmp_path: Path,
 ) -> None:
-    read, tensors = load(PRETRAINED_FOLDER / "push")
+    _, tensors = load(PRETRAINED_FOLDER / "push")
+    read = load_card(OLD_CARDS / "push")
     saved = save(tmp_path, read, tensors)
     assert json.loads((tmp_path / CARD_FILE).read_text())["schema"] == SCHEMA
     assert load_card(tmp_path) == saved and saved.heads == read.heads
 
 
 def test_the_digest_of_a_card_of_schema_2_is_that_of_what_is_on_disk(tmp_path: Path) -> None:
-    said = shipped("push")
+    said = old("push")
     write(tmp_path, {**said, "discount": 0.9})
     assert load_card(tmp_path).heads.discount == 0.9
     (tmp_path / CARD_FILE).write_text(json.dumps({**said, "discount": 0.9}))
@@ -71,7 +76,7 @@ def test_the_digest_of_a_card_of_schema_2_is_that_of_what_is_on_disk(tmp_path: P
 @pytest.mark.parametrize("name", ["recipe", "discount", "provenance"])
 @pytest.mark.parametrize("value", [None, [], "other"])
 def test_a_card_of_schema_2_with_a_missing_or_wrong_entry_is_refused(tmp_path: Path, name: str, value: object) -> None:
-    said = shipped("push")
+    said = old("push")
     del said[name]
     write(tmp_path, said if value is None else {**said, name: value})
     with pytest.raises(CheckpointError, match="is not a valid checkpoint card"):
