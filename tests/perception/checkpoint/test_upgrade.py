@@ -16,7 +16,6 @@ from perception.checkpoint.shipped import PRETRAINED_FOLDER
 from robot.errors import CheckpointError
 from tests.tiny import card
 
-
 OLD_CARDS = Path(__file__).parent / "schema_2"
 """The cards of the checkpoints that came with worldarm when it wrote schema 2."""
 
