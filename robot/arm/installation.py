@@ -39,6 +39,16 @@ def apply_installation(
     return msgspec.structs.replace(spec, keep_out=(*spec.keep_out, *boxes))
 
 
+def slowed(spec: ArmSpec, share: float) -> ArmSpec:
+    """Return `spec` with this `share` of the joints' velocity, acceleration and jerk limits."""
+    return msgspec.structs.replace(
+        spec,
+        velocity=tuple(share * each for each in spec.velocity),
+        acceleration=tuple(share * each for each in spec.acceleration),
+        jerk=tuple(share * each for each in spec.jerk),
+    )
+
+
 def _box(option: str, corners: Corners) -> Box:
     lower, upper = corners[:3], corners[3:]
     if not all(map(math.isfinite, corners)) or any(low >= high for low, high in zip(lower, upper, strict=True)):

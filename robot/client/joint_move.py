@@ -47,18 +47,12 @@ def move_straight(
         start = np.array(state.governed)
         far = float(np.abs(goal - start).max())
         require_clear(spec, start, goal, called)
-        # A straight segment has constant velocity except at its rounded ends.
-        duration_s = max(1.0, float((np.abs(goal - start) / (speed * np.array(spec.velocity))).max()))
 
         def report(state: JointState) -> None:
             if on_wait is not None:
                 on_wait(1.0 - min(1.0, _left(state, goal) / far) if far > 0 else 1.0)
 
-        begin_ns = time.monotonic_ns() + round(_LEAD_S * 1e9)
-        end_ns = begin_ns + round(duration_s * 1e9)
-        here = Waypoint(begin_ns, tuple(start.tolist()), state.gripper_command)
-        client.send_waypoints([here, Waypoint(end_ns, tuple(goal.tolist()), state.gripper_command)])
-        state = wait_for_rest(client, (end_ns - time.monotonic_ns()) * 1e-9 + _GRACE_S, report)
+        state = move_on(client, state, goal, state.gripper_command, speed, report)
     finally:
         client.give_back()
     if (left := _left(state, goal)) >= ARRIVED:
@@ -67,6 +61,38 @@ def move_straight(
             f"the arm came to rest {np.degrees(left):.1f}° from {called}; {clamped or 'something may be in its way'}"
         )
     return far
+
+
+def straight_s(spec: ArmSpec, start: Vector, goal: Vector, speed: float) -> float:
+    """Return the duration (s) of a straight motion at up to the share `speed` of each joint's velocity limit."""
+    # A straight segment has constant velocity except at its rounded ends.
+    return max(1.0, float((np.abs(goal - start) / (speed * np.array(spec.velocity))).max()))
+
+
+def send_straight(client: Client, state: JointState, goal: Vector, gripper_width: float, speed: float) -> float:
+    """Send the waypoints of a straight motion from the arm's set-point in `state` to `goal` (n,) rad, with the gripper
+    `gripper_width` m wide at the end; return how long it takes (s). It needs the lease; raises the errors of
+    `Client.send_waypoints`."""
+    start = np.array(state.governed)
+    seconds = straight_s(client.arm, start, goal, speed)
+    begin_ns = time.monotonic_ns() + round(_LEAD_S * 1e9)
+    here = Waypoint(begin_ns, tuple(start.tolist()), state.gripper_command)
+    there = Waypoint(begin_ns + round(seconds * 1e9), tuple(goal.tolist()), gripper_width)
+    client.send_waypoints([here, there])
+    return _LEAD_S + seconds
+
+
+def move_on(
+    client: Client,
+    state: JointState,
+    goal: Vector,
+    gripper_width: float,
+    speed: float,
+    on_state: Callable[[JointState], None],
+) -> JointState:
+    """Send a straight motion as `send_straight` does, and return the state of rest at its end, as `wait_for_rest`."""
+    seconds = send_straight(client, state, goal, gripper_width, speed)
+    return wait_for_rest(client, seconds + _GRACE_S, on_state)
 
 
 def _left(state: JointState, goal: Vector) -> float:

@@ -7,6 +7,7 @@ guards the way.
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Callable
 
 import msgspec
@@ -76,3 +77,40 @@ def _reaching(spec: ArmSpec, found: Reading) -> ArmSpec:
             tuple(np.maximum(spec.workspace.upper, tool).tolist()),
         ),
     )
+
+
+class RecoveryThread:
+    """Carries out `recovery` in a thread of its own, beside the driver of the arm."""
+
+    def __init__(self, recovery: Recovery) -> None:
+        self._recovery = recovery
+        self._error: Exception | None = None
+        self._thread: threading.Thread | None = None
+
+    def begin(self, command_address: str, ended: Callable[[], None]) -> None:
+        """Say what moves, and move it by the driver at `command_address`; then call `ended`."""
+
+        def move() -> None:
+            try:
+                self._recovery.move(command_address)
+                print("recover: every joint is within its limits; start the driver again without --recover", flush=True)
+            except Exception as error:  # noqa: BLE001 - raised again in the main thread
+                self._error = error
+            ended()
+
+        print(
+            f"recover: moving {self._recovery.words}, with up to {math.degrees(SPEED):.0f} °/s; Ctrl-C stops it",
+            flush=True,
+        )
+        self._thread = threading.Thread(target=move, name="recover", daemon=True)
+        self._thread.start()
+
+    def end(self) -> None:
+        """Do nothing: without its driver the recovery ends by itself."""
+
+    def require_done(self) -> None:
+        """Raise the error that kept the arm from coming back, if there was one."""
+        if self._thread is not None:
+            self._thread.join()
+        if self._error is not None:
+            raise self._error

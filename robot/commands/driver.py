@@ -1,35 +1,39 @@
 """The command `worldarm driver`: a process that runs one arm until Ctrl-C, then brings it to rest and parks it.
 
 `driver` raises `ConfigurationError` for an unknown arm, for an address that other machines reach while there are no
-keys, and for an option that the system does not grant; `AddressInUse` when another process holds an address; `ArmError`
-when the arm cannot start or ended in a fault; and, once the arm is parked, `KeyboardInterrupt` after Ctrl-C and
-`SystemExit` with status 128 + signal number after another signal.
+keys, for an arm whose first run failed, and for an option that the system does not grant; `AddressInUse` when another
+process holds an address; `ArmError` when the arm cannot start, ended in a fault or did not pass its first run; and,
+once the arm is parked, `KeyboardInterrupt` after Ctrl-C and `SystemExit` with status 128 + signal number after another
+signal.
 """
 
 from __future__ import annotations
 
 import gc
-import math
 import signal
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol
 
 import tyro
 
 from robot import registry
-from robot.arm.installation import Corners, apply_installation
-from robot.arm.interface import Arm, ArmOptions, Readable
-from robot.client.recovery import SPEED, Recovery
+from robot.arm.installation import Corners, apply_installation, slowed
+from robot.arm.interface import Arm, ArmOptions, HasScene, Readable
+from robot.client.recovery import Recovery, RecoveryThread
 from robot.driver.driver import SHUTDOWN_S, Driver
 from robot.driver.read_only import ReadOnlyDriver
 from robot.errors import ArmError, ConfigurationError
+from robot.first_run.beside import FirstRunProcess
+from robot.first_run.report import Identity, ask_for_report, identity_of
 from robot.system.scheduling import keep_pace
 from robot.wire.addresses import COMMAND, STATE
+
+FIRST_RUN_SHARE = 0.2
+"""The share of its limits of velocity, acceleration and jerk that an arm has in its first run."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +81,19 @@ class DriverOptions:
     curve: Annotated[
         bool, tyro.conf.arg(help="require keys on this machine too; other machines always need one (`worldarm keys`)")
     ] = False
+    first_run: Annotated[
+        bool,
+        tyro.conf.arg(
+            help="check a real arm with a fifth of its speed, one joint at a time, each motion on a key; its report is "
+            "what the driver asks for until it has one"
+        ),
+    ] = False
+    camera: Annotated[
+        tuple[str, ...], tyro.conf.arg(help="with --first-run: addresses of cameras whose pictures are checked too")
+    ] = ()
+    skip_first_run: Annotated[
+        bool, tyro.conf.arg(help="do not ask for a first run, also after one that failed; the flight log notes it")
+    ] = False
     read_only: Annotated[
         bool,
         tyro.conf.arg(
@@ -103,9 +120,9 @@ def driver(options: Annotated[DriverOptions, tyro.conf.arg(name="")] = DriverOpt
         raise ConfigurationError(f"--duration-s must be more than 0, not {duration_s:g}")
     keep_pace(options.realtime)
     made = _arm(options)
-    recovery = _recovery(made, options)
-    engine = _engine(made, options)
-    back = _Back(recovery, engine) if recovery is not None and isinstance(engine, Driver) else None
+    beside = _beside(options, made)
+    remark = "" if beside is not None else _first_run_remark(options, made)
+    engine = _engine(options, made, remark)
 
     def ready() -> None:
         _quieten_collector()
@@ -114,72 +131,86 @@ def driver(options: Annotated[DriverOptions, tyro.conf.arg(name="")] = DriverOpt
             f"state {engine.state_endpoint}; reach it with --command-address, stop it with Ctrl-C",
             flush=True,
         )
-        if back is not None:
-            back.start()
+        if remark:
+            print(f"driver: {remark}", flush=True)
+        if beside is not None:
+            beside.begin(engine.command_endpoint, engine.finish)
 
     with _interruptible(engine.finish, engine.stop) as came:
         try:
             report = engine.run(duration_s, ready)
         finally:
             gc.unfreeze()
+            if beside is not None:
+                beside.end()
     if signal.SIGHUP not in came:  # else no one is left to read it, and writing to a closed terminal fails
         print(f"driver: {_ending(engine)}; loop: {report}", flush=True)
     if came:
         raise KeyboardInterrupt if came[0] == signal.SIGINT else SystemExit(128 + came[0])
     if engine.fault:
         raise ArmError(f"the arm ended in a fault: {engine.fault}")
-    if back is not None:
-        back.require_done()
+    if beside is not None:
+        beside.require_done()
 
 
-class _Back(threading.Thread):
-    """Brings the arm of `engine` back inside its limits, and ends the driver."""
+class Beside(Protocol):
+    """What a driver was started for: it moves the arm as any client does, and the driver ends with it."""
 
-    def __init__(self, recovery: Recovery, engine: Driver) -> None:
-        super().__init__(name="recover", daemon=True)
-        self._recovery, self._engine = recovery, engine
-        self._error: Exception | None = None
+    def begin(self, command_address: str, ended: Callable[[], None]) -> None:
+        """Begin, with the driver at `command_address`; call `ended` at the end, from any thread."""
 
-    def run(self) -> None:
-        """Say what moves, and move it."""
-        print(
-            f"recover: moving {self._recovery.words}, with up to {math.degrees(SPEED):.0f} °/s; Ctrl-C stops it",
-            flush=True,
-        )
-        try:
-            self._recovery.move(self._engine.command_endpoint)
-            print("recover: every joint is within its limits; start the driver again without --recover", flush=True)
-        except Exception as error:  # noqa: BLE001 - raised again in the main thread
-            self._error = error
-        self._engine.finish()
+    def end(self) -> None:
+        """End it, if it has not ended: the driver has."""
 
     def require_done(self) -> None:
-        """Raise the error that kept the arm from coming back, if there was one."""
-        self.join()
-        if self._error is not None:
-            raise self._error
+        """Raise the error that it ended with, if any."""
+
+
+def _beside(options: DriverOptions, made: Arm) -> Beside | None:
+    """Return what the driver of the arm `made` is started for with --first-run or --recover, None without them. Raises
+    `ConfigurationError` for options that do not fit together."""
+    if options.camera and not options.first_run:
+        raise ConfigurationError("--camera is for --first-run, which checks the age of its pictures")
+    if options.recover:
+        if options.read_only or options.first_run:
+            raise ConfigurationError("--recover moves the arm: leave --read-only out, and do the first run afterwards")
+        return RecoveryThread(Recovery(made))
+    if not options.first_run:
+        return None
+    if options.read_only or options.skip_first_run or options.duration_s is not None:
+        raise ConfigurationError("--first-run goes with neither --read-only, --skip-first-run nor --duration-s")
+    return FirstRunProcess(_identity(options), options.camera)
+
+
+def _first_run_remark(options: DriverOptions, made: Arm) -> str:
+    """Return what is to be said about the first run of the arm `made`, empty when it has passed or none is needed: a
+    simulated arm and one that is only read need none. Raises `ConfigurationError` as `ask_for_report`."""
+    if options.read_only or isinstance(made, HasScene):
+        return ""
+    if options.skip_first_run:
+        return "started without asking for a first run (--skip-first-run)"
+    return ask_for_report(_identity(options))
+
+
+def _identity(options: DriverOptions) -> Identity:
+    return identity_of(options.arm, ArmOptions(options.address, options.calibration))
 
 
 def _arm(options: DriverOptions) -> Arm:
+    """Return the arm in `options`, as it is installed; in its first run it has less than its full speed."""
     made: Arm = registry.load(registry.ARMS, options.arm)(ArmOptions(options.address, options.calibration))
     made.spec = apply_installation(made.spec, options.table_height, options.workspace, options.keep_out)
+    if options.first_run:
+        made.spec = slowed(made.spec, FIRST_RUN_SHARE)
     return made
 
 
-def _recovery(made: Arm, options: DriverOptions) -> Recovery | None:
-    """With --recover, make the arm ready to be brought back."""
-    if not options.recover:
-        return None
-    if options.read_only:
-        raise ConfigurationError("--recover moves the arm: leave --read-only out")
-    return Recovery(made)
-
-
-def _engine(made: Arm, options: DriverOptions) -> Driver | ReadOnlyDriver:
-    """Return the driver of the arm `made`, or with --read-only the one that only reads it."""
+def _engine(options: DriverOptions, made: Arm, remark: str) -> Driver | ReadOnlyDriver:
+    """Return the driver of the arm `made`, or with --read-only the one that only reads it. The driver's flight log
+    notes `remark`."""
     addresses = options.state_address, options.command_address
     if not options.read_only:
-        return Driver(made, *addresses, options.flight_log, options.curve)
+        return Driver(made, *addresses, options.flight_log, options.curve, remark)
     if options.flight_log is not None:
         raise ConfigurationError("a driver that only reads keeps no flight log: leave --flight-log out")
     if not isinstance(made, Readable):

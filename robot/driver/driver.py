@@ -62,7 +62,8 @@ class Driver:
 
     `state_endpoint` and `command_endpoint` are the addresses actually bound. `flight_log` is the folder of the flight
     log; None chooses a default folder of the arm. Other machines need keys to connect; with `curve`, this machine's
-    clients need keys too. Raises `ConfigurationError` for an invalid address, an unusable folder or missing keys, and
+    clients need keys too. A `remark` on this start goes into the log, and is the reason in the states until the mode
+    changes. Raises `ConfigurationError` for an invalid address, an unusable folder or missing keys, and
     `AddressInUse` when another process holds an address.
     """
 
@@ -73,8 +74,10 @@ class Driver:
         command_address: str = COMMAND,
         flight_log: Path | None = None,
         curve: bool = False,
+        remark: str = "",
     ) -> None:
         self._arm = arm
+        self._remark = remark
         self._scene = SceneManager(arm) if isinstance(arm, HasScene) else None
         self._servo = LoggedServo(arm.spec, flight_log)
         self._effort = EffortMonitor(arm.spec)
@@ -147,6 +150,9 @@ class Driver:
             self._start_arm()
             way_out.callback(self._leave, self._arm.park)
             self._engage_first()
+            if self._remark:
+                self._modes.reason = self._remark
+                self._servo.note(Changed(time.monotonic_ns(), Mode.IDLE.value, self._remark[:MAX_REASON_LENGTH], ""))
             self._gap.begin()
             if ready is not None:
                 ready()

@@ -6,7 +6,6 @@ governor with identical results, to the last bit.
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -19,6 +18,7 @@ from robot.arm.interface import ArmSpec
 from robot.errors import ConfigurationError, DatasetError
 from robot.flight_log.ring_file import LOCK_FILE, SEGMENTS, BackgroundRing, RingBusy, is_ring, read_ring
 from robot.motion.servo import ServoState
+from robot.system.files import state_folder
 from robot.system.text import escape_fields
 from robot.wire.messages import Waypoint
 
@@ -221,5 +221,4 @@ def read_flight_log(folder: Path, last: int = SEGMENTS) -> Iterator[Record]:
 
 def flight_logs_folder() -> Path:
     """Return the default parent folder of flight logs."""
-    state = os.environ.get("XDG_STATE_HOME", "")
-    return Path(state if os.path.isabs(state) else Path.home() / ".local" / "state") / "worldarm" / "black-box"
+    return state_folder() / "black-box"

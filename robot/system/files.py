@@ -14,6 +14,12 @@ import msgspec
 from robot.errors import ConfigurationError, RecordingError
 
 
+def state_folder() -> Path:
+    """Return the folder for what worldarm keeps between two runs; it may not exist yet."""
+    state = os.environ.get("XDG_STATE_HOME", "")
+    return Path(state if os.path.isabs(state) else Path.home() / ".local" / "state") / "worldarm"
+
+
 def make_folder(folder: Path) -> None:
     """Make `folder` if it is absent, and check that files can be written to it.
 

@@ -25,9 +25,9 @@ class LimpArm:
 
 
 @contextmanager
-def limp_arm() -> Iterator[LimpArm]:
-    """Serve such an arm."""
-    emulator = So101Emulator(usual_calibration(), (0.0, -0.6, 0.6, 1.0, 0.0, 0.0))
+def limp_arm(emulator: So101Emulator | None = None) -> Iterator[LimpArm]:
+    """Serve such an arm, or `emulator`."""
+    emulator = emulator or So101Emulator(usual_calibration(), (0.0, -0.6, 0.6, 1.0, 0.0, 0.0))
     own, other, path = open_line()
     arm = LimpArm(emulator.servos, path)
     done = threading.Event()

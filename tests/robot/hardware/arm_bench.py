@@ -102,12 +102,12 @@ def driving(stand: Stand, folder: Path, *options: str) -> Iterator[Driving]:
 
 
 @contextmanager
-def driver_process(*words: str) -> Iterator[subprocess.Popen[str]]:
-    """A process that `worldarm driver WORDS` starts; it is gone in the end."""
+def driver_process(*words: str, paths: tuple[Path, ...] = ()) -> Iterator[subprocess.Popen[str]]:
+    """A process that `worldarm driver WORDS` starts, with the packages installed in `paths`; it is gone in the end."""
     process = subprocess.Popen(
         [sys.executable, "-m", "worldarm", "driver", "--state-address", ANY, "--command-address", ANY, *words],
         cwd=ROOT,
-        env=environment(),
+        env=environment(*paths),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
