@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -12,8 +13,8 @@ import tyro
 from robot.errors import ConfigurationError
 from robot.hardware.so101.calibration import read_calibration
 from robot.hardware.so101.emulator import So101Emulator, calibration_file, open_line, usual_calibration
-from robot.hardware.ur.description import MODELS, ur_spec
-from robot.hardware.ur.emulated_controller import ROBOT_MODES, SAFETY_MODES, UrController
+from robot.hardware.ur.description import JOINTS, MODELS, ur_spec
+from robot.hardware.ur.emulated_controller import JOINT_FAULT, ROBOT_MODES, SAFETY_MODES, UrController
 from robot.hardware.ur.emulator import UrEmulator
 from robot.system.files import require_writable
 
@@ -90,6 +91,9 @@ def ur(
         float | None,
         tyro.conf.arg(help="position at which the last joint hits something, rad, and causes a protective stop"),
     ] = None,
+    joint_fault: Annotated[
+        str, tyro.conf.arg(help="joint that reports a fault, which stops the arm, such as elbow; empty: none")
+    ] = "",
     duration_s: Annotated[
         float | None, tyro.conf.arg(help="end after this many seconds; None: run until Ctrl-C")
     ] = None,
@@ -99,13 +103,10 @@ def ur(
     It simulates neither gravity nor contacts. Dashboard commands, such as `unlock protective stop`, work as on the
     pendant. At the end it reports how often the arm was switched off, and how often it was left in motion.
     """
-    for option, word, known in (
-        ("model", model, MODELS),
-        ("robot-mode", robot_mode, ROBOT_MODES),
-        ("safety-mode", safety_mode, SAFETY_MODES),
-    ):
-        if word not in known:
-            raise ConfigurationError(f"--{option} {word} is none of {', '.join(known)}")
+    _require_known("model", model, MODELS)
+    _require_known("robot-mode", robot_mode, ROBOT_MODES)
+    _require_known("safety-mode", safety_mode, SAFETY_MODES)
+    _require_known("joint-fault", joint_fault or JOINTS[0], JOINTS)
     controller = UrController(
         MODELS[model],
         np.array(ur_spec(model).home if start is None else start),
@@ -115,6 +116,8 @@ def ur(
         program,
         wall,
     )
+    if joint_fault:
+        controller.safety_mode, controller.joint_modes[JOINTS.index(joint_fault)] = "FAULT", JOINT_FAULT
     emulator = UrEmulator(controller, host)
     print(
         f"emulator: a {model.upper()[:-1]}e at {host}; try it with `worldarm driver --arm ur --address "
@@ -130,3 +133,8 @@ def ur(
             flush=True,
         )
         emulator.close()
+
+
+def _require_known(option: str, word: str, known: Iterable[str]) -> None:
+    if word not in known:
+        raise ConfigurationError(f"--{option} {word} is none of {', '.join(known)}")

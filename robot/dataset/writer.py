@@ -48,6 +48,8 @@ from robot.dataset.format.tables import (
     with_bookkeeping,
 )
 from robot.dataset.format.tasks import by_number, read_tasks, tasks_table
+from robot.dataset.reader import Dataset
+from robot.dataset.set_quantiles import SetQuantiles
 from robot.errors import DatasetError, RecordingError
 from robot.system.files import sync
 
@@ -69,6 +71,7 @@ class DatasetWriter:
         episodes: Sequence[Episode],
         tasks: Sequence[str],
         totals: statistics.Statistics,
+        quantiles: SetQuantiles,
         lock: int,
         durable: bool,
     ) -> None:
@@ -77,6 +80,7 @@ class DatasetWriter:
         self._last = episodes[-1] if episodes else None
         self._tasks = list(tasks)
         self._totals = totals
+        self._quantiles = quantiles
         self._lock: int | None = lock
         self._durable = durable
 
@@ -112,7 +116,7 @@ class DatasetWriter:
                 raise
         except OSError as error:
             raise RecordingError(f"no data set can be made at {root}: {error}") from error
-        return cls(root, info, [], [], {}, lock, durable)
+        return cls(root, info, [], [], {}, SetQuantiles(), lock, durable)
 
     @classmethod
     def open(
@@ -126,7 +130,8 @@ class DatasetWriter:
         """Open an existing set to append to it. Totals and statistics that are out of date after a crash are renewed.
 
         fps, features: when given, what the caller is about to write. Raises DatasetError when the set has others, and
-        when it is absent, broken, in use, or written by another program.
+        when it is absent, broken, in use, or written by another program. The numbers of all frames are read, for the
+        quantiles.
         """
         root = Path(root)
         info = read_info(root)
@@ -139,8 +144,10 @@ class DatasetWriter:
             renew_rows(root, info, episodes, tasks, durable)
             frames = episodes[-1].to_index if episodes else 0
             known = info.with_totals(len(episodes), frames, len(tasks))
+            quantiles = SetQuantiles.of(Dataset(root, known, episodes, tasks))
             totals = _kept_totals(root, info, frames)
-            writer = cls(root, known, episodes, tasks, totals or totals_from_rows(root, info), lock, durable)
+            renewed = quantiles.put_into(totals or totals_from_rows(root, info))
+            writer = cls(root, known, episodes, tasks, renewed, quantiles, lock, durable)
             if known != info or totals is None:
                 writer._rewrite_totals()
             return writer
@@ -179,7 +186,8 @@ class DatasetWriter:
         info = self._info.with_totals(episode.index + 1, episode.to_index, len(tasks))
         numbers = bookkeeping(info, episode, tasks.index(task))
         own = with_bookkeeping(encoded.statistics, numbers)
-        totals = statistics.merge(self._totals, own)
+        quantiles = self._quantiles.with_episode({**encoded.vectors, **numbers}, encoded.statistics)
+        totals = quantiles.put_into(statistics.merge(self._totals, own))
 
         staging = Staging(self.root, self._durable)
         try:
@@ -188,7 +196,8 @@ class DatasetWriter:
                 to_parquet(row_table(info, episode, own), lean=True),
             )
             self._commit(staging, info, episode, encoded, files, tasks, totals)
-            self._last, self._tasks, self._info, self._totals = episode, tasks, info, totals
+            self._last, self._tasks, self._info = episode, tasks, info
+            self._totals, self._quantiles = totals, quantiles
             self._publish_totals(staging)
         except (DatasetError, RecordingError):
             self._take_back(staging, [])

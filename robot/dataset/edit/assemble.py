@@ -21,10 +21,10 @@ from robot.dataset.edit.video_cut import cut_video, require_same_frames
 from robot.dataset.edit.video_placement import Placement, place_in_video
 from robot.dataset.format import statistics
 from robot.dataset.format.bounded_parquet import DATA_FILE, open_parquet
-from robot.dataset.format.columns import EPISODE_INDEX, FRAME_INDEX, INDEX, TASK_INDEX, TIMESTAMP
+from robot.dataset.format.columns import EPISODE_INDEX, INDEX, TASK_INDEX
 from robot.dataset.format.disk_space import require_free
 from robot.dataset.format.paths import inside
-from robot.dataset.format.schema import INFO_PATH, STATS_PATH, TASKS_PATH, DatasetInfo
+from robot.dataset.format.schema import BOOKKEEPING, INFO_PATH, STATS_PATH, TASKS_PATH, DatasetInfo
 from robot.dataset.format.staged_files import make_durable_folder
 from robot.dataset.format.tables import (
     Episode,
@@ -37,6 +37,7 @@ from robot.dataset.format.tables import (
 )
 from robot.dataset.format.tasks import tasks_table
 from robot.dataset.reader import Dataset, column_array, read_frames
+from robot.dataset.set_quantiles import SetQuantiles, number_columns
 from robot.errors import DatasetError
 from robot.system.files import sync, write_durable
 
@@ -116,20 +117,22 @@ def assemble(
     """
     numbers = {task: number for number, task in enumerate(tasks)}
     totals: statistics.Statistics = {}
+    quantiles = SetQuantiles()
     rows, videos = _Rows(), _Videos(folder, info, linked)
     episodes = frames = 0
     for one in placed:
         row = one.new
         for key in one.new.videos:
             row = videos.transfer(one, key, row)
-        counted = _transfer_data(folder, info, one, numbers, linked)
-        own = with_bookkeeping(rows.statistics(one), counted)
+        columns = _transfer_data(folder, info, one, numbers, linked)
+        own = with_bookkeeping(rows.statistics(one), {name: columns[name] for name in BOOKKEEPING})
         _write(folder, row.row_path, to_parquet(row_table(info, row, own), lean=True))
         totals = statistics.merge(totals, own)
+        quantiles = quantiles.with_episode(columns, own)
         episodes, frames = episodes + 1, frames + one.new.length
     done = info.with_totals(episodes, frames, len(tasks))
     _write(folder, TASKS_PATH, to_parquet(tasks_table(dict(enumerate(tasks)))))
-    _write(folder, STATS_PATH, statistics.to_json(totals))
+    _write(folder, STATS_PATH, statistics.to_json(quantiles.put_into(totals)))
     _write(folder, INFO_PATH, done.to_json())
     return done
 
@@ -152,7 +155,7 @@ def transfer(source: Path, target: Path, linked: bool) -> None:
 def _transfer_data(
     folder: Path, info: DatasetInfo, one: Placed, tasks: Mapping[str, int], linked: bool
 ) -> dict[str, npt.NDArray[np.generic]]:
-    """Write the episode's frames into the new set; return its bookkeeping columns there."""
+    """Write the episode's frames into the new set; return its number columns there."""
     source = one.source.data_path(one.old)
     target = info.data_file(one.new.data_chunk, one.new.data_file)
     names = [name for name, feature in info.features.items() if feature.dtype != "video"]
@@ -175,7 +178,7 @@ def _transfer_data(
         transfer(source, inside(folder, target), linked)
     else:
         _write(folder, target, to_parquet(renumbered(table, after)))
-    kept = {name: column_array(name, info.features[name], table[name]) for name in (TIMESTAMP, FRAME_INDEX)}
+    kept = {name: column_array(name, info.features[name], table[name]) for name in number_columns(info)}
     return {**kept, **after}
 
 

@@ -16,13 +16,14 @@ from robot.dataset.edit.video_placement import misplaced
 from robot.dataset.format.bounded_parquet import DATA_FILE, open_parquet
 from robot.dataset.format.columns import EPISODE_INDEX, FRAME_INDEX, INDEX, TASK_INDEX, TIMESTAMP
 from robot.dataset.format.paths import inside
-from robot.dataset.format.schema import BOOKKEEPING, DatasetInfo, read_info
+from robot.dataset.format.schema import BOOKKEEPING, STATS_PATH, DatasetInfo, read_info
 from robot.dataset.format.staged_files import leftovers
 from robot.dataset.format.staged_folders import beside
 from robot.dataset.format.statistics import Statistics, read_statistics
 from robot.dataset.format.tables import Episode, lists_tasks, read_rows, row_files, totals_from_rows
 from robot.dataset.format.tasks import task_numbers
-from robot.dataset.reader import read_frames
+from robot.dataset.reader import Dataset, read_frames
+from robot.dataset.set_quantiles import SetQuantiles
 from robot.errors import DatasetError
 from robot.system.bounds import MAX_TASKS
 
@@ -137,10 +138,13 @@ def examine(root: Path) -> Examination:
             damaged.append((row, str(error)))
     tasks = examine_tasks(root, [(one.tasks, one.row.tasks) for one in seen])
     sound, listed_off = _with_tasks(root, seen, tasks.words)
+    numbered_off = _numbered_off(sound, [one.place for one in seen])
+    if not (damaged or broken_rows or numbered_off):
+        remarks = [*remarks, *_quantiles_off(Dataset(root, info, sound, ()))]
     return Examination(
         info=info,
         sound=tuple(sound),
-        numbered_off=tuple(_numbered_off(sound, [one.place for one in seen])),
+        numbered_off=tuple(numbered_off),
         listed_off=tuple(listed_off),
         damaged=tuple(damaged),
         broken_rows=tuple(broken_rows),
@@ -278,6 +282,20 @@ def _totals_off(
     except DatasetError as error:
         problems.append(f"meta/stats.json: {error}")
     return problems
+
+
+def _quantiles_off(dataset: Dataset) -> list[str]:
+    """Return a remark on quantiles that are not those of the data; many programs average those of the episodes."""
+    try:
+        off = SetQuantiles.of(dataset).differing(read_statistics(dataset.root))
+    except DatasetError:
+        return []  # a broken file of statistics is among the problems
+    if not off:
+        return []
+    return [
+        f"{STATS_PATH}: the quantiles of {', '.join(off)} are not those of the data; `worldarm dataset repair "
+        f"{dataset.root}` computes them again"
+    ]
 
 
 def _few(numbers: Iterable[int]) -> str:

@@ -23,6 +23,7 @@ from robot.dataset.format.staged_folders import beside, clear_beside
 from robot.dataset.format.statistics import read_statistics, to_json
 from robot.dataset.format.tables import (
     Episode,
+    read_episodes,
     read_row_statistics,
     renumbered,
     row_table,
@@ -33,6 +34,8 @@ from robot.dataset.format.tables import (
 )
 from robot.dataset.format.tasks import by_number, read_tasks, tasks_table, with_more_tasks
 from robot.dataset.format.video_sharing import by_video
+from robot.dataset.reader import Dataset
+from robot.dataset.set_quantiles import SetQuantiles
 from robot.errors import DatasetError, RecordingError
 
 DAMAGED = Path("damaged")
@@ -191,7 +194,9 @@ def _mend_statistics(root: Path, info: DatasetInfo) -> list[str]:
         kept = read_statistics(root)
     except DatasetError:
         kept = {}  # rewritten below
-    if same_statistics(totals, kept) and (kept or not (root / STATS_PATH).exists()):
+    quantiles = SetQuantiles.of(Dataset(root, info, read_episodes(root, info), ()))
+    same = same_statistics(totals, kept) and not quantiles.differing(kept)
+    if same and (kept or not (root / STATS_PATH).exists()):
         return []
-    replace_file(root, STATS_PATH, to_json({**kept, **totals} if totals else {}))
+    replace_file(root, STATS_PATH, to_json({**kept, **quantiles.put_into(totals)} if totals else {}))
     return [f"{STATS_PATH} rewritten"]

@@ -1,8 +1,8 @@
 """Statistics of the columns, in the form that LeRobot's normalisers read: of one episode, and merged over several.
 
 Each feature has min, max, mean, std, count and the quantiles q01, q10, q50, q90, q99; for numbers of shape (n,), for
-pictures per channel of shape (3, 1, 1) in [0, 1]. Merging is exact except for the quantiles: a merged quantile is the
-mean of the episodes' quantiles, weighted by their numbers of frames, as in the reference library.
+pictures per channel of shape (3, 1, 1) in [0, 1]. Merging is exact. It leaves out the quantiles, which cannot be
+merged: `SetQuantiles` has those of a whole set.
 """
 
 from __future__ import annotations
@@ -41,10 +41,7 @@ def vector_statistics(columns: Mapping[str, npt.NDArray[np.generic]]) -> Statist
     ordered = np.sort(together, axis=0)  # one sort of all columns serves every quantile
     length = len(ordered)
     every = {"min": ordered[0], "max": ordered[-1], "mean": together.mean(axis=0), "std": together.std(axis=0)}
-    for key, fraction in QUANTILES.items():
-        below = int(fraction * (length - 1))
-        weight = fraction * (length - 1) - below
-        every[key] = ordered[below] * (1 - weight) + ordered[min(below + 1, length - 1)] * weight
+    every |= quantiles_of(ordered)
     statistics: Statistics = {}
     start = 0
     for name, values in flat.items():
@@ -53,6 +50,17 @@ def vector_statistics(columns: Mapping[str, npt.NDArray[np.generic]]) -> Statist
         statistics[name]["count"] = np.array([length], dtype=np.int64)
         start = stop
     return statistics
+
+
+def quantiles_of(ordered: Array) -> dict[str, Array]:
+    """Return the quantiles, (n,) each, of sorted columns (T, n) of T ≥ 1 values, interpolated linearly."""
+    last = len(ordered) - 1
+    found = {}
+    for key, fraction in QUANTILES.items():
+        below = int(fraction * last)
+        weight = fraction * last - below
+        found[key] = ordered[below] * (1 - weight) + ordered[min(below + 1, last)] * weight
+    return found
 
 
 def picture_statistics(frames: npt.NDArray[np.uint8]) -> FeatureStatistics:
@@ -94,7 +102,7 @@ class PictureSample:
 
 
 def merge(first: Statistics, second: Statistics) -> Statistics:
-    """Return the statistics of both together; a feature that only one of them has is taken unchanged.
+    """Return the statistics of both together, without quantiles; a feature that only one has is taken unchanged.
 
     Raises DatasetError when they do not go together."""
     merged = {**first, **second}
@@ -163,17 +171,13 @@ def _merge_feature(first: FeatureStatistics, second: FeatureStatistics) -> Featu
     mean = mean_first + (mean_second - mean_first) * share
     variance = (_floats(first["std"]) ** 2 + (mean_first - mean) ** 2) * (1 - share)
     variance = variance + (_floats(second["std"]) ** 2 + (mean_second - mean) ** 2) * share
-    merged: FeatureStatistics = {
+    return {
         "min": np.minimum(_floats(first["min"]), _floats(second["min"])),
         "max": np.maximum(_floats(first["max"]), _floats(second["max"])),
         "mean": mean,
         "std": np.sqrt(variance),
         "count": np.array([int(count_first + count_second)], dtype=np.int64),
     }
-    for key in QUANTILES:
-        if key in first and key in second:
-            merged[key] = _floats(first[key]) * (1 - share) + _floats(second[key]) * share
-    return merged
 
 
 def _floats(values: npt.NDArray[np.generic]) -> Array:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -246,18 +246,31 @@ def read_row_statistics(path: Path, info: DatasetInfo) -> list[Statistics]:
         require_few_rows(file, path)
         rows = read_columns(file, path)
     try:
-        return row_statistics(rows, info)
+        return row_statistics(rows, info.features)
     except (pa.ArrowException, TypeError, ValueError) as error:
         raise DatasetError(f"{path} is not a readable {_LIST}: {printable(repr(error), _SHOWN)}") from error
 
 
-def row_statistics(rows: pa.Table, info: DatasetInfo) -> list[Statistics]:
-    """Return the statistics in these rows of `meta/episodes`; see `read_row_statistics`. Raises ValueError for one that
-    is not numbers."""
+def read_statistics_of(root: Path, names: Sequence[str]) -> dict[int, Statistics]:
+    """Read the statistics of the columns `names` of each episode, by its index; see `read_row_statistics`."""
+    found: dict[int, Statistics] = {}
+    for path in row_files(root):
+        with open_parquet(path, _LIST) as file:
+            require_few_rows(file, path)
+            stored = [f"stats/{name}/{key}" for name in names for key in KEYS]
+            there = set(file.schema_arrow.names)
+            rows = read_columns(file, path, [EPISODE_INDEX, *(column for column in stored if column in there)])
+            found |= zip(rows[EPISODE_INDEX].to_pylist(), row_statistics(rows, names), strict=True)
+    return found
+
+
+def row_statistics(rows: pa.Table, names: Iterable[str]) -> list[Statistics]:
+    """Return the statistics of the columns `names` in these rows of `meta/episodes`; see `read_row_statistics`. Raises
+    ValueError for one that is not numbers."""
     return [
         {
             name: {key: as_numbers(row[f"stats/{name}/{key}"]) for key in KEYS if f"stats/{name}/{key}" in row}
-            for name in info.features
+            for name in names
             if f"stats/{name}/count" in row
         }
         for row in rows.to_pylist()

@@ -110,7 +110,7 @@ class Ur:
         return self._link
 
     def _see(self, seen: Seen) -> None:
-        why = cannot_move(seen.robot_mode, seen.safety_mode)
+        why = cannot_move(seen)
         if not why and not seen.playing:
             why = "the control program on the robot was ended, on the pendant or by another client"
         if why:

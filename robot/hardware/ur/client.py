@@ -21,7 +21,7 @@ import msgspec
 import rtde_control
 import rtde_receive
 
-from robot.hardware.ur.description import MODELS
+from robot.hardware.ur.description import JOINTS, MODELS
 
 RTDE_HZ = 250.0
 """The controller's report rate: twice per period of the driver, so that a report is at most half a period old when
@@ -84,16 +84,22 @@ ROBOT_STATES = {
     6: "the arm can be moved by hand (backdrive): end that on the pendant",
     8: "the controller is updating the arm's firmware",
 }
+JOINT_STATES = {
+    245: "does not respond",
+    251: "broke a limit",
+    252: "reports a fault",
+}
+"""The modes of a joint that stopped the arm (RTDE guide, `joint_mode`)."""
 _PLAYING = 2
 _VARIABLES = [
     *("timestamp", "actual_q", "actual_qd", "target_moment", "target_current", "actual_current"),
-    *("robot_mode", "safety_mode", "runtime_state"),
+    *("robot_mode", "safety_mode", "runtime_state", "joint_mode"),
 ]
 
 
 class Seen(msgspec.Struct, tag=True, frozen=True):
     """The controller's report at the monotonic `time_ns`: positions rad, velocities rad/s and efforts N·m, (6,) each,
-    its modes by number, and whether the control program is `playing`."""
+    its modes and those of its joints (6,) by number, and whether the control program is `playing`."""
 
     time_ns: int
     positions: tuple[float, ...]
@@ -101,6 +107,7 @@ class Seen(msgspec.Struct, tag=True, frozen=True):
     efforts: tuple[float, ...]
     robot_mode: int
     safety_mode: int
+    joint_modes: tuple[int, ...]
     playing: bool
 
 
@@ -124,10 +131,14 @@ class Parked(msgspec.Struct, tag=True, frozen=True):
     """The arm is parked."""
 
 
-def cannot_move(robot_mode: int, safety_mode: int) -> str:
-    """Return a message that says why an arm in these modes does not move; empty when it does."""
-    why = SAFETY_STATES.get(safety_mode)
-    return why if why is not None else ROBOT_STATES.get(robot_mode, "")
+def cannot_move(seen: Seen) -> str:
+    """Return a message that says why the arm in `seen` does not move, with the joint to blame where one is; empty when
+    it does move."""
+    for joint, mode in zip(JOINTS, seen.joint_modes, strict=True):
+        if mode in JOINT_STATES:
+            return f"{joint} {JOINT_STATES[mode]}: read its code in the pendant's log, then restart the arm there"
+    why = SAFETY_STATES.get(seen.safety_mode)
+    return why if why is not None else ROBOT_STATES.get(seen.robot_mode, "")
 
 
 class _CannotStart(Exception):
@@ -160,7 +171,7 @@ class _Client:
             reported = board.getRobotModel().strip()
             self._receive = rtde_receive.RTDEReceiveInterface(host, RTDE_HZ, _VARIABLES)
             first = self._first()
-            why = cannot_move(first.robot_mode, first.safety_mode)
+            why = cannot_move(first)
             if why:
                 raise _CannotStart(why)
             if reported != model:
@@ -238,6 +249,7 @@ class _Client:
                 efforts=tuple(moment + _NM_PER_A * (actual - target) for moment, actual, target in more),
                 robot_mode=receive.getRobotMode(),
                 safety_mode=receive.getSafetyMode(),
+                joint_modes=tuple(receive.getJointMode()),
                 playing=receive.getRuntimeState() == _PLAYING,
             )
             if receive.getTimestamp() == stamp:  # else it mixes two reports

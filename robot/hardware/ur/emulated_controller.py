@@ -38,6 +38,7 @@ SAFETY_MODES = {
     "VIOLATION": 8,
     "FAULT": 9,
 }
+JOINT_RUNNING, JOINT_FAULT = 253, 252
 STOPPED, PLAYING = 1, 2
 CONTROL_PROGRAM = "rtde_control"
 _READY, _DONE = 1, 2
@@ -67,6 +68,7 @@ class UrController:
     program: str = ""
     wall: float | None = None
     seconds: float = 0.0
+    joint_modes: list[int] = field(default_factory=lambda: [JOINT_RUNNING] * 6)
     torque_dropped: int = 0
     left_moving: int = 0
     velocity: Vector = field(default_factory=lambda: np.zeros(6))

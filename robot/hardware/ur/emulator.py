@@ -265,6 +265,8 @@ class UrEmulator:
             "speed_scaling": lambda: 1.0,
             "target_speed_fraction": lambda: 1.0,
         }
+        if name == "joint_mode":
+            return list(controller.joint_modes)
         vectors = {"actual_q": controller.position, "actual_qd": controller.velocity, "target_q": controller.target}
         if name in scalars:
             return [scalars[name]()]

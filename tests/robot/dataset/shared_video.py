@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import io
+import json
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from robot.dataset import DatasetWriter, Feature
+from robot.dataset.format.video_file import exact_rate
 from tests.robot.dataset.samples import CAMERA
 
 LENGTHS = (4, 6, 5)
@@ -38,12 +40,12 @@ def shown(count: int) -> np.ndarray:
     return np.stack([np.stack([(ramp + 41 * k) % 256] * 3, axis=-1) for k in range(count)]).astype(np.uint8)
 
 
-def encode(pictures: Sequence[np.ndarray] | np.ndarray, fps: int, codec: str, group: int) -> bytes:
+def encode(pictures: Sequence[np.ndarray] | np.ndarray, fps: float, codec: str, group: int) -> bytes:
     """An MP4 file with a key frame at least every `group` frames."""
     name, options = CODECS[codec]
     target = io.BytesIO()
     with av.open(target, "w", format="mp4") as container:
-        stream = container.add_stream(name, rate=fps, options={**options, "g": str(group)})
+        stream = container.add_stream(name, rate=exact_rate(fps), options={**options, "g": str(group)})
         stream.height = stream.width = SIZE
         stream.pix_fmt = "yuv420p"
         for picture in pictures:
@@ -75,7 +77,7 @@ def joined(parts: Sequence[bytes]) -> bytes:
 
 
 @functools.lru_cache(maxsize=64)
-def film(codec: str, group: int, fps: int, apart: bool) -> bytes:
+def film(codec: str, group: int, fps: float, apart: bool) -> bytes:
     """The video of all episodes: encoded `apart`, one by one, and joined, or as one."""
     pictures = shown(sum(LENGTHS))
     if not apart:
@@ -90,14 +92,20 @@ def decoded(data: bytes) -> np.ndarray:
         return np.stack([frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)])
 
 
-def write_shared(root: Path, data: bytes, fps: int, begins: Sequence[float]) -> Path:
+def write_shared(root: Path, data: bytes, fps: float, begins: Sequence[float]) -> Path:
     """A set of three episodes in the one video `data`, whose rows say that they begin at `begins`, s."""
     features = {CAMERA: Feature("video", (SIZE, SIZE, 3)), "action": Feature("float32", (1,))}
-    with DatasetWriter.create(root, fps, features, None, durable=False) as writer:
+    with DatasetWriter.create(root, round(fps), features, None, durable=False) as writer:
         for number, length in enumerate(LENGTHS):
             pictures = np.zeros((length, SIZE, SIZE, 3), np.uint8)
             action = 10.0 * number + np.arange(length)
             writer.save_episode({CAMERA: pictures, "action": action.astype(np.float32)}, "look")
+    for path in (root / "data").rglob("*.parquet"):  # worldarm itself writes whole rates only
+        table = pq.read_table(path)
+        times = pa.array((np.arange(len(table)) / fps).astype(np.float32))
+        pq.write_table(table.set_column(table.column_names.index("timestamp"), "timestamp", times), path)
+    info = json.loads((root / "meta/info.json").read_text())
+    (root / "meta/info.json").write_text(json.dumps({**info, "fps": fps}))
     rows = [
         row for path in sorted((root / "meta/episodes").rglob("*.parquet")) for row in pq.read_table(path).to_pylist()
     ]

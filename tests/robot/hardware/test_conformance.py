@@ -8,6 +8,7 @@ import re
 import signal
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -266,12 +267,19 @@ def test_what_stops_it_is_a_fault_within_a_second_that_names_cause_and_cure(benc
     with ended(stand), driving(stand, tmp_path) as driver, driver.client() as client:
         wall = client.arm.home[-1] + 0.3
         with Subscription(driver.state, b"state", JointState, 5000) as states:
-            client.acquire("conformance", 5.0)
-            start = client.state(10.0)
-            place = (*start.governed[:-1], start.governed[-1] + 1.0)
-            client.send_waypoints([Waypoint(time.monotonic_ns() + 2_000_000_000, place, start.gripper_command)])
+
+            def press_on() -> None:
+                """Set off for behind the wall, again where a pause of the driver dropped the plan."""
+                state = client.state(10.0)
+                if state.mode in ("idle", "holding") and not any(state.governed_velocity):
+                    place = (*state.measured[:-1], wall + 0.7)
+                    due_ns = time.monotonic_ns() + 2_000_000_000
+                    with suppress(Refused):  # it may have come to the fault meanwhile
+                        client.acquire("conformance", 10.0)
+                        client.send_waypoints([Waypoint(due_ns, place, state.gripper_command)], due_ns)
 
             def faults() -> list[JointState]:
+                press_on()
                 states.drain()
                 return [state for state in states.history if state.mode == "fault"]
 

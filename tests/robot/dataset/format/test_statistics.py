@@ -43,7 +43,8 @@ def test_merging_episodes_gives_the_statistics_of_all_their_frames(episodes) -> 
     for key in ("min", "max", "mean", "std"):
         np.testing.assert_allclose(merged["x"][key], getattr(together, key)(axis=0), atol=1e-4)
     assert merged["x"]["count"].tolist() == [len(together)]
-    assert (merged["x"]["q01"] <= merged["x"]["q99"] + 1e-9).all()
+    if len(episodes) > 1:
+        assert not merged["x"].keys() & QUANTILES.keys(), "those of parts do not give those of the whole"
 
 
 @given(hnp.arrays(np.uint8, st.tuples(st.integers(1, 4), st.integers(1, 9), st.integers(1, 9), st.just(3))))
