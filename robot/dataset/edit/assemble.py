@@ -138,11 +138,14 @@ def assemble(
 
 
 def transfer(source: Path, target: Path, linked: bool) -> None:
-    """Copy a file durably, or link it when `linked` and the file system can. Raises OSError."""
+    """Copy a file durably, or link it when `linked` and the file system can. Raises OSError.
+
+    Of a symbolic link, the file that it leads to is taken.
+    """
     make_durable_folder(target.parent, durable=False)  # all folders are made durable together at the end
     if linked:
         try:
-            os.link(source, target)
+            os.link(os.path.realpath(source), target)  # it would make a second link of a link
             sync(target)  # its writer may not have waited for the disk
             return
         except OSError:

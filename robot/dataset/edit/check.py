@@ -293,8 +293,8 @@ def _quantiles_off(dataset: Dataset) -> list[str]:
     if not off:
         return []
     return [
-        f"{STATS_PATH}: the quantiles of {', '.join(off)} are not those of the data; `worldarm dataset repair "
-        f"{dataset.root}` computes them again"
+        f"{STATS_PATH}: the quantiles of {', '.join(off)} are not those of the data; `worldarm dataset repair` "
+        "computes them again"
     ]
 
 

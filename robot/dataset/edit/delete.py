@@ -13,7 +13,7 @@ from robot.dataset.edit.assemble import assemble, place_in_order, tasks_of, tran
 from robot.dataset.format import history
 from robot.dataset.format.ownership import require_file_an_episode, require_own_rows
 from robot.dataset.format.schema import INFO_PATH, STATS_PATH, TASKS_PATH, DatasetInfo, read_info
-from robot.dataset.format.staged_files import SUFFIX, locked
+from robot.dataset.format.staged_files import leftovers, locked, make_durable_folder
 from robot.dataset.format.staged_folders import replaced_folder
 from robot.dataset.format.tables import row_files
 from robot.dataset.reader import Dataset
@@ -45,7 +45,12 @@ def delete(root: Path, numbers: Sequence[int]) -> DatasetInfo:
             bar = tqdm(placed, desc="deleting", unit="episode", mininterval=0.5, delay=2.0)
             done = assemble(folder, info, tasks_of(placed), bar, linked=True)
             for path in _user_files(dataset):
-                transfer(path, folder / path.relative_to(root), linked=True)
+                target = folder / path.relative_to(root)
+                if path.is_symlink():
+                    make_durable_folder(target.parent, durable=False)
+                    target.symlink_to(os.readlink(path))
+                else:
+                    transfer(path, target, linked=True)
             _keep_modes(root, folder)
     return done
 
@@ -71,7 +76,8 @@ def _keep_modes(old: Path, new: Path) -> None:
 
 
 def _user_files(dataset: Dataset) -> list[Path]:
-    """Return the files in the folder that are not part of the set; they must stay."""
+    """Return the files and links in the folder that are not part of the set; they must stay."""
     root = dataset.root
     own = {*dataset.files(), *row_files(root), *(root / name for name in (INFO_PATH, STATS_PATH, TASKS_PATH))}
-    return [path for path in sorted(root.rglob("*")) if path.is_file() and path not in own and path.suffix != SUFFIX]
+    own |= set(leftovers(root))
+    return [path for path in sorted(root.rglob("*")) if (path.is_symlink() or path.is_file()) and path not in own]

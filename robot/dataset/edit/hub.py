@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from robot.dataset.edit.check import check
 from robot.dataset.format.disk_space import require_free
-from robot.dataset.format.paths import inside
+from robot.dataset.format.paths import inside, require_file_name
 from robot.dataset.format.schema import CODEBASE_VERSION, INFO_PATH, STATS_PATH, TASKS_PATH, DatasetInfo
 from robot.dataset.format.staged_files import locked
 from robot.dataset.format.staged_folders import new_folder, require_new
@@ -115,10 +115,13 @@ def pull(repo_id: str, output: Path, *, revision: str | None = None) -> Dataset:
 
 
 def _with_room(api: HfApi, repo_id: str, revision: str | None, output: Path) -> str:
-    """Return the commit that `revision` names now. Raises DatasetError when it holds more than `MOST_FILES` files, and
-    RecordingError when the disk of `output` has too little space for them."""
+    """Return the commit that `revision` names now. Raises DatasetError when it holds more than `MOST_FILES` files, or
+    one that would lie outside the set, and RecordingError when the disk of `output` has too little space for them."""
     about = api.dataset_info(repo_id, revision=revision, timeout=SILENCE_S, files_metadata=True)
-    sizes = [file.size or 0 for file in about.siblings or () if file.rfilename.startswith(_FOLDERS)]
+    files = [file for file in about.siblings or () if file.rfilename.startswith(_FOLDERS)]
+    for file in files:
+        require_file_name(file.rfilename)
+    sizes = [file.size or 0 for file in files]
     if len(sizes) > MOST_FILES:
         raise DatasetError(f"{repo_id} holds {len(sizes)} files, and at most {MOST_FILES} are pulled")
     require_free(output, sum(sizes))

@@ -47,6 +47,15 @@ def require_name(name: object) -> None:
         )
 
 
+def require_file_name(relative: str) -> None:
+    """Raise DatasetError unless `relative`, the name of a file in someone else's store, leads to a file below a set."""
+    if not all(_is_one_component(each) for each in relative.split("/")):
+        raise DatasetError(
+            f"the file {printable(repr(relative), _SHOWN)} has a name that no file of a data set has: it must lead "
+            "below the set's folder, and be printable, without '..' and '\\'"
+        )
+
+
 def inside(root: Path, relative: str | Path) -> Path:
     """Return the path `root` / `relative`. Raises DatasetError when it, or a link on the way to it, leads out of
     `root`."""

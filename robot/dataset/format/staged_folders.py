@@ -106,6 +106,8 @@ def sync_folders(root: Path) -> None:
 def _staged(final: Path, lock: bool = True) -> Iterator[Path]:
     """Yield the empty temporary folder for `final`, locked with `lock`, and remove what remains of it at the end."""
     folder = beside(final)
+    if folder.is_symlink():
+        raise DatasetError(f"{folder}, in which {final} is built, is a link: remove it")
     make_durable_folder(folder.parent)
     folder.mkdir(exist_ok=True)
     held = lock_folder(folder) if lock else os.open(folder, os.O_RDONLY)

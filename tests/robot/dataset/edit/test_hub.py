@@ -109,3 +109,17 @@ def test_a_hub_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch, tmp_pa
         result = in_process("dataset", *words)
         assert result.returncode == 1 and "cannot be reached" in result.stderr, result.stderr
         assert len(result.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "name", ["data/../../evil.parquet", "meta//etc/evil", "data/..", "videos/\\..\\x.mp4", "data/\x1b.parquet"]
+)
+def test_a_file_that_would_lie_outside_the_set_is_not_pulled(hub: Hub, tmp_path: Path, name: str) -> None:
+    root = write(tmp_path / "set", 1)
+    assert in_process("dataset", "push", str(root), REPO).returncode == 0
+    hub.repos[REPO][name] = b"of someone else"
+    before = tree(tmp_path)
+    pulled = in_process("dataset", "pull", REPO, str(tmp_path / "in" / "back"))
+    assert pulled.returncode == 1
+    assert "has a name that no file of a data set has" in pulled.stderr
+    assert tree(tmp_path) == before
