@@ -70,6 +70,10 @@ GROUPS: dict[str, dict[str, Command]] = {
         "dataset merge": ("robot.commands.dataset_edit:merge", "join data sets into a new one"),
         "dataset split": ("robot.commands.dataset_edit:split", "copy parts of a data set into new ones"),
         "dataset delete": ("robot.commands.dataset_edit:delete", "delete episodes from a data set"),
+        "dataset adopt": (
+            "perception.commands.dataset_adopt:adopt",
+            "prepare another program's data set to learn from",
+        ),
         "dataset push": ("robot.commands.dataset_hub:push", "upload a data set to the Hugging Face Hub"),
         "dataset pull": ("robot.commands.dataset_hub:pull", "download a data set from the Hugging Face Hub"),
     },

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from perception.camera.framing import reframe
+from perception.training_data.recorded_columns import Columns, RecordedColumns
 from robot.arm.kinematics import Pose
 from robot.arm.rotations import rotation_matrix
 from robot.dataset.format.columns import (
@@ -46,8 +47,6 @@ OFF_GRID = 0.25
 """Share of a block by which a picture may miss its place in the grid."""
 LEAST_BLOCKS = 4
 """Shorter stretches are left out."""
-
-Columns = dict[str, NDArray[Any]]
 
 
 @dataclass(frozen=True)
@@ -92,15 +91,12 @@ def read_blocks(dataset: Dataset, recorded: RecordedEmbodiment, camera: CameraSp
     Raises `DatasetError` when the set lacks a column, when a number in it is not finite, or when no block is left.
     """
     capture = capture_column(camera.name)
-    numbers = [ACTION, STATE, TOOL_GOVERNED, TOOL_MEASURED, *([EFFORT] if EFFORT in dataset.info.features else [])]
+    reading = RecordedColumns(dataset, recorded, camera)
     stretches: list[Stretch] = []
     astray = unseen = total = kept = 0
     bar = tqdm(range(len(dataset)), desc="reading blocks", unit="episode", mininterval=0.5, delay=2.0, leave=False)
     for number in bar:
-        columns = dataset.episode(number, [*numbers, STATE_NS, capture])
-        for name in numbers:
-            if not np.isfinite(columns[name]).all():
-                raise DatasetError(f"{dataset.root} has numbers in {name!r} that are not finite: check the data set")
+        columns = reading.episode(number)
         motion = _Motion(recorded, columns)
         for rows in _grids(columns[capture], columns[STATE_NS], recorded.action.block_ns):
             within = np.array([row >= 0 and motion.describes(int(columns[capture][row])) for row in rows], bool)

@@ -14,6 +14,7 @@ from robot.dataset.format.columns import ACTION, STATE, image_column
 from robot.dataset.format.schema import DatasetInfo
 from robot.embodiment.convention import ActionConvention, ArmConvention
 from robot.embodiment.convention_file import read_convention, with_kind
+from robot.embodiment.joint_source import JointSource
 from robot.errors import ConfigurationError, DatasetError
 from robot.system.plain_json import Difference, first_difference
 from robot.system.text import escape_fields
@@ -41,18 +42,20 @@ class EmbodimentDescription(msgspec.Struct, frozen=True):
         return {KEY: msgspec.to_builtins(self)}
 
 
-class RecordedEmbodiment(msgspec.Struct, frozen=True):
+class RecordedEmbodiment(msgspec.Struct, frozen=True, omit_defaults=True):
     """The embodiment of a data set that was recorded at its own rate and picture size.
 
     `arm` is the name of the arm whose models fit. A model sees the first of the `cameras` unless another is chosen. It
     learns from blocks that are extracted from the set, with actions of the convention `action` and a state with the
-    entries `state_names`.
+    entries `state_names`. `source` says where a set that another program recorded holds the joints; None for
+    worldarm's own, which has columns for them.
     """
 
     arm: str
     cameras: tuple[CameraSpec, ...]
     action: ArmConvention[Any]
     state_names: tuple[str, ...]
+    source: JointSource | None = None
 
     def __post_init__(self) -> None:
         escape_fields(self, ("arm", "state_names"))
@@ -112,7 +115,7 @@ def read_embodiment(
     except KeyError:
         raise DatasetError(
             "the data set does not say which camera and which action convention it was recorded with "
-            f"(no worldarm.{KEY} in meta/info.json); record it with worldarm"
+            f"(no worldarm.{KEY} in meta/info.json); if another program recorded it, `worldarm dataset adopt` adds that"
         ) from None
     except (msgspec.ValidationError, ConfigurationError, RecursionError) as error:
         raise DatasetError(f"the data set's worldarm.{KEY} entry in meta/info.json is not valid: {error}") from error

@@ -12,18 +12,13 @@ import numpy.typing as npt
 from matplotlib.figure import Figure
 from tqdm import tqdm
 
-from robot.arm.interface import ArmSpec
 from robot.arm.kinematics import ForwardKinematics
 from robot.dataset.format.arm_kinematics import ArmKinematics, kinematics_of, read_kinematics
 from robot.dataset.format.columns import GOVERNED, MEASURED, STATE
 from robot.dataset.format.schema import Feature
 from robot.dataset.reader import Dataset
 from robot.dataset.report.quality import state_feature
-from robot.hardware.franka.description import franka_spec
-from robot.hardware.so101.description import JOINTS as SO101_JOINTS
-from robot.hardware.so101.description import LIMITS as SO101_LIMITS
-from robot.hardware.so101.description import so101_spec
-from robot.hardware.ur.description import MODELS, ur_spec
+from robot.known_arms import known_spec
 from robot.system.figures import save_figure
 
 TOOL = ("tool.x", "tool.y", "tool.z")
@@ -42,21 +37,6 @@ class Coverage(msgspec.Struct, frozen=True):
     lower: tuple[float, ...]
     upper: tuple[float, ...]
     cells: int | None
-
-
-def known_spec(robot_type: str | None) -> ArmSpec | None:
-    """Return the specification of an arm of this name that worldarm comes with, None for all others.
-
-    For sets that carry no kinematics: those recorded before sets did, or by another program.
-    """
-    if robot_type == "franka":
-        return franka_spec()
-    if robot_type == "so101":  # each arm's calibrated limits are narrower, which does not affect forward kinematics
-        limits = [SO101_LIMITS[joint] for joint in SO101_JOINTS]
-        return so101_spec(tuple(-limit for limit in limits), tuple(limits))
-    if robot_type in MODELS:
-        return ur_spec(robot_type)
-    return None
 
 
 def covered(dataset: Dataset) -> tuple[Coverage, npt.NDArray[np.float64]] | None:

@@ -26,7 +26,7 @@ _IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 
 def picture(episode: int, frame: int) -> npt.NDArray[np.uint8]:
     """A grey picture that says which frame of which episode it is."""
-    return np.full(_SIZE, 20 * episode + 5 * frame + 10, np.uint8)
+    return np.full(_SIZE, (20 * episode + 5 * frame + 10) % 256, np.uint8)
 
 
 def write_foreign(
@@ -40,16 +40,19 @@ def write_foreign(
     apart: bool = False,
     more: dict[str, Any] | None = None,
     of_action: dict[str, Any] | None = None,
+    motion: Sequence[npt.NDArray[np.float32]] | None = None,
 ) -> Path:
     """Write a set with an episode for each entry of `frame_tasks`: the task's number of each of its frames.
 
     listed: the tasks that each episode's row names; None: those of its frames, as they first occur. kind: of the
     pictures, "image" or "video". apart: a file for each episode. more: changes to `meta/info.json`. of_action: changes
-    to what it says about the action.
+    to what it says about the action. motion: the actions of each episode, (T, n), which are its states too; None for
+    actions of two numbers and no states.
     """
     features: dict[str, dict[str, Any]] = {
         CAMERA: {"dtype": kind, "shape": list(_SIZE), "names": ["height", "width", "channels"]},
         "action": {"dtype": "float32", "shape": [2], "names": ["a", "b"], **(of_action or {})},
+        **({} if motion is None else {"observation.state": {"dtype": "float32", "shape": [2], **(of_action or {})}}),
         **{
             name: {"dtype": "int64" if name != "timestamp" else "float32", "shape": [1], "names": None}
             for name in _NUMBERS
@@ -57,7 +60,7 @@ def write_foreign(
     }
     rows, tables, begin = [], [], 0
     for episode, chosen in enumerate(frame_tasks):
-        columns = _columns(episode, chosen, begin, fps)
+        columns = _columns(episode, chosen, begin, fps, None if motion is None else motion[episode])
         pictures = np.stack([picture(episode, frame) for frame in range(len(chosen))])
         place = episode if apart else 0
         first = 0 if apart else begin
@@ -89,10 +92,16 @@ def write_foreign(
     return root
 
 
-def _columns(episode: int, chosen: Sequence[int], begin: int, fps: float) -> dict[str, npt.NDArray[np.generic]]:
+def _columns(
+    episode: int, chosen: Sequence[int], begin: int, fps: float, motion: npt.NDArray[np.float32] | None
+) -> dict[str, npt.NDArray[np.generic]]:
     frame = np.arange(len(chosen))
+    if motion is None:
+        numbers = {"action": np.stack([10 * episode + frame, -frame], axis=1).astype(np.float32)}
+    else:
+        numbers = {"action": motion.astype(np.float32), "observation.state": motion.astype(np.float32)}
     return {
-        "action": np.stack([10 * episode + frame, -frame], axis=1).astype(np.float32),
+        **numbers,
         "timestamp": (frame / fps).astype(np.float32),
         "frame_index": frame,
         "episode_index": np.full(len(chosen), episode),
@@ -103,7 +112,9 @@ def _columns(episode: int, chosen: Sequence[int], begin: int, fps: float) -> dic
 
 def _table(columns: dict[str, npt.NDArray[np.generic]], pictures: npt.NDArray[np.uint8] | None) -> pa.Table:
     arrays = {
-        name: pa.array(values) if values.ndim == 1 else pa.array(values.tolist(), pa.list_(pa.float32(), 2))
+        name: pa.array(values)
+        if values.ndim == 1
+        else pa.array(values.tolist(), pa.list_(pa.float32(), values.shape[1]))
         for name, values in columns.items()
     }
     if pictures is not None:

@@ -39,7 +39,7 @@ def test_what_else_the_file_remembers_is_no_matter(tmp_path: Path) -> None:
 
 
 def test_a_data_set_that_does_not_say_is_refused_with_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match="record it with worldarm"):
+    with pytest.raises(DatasetError, match="`worldarm dataset adopt` adds that"):
         read_embodiment(written(tmp_path, None))
 
 

@@ -16,9 +16,10 @@ from robot.dataset.edit.merge import merge
 from robot.dataset.edit.split import split
 from robot.dataset.format.arm_kinematics import KEY, ArmKinematics, kinematics_of, read_kinematics
 from robot.dataset.format.columns import MEASURED
-from robot.dataset.report.workspace_coverage import TOOL, covered, known_spec
+from robot.dataset.report.workspace_coverage import TOOL, covered
 from robot.errors import DatasetError
 from robot.hardware.franka.description import franka_spec
+from robot.known_arms import known_spec
 from tests.robot.panda import panda_spec
 
 STRANGER = msgspec.structs.replace(panda_spec(), name="no-maker-we-know")
