@@ -1,11 +1,14 @@
-"""Finds the board in pictures, or the reason why it was not found: no board, too little of it, or another board."""
+"""Finds the board in pictures, or the reason why it was not found: no board, too little of it, another board, or a
+mirrored picture of it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,6 +17,7 @@ from robot.errors import CalibrationError
 
 LEAST_CORNERS = 8
 """The least number of the board's corners in a view: fewer constrain the lens little, and collinear ones not at all."""
+MIRRORED = "a mirrored board"
 _LEAST_AREA = 4.0
 # A wide lens bends the image of a near board by a tenth of a square, and by more at the edge of the picture.
 _MOST_BENT = 0.3
@@ -39,11 +43,11 @@ class Detection:
 
 
 class BoardFinder:
-    """Finds `board` in pictures. The reasons of `Detection` are "no board", "too little of the board" and "another
-    board"."""
+    """Finds `board` in pictures. The reasons of `Detection` are "no board", "too little of the board", "another board"
+    and `MIRRORED`."""
 
     def __init__(self, board: Board) -> None:
-        self._board = board
+        self.board = board
         self._corners = board.corners
         self._markers = board.columns * board.rows // 2
         refined = cv2.aruco.DetectorParameters()
@@ -53,6 +57,12 @@ class BoardFinder:
     def find(self, picture: NDArray[np.uint8]) -> Detection:
         """Search `picture`, (H, W, 3) uint8 in BGR or RGB, or (H, W) grey, for the board."""
         grey = picture if picture.ndim == 2 else cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
+        sight = self._search(grey)
+        if sight.view is None and self._search(cv2.flip(grey, 1)).view is not None:
+            return Detection(None, MIRRORED)
+        return sight
+
+    def _search(self, grey: NDArray[Any]) -> Detection:
         pixels, ids, _, markers = self._detector.detectBoard(grey)
         seen = [] if markers is None else np.asarray(markers).ravel().tolist()
         strange = sum(number >= self._markers for number in seen)
@@ -80,7 +90,34 @@ class BoardFinder:
             return False
         there = cv2.perspectiveTransform(view.pixels.reshape(-1, 1, 2), plane).reshape(-1, 2)
         miss = np.linalg.norm(there - view.points[:, :2], axis=1)
-        return bool(np.percentile(miss, 80) < _MOST_BENT * self._board.square_m)
+        return bool(np.percentile(miss, 80) < _MOST_BENT * self.board.square_m)
+
+
+class LayoutFinder:
+    """Finds a board whose layout is not known. The first picture that fits one layout only decides; `board` has it.
+
+    A picture without the board's right or left edge may fit both: one layout is the other, moved by a square. Such a
+    view serves the computation of a lens as well, since that finds the board's pose with it.
+    """
+
+    def __init__(self, board: Board) -> None:
+        # With an odd number of rows, both layouts are the same.
+        layouts = (False, True) if board.rows % 2 == 0 else (board.legacy,)
+        self._candidates = [BoardFinder(msgspec.structs.replace(board, legacy=legacy)) for legacy in layouts]
+
+    @property
+    def board(self) -> Board:
+        """The board in the layout that the pictures show; in the newer one until a picture decides."""
+        return self._candidates[0].board
+
+    def find(self, picture: NDArray[np.uint8]) -> Detection:
+        """Search `picture` as `BoardFinder.find` does, in each layout that the board may still have."""
+        sights = [finder.find(picture) for finder in self._candidates]
+        fitting = [index for index, sight in enumerate(sights) if sight.view is not None]
+        if len(fitting) == 1:
+            self._candidates = [self._candidates[fitting[0]]]
+        mirrored = [index for index, sight in enumerate(sights) if sight.reason == MIRRORED]
+        return sights[(fitting or mirrored or [0])[0]]
 
 
 def views_of_one_size(named: Sequence[tuple[str, tuple[int, int], Detection]], board: Board) -> list[tuple[str, View]]:
@@ -99,6 +136,11 @@ def views_of_one_size(named: Sequence[tuple[str, tuple[int, int], Detection]], b
         )
     views = [(name, sight.view) for name, _, sight in named if sight.view is not None]
     reasons = [sight.reason for _, _, sight in named if sight.view is None]
+    if (mirrored := reasons.count(MIRRORED)) > len(views):
+        raise CalibrationError(
+            f"{mirrored} of {len(named)} pictures are mirrored: switch mirroring off in the camera or in the program "
+            "that took them, since left and right are exchanged in everything computed from such a picture"
+        )
     strange = reasons.count("another board")
     if strange > len(views):
         raise CalibrationError(

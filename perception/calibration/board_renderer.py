@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from perception.camera.board import Board, texture
 from perception.camera.calibration_file import Lens
+from perception.camera.lens_model import directions
 from robot.arm.kinematics import Pose
 
 _PIXELS_A_SQUARE = 64
 _FINER = 3
 _MARGIN_SQUARES = 0.5
-_TERMINATION = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 100, 1e-12)
 _BACKGROUND, _PAPER, _INK = 110.0, 225.0, 25.0
 
 
@@ -81,8 +81,6 @@ def _rays(lens: Lens) -> NDArray[np.float32]:
     """Return the directions (3H, 3W, 3), with z = 1, of the rays through each ninth of a pixel."""
     across = (np.arange(lens.width * _FINER) + 0.5) / _FINER - 0.5
     down = (np.arange(lens.height * _FINER) + 0.5) / _FINER - 0.5
-    points = np.stack(np.meshgrid(across, down), axis=-1).reshape(-1, 1, 2)
-    empty = np.eye(3)
-    straight = cv2.undistortPointsIter(points, lens.camera_matrix, lens.coefficients, empty, empty, _TERMINATION)
-    grid = np.asarray(straight).reshape(lens.height * _FINER, lens.width * _FINER, 2)
+    points = np.stack(np.meshgrid(across, down), axis=-1).reshape(-1, 2)
+    grid = directions(lens, points).reshape(lens.height * _FINER, lens.width * _FINER, 2)
     return np.concatenate([grid, np.ones((*grid.shape[:2], 1))], axis=-1).astype(np.float32)

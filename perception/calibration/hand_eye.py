@@ -14,9 +14,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from perception.calibration.board_finder import View
+from perception.calibration.board_finder import LEAST_CORNERS, View
+from perception.calibration.board_renderer import look_at
 from perception.camera.board import Board
 from perception.camera.calibration_file import Lens, Mounting
+from perception.camera.lens_model import directions
 from robot.arm.interface import Vector
 from robot.arm.kinematics import Pose
 from robot.errors import CalibrationError
@@ -27,6 +29,7 @@ LEAST_TURN = 10.0
 """Degrees by which the tool must have rotated about a second axis: rotations about one axis leave the camera's position
 along it undetermined."""
 _GOOD_M = 1e-4
+_WIDEST = 11.0  # tan 85°: farther aside, a corner's direction is no longer exact
 _FAR_BETTER = 0.5
 
 
@@ -56,12 +59,32 @@ class HandEyeResult:
 def board_pose(view: View, lens: Lens) -> Pose:
     """Return the pose of the board's frame in the camera's optical frame. Raises `CalibrationError` when the view does
     not determine it."""
-    found, turn, shift = cv2.solvePnP(
-        view.points, view.pixels, lens.camera_matrix, lens.coefficients, flags=cv2.SOLVEPNP_IPPE
-    )
+    if lens.model == "standard":
+        return _pose(view.points, view.pixels, lens.camera_matrix, lens.coefficients)
+    straight = directions(lens, view.pixels)
+    seen = np.abs(straight).max(axis=1) < _WIDEST
+    if seen.sum() < LEAST_CORNERS:
+        raise CalibrationError("the board is too far aside in a view of it: its pose cannot be computed")
+    rays = np.column_stack([straight[seen], np.ones(seen.sum())])
+    rays /= np.linalg.norm(rays, axis=1, keepdims=True)
+    # A pinhole camera that is turned towards the board weighs its corners equally, however far aside they are.
+    turned = look_at(np.zeros(3), rays.mean(axis=0), 0.0)
+    ahead = rays @ turned.rotation
+    pose = _pose(view.points[seen], (ahead[:, :2] / ahead[:, 2:]).astype(np.float32), np.eye(3), np.zeros(5))
+    return times(turned, pose)
+
+
+def _pose(
+    points: NDArray[np.float32],
+    pixels: NDArray[np.float32],
+    matrix: NDArray[np.float64],
+    distortion: NDArray[np.float64],
+) -> Pose:
+    """Return the pose at which the `points` (k, 3) m of the board are seen at `pixels` (k, 2)."""
+    found, turn, shift = cv2.solvePnP(points, pixels, matrix, distortion, flags=cv2.SOLVEPNP_IPPE)
     if not found:
         raise CalibrationError("the board's pose cannot be computed from a view of it")
-    turn, shift = cv2.solvePnPRefineLM(view.points, view.pixels, lens.camera_matrix, lens.coefficients, turn, shift)
+    turn, shift = cv2.solvePnPRefineLM(points, pixels, matrix, distortion, turn, shift)
     return Pose(np.asarray(shift, np.float64).ravel(), np.asarray(cv2.Rodrigues(turn)[0], np.float64))
 
 

@@ -21,7 +21,8 @@ class Board(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A board of `columns` x `rows` squares, `square_m` wide, with markers `marker_m` wide from `dictionary`.
 
     Its frame begins at the corner of the printed sheet's upper left square: x to the right, y down, z into the paper.
-    Its K inner corners are numbered row by row.
+    Its K inner corners are numbered row by row. `legacy` is the layout of OpenCV before 4.6, in which a board with an
+    even number of rows begins with a white square.
     """
 
     columns: int = 9
@@ -29,6 +30,7 @@ class Board(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     square_m: float = 0.028
     marker_m: float = 0.021
     dictionary: str = "4x4_100"
+    legacy: bool = False
 
     def __post_init__(self) -> None:
         """Raises `ConfigurationError` for a board that cannot be printed or whose corners cannot be identified."""
@@ -48,9 +50,10 @@ class Board(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             )
 
     def __str__(self) -> str:
+        layout = ", in the layout of OpenCV before 4.6" if self.legacy else ""
         return (
             f"{self.columns}x{self.rows} squares of {1e3 * self.square_m:g} mm with markers of "
-            f"{1e3 * self.marker_m:g} mm from {self.dictionary}"
+            f"{1e3 * self.marker_m:g} mm from {self.dictionary}{layout}"
         )
 
     @property
@@ -68,7 +71,9 @@ class Board(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def charuco(board: Board) -> Any:
     """Return OpenCV's object for `board`."""
     dictionary = cv2.aruco.getPredefinedDictionary(getattr(cv2.aruco, f"DICT_{board.dictionary.upper()}"))
-    return cv2.aruco.CharucoBoard((board.columns, board.rows), board.square_m, board.marker_m, dictionary)
+    made = cv2.aruco.CharucoBoard((board.columns, board.rows), board.square_m, board.marker_m, dictionary)
+    made.setLegacyPattern(board.legacy)
+    return made
 
 
 def texture(board: Board, pixels_a_square: int) -> NDArray[np.uint8]:

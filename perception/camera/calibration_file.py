@@ -23,17 +23,26 @@ from robot.system.text import escape_fields
 VERSION = 1
 
 Mounting: TypeAlias = Literal["eye-in-hand", "eye-to-hand"]
+LensModel: TypeAlias = Literal["standard", "fisheye"]
+COEFFICIENTS: dict[LensModel, int] = {"standard": 5, "fisheye": 4}
+"""The number of coefficients of each model's distortion."""
+
 Row: TypeAlias = tuple[float, float, float]
 
 
 class Lens(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Pictures of `width` x `height` pixels through a lens with the camera `matrix` (3, 3) in pixels and `distortion`
-    (k1, k2, p1, p2, k3), Brown-Conrady's in OpenCV's order; empty for a lens that does not distort."""
+    """Pictures of `width` x `height` pixels through a lens with the camera `matrix` (3, 3) in pixels and `distortion`.
+
+    The standard `model` has Brown-Conrady's distortion (k1, k2, p1, p2, k3) in OpenCV's order, none where it is empty.
+    The fisheye model, for wide lenses, has Kannala-Brandt's (k1, k2, k3, k4). What uses a lens goes through
+    `perception.camera.lens_model`, which knows both.
+    """
 
     width: int
     height: int
     matrix: tuple[Row, Row, Row]
     distortion: tuple[float, ...] = ()
+    model: LensModel = "standard"
 
     @property
     def camera_matrix(self) -> NDArray[np.float64]:
@@ -42,8 +51,8 @@ class Lens(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def coefficients(self) -> NDArray[np.float64]:
-        """The distortion, (5,), zero where there is none."""
-        return np.array(self.distortion or (0.0,) * 5)
+        """The distortion, (5,) or for a fisheye lens (4,), zero where there is none."""
+        return np.array(self.distortion or (0.0,) * COEFFICIENTS[self.model])
 
 
 class HandEye(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -122,8 +131,8 @@ def _wrong(calibration: Calibration) -> str:
     (fx, skew, _), (zero, fy, _), last = lens.matrix
     if fx <= 0 or fy <= 0 or skew or zero or last != (0.0, 0.0, 1.0):
         return "its camera matrix is invalid"
-    if len(lens.distortion) not in (0, 5):
-        return f"its distortion has {len(lens.distortion)} numbers instead of 5"
+    if len(lens.distortion) not in (0, COEFFICIENTS[lens.model]):
+        return f"its distortion has {len(lens.distortion)} numbers instead of {COEFFICIENTS[lens.model]}"
     if calibration.hand_eye is not None:
         length = math.hypot(*calibration.hand_eye.orientation)
         if abs(length - 1.0) > 1e-6:

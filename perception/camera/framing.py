@@ -3,7 +3,7 @@
 The largest centred part of the requested aspect ratio is kept and resized by the mean over the area of each new pixel
 (`INTER_AREA`), so that nothing is stretched and nothing aliases. A smaller picture is enlarged by smooth interpolation.
 The specification's focal lengths and centre are adapted. Undistorting keeps the camera matrix of the calibration; parts
-that the sensor did not see stay black.
+that the sensor did not see stay black, and of a fisheye lens the outermost part is cut off.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from perception.camera.calibration_file import Calibration, Lens
 from perception.camera.interface import Image
+from perception.camera.lens_model import distorts, straightening_maps
 from robot.errors import CalibrationError
 from robot.wire.camera_spec import CameraSpec, Crop, centre_crop
 
@@ -49,7 +50,7 @@ class Framing:
                 f"{native[0]}x{native[1]}: set its size (--capture), or calibrate it at this size"
             )
         self.spec = specification(name, wanted, calibration)
-        if any(lens.distortion):
+        if distorts(lens):
             self._maps = _undistortion(lens, self._crop)
 
     def __str__(self) -> str:
@@ -141,8 +142,4 @@ def _undistortion(lens: Lens, crop: Crop) -> tuple[NDArray[np.int16], NDArray[np
     """Return the maps from the kept part of the undistorted picture to the sensor's picture."""
     ideal = lens.camera_matrix
     ideal[:2, 2] -= (crop.left, crop.top)
-    size = (crop.width, crop.height)
-    first, second = cv2.initUndistortRectifyMap(
-        lens.camera_matrix, lens.coefficients, np.eye(3), ideal, size, cv2.CV_16SC2
-    )
-    return np.asarray(first, np.int16), np.asarray(second, np.uint16)
+    return straightening_maps(lens, ideal, (crop.width, crop.height))

@@ -20,12 +20,16 @@ from perception.calibration.board_finder import BoardFinder, Detection, View, vi
 from perception.calibration.hand_eye import LEAST_POSES, HandEyeResult, board_pose, solve
 from perception.calibration.hand_eye_pairs import PairRecorder, load_pairs
 from perception.calibration.hand_eye_poses import poses_around
+from perception.calibration.kept_pictures import kept_if_refused
+from perception.calibration.overwriting import calibration_at, require_no_loss
 from perception.calibration.pictures import read_pictures
+from perception.calibration.plausibility import CAUSES, OTHER, doubtful, require_plausible, residual_text
+from perception.camera.board import Board
 from perception.camera.calibration_file import Calibration, HandEye, Mounting, load_calibration, save_calibration
 from perception.camera.framing import lens_of
 from perception.camera.subscriber import FrameSubscriber
 from robot.arm.interface import ArmSpec, Vector
-from robot.arm.kinematics import Kinematics
+from robot.arm.kinematics import Kinematics, Pose
 from robot.arm.rotations import quaternion_of
 from robot.client.client import Client
 from robot.client.joint_move import move_straight
@@ -63,6 +67,7 @@ def hand_eye(
     speed: Annotated[float, tyro.conf.arg(help="share of each joint's velocity limit, up to 1")] = 0.2,
     save: Annotated[Path | None, tyro.conf.arg(help="save pictures and joints to this folder")] = None,
     output: Annotated[Path | None, tyro.conf.arg(help="output file; default: the calibration file itself")] = None,
+    replace: Annotated[bool, tyro.conf.arg(help="overwrite the output file even if it holds something better")] = False,
     command_address: Annotated[str, tyro.conf.arg(help="command address of the driver")] = COMMAND,
     frames_address: Annotated[str, tyro.conf.arg(help="address of the camera process")] = FRAMES,
 ) -> None:
@@ -75,14 +80,25 @@ def hand_eye(
     known = load_calibration(calibration)
     target = calibration if output is None else output
     require_writable(target)
+    before = None if replace else calibration_at(target)
     if pictures is not None:
-        taken = _recorded(pictures, known)
+        result, found = _found(_recorded(pictures, known), known, mounting)
+        require_no_loss(before, found, target)
     else:
         if poses < LEAST_POSES or not 0 < angle <= 60:
             raise ConfigurationError(
                 f"--poses must be at least {LEAST_POSES}, and --angle above 0 and at most 60 degrees"
             )
-        taken = _moved(known, poses, math.radians(angle), speed, save, command_address, frames_address)
+        with kept_if_refused(save) as folder:
+            taken = _moved(known, poses, math.radians(angle), speed, folder, command_address, frames_address)
+            result, found = _found(taken, known, mounting)
+            require_no_loss(before, found, target)
+    save_calibration(target, found)
+    _report(result, found, target)
+
+
+def _found(taken: _PoseSet, known: Calibration, mounting: Mounting) -> tuple[HandEyeResult, Calibration]:
+    """Return the result and the calibration `known` with it. Raises `CalibrationError` when it cannot be right."""
     result, count = work_out(taken.arm, taken.camera, taken.poses, known, mounting)
     frame = taken.arm.tool_frame if mounting == "eye-in-hand" else "base"
     x, y, z = result.pose.position.tolist()
@@ -97,15 +113,22 @@ def hand_eye(
         result.residual.rotation,
         count,
     )
-    save_calibration(target, msgspec.structs.replace(known, hand_eye=found))
+    return result, msgspec.structs.replace(known, hand_eye=found)
+
+
+def _report(result: HandEyeResult, made: Calibration, target: Path) -> None:
+    found = made.hand_eye
+    assert found is not None, "it was just computed"
     for method, residual in sorted(result.others.items(), key=lambda item: item[1].corners):
-        print(f"  {method:<10} apparent motion of the board {_residual_text(residual.middle, residual.rotation)}")
+        print(f"  {method:<10} apparent motion of the board {residual_text(residual)}")
+    x, y, z = found.position
     print(
-        f"camera {known.camera} is at ({x:.4f}, {y:.4f}, {z:.4f}) m in the frame {frame} of {taken.arm.name}, "
-        f"by {result.method}: residual {_residual_text(result.residual.middle, result.residual.rotation)} "
-        f"over {count} poses\n"
-        f"calibration: {target}"
+        f"camera {made.camera} is at ({x:.4f}, {y:.4f}, {z:.4f}) m in the frame {found.frame} of {found.arm}, "
+        f"by {result.method}: residual {residual_text(result.residual)} over {found.poses} poses"
     )
+    if doubtful(result.residual):
+        print(f"warning: a good residual is about a millimetre: {CAUSES}")
+    print(f"calibration: {target}")
 
 
 def work_out(
@@ -117,16 +140,27 @@ def work_out(
 ) -> tuple[HandEyeResult, int]:
     """Return the result and the number of poses that it uses. Each of `poses` has its name, the picture's size, the
     result of the board finder, and the joints (n,) rad. Raises `CalibrationError` when the pictures or poses do not
-    suffice, or do not fit the calibration `known`."""
+    suffice, do not fit the calibration `known`, or give a result that cannot be right."""
     views = dict(views_of_one_size([(name, size, sight) for name, size, sight, _ in poses], known.board))
     lens = lens_of(camera, known)
     kinematics = Kinematics(arm)
     tools = [kinematics.forward(joints) for name, _, _, joints in poses if name in views]
     boards = [board_pose(view, lens) for view in views.values()]
     result = solve(tools, boards, mounting, known.board)
+    other = _other_mounting(tools, boards, mounting, known.board) if doubtful(result.residual) else None
+    require_plausible(result, other, mounting)
     for index in result.left_out:
         print(f"{list(views)[index]} did not agree with the rest and was left out")
     return result, len(tools) - len(result.left_out)
+
+
+def _other_mounting(
+    tools: Sequence[Pose], boards: Sequence[Pose], mounting: Mounting, board: Board
+) -> HandEyeResult | None:
+    try:
+        return solve(tools, boards, OTHER[mounting], board)
+    except CalibrationError:
+        return None  # then the given mounting is judged alone
 
 
 def _recorded(folder: Path, known: Calibration) -> _PoseSet:
@@ -147,7 +181,7 @@ def _moved(
     count: int,
     angle: float,
     speed: float,
-    save: Path | None,
+    save: Path,
     command_address: str,
     frames_address: str,
 ) -> _PoseSet:
@@ -166,14 +200,13 @@ def _moved(
                 f"board ({known.board}) is in full view"
             )
         around = poses_around(arm, start, count, angle)
-        recorder = None if save is None else PairRecorder(save, arm, camera)
+        recorder = PairRecorder(save, arm, camera)
         print(f"moving {arm.name} to {count} poses around this one, slowly; on Ctrl-C it holds", flush=True)
         poses: list[tuple[str, tuple[int, int], Detection, Vector]] = []
         for number, joints in enumerate(around, 1):
             move_straight(client, joints, speed, f"pose {number}", HOLDER)
             picture, measured, sight = _look(client, frames, finder)
-            if recorder is not None:
-                recorder.add(picture, tuple(measured.tolist()))
+            recorder.add(picture, tuple(measured.tolist()))
             poses.append((f"pose {number}", (picture.shape[1], picture.shape[0]), sight, measured))
             print(f"pose {number} of {count}: {_seen(sight.view, sight.reason)}", flush=True)
         move_straight(client, start, speed, "where it began", HOLDER)
@@ -199,7 +232,3 @@ def _require_same_camera(camera: CameraSpec, known: Calibration) -> None:
 
 def _seen(view: View | None, reason: str) -> str:
     return f"{len(view.ids)} corners of the board" if view is not None else reason
-
-
-def _residual_text(middle: float, rotation: float) -> str:
-    return f"{1e3 * middle:.2f} mm, {math.degrees(rotation):.3f}°"

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+
 import cv2
 import numpy as np
 import pytest
@@ -7,7 +9,9 @@ import pytest
 from perception.calibration.board_finder import BoardFinder, View
 from perception.calibration.coverage import Coverage
 from perception.calibration.intrinsics import calibrate, require_enough
+from perception.camera.lens_model import directions
 from robot.errors import CalibrationError
+from tests.perception.calibration.fisheye import fisheye_lens, wide_views
 from tests.perception.calibration.views import BOARD, LENS, enough_pictures
 
 
@@ -71,6 +75,45 @@ def test_too_few_views_and_none_from_aside_are_refused(views: list[View]) -> Non
         frontal.add(View(np.arange(40, dtype=np.int32), pixels.astype(np.float32), points, (640, 480)))
     with pytest.raises(CalibrationError, match=r"focal length and distance cannot be separated.*facing left"):
         require_enough(frontal)
+
+
+@pytest.mark.parametrize(
+    ("half", "bent"), [(75.0, (0.0,) * 4), (70.0, (-0.04, 0.0, 0.0, 0.0)), (65.0, (0.08, 0.01, 0.0, 0.0))]
+)
+def test_a_wide_lens_is_refused_by_the_standard_model_and_found_by_the_fisheye_model(
+    half: float, bent: tuple[float, ...]
+) -> None:
+    truth = fisheye_lens(half, bent)
+    views = wide_views(truth)
+    with pytest.raises(CalibrationError, match=r"too wide for the standard model.* give --model fisheye"):
+        calibrate(views)
+    found = calibrate(views, "fisheye")
+    assert found.lens.model == "fisheye" and found.error_px < 0.25 and not found.doubtful
+    across, down = np.meshgrid(np.linspace(60, 580, 9), np.linspace(60, 420, 7))
+    pixels = np.column_stack([across.ravel(), down.ravel()])
+    off = [np.arctan(np.linalg.norm(directions(lens, pixels), axis=1)) for lens in (found.lens, truth)]
+    assert math.degrees(np.abs(off[0] - off[1]).max()) < 0.5
+
+
+def test_a_lens_that_is_a_little_too_wide_is_found_and_said_to_be_wide() -> None:
+    found = calibrate(wide_views(fisheye_lens(45.0, (-0.04, 0.0, 0.0, 0.0)), noise_px=0.05))
+    assert found.lens.model == "standard" and not found.doubtful
+    assert found.fisheye_error_px is not None and found.fisheye_error_px < found.error_px
+
+
+def test_a_usual_lens_is_not_said_to_be_wide(views: list[View]) -> None:
+    rng = np.random.default_rng(0)
+    noisy = [
+        View(view.ids, (view.pixels + rng.normal(0, 0.25, view.pixels.shape)).astype(np.float32), *_rest(view))
+        for view in views
+    ]
+    found = calibrate(noisy)
+    assert found.error_px > 0.2 and found.fisheye_error_px is None and not found.doubtful
+    with_more = [
+        View(view.ids, (view.pixels + rng.normal(0, 0.6, view.pixels.shape)).astype(np.float32), *_rest(view))
+        for view in views
+    ]
+    assert calibrate(with_more).doubtful
 
 
 def _rest(view: View) -> tuple[np.ndarray, tuple[int, int]]:

@@ -31,6 +31,8 @@ def test_what_is_written_is_read(tmp_path: Path, place: HandEye | None) -> None:
         ("520.0", "1e999", "finite|out of range|not a calibration"),
         ('"error_px"', '"eror_px"', "eror_px|error_px"),
         ("-0.31,", "", "distortion has 4"),
+        ('"standard"', '"fisheye"', "distortion has 5 numbers instead of 4"),
+        ('"standard"', '"other"', "not a calibration"),
         ('"eye-in-hand"', '"eye-on-hand"', "eye-on-hand"),
         ("0.6", "0.7", "quaternion of length"),
         ('"columns": 9', '"columns": 2', "at least 3"),
@@ -45,6 +47,15 @@ def test_what_is_not_wholly_valid_is_refused(tmp_path: Path, old: str, new: str,
     path.write_text(text.replace(old, new, 1))
     with pytest.raises(CalibrationError, match=told):
         load_calibration(path)
+
+
+def test_a_file_from_before_there_were_models_and_layouts_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "c.json"
+    calibration = Calibration(VERSION, "front", LENS, 0.12, 20, Board(), PLACE)
+    content = msgspec.to_builtins(calibration)
+    del content["lens"]["model"], content["board"]["legacy"]
+    path.write_bytes(msgspec.json.encode(content))
+    assert load_calibration(path) == calibration
 
 
 def test_a_missing_file_says_how_to_make_one(tmp_path: Path) -> None:

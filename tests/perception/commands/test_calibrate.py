@@ -2,15 +2,21 @@ from __future__ import annotations
 
 import signal
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import cv2
+import msgspec
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from perception.camera.calibration_file import load_calibration
+from perception.benchmark.hand_eye import random_view
+from perception.calibration.board_renderer import BoardRenderer
+from perception.camera.board import Board
+from perception.camera.calibration_file import HandEye, load_calibration, save_calibration
 from tests.commands import in_process, running
-from tests.perception.calibration.views import BOARD, LENS, enough_pictures, write
+from tests.perception.calibration.fisheye import fisheye_lens, near_pose
+from tests.perception.calibration.views import BOARD, CALIBRATION, LENS, enough_pictures, write
 
 ANY_PORT = "tcp://127.0.0.1:*"
 
@@ -77,6 +83,49 @@ def test_pictures_that_nothing_can_be_made_of_are_told_in_one_line(
     (tmp_path / "few" / "000.png").write_bytes(b"torn")
     assert "not a complete picture" in told(tmp_path / "few")
     assert not (tmp_path / "c.json").exists()
+
+
+def test_a_mirrored_and_a_legacy_board_and_a_wide_lens_are_recognised(
+    tmp_path: Path, pictures: list[NDArray[np.uint8]]
+) -> None:
+    output = tmp_path / "c.json"
+
+    def run(folder: Path, *more: str) -> CompletedProcess[str]:
+        return in_process("calibrate", "camera", "--pictures", str(folder), "--output", str(output), *more)
+
+    mirrored = write(tmp_path / "mirrored", [np.ascontiguousarray(picture[:, ::-1]) for picture in pictures[:3]])
+    refused = run(mirrored)
+    assert refused.returncode == 1 and "3 of 3 pictures are mirrored" in refused.stderr
+
+    legacy, rng = Board(legacy=True), np.random.default_rng(0)
+    renderer = BoardRenderer(legacy, LENS)
+    old = run(write(tmp_path / "old", [renderer.render(random_view(legacy, rng, 40.0), rng) for _ in range(14)]))
+    assert old.returncode == 0, old.stderr
+    assert "the layout of OpenCV before 4.6" in old.stdout and load_calibration(output).board == legacy
+    output.unlink()
+
+    lens, rng = fisheye_lens(), np.random.default_rng(0)
+    renderer = BoardRenderer(BOARD, lens)
+    wide = write(tmp_path / "wide", [renderer.render(near_pose(rng), rng) for _ in range(18)])
+    taken = run(wide, "--model", "fisheye")
+    assert taken.returncode == 0 and "fisheye model" in taken.stdout and "warning" not in taken.stdout, taken.stderr
+    found = load_calibration(output).lens
+    assert found.model == "fisheye" and abs(found.matrix[0][0] / lens.matrix[0][0] - 1) < 0.005
+
+
+def test_a_calibration_in_use_is_not_overwritten_by_a_worse_one(
+    tmp_path: Path, pictures: list[NDArray[np.uint8]]
+) -> None:
+    folder, output = write(tmp_path / "views", pictures), tmp_path / "c.json"
+    place = HandEye("eye-in-hand", "panda", "hand", (0.1, 0.2, 0.3), (0.0, 0.6, 0.0, 0.8), "PARK", 0.001, 0.002, 15)
+    used = msgspec.structs.replace(CALIBRATION, error_px=0.2, hand_eye=place)
+    save_calibration(output, used)
+    words = ("calibrate", "camera", "--pictures", str(folder), "--output", str(output))
+    refused = in_process(*words)
+    assert refused.returncode == 1 and "also holds the camera's pose" in refused.stderr
+    assert load_calibration(output) == used
+    assert in_process(*words, "--replace").returncode == 0
+    assert load_calibration(output).hand_eye is None
 
 
 def test_live_it_says_what_is_missing_until_nothing_is(tmp_path: Path, pictures: list[NDArray[np.uint8]]) -> None:

@@ -3,17 +3,19 @@ from __future__ import annotations
 import math
 import signal
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import msgspec
 import numpy as np
 import pytest
 
 from perception.calibration.hand_eye import angle_between
-from perception.calibration.hand_eye_pairs import PairRecorder, load_pairs
+from perception.calibration.hand_eye_pairs import Pair, PairRecorder, load_pairs
 from perception.calibration.hand_eye_poses import poses_around
 from perception.camera.calibration_file import load_calibration, save_calibration
 from robot.arm.rotations import rotation_matrix
 from robot.errors import CalibrationError
+from robot.system.files import write_json
 from robot.wire.camera_spec import CameraSpec
 from tests.commands import in_process, running
 from tests.perception.calibration import board_camera
@@ -56,6 +58,67 @@ def test_from_recorded_pairs_without_an_arm(tmp_path: Path, name: str) -> None:
     assert "10 pictures, " in result.stdout and "PARK" in result.stdout and "residual 0." in result.stdout
     assert_found(tmp_path / "found.json", name)
     assert load_calibration(tmp_path / "c.json").hand_eye is None
+
+
+def test_a_result_that_cannot_be_right_is_not_saved(tmp_path: Path) -> None:
+    folder, known = record(tmp_path / "pairs", "hand"), tmp_path / "c.json"
+    save_calibration(known, calibration("hand"))
+
+    def run(mounting: str, *more: str) -> CompletedProcess[str]:
+        words = ("--mounting", mounting, "--calibration", str(known), "--pictures", str(folder))
+        return in_process("calibrate", "hand-eye", *words, *more)
+
+    other = run("eye-to-hand")
+    assert other.returncode == 1 and "give --mounting eye-in-hand" in other.stderr
+    assert load_calibration(known) == calibration("hand")
+
+    right = run("eye-in-hand")
+    assert right.returncode == 0 and "warning" not in right.stdout
+    used = load_calibration(known)
+    assert_found(known, "hand")
+
+    pairs = load_pairs(folder)
+    joints = [pair.joints for pair in pairs.pairs]
+    shifted = tuple(Pair(pair.picture, joints[index - 1]) for index, pair in enumerate(pairs.pairs))
+    write_json(folder / "pairs.json", msgspec.structs.replace(pairs, pairs=shifted))
+    for mounting in ("eye-in-hand", "eye-to-hand"):
+        wrong = run(mounting, "--replace")
+        assert wrong.returncode == 1 and "cannot be right and is not saved" in wrong.stderr
+        assert "pictures and joints are not of the same moments" in wrong.stderr
+    assert load_calibration(known) == used
+
+
+def test_a_pose_in_use_is_not_overwritten_by_a_worse_one(tmp_path: Path) -> None:
+    folder, known = record(tmp_path / "pairs", "hand", 7), tmp_path / "c.json"
+    words = (
+        "calibrate",
+        "hand-eye",
+        "--mounting",
+        "eye-in-hand",
+        "--calibration",
+        str(known),
+        "--pictures",
+        str(folder),
+    )
+    save_calibration(known, calibration("hand"))
+    assert in_process(*words).returncode == 0
+    used = load_calibration(known)
+    assert used.hand_eye is not None
+    for change in ({"residual_m": 1e-9, "residual_rad": 1e-9}, {"mounting": "eye-to-hand"}, {"arm": "ur"}):
+        better = msgspec.structs.replace(used, hand_eye=msgspec.structs.replace(used.hand_eye, **change))
+        if "residual_m" in change:
+            pairs = load_pairs(folder)
+            shaken = tuple(
+                Pair(pair.picture, tuple(joint + 0.004 * (-1) ** (index + j) for j, joint in enumerate(pair.joints)))
+                for index, pair in enumerate(pairs.pairs)
+            )
+            write_json(folder / "pairs.json", msgspec.structs.replace(pairs, pairs=shaken))
+        save_calibration(known, better)
+        refused = in_process(*words)
+        assert refused.returncode == 1 and "or --replace to overwrite it" in refused.stderr, refused.stdout
+        assert load_calibration(known) == better
+    assert in_process(*words, "--replace").returncode == 0
+    assert load_calibration(known) != better
 
 
 def test_with_the_arm_it_moves_looks_and_comes_back(tmp_path: Path) -> None:
