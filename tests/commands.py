@@ -13,6 +13,8 @@ from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from io import StringIO
 from pathlib import Path
 
+from tests import preloaded
+from tests.preloaded import Preloaded
 from worldarm import main
 
 ROOT = Path(__file__).parents[1]
@@ -29,14 +31,7 @@ def worldarm(
     *arguments: str, paths: tuple[Path, ...] = (), seconds: float = PATIENCE_S
 ) -> subprocess.CompletedProcess[str]:
     """Run a command to its end, which must come within so many `seconds`."""
-    return subprocess.run(
-        [sys.executable, "-m", "worldarm", *arguments],
-        cwd=ROOT,
-        env=environment(*paths),
-        capture_output=True,
-        text=True,
-        timeout=seconds,
-    )
+    return preloaded.run(["-m", "worldarm", *arguments], environment(*paths), seconds)
 
 
 def in_process(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -65,9 +60,8 @@ def on_a_full_disk(*words: object, limit: int) -> subprocess.CompletedProcess[st
 class Running:
     """A command that runs until told to stop. `first_line` is what it said first."""
 
-    def __init__(self, process: subprocess.Popen[str]) -> None:
+    def __init__(self, process: Preloaded) -> None:
         self.process = process
-        assert process.stdout is not None
         self.first_line = process.stdout.readline()
 
     @property
@@ -82,20 +76,13 @@ class Running:
         if how is not None:
             self.process.send_signal(how)
         out, err = self.process.communicate(timeout=PATIENCE_S)
-        return self.process.returncode, out, err
+        return self.process.wait(), out, err
 
 
 @contextmanager
 def running(*arguments: str, paths: tuple[Path, ...] = ()) -> Iterator[Running]:
     """Start a command, wait for its first line, and see to it that it is gone in the end."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "worldarm", *arguments],
-        cwd=ROOT,
-        env=environment(*paths),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    process = Preloaded(["-m", "worldarm", *arguments], environment(*paths))
     try:
         yield Running(process)
     finally:

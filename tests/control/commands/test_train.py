@@ -20,6 +20,7 @@ from robot.dataset.reader import Dataset
 from robot.dataset.writer import DatasetWriter
 from tests.commands import ROOT, environment, worldarm
 from tests.control.conftest import QUICK, Run
+from tests.preloaded import Preloaded
 from tests.robot.dataset import samples
 from tests.tiny import EMBODIMENT
 from worldarm import main
@@ -230,13 +231,7 @@ def test_a_folder_that_cannot_be_written_is_said_before_any_training(
 
 def test_ctrl_c_ends_it_in_order_and_it_goes_on_to_the_same_weights(trained_run: Run, tmp_path: Path) -> None:
     words = ["--dataset", str(trained_run.dataset), "--run", str(tmp_path / "run"), "--output", str(tmp_path / "made")]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "worldarm", "train", *words, *QUICK],
-        cwd=ROOT,
-        env=environment(),
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    process = Preloaded(["-m", "worldarm", "train", *words, *QUICK], environment())
     deadline = time.monotonic() + 60.0
     while not (tmp_path / "run" / "world-model.resume").exists():
         assert process.poll() is None and time.monotonic() < deadline

@@ -6,7 +6,6 @@ from __future__ import annotations
 import os
 import re
 import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -16,6 +15,7 @@ import msgspec
 from robot.client.client import Client
 from robot.commands.driver import DriverOptions, driver
 from robot.errors import WorldarmError
+from tests.preloaded import Preloaded
 from tests.robot.kinematic_arm import Options
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -49,17 +49,13 @@ class DriverProcess:
         self.written = folder / "written"
         options = msgspec.structs.replace(options or Options(), diary=str(self.diary), written=str(self.written))
         address = msgspec.json.encode(options).decode()
-        self.process = subprocess.Popen(
+        self.process = Preloaded(
             [
-                *(sys.executable, __file__, arm, address, state, command, str(duration_s or "")),
+                *(__file__, arm, address, state, command, str(duration_s or "")),
                 *("realtime" * realtime, str(folder / "black-box"), "curve" * curve, str(ahead_ns)),
             ],
-            env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(folder)]), "OMP_NUM_THREADS": "1"},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
+            {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(folder)]), "OMP_NUM_THREADS": "1"},
         )
-        assert self.process.stdout is not None
         self.first_line = self.process.stdout.readline()
         found = re.search(r"command (tcp://\S+), state (tcp://[^\s;]+)", self.first_line)
         self.command, self.state = found.groups() if found else ("", "")
@@ -76,7 +72,7 @@ class DriverProcess:
     def wait(self) -> tuple[int, str, str]:
         """Wait for the end, and return the exit status and the rest of what was printed to the two streams."""
         out, err = self.process.communicate(timeout=PATIENCE_S)
-        return self.process.returncode, out, err
+        return self.process.wait(), out, err
 
     def kill(self) -> None:
         """Send SIGKILL and collect the process; nothing happens when it has ended."""

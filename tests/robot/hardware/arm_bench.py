@@ -6,8 +6,6 @@ import itertools
 import os
 import re
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,7 +18,8 @@ from numpy.typing import NDArray
 from robot.client.client import Client
 from robot.errors import Refused
 from robot.wire.messages import Waypoint
-from tests.commands import ROOT, environment
+from tests.commands import environment
+from tests.preloaded import Preloaded
 from tests.robot.driver.command import until
 
 ANY = "tcp://127.0.0.1:*"
@@ -35,7 +34,7 @@ class Stand:
     """
 
     words: Sequence[str]
-    process: subprocess.Popen[str] | None
+    process: Preloaded | None
 
     def cut(self) -> None:
         """Let nothing come from the arm any more."""
@@ -78,7 +77,7 @@ class Bench:
 class Driving:
     """A driver of that arm, as the command line starts it."""
 
-    def __init__(self, process: subprocess.Popen[str]) -> None:
+    def __init__(self, process: Preloaded) -> None:
         self.process = process
         assert process.stdout is not None
         self.first_line = process.stdout.readline()
@@ -102,16 +101,10 @@ def driving(stand: Stand, folder: Path, *options: str) -> Iterator[Driving]:
 
 
 @contextmanager
-def driver_process(*words: str, paths: tuple[Path, ...] = ()) -> Iterator[subprocess.Popen[str]]:
+def driver_process(*words: str, paths: tuple[Path, ...] = ()) -> Iterator[Preloaded]:
     """A process that `worldarm driver WORDS` starts, with the packages installed in `paths`; it is gone in the end."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "worldarm", "driver", "--state-address", ANY, "--command-address", ANY, *words],
-        cwd=ROOT,
-        env=environment(*paths),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    addresses = ("--state-address", ANY, "--command-address", ANY)
+    process = Preloaded(["-m", "worldarm", "driver", *addresses, *words], environment(*paths))
     try:
         yield process
     finally:
@@ -139,16 +132,9 @@ def ended(stand: Stand) -> Iterator[None]:
             stand.process.communicate()
 
 
-def start_emulator(*words: str) -> tuple[subprocess.Popen[str], str]:
+def start_emulator(*words: str) -> tuple[Preloaded, str]:
     """Start `worldarm emulate WORDS`, and return its process and the first line that it says."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "worldarm", "emulate", *words],
-        cwd=ROOT,
-        env=environment(),
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
+    process = Preloaded(["-m", "worldarm", "emulate", *words], environment())
     return process, process.stdout.readline()
 
 
@@ -213,18 +199,11 @@ def ur_with(*options: str) -> Bench:
     )
 
 
-def start_franka(*options: str) -> tuple[subprocess.Popen[str], str]:
+def start_franka(*options: str) -> tuple[Preloaded, str]:
     """Start a peer for the arm `franka` at a loopback address of its own; return its process and the address."""
     # Its ports are fixed, so the address tells one from another: of every process and of every arm within it.
     host = f"127.{64 + next(_FRANKAS) % 128}.{os.getpid() // 254 % 256}.{os.getpid() % 254 + 1}"
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.robot.hardware.franka.peer", host, *options],
-        cwd=ROOT,
-        env=environment(),
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
+    process = Preloaded(["-m", "tests.robot.hardware.franka.peer", host, *options], environment())
     assert process.stdout.readline() == f"arm at {host}\n"
     return process, host
 

@@ -7,14 +7,13 @@ import os
 import re
 import signal
 import struct
-import subprocess
-import sys
 import termios
 import threading
 import time
 from collections.abc import Callable
 
-from tests.commands import ROOT, environment
+from tests.commands import environment
+from tests.preloaded import Preloaded
 from tests.robot.driver.command import until
 
 PATIENCE_S = 300.0
@@ -29,16 +28,7 @@ class Person:
         self.own, self._other = os.openpty()
         fcntl.ioctl(self._other, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 300, 0, 0))
         self.mode = termios.tcgetattr(self._other)
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", module, *words],
-            cwd=ROOT,
-            env=environment(),
-            stdin=self._other,
-            stdout=self._other,
-            stderr=self._other,
-            start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
-        )
+        self.process = Preloaded(["-m", module, *words], environment(), terminal=self._other)
         self._seen = bytearray()
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()

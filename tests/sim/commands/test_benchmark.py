@@ -3,8 +3,6 @@ from __future__ import annotations
 import json
 import pickle
 import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +14,8 @@ import pytest
 from control.model.trained_model import TrainedModel, load_trained, save_trained
 from sim.evaluation.wilson import wilson
 from sim.execution import map_work
-from tests.commands import PATIENCE_S, ROOT, environment, in_process, worldarm
+from tests.commands import PATIENCE_S, environment, in_process, worldarm
+from tests.preloaded import Preloaded
 from tests.sim.execution.children import of_kind
 from tests.sim.untrained import untrained_checkpoint
 from tests.tiny import trained
@@ -109,14 +108,7 @@ def test_the_planner_gives_the_same_numbers_again(words: list[str], tmp_path: Pa
 def test_ctrl_c_leaves_earlier_files_whole(words: list[str], tmp_path: Path) -> None:
     (tmp_path / "deep").mkdir()
     (tmp_path / "deep" / "numbers.json").write_text("earlier")
-    process = subprocess.Popen(
-        [sys.executable, "-m", "worldarm", *words, "--episodes", "1000", "--method", "random"],
-        cwd=ROOT,
-        env=environment(),
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stderr is not None
+    process = Preloaded(["-m", "worldarm", *words, "--episodes", "1000", "--method", "random"], environment())
     while "1/1000" not in process.stderr.read(50):
         assert process.poll() is None
     process.send_signal(signal.SIGINT)

@@ -21,6 +21,7 @@ from sim.play.episode import play_features
 from sim.tasks.environments import PUSH, TABLETOP_PLAY
 from sim.world.cameras import front_camera
 from tests.commands import PATIENCE_S, ROOT, environment, in_process, on_a_full_disk, worldarm
+from tests.preloaded import Preloaded
 from tests.sim.untrained import untrained_checkpoint
 from worldarm import main
 
@@ -115,13 +116,7 @@ def test_a_rig_sees_the_same_play_from_the_side_as_well(tmp_path: Path) -> None:
 @pytest.mark.parametrize("saved", [1, 4, 11])
 def test_killed_at_any_moment_it_goes_on_to_the_same_data(tmp_path: Path, whole: Dataset, saved: int) -> None:
     root = tmp_path / "play"
-    process = subprocess.Popen(
-        [sys.executable, "-m", "worldarm", *arguments(root)],
-        cwd=ROOT,
-        env=environment(),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    process = Preloaded(["-m", "worldarm", *arguments(root)], environment())
     try:
         deadline = time.monotonic() + PATIENCE_S
         while len(list(root.glob("data/*/*.parquet"))) < saved:

@@ -51,7 +51,8 @@ def drag(page: Page, client: Client, down_px: float, moved: Callable[[], bool]) 
                 return
             page.wait_for_timeout(10.0)
         page.mouse.up()
-    raise AssertionError("the arm does not follow the handle")
+    shown = page.locator("body").inner_text()
+    raise AssertionError(f"the arm does not follow the handle: {now(client)}; the page shows {shown!r}")
 
 
 def settled(client: Client) -> np.ndarray:
