@@ -50,6 +50,8 @@ MAX_TABLE_BYTES = 8 * 1024**3
 """What the columns that are read from one parquet file may take in memory. Other programs put several episodes into
 files of some 100 MB. A file of one episode with PNG pictures, of a camera of 640x480 at 30 Hz, reaches it after a
 quarter of an hour."""
+MAX_PARQUET_FOOTER_BYTES = 16 * 1024 * 1024
+"""The largest footer of a parquet file; each column of each row group takes some 150 bytes of it."""
 MAX_PARQUET_EXPANSION_BYTES = 256 * 1024 * 1024
 """How much memory a parquet file may take without regard to its own size; what is more must be in proportion to it."""
 MAX_PARQUET_EXPANSION = 1000

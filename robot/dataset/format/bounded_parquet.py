@@ -12,14 +12,12 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from robot.dataset.format.parquet_footer import ColumnChunk, read_footer, require_honest_pages
 from robot.errors import DatasetError
 from robot.system.bounds import MAX_PARQUET_EXPANSION, MAX_PARQUET_EXPANSION_BYTES, MAX_TABLE_BYTES
 from robot.system.text import printable
 
 DATA_FILE = "data file"
-_WIDTHS = {"BOOLEAN": 1, "INT32": 4, "INT64": 8, "INT96": 8, "FLOAT": 4, "DOUBLE": 8}
-"""Bytes of a value in memory, by its physical type; texts and pictures have no fixed width."""
-_DICTIONARIES = ("PLAIN_DICTIONARY", "RLE_DICTIONARY")
 _SHOWN = 300  # characters of the library's message
 _FREE_ROWS = 10_000  # a list of episodes or tasks may have these many rows whatever its size
 _LEAST_ROW_BYTES = 4  # what a row with a number of its own takes at least in a file
@@ -52,9 +50,11 @@ def read_columns(
     chosen = list(range(file.num_row_groups)) if groups is None else list(groups)
     columns = file.schema_arrow.names if names is None else list(dict.fromkeys(names))
     most = min(MAX_TABLE_BYTES, max(MAX_PARQUET_EXPANSION_BYTES, MAX_PARQUET_EXPANSION * path.stat().st_size))
-    certain, possible, widest = _memory(file.metadata, chosen, columns)
+    chunks = _chunks(path, chosen, columns)
+    certain, possible, widest = _memory(chunks)
     if certain > most:
         raise _too_large(path, certain)
+    require_honest_pages(path, chunks)
     if certain + possible <= most:
         return file.read_row_groups(chosen, columns=columns)
     # Texts that are stored once and named by many rows: only reading tells how much they take.
@@ -74,27 +74,31 @@ def require_few_rows(file: pq.ParquetFile, path: Path) -> None:
         raise DatasetError(f"{path} says that it has {file.metadata.num_rows} rows, more than a file of its size lists")
 
 
-def _memory(metadata: pq.FileMetaData, groups: Sequence[int], columns: Sequence[str]) -> tuple[int, int, int]:
-    """Return the bytes that the columns take in any case, those that texts named repeatedly may take in addition, and
-    the most that one value of such a text may take."""
+def _chunks(path: Path, groups: Sequence[int], columns: Sequence[str]) -> tuple[ColumnChunk, ...]:
+    """Return the column chunks of `columns` in the row groups `groups`."""
     wanted = set(columns)
     of_whole = tuple(f"{name}." for name in columns)
+    footer = read_footer(path)
+    return tuple(
+        chunk
+        for number in groups
+        for chunk in footer[number]
+        if chunk.path in wanted or chunk.path.startswith(of_whole)
+    )
+
+
+def _memory(chunks: Sequence[ColumnChunk]) -> tuple[int, int, int]:
+    """Return the bytes that the chunks take in any case, those that texts named repeatedly may take in addition, and
+    the most that one value of such a text may take."""
     certain = possible = widest = 0
-    for number in groups:
-        group = metadata.row_group(number)
-        for index in range(group.num_columns):
-            chunk = group.column(index)
-            where = chunk.path_in_schema
-            if where not in wanted and not where.startswith(of_whole):
-                continue
-            values = max(chunk.num_values, group.num_rows)
-            if chunk.physical_type in _WIDTHS:
-                certain += values * _WIDTHS[chunk.physical_type]
-                continue
-            certain += chunk.total_uncompressed_size
-            if any(encoding in _DICTIONARIES for encoding in chunk.encodings):
-                possible += values * chunk.total_uncompressed_size
-                widest = max(widest, chunk.total_uncompressed_size)
+    for chunk in chunks:
+        if chunk.width is not None:
+            certain += chunk.values * chunk.width
+            continue
+        certain += chunk.expanded
+        if chunk.is_dictionary:
+            possible += chunk.values * chunk.expanded
+            widest = max(widest, chunk.expanded)
     return certain, possible, widest
 
 
