@@ -8,7 +8,7 @@ import pytest
 from mcap.reader import make_reader
 
 from robot.errors import Refused
-from robot.flight_log.records import Changed, Closed, Commanded, Measured, Ticked, read_flight_log
+from robot.flight_log.records import Changed, Closed, Measured, Ticked, WaypointsReceived, read_flight_log
 from tests.commands import in_process
 from tests.robot.driver.checks import away, move, now
 from tests.robot.driver.command import DriverProcess, until
@@ -31,7 +31,7 @@ def used(tmp_path_factory: pytest.TempPathFactory) -> Path:
         move(client, away(6, 0.8, 0.9))
         until(lambda: now(client).governed_velocity[6] > 0.1)
         # The log is written beside the loop, and is to hold what is asked for below.
-        until(lambda: sum(isinstance(each, Commanded) for each in read_flight_log(folder / "black-box")) == 2)
+        until(lambda: sum(isinstance(each, WaypointsReceived) for each in read_flight_log(folder / "black-box")) == 2)
         process.kill()
     return folder / "black-box"
 
