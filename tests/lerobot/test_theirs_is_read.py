@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from perception.checkpoint.files import load_card
 from robot.dataset import Dataset, DatasetWriter
 from robot.dataset.edit.check import check
 from tests.commands import worldarm
+from tests.control.conftest import QUICK
 from tests.lerobot.conftest import Theirs
 from tests.robot.dataset.edit.edits import tree
 
@@ -81,6 +83,25 @@ def test_it_is_joined_and_taken_apart(root: Path, tmp_path: Path) -> None:
     assert result.returncode == 0, result.stderr
     assert check(tmp_path / "part").problems == ()
     _assert_recorded(Dataset.open(tmp_path / "part"), [1, 2])
+
+
+def test_what_they_recorded_of_an_arm_is_adopted_learnt_from_and_still_theirs(theirs: Theirs, tmp_path: Path) -> None:
+    root, checkpoint = tmp_path / "so101", tmp_path / "checkpoint"
+    theirs(("so101", root))
+    before = tree(root)
+    words = ("train", "--dataset", str(root), "--run", str(tmp_path / "run"), "--output", str(checkpoint), *QUICK)
+    refused = worldarm(*words)
+    assert refused.returncode == 1 and "`worldarm dataset adopt`" in refused.stderr
+    adopted = worldarm("dataset", "adopt", str(root), "--arm", "so101", "--units", "degrees")
+    assert adopted.returncode == 0, adopted.stderr
+    assert "1080 frames of the arm so101, cameras front" in adopted.stdout
+    changed = {path for path, content in tree(root).items() if before.get(path) != content}
+    assert {str(path) for path in changed} <= {"meta/info.json", ".lock"}
+    learnt = worldarm(*words)
+    assert learnt.returncode == 0, learnt.stderr
+    assert load_card(checkpoint).embodiment.arm == "so101"
+    (told,) = theirs(("load", root, tmp_path / "all.npz"))
+    assert (told["length"], told["episodes"], told["windows_agree"]) == (1080, 6, True)
 
 
 def test_what_was_joined_is_a_set_to_both(folder: Path, theirs: Theirs, tmp_path: Path) -> None:

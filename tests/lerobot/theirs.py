@@ -6,6 +6,7 @@ load ROOT OUT: every frame by its number, alone, in a batch, and with its neighb
 append ROOT TASK LENGTH: one more episode of zeros and grey pictures, by its own writer.
 merge OUT ROOT [ROOT ...], delete OUT ROOT NUMBER: by its own tools.
 write ROOT image|video: three episodes, several to a file.
+so101 ROOT: six episodes of an SO-101, as their recorder writes it, joints in degrees.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ FPS = 10
 LENGTHS = (7, 9, 5)
 TASKS = ("Würfel heben", "place the cube", "Würfel heben")
 SIZE = (48, 64)
+MOTORS = ("shoulder_pan", "shoulder_lift", "elbow_flex", "wrist_flex", "wrist_roll", "gripper")
+MIDDLES = (0.0, -20.0, 20.0, 40.0, 0.0)
 
 
 def load(root: str, out: str) -> dict[str, Any]:
@@ -129,6 +132,29 @@ def write(root: str, kind: str) -> dict[str, Any]:
     return _told(again)
 
 
+def so101(root: str) -> dict[str, Any]:
+    """Record an SO-101 that swings its joints: state and action of one name a motor, in degrees, gripper 0 to 100."""
+    names = [f"{motor}.pos" for motor in MOTORS]
+    features: dict[str, Any] = {
+        "observation.images.front": {"dtype": "video", "shape": (*SIZE, 3), "names": ["height", "width", "channels"]},
+        "observation.state": {"dtype": "float32", "shape": (len(names),), "names": names},
+        "action": {"dtype": "float32", "shape": (len(names),), "names": names},
+    }
+    dataset = LeRobotDataset.create(REPO, 30, features, root=Path(root), robot_type="so101_follower", use_videos=True)
+    for episode in range(6):
+        for number in range(180):
+            at = number / 30
+            joints = [15 * np.sin((0.5 + 0.1 * episode) * at + joint) + middle for joint, middle in enumerate(MIDDLES)]
+            values = np.array([*joints, 100.0 * (np.sin(at) > 0)], np.float32)
+            picture = np.full((*SIZE, 3), number, np.uint8)
+            dataset.add_frame(
+                {"observation.images.front": picture, "observation.state": values, "action": values, "task": TASKS[0]}
+            )
+        dataset.save_episode()
+    dataset.finalize()
+    return _told(LeRobotDataset(REPO, root=Path(root)))
+
+
 def frame(features: dict[str, Any], episode: int, number: int, length: int) -> dict[str, Any]:
     """One frame whose contents tell which one it is."""
     value = 10 * episode + number
@@ -153,7 +179,7 @@ def _told(dataset: LeRobotDataset) -> dict[str, Any]:
 
 
 BOOKKEEPING = ("timestamp", "frame_index", "episode_index", "index", "task_index")
-VERBS = {"load": load, "append": append, "merge": merge, "delete": delete, "write": write}
+VERBS = {"load": load, "append": append, "merge": merge, "delete": delete, "write": write, "so101": so101}
 
 if __name__ == "__main__":
     print("\n" + json.dumps([VERBS[verb](*arguments) for verb, *arguments in json.loads(sys.argv[1])]))
