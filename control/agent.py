@@ -172,7 +172,9 @@ class Agent:
         known = self.trained.card.picture_errors
         if known is None:
             return ""
-        errors = picture_errors(self._parts.model, self._parts.decoder, torch.from_numpy(picture[None]))[0].tolist()
+        errors = picture_errors(self._parts.model, self._parts.decoder, torch.from_numpy(picture[None].copy()))[
+            0
+        ].tolist()
         said = [
             f"its {what} from what the model draws of it is {error:.3f}, and of pictures that the model knows about "
             f"{usual.median:.3f}, at most {usual.limit:.3f}"

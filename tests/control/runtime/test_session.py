@@ -302,7 +302,7 @@ def test_a_goal_that_is_true_as_the_arm_rests_moves_nothing(here: Stage, tmp_pat
     assert outcome.reached and "already, so nothing was moved" in outcome.reason
     assert [(step.status, step.accepted_ns, step.tick) for step in heard.steps] == [("reached", 0, 0)]
     with here.driver.client() as client:
-        assert steady(client).governed == before
+        assert steady(client).governed == pytest.approx(before, abs=1e-4)
     assert_held(here)
 
 
@@ -312,11 +312,11 @@ def test_a_goal_like_nothing_the_model_knows_is_refused_before_anything_moves(he
     made = msgspec.structs.replace(card(), picture_errors=PictureErrors(low, low, 1000))
     with here.driver.client() as client:
         before = steady(client).governed
-    refused = pytest.raises(GoalError, match=r"looks like nothing that this model knows: .* --any-goal")
+    refused = pytest.raises(GoalError, match=r"looks like nothing that this model knows: .*--any-goal")
     with session(here, tmp_path, made=made) as goes, refused:
         goes.pursue([GOAL], 3)
     with here.driver.client() as client:
-        assert steady(client).governed == before
+        assert steady(client).governed == pytest.approx(before, abs=1e-4)
     assert_held(here)
     agent = make_agent(load_trained(tmp_path / "model"), "hold")
     with Client(here.driver.command, 5.0) as client, FrameSubscriber(here.frames) as frames:
