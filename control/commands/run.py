@@ -90,12 +90,6 @@ def run(
     source = _Source(options.frames_address)
     pictures = [read_goal(one, camera, source.sent) for one in options.goal]
     trained = load_trained(options.checkpoint)
-    if trained.card.picture_errors is None:
-        print(
-            f"run: the card of {options.checkpoint} cannot tell goal pictures that the model knows from others; "
-            "`worldarm check --calibrate` adds what it needs",
-            flush=True,
-        )
     config = with_changes(trained.decision_config, explicit_settings(decision))
     agent = make_agent(trained, options.method, options.seed, config, options.subgoals)
     make_folder(options.output)  # before anything moves, not after
@@ -120,6 +114,12 @@ def _pursue(agent: Agent, pictures: Sequence[Image], options: RunOptions, seen: 
             f"decisions on {decisions.endpoint}; stop with Ctrl-C, then the arm holds",
             flush=True,
         )
+        if agent.trained.card.picture_errors is None:
+            print(
+                f"run: the card of {options.checkpoint} cannot tell goal pictures that the model knows from others; "
+                "`worldarm check --calibrate` adds what it needs",
+                flush=True,
+            )
         sent, camera = session.sent, agent.embodiment.camera
         if (sent.width, sent.height) != (camera.width, camera.height):
             views = len(camera.views)

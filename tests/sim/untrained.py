@@ -18,7 +18,9 @@ NEVER = -1.0
 def untrained_card(block_change: float = NEVER) -> Card:
     """Its card; with 32×32 pictures, and never content unless `block_change` says so."""
     embodiment = msgspec.structs.replace(tiny.EMBODIMENT, camera=front_camera(32, 32))
-    return msgspec.structs.replace(tiny.card(), embodiment=embodiment, block_change=block_change)
+    # Nothing is certain at the first look, so that what comes after it is seen.
+    decision = {"goal_detection": {"sure": 0.0}}
+    return msgspec.structs.replace(tiny.card(), embodiment=embodiment, block_change=block_change, decision=decision)
 
 
 def untrained_checkpoint(folder: Path, block_change: float = NEVER) -> Path:
