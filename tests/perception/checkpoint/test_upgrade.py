@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from perception.checkpoint.card import SCHEMA, HeadsConfig
+from perception.checkpoint.card import SCHEMA, HeadsConfig, PictureErrors, PictureQuantiles
 from perception.checkpoint.files import CARD_FILE, load, load_card, save
 from perception.checkpoint.shipped import PRETRAINED_FOLDER
 from robot.errors import CheckpointError
@@ -86,3 +86,14 @@ def test_how_an_agent_plans_travels_with_the_card(tmp_path: Path) -> None:
     decision = {"search": {"samples": 64}, "costs": {"prior_weight": 0.5}}
     save(tmp_path, msgspec.structs.replace(card(), decision=decision), {})
     assert load_card(tmp_path).decision == decision
+
+
+@pytest.mark.parametrize("value", [-0.1, 3.0])
+def test_errors_of_pictures_that_cannot_be_are_refused(tmp_path: Path, value: float) -> None:
+    fine = PictureQuantiles(0.1, 0.2, 0.3)
+    save(tmp_path, msgspec.structs.replace(card(), picture_errors=PictureErrors(fine, fine, 100)), {})
+    assert load_card(tmp_path).picture_errors == PictureErrors(fine, fine, 100)
+    wrong = msgspec.structs.replace(fine, most=value)
+    save(tmp_path, msgspec.structs.replace(card(), picture_errors=PictureErrors(fine, wrong, 100)), {})
+    with pytest.raises(CheckpointError, match=r"picture_errors\.dissimilarity\.most is"):
+        load_card(tmp_path)
