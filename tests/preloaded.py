@@ -30,6 +30,7 @@ import msgspec
 _ROOT = Path(__file__).parents[1]
 _MOST_BYTES = 2**18
 _MODULES = ("pybullet", "viser", "tests.robot.driver.command")
+_INHERITED = (signal.SIGINT, signal.SIGHUP, signal.SIGTERM)
 _servers: dict[int, socket.socket] = {}
 
 
@@ -38,6 +39,7 @@ class _Request(msgspec.Struct):
     env: dict[str, str]
     cwd: str
     at_terminal: bool
+    ignored: Sequence[int]
 
 
 class Preloaded:
@@ -57,7 +59,8 @@ class Preloaded:
         self.args = list(words)
         self.returncode: int | None = None
         self._end, theirs = socket.socketpair()
-        request = _Request(self.args, dict(env), str(cwd), terminal is not None)
+        ignored = [number for number in _INHERITED if signal.getsignal(number) == signal.SIG_IGN]
+        request = _Request(self.args, dict(env), str(cwd), terminal is not None, ignored)
         with theirs, ExitStack() as given:
             if terminal is None:
                 (in_read, in_write), (out_read, out_write), (err_read, err_write) = (os.pipe() for _ in range(3))
@@ -80,7 +83,9 @@ class Preloaded:
     def wait(self, timeout: float | None = None) -> int:
         """Return the exit status once it has ended. Raises `subprocess.TimeoutExpired`."""
         if self.returncode is None:
-            if not select.select([self._end], [], [], timeout)[0]:
+            waiting = select.poll()  # `select.select` takes no descriptor above 1023
+            waiting.register(self._end, select.POLLIN)
+            if not waiting.poll(None if timeout is None else 1e3 * timeout):
                 raise subprocess.TimeoutExpired(self.args, timeout or 0.0)
             self.returncode = os.waitstatus_to_exitcode(int(self._end.recv(100)))
             self._end.close()
@@ -190,7 +195,9 @@ def _wait_for_fork(handles: Sequence[int]) -> None:
 
 def _become(request: _Request) -> None:
     """Run what was requested as an interpreter of its own would."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number in _INHERITED:
+        usual = signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL
+        signal.signal(number, signal.SIG_IGN if number in request.ignored else usual)
     if request.at_terminal:
         os.setsid()
         fcntl.ioctl(0, termios.TIOCSCTTY, 0)

@@ -121,6 +121,7 @@ def test_a_pose_in_use_is_not_overwritten_by_a_worse_one(tmp_path: Path) -> None
     assert load_calibration(known) != better
 
 
+@pytest.mark.real_time
 def test_with_the_arm_it_moves_looks_and_comes_back(tmp_path: Path) -> None:
     """The whole way: a driver, a camera process, and the command, which moves the arm and watches."""
     paths = (board_camera.install(tmp_path / "packages"),)
