@@ -67,7 +67,8 @@ class Person:
         try:
             until(lambda: words in self.screen)
         except AssertionError:
-            raise AssertionError(f"{words!r} was not on the screen: {self.screen[-2000:]}") from None
+            lines = [line for line in re.split(r"[\r\n]+", self.screen) if "| lease" not in line]
+            raise AssertionError(f"{words!r} was not on the screen: {lines[-30:]}; {self.line}") from None
 
     def end(self, number: signal.Signals | None = None) -> int:
         """Send the signal, if any, and return the exit status."""
