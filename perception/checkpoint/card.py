@@ -21,7 +21,7 @@ POSITION_TOLERANCE_M = 0.01
 ANGLE_TOLERANCE_RAD = math.radians(1.0)
 FOCAL_TOLERANCE = 0.01
 CENTRE_TOLERANCE = 0.01  # of the picture's width
-ERROR_MARGIN, VARIED_MARGIN = 1.25, 1.05
+ERROR_MARGIN, VARIED_MARGIN = 1.5, 1.05
 """How far above the quantiles of play's errors that of a known picture may lie, because play is a sample."""
 
 
