@@ -9,16 +9,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, suppress
-from dataclasses import replace
+from contextlib import ExitStack
 from pathlib import Path
 
-import numpy as np
-
-from robot.arm.checked_calls import arm_faults, read
-from robot.arm.effort_limit import EffortMonitor
-from robot.arm.following import FollowingMonitor
-from robot.arm.interface import Arm, HasScene, Inspectable
+from robot.arm.checked_calls import arm_faults
+from robot.arm.interface import Arm, HasScene
+from robot.driver.driven_arm import DrivenArm
 from robot.driver.lease import LeaseManager
 from robot.driver.modes import Mode, ModeMachine
 from robot.driver.requests import Handlers
@@ -27,7 +23,7 @@ from robot.driver.server import Server
 from robot.driver.state_message import joint_state
 from robot.errors import ArmError, ConfigurationError, Refused
 from robot.flight_log.logged_servo import LoggedServo
-from robot.flight_log.records import Changed, Closed, Measured
+from robot.flight_log.records import Changed, Closed
 from robot.system.pacing import Gap, Pacer, PaceReport
 from robot.wire import topics
 from robot.wire.addresses import COMMAND, STATE
@@ -50,11 +46,6 @@ from robot.wire.messages import (
 )
 
 SHUTDOWN_S = 2.0
-STARTUP_S = 2.0
-"""How long an arm that was just enabled is limited to less than its full speed: the person who enabled it stands beside
-it."""
-STILL = 0.02
-"""rad/s; the arm stands still when every joint is measured slower than this."""
 
 
 class Driver:
@@ -80,12 +71,11 @@ class Driver:
         self._remark = remark
         self._scene = SceneManager(arm) if isinstance(arm, HasScene) else None
         self._servo = LoggedServo(arm.spec, flight_log)
-        self._effort = EffortMonitor(arm.spec)
-        self._following = FollowingMonitor(arm.spec)
+        self._driven = DrivenArm(arm, self._servo)
         self._leases = LeaseManager()
         self._modes = ModeMachine()
         self._gap = Gap()
-        self._finishing = self._mute = self._stop_signalled = False
+        self._finishing = self._stop_signalled = False
         self._lease_key = ""
         self._tick = 0
         handlers: Handlers = {
@@ -121,8 +111,8 @@ class Driver:
 
         In a fault, when the arm can no longer be measured, only the command counts.
         """
-        still = self._modes.mode is Mode.FAULT or self._measured_still()
-        return self._set_point.at_rest and still
+        still = self._modes.mode is Mode.FAULT or self._driven.stands_still
+        return self._driven.set_point.at_rest and still
 
     @property
     def flight_log(self) -> Path:
@@ -147,9 +137,9 @@ class Driver:
         """
         with self._open as way_out:
             way_out.callback(self._leave, self._arm.close)
-            self._start_arm()
+            self._driven.start()
             way_out.callback(self._leave, self._arm.park)
-            self._engage_first()
+            self._driven.engage_first()
             if self._remark:
                 self._modes.reason = self._remark
                 self._servo.note(Changed(time.monotonic_ns(), Mode.IDLE.value, self._remark[:MAX_REASON_LENGTH], ""))
@@ -198,7 +188,7 @@ class Driver:
     def _until_rest(self, pacer: Pacer) -> Iterator[None]:
         """Yield once per period until the arm is at rest, accepts no more set-points, or `SHUTDOWN_S` have passed."""
         deadline = time.monotonic() + SHUTDOWN_S
-        while not self._mute and not self.at_rest and time.monotonic() < deadline:
+        while not self._driven.is_mute and not self.at_rest and time.monotonic() < deadline:
             yield
             pacer.wait()
 
@@ -212,44 +202,14 @@ class Driver:
             if self._modes.mode is not Mode.FAULT:
                 raise
 
-    def _start_arm(self) -> None:
-        """Start the arm; one that can be inspected is not enabled where the governor does not accept it."""
-        with arm_faults(but=ConfigurationError):
-            if isinstance(self._arm, Inspectable):
-                found = self._arm.inspect()
-                self._servo.engage(np.array(found.positions), found.gripper_width)
-            self._arm.start()
-
-    def _engage_first(self) -> None:
-        """Engage at the arm's present position, so that the first set-point is the measured position."""
-        self._reading = read(self._arm)
-        self._engage(self._reading.gripper_width, STARTUP_S)
-        self._set_point = self._servo.tick(time.monotonic_ns())
-        self._set_point_ns = time.monotonic_ns()
-
-    def _engage(self, gripper_width: float, ramp_s: float = 0.0) -> None:
-        """Begin at rest where the arm was last measured."""
-        self._servo.engage(np.array(self._reading.positions), gripper_width, ramp_s)
-        self._following.begin()
-
-    def _measured_still(self) -> bool:
-        return max(map(abs, self._reading.velocities)) < STILL
-
     def _read(self) -> None:
         if self._modes.mode is Mode.FAULT:
             return
         try:
-            reading = self._reading = read(self._arm)
+            overload = self._driven.measure()
         except ArmError as error:
             self._fail(error)
             return
-        self._servo.note(
-            Measured(reading.time_ns, reading.positions, reading.velocities, reading.gripper_width, reading.efforts)
-        )
-        if astray := self._following.see(reading):
-            self._fail(ArmError(astray))
-            return
-        overload = self._effort.see(reading)
         if overload and self._modes.mode is not Mode.STOPPED:
             self._halt(overload)
 
@@ -286,7 +246,7 @@ class Driver:
         gap_ns = self._gap.since_last()
         gap_s, behind_s = 1e-9 * gap_ns, 1e-9 * self._servo.behind_ns
         # An arm at rest without a plan ahead has nothing to run after.
-        under_way = not self._set_point.at_rest or self._servo.active_until_ns > time.monotonic_ns() - gap_ns
+        under_way = not self._driven.set_point.at_rest or self._servo.active_until_ns > time.monotonic_ns() - gap_ns
         if under_way and (gap_s > STALL_S or behind_s > BEHIND_S):
             self._end_lease(
                 f"the driver's loop stood still for {max(gap_s, behind_s):.2f} s, so the waypoints were dropped; "
@@ -306,27 +266,20 @@ class Driver:
         """Write the next set-point; in a fault, write the ramp to rest without feedback while the arm accepts
         set-points."""
         self._notice_stall()
-        if self._mute or (self._modes.mode is Mode.FAULT and self._set_point.at_rest):
+        if self._driven.is_mute or (self._modes.mode is Mode.FAULT and self._driven.set_point.at_rest):
             return
-        self._set_point = self._servo.tick(now_ns)
-        self._set_point_ns = time.monotonic_ns()
         try:
-            with arm_faults():
-                self._arm.write(self._set_point.governed, self._set_point.gripper_width)
-            self._following.command(self._set_point.governed)
+            self._driven.advance(now_ns)
         except ArmError as error:
-            self._mute = True
-            # The arm's motion is unknown now, but it is no longer commanded to move.
-            self._set_point = replace(self._set_point, velocity=np.zeros_like(self._set_point.velocity))
             self._fail(error)
 
     def _publish(self) -> None:
         faulty = self._modes.mode is Mode.FAULT
         state = joint_state(
             self._tick,
-            self._reading,
-            self._set_point,
-            self._set_point_ns,
+            self._driven.reading,
+            self._driven.set_point,
+            self._driven.set_point_ns,
             self._servo.active_until_ns,
             self._modes,
             self._leases.holder,
@@ -334,7 +287,7 @@ class Driver:
         self._server.publish(topics.STATE, state)
         if self._scene is None or faulty:
             return
-        scene = self._scene.news(self._reading, self._tick)
+        scene = self._scene.news(self._driven.reading, self._tick)
         if scene is not None:
             self._server.publish(topics.SCENE, scene)
 
@@ -367,10 +320,8 @@ class Driver:
         grant = self._leases.acquire(body.holder, body.ttl_s, now_ns)
         self._lease_key = self._server.requests.sender
         if self.at_rest:
-            # The arm may have been pushed since it came to rest: engage at its measured position. The gripper keeps its
-            # command, so that it does not drop an object.
             try:
-                self._engage(self._set_point.gripper_width)
+                self._driven.engage_again()
             except ArmError as error:
                 self._leases.revoke()
                 raise Refused("out-of-limits", str(error)) from error
@@ -417,22 +368,12 @@ class Driver:
         return Done()
 
     def _restart_arm(self) -> None:
-        """Open the arm's link again and engage at the arm's present position. The loop waits meanwhile: there is
-        nothing that it could command. Raises `Refused`, with the present fault, when the arm still does not start."""
-        self._mute = True  # the old link takes no more set-points, and the new one none before it has started
+        """Start the arm anew. Raises `Refused`, with the present fault, when it still does not start."""
         try:
-            with suppress(ArmError), arm_faults():
-                self._arm.close()  # the old link, whose failure caused the fault; closing it may fail too
-            self._start_arm()
-            self._engage_first()
-            if not self._measured_still():
-                raise ArmError("the arm is in motion")
-            with arm_faults():  # an arm that does not accept its present position is still in a fault
-                self._arm.write(self._set_point.governed, self._set_point.gripper_width)
+            self._driven.restart()
         except (ArmError, ConfigurationError) as error:
             self._modes.reason = str(error)
             raise Refused("fault", f"{error}; fix that, then reset again") from error
-        self._mute = False
         self._gap.begin()  # the loop waited for the arm
         self._change(Mode.IDLE, "")
 
