@@ -247,11 +247,12 @@ class Driver:
         gap_s, behind_s = 1e-9 * gap_ns, 1e-9 * self._servo.behind_ns
         # An arm at rest without a plan ahead has nothing to run after.
         under_way = not self._driven.set_point.at_rest or self._servo.active_until_ns > time.monotonic_ns() - gap_ns
-        if under_way and (gap_s > STALL_S or behind_s > BEHIND_S):
-            self._end_lease(
-                f"the driver's loop stood still for {max(gap_s, behind_s):.2f} s, so the waypoints were dropped; "
-                "acquire the lease and plan from where the arm is"
-            )
+        if not under_way or (gap_s <= STALL_S and behind_s <= BEHIND_S):
+            return
+        how = f"loop stood still for {gap_s:.2f} s" if gap_s > STALL_S else f"late ticks add up to {behind_s:.2f} s"
+        self._end_lease(
+            f"the driver's {how}, so the waypoints were dropped; acquire the lease and plan from where the arm is"
+        )
 
     def _look(self) -> None:
         """Read the objects' poses at the time of the reading: the next write advances a simulated world."""
