@@ -13,6 +13,7 @@ import zmq
 
 from robot.arm.interface import ArmSpec, ObjectPose
 from robot.errors import ConnectionLost, Refused, WireError
+from robot.system.patience import Patience
 from robot.wire import sockets, topics
 from robot.wire.addresses import COMMAND
 from robot.wire.clock_offset import ClockOffset, SameClock
@@ -224,15 +225,15 @@ class Client:
         payload = encode(body, self._asked, time.monotonic_ns())  # type: ignore[arg-type]
         if len(payload) > MAX_REQUEST_BYTES:
             raise WireError(f"a request of {len(payload)} bytes is larger than the {MAX_REQUEST_BYTES} allowed")
-        deadline = time.monotonic() + timeout_s
+        patience = Patience(timeout_s)
         sent_ns = time.monotonic_ns()
-        if not self._ready(zmq.POLLOUT, deadline):
+        if not self._ready(zmq.POLLOUT, patience):
             raise self._lost(timeout_s)
         try:
             self._socket.send_multipart([number, payload], zmq.NOBLOCK)
         except zmq.Again:  # the driver went away since it was found ready
             raise self._lost(timeout_s) from None
-        while self._ready(zmq.POLLIN, deadline):
+        while self._ready(zmq.POLLIN, patience):
             frames = self._socket.recv_multipart(zmq.NOBLOCK)
             if len(frames) != 2 or frames[0] != number:
                 continue
@@ -249,9 +250,11 @@ class Client:
     def _local(self, lease: Lease) -> Lease:
         return msgspec.structs.replace(lease, expires_ns=lease.expires_ns - self.clock.ns)
 
-    def _ready(self, event: int, deadline: float) -> bool:
-        left_ms = max(0, round(1000 * (deadline - time.monotonic())))
-        return bool(self._socket.poll(left_ms, event))
+    def _ready(self, event: int, patience: Patience) -> bool:
+        while step_s := patience.step_s:
+            if self._socket.poll(max(1, round(1000 * step_s)), event):
+                return True
+        return bool(self._socket.poll(0, event))
 
     def _lost(self, timeout_s: float) -> ConnectionLost:
         return ConnectionLost(

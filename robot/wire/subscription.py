@@ -13,6 +13,7 @@ from typing import Generic, TypeVar
 import zmq
 
 from robot.errors import ConnectionLost, WireError
+from robot.system.patience import STEP_S, Patience
 from robot.wire import sockets
 from robot.wire.clock_offset import ClockOffset
 from robot.wire.messages import Published, decode
@@ -23,7 +24,6 @@ QUEUE = 500
 MAX_DRAINED = 50_000
 
 _NEGLECTED_S = 1.0
-_STALLED_S = 0.05
 
 
 class Subscription(Generic[M]):
@@ -104,32 +104,31 @@ class Subscription(Generic[M]):
     def wait(self, timeout_s: float) -> None:
         """Wait for a message and receive it. Raises after `timeout_s`: `ConnectionLost`, or `WireError` when only
         messages came that this wire does not accept."""
-        deadline = time.monotonic() + timeout_s
+        patience = Patience(timeout_s)
         while not self.drain():
-            left_s = deadline - time.monotonic()
-            if left_s <= 0 or not self._poll(left_s):
-                if self.drain():
-                    return
+            step_s = patience.step_s
+            if not step_s:
                 raise self._nothing_came(
                     f"nothing on the topic {self._topic.decode()} from {self.address} within {timeout_s:g} s; "
                     "is the process that publishes it running?"
                 )
+            self._poll(step_s)
 
     def wait_for(self, wanted: Callable[[], bool], timeout_s: float, what: str) -> None:
         """Receive messages until `wanted()`, which inspects `history`, is true. Raises `WireError`, and
         `ConnectionLost`, which names `what`, after `timeout_s`."""
-        deadline = time.monotonic() + timeout_s
+        patience = Patience(timeout_s)
         self.drain()
         came = 0
         while not wanted():
-            left_s = deadline - time.monotonic()
-            if left_s <= 0:
+            step_s = patience.step_s
+            if not step_s:
                 others = f"; {came} others came, so it runs, but late" if came else "; is it running?"
                 raise self._nothing_came(
                     f"the process that publishes {self._topic.decode()} at {self.address} sent no {what} "
                     f"within {timeout_s:g} s{others}"
                 )
-            self._poll(left_s)
+            self._poll(step_s)
             came += self.drain()
         self._neglected = False
 
@@ -164,16 +163,12 @@ class Subscription(Generic[M]):
             self.close()
             raise
 
-    def _poll(self, timeout_s: float) -> bool:
-        """Wait at most `timeout_s` for a message; return whether one has come."""
-        if self._neglected and timeout_s > _STALLED_S:
-            if self._socket.poll(round(_STALLED_S * 1000)):
-                return True
+    def _poll(self, step_s: float) -> None:
+        """Wait at most `step_s` for a message. A neglected connection that is silent for a whole step is made anew."""
+        if not self._socket.poll(max(1, round(step_s * 1000))) and self._neglected and step_s >= STEP_S:
             self._neglected = False
             self._socket.close()
             self._connect()
-            timeout_s -= _STALLED_S
-        return bool(self._socket.poll(max(1, round(timeout_s * 1000))))
 
     def __enter__(self) -> Subscription[M]:
         return self

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -124,3 +127,37 @@ def test_silence_is_told_in_time() -> None:
         with pytest.raises(ConnectionLost, match=r"sent no picture within 0\.3 s; is it running\?"):
             states.wait_for(lambda: False, 0.3, "picture")
         assert 0.55 < time.monotonic() - began < 3.0
+
+
+WAITING = """
+import sys
+from robot.wire.messages import JointState
+from robot.wire.subscription import Subscription
+
+with Subscription(sys.argv[1], b"state", JointState) as states:
+    print("waiting", flush=True)
+    states.wait(1.0)
+    print("it came", flush=True)
+"""
+
+
+@pytest.mark.real_time
+def test_while_it_is_held_up_itself_it_does_not_take_the_other_for_gone() -> None:
+    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+    sender = sockets.make(context, zmq.PUB, 250)
+    address = sockets.bind(sender, "tcp://127.0.0.1:*", Role.WATCH, MAX_MESSAGE_BYTES)
+    with subprocess.Popen([sys.executable, "-c", WAITING, address], stdout=subprocess.PIPE, text=True) as waiting:
+        assert waiting.stdout is not None
+        try:
+            assert waiting.stdout.readline() == "waiting\n"
+            waiting.send_signal(signal.SIGSTOP)
+            time.sleep(1.5)
+            waiting.send_signal(signal.SIGCONT)
+            time.sleep(0.2)
+            state = JointState(time.monotonic_ns(), 0, "", *(SEVEN,) * 5, (), 0.0, 0.0, (), "", 0, 0, "")
+            sender.send_multipart([b"state", encode(state, 0, state.time_ns)])
+            assert waiting.stdout.readline() == "it came\n"
+        finally:
+            waiting.kill()
+            sender.close()
+            context.term()
