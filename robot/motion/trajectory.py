@@ -21,9 +21,14 @@ GRIPPER_SPEED = 0.2
 # The clock that paces the reference follows the caller's clock with this gain per tick: unfiltered, the scheduler's
 # jitter would demand full acceleration back and forth.
 _CLOCK_GAIN = 0.02
-_CATCH_UP = 0.01
-"""The most by which the reference may go faster or slower than real time: after ticks that came late, the arm follows
-its plan later, and never much faster than planned."""
+_EVEN = 0.01
+"""The most by which the reference may go faster or slower than real time at any speed, which evens out the scheduler's
+jitter."""
+_CATCH_UP = 0.1
+"""The most by which it may go faster where the plan is slower than elsewhere: after ticks that came late, the arm
+follows its plan later, and catches up without exceeding the plan's own speed."""
+_CATCH_UP_RISE = 0.5
+"""How much this may change in a second: the arm follows such a change within its acceleration limits."""
 # The share of a limit that the moving frame itself may use; the rest is for catching up.
 _FRAME_SHARE = 0.9
 _VELOCITY_SHARE = 0.995
@@ -46,6 +51,7 @@ class TrajectoryState(msgspec.Struct, frozen=True):
     brake_start: MotionState | None
     brake_time: float
     behind_ns: int = 0
+    catch_up: float = 0.0
 
 
 class Trajectory:
@@ -72,7 +78,8 @@ class Trajectory:
         self._brake_time = 0.0
         self._clock_ns: float | None = None
         self._behind_ns = 0
-        self._reference = Reference(np.append(position, gripper_width))
+        self._catch_up = 0.0
+        self._reference = Reference(np.append(position, gripper_width), self._velocity)
         self.motion: Motion = np.zeros((3, spec.dof))
         self.motion[0] = position
         self.gripper_width = gripper_width
@@ -94,6 +101,7 @@ class Trajectory:
             brake_start=state_of(self._brake.start) if self._braking else None,
             brake_time=self._brake_time,
             behind_ns=self._behind_ns,
+            catch_up=self._catch_up,
         )
 
     def restore(self, state: TrajectoryState) -> None:
@@ -102,7 +110,7 @@ class Trajectory:
         self.motion = motion_of(state.motion)
         self.gripper_width = state.gripper_width
         self._clock_ns = state.clock_ns
-        self._behind_ns = state.behind_ns
+        self._behind_ns, self._catch_up = state.behind_ns, state.catch_up
         self._ramp_s, self._ramped_s = state.ramp_s, state.ramped_s
         self._braking = state.brake_start is not None
         self._brake_time = state.brake_time
@@ -159,7 +167,8 @@ class Trajectory:
             return self.motion
         reference = self._reference.at(clock_ns)
         self._move_gripper(reference[0, -1])
-        self.motion = self._track(reference[:, :-1])
+        pace = 1.0 + self._catch_up
+        self.motion = self._track(reference[:, :-1] * np.array([[1.0], [pace], [pace * pace]]))
         return self.motion
 
     def _track(self, reference: Motion) -> Motion:
@@ -210,13 +219,24 @@ class Trajectory:
         period_ns = self._period * 1e9
         target = now_ns + period_ns
         if self._clock_ns is None or self._rests_until(target):
-            self._clock_ns = target
+            self._clock_ns, self._catch_up = target, 0.0
         else:
-            most = _CATCH_UP * period_ns
             even = self._clock_ns + period_ns
-            self._clock_ns = even + min(max(_CLOCK_GAIN * (target - even), -most), most)
+            wanted = max(-_EVEN, _CLOCK_GAIN * (target - even) / period_ns)
+            self._change_catch_up(wanted, even)
+            self._clock_ns = even + period_ns * min(wanted, max(_EVEN, self._catch_up))
         self._behind_ns = max(0, round(target - self._clock_ns))
         return self._clock_ns
+
+    def _change_catch_up(self, wanted: float, time_ns: float) -> None:
+        """Change the catch-up, by which the reference goes faster than real time at `time_ns`, towards `wanted`."""
+        if wanted <= _EVEN and self._catch_up == 0.0:
+            return
+        step = _CATCH_UP_RISE * self._period
+        ahead_ns = 1e9 * _CATCH_UP / _CATCH_UP_RISE
+        goal = max(0.0, min(wanted, _CATCH_UP, self._reference.headroom(time_ns, time_ns + ahead_ns) - 1.0))
+        change = min(max(goal - self._catch_up, -step), step)
+        self._catch_up = min(self._catch_up + change, self._reference.headroom(time_ns, time_ns) - 1.0)
 
     def _rests_until(self, target_ns: float) -> bool:
         """Return whether the reference stands still from the present time of the clock until `target_ns`."""

@@ -6,6 +6,7 @@ each step in velocity at a waypoint into a stretch of constant acceleration.
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_right
 from collections.abc import Sequence
 
@@ -30,11 +31,13 @@ class ReferenceState(msgspec.Struct, frozen=True):
 class Reference:
     """A timed polyline of joints and gripper width; it is at rest before its first point and after its last.
 
-    Points are vectors (n + 1,): joints in rad, then the gripper's width in m.
+    Points are vectors (n + 1,): joints in rad, then the gripper's width in m. `fastest` (n,) rad/s are the joints'
+    velocity limits.
     """
 
-    def __init__(self, point: Vector) -> None:
+    def __init__(self, point: Vector, fastest: Vector) -> None:
         self._powers = np.eye(3)
+        self._fastest = fastest
         self.rest_at(point)
 
     def rest_at(self, point: Vector) -> None:
@@ -93,9 +96,20 @@ class Reference:
 
     def rests(self, since_ns: float, until_ns: float) -> bool:
         """Return whether it stands still at all times from `since_ns` to `until_ns`."""
-        if len(self._points) == 1 or min(since_ns, until_ns) - _HALF_WINDOW_NS >= self.last_ns:
-            return True
-        return max(since_ns, until_ns) + _HALF_WINDOW_NS <= self._times_ns[0]
+        first, last = self._segments(min(since_ns, until_ns), max(since_ns, until_ns))
+        return not any(self._moves[first : last + 1])
+
+    def headroom(self, since_ns: float, until_ns: float) -> float:
+        """Return how much faster than planned the path may be followed from `since_ns` to `until_ns` without going
+        faster than the plan does anywhere, at least 1. A speed is the largest share of a joint's velocity limit."""
+        first, last = self._segments(since_ns, until_ns)
+        here = max(self._speeds[first : last + 1])
+        return self._speed / here if here > 0.0 else math.inf
+
+    def _segments(self, since_ns: float, until_ns: float) -> tuple[int, int]:
+        """Return the first and the last segment that the moving average covers from `since_ns` to `until_ns`."""
+        first = bisect_right(self._times_ns, since_ns - _HALF_WINDOW_NS)
+        return first, bisect_right(self._times_ns, until_ns + _HALF_WINDOW_NS)
 
     def _kept(self, first_ns: int) -> int:
         """Return how many of the present points stay when waypoints from `first_ns` on arrive."""
@@ -128,5 +142,10 @@ class Reference:
             start, end = self._points[index], self._points[index + 1]
             self._coefficients[index + 1, 2] = (end - start) / span
             self._coefficients[index + 2, 0] = self._coefficients[index + 1, 0] + 0.5 * span * (start + end)
+        slopes = self._coefficients[:, 2]
+        self._moves: list[bool] = (slopes != 0.0).any(axis=1).tolist()
+        speeds = np.abs(slopes[:, :-1] / self._fastest).max(axis=1)
+        self._speeds: list[float] = speeds.tolist()
+        self._speed = max(self._speeds)
         self._rest = np.zeros((3, self._points[0].shape[0]))
         self._rest[0] = self._points[-1]

@@ -148,6 +148,51 @@ def test_ticks_that_come_late_are_no_reason_to_hurry(gaps_ms: list[int], speed: 
     assert_within_limits(SPEC, KINEMATICS, HOME, np.array([each.governed for each in stream]))
 
 
+def unevenly(random: np.random.Generator, begin_ns: int, start: np.ndarray, count: int) -> list[Waypoint]:
+    """A plan that goes on from `start` about HOME, each 250 ms at a speed of its own."""
+    offset, waypoints = start - HOME, []
+    for number in range(count):
+        target = random.uniform(-0.04, 0.04, 7) * random.choice([0.3, 1.0])
+        offset = offset + np.clip(target - offset, -0.05, 0.05)
+        waypoints.append(Waypoint(begin_ns + (number + 1) * 250 * MS, tuple(HOME + offset), 0.04))
+    return waypoints
+
+
+@pytest.mark.parametrize("lost", [0.01, 0.02, 0.04])
+def test_ticks_that_are_lost_all_the_time_do_not_add_up(lost: float) -> None:
+    random = np.random.default_rng(1)
+    servo, now_ns, fastest, furthest = engaged(), 0, 0.0, 0
+    plan = unevenly(random, 200 * MS, HOME, 16)
+    servo.accept(plan, now_ns)
+    stream = []
+    while now_ns < 40_000 * MS:
+        if plan[-1].time_ns - now_ns < 1000 * MS:
+            more = unevenly(random, plan[-1].time_ns, np.array(plan[-1].positions), 8)
+            servo.accept(more, now_ns)
+            plan += more
+        stream.append(servo.tick(now_ns))
+        now_ns += PERIOD_NS * (2 if random.random() < lost else 1)
+        furthest = max(furthest, servo.behind_ns)
+        fastest = max(fastest, float((np.abs(stream[-1].velocity) / SPEC.velocity).max()))
+    places = np.array([HOME, *(each.positions for each in plan)])
+    assert furthest < 120 * MS
+    assert fastest <= 1.02 * (np.abs(np.diff(places, axis=0)) / 0.25 / SPEC.velocity).max()
+    assert_within_limits(SPEC, KINEMATICS, HOME, np.array([each.governed for each in stream]))
+
+
+def test_what_was_late_is_over_once_the_plan_pauses() -> None:
+    servo = engaged()
+    pause = [near(0.0, 500), near(0.05, 1000), near(0.05, 2000), near(0.0, 2500)]
+    servo.accept(pause, 0)
+    run(servo, 0, 200)
+    for tick in range(220, 240):
+        servo.tick(tick * PERIOD_NS)
+    assert servo.behind_ns > 70 * MS
+    for tick in range(240, 450):
+        servo.tick(tick * PERIOD_NS)
+    assert servo.behind_ns == 0
+
+
 def test_at_rest_the_clock_may_jump() -> None:
     servo = engaged()
     run(servo, 0, 10)

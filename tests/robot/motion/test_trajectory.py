@@ -110,7 +110,7 @@ def test_stop_comes_to_rest_quickly_and_stays() -> None:
 
 
 def test_a_new_first_waypoint_replaces_only_what_is_later() -> None:
-    reference = Reference(np.zeros(2))
+    reference = Reference(np.zeros(2), np.ones(1))
     reference.replace([Waypoint(time, (value,), 0.0) for time, value in ((100, 1.0), (200, 2.0), (300, 3.0))], 0, 0)
     reference.replace([Waypoint(250, (5.0,), 0.0)], 50, 50)
     assert reference.join(220, 50) == (200, pytest.approx(np.array([2.0, 0.0])))
