@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from itertools import pairwise
 from pathlib import Path
+from typing import Literal, get_args
 
 import msgspec
 import numpy as np
@@ -60,24 +61,38 @@ class Attacks(msgspec.Struct, frozen=True):
     rows: tuple[Attack, ...]
 
 
+AttackName = Literal[
+    "none",
+    "nested-values",
+    "malformed-requests",
+    "long-subscriptions",
+    "many-subscriptions",
+    "endless-message",
+    "idle-connections",
+    "frozen",
+    "killed-sockets",
+]
+ATTACK_NAMES: tuple[AttackName, ...] = get_args(AttackName)
+"""In the order of the table; "none" is the same motion without an attack."""
 Weapon = Callable[["RunningDriver", np.random.Generator, float], None]
 """Attacks the driver until the monotonic time."""
 
 
-def measure_attacks(words: Sequence[str], folder: Path, seed: int = 0) -> Attacks:
-    """Attack the driver that `worldarm driver WORDS` starts, anew for each attack, in every way of `WEAPONS`.
+def measure_attacks(words: Sequence[str], names: Sequence[AttackName], folder: Path, seed: int = 0) -> Attacks:
+    """Attack the driver that `worldarm driver WORDS` starts, anew for each attack, in the ways that `names` lists.
 
     Raises `ArmError` when it does not start, and `ConnectionLost` when it no longer answers.
     """
     rows = []
-    for number, (name, weapon) in enumerate(tqdm(WEAPONS.items(), desc="attacks", unit="attack")):
-        place = folder / str(number)
+    for name in tqdm(names, desc="attacks", unit="attack"):
+        place = folder / name
         place.mkdir()
-        rows.append(_attacked(name, weapon, words, place, np.random.default_rng([seed, number])))
+        rows.append(_attacked(name, words, place, np.random.default_rng([seed, ATTACK_NAMES.index(name)])))
     return Attacks(tuple(rows))
 
 
-def _attacked(name: str, weapon: Weapon, words: Sequence[str], folder: Path, rng: np.random.Generator) -> Attack:
+def _attacked(name: AttackName, words: Sequence[str], folder: Path, rng: np.random.Generator) -> Attack:
+    title, weapon = WEAPONS[name]
     with ExitStack() as parts:
         driver = parts.enter_context(running_driver(words, folder / "log"))
         memory = parts.enter_context(_Memory(driver.process.pid))
@@ -87,14 +102,14 @@ def _attacked(name: str, weapon: Weapon, words: Sequence[str], folder: Path, rng
             weapon(driver, rng, time.monotonic() + ATTACK_S)
             asked_ns = time.monotonic_ns()
             if not stop_locally(driver.command, _REASON, _PATIENCE_S):
-                raise ConnectionLost(f"the driver did not stop within {_PATIENCE_S:g} s of the attack {name!r}")
+                raise ConnectionLost(f"the driver did not stop within {_PATIENCE_S:g} s of the attack {title!r}")
             client._token = ""  # a stop ends the lease
         alive = _answers(driver)
         time.sleep(0.5)  # the arm comes to rest, and the log to disk
         driver.end()
     gap_ms, most, stop_ms, rest_ms = _judged(list(read_flight_log(folder / "log")), spec, asked_ns)
     return Attack(
-        name, alive, gap_ms, most / speed, stop_ms, rest_ms, memory.driver_bytes / _MIB, memory.socket_bytes / _MIB
+        title, alive, gap_ms, most / speed, stop_ms, rest_ms, memory.driver_bytes / _MIB, memory.socket_bytes / _MIB
     )
 
 
@@ -237,15 +252,15 @@ def _killed_sockets(driver: RunningDriver, rng: np.random.Generator, until: floa
         time.sleep(0.5)
 
 
-WEAPONS: dict[str, Weapon] = {
-    "none": _nothing,
-    "nested values": _nested_values,
-    "malformed requests": _malformed,
-    "subscriptions of 10 MiB": _long_subscriptions,
-    "very many subscriptions": _many_subscriptions,
-    "a message without end": _endless_message,
-    "idle connections": _idle_connections,
-    "the driver frozen for 0.5 s": _frozen,
-    "its socket processes killed": _killed_sockets,
+WEAPONS: dict[AttackName, tuple[str, Weapon]] = {
+    "none": ("none", _nothing),
+    "nested-values": ("nested values", _nested_values),
+    "malformed-requests": ("malformed requests", _malformed),
+    "long-subscriptions": ("subscriptions of 10 MiB", _long_subscriptions),
+    "many-subscriptions": ("very many subscriptions", _many_subscriptions),
+    "endless-message": ("a message without end", _endless_message),
+    "idle-connections": ("idle connections", _idle_connections),
+    "frozen": ("the driver frozen for 0.5 s", _frozen),
+    "killed-sockets": ("its socket processes killed", _killed_sockets),
 }
-"""What `measure_attacks` does, by name."""
+"""Each attack's title in the table, and what it does."""

@@ -12,7 +12,7 @@ import msgspec
 import tyro
 
 from robot.benchmark.access import measure_access
-from robot.benchmark.attacks import measure_attacks
+from robot.benchmark.attacks import ATTACK_NAMES, AttackName, measure_attacks
 from robot.benchmark.jitter import measure_jitter
 from robot.benchmark.lapses import PROMISED_S, measure_lapses
 from robot.benchmark.malformed import measure_malformed
@@ -54,6 +54,9 @@ class DriverBenchmarkOptions:
     decoded: Annotated[int, tyro.conf.arg(help="number of malformed messages for the decoder")] = 1_000_000
     sent: Annotated[int, tyro.conf.arg(help="number of malformed messages for the socket")] = 100_000
     strangers: Annotated[int, tyro.conf.arg(help="number of tries of each kind of client without a valid key")] = 10
+    attacks: Annotated[
+        tuple[AttackName, ...], tyro.conf.arg(help="which attacks; none: the same motion without one")
+    ] = ATTACK_NAMES
     seconds: Annotated[float, tyro.conf.arg(help="how long to watch the loop's lateness, s")] = 60.0
     goal: Annotated[
         str | None,
@@ -110,7 +113,7 @@ def _measures(options: DriverBenchmarkOptions) -> dict[Part, Callable[[Path], ms
         "restarts": lambda folder: measure_restarts(words, options.restarts, folder),
         "malformed": lambda folder: measure_malformed(words, options.decoded, options.sent, folder, options.seed),
         "access": lambda folder: measure_access(words, options.strangers, folder),
-        "attacks": lambda folder: measure_attacks(words, folder, options.seed),
+        "attacks": lambda folder: measure_attacks(words, options.attacks, folder, options.seed),
         "jitter": lambda folder: measure_jitter(words, options.seconds, beside, folder),
         "round-trip": lambda folder: measure_round_trip(words, options.commands, folder),
     }

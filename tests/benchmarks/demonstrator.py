@@ -71,12 +71,12 @@ class Demonstrator:
                 "the scene was reset"
             )
 
-        _until(new, lambda: self._hand.press("Reset the scene"), _RESET_S, "reset of the scene")
+        self._until(new, "Reset the scene", _RESET_S, "reset of the scene")
         wait_for(self._hand.drives, ANSWER_S, "lease for the page")
 
     def _start(self) -> None:
         """Press the button until it records: a busy machine's camera may be late for a moment."""
-        _until(self._hand.records, lambda: self._hand.press("Start"), _BEGINS_S, "beginning of an episode")
+        self._until(self._hand.records, "Start", _BEGINS_S, "beginning of an episode")
 
     def _wander(self, seconds: float) -> None:
         end = time.monotonic() + seconds
@@ -124,16 +124,15 @@ class Demonstrator:
             if float(np.linalg.norm((place - here)[:2])) >= far_m:
                 return place
 
-
-def _until(condition: Callable[[], bool], press: Callable[[], None], seconds: float, what: str) -> None:
-    """Press again and again, with so many `seconds` in between, until `condition()`. Raises `ConnectionLost`, naming
-    `what`, when that does not come about."""
-    end = time.monotonic() + ANSWER_S
-    while time.monotonic() < end:
-        press()
-        again = time.monotonic() + seconds
-        while time.monotonic() < again:
-            if condition():
-                return
-            time.sleep(0.05)
-    raise ConnectionLost(f"no {what} within {ANSWER_S:g} s")
+    def _until(self, condition: Callable[[], bool], button: str, seconds: float, what: str) -> None:
+        """Press the button again and again, with so many `seconds` in between, until `condition()`. Raises
+        `ConnectionLost`, with `what` and what the page says, when that does not come about."""
+        end = time.monotonic() + ANSWER_S
+        while time.monotonic() < end:
+            self._hand.press(button)
+            again = time.monotonic() + seconds
+            while time.monotonic() < again:
+                if condition():
+                    return
+                time.sleep(0.05)
+        raise ConnectionLost(f"no {what} within {ANSWER_S:g} s; the page says: {self._hand.text()}")

@@ -54,6 +54,10 @@ class PageHand:
         """Whether the page shows `words` somewhere."""
         return bool(self._page.get_by_text(words).count())
 
+    def text(self) -> str:
+        """Return all that the page says, in one line."""
+        return " ".join(self._page.inner_text("body").split())
+
     def wait(self, words: str) -> None:
         """Wait until the page says so. Raises `ConnectionLost` when it does not for long."""
         wait_for(lambda: self.says(words), ANSWER_S, f"{words!r} on the page")

@@ -11,9 +11,12 @@ import pytest
 from robot.dataset.reader import Dataset
 from tests.commands import in_process
 from tests.control.conftest import QUICK
+from tests.soak import SOAK
 from worldarm import main
 
 
+@pytest.mark.skipif(not SOAK, reason="the whole way covers its parts; make soak runs it whole")
+@pytest.mark.soak
 @pytest.mark.real_time
 @pytest.mark.alone
 @pytest.mark.timeout(900)

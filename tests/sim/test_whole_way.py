@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 from collections.abc import Callable
@@ -30,7 +31,8 @@ Command = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def test_from_the_page_to_an_agent_that_goes_for_a_picture(tmp_path: Path) -> None:
-    dataset, model, goal = tmp_path / "set", tmp_path / "model", tmp_path / "goal.png"
+    folder, model, goal = tmp_path / "all", tmp_path / "model", tmp_path / "goal.png"
+    dataset = folder / "set"
 
     def says(*words: object, status: tuple[int, ...] = (0,), command: Command = in_process) -> str:
         done = command(*map(str, words))
@@ -75,3 +77,14 @@ def test_from_the_page_to_an_agent_that_goes_for_a_picture(tmp_path: Path) -> No
         with Client(where.command, 5.0) as client:
             state = steady(client)
             assert (state.mode, state.holder) == ("holding", "")
+
+    # The benchmark takes the demonstrations that are there, without a browser, and adds none.
+    fingerprint, numbers = Dataset.open(dataset).fingerprint(), tmp_path / "numbers.json"
+    few = ("--episodes", "2", "--goals", "1", "--encoder", "None", "--browser", "/nowhere/chromium", *QUICK)
+    shown = says("benchmark", "demonstrations", "--folder", folder, *few, "--json", numbers)
+    found = json.loads(numbers.read_text())
+    assert (found["recorded"]["episodes"], found["recorded"]["recorded"]) == (2, 0)
+    assert [each["method"] for each in found["reached"]] == ["full", "actor-only", "random", "hold"]
+    assert all(f"| {each['method']} " in shown for each in found["reached"])
+    assert found["reached"][-1]["success"] == 0.0, "holding reaches nothing"
+    assert Dataset.open(dataset).fingerprint() == fingerprint

@@ -9,7 +9,21 @@ import pytest
 
 from tests.commands import in_process, worldarm
 
-FEW = ("--lapses", "4", "--restarts", "2", "--decoded", "10000", "--sent", "500", "--strangers", "1")
+FEW = (
+    "--lapses",
+    "4",
+    "--restarts",
+    "2",
+    "--decoded",
+    "10000",
+    "--sent",
+    "500",
+    "--strangers",
+    "1",
+    "--attacks",
+    "none",
+    "frozen",
+)
 
 
 @pytest.mark.real_time
@@ -31,6 +45,9 @@ def test_every_promise_is_kept_each_time(tmp_path: Path) -> None:
     assert malformed["decoder_growth_bytes"] < 2 * 2**20
     access = found["access"]
     assert {access[name] for name in access} == {1}
+    undisturbed, frozen = found["attacks"]["rows"]
+    assert undisturbed["alive"] and frozen["alive"] and frozen["gap_ms"] > 400
+    assert max(undisturbed["speed"], frozen["speed"]) < 1.05
     assert found["jitter"]["ticks"] > 300
     trip = found["round-trip"]
     assert 0 < trip["answer_p50_ms"] <= trip["published_p50_ms"] and trip["pickled_p50_ms"] > 0
