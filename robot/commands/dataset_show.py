@@ -10,6 +10,7 @@ import tyro
 from robot.dataset.reader import Dataset
 from robot.dataset.report.episode_video import write_film
 from robot.dataset.report.gallery import write_gallery
+from robot.dataset.report.shown_cameras import not_shown
 from robot.errors import ConfigurationError, DatasetError
 from robot.system.files import require_writable
 from robot.system.text import printable
@@ -37,11 +38,13 @@ def show(
     if path.suffix.lower() != ".mp4":
         raise ConfigurationError(f"the film {path} must end in .mp4")
     require_writable(path)
-    write_film(dataset, episode, path)
+    unread = write_film(dataset, episode, path)
     seconds = dataset.episodes[episode].length / dataset.info.fps
     print(
         f"{path}: episode {episode}, {seconds:.1f} s, {printable('; '.join(dataset.episodes[episode].tasks), _SHOWN)}"
     )
+    for line in not_shown(unread):
+        print(line)
 
 
 def gallery(
@@ -56,5 +59,7 @@ def gallery(
     if path.suffix.lower() not in (".html", ".htm"):
         raise ConfigurationError(f"the page {path} must end in .html")
     require_writable(path)
-    write_gallery(dataset, path)
+    unread = write_gallery(dataset, path)
     print(f"{path}: {len(dataset)} episodes, {path.stat().st_size / 1e3:.0f} kB")
+    for line in not_shown(unread):
+        print(line)

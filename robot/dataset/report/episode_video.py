@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import av
@@ -27,6 +27,7 @@ from robot.dataset.format.schema import Feature
 from robot.dataset.format.video_file import exact_rate
 from robot.dataset.reader import Columns, Dataset
 from robot.dataset.report.colour import as_colour
+from robot.dataset.report.shown_cameras import shown_cameras
 from robot.system.files import atomic_write
 
 Image = npt.NDArray[np.uint8]
@@ -45,12 +46,14 @@ _FAINT = 0.2
 _MOST_NAMED = 10
 
 
-def write_film(dataset: Dataset, index: int, path: Path) -> None:
-    """Write the video of one episode to `path`, an MP4 file that plays at the rate of the recording.
+def write_film(dataset: Dataset, index: int, path: Path) -> Mapping[str, str]:
+    """Write the video of one episode to `path`, an MP4 file that plays at the rate of the recording. Return the columns
+    whose pictures are not shown, because worldarm does not read them, with the reason.
 
     Raises DatasetError when the episode is absent or damaged; RecordingError when the file cannot be written.
     """
-    frames = compose(dataset, index)
+    cameras, unread = shown_cameras(dataset, index)
+    frames = compose(dataset, index, cameras)
     first = next(frames)
     os.environ.setdefault("SVT_LOG", "1")  # the encoder otherwise prints its settings for every video
     with atomic_write(path) as beside, av.open(str(beside), "w", format="mp4") as container:
@@ -67,14 +70,16 @@ def write_film(dataset: Dataset, index: int, path: Path) -> None:
                 container.mux(stream.encode(frame))
                 bar.update()
         container.mux(stream.encode(None))
+    return unread
 
 
-def compose(dataset: Dataset, index: int) -> Iterator[Image]:
+def compose(dataset: Dataset, index: int, cameras: Sequence[str]) -> Iterator[Image]:
     """Yield the video's frames, (H, W, 3) uint8 RGB of even size, one for each frame of the episode.
+
+    cameras: the columns of pictures to show.
 
     Raises DatasetError when the episode is absent or damaged.
     """
-    cameras = [name for name, feature in dataset.features.items() if feature.is_picture]
     curves = curve_features(dataset.features)
     columns = dataset.episode(index, curves)
     pictures = {name: dataset.frames(index, name) for name in cameras}
@@ -109,7 +114,7 @@ def entry_names(name: str, feature: Feature) -> tuple[str, ...]:
     return feature.names or tuple(f"{name.rpartition('.')[2]} {number}" for number in range(math.prod(feature.shape)))
 
 
-def _panels(features: Mapping[str, Feature], cameras: list[str]) -> dict[str, tuple[int, int]]:
+def _panels(features: Mapping[str, Feature], cameras: Sequence[str]) -> dict[str, tuple[int, int]]:
     """Return the width and height of each camera's picture in the video: all of one height, as large as they fit."""
     ratios = {name: features[name].shape[1] / features[name].shape[0] for name in cameras}
     room = WIDEST - GAP * (len(cameras) + 1)

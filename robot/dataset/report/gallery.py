@@ -6,7 +6,7 @@ The page is one file that needs no other file, no network and no script, so that
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from robot.dataset.format.columns import camera_of
 from robot.dataset.reader import Dataset
 from robot.dataset.report.colour import as_colour
 from robot.dataset.report.quality import EpisodeQuality, SetQuality, in_words, measure_quality
+from robot.dataset.report.shown_cameras import not_shown, shown_cameras
 from robot.system.files import atomic_write
 
 STRIP = 6  # pictures of each episode, from its first to its last
@@ -35,23 +36,29 @@ img { display: block; max-width: 100%; margin: 2px 0 } p { margin: 4px 0 0 } .re
 """
 
 
-def write_gallery(dataset: Dataset, path: Path) -> None:
-    """Write the page to `path`. Raises DatasetError when an episode is damaged, RecordingError when the file cannot be
-    written."""
+def write_gallery(dataset: Dataset, path: Path) -> Mapping[str, str]:
+    """Write the page to `path`. Return the columns whose pictures are not shown in every episode, because worldarm does
+    not read them, with the reason.
+
+    Raises DatasetError when an episode is damaged, RecordingError when the file cannot be written.
+    """
     quality = measure_quality(dataset)
+    unread: dict[str, str] = {}
     with atomic_write(path) as beside, open(beside, "w", encoding="utf-8") as file:
-        for text in page(dataset, quality):
+        for text in page(dataset, quality, unread):
             file.write(text)
+    return unread
 
 
-def page(dataset: Dataset, quality: SetQuality) -> Iterator[str]:
-    """Yield the page's text, piece by piece."""
+def page(dataset: Dataset, quality: SetQuality, unread: dict[str, str]) -> Iterator[str]:
+    """Yield the page's text, piece by piece; add columns of pictures that are not read to `unread`, with the reason."""
     name = escape(quality.name)
     yield f'<!DOCTYPE html>\n<html lang="en"><meta charset="utf-8"><title>{name}</title><style>{_STYLE}</style>\n'
     yield f"<h1>{name}</h1>\n<p>{escape(_summary(dataset, quality))}</p>\n<main>\n"
-    cameras = [key for key, feature in dataset.features.items() if feature.is_picture]
     for one in tqdm(quality.episodes, desc="gallery", unit="episode", mininterval=0.5, delay=2.0):
-        yield _article(dataset, one, cameras)
+        cameras, left_out = shown_cameras(dataset, one.episode)
+        unread |= left_out
+        yield _article(dataset, one, cameras, not_shown(left_out))
     yield "</main></html>\n"
 
 
@@ -80,9 +87,9 @@ def _summary(dataset: Dataset, quality: SetQuality) -> str:
     return "; ".join(word for word in words if word)
 
 
-def _article(dataset: Dataset, one: EpisodeQuality, cameras: list[str]) -> str:
+def _article(dataset: Dataset, one: EpisodeQuality, cameras: Sequence[str], missing: Sequence[str]) -> str:
     images = [_image(camera_of(camera), strip(dataset, one.episode, camera)) for camera in cameras]
-    remarks = in_words(one)
+    remarks = "; ".join(text for text in (in_words(one), *missing) if text)
     doubted = bool(one.marks or one.drops or one.repeats)
     return (
         f'<article id="episode-{one.episode}"{" class=doubted" if doubted else ""}>'

@@ -6,6 +6,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -15,7 +16,8 @@ from robot.dataset.edit.check import check
 from robot.dataset.report.episode_video import CURSOR, PLOT, TITLE, compose
 from tests.commands import in_process
 from tests.robot.dataset.foreign import picture, write_foreign
-from tests.robot.dataset.samples import CAMERA, columns, write
+from tests.robot.dataset.samples import CAMERA, columns, features, write
+from tests.robot.dataset.test_picture_kinds import declare, deep, store
 
 
 def frames_of(path: Path) -> list[npt.NDArray[np.uint8]]:
@@ -70,9 +72,30 @@ def test_names_of_other_things_than_numbers_hinder_no_report(tmp_path: Path, nam
     assert ("not one a number" in result.stdout) == (names is not None)
 
 
+@pytest.mark.parametrize("unread", ["tiff", "five channels"])
+def test_a_camera_that_is_not_read_is_named_and_the_others_are_shown(tmp_path: Path, unread: str) -> None:
+    wide = "observation.images.wide"
+    with DatasetWriter.create(
+        tmp_path / "set", 8, {wide: Feature("image", (16, 16, 3)), **features()}, None, durable=False
+    ) as writer:
+        writer.save_episode({wide: np.full((4, 16, 16, 3), 90, np.uint8), **columns(0, 4)}, "pick")
+    declare(tmp_path / "set", [16, 16, 1 if unread == "tiff" else 5], None)
+    if unread == "tiff":
+        store(tmp_path / "set", [cv2.imencode(".tiff", frame)[1].tobytes() for frame in deep("uint16")])
+    film, page = tmp_path / "film.mp4", tmp_path / "page.html"
+    for words in (("show", "0", "--output", str(film)), ("gallery", "--output", str(page))):
+        result = in_process("dataset", words[0], str(tmp_path / "set"), *words[1:])
+        assert (result.returncode, result.stderr) == (0, "")
+        last = result.stdout.splitlines()[-1]
+        assert last.startswith("the camera front is not shown: pictures of ") and last.endswith(" are not read")
+    panel = frames_of(film)[0][TITLE + 20 : TITLE + 200, 30:200]
+    assert len(frames_of(film)) == 4 and abs(panel.mean() - 90) < 3
+    assert page.read_text().count("<img") == 1 and "the camera front is not shown" in page.read_text()
+
+
 def test_curves_run_along(tmp_path: Path) -> None:
     dataset = Dataset.open(write(tmp_path / "set", 1))
-    pages = [frame[-2 * PLOT :].astype(int) for frame in compose(dataset, 0)]
+    pages = [frame[-2 * PLOT :].astype(int) for frame in compose(dataset, 0, [CAMERA])]
     cursors = [int(np.flatnonzero((page == CURSOR).all(axis=2).sum(axis=0) > PLOT)[0]) for page in pages]
     assert cursors == sorted(set(cursors))
     assert (pages[-1][:, : cursors[0]] == pages[0][:, : cursors[0]]).all()
@@ -96,7 +119,7 @@ def test_several_cameras_stand_side_by_side_and_none_is_no_hindrance(tmp_path: P
             }
             writer.save_episode({"action": np.zeros((3, 12), np.float32), **pictures}, "a $5 task, „größer“ & <b>")
         dataset = Dataset.open(tmp_path / name)
-        frames = list(compose(dataset, 0))
+        frames = list(compose(dataset, 0, list(cameras)))
         assert len(frames) == 3
         height, width, _ = frames[0].shape
         assert height % 2 == width % 2 == 0 and width <= 1920
