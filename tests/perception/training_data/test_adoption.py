@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -123,15 +126,13 @@ def test_what_was_adopted_trains_and_is_judged(root: Path, tmp_path: Path) -> No
     ],
 )
 def test_what_cannot_be_is_refused_and_nothing_is_written(root: Path, words: tuple[str, ...], says: str) -> None:
-    import re
-
     before = (root / "meta/info.json").read_bytes()
     result = in_process(*ADOPT, str(root), *words)
     assert result.returncode == 1 and re.search(says, result.stderr), result.stderr
     assert (root / "meta/info.json").read_bytes() == before
 
 
-def test_actions_that_are_no_positions_and_an_arm_that_stands_still_are_refused(tmp_path: Path) -> None:
+def test_an_arm_that_stands_still_is_refused_and_entries_are_named_by_their_places(tmp_path: Path) -> None:
     root = recorded(tmp_path / "still", 2, lambda each: np.radians(each) / 10)
     result = in_process(*ADOPT, str(root), *SO101)
     assert result.returncode == 1 and "would move no joint by more than" in result.stderr
@@ -140,6 +141,37 @@ def test_actions_that_are_no_positions_and_an_arm_that_stands_still_are_refused(
     assert result.returncode == 0, result.stderr  # the same entries of both columns
     described = json.loads((root / "meta/info.json").read_text())["worldarm"]["recorded"]["source"]
     assert [each["action"] for each in described["joints"]] == [0, 1, 2, 3, 4] and described["gripper"]["state"] == 5
+
+
+def rewrite(root: Path, column: str, numbers: np.ndarray) -> None:
+    """Put `numbers` (frames, n) in place of a column of the set's one data file."""
+    path = root / "data/chunk-000/file-000.parquet"
+    table = pq.read_table(path)
+    values = pa.array(numbers.tolist(), table.schema.field(column).type)
+    pq.write_table(table.set_column(table.column_names.index(column), column, values), path)
+
+
+@pytest.mark.parametrize("kind", ["relative to the start", "of another zero"])
+def test_actions_far_from_the_measured_states_are_refused_and_nothing_is_written(tmp_path: Path, kind: str) -> None:
+    raised = [0.0, 0.0, 0.0, 20.0, 0.0, 0.0]  # the wrist is far from zero, about which relative actions are
+    root = recorded(tmp_path / "set", 2, lambda each: each[: 2 * FPS] + raised)
+    states = np.concatenate([motion(episode)[: 2 * FPS] + raised for episode in range(2)])
+    starts = np.repeat(states[:: 2 * FPS], 2 * FPS, axis=0)
+    rewrite(root, "action", states - starts if kind == "relative to the start" else states - 45.0)
+    before = tree(root)
+    result = in_process(*ADOPT, str(root), *SO101)
+    assert result.returncode == 1
+    apart = re.search(r"would be (\d+)° from those measured, in the median", result.stderr)
+    assert apart and (int(apart[1]) > 50 if kind == "relative to the start" else int(apart[1]) == 45), result.stderr
+    assert "its actions are not joint positions" in result.stderr
+    assert {path: data for path, data in tree(root).items() if path != ".lock"} == before
+
+
+def test_an_arm_that_lags_behind_its_actions_is_adopted(tmp_path: Path) -> None:
+    root = recorded(tmp_path / "set", 2, lambda each: each[: 2 * FPS])
+    states = np.concatenate([motion(episode)[: 2 * FPS] for episode in range(2)])
+    rewrite(root, "observation.state", states - 35.0)
+    assert "120 frames of the arm so101" in adopted(root, *SO101)
 
 
 def test_a_set_that_worldarm_recorded_needs_none(tmp_path: Path) -> None:
