@@ -290,6 +290,8 @@ def test_what_stops_it_is_a_fault_within_a_second_that_names_cause_and_cure(benc
         assert fault.tick - there.tick < client.arm.rate_hz
         with pytest.raises(Refused, match=bench.stopped_by):
             client.acquire("conformance", 5.0)
+        shown = in_process("status", "--command-address", driver.command).stdout
+        assert re.search(f"^mode +fault: .*{bench.stopped_by}", shown, re.MULTILINE)
     log = in_process("log", "show", str(tmp_path / "black-box")).stdout
     assert re.search(f"mode fault .*{bench.stopped_by}", log)
 
