@@ -40,12 +40,13 @@ def apply_installation(
 
 
 def slowed(spec: ArmSpec, share: float) -> ArmSpec:
-    """Return `spec` with this `share` of the joints' velocity, acceleration and jerk limits."""
+    """Return `spec` with this `share` of the joints' velocity, acceleration and jerk limits and the gripper's speed."""
     return msgspec.structs.replace(
         spec,
         velocity=tuple(share * each for each in spec.velocity),
         acceleration=tuple(share * each for each in spec.acceleration),
         jerk=tuple(share * each for each in spec.jerk),
+        gripper_speed=share * spec.gripper_speed,
     )
 
 

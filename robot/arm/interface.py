@@ -53,7 +53,8 @@ class ArmSpec(msgspec.Struct, frozen=True):
     when only this arm's own models fit.
 
     An arm that follows lags behind by at most `lag_s` seconds, and then is within `follow_error` (rad) of its
-    set-point, under its usual load.
+    set-point, under its usual load. `gripper_speed` (m/s) is the fastest that the set-point of the gripper's width
+    changes.
     """
 
     name: str
@@ -76,6 +77,7 @@ class ArmSpec(msgspec.Struct, frozen=True):
     models_of: str = ""
     lag_s: float = 0.4
     follow_error: float = 0.15
+    gripper_speed: float = 0.2
 
     def __post_init__(self) -> None:
         escape_fields(self, ("name", "joint_names", "tool_frame", "models_of"))

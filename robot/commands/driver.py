@@ -33,7 +33,8 @@ from robot.system.scheduling import keep_pace
 from robot.wire.addresses import COMMAND, STATE
 
 FIRST_RUN_SHARE = 0.2
-"""The share of its limits of velocity, acceleration and jerk that an arm has in its first run."""
+"""The share of its limits of velocity, acceleration and jerk, and of its gripper's speed, that an arm has in its first
+run."""
 
 
 @dataclass(frozen=True)

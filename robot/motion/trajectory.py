@@ -17,7 +17,6 @@ from robot.motion.brake import Brake, Motion, MotionState, motion_of, state_of
 from robot.motion.waypoint_path import Reference, ReferenceState
 from robot.wire.messages import Waypoint
 
-GRIPPER_SPEED = 0.2
 # The clock that paces the reference follows the caller's clock with this gain per tick: unfiltered, the scheduler's
 # jitter would demand full acceleration back and forth.
 _CLOCK_GAIN = 0.02
@@ -64,6 +63,7 @@ class Trajectory:
         self._ramped_s = 0.0
         self._velocity = _VELOCITY_SHARE * np.asarray(spec.velocity)
         self._acceleration = np.asarray(spec.acceleration)
+        self._gripper_speed = spec.gripper_speed
         self._planner = ruckig.Ruckig(spec.dof)
         self._plan = ruckig.Trajectory(spec.dof)
         request = ruckig.InputParameter(spec.dof)
@@ -211,7 +211,7 @@ class Trajectory:
         self._braking = True
 
     def _move_gripper(self, target: float) -> None:
-        step = GRIPPER_SPEED * self._period
+        step = self._gripper_speed * self._period
         self.gripper_width = float(min(max(target, self.gripper_width - step), self.gripper_width + step))
 
     def _tick_clock(self, now_ns: int) -> float:

@@ -84,7 +84,7 @@ class Franka:
                 self._robot = within(CONNECT_S, self._connect)
                 self._make_ready()
                 within(CONNECT_S, self._set_contact)
-                self._hand = FrankaHand(self._host)
+                self._hand = FrankaHand(self._host, self.spec.gripper_speed)
                 self._before, self._stamp = np.array(self._link.state.q), -1
                 self._tracking = _tracking()
                 self._link.move(self._tracking, asynchronous=True)

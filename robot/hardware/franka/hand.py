@@ -14,8 +14,9 @@ from robot.hardware.franka.description import OPEN_M
 from robot.hardware.franka.errors import plain_words, said
 from robot.hardware.timeouts import within
 
-SPEED = 0.1
-"""m/s between the fingers."""
+SPEED_SHARE = 0.5
+"""How fast the fingers move, as a share of the fastest that the set-point of their width changes: 0.1 m/s at full
+speed."""
 FORCE_N = 40.0
 """The gripping force; the hand can apply 70 N continuously."""
 CONNECT_S = 3.0
@@ -28,18 +29,20 @@ _LEAVE_S = 1.5
 
 
 class FrankaHand:
-    """The hand of the arm at `host`, connected on construction without being moved.
+    """The hand of the arm at `host`, connected on construction without being moved. `set_point_speed` (m/s) is the
+    fastest that the commanded width changes.
 
     Raises `ArmError` when there is none, or when it was not homed yet.
     """
 
-    def __init__(self, host: str) -> None:
+    def __init__(self, host: str, set_point_speed: float) -> None:
         with plain_words(f"{host}, its hand"):
             self._gripper = within(CONNECT_S, lambda: franky.Gripper(host))
             state = within(CONNECT_S, lambda: self._gripper.state)
         if state.max_width < 0.5 * OPEN_M:
             raise ArmError(f"the hand of the arm at {host} has not been homed: home it in Desk (it opens and closes)")
         self._host = host
+        self._speed = SPEED_SHARE * set_point_speed
         self._width = float(state.width)
         self._wish = self._width
         self._fault = ""
@@ -98,6 +101,6 @@ class FrankaHand:
     def _command(self, wish: float) -> None:
         if wish < _SHUT_M:
             # An object of any thickness is gripped: the bounds only decide when the hand reports success.
-            self._gripper.grasp(0.0, SPEED, FORCE_N, OPEN_M, OPEN_M)
+            self._gripper.grasp(0.0, self._speed, FORCE_N, OPEN_M, OPEN_M)
         else:
-            self._gripper.move(min(wish, OPEN_M), SPEED)
+            self._gripper.move(min(wish, OPEN_M), self._speed)

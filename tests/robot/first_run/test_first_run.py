@@ -15,6 +15,8 @@ import pytest
 from robot.arm.interface import ArmOptions
 from robot.errors import ConfigurationError
 from robot.first_run.report import Outcome, ask_for_report, identity_of, read_report, write_report
+from robot.flight_log.records import Engaged, Opened, Ticked, newest_flight_log, read_flight_log
+from robot.flight_log.replay import replay
 from robot.hardware.so101.description import JOINTS
 from robot.hardware.so101.emulator import calibration_file, usual_calibration
 from tests.commands import worldarm
@@ -61,6 +63,23 @@ def answer_all(person: Person, witness: Witness) -> None:
             person.type(" ")
 
 
+def speeds_of_the_gripper(log: Path) -> tuple[float, float]:
+    """How fast the last driver's gripper was allowed to be, and its set-point was at most, m/s, by a log that
+    replays."""
+    records = list(read_flight_log(log))
+    assert replay(records).difference is None
+    last = next(each for each in reversed(records) if isinstance(each, Opened))
+    begin = next(n for n, each in enumerate(records) if isinstance(each, Opened) and each.run == last.run)
+    steps, before = [0.0], None
+    for each in records[begin:]:
+        if isinstance(each, Engaged):
+            before = None
+        elif isinstance(each, Ticked):
+            steps.append(0.0 if before is None else abs(each.gripper_width - before))
+            before = each.gripper_width
+    return last.arm.gripper_speed, max(steps) * last.arm.rate_hz
+
+
 def _keys(offered: str) -> Mapping[str, str]:
     named = {"ENTER": "\n", "SPACE": " "}
     return {named.get(key, key): meaning for key, _, meaning in (each.partition(" ") for each in offered.split("   "))}
@@ -76,7 +95,7 @@ def test_at_a_terminal_it_checks_the_arm_slowly_and_leaves_a_report_that_the_dri
             driving = Driving(process)
             with driving.client() as client:
                 assert "has had no first run" in client.state(10.0).reason
-                full_speed = client.arm.velocity
+                full_speed = client.arm.velocity, client.arm.gripper_speed
             assert process.stdout is not None
             assert "start it once with --first-run" in process.stdout.readline()
         addresses = ("--state-address", ANY, "--command-address", ANY)
@@ -89,6 +108,8 @@ def test_at_a_terminal_it_checks_the_arm_slowly_and_leaves_a_report_that_the_dri
             if "the arm has not reported" not in person.screen:
                 break
         assert status == 0 and "0 failed" in person.screen and "at rest and parked" in person.screen, person.screen
+        allowed, fastest = speeds_of_the_gripper(newest_flight_log())
+        assert allowed == pytest.approx(0.2 * full_speed[1]) and 0.01 < fastest < allowed + 1e-6
         (file,) = (state / "first-run").iterdir()
         report = json.loads(file.read_text())
         assert (report["version"], report["arm"]) == (1, "so101")
@@ -100,7 +121,7 @@ def test_at_a_terminal_it_checks_the_arm_slowly_and_leaves_a_report_that_the_dri
             driving = Driving(process)
             with driving.client() as client:
                 assert "first run" not in client.state(10.0).reason
-                assert client.arm.velocity == full_speed
+                assert (client.arm.velocity, client.arm.gripper_speed) == full_speed
     # Another arm has had none, and neither has this one once it is calibrated anew.
     again = calibrated(tmp_path, "again.json")
     again.write_bytes(again.read_bytes().replace(b"-1230", b"-1229"))

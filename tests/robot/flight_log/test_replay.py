@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import robot.flight_log.records
+from robot.arm.installation import slowed
 from robot.errors import Refused
 from robot.flight_log.logged_servo import LoggedServo
 from robot.flight_log.records import Opened, Record, Ticked, WaypointsReceived, read_flight_log
@@ -98,6 +99,22 @@ def test_a_recording_replays_the_same_from_wherever_the_ring_begins(
     assert 500 < found.ticks < 8500  # so the beginning was overwritten, and the replay began in mid-motion
     assert found.commands == sum(isinstance(record, WaypointsReceived) for record in records) > 50
     assert len({record.run for record in records if isinstance(record, Opened)}) == 2
+
+
+def test_a_slowed_arm_has_a_slow_gripper_and_its_recording_replays_the_same(tmp_path: Path) -> None:
+    servo = LoggedServo(slowed(SPEC, 0.2), tmp_path)
+    servo.engage(HOME, 0.08)
+    servo.accept([Waypoint(1_000_000_000, SPEC.home, 0.0)], 0)
+    for tick in range(600):
+        servo.tick(tick * PERIOD_NS)
+    servo.close()
+    records = list(read_flight_log(tmp_path))
+    widths = np.array([record.gripper_width for record in records if isinstance(record, Ticked)])
+    fastest = 0.2 * SPEC.gripper_speed * PERIOD_NS * 1e-9
+    assert -np.diff(widths).min() == pytest.approx(fastest) and np.abs(np.diff(widths)).max() <= fastest + 1e-12
+    assert widths[250] > 0.03 and widths[-1] == pytest.approx(0.0)
+    found = replay(records)
+    assert (found.difference, found.ticks, found.commands) == (None, 600, 1)
 
 
 def test_what_the_governor_would_do_otherwise_is_found(tmp_path: Path) -> None:

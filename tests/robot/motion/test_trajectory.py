@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from robot.motion.trajectory import GRIPPER_SPEED, Trajectory
+from robot.motion.trajectory import Trajectory
 from robot.motion.waypoint_path import HALF_WINDOW_S, Reference
 from robot.wire.messages import Waypoint
 from tests.robot.panda import panda_spec
@@ -126,7 +126,7 @@ def test_the_gripper_is_interpolated_and_never_faster_than_its_limit() -> None:
     for tick in range(250):
         trajectory.advance(tick * PERIOD_NS)
         widths.append(trajectory.gripper_width)
-    assert np.abs(np.diff(widths)).max() <= GRIPPER_SPEED * PERIOD + 1e-12
+    assert np.abs(np.diff(widths)).max() <= SPEC.gripper_speed * PERIOD + 1e-12
     assert widths[50] == pytest.approx(0.02, abs=1e-3)
     assert widths[-1] == pytest.approx(0.08)
 

@@ -15,8 +15,8 @@ from tests.robot.limp_arm import limp_arm
 from tests.robot.web.page import Page
 
 FAULT = (
-    "elbow_flex (servo 3) was overloaded and has switched its torque off: hold the arm, free the joint of what blocks or "
-    "loads it, then switch the arm's power off and on"
+    "elbow_flex (servo 3) was overloaded and has switched its torque off: hold the arm, free the joint of what blocks "
+    "or loads it, then switch the arm's power off and on"
 )
 
 
