@@ -92,6 +92,10 @@ GROUPS: dict[str, dict[str, Command]] = {
             "sim.commands.benchmark_ablate:ablate",
             "train without one part at a time, and measure the difference",
         ),
+        "benchmark goals": (
+            "sim.commands.benchmark_goals:goals",
+            "measure which goal pictures are refused as unknown to the model",
+        ),
         "benchmark planner": ("control.benchmark.planner:benchmark_planner", "measure how long a decision takes"),
         "benchmark scaling": (
             "control.benchmark.scaling:benchmark_scaling",

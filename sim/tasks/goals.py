@@ -23,6 +23,8 @@ from sim.world.lockstep import LockStep
 GOAL_SEED_SPACE = 2
 # Goals for training, which no benchmark uses.
 TRAINING_SEED_SPACE = 3
+# Goals that show whether a model knows pictures: how far a goal may differ from play was chosen on others.
+PICTURE_SEED_SPACE = 4
 ATTEMPTS = 300
 # A picture without the arm cannot show a goal for the arm.
 _ABOUT_THE_ARM: tuple[Task, ...] = ("reach", "grasp-lift")
@@ -46,7 +48,7 @@ def make_goal(
         raise ConfigurationError(
             f"the environment {environment.name!r} has no task {task!r}; it has {', '.join(environment.tasks)}"
         )
-    if level not in environment.levels or (level == "no-arm" and task in _ABOUT_THE_ARM):
+    if not shows_goals(environment, task, level):
         raise ConfigurationError(f"the environment {environment.name!r} shows no {task} goal at the level {level!r}")
     seeds = [space, _SEEDED.index(task), seed, number]
     rng = np.random.default_rng(seeds)
@@ -62,6 +64,11 @@ def make_goal(
     raise ConfigurationError(
         f"no {task} goal could be found in {ATTEMPTS} attempts; does the camera {world.camera.name!r} see the table?"
     )
+
+
+def shows_goals(environment: Environment, task: Task, level: Level) -> bool:
+    """Return whether the environment has goals of this task at this level."""
+    return level in environment.levels and not (level == "no-arm" and task in _ABOUT_THE_ARM)
 
 
 def _appearance(camera: CameraSpec, level: Level, rng: np.random.Generator) -> Appearance:

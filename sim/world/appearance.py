@@ -34,14 +34,16 @@ class Appearance:
     light: Light = Light()
 
 
-def shifted(camera: CameraSpec, rng: np.random.Generator) -> CameraSpec:
-    """Return `camera`, which must have a pose, moved by up to `SHIFT_M` along each axis and rotated by up to `TURN_RAD`
+def shifted(
+    camera: CameraSpec, rng: np.random.Generator, shift_m: float = SHIFT_M, turn_rad: float = TURN_RAD
+) -> CameraSpec:
+    """Return `camera`, which must have a pose, moved by up to `shift_m` along each axis and rotated by up to `turn_rad`
     about any axis; in a rig, each camera is moved independently."""
     if camera.below:
-        return rig(camera.name, tuple(shifted(view, rng) for view in camera.views))
+        return rig(camera.name, tuple(shifted(view, rng, shift_m, turn_rad) for view in camera.views))
     assert camera.position is not None and camera.orientation is not None, "a simulated camera has a pose"
-    x, y, z = (float(value) for value in np.asarray(camera.position) + rng.uniform(-SHIFT_M, SHIFT_M, 3))
-    axis, angle = rng.standard_normal(3), rng.uniform(-TURN_RAD, TURN_RAD)
+    x, y, z = (float(value) for value in np.asarray(camera.position) + rng.uniform(-shift_m, shift_m, 3))
+    axis, angle = rng.standard_normal(3), rng.uniform(-turn_rad, turn_rad)
     axis = axis / np.linalg.norm(axis) * np.sin(angle / 2)
     turn = (float(axis[0]), float(axis[1]), float(axis[2]), float(np.cos(angle / 2)))
     return msgspec.structs.replace(camera, position=(x, y, z), orientation=multiply(turn, camera.orientation))

@@ -19,6 +19,7 @@ from franky_sim.urdf import FR3_URDF
 from hypothesis import given
 from hypothesis import strategies as st
 
+from robot.arm.installation import slowed
 from robot.arm.interface import ArmOptions
 from robot.arm.kinematics import Kinematics, Pose
 from robot.errors import ArmError, ConfigurationError, Refused
@@ -250,3 +251,26 @@ def test_its_hand_opens_and_closes_without_a_late_tick(tmp_path: Path) -> None:
     worst = re.search(r"worst ([\d.]+) ms", out)
     assert worst and float(worst.group(1)) < 100.0, out
     assert np.ptp([state.measured for state in history], axis=0).max() < 0.01
+
+
+@pytest.mark.real_time
+@pytest.mark.alone
+def test_the_hand_of_a_slowed_arm_takes_longer() -> None:
+    took = {}
+    for share in (1.0, 0.2):
+        with peer() as (arm, _):
+            arm.spec = slowed(arm.spec, share)
+            arm.start()
+            place, width = arm.read().positions, arm.read().gripper_width
+            goal = 0.005 if width > 0.04 else 0.075
+            arm.write(place, goal)
+            passed = []  # a quarter and three quarters of the way; it takes some time to set off and to stop
+            for mark in (0.25, 0.75):
+                until(
+                    lambda mark=mark, width=width, goal=goal: (
+                        abs(arm.read().gripper_width - width) > mark * abs(goal - width)
+                    )
+                )
+                passed.append(time.monotonic())
+            took[share] = (passed[1] - passed[0]) / abs(goal - width)
+    assert took[0.2] > 2.0 * took[1.0], took
