@@ -20,7 +20,7 @@ from sim.world.lockstep import LockStep
 SHIFT_M, TURN_RAD = 0.10, float(np.deg2rad(15.0))
 SHADES = (0, 15, 60, 128, 200, 255)
 _LEVEL_SHARE = 5
-"""At other levels there is one goal for so many at the level clean: making goals takes long."""
+"""The number of goals at the level clean for each one at another level: making goals takes long."""
 
 Wanted = Literal["known", "unknown", "either"]
 Pictures = list[NDArray[np.uint8]]

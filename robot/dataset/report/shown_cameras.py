@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import closing
 
 from robot.dataset.format.columns import camera_of
 from robot.dataset.reader import Dataset
@@ -23,8 +22,7 @@ def shown_cameras(dataset: Dataset, index: int) -> tuple[list[str], dict[str, st
         if not feature.is_picture:
             continue
         try:
-            with closing(dataset.frames(index, name)) as frames:
-                next(frames, None)
+            next(dataset.frames(index, name), None)
             shown.append(name)
         except PictureNotRead as reason:
             unread[name] = str(reason)
