@@ -182,4 +182,5 @@ def _summary(outcome: Outcome) -> str:
         f"{'reached' if outcome.reached else 'not reached'}: {outcome.reason}\n"
         f"{outcome.decisions} decisions, median {median:.0f} ms, p99 {high:.0f} ms; {outcome.late} late, "
         f"{outcome.missed} missed"
+        + (f"; the driver was held up {outcome.held_up} times and dropped the plan" if outcome.held_up else "")
     )

@@ -7,7 +7,7 @@ taken at the start of the running block, and sent before the running block ends.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -17,6 +17,7 @@ from control.decision import Decision
 from control.interfaces import Decider, DrawsLatents, LooksFirst
 from control.runtime.entry_move import approach
 from control.runtime.observers import Observers
+from control.runtime.outcome import outcome_of
 from control.runtime.step import Outcome, Status, Step, StepObserver
 from perception.camera.interface import Image
 from perception.camera.subscriber import FrameSubscriber, ReceivedFrame, seen_as
@@ -41,6 +42,8 @@ LEAD_NS = 50_000_000
 averaging window."""
 
 _MARGIN_NS = 15_000_000
+_MOST_HELD_UP, _HELD_UP_WITHIN_S = 10, 30.0
+"""A driver that was held up more often within this many seconds cannot keep to any plan: the run ends."""
 _WARM_UP = 3
 # Refusals whose only cause is that a command came too late.
 _TOO_LATE = ("late", "too-fast")
@@ -82,6 +85,7 @@ class Session:
         self._frames = frames
         self._observers = tuple(observers)
         self._any_goal = any_goal
+        self._held_up_ns: list[int] = []
         self._embodiment = decider.embodiment
         self._require()
         self._kinematics = Kinematics(client.arm)
@@ -102,9 +106,12 @@ class Session:
         Raises `GoalError` for a goal of another size, `GoalError` for one that is not reached and looks like nothing
         that the decider knows, and `UnreachableError` when the arm cannot reach a start position
         of the model's actions, all before anything moves; `CameraError` when the pictures stop; `ConnectionLost` when
-        the driver stops sending, or when this process was too slow to keep the lease; `Refused` when another client
-        holds the lease, and after a stop; `ArmError` when the arm does not come to rest; and any exception of an
-        observer.
+        the driver stops sending, or is held up again and again, or when this process was too slow to keep the lease;
+        `Refused` when another client holds the lease, and after a stop; `ArmError` when the arm does not come to rest;
+        and any exception of an observer.
+
+        A driver that was held up drops its waypoints and ends the lease. The session then acquires the lease again and
+        decides from where the arm rests.
         """
         self._warm_up(goals)
         with Observers(self._observers) as observers:
@@ -114,19 +121,20 @@ class Session:
 
     def _pursue(self, goals: Sequence[Image], blocks: int | None, observers: Observers) -> Outcome:
         steps: list[Step] = []
+        self._held_up_ns.clear()
         with self._lease(), _explain_lapse():
             observers.start(goals)
             if (step := self._look(goals[-1])) is not None:
                 observers.step(step)
-                return _outcome([step], step.frame.image, blocks)
+                return outcome_of([step], step.frame.image, blocks)
             self._require_known(goals)
-            approach(self._client, self._kinematics, self._convention)
+            self._persist(lambda: approach(self._client, self._kinematics, self._convention))
             for step in self._decisions(goals[-1], blocks):
                 steps.append(step)
                 observers.step(step)
-            wait_for_rest(self._client)
+            self._persist(lambda: wait_for_rest(self._client))
             last = self._picture_after(time.monotonic_ns())
-        return _outcome(steps, last.image, blocks, self._unknown(last.image))
+        return outcome_of(steps, last.image, blocks, self._unknown(last.image), len(self._held_up_ns))
 
     # ---------------------------------------------------------------- before anything moves
 
@@ -202,48 +210,74 @@ class Session:
 
     def _decisions(self, goal: Image, blocks: int | None) -> Iterator[Step]:
         """Run blocks and yield their steps, until the goal is reached or `blocks` have run."""
-        running = self._hold(time.monotonic_ns())
-        first_ns = running.begins_ns
+        following: _Block | None = None
+        rest_ns = first_ns = time.monotonic_ns()
         while True:
-            number = (running.begins_ns - first_ns) // self._convention.block_ns
-            frame = self._first_picture(running.begins_ns)
-            received_ns = time.monotonic_ns()
-            state = self._state_of(self._state_at(frame.time_ns))
-            seen = Observation({frame.camera.name: frame.image.copy()}, state, frame.time_ns)
-            decision = self._decider.decide(seen, self._committed(running, frame.time_ns))
-            decided_ns = time.monotonic_ns()
-            following: _Block | None = None
-            accepted_ns = tick = 0
-            status: Status
-            if decision.reached:
-                status = "reached"
-            elif blocks is not None and number >= blocks - 1:
-                status = "last"
-            else:
-                status, following = self._command(running, decision.action)
-                if following is not None:
-                    accepted_ns, tick = time.monotonic_ns(), following.tick
-            command_ms = (time.monotonic_ns() - frame.time_ns) * 1e-6
-            imagined = self._drawn(decision)
-            step = Step(
-                block=number,
-                begins_ns=running.begins_ns,
-                frame=frame,
-                state=state,
-                goal=goal,
-                decision=decision,
-                status=status,
-                command_ms=command_ms,
-                received_ns=received_ns,
-                decided_ns=decided_ns,
-                accepted_ns=accepted_ns,
-                tick=tick,
-                imagined=imagined,
-            )
+            try:
+                running = following or self._hold(rest_ns)
+                number = (running.begins_ns - first_ns) // self._convention.block_ns
+                last = blocks is not None and number >= blocks - 1
+                step, following = self._step(running, number, goal, last)
+            except Refused as refusal:
+                self._take_again(refusal)
+                following, rest_ns = None, time.monotonic_ns()
+                continue
             yield step
-            if status in ("reached", "last"):
+            if step.status in ("reached", "last"):
                 return
-            running = following or self._hold(self._next_rest(running))
+            if following is None:
+                rest_ns = self._next_rest(running)
+
+    def _step(self, running: _Block, number: int, goal: Image, last: bool) -> tuple[Step, _Block | None]:
+        """Decide what follows the `running` block and command it, unless this is the `last` block; return the step and
+        the block that follows, None if none does."""
+        frame = self._first_picture(running.begins_ns)
+        received_ns = time.monotonic_ns()
+        state = self._state_of(self._state_at(frame.time_ns))
+        seen = Observation({frame.camera.name: frame.image.copy()}, state, frame.time_ns)
+        decision = self._decider.decide(seen, self._committed(running, frame.time_ns))
+        decided_ns = time.monotonic_ns()
+        following: _Block | None = None
+        status: Status = "reached" if decision.reached else "last"
+        if not decision.reached and not last:
+            status, following = self._command(running, decision.action)
+        answered_ns = time.monotonic_ns()
+        step = Step(
+            block=number,
+            begins_ns=running.begins_ns,
+            frame=frame,
+            state=state,
+            goal=goal,
+            decision=decision,
+            status=status,
+            command_ms=(answered_ns - frame.time_ns) * 1e-6,
+            received_ns=received_ns,
+            decided_ns=decided_ns,
+            accepted_ns=answered_ns if following is not None else 0,
+            tick=following.tick if following is not None else 0,
+            imagined=self._drawn(decision),
+        )
+        return step, following
+
+    def _persist(self, action: Callable[[], object]) -> None:
+        """Do `action`, and do it again when the driver was held up meanwhile. Raises as `_take_again`."""
+        while True:
+            try:
+                action()
+                return
+            except Refused as refusal:
+                self._take_again(refusal)
+
+    def _take_again(self, refusal: Refused) -> None:
+        """Take the lease again where the driver ended it because its own loop was held up, and wait for the arm to
+        rest. Raises `refusal` where that is not the reason, and when it happens again and again."""
+        now_ns = time.monotonic_ns()
+        recent = [each for each in self._held_up_ns if now_ns - each < _HELD_UP_WITHIN_S * 1e9]
+        if refusal.reason != "held-up" or len(recent) >= _MOST_HELD_UP:
+            raise refusal
+        self._held_up_ns.append(now_ns)
+        self._client.acquire(HOLDER, LEASE_S)
+        wait_for_rest(self._client)
 
     def _state_of(self, joints: JointState) -> Vector:
         """Return the state (P,) that the decider sees of an arm's state."""
@@ -335,49 +369,14 @@ class Session:
 
 @contextmanager
 def _explain_lapse() -> Iterator[None]:
-    """Raise `ConnectionLost`, with an explanation, for the refusal "not-holder"."""
+    """Raise `ConnectionLost`, with an explanation, for the refusals "not-holder" and "held-up"."""
     try:
         yield
     except Refused as refusal:
-        if refusal.reason != "not-holder":
+        if refusal.reason not in ("not-holder", "held-up"):
             raise
         raise ConnectionLost(
             f"the driver ended this agent's lease and holds the arm: either nothing came from the agent for "
             f"{LEASE_S:g} s (the machine is too busy, or the agent was paused), or someone stopped the arm, or the "
             f"driver itself was held up; it says: {refusal.detail}"
         ) from refusal
-
-
-def _outcome(steps: list[Step], last: Image, blocks: int | None, unknown: str = "") -> Outcome:
-    """Return how the run of these `steps` ended. `unknown` says in what way the `last` picture is, if at all."""
-    end = steps[-1]
-    late = sum(step.status == "late" for step in steps)
-    missed = sum(step.status == "missed" for step in steps)
-    reached = end.status == "reached"
-    if reached:
-        reason = "the world looks like the goal"
-        if len(steps) == 1:
-            reason += " already, so nothing was moved"
-    else:
-        reason = (
-            f"{blocks} blocks are over, and the critic's distance to the goal is {end.decision.distance:.1f} blocks"
-        )
-        if missed > len(steps) // 4:
-            reason += (
-                f"; {missed} of {len(steps)} decisions came too late: the machine is too busy, or the camera too slow"
-            )
-        if unknown:
-            reason += f"; the camera's last picture looks like nothing that this model knows: {unknown}"
-    return Outcome(
-        reached=reached,
-        reason=reason,
-        decisions=len(steps),
-        late=late,
-        missed=missed,
-        decision_ms=tuple(1e3 * step.decision.seconds for step in steps),
-        command_ms=tuple(step.command_ms for step in steps),
-        first=steps[0].frame.image,
-        last=last,
-        imagined=end.imagined,
-        finished_subgoals=end.decision.finished_subgoals,
-    )

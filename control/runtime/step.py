@@ -50,7 +50,8 @@ class Step:
 class Outcome:
     """How a run ended: whether the decider reports that the goal is `reached`; the `reason` in words; the numbers of
     `decisions`, and of `late` and `missed` ones; the times in ms, one for each decision; the `first`, the `last` and
-    the last `imagined` picture, (H, W, 3) uint8 RGB; and the results of the finished sub-goals."""
+    the last `imagined` picture, (H, W, 3) uint8 RGB; the results of the finished sub-goals; and how often the driver
+    was `held_up` and dropped the plan."""
 
     reached: bool
     reason: str
@@ -63,6 +64,7 @@ class Outcome:
     last: Image
     imagined: Image | None
     finished_subgoals: tuple[SubgoalResult, ...] = ()
+    held_up: int = 0
 
 
 class StepObserver(Protocol):

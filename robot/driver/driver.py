@@ -225,10 +225,10 @@ class Driver:
         commanders = self._server.commanders
         return commanders is None or key in commanders
 
-    def _end_lease(self, reason: str) -> None:
+    def _end_lease(self, reason: str, held_up: bool = False) -> None:
         """Drop all waypoints and the lease, ramp to rest; a client that acquires the lease then may move the arm."""
         self._servo.hold()
-        self._leases.revoke(reason)
+        self._leases.revoke(reason, held_up)
         if self._modes.mode is Mode.ACTIVE:
             self._change(Mode.HOLDING, reason)
 
@@ -251,7 +251,8 @@ class Driver:
             return
         how = f"loop stood still for {gap_s:.2f} s" if gap_s > STALL_S else f"late ticks add up to {behind_s:.2f} s"
         self._end_lease(
-            f"the driver's {how}, so the waypoints were dropped; acquire the lease and plan from where the arm is"
+            f"the driver's {how}, so the waypoints were dropped; acquire the lease and plan from where the arm is",
+            held_up=True,
         )
 
     def _look(self) -> None:

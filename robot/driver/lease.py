@@ -33,6 +33,7 @@ class LeaseManager:
         self._grant: Grant | None = None
         self._sequence = -1
         self._ended = ""
+        self._held_up_token = ""
 
     @property
     def holder(self) -> str:
@@ -52,24 +53,24 @@ class LeaseManager:
         ttl_ns = round(ttl_s * 1e9)
         self._grant = Grant(secrets.token_hex(16), holder, ttl_ns, now_ns + ttl_ns)
         self._sequence = -1
-        self._ended = ""
+        self._ended = self._held_up_token = ""
         return self._grant
 
     def renew(self, token: str, now_ns: int) -> Grant:
-        """Extend the lease by its time-to-live from now. Raises `Refused`: "not-holder"."""
+        """Extend the lease by its time-to-live from now. Raises `Refused`: "not-holder", "held-up"."""
         grant = self._held(token, now_ns)
         self._grant = Grant(grant.token, grant.holder, grant.ttl_ns, now_ns + grant.ttl_ns)
         return self._grant
 
     def check(self, token: str, now_ns: int) -> None:
-        """Check that `token` is the holder's. Raises `Refused`: "not-holder"."""
+        """Check that `token` is the holder's. Raises `Refused`: "not-holder", "held-up"."""
         self._held(token, now_ns)
 
     def check_command(self, token: str, sequence: int, deadline_ns: int, now_ns: int) -> None:
         """Check one command. Its sequence number is used up even when the command is refused later.
 
-        Raises `Refused`: "not-holder", "stale-sequence" for a number that is not larger than the last, "late" past the
-        deadline.
+        Raises `Refused`: "not-holder", "held-up", "stale-sequence" for a number that is not larger than the last,
+        "late" past the deadline.
         """
         self._held(token, now_ns)
         if sequence <= self._sequence:
@@ -79,12 +80,15 @@ class LeaseManager:
             raise Refused("late", f"command {sequence} came {(now_ns - deadline_ns) * 1e-6:.1f} ms past its deadline")
 
     def release(self, token: str, now_ns: int) -> None:
-        """End the lease at its holder's request. Raises `Refused`: "not-holder"."""
+        """End the lease at its holder's request. Raises `Refused`: "not-holder", "held-up"."""
         self._held(token, now_ns)
         self._grant = None
 
-    def revoke(self, why: str = "") -> None:
-        """End the lease, if there is one. Requests with its token are refused with `why`."""
+    def revoke(self, why: str = "", held_up: bool = False) -> None:
+        """End the lease, if there is one. Requests with its token are refused with `why`, and as "held-up" when the
+        driver's own loop was `held_up`: its holder may then acquire the lease again."""
+        if self._grant is not None:
+            self._held_up_token = self._grant.token if held_up else ""
         self._grant = None
         self._ended = why
 
@@ -98,10 +102,16 @@ class LeaseManager:
 
     def _held(self, token: str, now_ns: int) -> Grant:
         grant = self._grant
-        # Compared as bytes: compare_digest accepts only ASCII text, and a peer may send any token.
-        if grant is None or not secrets.compare_digest(token.encode(errors="replace"), grant.token.encode()):
+        if grant is None or not _same(token, grant.token):
+            if grant is None and self._held_up_token and _same(token, self._held_up_token):
+                raise Refused("held-up", self._ended)
             owner = f"{grant.holder} has it" if grant else "; ".join(filter(None, ("it is free", self._ended)))
             raise Refused("not-holder", f"this token does not belong to the current lease ({owner}); acquire it first")
         if now_ns >= grant.expires_ns:
             raise Refused("not-holder", "the lease lapsed before this request came; acquire it again")
         return grant
+
+
+def _same(token: str, own: str) -> bool:
+    """Compare in constant time, and as bytes: compare_digest accepts only ASCII text, and a peer may send any token."""
+    return secrets.compare_digest(token.encode(errors="replace"), own.encode())

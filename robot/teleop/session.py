@@ -278,9 +278,12 @@ class Teleoperation:
         """React to the driver's refusal of a command; its next state says why it refused."""
         self._mine = False
         self._interrupt("")
-        # Nobody else has the lease: this process was suspended or delayed too long.
-        self._wanted = refusal.reason == "not-holder" and "has it" not in refusal.detail
-        if self._wanted:
+        # Nobody else has the lease: this process or the driver was suspended or delayed too long.
+        held_up = refusal.reason == "held-up"
+        self._wanted = held_up or (refusal.reason == "not-holder" and "has it" not in refusal.detail)
+        if held_up:
+            self._console.tell(f"{refusal.detail.partition(';')[0]}; taking the lease again")
+        elif self._wanted:
             self._console.tell(f"the lease lapsed, since nothing was sent for {LEASE_S:g} s; taking it again")
         else:
             self._console.tell(f"the lease was lost: {refusal.detail}; press reset to take it")

@@ -219,6 +219,7 @@ REASONS = (
     "malformed",
     "not-allowed",
     "not-holder",
+    "held-up",
     "held",
     "stale-sequence",
     "late",

@@ -195,6 +195,42 @@ def test_the_arm_waits_for_a_camera_that_is_silent_for_half_a_second(here: Stage
     assert_held(here)
 
 
+@pytest.mark.real_time
+def test_it_goes_on_from_rest_when_the_driver_was_frozen_and_dropped_the_plan(here: Stage, tmp_path: Path) -> None:
+    frozen: list[int] = []
+    thaws = threading.Timer(0.3, lambda: here.driver.process.process.send_signal(signal.SIGCONT))
+
+    def freeze(step: Step) -> None:
+        if step.block >= 3 and step.status == "sent" and not frozen:
+            frozen.append(time.monotonic_ns())
+            here.driver.process.process.send_signal(signal.SIGSTOP)
+            thaws.start()
+
+    heard = Steps(freeze)
+    with Watch(here.driver.state) as watch, session(here, tmp_path, observers=[heard]) as goes:
+        outcome = goes.pursue([GOAL], 30)
+    assert outcome.held_up >= 1
+    assert any("stood still" in state.reason for state in watch.seen)
+    assert any(step.status == "sent" for step in heard.steps if step.begins_ns > frozen[0] + 300_000_000)
+    assert heard.steps[-1].status == "last"
+    assert_no_jump(watch.seen)
+    assert_held(here)
+
+
+@pytest.mark.real_time
+def test_it_ends_when_the_driver_is_held_up_again_and_again(here: Stage, tmp_path: Path) -> None:
+    def freeze(step: Step) -> None:
+        if step.status == "sent":
+            here.driver.process.process.send_signal(signal.SIGSTOP)
+            time.sleep(0.25)
+            here.driver.process.process.send_signal(signal.SIGCONT)
+
+    with session(here, tmp_path, observers=[Steps(freeze)]) as goes:
+        with pytest.raises(ConnectionLost, match="held up"):
+            goes.pursue([GOAL], 400)
+    assert_held(here)
+
+
 class Slow:
     """A decider whose every decision takes `seconds` longer than that of the one within."""
 

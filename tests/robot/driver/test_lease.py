@@ -51,6 +51,18 @@ def test_a_holder_needs_a_name(holder: str) -> None:
     assert refused(LeaseManager().acquire, holder, 1.0, 0) == "malformed"
 
 
+def test_only_the_holder_that_lost_it_to_a_held_up_driver_hears_that() -> None:
+    desk = LeaseManager()
+    token = desk.acquire("agent", 1.0, 0).token
+    desk.revoke("the loop stood still", held_up=True)
+    assert refused(desk.renew, token, 1) == refused(desk.release, token, 1) == "held-up"
+    assert refused(desk.renew, "x" * 32, 1) == "not-holder"
+    desk.acquire("teleop", 1.0, 2)
+    assert refused(desk.renew, token, 3) == "not-holder"
+    desk.revoke("stopped")
+    assert refused(desk.renew, token, 4) == "not-holder"
+
+
 def test_a_released_lease_is_free_and_its_token_dead() -> None:
     desk = LeaseManager()
     token = desk.acquire("agent", 1.0, 0).token
