@@ -271,6 +271,8 @@ def read_info(root: Path) -> DatasetInfo:
         raise DatasetError(f"{path} cannot be read: {error}") from error
     try:
         return _info_from_json(document)
+    except DatasetError as error:  # one of several sets, in a merge
+        raise DatasetError(f"{root}: {error}") from error
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise DatasetError(f"{path} is not the info of a LeRobotDataset: {printable(repr(error), _SHOWN)}") from error
 

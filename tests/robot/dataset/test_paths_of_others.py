@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -141,6 +142,14 @@ def test_nothing_outside_is_touched(
     for path in (box / "new").rglob("*"):
         assert not path.is_symlink() and (path.is_dir() or SECRET not in path.read_bytes())
     shutil.rmtree(box)
+
+
+def test_of_several_sets_the_one_that_leads_outside_is_named(videos: Path, tmp_path: Path) -> None:
+    bad = Path(shutil.copytree(videos, tmp_path / "bad"))
+    document = json.loads((bad / "meta/info.json").read_text())
+    (bad / "meta/info.json").write_text(json.dumps({**document, "video_path": "../{video_key}/{chunk_index}.mp4"}))
+    with pytest.raises(DatasetError, match=re.escape(f"{bad}: video_path in meta/info.json")):
+        merge(tmp_path / "both", [videos, bad])
 
 
 def test_links_in_a_set_and_what_else_lies_in_its_folder_survive_a_deletion(tmp_path: Path) -> None:
