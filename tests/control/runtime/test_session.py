@@ -225,9 +225,8 @@ def test_it_ends_when_the_driver_is_held_up_again_and_again(here: Stage, tmp_pat
             time.sleep(0.25)
             here.driver.process.process.send_signal(signal.SIGCONT)
 
-    with session(here, tmp_path, observers=[Steps(freeze)]) as goes:
-        with pytest.raises(ConnectionLost, match="held up"):
-            goes.pursue([GOAL], 400)
+    with session(here, tmp_path, observers=[Steps(freeze)]) as goes, pytest.raises(ConnectionLost, match="held up"):
+        goes.pursue([GOAL], 400)
     assert_held(here)
 
 
