@@ -9,7 +9,8 @@ import numpy as np
 import torch
 
 from control.model.trained_model import Parts, TrainedModel, new_parts
-from control.policy.mlp import Perceptron
+from control.policy.comparison import FlatComparison
+from control.policy.pair_comparison import PairComparison
 from perception.checkpoint.card import SCHEMA, Card, Gate, HeadsConfig, Provenance
 from perception.model.world_model import WorldModelConfig
 from perception.training_data.frame_cache import FrameCache
@@ -54,7 +55,7 @@ def parts(seed: int = 0, config: WorldModelConfig = CONFIG) -> Parts:
 def critic_says(made: Parts, value: float = 0.0) -> Parts:
     """The same parts, whose critic now gives everything about this value: with 0 it finds every goal near."""
     for network in made.critic.networks:
-        assert isinstance(network, Perceptron)
+        assert isinstance(network, FlatComparison | PairComparison)
         network.begin_at(value)
     return made
 

@@ -10,9 +10,10 @@ from torch import Tensor
 
 from control.learning.hindsight import GoalMix, HindsightSampler
 from control.policy.actor import Actor, ActorLoss
+from control.policy.comparison import masked
 from control.policy.critic import Critic, CriticLoss
 from perception.checkpoint.card import HeadsConfig
-from perception.model.world_model import Predictor
+from perception.model.world_model import AnyPredictor
 from perception.training.distributed import Workers
 from perception.training.loop import History, Schedule, train
 from perception.training.settings import require_finite, require_positive, require_schedule
@@ -27,7 +28,9 @@ class HeadTraining(msgspec.Struct, frozen=True):
     `noise` added to latents, and hindsight goals up to `reach` blocks later; the critic's `discount` and `expectile`;
     the `temperature` of the actor's advantage weights (0: plain behaviour cloning), the number of its mixture
     `components`, and the number of `features` by which it compares state and goal (0: the latents themselves); the
-    width of the `hidden` layers of both; and the number of states kept as `landmarks`, the agent's own sub-goals.
+    width of the `hidden` layers of both; and the number of states kept as `landmarks`, the agent's own sub-goals. Of
+    entity tokens a share of the examples, `masks`, has a goal of which only some tokens matter (None: all matter); they
+    are compared pair by pair, so they need no features.
 
     Training takes many small steps with a high learning rate and little weight decay: critic and actor lack training
     rather than data, and half the batch for twice the steps fits held-out data better. With the default temperature an
@@ -48,6 +51,7 @@ class HeadTraining(msgspec.Struct, frozen=True):
     features: int = 96
     hidden: int = 256
     landmarks: int = 512
+    masks: float | None = None
 
     def __post_init__(self) -> None:
         """Raise `ConfigurationError` for invalid settings."""
@@ -57,10 +61,22 @@ class HeadTraining(msgspec.Struct, frozen=True):
             if not 0 < value < 1:
                 raise ConfigurationError(f"--heads.{name} must lie between 0 and 1, not {value:g}")
         require_finite("heads", self)
+        if self.masks is not None and not 0 < self.masks <= 1:
+            raise ConfigurationError(f"--heads.masks must be above 0 and at most 1, not {self.masks:g}")
 
-    def config(self) -> HeadsConfig:
-        """Return the sizes of critic and actor, for their constructors and the checkpoint's card."""
-        return HeadsConfig(self.discount, self.landmarks, self.components, self.features, self.hidden)
+    def config(self, entities: int) -> HeadsConfig:
+        """Return the sizes of critic and actor, for their constructors and the checkpoint's card, of latents that are a
+        number of `entities`, or flat (0). Raises `ConfigurationError` for settings of the other kind of latent."""
+        if entities == 0 and self.masks is not None:
+            raise ConfigurationError(
+                "--heads.masks masks entity tokens, and a flat latent has none: give --sizes.entities"
+            )
+        if entities and self.features not in (0, HeadTraining().features):
+            raise ConfigurationError(
+                f"--heads.features {self.features}: an actor compares entity tokens themselves; leave the option out"
+            )
+        features = 0 if entities else self.features
+        return HeadsConfig(self.discount, self.landmarks, self.components, features, self.hidden)
 
 
 def train_critic(
@@ -86,7 +102,7 @@ def train_critic(
 def train_actor(
     actor: Actor,
     critic: Critic,
-    predictor: Predictor,
+    predictor: AnyPredictor,
     sampler: HindsightSampler,
     settings: HeadTraining,
     folder: Path,
@@ -106,8 +122,9 @@ def train_actor(
         batch = sampler.draw(settings.batch // workers.count, rng, mix, settings.noise)
         states = {key: value.to(workers.device) for key, value in batch.items()}
         with torch.autocast(workers.device.type, dtype=torch.bfloat16, enabled=dtype != torch.float32):
-            now = critic(states["latent"], states["proprio"], states["goal"])
-            following = critic(*predictor(states["latent"], states["proprio"], states["action"]), states["goal"])
+            goal = states["goal"], *masked(states)
+            now = critic(states["latent"], states["proprio"], *goal)
+            following = critic(*predictor(states["latent"], states["proprio"], states["action"]), *goal)
         batch["advantage"] = (settings.discount * following - now - 1.0).cpu()
         return batch
 

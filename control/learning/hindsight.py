@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from control.learning.goal_masks import GoalMasks
 from perception.training_data.clips import torch_generator
 from perception.training_data.frame_cache import FrameCache
 
@@ -46,11 +47,18 @@ class HindsightSampler:
     """Draws (state, next state, goal) triples from encoded episodes.
 
     `views` hold the same frames, each time with other augmentation; a state and its goal are always taken from the same
-    view. `actions` (N, A), without noise, are aligned with the cache's frames.
+    view. `actions` (N, A), without noise, are aligned with the cache's frames. With a share of `masks` above 0, that
+    share of the goals is masked, over K `entities`.
     """
 
     def __init__(
-        self, cache: FrameCache, episodes: NDArray[np.int64], views: Sequence[EncodedFrames], actions: Tensor
+        self,
+        cache: FrameCache,
+        episodes: NDArray[np.int64],
+        views: Sequence[EncodedFrames],
+        actions: Tensor,
+        masks: float = 0.0,
+        entities: int = 0,
     ) -> None:
         firsts, ends = cache.starts[episodes], cache.starts[episodes] + cache.lengths[episodes]
         # The last frame of an episode has no successor. At the first frame nothing has been decided yet: a policy that
@@ -61,6 +69,7 @@ class HindsightSampler:
         # (V, N, ...) each, so that a row is found by its view and its number.
         self._views = EncodedFrames(*(torch.stack(each) for each in zip(*views, strict=True)))
         self._actions = actions
+        self._masks = GoalMasks(masks, entities, views[0].latents, self._frames) if masks else None
 
     def draw(self, count: int, rng: np.random.Generator, mix: GoalMix, noise: float) -> dict[str, Tensor]:
         """Return a batch of `count` examples by name. `noise` is the standard deviation of what is added to the
@@ -84,7 +93,7 @@ class HindsightSampler:
         def noisy(latents: Tensor) -> Tensor:
             return latents + noise * torch.randn(latents.shape, generator=torch_rng)
 
-        return {
+        batch = {
             "latent": noisy(views.expected[view, here]),
             "next_latent": noisy(views.expected[view, following]),
             "goal": noisy(views.latents[view, there]),
@@ -94,3 +103,9 @@ class HindsightSampler:
             "here": torch.from_numpy((goal == frame).astype(np.float32)),
             "arrives": torch.from_numpy((goal == frame + 1).astype(np.float32)),
         }
+        if self._masks is None:
+            return batch
+        wanted, goals = self._masks.draw(count, rng), views.latents[view, there]
+        for name, index in (("here", here), ("arrives", following)):
+            batch[name][self._masks.agree(views.latents[view, index], goals, wanted)] = 1.0
+        return {**batch, "wanted": wanted}

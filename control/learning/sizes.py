@@ -23,6 +23,7 @@ from robot.dataset.reader import Dataset
 from robot.embodiment.description import EmbodimentDescription, read_embodiment, read_recorded_embodiment
 from robot.embodiment.state_entries import commands_among
 from robot.errors import ConfigurationError
+from robot.system.bounds import MAX_CONVENTION_SIZE
 
 
 @dataclass(frozen=True)
@@ -33,10 +34,14 @@ class Sizes:
     keypoints: Annotated[
         int, tyro.conf.arg(help="number of keypoints in each camera's picture, if the encoder offers any")
     ] = 48
-    width: Annotated[int, tyro.conf.arg(help="width of the predictor's hidden layers")] = 384
+    width: Annotated[int, tyro.conf.arg(help="width of the predictor's hidden layers; a token's have a third")] = 384
     blocks: Annotated[int, tyro.conf.arg(help="number of the predictor's residual blocks")] = 2
     dropout: Annotated[float, tyro.conf.arg(help="dropout in the predictor while it is trained")] = 0.1
     context: Annotated[int, tyro.conf.arg(help="number of latents, 1 or 2, from which the next one is predicted")] = 1
+    entities: Annotated[
+        int | None,
+        tyro.conf.arg(help="number of tokens, one for each thing in the picture, for example 7; None: a flat latent"),
+    ] = None
     encoder: Annotated[
         str | None, tyro.conf.arg(help="registered name of the encoder; None: the built-in convolutional one")
     ] = None
@@ -57,6 +62,11 @@ class Sizes:
             raise ConfigurationError(f"no world model has these sizes: {self}")
         if self.context not in (1, 2):
             raise ConfigurationError(f"--sizes.context must be 1 or 2, not {self.context}")
+        if self.entities is not None and not 1 <= self.entities <= MAX_CONVENTION_SIZE:
+            raise ConfigurationError(
+                f"--sizes.entities is {self.entities}; it must be from 1 to {MAX_CONVENTION_SIZE}, or left out for a "
+                "flat latent"
+            )
 
 
 def encoder_for(dataset: Dataset, sizes: Sizes, camera: str | None, view: int | None) -> EncoderDescription:
@@ -71,8 +81,9 @@ def encoder_for(dataset: Dataset, sizes: Sizes, camera: str | None, view: int | 
     views = len(seen.views)
     of_blocks = read_recorded_embodiment(dataset.info) is None
     asked = seen.view_size if of_blocks and sizes.picture is None else sizes.picture
-    name = sizes.encoder or default_encoder(views)
-    request = EncoderRequest(asked, views, sizes.latent, sizes.keypoints, sizes.encoder_options)
+    name = sizes.encoder or default_encoder(views, sizes.entities or 0)
+    known = sizes.encoder_options, sizes.entities or 0
+    request = EncoderRequest(asked, views, sizes.latent, sizes.keypoints, *known)
     encoder = describe_encoder(name, request)
     if asked is not None and encoder.picture != asked:
         raise ConfigurationError(
@@ -92,6 +103,11 @@ def encoder_for(dataset: Dataset, sizes: Sizes, camera: str | None, view: int | 
             raise ConfigurationError(
                 f"the encoder {name!r} has --sizes.{option} {own}, not {wanted}: leave the option out"
             )
+    if sizes.entities is not None and encoder.entities != sizes.entities:
+        raise ConfigurationError(
+            f"the encoder {name!r} makes {encoder.entities or 'no'} entity tokens, not {sizes.entities}: leave "
+            "--sizes.entities out, or use the encoder 'entities'"
+        )
     return encoder
 
 
@@ -115,6 +131,7 @@ def model_config(
         context=sizes.context,
         commands=commands_among(embodiment.state_names),
         encoder=encoder.config,
+        entities=encoder.entities,
     )
 
 
@@ -122,7 +139,7 @@ def sizes_of(trained: TrainedModel) -> Sizes:
     """Return the sizes with which a model was trained."""
     config = trained.card.world_model
     encoder = config.named_encoder
-    usual = encoder == EncoderConfig(default_encoder(config.views))
+    usual = encoder == EncoderConfig(default_encoder(config.views, config.entities))
     return Sizes(
         latent=config.latent,
         keypoints=config.keypoints,
@@ -130,6 +147,7 @@ def sizes_of(trained: TrainedModel) -> Sizes:
         blocks=config.blocks,
         dropout=config.dropout,
         context=config.context,
+        entities=config.entities or None,
         encoder=None if usual else encoder.name,
         encoder_options=encoder.options,
         picture=None if usual and config.picture == PICTURE else config.picture,

@@ -70,7 +70,10 @@ def augmented_views(training: Training, latents: Tensor) -> list[EncodedFrames]:
 def fit_heads(training: Training, views: list[EncodedFrames]) -> None:
     """Train the critic, then the actor, which weighs actions by the critic's advantage."""
     parts, learning, machine = training.parts, training.learning, training.machine
-    sampler = HindsightSampler(training.cache, training.fit, views, torch.from_numpy(training.cache.clean_actions))
+    sampler = HindsightSampler(
+        *(training.cache, training.fit, views, torch.from_numpy(training.cache.clean_actions)),
+        *(learning.heads.masks or 0.0, training.config.entities),
+    )
     common = (sampler, learning.heads, training.folders.run, learning.seed, machine.workers, machine.dtype)
     training.histories["critic"] = train_critic(parts.critic, *common)
     training.histories["actor"] = train_actor(parts.actor, parts.critic, parts.model.predictor, *common)

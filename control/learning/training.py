@@ -79,6 +79,7 @@ def open_training(folders: Folders, learning: Learning, machine: Machine) -> Tra
         learning = replace(learning, sizes=sizes_of(known))
     source = Dataset.open(folders.dataset)
     encoder = encoder_for(source, learning.sizes, learning.camera, learning.view)
+    heads = learning.heads.config(encoder.entities)
     recorded_embodiment = read_embodiment(source.info, learning.camera, encoder.picture)
     embodiment = seen_by(recorded_embodiment, learning.view)
     if known is not None:
@@ -95,7 +96,7 @@ def open_training(folders: Folders, learning: Learning, machine: Machine) -> Tra
         fit = np.concatenate([fit, mirrored])
     config = _config(cache, embodiment, learning.sizes, encoder, known)
     torch.manual_seed(learning.seed)
-    parts = new_parts(config, learning.heads.config())
+    parts = new_parts(config, heads)
     return Training(folders, learning, machine, known, embodiment, recorded, cache, fit, judge, config, parts)
 
 

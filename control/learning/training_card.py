@@ -27,7 +27,7 @@ def training_card(training: Training, latents: Tensor, gates: tuple[Gate, ...]) 
         schema=SCHEMA,
         embodiment=training.embodiment,
         world_model=training.config,
-        heads=training.learning.heads.config(),
+        heads=training.learning.heads.config(training.config.entities),
         block_change=block_change(latents, cache.starts[judge], cache.lengths[judge]),
         provenance=provenance,
         gates=gates,

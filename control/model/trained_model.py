@@ -18,7 +18,7 @@ from perception.checkpoint.card import Card, HeadsConfig
 from perception.checkpoint.files import load, load_card, save, weight_shapes
 from perception.checkpoint.shipped import PRETRAINED_FOLDER
 from perception.model.decoder import Decoder
-from perception.model.world_model import BUILT_IN_ENCODERS, Predictor, WorldModel, WorldModelConfig
+from perception.model.world_model import BUILT_IN_ENCODERS, WorldModel, WorldModelConfig, new_predictor
 from robot.errors import CheckpointError, ConfigurationError
 
 PRETRAINED = PRETRAINED_FOLDER / "push"
@@ -125,7 +125,7 @@ def _require_described(card: Card, found: Mapping[str, tuple[int, ...]], folder:
     try:
         with torch.device("meta"):
             parts: dict[str, nn.Module] = {
-                "model": WorldModel(config) if own else Predictor(config),
+                "model": WorldModel(config) if own else new_predictor(config),
                 "critic": Critic(config, heads),
                 "actor": Actor(config, heads),
                 "decoder": Decoder(config.height, config.width_px, config.latent),

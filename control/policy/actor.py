@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from control.policy.action_mixture import ActionDistribution
 from control.policy.command_mask import CommandMask
-from control.policy.mlp import Perceptron
+from control.policy.comparison import masked, new_comparison
 from perception.checkpoint.card import HeadsConfig
 from perception.model.world_model import WorldModelConfig
 
@@ -28,7 +28,8 @@ class Actor(nn.Module):
     `config` gives the lengths of latent, proprio and action, the binary entries of an action, and the commanded entries
     of proprio, which the actor does not see. `heads` gives the number of components, the width of the hidden layers,
     and the number of features. One network extracts the features from the state's latent and from the goal's, so that
-    object positions are learnt once, for both. With 0 features the latents themselves are compared.
+    object positions are learnt once, for both. With 0 features the latents themselves are compared; entity tokens
+    take no others.
     """
 
     binary: Tensor
@@ -39,25 +40,23 @@ class Actor(nn.Module):
         self._shape = (heads.components, 2 * config.action)
         mixture_weights = heads.components if heads.components > 1 else 0  # a single component needs none
         self.reader = _reader(config.latent, heads.features) if heads.features else None
-        self.body = Perceptron(
-            2 * (heads.features or config.latent) + self.command_mask.size,
-            heads.components * 2 * config.action + mixture_weights,
-            heads.hidden,
-        )
+        outputs = heads.components * 2 * config.action + mixture_weights
+        self.body = new_comparison(config, self.command_mask.size, outputs, heads.hidden, heads.features)
         binary = torch.tensor([entry in config.binary for entry in range(config.action)])
         self.register_buffer("binary", binary, persistent=False)
 
-    def forward(self, latent: Tensor, proprio: Tensor, goal: Tensor) -> ActionDistribution:
-        """Return the distribution of B actions."""
-        seen, wanted = self._read(torch.cat([latent, goal])).chunk(2)
-        return self._distribution(self.body(torch.cat([seen, self.command_mask(proprio), wanted], dim=-1)))
+    def forward(
+        self, latent: Tensor, proprio: Tensor, goal: Tensor, wanted: Tensor | None = None
+    ) -> ActionDistribution:
+        """Return the distribution of B actions. `wanted` masks the goal as in `Comparison.compare`."""
+        now, there = self._read(torch.cat([latent, goal])).chunk(2)
+        return self._distribution(self.body.compare(now, self.command_mask(proprio), there, wanted))
 
-    def for_goal(self, goal: Tensor) -> Callable[[Tensor, Tensor], ActionDistribution]:
-        """Return `forward` as a function of latent and proprio, for one common `goal` (D,). It is faster."""
-        body = self.body.given(self._read(goal))
-        return lambda latent, proprio: self._distribution(
-            body(torch.cat([self._read(latent), self.command_mask(proprio)], dim=-1))
-        )
+    def for_goal(self, goal: Tensor, wanted: Tensor | None = None) -> Callable[[Tensor, Tensor], ActionDistribution]:
+        """Return `forward` as a function of latent and proprio, for one common `goal` (D,) and `wanted` (K,). It is
+        faster."""
+        body = self.body.for_goal(self._read(goal), wanted)
+        return lambda latent, proprio: self._distribution(body(self._read(latent), self.command_mask(proprio)))
 
     def _read(self, latent: Tensor) -> Tensor:
         """Return the features of `latent` (..., D) by which state and goal are compared."""
@@ -92,7 +91,8 @@ class ActorLoss(nn.Module):
 
     def forward(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """Return the weighted negative log-likelihood of `action` (B, A), given `latent` and `goal` (B, D), scaled
-        `proprio` (B, P) and `advantage` (B,)."""
-        cost = self.actor(batch["latent"], batch["proprio"], batch["goal"]).negative_log_likelihood(batch["action"])
+        `proprio` (B, P), `advantage` (B,) and, where goals are masked, `wanted` (B, K)."""
+        likely = self.actor(batch["latent"], batch["proprio"], batch["goal"], *masked(batch))
+        cost = likely.negative_log_likelihood(batch["action"])
         weight = torch.exp(self.temperature * batch["advantage"]).clamp(max=20.0)
         return {"loss": (weight * cost).mean() / weight.mean(), "plain": cost.mean()}

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from control.policy.command_mask import CommandMask
-from control.policy.mlp import Perceptron
+from control.policy.comparison import Comparison, masked, new_comparison
 from perception.checkpoint.card import HeadsConfig
 from perception.model.world_model import WorldModelConfig
 
@@ -37,36 +37,42 @@ class Critic(nn.Module):
         super().__init__()
         self.discount = heads.discount
         self.command_mask = CommandMask(config.proprio, config.commands)
-        inputs = 2 * config.latent + self.command_mask.size
-        self.networks = nn.ModuleList(Perceptron(inputs, 1, heads.hidden) for _ in range(2))
-        for network in cast(Iterable[Perceptron], self.networks):
+        self.networks = nn.ModuleList(new_comparison(config, self.command_mask.size, 1, heads.hidden) for _ in range(2))
+        for network in self._comparisons:
             network.begin_at(FIRST_VALUE / (1.0 - heads.discount))
 
-    def values(self, latent: Tensor, proprio: Tensor, goal: Tensor) -> Tensor:
-        """Return both networks' values (2, B), between −1 / (1 − discount) and about 0."""
-        state = torch.cat([latent, self.command_mask(proprio), goal], dim=-1)
-        return torch.stack([network(state).squeeze(-1) for network in self.networks])
+    def values(self, latent: Tensor, proprio: Tensor, goal: Tensor, wanted: Tensor | None = None) -> Tensor:
+        """Return both networks' values (2, B), between −1 / (1 − discount) and about 0. `wanted` masks the goal as in
+        `Comparison.compare`."""
+        measured = self.command_mask(proprio)
+        compared = [each.compare(latent, measured, goal, wanted) for each in self._comparisons]
+        return torch.stack([value.squeeze(-1) for value in compared])
 
-    def forward(self, latent: Tensor, proprio: Tensor, goal: Tensor) -> Tensor:
+    def forward(self, latent: Tensor, proprio: Tensor, goal: Tensor, wanted: Tensor | None = None) -> Tensor:
         """Return the smaller value (B,)."""
-        return self.values(latent, proprio, goal).amin(0)
+        return self.values(latent, proprio, goal, wanted).amin(0)
 
-    def for_goal(self, goal: Tensor) -> Callable[[Tensor, Tensor], Tensor]:
-        """Return `forward` as a function of latent and proprio, for one common `goal` (D,). It is faster."""
-        networks = [network.given(goal) for network in cast(Iterable[Perceptron], self.networks)]
+    def for_goal(self, goal: Tensor, wanted: Tensor | None = None) -> Callable[[Tensor, Tensor], Tensor]:
+        """Return `forward` as a function of latent and proprio, for one common `goal` (D,) and `wanted` (K,). It is
+        faster."""
+        compared = [each.for_goal(goal, wanted) for each in self._comparisons]
 
         def smaller(latent: Tensor, proprio: Tensor) -> Tensor:
-            state = torch.cat([latent, self.command_mask(proprio)], dim=-1)
-            return torch.stack([network(state).squeeze(-1) for network in networks]).amin(0)
+            measured = self.command_mask(proprio)
+            return torch.stack([each(latent, measured).squeeze(-1) for each in compared]).amin(0)
 
         return smaller
 
-    def distance(self, latent: Tensor, proprio: Tensor, goal: Tensor) -> Tensor:
+    def distance(self, latent: Tensor, proprio: Tensor, goal: Tensor, wanted: Tensor | None = None) -> Tensor:
         """Return the temporal distance (B,) in blocks that corresponds to the mean of both values."""
-        value = self.values(latent, proprio, goal).mean(0)
+        value = self.values(latent, proprio, goal, wanted).mean(0)
         # V = −(1 − γ^d) / (1 − γ), solved for d. A value outside the range of distances is clamped to it.
         remaining = (1.0 + value * (1.0 - self.discount)).clamp(1e-3, 1.0)
         return remaining.log() / math.log(self.discount)
+
+    @property
+    def _comparisons(self) -> Iterable[Comparison]:
+        return cast(Iterable[Comparison], self.networks)
 
 
 class CriticLoss(nn.Module):
@@ -81,13 +87,15 @@ class CriticLoss(nn.Module):
 
     def forward(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """Return the expectile loss for `latent`, `next_latent`, `goal` (B, D), `proprio`, `next_proprio` (B, P),
-        `here` (B,), 1 where the state is the goal itself, and `arrives` (B,), 1 where the next state is."""
+        `here` (B,), 1 where the state is the goal itself, and `arrives` (B,), 1 where the next state is; and, where
+        goals are masked, `wanted` (B, K)."""
+        goal = batch["goal"], *masked(batch)
         with torch.no_grad():
-            following = self.target(batch["next_latent"], batch["next_proprio"], batch["goal"])
+            following = self.target(batch["next_latent"], batch["next_proprio"], *goal)
             following = following.clamp(-1.0 / (1.0 - self.critic.discount), 0.0)
             wanted = -1.0 + self.critic.discount * (1.0 - batch["arrives"]) * following
             wanted = wanted * (1.0 - batch["here"])
-        values = self.critic.values(batch["latent"], batch["proprio"], batch["goal"])
+        values = self.critic.values(batch["latent"], batch["proprio"], *goal)
         error = wanted - values
         weight = torch.where(error > 0, self.expectile, 1.0 - self.expectile)
         # At the goal itself the value is known, so the regression is symmetric there.

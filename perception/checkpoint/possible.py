@@ -42,6 +42,7 @@ def _sizes(card: Card) -> Iterator[tuple[str, float, float, float]]:
     yield "blocks", model.blocks, 0, MAX_LAYERS
     yield "keypoints", model.keypoints, 0, MAX_CONVENTION_SIZE
     yield "context", model.context, 1, 2
+    yield "entities", model.entities, 0, MAX_CONVENTION_SIZE
     yield "dropout", model.dropout, 0.0, 1.0
     yield "the number of binary entries", len(model.binary), 0, MAX_CONVENTION_SIZE
     yield "the number of commanded entries", len(model.commands), 0, MAX_CONVENTION_SIZE

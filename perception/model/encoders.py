@@ -42,13 +42,14 @@ class EncoderConfig(msgspec.Struct, frozen=True):
 class EncoderRequest:
     """What a factory is asked for: `picture` (width, height) of each view in pixels (None for the size that suits the
     encoder best), the number of `views` stacked in a picture, the numbers of `latent` dimensions and of `keypoints` in
-    each view, and the encoder's own `options`."""
+    each view, the encoder's own `options`, and the number of `entities`, 0 for a flat latent."""
 
     picture: tuple[int, int] | None
     views: int
     latent: int
     keypoints: int
     options: Mapping[str, str]
+    entities: int = 0
 
 
 class Encoder(Protocol):
@@ -83,6 +84,15 @@ class Encoder(Protocol):
 
 
 @runtime_checkable
+class EntityEncoder(Protocol):
+    """An additional property of an encoder whose latent is a set of tokens: K × d numbers, token after token."""
+
+    @property
+    def entities(self) -> int:
+        """The number K of tokens."""
+
+
+@runtime_checkable
 class PretrainedEncoder(Protocol):
     """Additional methods of an encoder whose weights come from a file.
 
@@ -109,6 +119,7 @@ class EncoderDescription:
     frames: int
     latent: int
     keypoints: int
+    entities: int
 
 
 def describe_encoder(name: str, request: EncoderRequest) -> EncoderDescription:
@@ -120,7 +131,8 @@ def describe_encoder(name: str, request: EncoderRequest) -> EncoderDescription:
         encoder = _made(name, request)
     weights = _digest_of_weights(name, encoder)
     config = EncoderConfig(name, dict(request.options), weights)
-    return EncoderDescription(config, encoder.picture, encoder.frames, encoder.latent, encoder.keypoints)
+    entities = _entities_of(encoder)
+    return EncoderDescription(config, encoder.picture, encoder.frames, encoder.latent, encoder.keypoints, entities)
 
 
 def make_encoder(config: EncoderConfig, request: EncoderRequest) -> Encoder:
@@ -134,6 +146,7 @@ def make_encoder(config: EncoderConfig, request: EncoderRequest) -> Encoder:
         ("sees pictures of width and height", encoder.picture, request.picture),
         ("makes latents of size", encoder.latent, request.latent),
         ("offers keypoints numbering", encoder.keypoints, request.keypoints),
+        ("makes entity tokens numbering", _entities_of(encoder), request.entities),
     ):
         if own != asked:
             raise ConfigurationError(f"the encoder {config.name!r} {what} {own}, not {asked}: ask for what it offers")
@@ -174,6 +187,11 @@ def _made(name: str, request: EncoderRequest) -> Encoder:
     encoder: Encoder = made  # type: ignore[assignment] # its members were checked above
     _require_sides(name, encoder.picture)
     return encoder
+
+
+def _entities_of(encoder: Encoder) -> int:
+    """Return the number of entity tokens, 0 for a flat latent."""
+    return encoder.entities if isinstance(encoder, EntityEncoder) else 0
 
 
 def _require_sides(name: str, picture: tuple[int, int]) -> None:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from perception.model.encoders import PICTURE, Encoder, EncoderConfig, EncoderRequest, look_at_stills, make_encoder
+from perception.model.entity_predictor import EntityPredictor
 from perception.model.normaliser import Normaliser
 
 
@@ -24,7 +25,8 @@ class WorldModelConfig(msgspec.Struct, frozen=True):
     in training. `binary` are the entries of an action that are −1 or 1, as for a gripper that closes or opens, or 0 for
     no change. `commands` are the entries of a state that repeat what was commanded; only the predictor sees them.
     `context` is the number of latents, 1 or 2, from which the next one is predicted. `encoder` is None in models of
-    before encoders had names: `named_encoder` says which one they have.
+    before encoders had names: `named_encoder` says which one they have. `entities` is the number K of tokens that a
+    latent consists of, 0 for a flat one; each token's hidden layers in the predictor have a third of `width`.
     """
 
     height: int = PICTURE[1]
@@ -41,6 +43,16 @@ class WorldModelConfig(msgspec.Struct, frozen=True):
     views: int = 1
     context: int = 1
     encoder: EncoderConfig | None = None
+    entities: int = 0
+
+    @property
+    def token(self) -> int:
+        """The number d of entries of a token: of an entity's, or of a flat latent, which is a single token. Raises
+        `ValueError` when the entities cannot share the latent."""
+        tokens = self.entities or 1
+        if self.latent % tokens:
+            raise ValueError(f"{tokens} entities cannot share {self.latent} latent dimensions")
+        return self.latent // tokens
 
     @property
     def picture(self) -> tuple[int, int]:
@@ -52,16 +64,21 @@ class WorldModelConfig(msgspec.Struct, frozen=True):
     @property
     def named_encoder(self) -> EncoderConfig:
         """The encoder, by the name of a built-in one where none is named."""
-        return self.encoder or EncoderConfig(default_encoder(self.views))
+        return self.encoder or EncoderConfig(default_encoder(self.views, self.entities))
 
 
-BUILT_IN_ENCODERS = ("convolutional", "convolutional-rig")
-"""Of one camera and of several; they have all their weights in the checkpoint."""
+BUILT_IN_ENCODERS = ("convolutional", "convolutional-rig", "entities")
+"""Of one camera, of several, and of entities; they have all their weights in the checkpoint."""
 
 
-def default_encoder(views: int) -> str:
-    """Return the name of the encoder that pictures of `views` cameras have unless another is asked for."""
-    return BUILT_IN_ENCODERS[0 if views == 1 else 1]
+def default_encoder(views: int, entities: int) -> str:
+    """Return the name of the encoder that pictures of `views` cameras have unless another is asked for: of a flat
+    latent (0 `entities`) or of entity tokens."""
+    return BUILT_IN_ENCODERS[2 if entities else 0 if views == 1 else 1]
+
+
+TOKEN_SHARE = 3
+"""A token's hidden layers are this much narrower than those of a flat latent: together they then cost about as much."""
 
 
 class ResidualBlock(nn.Module):
@@ -107,6 +124,21 @@ class Predictor(nn.Module):
         return latent + change[..., : self.latent], proprio + change[..., self.latent :]
 
 
+AnyPredictor = Predictor | EntityPredictor
+"""Both are called in the same way."""
+
+
+def new_predictor(config: WorldModelConfig) -> AnyPredictor:
+    """Return an untrained predictor: of tokens where `config` has entities, else of a flat latent. Raises `ValueError`
+    when the entities cannot share the latent."""
+    if config.entities == 0:
+        return Predictor(config)
+    return EntityPredictor(
+        *(config.entities, config.token, config.proprio, config.action, config.width // TOKEN_SHARE, config.blocks),
+        *(config.dropout, config.context),
+    )
+
+
 class WorldModel(nn.Module):
     """An encoder, a normaliser of proprioception, and a predictor."""
 
@@ -115,7 +147,7 @@ class WorldModel(nn.Module):
         self.config = config
         self.encoder = make_encoder_of(config)
         self.normaliser = Normaliser(config.proprio)
-        self.predictor = Predictor(config)
+        self.predictor = new_predictor(config)
 
     def encode(self, pictures: Tensor) -> Tensor:
         """Return the latents (B, D) of scenes at rest, of which `pictures` (B, H, W, 3) uint8 RGB were taken."""
@@ -139,12 +171,13 @@ class WorldModel(nn.Module):
 def make_encoder_of(config: WorldModelConfig) -> Encoder:
     """Return a new encoder of the sizes in `config`. Raises as `make_encoder` does."""
     named = config.named_encoder
-    request = EncoderRequest(config.picture, config.views, config.latent, config.keypoints, named.options)
+    sizes = config.picture, config.views, config.latent, config.keypoints
+    request = EncoderRequest(*sizes, named.options, config.entities)
     return make_encoder(named, request)
 
 
 def unroll(
-    predictor: Predictor, latent: Tensor, proprio: Tensor, actions: Tensor, before: Tensor | None = None
+    predictor: AnyPredictor, latent: Tensor, proprio: Tensor, actions: Tensor, before: Tensor | None = None
 ) -> tuple[Tensor, Tensor]:
     """Apply `predictor` action after action; shapes as in `WorldModel.rollout`."""
     latents, proprios = [], []

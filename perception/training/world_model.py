@@ -110,12 +110,12 @@ def train_world_model(
     model.normaliser.fit(cache.states[cache.frames_of(episodes)])
     sampler = ClipSampler(cache, episodes, settings.clip + model.config.context - 1, settings.stride)
     between = np.arange(settings.stride)
-    latent, frames = model.config.latent, model.encoder.frames
+    token, frames = model.config.token, model.encoder.frames
 
     def batches(step: int) -> dict[str, Tensor]:
         clips = sampler.draw(settings.batch // workers.count, generator(seed, step, CLIPS, workers.rank))
         directions = generator(seed, step, PROJECTIONS).standard_normal(
-            (latent, settings.weights.projections), dtype=np.float32
+            (token, settings.weights.projections), dtype=np.float32
         )
         seen = with_history(cache, clips, frames)
         images = torch.from_numpy(cache.images[seen])

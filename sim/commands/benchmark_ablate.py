@@ -51,6 +51,8 @@ Part = Literal[
 ]
 USUAL: tuple[Part, ...] = get_args(Part)[:-1]
 """All parts but the cameras: most data sets were recorded with a single one."""
+OF_FLAT: frozenset[Part] = frozenset(("blobs", "keypoints", "features"))
+"""Parts that only the training of a flat latent has."""
 WHOLE = "whole"
 
 
@@ -128,6 +130,11 @@ def _possible(
     if "cameras" in parts and views == 1:
         raise ConfigurationError(
             f"--parts cameras: {source.root} was recorded with one camera; play with --camera tabletop-rig"
+        )
+    if whole.sizes.entities is not None and (foreign := OF_FLAT.intersection(parts)):
+        raise ConfigurationError(
+            f"--parts {' '.join(sorted(foreign))}: a model of entities has none of these to leave out; name the other "
+            "parts"
         )
     if "data" in parts and (short := [size for size in data_sizes if not 1 <= size < held]):
         raise ConfigurationError(

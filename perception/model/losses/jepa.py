@@ -11,6 +11,7 @@ from torch.nn import functional
 from perception.model.losses.colour_decoder import COARSER, ColourDecoder, colours
 from perception.model.losses.inverse_dynamics import InverseDynamics
 from perception.model.losses.keypoint_renderer import Blobs
+from perception.model.losses.painter import Painter
 from perception.model.losses.sigreg import sigreg
 from perception.model.world_model import WorldModel, unroll
 
@@ -26,9 +27,10 @@ class JepaWeights(msgspec.Struct, frozen=True):
     functions of the arm's pose are hard to predict, and an object at rest is easy.
 
     `posture` weighs how well proprioception can be read from a latent, and `colour` how well a picture's coarse colours
-    can, in `coloured` pictures each step. Both keep the latent from losing them. `blobs` weighs how well those colours
-    can be drawn with one blob at each keypoint, which makes keypoints mark objects exactly. `projections` is the number
-    of random directions that SIGReg tests.
+    can, in `coloured` pictures each step; entity tokens paint them, each its own thing. Both keep the latent from
+    losing them. `blobs` weighs how well those colours can be drawn with one blob at each keypoint, which makes
+    keypoints mark objects exactly; entity tokens need none. `projections` is the number of random directions that
+    SIGReg tests.
     """
 
     sigreg: float = 5.0
@@ -54,9 +56,12 @@ class JepaLoss(nn.Module):
         self.posture = nn.Sequential(
             nn.Linear(config.latent, POSTURE_WIDTH), nn.GELU(), nn.Linear(POSTURE_WIDTH, config.proprio)
         )
-        self.colour = ColourDecoder(config.height, config.width_px, config.latent)
-        height, width = config.height // config.views // COARSER, config.width_px // COARSER
-        self.blobs = Blobs(config.views, config.keypoints, height, width)
+        width, height = config.picture
+        if config.entities:
+            self.painter = Painter(config.views, height, width, config.token)
+        else:
+            self.colour = ColourDecoder(config.height, config.width_px, config.latent)
+            self.blobs = Blobs(config.views, config.keypoints, height // COARSER, width // COARSER)
         self.weights = weights
 
     def forward(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -64,13 +69,11 @@ class JepaLoss(nn.Module):
 
         `batch`: `images` (B, T, F, H, W, 3) uint8, at each of T steps a clip of the encoder's F frames; `plain`
         (B, T, H, W, 3), the last frames of these before augmentation; `states` (B, T, P) in SI units; `actions`
-        (B, T − 1, A) in [−1, 1]; `projections` (D, M), random directions for SIGReg.
+        (B, T − 1, A) in [−1, 1]; `projections` (d, M), random directions for SIGReg in the space of a token.
         """
         images, actions = batch["images"], batch["actions"]
         clips, length = images.shape[:2]
         each, places = self.model.encoder.look(images.flatten(0, 1))
-        if places is None:
-            places = each.new_zeros(len(each), self.model.config.views, 3, 0)
         latents = each.unflatten(0, (clips, length))
         proprio = self.model.normaliser(batch["states"])
         # No stop-gradient: SIGReg, not an asymmetry between branches, is what prevents collapse.
@@ -83,15 +86,8 @@ class JepaLoss(nn.Module):
         proprio_error = functional.mse_loss(imagined_proprio.float(), proprio[:, first + 1 :])
         guessed = self.inverse(latents[:, :-1].flatten(0, 1), latents[:, 1:].flatten(0, 1))
         inverse = functional.mse_loss(guessed.float(), actions.flatten(0, 1))
-        spread = torch.stack([sigreg(latents[:, step], batch["projections"]) for step in range(length)]).mean()
+        spread = torch.stack([self._spread(latents[:, step], batch["projections"]) for step in range(length)]).mean()
         posture = functional.mse_loss(self.posture(each).float(), proprio.flatten(0, 1))
-        every, count = clips * length, self.weights.coloured
-        some = (torch.randperm(every)[:count] if count < every else torch.arange(every)).to(latents.device)
-        shown = self.colour(each[some])
-        # The targets come from the pictures before augmentation, so that the latent ignores light and camera pose.
-        wanted = colours(batch["plain"].flatten(0, 1))
-        colour = functional.mse_loss(shown, wanted[some])
-        blobs = functional.mse_loss(self.blobs(places), wanted)
         weights = self.weights
         loss = (
             rollout
@@ -99,9 +95,11 @@ class JepaLoss(nn.Module):
             + weights.inverse * inverse
             + weights.sigreg * spread
             + weights.posture * posture
-            + weights.colour * colour
-            + weights.blobs * blobs
         )
+        # The targets come from the pictures before augmentation, so that the latent ignores light and camera pose.
+        shown = self._shown(each, places, batch["plain"].flatten(0, 1))
+        for name, error in shown.items():
+            loss = loss + getattr(weights, name) * error
         return {
             "loss": loss,
             "rollout": rollout,
@@ -109,8 +107,30 @@ class JepaLoss(nn.Module):
             "inverse": inverse,
             "sigreg": spread,
             "posture": posture,
-            "colour": colour,
-            "blobs": blobs,
+            **shown,
+        }
+
+    def _spread(self, latents: Tensor, projections: Tensor) -> Tensor:
+        """Return SIGReg's statistic of `latents` (B, D). Every token is a sample of its own: what one token
+        holds need not be independent of what another holds."""
+        return sigreg(latents.reshape(-1, self.model.config.token), projections)
+
+    def _shown(self, latents: Tensor, places: Tensor | None, pictures: Tensor) -> dict[str, Tensor]:
+        """Return, by the names of their weights, how well `pictures` (B, H, W, 3) uint8 can be drawn: from some of
+        their `latents` (B, D), and with a blob at each of the keypoints' `places`."""
+        count = self.weights.coloured
+        some = (torch.randperm(len(latents))[:count] if count < len(latents) else torch.arange(len(latents))).to(
+            latents.device
+        )
+        config = self.model.config
+        if config.entities:
+            return {"colour": self.painter(latents[some].unflatten(1, (config.entities, -1)), pictures[some])}
+        wanted = colours(pictures)
+        if places is None:
+            places = latents.new_zeros(len(latents), config.views, 3, 0)
+        return {
+            "colour": functional.mse_loss(self.colour(latents[some]), wanted[some]),
+            "blobs": functional.mse_loss(self.blobs(places), wanted),
         }
 
 

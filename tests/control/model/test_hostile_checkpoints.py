@@ -52,6 +52,10 @@ def say(folder: Path, *path: str, value: Any) -> None:
         (("world_model", "views"), 0),
         (("world_model", "context"), 9),
         (("world_model", "keypoints"), 10**9),
+        (("world_model", "entities"), 3),  # they cannot share the latent
+        (("world_model", "entities"), 4),
+        (("world_model", "entities"), 10**9),
+        (("world_model", "encoder"), {"name": "entities", "options": {"features": "9" * 9000}}),
         (("world_model", "proprio"), -1),
         (("world_model", "dropout"), 7.0),
         (("heads", "hidden"), 60_000),

@@ -21,7 +21,7 @@ class Saying(Critic):
         super().__init__(sized(1, 1), HEADS)
         self.value = value
 
-    def values(self, latent: Tensor, proprio: Tensor, goal: Tensor) -> Tensor:
+    def values(self, latent: Tensor, proprio: Tensor, goal: Tensor, wanted: Tensor | None = None) -> Tensor:
         return self.value.expand(2, -1)
 
 

@@ -50,7 +50,8 @@ def test_a_card_of_schema_2_says_the_same_in_present_terms() -> None:
 
 def test_sizes_that_a_card_of_schema_2_leaves_out_are_those_of_then() -> None:
     assert "hidden" not in old("push")
-    assert load_card(OLD_CARDS / "push").heads == HeadsConfig(0.97, 0, 1, 0, 256)
+    read = load_card(OLD_CARDS / "push")
+    assert read.heads == HeadsConfig(0.97, 0, 1, 0, 256) and read.world_model.entities == 0
 
 
 def test_the_weights_of_an_upgraded_card_are_those_it_describes_and_it_is_saved_in_the_present_schema(

@@ -14,6 +14,8 @@ from perception.model.encoders import (
     look_at_stills,
     make_encoder,
 )
+from perception.model.entities.slot_encoder import SlotEncoder
+from perception.model.entity_predictor import EntityPredictor
 from perception.model.multi_view import MultiViewEncoder
 from perception.model.world_model import WorldModel, WorldModelConfig
 from robot.errors import ConfigurationError
@@ -46,6 +48,8 @@ def test_a_model_without_a_named_encoder_has_the_one_that_fits_its_cameras() -> 
     one = WorldModel(WorldModelConfig(height=32, width_px=32, latent=8))
     two = WorldModel(WorldModelConfig(height=64, width_px=32, latent=8, views=2))
     assert isinstance(one.encoder, ConvolutionalEncoder) and isinstance(two.encoder, MultiViewEncoder)
+    things = WorldModel(WorldModelConfig(height=64, width_px=32, latent=5 * (48 + 6), views=2, entities=5))
+    assert isinstance(things.encoder, SlotEncoder) and isinstance(things.predictor, EntityPredictor)
 
 
 def test_a_description_says_the_sizes_and_draws_no_random_numbers() -> None:

@@ -96,6 +96,7 @@ def test_each_camera_of_a_rig_may_look_on_alone(tmp_path: Path) -> None:
         (["--parts", "data", "--data-sizes", "6", "12"], "--data-sizes 12 must be between 1 and 11"),
         (["--episodes", "0"], "--episodes and --workers must be at least 1"),
         (["--sizes.latent", "0"], "no world model has these sizes"),
+        (["--sizes.entities", "7", "--parts", "blobs", "data"], "--parts blobs: a model of entities has none of these"),
     ],
 )
 def test_what_cannot_be_is_said_before_anything_is_learnt(

@@ -1,15 +1,17 @@
 from __future__ import annotations
 
+import msgspec
 import pytest
 import torch
 from torch import Tensor
 
 from perception.model.losses.jepa import JepaLoss, JepaWeights
-from perception.model.world_model import WorldModel
+from perception.model.world_model import WorldModel, WorldModelConfig
 from tests.tiny import CONFIG
 
 BEFORE_PLACES = tuple(f"convolutions.{layer}." for layer in (0, 1, 3, 4)) + ("places.heat", "places.sharp")
 TERMS = ["rollout", "proprio", "inverse", "sigreg", "posture", "colour", "blobs"]
+ENTITIES = msgspec.structs.replace(CONFIG, entities=3, latent=3 * 51, keypoints=0)
 
 
 def batch(clips: int = 6, length: int = 4) -> dict[str, Tensor]:
@@ -24,9 +26,14 @@ def batch(clips: int = 6, length: int = 4) -> dict[str, Tensor]:
     }
 
 
-def loss_module(weights: JepaWeights = JepaWeights()) -> JepaLoss:
+def of_tokens(clips: int = 6, length: int = 4) -> dict[str, Tensor]:
+    directions = torch.randn((ENTITIES.token, 32), generator=torch.Generator().manual_seed(0))
+    return {**batch(clips, length), "projections": directions}
+
+
+def loss_module(weights: JepaWeights = JepaWeights(), config: WorldModelConfig = CONFIG) -> JepaLoss:
     torch.manual_seed(0)
-    return JepaLoss(WorldModel(CONFIG), weights)
+    return JepaLoss(WorldModel(config), weights)
 
 
 @pytest.mark.parametrize("autocast", [False, True])
@@ -47,6 +54,28 @@ def test_every_term_teaches_the_encoder(term: str) -> None:
         if term == "blobs" and not name.startswith(BEFORE_PLACES):
             continue
         assert parameter.grad is not None and parameter.grad.abs().max() > 0, name
+
+
+@pytest.mark.parametrize("term", TERMS[:-1])
+def test_every_term_teaches_the_encoder_of_entities(term: str) -> None:
+    module = loss_module(config=ENTITIES)
+    terms = module(of_tokens())
+    assert set(terms) == {"loss", *TERMS[:-1]} and all(torch.isfinite(value) for value in terms.values())
+    terms[term].backward()
+    for name, parameter in module.model.encoder.named_parameters():
+        assert parameter.grad is not None and parameter.grad.abs().max() > 0, name
+
+
+def test_tokens_may_depend_on_one_another_where_a_flat_latent_may_not() -> None:
+    one = torch.randn((4096, ENTITIES.token), generator=torch.Generator().manual_seed(0))
+    copies = one.repeat(1, 3)
+    rng = torch.Generator().manual_seed(1)
+    apart, whole = (torch.randn((size, 64), generator=rng) for size in (ENTITIES.token, ENTITIES.latent))
+    tokens, flat = loss_module(config=ENTITIES), loss_module(config=msgspec.structs.replace(CONFIG, latent=3 * 51))
+    assert float(tokens._spread(copies, apart)) == pytest.approx(float(tokens._spread(one, apart)))
+    assert flat._spread(copies, whole) > 3 * tokens._spread(copies, apart)
+    order = copies.unflatten(1, (3, -1))[:, [2, 0, 1]].flatten(1)
+    torch.testing.assert_close(tokens._spread(order, apart), tokens._spread(copies, apart))
 
 
 def test_the_loss_is_the_weighted_sum_of_its_terms() -> None:

@@ -1,0 +1,46 @@
+"""Random masks of goals: critic and actor learn that some tokens of a goal do not matter.
+
+A masked goal is reached as soon as the tokens that matter agree with it, which may be long before its frame.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+SINGLE = 0.46
+"""Share of masked goals in which a single token does not matter; in the others all but one or two do not."""
+REST = 4.0
+"""Tokens agree whose mean squared difference is at most this × the median change from one frame to the next. Most
+tokens are at rest in most blocks, so the median is the noise of a thing at rest."""
+
+
+class GoalMasks:
+    """Draws masks for a `share` of the goals, over the tokens of latents (N, D) of K `entities`. The next frame of the
+    same episode is looked up in `following` (M,), frame numbers that have one."""
+
+    def __init__(self, share: float, entities: int, latents: Tensor, following: NDArray[np.int64]) -> None:
+        self._share = share
+        self._entities = entities
+        some = torch.from_numpy(following)
+        self._same = REST * float(self._difference(latents[some], latents[some + 1]).median())
+
+    def draw(self, count: int, rng: np.random.Generator) -> Tensor:
+        """Return masks (count, K): 1 for the tokens that matter, 0 for the others. At least one matters."""
+        order = rng.random((count, self._entities)).argsort(1).argsort(1)  # each token's number in a random order
+        few = rng.integers(1, 3, count)
+        kept = np.where(rng.random(count) < SINGLE, self._entities - 1, few)
+        kept = np.where(rng.random(count) < self._share, kept, self._entities)
+        return torch.from_numpy((order < np.maximum(kept, 1)[:, None]).astype(np.float32))
+
+    def agree(self, latents: Tensor, goals: Tensor, wanted: Tensor) -> Tensor:
+        """Return, for each of `latents` and `goals` (B, D), whether a token does not matter and those that are `wanted`
+        (B, K) agree, (B,) bool."""
+        apart = (self._difference(latents, goals) * wanted).amax(1)
+        return (wanted.amin(1) == 0) & (apart <= self._same)
+
+    def _difference(self, latents: Tensor, others: Tensor) -> Tensor:
+        """Return the mean squared difference of each token, (B, K)."""
+        return ((latents - others) ** 2).unflatten(-1, (self._entities, -1)).mean(-1)

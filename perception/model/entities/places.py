@@ -1,0 +1,51 @@
+"""Where a token's thing is: the last entries of each token, for each view its place across, down, and its size.
+
+Places across and down run from −`keypoints.SPAN` at the left and at the top to `keypoints.SPAN`, and so does the size,
+from nothing to the whole view, on a logarithmic scale. This is about the scale of the features before them.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from perception.model.keypoints import SPAN
+
+PLACE = 3
+"""Numbers of a place: across, down, size."""
+SMALLEST = 1e-9
+"""Added to the total weight of a slot in a view, which may be zero."""
+
+
+def places_of(tokens: Tensor, views: int) -> Tensor:
+    """Return the places (..., K, V, 3) in each of the `views` from `tokens` (..., K, d)."""
+    return tokens[..., -PLACE * views :].unflatten(-1, (views, PLACE))
+
+
+def places_from(shares: Tensor) -> Tensor:
+    """Return the places (B, K, V, 3) of slots that have these `shares` (B, K, V, H, W) of the cells of a picture."""
+    # Squared: the small share that a slot has of everything would draw each centroid to the middle.
+    weights = shares**2
+    down, across = weights.sum(-1), weights.sum(-2)  # (B, K, V, H) and (B, K, V, W)
+    total = across.sum(-1) + SMALLEST
+    most = math.log1p(shares.shape[-1] * shares.shape[-2])
+    size = (2.0 * shares.sum((-1, -2)).log1p() / most - 1.0) * SPAN
+    return torch.stack([_centre(across, total), _centre(down, total), size], dim=-1)
+
+
+def cells(views: int, height: int, width: int) -> tuple[Tensor, Tensor]:
+    """Return the view (N,) of each of the N cells in a stack of pictures, and its place (N, 2) across and down."""
+    view, down, across = torch.meshgrid(torch.arange(float(views)), _line(height), _line(width), indexing="ij")
+    return view.long().flatten(), torch.stack([across, down], dim=-1).flatten(0, 2)
+
+
+def _centre(weights: Tensor, total: Tensor) -> Tensor:
+    return (weights * _line(weights.shape[-1]).to(weights.device)).sum(-1) / total
+
+
+def _line(count: int) -> Tensor:
+    """Return the places of the centres of `count` cells, which share a picture's side."""
+    edges = torch.linspace(-SPAN, SPAN, count + 1)
+    return (edges[1:] + edges[:-1]) / 2
