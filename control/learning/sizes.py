@@ -34,7 +34,7 @@ class Sizes:
     keypoints: Annotated[
         int, tyro.conf.arg(help="number of keypoints in each camera's picture, if the encoder offers any")
     ] = 48
-    width: Annotated[int, tyro.conf.arg(help="width of the predictor's hidden layers; a token's have a third")] = 384
+    width: Annotated[int, tyro.conf.arg(help="width of the predictor's hidden layers; a token's have a quarter")] = 384
     blocks: Annotated[int, tyro.conf.arg(help="number of the predictor's residual blocks")] = 2
     dropout: Annotated[float, tyro.conf.arg(help="dropout in the predictor while it is trained")] = 0.1
     context: Annotated[int, tyro.conf.arg(help="number of latents, 1 or 2, from which the next one is predicted")] = 1

@@ -26,7 +26,7 @@ class WorldModelConfig(msgspec.Struct, frozen=True):
     no change. `commands` are the entries of a state that repeat what was commanded; only the predictor sees them.
     `context` is the number of latents, 1 or 2, from which the next one is predicted. `encoder` is None in models of
     before encoders had names: `named_encoder` says which one they have. `entities` is the number K of tokens that a
-    latent consists of, 0 for a flat one; each token's hidden layers in the predictor have a third of `width`.
+    latent consists of, 0 for a flat one; each token's hidden layers in the predictor have a quarter of `width`.
     """
 
     height: int = PICTURE[1]
@@ -77,7 +77,7 @@ def default_encoder(views: int, entities: int) -> str:
     return BUILT_IN_ENCODERS[2 if entities else 0 if views == 1 else 1]
 
 
-TOKEN_SHARE = 3
+TOKEN_SHARE = 4
 """A token's hidden layers are this much narrower than those of a flat latent: together they then cost about as much."""
 
 

@@ -49,7 +49,7 @@ class Painter(nn.Module):
     def forward(self, tokens: Tensor, pictures: Tensor) -> Tensor:
         """Return the mean squared error in painting `pictures` (B, H, W, 3) uint8 at some random places, weighted by
         1 + `COLOURED` × saturation, in units of `colour_decoder.SCALE`."""
-        chosen = torch.randperm(len(self.cells))[:POSITIONS].to(tokens.device)
+        chosen = torch.randint(len(self.cells), (POSITIONS,)).to(tokens.device)
         wanted = colours(pictures).flatten(2)[:, :, chosen].transpose(1, 2)  # (B, N, 3)
         saturation = SCALE * (wanted.amax(-1) - wanted.amin(-1))
         weight = 1.0 + COLOURED * saturation

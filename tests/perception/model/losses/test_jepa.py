@@ -56,10 +56,11 @@ def test_every_term_teaches_the_encoder(term: str) -> None:
         assert parameter.grad is not None and parameter.grad.abs().max() > 0, name
 
 
-@pytest.mark.parametrize("term", TERMS[:-1])
-def test_every_term_teaches_the_encoder_of_entities(term: str) -> None:
+@pytest.mark.parametrize(("term", "autocast"), [*((term, False) for term in TERMS[:-1]), ("loss", True)])
+def test_every_term_teaches_the_encoder_of_entities(term: str, autocast: bool) -> None:
     module = loss_module(config=ENTITIES)
-    terms = module(of_tokens())
+    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=autocast):
+        terms = module(of_tokens())
     assert set(terms) == {"loss", *TERMS[:-1]} and all(torch.isfinite(value) for value in terms.values())
     terms[term].backward()
     for name, parameter in module.model.encoder.named_parameters():
