@@ -14,6 +14,7 @@ import scservo_sdk as sdk
 import serial
 
 from robot.errors import ArmError
+from robot.system.patience import Patience
 
 BAUD = 1_000_000
 STEPS = 4096
@@ -21,6 +22,8 @@ STEPS = 4096
 ANSWER_S = 0.004
 """How long a servo, and the adapter between it and this machine, may take to begin its answer."""
 _ATTEMPTS = 5
+_PATIENCE_S = 1.0
+"""How long a servo is asked for a register before it counts as absent; a busy machine delivers each answer late."""
 
 # The control table of the STS3215: address and length in bytes.
 HOMING_OFFSET, OPERATING_MODE, TORQUE, ACCELERATION, GOAL, GOAL_SPEED, LOCK, PRESENT = 31, 33, 40, 41, 42, 46, 55, 56
@@ -106,7 +109,8 @@ class FeetechBus:
         register it holds, and one that comes late would be taken for that of the next request. Raises `ArmError` when
         the servo does not answer."""
         before: int | None = None
-        for _ in range(2 * _ATTEMPTS):
+        patience = Patience(_PATIENCE_S)
+        while patience.step_s:
             with _line_errors(self.path):
                 data, result, _ = self._packets.readTxRx(self._port, servo, address, length)
                 self._port.is_using = False

@@ -1,12 +1,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
-from control.baselines.behaviour_cloning import Clone, ClonePolicy, CloneTraining, steps_within, train_clone
+from control.baselines.behaviour_cloning import (
+    TIMED_STEPS,
+    Clone,
+    ClonePolicy,
+    CloneTraining,
+    steps_within,
+    train_clone,
+)
 from perception.training_data.frame_cache import FrameCache
 from robot.embodiment.observation import Observation
 from tests.tiny import CAMERA, CONFIG, EMBODIMENT, HEADS, frames, picture
@@ -51,7 +59,9 @@ def test_the_same_seed_learns_the_same(tmp_path: Path) -> None:
         assert torch.equal(mine, its)
 
 
-@pytest.mark.parametrize("seconds", [0.0, 2.0])
-def test_steps_fill_the_time(seconds: float) -> None:
-    steps = steps_within(seconds, Clone(CONFIG, HEADS), telling(), np.arange(8), SETTINGS, 0, torch.float32)
-    assert steps == 1 if seconds == 0.0 else 20 < steps < 20000
+@pytest.mark.parametrize(("seconds", "steps"), [(0.0, 1), (2.0, TIMED_STEPS // 2), (60.0, 15 * TIMED_STEPS)])
+def test_steps_fill_the_time(seconds: float, steps: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter((100.0, 104.0))  # the timed steps take four seconds
+    monkeypatch.setattr("control.baselines.behaviour_cloning.time", SimpleNamespace(monotonic=lambda: next(clock)))
+    found = steps_within(seconds, Clone(CONFIG, HEADS), telling(), np.arange(8), SETTINGS, 0, torch.float32)
+    assert found == steps

@@ -62,7 +62,8 @@ def test_who_asks_need_not_wait_for_a_tick(running: DriverProcess) -> None:
         for _ in range(200):
             peer.answer(encode(SpecRequest(), 0, 0))
         until(lambda: now(watcher).tick > before)
-        assert now(watcher).tick - before < 100
+        # Each answer would come in a tick of its own if it had to wait for one.
+        assert now(watcher).tick - before < 190
 
 
 def test_repeated_stale_late_and_impossible_commands_are_refused_and_nothing_moves(running: DriverProcess) -> None:
