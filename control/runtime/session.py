@@ -25,6 +25,7 @@ from perception.checkpoint.card import require_same
 from robot.arm.interface import Vector
 from robot.arm.kinematics import Kinematics
 from robot.client.client import Client
+from robot.client.hold_ups import HoldUps
 from robot.client.rest import wait_for_rest
 from robot.embodiment.convention import arm_convention
 from robot.embodiment.observation import Observation
@@ -42,8 +43,6 @@ LEAD_NS = 50_000_000
 averaging window."""
 
 _MARGIN_NS = 15_000_000
-_MOST_HELD_UP, _HELD_UP_WITHIN_S = 10, 30.0
-"""A driver that was held up more often within this many seconds cannot keep to any plan: the run ends."""
 _WARM_UP = 3
 # Refusals whose only cause is that a command came too late.
 _TOO_LATE = ("late", "too-fast")
@@ -85,7 +84,7 @@ class Session:
         self._frames = frames
         self._observers = tuple(observers)
         self._any_goal = any_goal
-        self._held_up_ns: list[int] = []
+        self._hold_ups = HoldUps()
         self._embodiment = decider.embodiment
         self._require()
         self._kinematics = Kinematics(client.arm)
@@ -121,7 +120,7 @@ class Session:
 
     def _pursue(self, goals: Sequence[Image], blocks: int | None, observers: Observers) -> Outcome:
         steps: list[Step] = []
-        self._held_up_ns.clear()
+        self._hold_ups = HoldUps()
         with self._lease(), _explain_lapse():
             observers.start(goals)
             if (step := self._look(goals[-1])) is not None:
@@ -134,7 +133,7 @@ class Session:
                 observers.step(step)
             self._persist(lambda: wait_for_rest(self._client))
             last = self._picture_after(time.monotonic_ns())
-        return outcome_of(steps, last.image, blocks, self._unknown(last.image), len(self._held_up_ns))
+        return outcome_of(steps, last.image, blocks, self._unknown(last.image), self._hold_ups.count)
 
     # ---------------------------------------------------------------- before anything moves
 
@@ -271,11 +270,7 @@ class Session:
     def _take_again(self, refusal: Refused) -> None:
         """Take the lease again where the driver ended it because its own loop was held up, and wait for the arm to
         rest. Raises `refusal` where that is not the reason, and when it happens again and again."""
-        now_ns = time.monotonic_ns()
-        recent = [each for each in self._held_up_ns if now_ns - each < _HELD_UP_WITHIN_S * 1e9]
-        if refusal.reason != "held-up" or len(recent) >= _MOST_HELD_UP:
-            raise refusal
-        self._held_up_ns.append(now_ns)
+        self._hold_ups.bear(refusal)
         self._client.acquire(HOLDER, LEASE_S)
         wait_for_rest(self._client)
 

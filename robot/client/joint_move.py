@@ -11,6 +11,7 @@ from robot.arm.collisions import clearances
 from robot.arm.interface import ArmSpec, Vector
 from robot.arm.kinematics import Kinematics
 from robot.client.client import Client
+from robot.client.hold_ups import again_when_held_up
 from robot.client.rest import take_over, wait_for_rest
 from robot.errors import ArmError, ConfigurationError
 from robot.motion.governor import WHAT_TOUCHES, workspace
@@ -33,7 +34,8 @@ def move_straight(
     on_wait: Callable[[float], None] | None = None,
 ) -> float:
     """Move the arm to the joints `goal` (n,) rad with up to `speed` of each joint's velocity limit; return the distance
-    moved, in rad. Errors name the goal as `called`. `holder` holds the lease during the motion.
+    moved, in rad. Errors name the goal as `called`. `holder` holds the lease during the motion, which begins again from
+    where the arm is when the driver was held up meanwhile.
 
     `on_wait` receives the completed share of the path, several times a second. Raises, before anything moves,
     `ConfigurationError` for an invalid speed and for a path that leads through an obstacle; `Refused` when another
@@ -41,26 +43,30 @@ def move_straight(
     """
     if not 0 < speed <= 1:
         raise ConfigurationError(f"--speed must be above 0 and at most 1, not {speed:g}")
-    spec = client.arm
-    state = take_over(client, holder, LEASE_S)
-    try:
-        start = np.array(state.governed)
-        far = float(np.abs(goal - start).max())
-        require_clear(spec, start, goal, called)
+    far: list[float] = []
 
-        def report(state: JointState) -> None:
-            if on_wait is not None:
-                on_wait(1.0 - min(1.0, _left(state, goal) / far) if far > 0 else 1.0)
+    def motion() -> JointState:
+        state = take_over(client, holder, LEASE_S)
+        try:
+            start = np.array(state.governed)
+            far.append(float(np.abs(goal - start).max()))
+            require_clear(client.arm, start, goal, called)
 
-        state = move_on(client, state, goal, state.gripper_command, speed, report)
-    finally:
-        client.give_back()
+            def report(state: JointState) -> None:
+                if on_wait is not None:
+                    on_wait(1.0 - min(1.0, _left(state, goal) / far[0]) if far[0] > 0 else 1.0)
+
+            return move_on(client, state, goal, state.gripper_command, speed, report)
+        finally:
+            client.give_back()
+
+    state = again_when_held_up(motion)
     if (left := _left(state, goal)) >= ARRIVED:
         clamped = f"the governor clamped it: {', '.join(state.clamps)}" if state.clamps else ""
         raise ArmError(
             f"the arm came to rest {np.degrees(left):.1f}° from {called}; {clamped or 'something may be in its way'}"
         )
-    return far
+    return far[0]
 
 
 def straight_s(spec: ArmSpec, start: Vector, goal: Vector, speed: float) -> float:

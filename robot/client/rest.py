@@ -46,9 +46,10 @@ def wait_for_rest(
         state = client.state()
         if on_state is not None:
             on_state(state)
-        if state.time_ns > max(asked_ns, state.active_until_ns) and _still(state):
+        rests = state.time_ns > max(asked_ns, state.active_until_ns) and _still(state)
+        client.renew()  # an arm may rest because the lease, and the waypoints with it, were lost
+        if rests:
             return state
-        client.renew()
         time.sleep(_PERIOD_S)
     raise ArmError(f"the arm did not come to rest within {timeout_s:.1f} s")
 

@@ -9,6 +9,7 @@ import pinocchio as pin
 
 from robot.arm.kinematics import Kinematics
 from robot.client.client import Client
+from robot.client.hold_ups import again_when_held_up
 from robot.client.rest import take_over
 from robot.client.scene_client import SceneClient
 from robot.client.waypoint_move import follow_waypoints
@@ -24,11 +25,15 @@ TIMEOUT_S = 10.0
 
 def set_up_start(command_address: str, convention: ToolDisplacement, start: Start) -> None:
     """Move the tool to its pose in `start` in a straight line, put the objects of `start` on the table and all others
-    away, and give the lease back with everything at rest.
+    away, and give the lease back with everything at rest. Begins again when the driver was held up meanwhile.
 
     Raises `ConnectionLost` when the driver goes away, `ArmError` when the arm does not come to rest, `UnreachableError`
     when no straight line leads there, and `Refused` when another client holds the lease.
     """
+    again_when_held_up(lambda: _set_up(command_address, convention, start))
+
+
+def _set_up(command_address: str, convention: ToolDisplacement, start: Start) -> None:
     with Client(command_address) as client:
         kinematics = Kinematics(client.arm)
         state = take_over(client, "stage", 2.0)
