@@ -13,6 +13,8 @@ T = TypeVar("T")
 
 MOST, WITHIN_S = 10, 30.0
 """A driver that was held up more often within this many seconds cannot keep to any plan."""
+TRIES = 5
+"""How often one motion is begun."""
 
 
 class HoldUps:
@@ -37,10 +39,11 @@ class HoldUps:
 
 def again_when_held_up(motion: Callable[[], T]) -> T:
     """Do `motion`, which acquires the lease itself and plans from where the arm is, and do it again whenever the driver
-    was held up meanwhile; return what it returns. Raises what it raises."""
-    hold_ups = HoldUps()
-    while True:
+    was held up meanwhile, `TRIES` times at most; return what it returns. Raises what it raises."""
+    for _ in range(TRIES - 1):
         try:
             return motion()
         except Refused as refusal:
-            hold_ups.bear(refusal)
+            if refusal.reason != "held-up":
+                raise
+    return motion()

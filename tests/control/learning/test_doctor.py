@@ -67,7 +67,13 @@ def test_the_critic_is_judged_by_the_order_of_its_distances(sign: float, correla
     class Counting(Critic):
         """Knows each frame's number, the first entry of its latent, and so how far apart two are."""
 
-        def values(self, latent: torch.Tensor, proprio: torch.Tensor, goal: torch.Tensor) -> torch.Tensor:
+        def values(
+            self,
+            latent: torch.Tensor,
+            proprio: torch.Tensor,
+            goal: torch.Tensor,
+            wanted: torch.Tensor | None = None,
+        ) -> torch.Tensor:
             return -5.0 + sign * 0.1 * (latent[:, 0] - goal[:, 0]).expand(2, -1)
 
     cache, made = frames([40] * 6), parts()

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pinocchio as pin
@@ -10,9 +10,11 @@ from control.runtime.entry_move import approach
 from robot.arm.interface import Vector
 from robot.arm.kinematics import Pose
 from robot.client.client import Client
+from robot.client.hold_ups import HoldUps
 from robot.client.waypoint_move import follow_waypoints
 from robot.embodiment.actions import PLANAR_PUSH, TABLETOP
 from robot.embodiment.start_path import CLEARANCE_M
+from robot.errors import Refused
 from robot.motion.tool_path import ToolSpeed, tool_waypoints
 from tests.control.runtime.scripted_arm import KINEMATICS, states, tool
 from tests.robot.driver.checks import assert_no_jump, now, steady
@@ -32,13 +34,29 @@ def driver() -> Iterator[SimulatedDriver]:
         yield process
 
 
+def persist(client: Client, motion: Callable[[], object]) -> None:
+    """Do `motion`, again from where the arm rests whenever a busy machine held the driver up."""
+    hold_ups = HoldUps()
+    while True:
+        try:
+            motion()
+            return
+        except Refused as refusal:
+            hold_ups.bear(refusal)
+            client.acquire("test", 10.0)
+
+
 def go(client: Client, target: Vector, yaw: float = 0.0, gripper_width: float = 0.0) -> None:
     """Bring the tool somewhere in a straight line. When it begins is said once the way is known: to find it may take
     long on a busy machine."""
-    state = steady(client)
     there = Pose(target, DOWN @ pin.exp3(np.array([0.0, 0.0, yaw])))
-    joints = np.asarray(state.governed)
-    follow_waypoints(client, tool_waypoints(KINEMATICS, joints, state.gripper_command, [there], gripper_width, SPEED))
+
+    def straight() -> None:
+        state = steady(client)
+        joints, width = np.asarray(state.governed), state.gripper_command
+        follow_waypoints(client, tool_waypoints(KINEMATICS, joints, width, [there], gripper_width, SPEED))
+
+    persist(client, straight)
 
 
 @pytest.mark.real_time  # an arm whose ticks come late cuts corners
@@ -59,7 +77,7 @@ def test_goes_up_over_and_down_from_anywhere(
         start = tool(now(client))
         np.testing.assert_allclose(start, target, atol=2e-3)
         with states(driver.state) as following:
-            approach(client, KINEMATICS, PLANAR_PUSH)
+            persist(client, lambda: approach(client, KINEMATICS, PLANAR_PUSH))
             following.drain()
             history = list(following.history)
         end = steady(client)
@@ -76,7 +94,7 @@ def test_goes_up_over_and_down_from_anywhere(
 def test_stays_where_it_is_when_that_is_inside(driver: SimulatedDriver) -> None:
     with driver.client() as client:
         client.acquire("test", 10.0)
-        approach(client, KINEMATICS, PLANAR_PUSH)
+        persist(client, lambda: approach(client, KINEMATICS, PLANAR_PUSH))
         before = now(client)
         go(client, tool(before) + np.array([0.0, 0.05, 0.005]))
         moved = now(client)
@@ -95,7 +113,7 @@ def test_comes_in_over_the_table_and_lets_go_of_nothing(driver: SimulatedDriver,
         go(client, np.array([*here[:2], 0.30]))
         go(client, outside, gripper_width=gripper_width)
         with states(driver.state) as following:
-            approach(client, KINEMATICS, TABLETOP)
+            persist(client, lambda: approach(client, KINEMATICS, TABLETOP))
             following.drain()
             history = list(following.history)
         end = steady(client)

@@ -140,8 +140,12 @@ def test_the_arm_is_halfway_at_half_of_each_block(here: Stage, tmp_path: Path) -
         if step.status == "sent" and middle_ns < times[-1]:
             halfway = tool(watch.seen[int(np.abs(times - middle_ns).argmin())])
             misses.append(np.linalg.norm(halfway - (start.position + target.position) / 2))
-    # The set-point is ahead of the reading by a tick, which is a millimetre at most.
-    assert np.median(misses) < 1.5e-3, (misses, {state.reason for state in watch.seen})
+    # The set-point is ahead of the reading by a tick, which is a millimetre at most. Each late tick delays the plan by
+    # as much as it is late, so on a busy machine the arm comes later.
+    first, last = watch.seen[0], watch.seen[-1]
+    late_s = (last.time_ns - first.time_ns) * 1e-9 - (last.tick - first.tick) / 250.0
+    fastest = 2**0.5 * PLANAR_PUSH.scale_m / BLOCK_S
+    assert np.median(misses) < 1.5e-3 + fastest * max(0.0, late_s), (misses, {state.reason for state in watch.seen})
 
 
 @pytest.mark.real_time

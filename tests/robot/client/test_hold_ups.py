@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from robot.client.hold_ups import MOST, HoldUps, again_when_held_up
+from robot.client.hold_ups import TRIES, HoldUps, again_when_held_up
 from robot.client.home import go_home
 from robot.errors import Refused
 from tests.robot.driver.command import DriverProcess, until
@@ -25,10 +25,16 @@ def test_it_is_done_again_until_the_driver_was_held_up_too_often() -> None:
 
     with pytest.raises(Refused, match="stood still"):
         again_when_held_up(motion)
-    assert len(tries) == MOST + 1
+    assert len(tries) == TRIES
+
+
+def _refuse() -> None:
+    raise Refused("stopped", "a dog")
 
 
 def test_another_refusal_is_none_of_its_business() -> None:
+    with pytest.raises(Refused, match="a dog"):
+        again_when_held_up(_refuse)
     hold_ups = HoldUps()
     with pytest.raises(Refused, match="a cat"):
         hold_ups.bear(Refused("stopped", "a cat"))
@@ -50,4 +56,7 @@ def test_a_way_home_goes_on_after_a_freeze_of_the_driver(tmp_path: Path) -> None
         with process.client() as watcher:
             until(lambda: not any(watcher.state(5.0).governed_velocity))
             state = watcher.state(5.0)
-            assert state.holder == "" and max(abs(a - b) for a, b in zip(state.measured, client.arm.home, strict=True)) < 0.02
+            assert (
+                state.holder == ""
+                and max(abs(a - b) for a, b in zip(state.measured, client.arm.home, strict=True)) < 0.02
+            )
