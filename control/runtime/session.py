@@ -7,7 +7,7 @@ taken at the start of the running block, and sent before the running block ends.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -127,11 +127,11 @@ class Session:
                 observers.step(step)
                 return outcome_of([step], step.frame.image, blocks)
             self._require_known(goals)
-            self._persist(lambda: approach(self._client, self._kinematics, self._convention))
+            self._hold_ups.persist(lambda: approach(self._client, self._kinematics, self._convention), self._acquire)
             for step in self._decisions(goals[-1], blocks):
                 steps.append(step)
                 observers.step(step)
-            self._persist(lambda: wait_for_rest(self._client))
+            self._come_to_rest()
             last = self._picture_after(time.monotonic_ns())
         return outcome_of(steps, last.image, blocks, self._unknown(last.image), self._hold_ups.count)
 
@@ -199,11 +199,14 @@ class Session:
     @contextmanager
     def _lease(self) -> Iterator[None]:
         """Hold the lease, and always give it back at the end."""
-        self._client.acquire(HOLDER, LEASE_S)
+        self._acquire()
         try:
             yield
         finally:
             self._client.give_back()
+
+    def _acquire(self) -> None:
+        self._client.acquire(HOLDER, LEASE_S)
 
     # ---------------------------------------------------------------- block after block
 
@@ -218,7 +221,9 @@ class Session:
                 last = blocks is not None and number >= blocks - 1
                 step, following = self._step(running, number, goal, last)
             except Refused as refusal:
-                self._take_again(refusal)
+                self._hold_ups.bear(refusal)
+                self._acquire()
+                self._come_to_rest()
                 following, rest_ns = None, time.monotonic_ns()
                 continue
             yield step
@@ -258,21 +263,8 @@ class Session:
         )
         return step, following
 
-    def _persist(self, action: Callable[[], object]) -> None:
-        """Do `action`, and do it again when the driver was held up meanwhile. Raises as `_take_again`."""
-        while True:
-            try:
-                action()
-                return
-            except Refused as refusal:
-                self._take_again(refusal)
-
-    def _take_again(self, refusal: Refused) -> None:
-        """Take the lease again where the driver ended it because its own loop was held up, and wait for the arm to
-        rest. Raises `refusal` where that is not the reason, and when it happens again and again."""
-        self._hold_ups.bear(refusal)
-        self._client.acquire(HOLDER, LEASE_S)
-        wait_for_rest(self._client)
+    def _come_to_rest(self) -> None:
+        self._hold_ups.persist(lambda: wait_for_rest(self._client), self._acquire)
 
     def _state_of(self, joints: JointState) -> Vector:
         """Return the state (P,) that the decider sees of an arm's state."""

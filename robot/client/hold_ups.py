@@ -3,7 +3,9 @@ lease again and plan anew from where the arm rests."""
 
 from __future__ import annotations
 
+import math
 import time
+from collections import deque
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -18,32 +20,35 @@ TRIES = 5
 
 
 class HoldUps:
-    """Counts how often a driver was held up; `count` is the number so far."""
+    """Counts how often a driver was held up, and bears `most` within any `within_s` seconds; `count` is the number so
+    far."""
 
-    def __init__(self) -> None:
-        self._times_ns: list[int] = []
-
-    @property
-    def count(self) -> int:
-        """How often the driver was held up."""
-        return len(self._times_ns)
+    def __init__(self, most: int = MOST, within_s: float = WITHIN_S) -> None:
+        self.count = 0
+        self._within_s = within_s
+        self._recent: deque[float] = deque(maxlen=most)
 
     def bear(self, refusal: Refused) -> None:
         """Count one. Raises `refusal` where it has another reason, and when the driver was held up too often."""
-        now_ns = time.monotonic_ns()
-        recent = sum(now_ns - each < WITHIN_S * 1e9 for each in self._times_ns)
-        if refusal.reason != "held-up" or recent >= MOST:
+        now, recent = time.monotonic(), self._recent
+        too_often = len(recent) == recent.maxlen and now - recent[0] < self._within_s
+        if refusal.reason != "held-up" or too_often:
             raise refusal
-        self._times_ns.append(now_ns)
+        recent.append(now)
+        self.count += 1
+
+    def persist(self, action: Callable[[], T], recover: Callable[[], object]) -> T:
+        """Do `action` and return what it returns. When the driver was held up meanwhile, do `recover`, which acquires
+        the lease again, and then `action` again. Raises as `bear` and what both raise."""
+        while True:
+            try:
+                return action()
+            except Refused as refusal:
+                self.bear(refusal)
+            recover()
 
 
 def again_when_held_up(motion: Callable[[], T]) -> T:
     """Do `motion`, which acquires the lease itself and plans from where the arm is, and do it again whenever the driver
     was held up meanwhile, `TRIES` times at most; return what it returns. Raises what it raises."""
-    for _ in range(TRIES - 1):
-        try:
-            return motion()
-        except Refused as refusal:
-            if refusal.reason != "held-up":
-                raise
-    return motion()
+    return HoldUps(TRIES - 1, math.inf).persist(motion, lambda: None)

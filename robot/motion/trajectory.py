@@ -167,8 +167,11 @@ class Trajectory:
             return self.motion
         reference = self._reference.at(clock_ns)
         self._move_gripper(reference[0, -1])
-        pace = 1.0 + self._catch_up
-        self.motion = self._track(reference[:, :-1] * np.array([[1.0], [pace], [pace * pace]]))
+        joints = reference[:, :-1]
+        if self._catch_up:
+            pace = 1.0 + self._catch_up
+            joints = joints * np.array([[1.0], [pace], [pace * pace]])
+        self.motion = self._track(joints)
         return self.motion
 
     def _track(self, reference: Motion) -> Motion:

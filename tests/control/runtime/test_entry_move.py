@@ -14,7 +14,6 @@ from robot.client.hold_ups import HoldUps
 from robot.client.waypoint_move import follow_waypoints
 from robot.embodiment.actions import PLANAR_PUSH, TABLETOP
 from robot.embodiment.start_path import CLEARANCE_M
-from robot.errors import Refused
 from robot.motion.tool_path import ToolSpeed, tool_waypoints
 from tests.control.runtime.scripted_arm import KINEMATICS, states, tool
 from tests.robot.driver.checks import assert_no_jump, now, steady
@@ -36,14 +35,7 @@ def driver() -> Iterator[SimulatedDriver]:
 
 def persist(client: Client, motion: Callable[[], object]) -> None:
     """Do `motion`, again from where the arm rests whenever a busy machine held the driver up."""
-    hold_ups = HoldUps()
-    while True:
-        try:
-            motion()
-            return
-        except Refused as refusal:
-            hold_ups.bear(refusal)
-            client.acquire("test", 10.0)
+    HoldUps().persist(motion, lambda: client.acquire("test", 10.0))
 
 
 def go(client: Client, target: Vector, yaw: float = 0.0, gripper_width: float = 0.0) -> None:
