@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from robot.errors import ConfigurationError
+from robot.system.scheduling import NICE
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -37,7 +38,7 @@ def browser(executable: str | None = None) -> Iterator[Browser]:
             f"driving a browser needs the Python package '{error.name}': pip install playwright"
         ) from error
     with ExitStack() as parts, sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=parts.enter_context(_ordinary(found)), args=list(_OPTIONS))
+        started = playwright.chromium.launch(executable_path=parts.enter_context(_yielding(found)), args=list(_OPTIONS))
         try:
             yield started
         finally:
@@ -45,19 +46,19 @@ def browser(executable: str | None = None) -> Iterator[Browser]:
 
 
 @contextmanager
-def _ordinary(executable: str) -> Iterator[str]:
-    """Yield what to start in place of `executable`, so that it may not raise its priority, as for an ordinary user.
+def _yielding(executable: str) -> Iterator[str]:
+    """Yield what to start in place of `executable`, so that the browser yields the processor to the arm's processes.
 
-    Started by root, Chromium draws at nice -8. Without a graphics card it then keeps a driver waiting for 0.1 s at a
-    time, whose arm ramps to rest.
+    Without a graphics card it draws on all cores. At the priority of the driver it keeps one tick in eight waiting on
+    two cores; started by root it even draws at nice -8. The arm then ramps to rest in mid-drag. Where Linux shares time
+    between sessions first (autogroup), a process's own nice value says nothing to those of other sessions.
     """
-    limiter = shutil.which("setpriv")
-    if os.geteuid() != 0 or limiter is None:
-        yield executable
-        return
+    limiter = shutil.which("setpriv") if os.geteuid() == 0 else None
+    words = [limiter, "--inh-caps=-sys_nice", "--bounding-set=-sys_nice"] if limiter else []
+    command = shlex.join(["nice", "-n", str(NICE), *words, executable])
     with tempfile.TemporaryDirectory(prefix="worldarm-") as folder:
         script = Path(folder) / "browser"
-        words = shlex.join([limiter, "--inh-caps=-sys_nice", "--bounding-set=-sys_nice", executable])
-        script.write_text(f'#!/bin/sh\nexec {words} "$@"\n')
+        session = "/proc/self/autogroup"
+        script.write_text(f'#!/bin/sh\n[ ! -w {session} ] || echo {NICE} > {session}\nexec {command} "$@"\n')
         script.chmod(0o700)
         yield str(script)
