@@ -22,6 +22,7 @@ from control.decision import Decision, LatentState
 from control.decision_config import DecisionConfig
 from control.goals.goal_sequence import GoalSequence
 from control.goals.landmarks import Graph
+from control.goals.latent_goal import LatentGoal
 from control.interfaces import Policy, Situation
 from control.model.trained_model import TrainedModel
 from perception.evaluation.picture_errors import picture_errors
@@ -102,7 +103,7 @@ class Agent:
             if picture.shape != wanted or picture.dtype != np.uint8:
                 raise GoalError(f"the goal picture is {picture.shape} {picture.dtype}; this model sees {wanted} uint8")
         self._sequence = self._new_sequence(
-            [self._parts.model.encode(torch.from_numpy(picture[None]))[0] for picture in pictures]
+            [LatentGoal(self._parts.model.encode(torch.from_numpy(picture[None]))[0]) for picture in pictures]
         )
         self._searched = False
         self._previous_latent = self._predicted = None
@@ -207,8 +208,8 @@ class Agent:
             self._sequence = self._new_sequence([*self._graph.path(latent, proprio, goals[0]), *goals])
             self._searched = True
         return self._sequence.update(
-            latent, lambda goal: float(self._parts.critic.distance(latent[None], proprio[None], goal[None]))
+            latent, lambda goal: float(self._parts.critic.distance(latent[None], proprio[None], *goal.repeated(1)))
         )
 
-    def _new_sequence(self, goals: Sequence[Tensor]) -> GoalSequence:
+    def _new_sequence(self, goals: Sequence[LatentGoal]) -> GoalSequence:
         return GoalSequence(goals, self.trained.card.block_change, self._config.subgoals.patience, self._detection)

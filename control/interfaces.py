@@ -10,6 +10,7 @@ from typing import Protocol, runtime_checkable
 from torch import Tensor
 
 from control.decision import Decision
+from control.goals.latent_goal import LatentGoal
 from perception.camera.interface import Image
 from robot.arm.interface import Vector
 from robot.embodiment.description import EmbodimentDescription
@@ -64,13 +65,13 @@ class LooksFirst(Protocol):
 @dataclass(frozen=True)
 class Situation:
     """What a policy decides from: `latent` (1, D) and scaled `proprio` (1, P), both predicted for the next block's
-    start; `before` (1, D), the latent one block earlier; the latent `goal` (D,); and `difference`, the mean squared
-    difference between the newest picture's latent and the goal."""
+    start; `before` (1, D), the latent one block earlier; the `goal`; and `difference`, the mean squared difference
+    between the newest picture's latent and the goal."""
 
     latent: Tensor
     proprio: Tensor
     before: Tensor
-    goal: Tensor
+    goal: LatentGoal
     difference: float
 
 

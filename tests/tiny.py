@@ -12,6 +12,7 @@ from control.model.trained_model import Parts, TrainedModel, new_parts
 from control.policy.comparison import FlatComparison
 from control.policy.pair_comparison import PairComparison
 from perception.checkpoint.card import SCHEMA, Card, Gate, HeadsConfig, Provenance
+from perception.model.encoders import EncoderConfig
 from perception.model.world_model import WorldModelConfig
 from perception.training_data.frame_cache import FrameCache
 from robot.embodiment.actions import PLANAR_PUSH
@@ -23,6 +24,9 @@ CAMERA = CameraSpec("front", 32, 32, (54.0, 54.0), (16.0, 16.0), (1.1, 0.0, 0.7)
 EMBODIMENT = EmbodimentDescription("panda-sim", CAMERA, PLANAR_PUSH, STATE_NAMES)
 CONFIG = WorldModelConfig(height=32, width_px=32, proprio=7, action=2, latent=16, width=32, blocks=1, keypoints=4)
 OF_TWO = msgspec.structs.replace(CONFIG, context=2)
+ENTITIES_OF_THREE = msgspec.structs.replace(
+    CONFIG, latent=33, keypoints=0, entities=3, encoder=EncoderConfig("entities", {"features": "8"})
+)
 HEADS = HeadsConfig(discount=0.9)
 
 

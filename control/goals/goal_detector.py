@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from control.decision_config import GoalDetectionConfig
+from control.goals.latent_goal import latent_distance
 
 QUANTILE = 0.9
 
@@ -24,11 +25,6 @@ def block_change(latents: Tensor, starts: NDArray[np.int64], lengths: NDArray[np
     frames = torch.from_numpy(np.concatenate([np.arange(s, s + n - 1) for s, n in zip(starts, lengths, strict=True)]))
     change = latent_distance(latents[frames], latents[frames + 1])
     return float(change.quantile(QUANTILE))
-
-
-def latent_distance(latents: Tensor, others: Tensor) -> Tensor:
-    """Return the mean squared difference (...) of latents (..., D)."""
-    return ((latents - others) ** 2).mean(-1)
 
 
 class GoalDetector:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from control.decision_config import GoalDetectionConfig
-from control.goals.goal_detector import GoalDetector, latent_distance
+from control.goals.goal_detector import GoalDetector
+from control.goals.latent_goal import LatentGoal
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class SubgoalResult:
 
 
 class GoalSequence:
-    """Latent sub-goals (D,) followed by the final goal.
+    """Sub-goals followed by the final goal.
 
     A sub-goal is reached when one picture differs from it by at most `block_change`; it is not checked again. After
     `patience` blocks it is skipped. The final goal is never skipped and is judged by `GoalDetector`. `difference` (mean
@@ -29,7 +30,7 @@ class GoalSequence:
     """
 
     def __init__(
-        self, goals: Sequence[Tensor], block_change: float, patience: int, detection: GoalDetectionConfig
+        self, goals: Sequence[LatentGoal], block_change: float, patience: int, detection: GoalDetectionConfig
     ) -> None:
         """`block_change` is that of the checkpoint's card; `detection` is for the final goal. Raises `ValueError` when
         there is no goal."""
@@ -45,8 +46,8 @@ class GoalSequence:
         self.difference = self.distance = math.inf
 
     @property
-    def goal(self) -> Tensor:
-        """The current goal (D,)."""
+    def goal(self) -> LatentGoal:
+        """The current goal."""
         return self.goals[len(self._finished)]
 
     @property
@@ -67,24 +68,24 @@ class GoalSequence:
         `block_change`. The critic, which knows only postures at which actions begin, is not asked.
         """
         sure = self._detection.sure * self._block_change
-        while float(latent_distance(latent, self.goal)) <= sure:
+        while float(self.goal.difference(latent)) <= sure:
             if not self.remaining:
                 return True
             self._finished.append(SubgoalResult(0, True))
         return False
 
-    def update(self, latent: Tensor, blocks_to: Callable[[Tensor], float]) -> bool:
+    def update(self, latent: Tensor, blocks_to: Callable[[LatentGoal], float]) -> bool:
         """Update with the newest picture's `latent` (D,); return whether the final goal is reached. `blocks_to` returns
-        the critic's distance to a goal (D,).
+        the critic's distance to a goal.
 
         All successive sub-goals that the picture already matches are finished at once.
         """
         if self.remaining:
             self._spent += 1
-        self.difference = float(latent_distance(latent, self.goal))
+        self.difference = float(self.goal.difference(latent))
         while self.remaining and ((reached := self.difference <= self._block_change) or self._spent >= self._patience):
             self._finished.append(SubgoalResult(self._spent, reached))
             self._spent = 0
-            self.difference = float(latent_distance(latent, self.goal))
+            self.difference = float(self.goal.difference(latent))
         self.distance = blocks_to(self.goal)
         return not self.remaining and self._detector.update(self.difference, self.distance)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from control.goals.latent_goal import LatentGoal
 from control.policy.critic import Critic
 from perception.checkpoint.card import HeadsConfig
 from perception.model.world_model import WorldModelConfig
@@ -63,23 +64,33 @@ class Graph:
         count = len(landmarks.latent)
         self._edges = self._cut(
             torch.stack(
-                [self._distances(landmarks.latent, landmarks.proprio, landmarks.latent[j]) for j in range(count)], dim=1
+                [
+                    self._distances(landmarks.latent, landmarks.proprio, LatentGoal(landmarks.latent[j]))
+                    for j in range(count)
+                ],
+                dim=1,
             )
             if count
             else torch.zeros(0, 0)
         )
 
     @torch.inference_mode()
-    def path(self, latent: Tensor, proprio: Tensor, goal: Tensor) -> list[Tensor]:
-        """Return the sub-goals (D,) on the shortest path from `latent` (D,) and scaled `proprio` (P,) to `goal` (D,),
-        without the goal itself. Return none when the goal is within reach, and when there is no path."""
+    def path(self, latent: Tensor, proprio: Tensor, goal: LatentGoal) -> list[LatentGoal]:
+        """Return the sub-goals on the shortest path from `latent` (D,) and scaled `proprio` (P,) to `goal`, without the
+        goal itself. Return none when the goal is within reach, and when there is no path.
+
+        What does not matter in the goal matters in no sub-goal. Edges between landmarks are those for whole states,
+        which are no shorter.
+        """
         marks = self._landmarks
         direct = float(self._distances(latent[None], proprio[None], goal)[0])
         count = len(marks.latent)
         if direct <= self._reach or count == 0:
             return []
+        _, mask = goal.repeated(count)
         outward = self._cut(
-            self._critic.distance(latent.expand(count, -1), proprio.expand(count, -1), marks.latent) + self._per_hop
+            self._critic.distance(latent.expand(count, -1), proprio.expand(count, -1), marks.latent, mask)
+            + self._per_hop
         )
         onward = self._cut(self._distances(marks.latent, marks.proprio, goal))
         # Bellman–Ford: each round adds one edge to the paths from every landmark to the goal.
@@ -95,15 +106,15 @@ class Graph:
         total, first = (outward + remaining).min(dim=0)
         if not bool(torch.isfinite(total)):
             return []
-        path: list[Tensor] = []
+        path: list[LatentGoal] = []
         at = int(first)
         while at >= 0 and len(path) < count:
-            path.append(marks.latent[at])
+            path.append(LatentGoal(marks.latent[at], goal.wanted))
             at = int(following[at])
         return path
 
-    def _distances(self, latents: Tensor, proprio: Tensor, goal: Tensor) -> Tensor:
-        return self._critic.distance(latents, proprio, goal.expand(len(latents), -1))
+    def _distances(self, latents: Tensor, proprio: Tensor, goal: LatentGoal) -> Tensor:
+        return self._critic.distance(latents, proprio, *goal.repeated(len(latents)))
 
     def _cut(self, blocks: Tensor) -> Tensor:
         return torch.where(blocks <= self._reach, blocks, torch.inf)

@@ -9,7 +9,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from control.goals.goal_detector import latent_distance
+from control.goals.latent_goal import LatentGoal
 from control.policy.critic import Critic
 
 
@@ -28,8 +28,8 @@ class Rollout:
 class Objective(Protocol):
     """The cost of each imagined future, given a goal. Smaller is better."""
 
-    def __call__(self, rollout: Rollout, goal: Tensor) -> Tensor:
-        """Return the costs (S,) for the latent `goal` (D,)."""
+    def __call__(self, rollout: Rollout, goal: LatentGoal) -> Tensor:
+        """Return the costs (S,) for the `goal`."""
 
 
 @dataclass(frozen=True)
@@ -38,9 +38,9 @@ class LatentDistance:
 
     path: float = 0.0
 
-    def __call__(self, rollout: Rollout, goal: Tensor) -> Tensor:
+    def __call__(self, rollout: Rollout, goal: LatentGoal) -> Tensor:
         """Return costs (S,)."""
-        return _last_and_path(latent_distance(rollout.latents, goal), self.path)
+        return _last_and_path(goal.difference(rollout.latents), self.path)
 
 
 @dataclass(frozen=True)
@@ -52,11 +52,11 @@ class CriticCost:
     path: float = 0.0
     every: int = 1
 
-    def __call__(self, rollout: Rollout, goal: Tensor) -> Tensor:
+    def __call__(self, rollout: Rollout, goal: LatentGoal) -> Tensor:
         """Return costs (S,)."""
         first = (rollout.latents.shape[1] - 1) % self.every
         latents, proprio = rollout.latents[:, first :: self.every], rollout.proprio[:, first :: self.every]
-        cost = -self.critic.for_goal(goal)(latents.flatten(0, 1), proprio.flatten(0, 1))
+        cost = -self.critic.for_goal(goal.latent, goal.wanted)(latents.flatten(0, 1), proprio.flatten(0, 1))
         return _last_and_path(cost.unflatten(0, latents.shape[:2]), self.path)
 
 
@@ -64,7 +64,7 @@ class CriticCost:
 class ActionPenalty:
     """Mean squared action; it prefers small movements."""
 
-    def __call__(self, rollout: Rollout, goal: Tensor) -> Tensor:
+    def __call__(self, rollout: Rollout, goal: LatentGoal) -> Tensor:
         """Return costs (S,)."""
         return (rollout.actions**2).mean((-1, -2))
 
@@ -73,7 +73,7 @@ class ActionPenalty:
 class BehaviourPrior:
     """Mean negative log-likelihood of the actions under the actor (`prior_nll`); it keeps plans close to the data."""
 
-    def __call__(self, rollout: Rollout, goal: Tensor) -> Tensor:
+    def __call__(self, rollout: Rollout, goal: LatentGoal) -> Tensor:
         """Return costs (S,). Raises `ValueError` for a rollout without `prior_nll`."""
         if rollout.prior_nll is None:
             raise ValueError("the rollout has no prior_nll; plan with a prior_weight above 0")
@@ -86,7 +86,7 @@ class WeightedSum:
 
     terms: Sequence[tuple[float, Objective]]
 
-    def __call__(self, rollout: Rollout, goal: Tensor) -> Tensor:
+    def __call__(self, rollout: Rollout, goal: LatentGoal) -> Tensor:
         """Return costs (S,)."""
         total = torch.zeros(len(rollout.actions))
         for weight, objective in self.terms:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from control.decision_config import SearchConfig
+from control.goals.latent_goal import LatentGoal
 from control.planning.objectives import Objective, Rollout
 from control.policy.action_mixture import ActionDistribution, signs
 from control.policy.actor import Actor
@@ -28,7 +29,7 @@ class Plan:
 
 
 class Planner:
-    """Searches for actions that lead from a latent state to a goal latent. Each search starts from the last plan."""
+    """Searches for actions that lead from a latent state to a goal. Each search starts from the last plan."""
 
     def __init__(
         self,
@@ -62,9 +63,9 @@ class Planner:
         self._rng.manual_seed(self._seed)
 
     @torch.inference_mode()
-    def plan(self, latent: Tensor, proprio: Tensor, goal: Tensor, previous_latent: Tensor | None = None) -> Plan:
-        """Return the cheapest plan found from `latent` (D,) and scaled `proprio` (P,) to `goal` (D,). `previous_latent`
-        (D,) is the latent one block earlier."""
+    def plan(self, latent: Tensor, proprio: Tensor, goal: LatentGoal, previous_latent: Tensor | None = None) -> Plan:
+        """Return the cheapest plan found from `latent` (D,) and scaled `proprio` (P,) to `goal`. `previous_latent` (D,)
+        is the latent one block earlier."""
         config = self._config
         mean = self._warm_start()
         std = torch.full_like(mean, config.std)
@@ -115,7 +116,7 @@ class Planner:
         self,
         latent: Tensor,
         proprio: Tensor,
-        goal: Tensor,
+        goal: LatentGoal,
         previous_latent: Tensor | None,
         actions: Tensor,
         proposed: int,
@@ -126,7 +127,7 @@ class Planner:
         latents, proprios = latent.expand(count, -1), proprio.expand(count, -1)
         earlier = None if previous_latent is None else previous_latent.expand(count, -1)
         asked = count if self._use_prior else proposed
-        actor = self._actor.for_goal(goal) if self._actor is not None and asked > 0 else None
+        actor = self._actor.for_goal(goal.latent, goal.wanted) if self._actor is not None and asked > 0 else None
         steps: list[tuple[Tensor, Tensor, Tensor]] = []
         prior_nll: list[Tensor] = []
         for action in actions.unbind(1):

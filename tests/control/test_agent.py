@@ -255,7 +255,9 @@ def test_its_own_sub_goals_are_states_that_it_remembers(monkeypatch: pytest.Monk
     model = remembering([5, 6])
     code = {place: model.parts.model.encode(torch.from_numpy(picture(place)[None]))[0] for place in (1, 2, 5, 6)}
 
-    def far(latent: torch.Tensor, proprio: torch.Tensor, goal: torch.Tensor) -> torch.Tensor:
+    def far(
+        latent: torch.Tensor, proprio: torch.Tensor, goal: torch.Tensor, wanted: torch.Tensor | None
+    ) -> torch.Tensor:
         """From 2 to 5 to 1 it is near; everywhere else it is far."""
         near = [(2, 5), (5, 1)]
         return torch.tensor(

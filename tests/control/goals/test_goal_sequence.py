@@ -5,22 +5,24 @@ import torch
 
 from control.decision_config import GoalDetectionConfig
 from control.goals.goal_sequence import GoalSequence, SubgoalResult
+from control.goals.latent_goal import LatentGoal
 
 GOALS = [torch.full((2,), 10.0 * number) for number in range(3)]
+SEQUENCE = [LatentGoal(goal) for goal in GOALS]
 FAR = torch.full((2,), -50.0)
 
 
 def course(goals: int = 3, patience: int = 5) -> GoalSequence:
-    return GoalSequence(GOALS[:goals], block_change=1.0, patience=patience, detection=GoalDetectionConfig())
+    return GoalSequence(SEQUENCE[:goals], block_change=1.0, patience=patience, detection=GoalDetectionConfig())
 
 
-def here(goal: torch.Tensor) -> float:
+def here(goal: LatentGoal) -> float:
     """A critic that finds every goal near."""
     return 0.0
 
 
 def which(course: GoalSequence) -> int:
-    return int(course.goal[0]) // 10
+    return int(course.goal.latent[0]) // 10
 
 
 def test_a_sub_goal_that_was_seen_once_is_behind_for_good() -> None:
@@ -58,7 +60,10 @@ def test_to_reach_a_sub_goal_is_not_to_be_done() -> None:
 
 def test_one_picture_may_look_like_several_goals_at_once() -> None:
     way = GoalSequence(
-        [GOALS[0], GOALS[0] + 0.1, GOALS[2]], block_change=1.0, patience=5, detection=GoalDetectionConfig()
+        [SEQUENCE[0], LatentGoal(GOALS[0] + 0.1), SEQUENCE[2]],
+        block_change=1.0,
+        patience=5,
+        detection=GoalDetectionConfig(),
     )
     way.update(FAR, here)
     way.update(GOALS[0], here)
@@ -72,10 +77,10 @@ def test_without_a_goal_there_is_no_course() -> None:
 
 def test_how_far_it_is_is_asked_of_the_goal_that_counts_now() -> None:
     way = course(2)
-    way.update(FAR, lambda goal: float(goal[0]))
+    way.update(FAR, lambda goal: float(goal.latent[0]))
     assert way.distance == 0.0
     assert not any(way.update(GOALS[1], lambda goal: 50.0) for _ in range(20))  # alike, and yet far
-    assert [way.update(GOALS[1], lambda goal: float(goal[0]) - 10.0) for _ in range(3)] == [False, False, True]
+    assert [way.update(GOALS[1], lambda goal: float(goal.latent[0]) - 10.0) for _ in range(3)] == [False, False, True]
 
 
 def test_goals_that_are_true_before_anything_moves_are_reached_in_order() -> None:

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from control.goals.landmarks import Graph, Landmarks
+from control.goals.latent_goal import LatentGoal
 from control.policy.critic import Critic
 from perception.checkpoint.card import HeadsConfig
 from tests.tiny import HEADS, sized
@@ -17,7 +18,7 @@ REACH = 12.0
 class Ruler(Critic):
     """Knows the way on a line of latents: as many blocks as they differ in their first entry; but never back."""
 
-    def distance(self, latent: Tensor, proprio: Tensor, goal: Tensor) -> Tensor:
+    def distance(self, latent: Tensor, proprio: Tensor, goal: Tensor, wanted: Tensor | None = None) -> Tensor:
         way = goal[..., 0] - latent[..., 0]
         return torch.where(way >= 0, way, torch.tensor(1000.0))
 
@@ -41,8 +42,8 @@ def landmarks(*places: float) -> Landmarks:
 
 
 def path(marks: Landmarks, start: float, goal: float) -> list[float]:
-    way = Graph(ruler(), marks, REACH, 1.0).path(at(start)[0], torch.zeros(1), at(goal)[0])
-    return [float(place[0]) for place in way]
+    way = Graph(ruler(), marks, REACH, 1.0).path(at(start)[0], torch.zeros(1), LatentGoal(at(goal)[0]))
+    return [float(place.latent[0]) for place in way]
 
 
 def test_a_goal_within_reach_needs_no_sub_goals() -> None:
@@ -78,3 +79,10 @@ def test_landmarks_are_spread_over_what_was_seen() -> None:
 @pytest.mark.parametrize(("count", "kept"), [(0, []), (3, ["latent", "proprio"])])
 def test_only_landmarks_that_there_are_belong_to_a_checkpoint(count: int, kept: list[str]) -> None:
     assert sorted(unchosen(count).state_dict()) == kept
+
+
+def test_what_does_not_matter_in_a_goal_matters_in_no_sub_goal() -> None:
+    wanted = torch.tensor([1.0, 0.0])
+    goal = LatentGoal(at(20.0)[0], wanted)
+    way = Graph(ruler(), landmarks(0.0, 5.0, 10.0), REACH, 1.0).path(at(0.0)[0], torch.zeros(1), goal)
+    assert way and all(step.wanted is wanted for step in way)

@@ -5,6 +5,7 @@ import dataclasses
 import pytest
 import torch
 
+from control.goals.latent_goal import LatentGoal
 from control.planning.objectives import ActionPenalty, BehaviourPrior, CriticCost, LatentDistance, Rollout, WeightedSum
 from tests.tiny import CONFIG, parts
 
@@ -17,7 +18,7 @@ def hand_made() -> Rollout:
     return Rollout(latents, proprio, actions, torch.tensor([[1.0, 2.0, 6.0], [0.0, -1.0, 1.0]]))
 
 
-GOAL = torch.full((CONFIG.latent,), 3.0)
+GOAL = LatentGoal(torch.full((CONFIG.latent,), 3.0))
 
 
 @pytest.mark.parametrize(
@@ -35,7 +36,8 @@ def test_action_penalty() -> None:
 def test_critic_cost_is_minus_the_value_along_the_way(path: float, every: int, judged: list[int]) -> None:
     critic, rollout = parts().critic, hand_made()
     value = torch.stack(
-        [critic(rollout.latents[:, step], rollout.proprio[:, step], GOAL.expand(2, -1)) for step in range(3)], dim=1
+        [critic(rollout.latents[:, step], rollout.proprio[:, step], GOAL.latent.expand(2, -1)) for step in range(3)],
+        dim=1,
     )
     expected = -value[:, 2] - (path * value[:, judged].mean(1) if judged else 0.0)
     torch.testing.assert_close(CriticCost(critic, path, every)(rollout, GOAL), expected)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from control.decision_config import SearchConfig
+from control.goals.latent_goal import LatentGoal
 from control.planning.objectives import ActionPenalty, Objective, Rollout, WeightedSum
 from control.planning.planner import Plan, Planner
 from control.policy.action_mixture import ActionDistribution
@@ -43,8 +44,8 @@ class Linear(nn.Module):
 class Quadratic:
     """Squared distance of the first two entries from the goal's, at the end."""
 
-    def __call__(self, rollout: Rollout, goal: Tensor) -> Tensor:
-        return ((rollout.latents[:, -1, :2] - goal[:2]) ** 2).sum(-1)
+    def __call__(self, rollout: Rollout, goal: LatentGoal) -> Tensor:
+        return ((rollout.latents[:, -1, :2] - goal.latent[:2]) ** 2).sum(-1)
 
 
 def linear_world() -> WorldModel:
@@ -63,8 +64,8 @@ def planner(
     return Planner(linear_world(), objective or Quadratic(), config, actor, seed, use_prior)
 
 
-def goal(x: float, y: float) -> Tensor:
-    return torch.tensor([x, y, 0.0, 0.0])
+def goal(x: float, y: float) -> LatentGoal:
+    return LatentGoal(torch.tensor([x, y, 0.0, 0.0]))
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -138,7 +139,7 @@ def test_a_warm_start_leaves_out_the_block_that_was_done() -> None:
 
         care = 1.0
 
-        def __call__(self, rollout: Rollout, goal: Tensor) -> Tensor:
+        def __call__(self, rollout: Rollout, goal: LatentGoal) -> Tensor:
             wanted = torch.tensor([1.0, -1.0, -1.0, -1.0])
             return self.care * ((rollout.actions[..., 0] - wanted) ** 2).sum(-1)
 
@@ -153,7 +154,9 @@ def test_a_warm_start_leaves_out_the_block_that_was_done() -> None:
 
 def test_an_actor_that_knows_the_way_saves_the_search() -> None:
     class Knowing(Actor):
-        def for_goal(self, goal: Tensor) -> Callable[[Tensor, Tensor], ActionDistribution]:
+        def for_goal(
+            self, goal: Tensor, wanted: Tensor | None = None
+        ) -> Callable[[Tensor, Tensor], ActionDistribution]:
             def there(latent: Tensor, proprio: Tensor) -> ActionDistribution:
                 way = ((goal - latent)[..., :2] / STEP).clamp(-1, 1)[:, None]
                 certain = torch.full_like(way, -3.0)
@@ -172,7 +175,7 @@ def test_it_tells_how_likely_the_actor_finds_each_action_where_it_is_taken() -> 
     class Kept:
         """Keeps the rollout that it is shown."""
 
-        def __call__(self, rollout: Rollout, goal: Tensor) -> Tensor:
+        def __call__(self, rollout: Rollout, goal: LatentGoal) -> Tensor:
             self.rollout = rollout
             return Quadratic()(rollout, goal)
 
@@ -184,7 +187,7 @@ def test_it_tells_how_likely_the_actor_finds_each_action_where_it_is_taken() -> 
     assert seen.prior_nll is not None and seen.prior_nll.shape == (16, 3)
     for block in range(3):
         latents = LATENT.expand(16, -1) if block == 0 else seen.latents[:, block - 1]
-        likely = actor(latents, PROPRIO.expand(16, -1), far.expand(16, -1))
+        likely = actor(latents, PROPRIO.expand(16, -1), far.latent.expand(16, -1))
         torch.testing.assert_close(
             seen.prior_nll[:, block], likely.negative_log_likelihood(seen.actions[:, block]), atol=1e-4, rtol=1e-4
         )
