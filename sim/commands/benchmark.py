@@ -44,7 +44,8 @@ class BenchmarkOptions:
         Level,
         tyro.conf.arg(
             help="clean: as in the data; no-arm: no arm in the goal picture; shifted: another camera pose; lit: other "
-            "light; cluttered: with objects that are not in the data"
+            "light; cluttered: with objects that are not in the data; object-only: one object's place counts, and the "
+            "picture shows the arm and all other objects somewhere else"
         ),
     ] = "clean"
     subgoals: Annotated[

@@ -40,6 +40,7 @@ AT_LEVEL: dict[Level, Kind] = {
     "shifted": Kind("goals from a camera moved by up to 2 cm and 3°", "known"),
     "lit": Kind("goals in other light", "known"),
     "cluttered": Kind("goals among other objects", "known"),
+    "object-only": Kind("goals that ask for one object only", "known"),
 }
 ONE_COLOUR = Kind("pictures of one colour, from black to white", "unknown")
 NOISE = Kind("noise", "unknown")

@@ -31,6 +31,7 @@ TASK_ENVS: dict[str, tuple[EnvironmentName, Task]] = {
     "worldarm/GraspLift-v0": ("tabletop", "grasp-lift"),
     "worldarm/PickPlace-v0": ("tabletop", "pick-place"),
     "worldarm/StackTwo-v0": ("tabletop", "stack-two"),
+    "worldarm/RearrangeThree-v0": ("tabletop", "rearrange-3"),
 }
 LARGEST_NUMBER = 2**31
 

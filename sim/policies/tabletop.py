@@ -15,11 +15,11 @@ from robot.arm.interface import ObjectPose, Vector
 from robot.arm.rotations import rotation_matrix
 from robot.embodiment.tool_displacement import ToolDisplacement, ToolTarget
 from sim.policies.interface import CorrelatedNoise, Start, standing
-from sim.world.scene import DISTRACTORS, GRASPABLE, SceneObject
+from sim.world.scene import DISTRACTORS, EXTRA_GRASPABLE, GRASPABLE, SceneObject
 
 TABLE_LOWER = np.array([0.42, -0.15])
 TABLE_UPPER = np.array([0.60, 0.15])
-SPECS = {thing.name: thing for thing in (*GRASPABLE, *DISTRACTORS)}
+SPECS = {thing.name: thing for thing in (*GRASPABLE, *DISTRACTORS, *EXTRA_GRASPABLE)}
 COUNT_SHARES = (0.30, 0.40, 0.30)
 """The shares of episodes with one, two and three objects on the table."""
 APART_M = 0.085
@@ -55,9 +55,12 @@ FUNNEL = 3.0
 OUT_OF_VIEW_M = 0.335
 
 
-def random_start(rng: np.random.Generator, convention: ToolDisplacement) -> Start:
-    """Return a start with one to three objects on the table, sometimes stacked, and a random tool clear of them."""
-    names = rng.permutation([thing.name for thing in GRASPABLE])[: rng.choice((1, 2, 3), p=COUNT_SHARES)]
+def random_start(rng: np.random.Generator, convention: ToolDisplacement, count: int | None = None) -> Start:
+    """Return a start with `count` objects on the table, sometimes stacked, and a random tool clear of them. There are
+    one to three objects without a `count`; more than play has include those of `EXTRA_GRASPABLE`."""
+    kinds = GRASPABLE if count is None or count <= len(GRASPABLE) else (*GRASPABLE, *EXTRA_GRASPABLE)
+    order = rng.permutation([thing.name for thing in kinds])
+    names = order[: rng.choice((1, 2, 3), p=COUNT_SHARES) if count is None else count]
     objects: list[ObjectPose] = []
     for name in names.tolist():
         spec, yaw = SPECS[name], rng.uniform(-np.pi, np.pi)
@@ -67,10 +70,14 @@ def random_start(rng: np.random.Generator, convention: ToolDisplacement) -> Star
             objects.append(standing(name, (*below.position[:2], height), yaw))
         else:
             objects.append(standing(name, (*free_place(rng, objects), spec.rest_height), yaw))
+    return Start(random_tool(rng, convention, objects), tuple(objects))
+
+
+def random_tool(rng: np.random.Generator, convention: ToolDisplacement, objects: Sequence[ObjectPose]) -> ToolTarget:
+    """Return a random tool, open or closed, clear of the `objects`."""
     place = _clear_place(rng, convention, objects)
     yaw = float(np.clip(rng.normal(0.0, 0.5), *convention.turn_bounds))
-    width = convention.opening_m if rng.random() < 0.6 else 0.0
-    return Start(ToolTarget(place, yaw, width), tuple(objects))
+    return ToolTarget(place, yaw, convention.opening_m if rng.random() < 0.6 else 0.0)
 
 
 def rearranged(rng: np.random.Generator, convention: ToolDisplacement, objects: Sequence[ObjectPose]) -> Start:

@@ -21,11 +21,11 @@ from robot.wire.camera_spec import CameraSpec
 from sim.policies import push as push_play
 from sim.policies import tabletop as tabletop_play
 from sim.policies.interface import ScriptedPolicy, Start
-from sim.tasks.task import LEVELS, TASKS, Level, Task
+from sim.tasks.task import LEVELS, TASKS, Level, Task, Things
 from sim.world.cameras import camera_named, front_camera, tabletop_camera
 from sim.world.lockstep import LockStep
 from sim.world.panda import panda_spec
-from sim.world.scene import DISTRACTORS, GRASPABLE, RED_CUBE, Scene, SceneObject
+from sim.world.scene import DISTRACTORS, EXTRA_GRASPABLE, GRASPABLE, RED_CUBE, Scene, SceneObject
 
 EnvironmentName = Literal["push", "tabletop"]
 
@@ -58,9 +58,11 @@ class Environment:
         seen = self.camera(size, size) if camera is None else camera_named(camera, size)
         return EmbodimentDescription(panda_spec().name, seen, self.convention, self.state_names)
 
-    def world(self, camera: CameraSpec, level: Level = "clean") -> LockStep:
-        """Return a lock-step world of this kind, seen by `camera`, with all objects that goals of `level` show."""
-        objects = (*self.objects, *DISTRACTORS) if level == "cluttered" else self.objects
+    def world(self, camera: CameraSpec, level: Level = "clean", things: Things | None = None) -> LockStep:
+        """Return a lock-step world of this kind, seen by `camera`, with all objects that goals of `level` with `things`
+        objects show."""
+        more = EXTRA_GRASPABLE if things is not None and things > len(self.objects) else ()
+        objects = (*self.objects, *more, *(DISTRACTORS if level == "cluttered" else ()))
         return LockStep(camera, Scene(objects), self.state_names)
 
 

@@ -15,7 +15,7 @@ from sim.tasks import tabletop as tabletop_goals
 from sim.tasks.environments import Environment, EnvironmentName
 from sim.tasks.push import push_goal, reach_goal
 from sim.tasks.tabletop import tabletop_goal
-from sim.tasks.task import Goal, Level, Task
+from sim.tasks.task import Goal, Level, Task, Things
 from sim.world.appearance import Appearance, other_light, shifted
 from sim.world.lockstep import LockStep
 
@@ -28,8 +28,11 @@ PICTURE_SEED_SPACE = 4
 ATTEMPTS = 300
 # A picture without the arm cannot show a goal for the arm.
 _ABOUT_THE_ARM: tuple[Task, ...] = ("reach", "grasp-lift")
+# Tasks with goals that one object alone may decide, and with goals among a given number of objects.
+_OBJECT_ONLY: tuple[Task, ...] = ("pick-place",)
+_COUNTED: tuple[Task, ...] = ("pick-place",)
 # A task's index seeds its random goals: append new tasks at the end only.
-_SEEDED: tuple[Task, ...] = ("push", "reach", "grasp-lift", "pick-place", "stack-two")
+_SEEDED: tuple[Task, ...] = ("push", "reach", "grasp-lift", "pick-place", "stack-two", "rearrange-3")
 
 
 def make_goal(
@@ -40,16 +43,20 @@ def make_goal(
     number: int,
     space: int = GOAL_SEED_SPACE,
     level: Level = "clean",
+    things: Things | None = None,
 ) -> Goal:
-    """Return the held-out goal `number` of `seed`, or one of another seed `space`; it is the same in each call, and
-    never reached at the start. `world` keeps the goal's appearance; the level cluttered needs a world made for it.
-    Raises `ConfigurationError` for a task or a level that the environment does not have."""
+    """Return the held-out goal `number` of `seed`, or one of another seed `space`, with `things` objects on the table
+    or any number; it is the same in each call, and never reached at the start. `world` keeps the goal's appearance, and
+    must be made for the level and the things. Raises `ConfigurationError` for a task, a level or a number of things
+    that the environment does not have."""
     if task not in environment.tasks:
         raise ConfigurationError(
             f"the environment {environment.name!r} has no task {task!r}; it has {', '.join(environment.tasks)}"
         )
     if not shows_goals(environment, task, level):
         raise ConfigurationError(f"the environment {environment.name!r} shows no {task} goal at the level {level!r}")
+    if things is not None:
+        _require_counted(environment, task, level, things)
     seeds = [space, _SEEDED.index(task), seed, number]
     rng = np.random.default_rng(seeds)
     world.appear(_appearance(world.camera, level, np.random.default_rng([*seeds, 1])))
@@ -57,7 +64,7 @@ def make_goal(
         if environment.name == "push":
             goal = push_goal(world, rng, number) if task == "push" else reach_goal(world, rng, number)
         else:
-            goal = tabletop_goal(world, task, rng, number, level)
+            goal = tabletop_goal(world, task, rng, number, level, things)
         if goal is not None:
             _refuse_solved(goal)
             return goal
@@ -68,7 +75,19 @@ def make_goal(
 
 def shows_goals(environment: Environment, task: Task, level: Level) -> bool:
     """Return whether the environment has goals of this task at this level."""
+    if level == "object-only" and task not in _OBJECT_ONLY:
+        return False
     return level in environment.levels and not (level == "no-arm" and task in _ABOUT_THE_ARM)
+
+
+def _require_counted(environment: Environment, task: Task, level: Level, things: Things) -> None:
+    """Raise `ConfigurationError` when there are no goals of this kind with a given number of objects."""
+    if environment.name != "tabletop" or task not in _COUNTED:
+        raise ConfigurationError(
+            f"goals among a given number of things are made for {', '.join(_COUNTED)} on the tabletop, not for {task}"
+        )
+    if level == "cluttered" and things > len(environment.objects):
+        raise ConfigurationError(f"the table has no room for {things} things and those of the level cluttered")
 
 
 def _appearance(camera: CameraSpec, level: Level, rng: np.random.Generator) -> Appearance:
@@ -92,7 +111,13 @@ def _refuse_solved(goal: Goal) -> None:
 
 
 def make_goals(
-    world: LockStep, environment: Environment, task: Task, seed: int, count: int, level: Level = "clean"
+    world: LockStep,
+    environment: Environment,
+    task: Task,
+    seed: int,
+    count: int,
+    level: Level = "clean",
+    things: Things | None = None,
 ) -> list[Goal]:
     """Return the first `count` held-out goals of `seed`."""
-    return [make_goal(world, environment, task, seed, number, level=level) for number in range(count)]
+    return [make_goal(world, environment, task, seed, number, level=level, things=things) for number in range(count)]

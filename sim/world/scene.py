@@ -57,8 +57,12 @@ GRASPABLE = (
     SceneObject("yellow_cylinder", (0.044, 0.044, 0.055), 0.08, 0.5, (0.90, 0.72, 0.08), "cylinder"),
     SceneObject("blue_box", (0.072, 0.044, 0.026), 0.08, 0.5, (0.12, 0.25, 0.85)),
 )
-
-
+"""The objects of play on the tabletop."""
+EXTRA_GRASPABLE = (
+    SceneObject("green_cube", (0.038, 0.038, 0.038), 0.09, 0.5, (0.10, 0.55, 0.18)),
+    SceneObject("orange_cylinder", (0.050, 0.050, 0.040), 0.09, 0.5, (0.95, 0.42, 0.05), "cylinder"),
+)
+"""Two more objects for a table with five, which no training data shows."""
 DISTRACTORS = (
     SceneObject("magenta_block", (0.03, 0.05, 0.05), 0.10, 0.5, (0.75, 0.20, 0.65)),
     SceneObject("cyan_can", (0.035, 0.035, 0.07), 0.10, 0.5, (0.20, 0.75, 0.80), "cylinder"),
@@ -68,7 +72,7 @@ DISTRACTORS = (
 """The objects of a cluttered table, which no training data shows."""
 
 
-EVERYTHING = (RED_CUBE, *GRASPABLE, *DISTRACTORS)
+EVERYTHING = (RED_CUBE, *GRASPABLE, *DISTRACTORS, *EXTRA_GRASPABLE)
 """The objects of the simulated arm's scene; at first only the cube is on the table."""
 
 
