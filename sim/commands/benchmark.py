@@ -23,10 +23,13 @@ from sim.evaluation.evaluate import Measurement, collect, measure_agent
 from sim.evaluation.real_time import RealTime
 from sim.evaluation.summary import Summary, draw_summaries, summarise, table
 from sim.tasks.environments import environment_of, pretrained_for
-from sim.tasks.goals import make_goals
-from sim.tasks.task import DRAWN_LEVELS, TASKS, Level, Subgoals, Task
+from sim.tasks.goals import make_goals, require_counted
+from sim.tasks.task import DRAWN_LEVELS, TASKS, Level, Subgoals, Task, Things
 from sim.world.cameras import camera_named
 from sim.world.panda import panda_spec
+
+_PLAIN = ("clean", "none", None)
+"""Level, sub-goals and number of objects where none is given."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,13 @@ class BenchmarkOptions:
             "picture shows the arm and all other objects somewhere else"
         ),
     ] = "clean"
+    things: Annotated[
+        Things | None,
+        tyro.conf.arg(
+            help="number of graspable objects on the table; five include two that are not in the data; None: one to "
+            "three"
+        ),
+    ] = None
     subgoals: Annotated[
         Subgoals,
         tyro.conf.arg(
@@ -106,10 +116,12 @@ def benchmark(
         summaries = [_in_env(options, options.env, trained, config, name) for name in options.method]
     else:
         assert options.task is not None, "checked"
-        environment_of(trained.card.embodiment)  # raises for a model of no environment
+        environment = environment_of(trained.card.embodiment)  # raises for a model of no environment
+        if options.things is not None:
+            require_counted(environment, options.task, options.level, options.things)
         known = trained.card.embodiment.camera
         trained.card.require(panda_spec().name, camera_named(known.name, known.width, known.height))
-        what = Measurement(options.task, options.level, options.subgoals, options.seed)
+        what = Measurement(options.task, options.level, options.subgoals, options.seed, options.things)
         summaries = []
         for name in options.method:
             if options.processes:
@@ -137,8 +149,8 @@ def _check(options: BenchmarkOptions) -> None:
         raise ConfigurationError(
             f"name what to measure: either a task ({', '.join(TASKS)}) or, with --env, an environment"
         )
-    if env is not None and (options.processes or shared_out or (level, options.subgoals) != ("clean", "none")):
-        raise ConfigurationError("--env excludes --processes, --workers, --ray, --level and --subgoals")
+    if env is not None and (options.processes or shared_out or (level, options.subgoals, options.things) != _PLAIN):
+        raise ConfigurationError("--env excludes --processes, --workers, --ray, --level, --subgoals and --things")
     if env is not None and options.checkpoint is None:
         raise ConfigurationError(
             f"--env {env} needs --checkpoint: no checkpoint that comes with worldarm was trained there"
@@ -185,9 +197,9 @@ def _through_processes(agent: Agent, what: Measurement, episodes: int) -> list[E
     """Run the episodes in real time with the real processes. The goals are made beforehand."""
     embodiment = agent.embodiment
     environment = environment_of(embodiment)
-    world = environment.world(embodiment.camera, what.level)
+    world = environment.world(embodiment.camera, what.level, what.things)
     try:
-        goals = make_goals(world, environment, what.task, what.seed, episodes, what.level)
+        goals = make_goals(world, environment, what.task, what.seed, episodes, what.level, what.things)
     finally:
         world.close()
     stage = RealTime(agent)

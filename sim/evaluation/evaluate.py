@@ -23,7 +23,7 @@ from sim.evaluation.summary import Measured
 from sim.execution.map_work import map_items
 from sim.tasks.environments import Environment, environment_of
 from sim.tasks.goals import make_goal
-from sim.tasks.task import Level, Subgoals, Task
+from sim.tasks.task import Level, Subgoals, Task, Things
 from sim.world.lockstep import LockStep
 
 WARMING_UP = 3
@@ -32,12 +32,14 @@ GOALS_PER_ITEM = 5
 
 @dataclass(frozen=True)
 class Measurement:
-    """The definition of a measurement: a task at a level, the seed of its goals, and the sub-goals."""
+    """The definition of a measurement: a task at a level, the seed of its goals, the sub-goals, and the number of
+    graspable objects on the table, None for any."""
 
     task: Task
     level: Level
     subgoals: Subgoals
     seed: int
+    things: Things | None = None
 
 
 def measure(
@@ -46,7 +48,7 @@ def measure(
     """Yield the record of each of the goals `numbers` in `world`, which must be made for the level."""
     _warm_up(decider, world, environment)
     for number in numbers:
-        goal = make_goal(world, environment, what.task, what.seed, number, level=what.level)
+        goal = make_goal(world, environment, what.task, what.seed, number, level=what.level, things=what.things)
         yield run_episode(world, environment.convention, decider, goal, what.subgoals)
 
 
@@ -101,7 +103,7 @@ def _measure_some(
         *(trained, method, what.seed, with_changes(trained.decision_config, changes)),
         "auto" if what.subgoals == "auto" else "none",
     )
-    world = environment.world(embodiment.camera, what.level)
+    world = environment.world(embodiment.camera, what.level, what.things)
     try:
         yield from measure(world, environment, what, agent, numbers)
     finally:

@@ -34,6 +34,10 @@ class Measured(Protocol):
     def seed(self) -> int:
         """The seed of the goals."""
 
+    @property
+    def things(self) -> int | None:
+        """The number of graspable objects on the table; None where it is not fixed."""
+
 
 Unit = Literal["m", "spread"]
 """The unit of distances: metres, or the std of the state's entries in the data (which files call "spread")."""
@@ -47,9 +51,9 @@ class Quantiles(msgspec.Struct, frozen=True):
 
 
 class Summary(msgspec.Struct, frozen=True):
-    """The results of one method on one task. Shares are in [0, 1] with 95 % Wilson intervals. `final_distance_m` is the
-    median, in `unit`; `blocks` is the mean over episodes; `late` counts decisions that came too late (real processes
-    only)."""
+    """The results of one method on one task, with `things` graspable objects (None: any number). Shares are in [0, 1]
+    with 95 % Wilson intervals. `final_distance_m` is the median, in `unit`; `blocks` is the mean over episodes; `late`
+    counts decisions that came too late (real processes only)."""
 
     task: str
     level: str
@@ -69,6 +73,7 @@ class Summary(msgspec.Struct, frozen=True):
     unit: Unit
     checkpoint_sha256: str
     records: tuple[EpisodeRecord, ...]
+    things: int | None = None
 
 
 def summarise(
@@ -98,6 +103,7 @@ def summarise(
         unit=unit,
         checkpoint_sha256=digest,
         records=tuple(records),
+        things=what.things,
     )
 
 
@@ -110,7 +116,7 @@ def table(summaries: Sequence[Summary]) -> str:
     ]
     for s in summaries:
         rows.append(
-            f"| {s.task} | {s.level} | {s.method}{_how(s)} | {s.episodes} "
+            f"| {s.task} | {_level(s)} | {s.method}{_how(s)} | {s.episodes} "
             f"| {_share(s.success, s.ci95)} | {_share(s.success_declared, s.ci95_declared)} "
             f"| {_distance(s)} | {s.blocks:.1f} "
             f"| {s.decision_ms.p50:.1f} / {s.decision_ms.p99:.1f} ms |"
@@ -152,6 +158,10 @@ def draw_summaries(summaries: Sequence[Summary], path: Path) -> None:
 def _distance(summary: Summary) -> str:
     far = summary.final_distance_m
     return f"{100 * far:.1f} cm" if summary.unit == "m" else f"{far:.2f} std"
+
+
+def _level(summary: Summary) -> str:
+    return summary.level if summary.things is None else f"{summary.level}, {summary.things} things"
 
 
 def _how(summary: Summary) -> str:

@@ -33,6 +33,7 @@ class EnvMeasurement:
     seed: int
     level: str = "clean"
     subgoals: str = "none"
+    things: int | None = None
 
 
 @dataclass(frozen=True)

@@ -56,7 +56,7 @@ def make_goal(
     if not shows_goals(environment, task, level):
         raise ConfigurationError(f"the environment {environment.name!r} shows no {task} goal at the level {level!r}")
     if things is not None:
-        _require_counted(environment, task, level, things)
+        require_counted(environment, task, level, things)
     seeds = [space, _SEEDED.index(task), seed, number]
     rng = np.random.default_rng(seeds)
     world.appear(_appearance(world.camera, level, np.random.default_rng([*seeds, 1])))
@@ -80,7 +80,7 @@ def shows_goals(environment: Environment, task: Task, level: Level) -> bool:
     return level in environment.levels and not (level == "no-arm" and task in _ABOUT_THE_ARM)
 
 
-def _require_counted(environment: Environment, task: Task, level: Level, things: Things) -> None:
+def require_counted(environment: Environment, task: Task, level: Level, things: Things) -> None:
     """Raise `ConfigurationError` when there are no goals of this kind with a given number of objects."""
     if environment.name != "tabletop" or task not in _COUNTED:
         raise ConfigurationError(

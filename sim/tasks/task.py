@@ -29,9 +29,6 @@ Things = Literal[1, 2, 3, 5]
 """The number of graspable objects on the table, where a benchmark fixes it; five includes two that no training data
 shows."""
 
-SEVERAL_MOVED: tuple[Task, ...] = ("rearrange-3",)
-"""Tasks that move several objects, so that a part of a goal can be reached."""
-
 Subgoals = Literal["none", "given", "auto"]
 """The sub-goals before the goal picture: none; given: pictures of the states before the goal; auto: found by the
 agent."""

@@ -168,6 +168,7 @@ def test_through_real_processes(words: list[str], tmp_path: Path) -> None:
         (["--episodes", "0"], "--episodes must be at least 1, not 0"),
         (["--workers", "0"], "--workers must be at least 1, not 0"),
         (["--processes", "--workers", "2"], "a run in real time cannot be distributed"),
+        (["--things", "2"], "goals among a given number of things are made for"),
         (["--processes", "--level", "lit"], "measure lit without --processes"),
         (["--seed", "-1"], "--seed must be 0 or more, not -1"),
         (["--seed", str(2**63)], "--seed must be below 2**63"),

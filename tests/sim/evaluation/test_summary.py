@@ -73,6 +73,11 @@ def test_the_table_has_a_row_a_method_and_as_many_columns_as_titles() -> None:
     assert "| full (processes) |" in lines[3]
 
 
+def test_the_table_says_how_many_things_there_were() -> None:
+    made = summarise(Measurement("pick-place", "clean", "none", 7, 5), "full", False, "d" * 64, RECORDS)
+    assert made.things == 5 and "| pick-place | clean, 5 things | full | 4 |" in table([made])
+
+
 @pytest.mark.parametrize("methods", [("full",), ("full", "hold", "random")])
 def test_the_plot_is_a_picture_of_something(tmp_path: Path, methods: tuple[str, ...]) -> None:
     path = tmp_path / "deep" / "plot.png"
