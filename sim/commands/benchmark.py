@@ -23,7 +23,7 @@ from sim.evaluation.evaluate import Measurement, collect, measure_agent
 from sim.evaluation.real_time import RealTime
 from sim.evaluation.summary import Summary, draw_summaries, summarise, table
 from sim.tasks.environments import environment_of, pretrained_for
-from sim.tasks.goals import make_goals, require_counted
+from sim.tasks.goals import make_goals, require_goals
 from sim.tasks.task import DRAWN_LEVELS, TASKS, Level, Subgoals, Task, Things
 from sim.world.cameras import camera_named
 from sim.world.panda import panda_spec
@@ -117,8 +117,7 @@ def benchmark(
     else:
         assert options.task is not None, "checked"
         environment = environment_of(trained.card.embodiment)  # raises for a model of no environment
-        if options.things is not None:
-            require_counted(environment, options.task, options.level, options.things)
+        require_goals(environment, options.task, options.level, options.things)
         known = trained.card.embodiment.camera
         trained.card.require(panda_spec().name, camera_named(known.name, known.width, known.height))
         what = Measurement(options.task, options.level, options.subgoals, options.seed, options.things)

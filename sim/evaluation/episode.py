@@ -9,6 +9,7 @@ from typing import Protocol
 import msgspec
 
 from control.interfaces import Decider
+from robot.arm.interface import ObjectPose
 from robot.embodiment.tool_displacement import ToolDisplacement
 from sim.tasks.task import Goal, Subgoals
 from sim.world.block_runner import BlockRunner
@@ -18,7 +19,9 @@ from sim.world.lockstep import LockStep
 class EpisodeRecord(msgspec.Struct, frozen=True):
     """The result of one episode. `success`: within tolerance at the end of any block within the budget; `declared`: the
     agent declared the goal reached; `success_declared`: within tolerance when it declared that. Distances are in m,
-    times in ms. `late` counts decisions that came after their block had begun, which happens only in real time."""
+    times in ms. `late` counts decisions that came after their block had begun, which happens only in real time.
+    `things` is the number of objects on the table without distractors, and `things_in_place` the share of those that
+    count which are within tolerance at the end; None where a goal asks for none."""
 
     goal: int
     start_distance_m: float
@@ -31,6 +34,8 @@ class EpisodeRecord(msgspec.Struct, frozen=True):
     decisions: int
     decision_ms: tuple[float, ...]
     late: int = 0
+    things: int | None = None
+    things_in_place: float | None = None
 
 
 def run_episode(
@@ -53,7 +58,8 @@ def run_episode(
             break
         runner.run_block(decision.action)
         distances.append(distance_left(world, goal))
-    return judged(goal, distances, distance_left(world, goal), declared, len(distances), times)
+    record = judged(goal, distances, distance_left(world, goal), declared, len(distances), times)
+    return counted(record, goal, world.scene.objects())
 
 
 class Judged(Protocol):
@@ -97,6 +103,11 @@ def judged(
         decision_ms=tuple(decision_ms),
         late=late,
     )
+
+
+def counted(record: EpisodeRecord, goal: Goal, objects: Sequence[ObjectPose]) -> EpisodeRecord:
+    """Return the `record` of an episode that ended with the world's `objects`, with what is counted of them."""
+    return msgspec.structs.replace(record, things=goal.things, things_in_place=goal.things_in_place(objects))
 
 
 def distance_left(world: LockStep, goal: Goal) -> float:

@@ -18,7 +18,7 @@ from robot.arm.kinematics import Kinematics
 from robot.client.client import Client
 from robot.client.scene_client import SceneClient
 from robot.wire.messages import SceneState
-from sim.evaluation.episode import EpisodeRecord, judged
+from sim.evaluation.episode import EpisodeRecord, counted, judged
 from sim.execution.processes import Addresses, SimulatedProcesses
 from sim.tasks.environments import environment_of
 from sim.tasks.scene_setup import set_up_start
@@ -82,15 +82,18 @@ class RealTime:
             # Any goal: a level may show what no training data does.
             session = Session(self._decider, client, self._frames, [judge], any_goal=True)
             outcome = session.pursue(goal.shown(subgoals), goal.budget)
-        return RealEpisode(_record(goal, judge.decisions, outcome, judge.final_m), tuple(judge.decisions), outcome)
+        record = counted(_record(goal, judge.decisions, outcome, judge.final_m), goal, judge.objects)
+        return RealEpisode(record, tuple(judge.decisions), outcome)
 
 
 class Judge:
-    """An observer that measures the distance (m) from `goal` at the start of each block and at the end (`final_m`)."""
+    """An observer that measures the distance (m) from `goal` at the start of each block and at the end (`final_m`), and
+    keeps the `objects` as they are at the end."""
 
     def __init__(self, goal: Goal, kinematics: Kinematics, scenes: SceneClient) -> None:
         self.decisions: list[JudgedDecision] = []
         self.final_m = goal.start_distance
+        self.objects = goal.start.objects
         self._goal, self._kinematics, self._scenes = goal, kinematics, scenes
 
     def on_episode_start(self, goals: Sequence[Image]) -> None:
@@ -104,7 +107,9 @@ class Judge:
     def on_episode_end(self, outcome: Outcome | None) -> None:
         """Measure the final distance, unless an error ended the episode."""
         if outcome is not None:
-            self.final_m = _distance(self._goal, self._kinematics, self._scenes.latest(JUDGE_PATIENCE_S))
+            scene = self._scenes.latest(JUDGE_PATIENCE_S)
+            self.final_m = _distance(self._goal, self._kinematics, scene)
+            self.objects = scene.objects
 
 
 def _distance(goal: Goal, kinematics: Kinematics, scene: SceneState) -> float:

@@ -47,16 +47,9 @@ def make_goal(
 ) -> Goal:
     """Return the held-out goal `number` of `seed`, or one of another seed `space`, with `things` objects on the table
     or any number; it is the same in each call, and never reached at the start. `world` keeps the goal's appearance, and
-    must be made for the level and the things. Raises `ConfigurationError` for a task, a level or a number of things
-    that the environment does not have."""
-    if task not in environment.tasks:
-        raise ConfigurationError(
-            f"the environment {environment.name!r} has no task {task!r}; it has {', '.join(environment.tasks)}"
-        )
-    if not shows_goals(environment, task, level):
-        raise ConfigurationError(f"the environment {environment.name!r} shows no {task} goal at the level {level!r}")
-    if things is not None:
-        require_counted(environment, task, level, things)
+    must be made for the level and the things. Raises `ConfigurationError` as `require_goals` does, and when no goal can
+    be made."""
+    require_goals(environment, task, level, things)
     seeds = [space, _SEEDED.index(task), seed, number]
     rng = np.random.default_rng(seeds)
     world.appear(_appearance(world.camera, level, np.random.default_rng([*seeds, 1])))
@@ -80,8 +73,16 @@ def shows_goals(environment: Environment, task: Task, level: Level) -> bool:
     return level in environment.levels and not (level == "no-arm" and task in _ABOUT_THE_ARM)
 
 
-def require_counted(environment: Environment, task: Task, level: Level, things: Things) -> None:
-    """Raise `ConfigurationError` when there are no goals of this kind with a given number of objects."""
+def require_goals(environment: Environment, task: Task, level: Level, things: Things | None) -> None:
+    """Raise `ConfigurationError` for a task, a level or a number of `things` for which the environment has no goals."""
+    if task not in environment.tasks:
+        raise ConfigurationError(
+            f"the environment {environment.name!r} has no task {task!r}; it has {', '.join(environment.tasks)}"
+        )
+    if not shows_goals(environment, task, level):
+        raise ConfigurationError(f"the environment {environment.name!r} shows no {task} goal at the level {level!r}")
+    if things is None:
+        return
     if environment.name != "tabletop" or task not in _COUNTED:
         raise ConfigurationError(
             f"goals among a given number of things are made for {', '.join(_COUNTED)} on the tabletop, not for {task}"

@@ -14,6 +14,7 @@ from sim.tasks.goal_maker import REACH_AT_LEAST_M, REARRANGED_AT_LEAST_M, VISIBL
 from sim.tasks.task import Goal
 from sim.tasks.visibility import visible_share
 from sim.world.lockstep import LockStep
+from sim.world.scene import present
 
 ATTEMPTS = 20
 
@@ -35,7 +36,7 @@ def object_only(world: LockStep, rng: np.random.Generator, goal: Goal, name: str
             continue
         world.reset(convention, tool, placed)
         seen = world.observe()
-        objects = tuple(item for item in world.scene.objects() if any(item.name == each.name for each in placed))
+        objects = tuple(item for item in world.scene.objects() if present(item))
         if visible_share(world, name) >= VISIBLE_AT_LEAST:
             picture = seen.picture(world.camera.name)
             return replace(goal, pictures=(picture,), tool=seen.state[:3], objects=objects, only=(name,))

@@ -75,6 +75,7 @@ def test_holding_leaves_the_world_as_it_was(world: LockStep, task: Task) -> None
     assert record.least_distance_m == pytest.approx(goal.start_distance, abs=1e-3)
     assert (record.success, record.declared, record.success_declared) == (False, False, False)
     assert record.blocks == record.decisions == BUDGET_BLOCKS
+    assert (record.things, record.things_in_place) == (1, 0.0 if task == "push" else None)
 
 
 def test_an_agent_that_is_content_at_once_ends_it_and_earns_nothing(world: LockStep, push: Goal) -> None:
@@ -91,6 +92,7 @@ def test_to_say_done_at_the_goal_is_a_success_of_both_kinds(world: LockStep, pus
     record = run_episode(world, PLANAR_PUSH, agent("hold", AT_ONCE), solved)
     assert_consistent(record, solved)
     assert (record.success, record.declared, record.success_declared) == (True, True, True)
+    assert record.things_in_place == 1.0
 
 
 def test_what_was_reached_on_the_way_counts_within_the_budget(world: LockStep, push: Goal) -> None:

@@ -85,4 +85,4 @@ def test_said_at_the_goal_it_is_a_success(goals: list[Goal]) -> None:
     assert np.linalg.norm(goal.start.tool.position[:2] - np.asarray(there.position[:2])) > 0.06, "they must not overlap"
     with RealTime(agent(1e9)) as stage:
         record = stage.run(solved).record
-    assert record.declared and record.success and record.success_declared
+    assert record.declared and record.success and record.success_declared and record.things_in_place == 1.0
