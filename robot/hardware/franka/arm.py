@@ -81,6 +81,8 @@ class Franka:
         """
         try:
             with plain_words(self._host):
+                # Connecting gives its thread real-time priority, and all that the thread starts inherits it. So that
+                # must not be the thread of the driver.
                 self._robot = within(CONNECT_S, self._connect)
                 self._make_ready()
                 within(CONNECT_S, self._set_contact)
