@@ -45,6 +45,7 @@ class Demonstrator:
     def demonstrate(self, seconds: float) -> int:
         """Record one demonstration, so many `seconds` of moving about before the last way, and keep it; return how
         often it was discarded before. Raises `ConnectionLost` when it does not succeed."""
+        reasons: list[str] = []
         for tries in range(TRIES):
             self._reset()
             self._start()
@@ -52,7 +53,8 @@ class Demonstrator:
                 self._hand.hold(self._somewhere(_FAR_M))
                 self._wander(seconds)
                 self._end()
-            except Stuck:
+            except Stuck as stuck:
+                reasons.append(str(stuck))
                 self._hand.drop()
                 self._hand.press("Discard")
                 continue
@@ -60,7 +62,7 @@ class Demonstrator:
             self._kept += 1
             self._hand.wait(f"{self._kept} kept")
             return tries
-        raise ConnectionLost(f"a demonstration was interrupted {TRIES} times: the machine is too busy for a page")
+        raise ConnectionLost("\n".join([f"a demonstration was interrupted {TRIES} times:", *reasons]))
 
     def _reset(self) -> None:
         """Press the button until the scene was reset: on a busy machine the arm may not arrive in time."""
@@ -95,7 +97,7 @@ class Demonstrator:
         """Go to a place, and rest there."""
         place = self._somewhere(_FAR_M)
         if not self._hand.go(place, _THERE_M, _WAY_S):
-            raise Stuck
+            raise self._stuck(place)
         wait_for(self._hand.rests, ANSWER_S, "rest of the arm")
         self._hand.drop()
         time.sleep(_RESTS_S)
@@ -105,7 +107,13 @@ class Demonstrator:
         arrived = self._hand.go(place, _NEAR_M, seconds)
         moved = float(np.linalg.norm(self._hand.tool() - before))
         if must_arrive and not arrived and moved < _STUCK_M:
-            raise Stuck
+            raise self._stuck(place)
+
+    def _stuck(self, place: Vector) -> Stuck:
+        """Return the error that says where the tool is instead of at `place` (3,) m, and what else is known."""
+        tool = self._hand.tool()
+        far_m = float(np.linalg.norm((tool - place)[:2]))
+        return Stuck(f"asked to {place.round(3)}, at {tool.round(3)}, {far_m:.3f} m off; {self._hand.report()}")
 
     def _curve(self, place: Vector) -> None:
         """Draw the handle along a curve, at a pace of its own."""

@@ -58,6 +58,11 @@ class PageHand:
         """Return all that the page says, in one line."""
         return " ".join(self._page.inner_text("body").split())
 
+    def report(self) -> str:
+        """Return what the driver and the page say, in one line."""
+        state = self._client.state(5.0)
+        return f"the driver is {state.mode}, driven by {state.holder or 'nobody'}; the page says: {self.text()}"
+
     def wait(self, words: str) -> None:
         """Wait until the page says so. Raises `ConnectionLost` when it does not for long."""
         wait_for(lambda: self.says(words), ANSWER_S, f"{words!r} on the page")
