@@ -83,5 +83,9 @@ class GoalError(WorldarmError):
     """A goal picture that is missing, is not an image, or has a size other than the model's input."""
 
 
+class ThingNotFound(GoalError):
+    """A thing that a goal names, and that the model does not find in the picture."""
+
+
 class CheckpointError(WorldarmError):
     """A checkpoint that is missing, truncated, not worldarm's, of another schema, or for another arm or camera."""

@@ -93,6 +93,21 @@ class EntityEncoder(Protocol):
 
 
 @runtime_checkable
+class LocatingEncoder(Protocol):
+    """Additional properties of an encoder whose tokens say where they look, which is needed to find a thing by its
+    name. Each token ends with its places, as `entities.places` describes them."""
+
+    @property
+    def views(self) -> int:
+        """The number V of views in a picture."""
+
+    def attention(self, clips: Tensor) -> Tensor:
+        """Return the share (B, K, V, H', W') that each token takes of each cell of `clips` (B, F, V × H, W, 3) uint8.
+        The cells divide each view evenly, and the shares of each add up to 1."""
+        ...
+
+
+@runtime_checkable
 class PretrainedEncoder(Protocol):
     """Additional methods of an encoder whose weights come from a file.
 

@@ -57,13 +57,22 @@ class SlotEncoder(nn.Module):
 
     def look(self, clips: Tensor) -> tuple[Tensor, None]:
         """Return latents as `Encoder.look` does; there are no keypoints."""
+        slots, shares = self._attended(clips)
+        return torch.cat([self.standardiser(slots), places_from(shares).flatten(2)], dim=-1).flatten(1), None
+
+    def attention(self, clips: Tensor) -> Tensor:
+        """Return the share (B, K, V, H/2, W/2) that each token takes of each cell of `clips` (B, 1, V × H, W, 3) uint8.
+        A cell is 2 × 2 pixels, and its shares add up to 1."""
+        return self._attended(clips)[1]
+
+    def _attended(self, clips: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the slots (B, K, C), and the shares as `attention` does."""
         pictures = clips[:, -1].unflatten(1, (self.views, -1)).flatten(0, 1)
         fine = self.fine(scaled_pixels(pictures))
         grid = (fine + self.coarse(fine)).permute(0, 2, 3, 1).unflatten(0, (-1, self.views))
         features = self.settle(grid + (self.across + self.down))
         slots, shares = self.slots(features.flatten(1, 3))
-        places = places_from(shares.unflatten(2, features.shape[1:4])).flatten(2)
-        return torch.cat([self.standardiser(slots), places], dim=-1).flatten(1), None
+        return slots, shares.unflatten(2, features.shape[1:4])
 
 
 def _convolution(incoming: int, outgoing: int, kernel: int, stride: int) -> nn.Sequential:
