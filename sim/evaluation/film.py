@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -13,6 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from robot.system.av1 import add_av1_stream
 from robot.system.files import atomic_write
 
 Image = NDArray[np.uint8]
@@ -38,8 +38,6 @@ class Film:
     """
 
     def __init__(self, path: Path, fps: Fraction, goal: Image, tolerance_m: float, horizon: int) -> None:
-        # Otherwise the encoder prints its settings for every film.
-        os.environ.setdefault("SVT_LOG", "1")
         self._goal = goal
         self._panel = len(enlarge(goal, PANEL))
         self._tolerance = 100 * tolerance_m
@@ -48,11 +46,8 @@ class Film:
         self._path = path
         self._file = io.BytesIO()  # in memory: an earlier file stays intact until this film is complete
         self._container = av.open(self._file, "w", format="mp4")
-        self._stream = self._container.add_stream(
-            "libsvtav1", rate=fps, options={"crf": "30", "preset": "10", "svtav1-params": "lp=1"}
-        )
-        self._stream.width, self._stream.height = WIDTH, TITLE + self._panel + BELOW
-        self._stream.pix_fmt = "yuv420p"
+        size = WIDTH, TITLE + self._panel + BELOW
+        self._stream = add_av1_stream(self._container, fps, *size, {"crf": "30", "preset": "10"})
 
     def add(self, live: Image, imagined: Image | None, distance_m: float, caption: str) -> None:
         """Add a frame: the pictures (H, W, 3) uint8 RGB, the judge's distance (m) and a caption."""

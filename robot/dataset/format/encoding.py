@@ -7,7 +7,6 @@ result to the process that has the `DatasetWriter`.
 from __future__ import annotations
 
 import io
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,11 +21,12 @@ from robot.dataset.format.schema import BOOKKEEPING, Feature
 from robot.dataset.format.statistics import Statistics, picture_statistics, vector_statistics
 from robot.dataset.format.video_file import exact_rate
 from robot.errors import DatasetError, PictureNotRead
+from robot.system.av1 import add_av1_stream
 from robot.system.bounds import MAX_PICTURE_PIXELS
 from robot.system.picture_header import decode_as_stored, decode_within, is_tiff
 
 _KINDS = {"float32": "fiu", "int64": "iu", "bool": "b"}  # numpy kinds that may be converted to each type
-_VIDEO_OPTIONS = {"g": "2", "crf": "30", "preset": "12", "svtav1-params": "lp=1"}
+_VIDEO_OPTIONS = {"g": "2", "crf": "30", "preset": "12"}
 
 
 @dataclass(frozen=True)
@@ -122,16 +122,13 @@ class VideoEncoder:
     """
 
     def __init__(self, height: int, width: int, fps: float) -> None:
-        os.environ.setdefault("SVT_LOG", "1")  # the encoder otherwise prints its settings for every video
         rate = exact_rate(fps)
         self._time_base = 1 / rate
         self._count = 0
         self._closed = False
         self._target = io.BytesIO()
         self._container = av.open(self._target, mode="w", format="mp4")
-        self._stream = self._container.add_stream("libsvtav1", rate=rate, options=_VIDEO_OPTIONS)
-        self._stream.height, self._stream.width, self._stream.pix_fmt = height, width, "yuv420p"
-        self._stream.time_base = self._time_base
+        self._stream = add_av1_stream(self._container, rate, width, height, _VIDEO_OPTIONS)
 
     def add(self, pixels: npt.NDArray[np.uint8]) -> None:
         """Encode the next frame, (H, W, 3) uint8 RGB."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -28,6 +27,7 @@ from robot.dataset.format.video_file import exact_rate
 from robot.dataset.reader import Columns, Dataset
 from robot.dataset.report.colour import as_colour
 from robot.dataset.report.shown_cameras import shown_cameras
+from robot.system.av1 import add_av1_stream
 from robot.system.files import atomic_write
 
 Image = npt.NDArray[np.uint8]
@@ -55,13 +55,9 @@ def write_film(dataset: Dataset, index: int, path: Path) -> Mapping[str, str]:
     cameras, unread = shown_cameras(dataset, index)
     frames = compose(dataset, index, cameras)
     first = next(frames)
-    os.environ.setdefault("SVT_LOG", "1")  # the encoder otherwise prints its settings for every video
     with atomic_write(path) as beside, av.open(str(beside), "w", format="mp4") as container:
         rate = exact_rate(dataset.info.fps)
-        options = {"crf": "24", "preset": "10", "svtav1-params": "lp=1"}
-        stream = container.add_stream("libsvtav1", rate=rate, options=options)
-        stream.height, stream.width, stream.pix_fmt = first.shape[0], first.shape[1], "yuv420p"
-        stream.time_base = 1 / rate
+        stream = add_av1_stream(container, rate, first.shape[1], first.shape[0], {"crf": "24", "preset": "10"})
         length = dataset.episodes[index].length
         with tqdm(total=length, desc="filming", unit="frame", mininterval=0.5, delay=2.0) as bar:
             for number, pixels in enumerate(_with_first(first, frames)):
