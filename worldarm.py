@@ -121,6 +121,10 @@ GROUPS: dict[str, dict[str, Command]] = {
             "tests.benchmarks.demonstrations:benchmark_demonstrations",
             "measure a model that learns from demonstrations on the page",
         ),
+        "benchmark exact": (
+            "tests.benchmarks.exact:benchmark_exact",
+            "measure what the agent reaches when it sees the exact poses of all objects",
+        ),
         "benchmark dataset": (
             "tests.benchmarks.dataset:benchmark_dataset",
             "measure random reading of frames, beside lerobot",

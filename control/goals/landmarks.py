@@ -46,7 +46,7 @@ class Landmarks(nn.Module):
             farthest = int(away.argmax())
             taken.append(farthest)
             away = torch.minimum(away, ((places - places[farthest]) ** 2).sum(-1))
-        chosen = some[torch.tensor(taken[: len(self.latent)])]
+        chosen = some[torch.tensor(taken[: len(self.latent)], dtype=torch.long)]
         self.latent.copy_(latents[chosen])
         self.proprio.copy_(proprio[chosen])
 
