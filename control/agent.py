@@ -23,6 +23,7 @@ from control.decision_config import DecisionConfig
 from control.goals.goal_sequence import GoalSequence
 from control.goals.landmarks import Graph
 from control.goals.latent_goal import LatentGoal
+from control.goals.token_goals import only_things
 from control.interfaces import Policy, Situation
 from control.model.trained_model import TrainedModel
 from perception.evaluation.picture_errors import picture_errors
@@ -90,11 +91,21 @@ class Agent:
         """Set a single goal picture, as `set_goals` does."""
         self.set_goals([picture])
 
+    @property
+    def masks_goals(self) -> bool:
+        """Whether the model has learnt to leave things out of a goal."""
+        return self.trained.card.heads.masked
+
+    def set_goals(self, pictures: Sequence[NDArray[np.uint8]], only: Sequence[str] = ()) -> None:
+        """Set the goal pictures (H, W, 3) uint8 RGB, to be reached in this order; of each, only the things named by
+        `only` matter, or all when it is empty. Reset to the initial state, so that the same seed and goals give the
+        same decisions. Raises `GoalError` for a picture of the wrong size, when there is none, and as `only_things`
+        does."""
+        self.set_latent_goals(self.latent_goals(pictures, only), pictures)
+
     @torch.inference_mode()
-    def set_goals(self, pictures: Sequence[NDArray[np.uint8]]) -> None:
-        """Set the goal pictures (H, W, 3) uint8 RGB, to be reached in this order. Reset to the initial state, so that
-        the same seed and goals give the same decisions. Raises `GoalError` for a picture of the wrong size, and when
-        there is none."""
+    def latent_goals(self, pictures: Sequence[NDArray[np.uint8]], only: Sequence[str] = ()) -> list[LatentGoal]:
+        """Return the goals that `set_goals` sets. Raises as it does."""
         if not pictures:
             raise GoalError("there is no goal picture; give at least one")
         config = self.trained.card.world_model
@@ -102,9 +113,13 @@ class Agent:
         for picture in pictures:
             if picture.shape != wanted or picture.dtype != np.uint8:
                 raise GoalError(f"the goal picture is {picture.shape} {picture.dtype}; this model sees {wanted} uint8")
-        self._sequence = self._new_sequence(
-            [LatentGoal(self._parts.model.encode(torch.from_numpy(picture[None]))[0]) for picture in pictures]
-        )
+        if only:
+            return [only_things(self._parts.model, self.trained.card.heads, picture, only) for picture in pictures]
+        return [LatentGoal(self._parts.model.encode(torch.from_numpy(picture[None]))[0]) for picture in pictures]
+
+    def set_latent_goals(self, goals: Sequence[LatentGoal], pictures: Sequence[NDArray[np.uint8]]) -> None:
+        """Set `goals`, of which the `pictures` are shown to people, as `set_goals` does."""
+        self._sequence = self._new_sequence(goals)
         self._searched = False
         self._previous_latent = self._predicted = None
         self._recent.clear()

@@ -50,6 +50,23 @@ class DrawsLatents(Protocol):
 
 
 @runtime_checkable
+class MasksGoals(Protocol):
+    """A decider that can pursue the places of some things only."""
+
+    @property
+    def masks_goals(self) -> bool:
+        """Whether its model has learnt to leave things out of a goal."""
+
+    def set_goals(self, pictures: Sequence[Image], only: Sequence[str] = ()) -> None:
+        """Set the goals as `Decider.set_goals` does. Of each picture, only the things named by `only` matter; all
+        things when it is empty.
+
+        Raises also `GoalError` for a decider that cannot mask goals, and `ThingNotFound` for a thing that it does not
+        find in a picture.
+        """
+
+
+@runtime_checkable
 class LooksFirst(Protocol):
     """A decider that can look at the goals and at the world before anything moves."""
 

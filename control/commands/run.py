@@ -16,6 +16,7 @@ import tyro
 from control.agent import Agent, Subgoals
 from control.decision_config import with_changes
 from control.decision_options import DecisionOptions, explicit_settings
+from control.goals.latent_goal import LatentGoal
 from control.model.trained_model import PRETRAINED, load_trained
 from control.policies import Method, make_agent
 from control.runtime.decision_publisher import DecisionPublisher
@@ -45,6 +46,13 @@ class RunOptions:
         tuple[str, ...],
         tyro.conf.arg(help="goal pictures, reached in this order; each is a file or DATASET:EPISODE:FRAME"),
     ]
+    only: Annotated[
+        tyro.conf.UseAppendAction[tuple[str, ...]],
+        tyro.conf.arg(
+            help="a thing of the goal pictures that matters, named by its colour, for example red_cube; all others "
+            "and the arm may be elsewhere; can be given several times"
+        ),
+    ] = ()
     subgoals: Annotated[
         Subgoals, tyro.conf.arg(help="auto: insert remembered states as sub-goals on the way to a distant goal")
     ] = "none"
@@ -92,8 +100,9 @@ def run(
     trained = load_trained(options.checkpoint)
     config = with_changes(trained.decision_config, explicit_settings(decision))
     agent = make_agent(trained, options.method, options.seed, config, options.subgoals)
+    goals = agent.latent_goals(pictures, options.only)
     make_folder(options.output)  # before anything moves, not after
-    outcome = _pursue(agent, pictures, options, source.seen)
+    outcome = _pursue(agent, goals, pictures, options, source.seen)
     print(_summary(outcome), flush=True)
     strip = options.output / STRIP_FILE
     save_picture(strip, draw_strip(pictures[-1], outcome.first, outcome.last, outcome.imagined))
@@ -101,40 +110,59 @@ def run(
     return 0 if outcome.reached else 1
 
 
-def _pursue(agent: Agent, pictures: Sequence[Image], options: RunOptions, seen: CameraSpec | None) -> Outcome:
-    """Pursue `pictures` in order; publish and print each decision. The goals were read for the camera `seen`; any
-    camera when None."""
+def _pursue(
+    agent: Agent,
+    goals: Sequence[LatentGoal],
+    pictures: Sequence[Image],
+    options: RunOptions,
+    seen: CameraSpec | None,
+) -> Outcome:
+    """Pursue `goals`, which the `pictures` show, in order; publish and print each decision. The pictures were read for
+    the camera `seen`; any camera when None."""
     with ExitStack() as parts:
         decisions = parts.enter_context(DecisionPublisher(options.decisions_address))
         client = parts.enter_context(Client(options.command_address))
         frames = parts.enter_context(FrameSubscriber(options.frames_address, seen))
         session = Session(agent, client, frames, [decisions, ProgressPrinter()], options.any_goal)
-        print(
-            f"run: towards {', then '.join(options.goal)} with {options.checkpoint}, method {options.method}; "
-            f"decisions on {decisions.endpoint}; stop with Ctrl-C, then the arm holds",
-            flush=True,
-        )
-        if agent.trained.card.picture_errors is None:
-            print(
-                f"run: the card of {options.checkpoint} cannot tell goal pictures that the model knows from others; "
-                "`worldarm check --calibrate` adds what it needs",
-                flush=True,
-            )
-        sent, camera = session.sent, agent.embodiment.camera
-        if (sent.width, sent.height) != (camera.width, camera.height):
-            views = len(camera.views)
-            print(
-                f"run: camera {sent.name} sends {sent.width}x{sent.height // views}; the model sees the middle of it "
-                f"as {camera.width}x{camera.height // views}",
-                flush=True,
-            )
+        _announce(session, agent, goals, options, decisions.endpoint)
         # Otherwise a garbage collection would traverse everything that torch loaded, which takes longer than a block.
         gc.collect()
         gc.freeze()
         try:
-            return session.pursue(pictures, options.blocks)
+            return session.pursue(pictures, options.blocks, lambda: agent.set_latent_goals(goals, pictures))
         finally:
             gc.unfreeze()
+
+
+def _announce(session: Session, agent: Agent, goals: Sequence[LatentGoal], options: RunOptions, endpoint: str) -> None:
+    """Print what is about to be done, and what a user should know of it."""
+    print(
+        f"run: towards {', then '.join(options.goal)} with {options.checkpoint}, method {options.method}; "
+        f"decisions on {endpoint}; stop with Ctrl-C, then the arm holds",
+        flush=True,
+    )
+    for number, goal in enumerate(goals, start=1):
+        if goal.wanted is not None:
+            tokens = ", ".join(str(token) for token in goal.wanted.nonzero().flatten().tolist())
+            print(
+                f"run: in goal {number} these matter: {', '.join(options.only)} (tokens {tokens} of 0 to "
+                f"{len(goal.wanted) - 1})",
+                flush=True,
+            )
+    if agent.trained.card.picture_errors is None:
+        print(
+            f"run: the card of {options.checkpoint} cannot tell goal pictures that the model knows from others; "
+            "`worldarm check --calibrate` adds what it needs",
+            flush=True,
+        )
+    sent, camera = session.sent, agent.embodiment.camera
+    if (sent.width, sent.height) != (camera.width, camera.height):
+        views = len(camera.views)
+        print(
+            f"run: camera {sent.name} sends {sent.width}x{sent.height // views}; the model sees the middle of it "
+            f"as {camera.width}x{camera.height // views}",
+            flush=True,
+        )
 
 
 class ProgressPrinter:

@@ -76,7 +76,9 @@ class HeadTraining(msgspec.Struct, frozen=True):
                 f"--heads.features {self.features}: an actor compares entity tokens themselves; leave the option out"
             )
         features = 0 if entities else self.features
-        return HeadsConfig(self.discount, self.landmarks, self.components, features, self.hidden)
+        return HeadsConfig(
+            self.discount, self.landmarks, self.components, features, self.hidden, self.masks is not None
+        )
 
 
 def train_critic(

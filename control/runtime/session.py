@@ -7,7 +7,7 @@ taken at the start of the running block, and sent before the running block ends.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -95,9 +95,12 @@ class Session:
         except ConfigurationError as error:
             raise CheckpointError(f"this checkpoint needs a feature that this installation lacks: {error}") from error
 
-    def pursue(self, goals: Sequence[Image], blocks: int | None = 40) -> Outcome:
+    def pursue(
+        self, goals: Sequence[Image], blocks: int | None = 40, set_goals: Callable[[], None] | None = None
+    ) -> Outcome:
         """Pursue `goals`, pictures (H, W, 3) uint8 RGB, in order, until the last is reached or `blocks` have run (None:
-        no limit). If the goals are reached as the arm rests, nothing moves.
+        no limit). If the goals are reached as the arm rests, nothing moves. `set_goals` sets the decider's goals where
+        they are more than pictures; None: the pictures are its goals.
 
         The arm holds during the first block. At the end, for any reason, the lease is given back and the arm holds;
         after that this waits for the observers.
@@ -112,7 +115,7 @@ class Session:
         A driver that was held up drops its waypoints and ends the lease. The session then acquires the lease again and
         decides from where the arm rests.
         """
-        self._warm_up(goals)
+        self._warm_up(goals, set_goals or (lambda: self._decider.set_goals(goals)))
         with Observers(self._observers) as observers:
             outcome = self._pursue(goals, blocks, observers)
             observers.end(outcome)
@@ -142,15 +145,15 @@ class Session:
         require_same(self._embodiment, arm.models_of or arm.name, sent, cut=True)
         self.sent = sent
 
-    def _warm_up(self, goals: Sequence[Image]) -> None:
+    def _warm_up(self, goals: Sequence[Image], set_goals: Callable[[], None]) -> None:
         """Decide a few times and discard the decisions. The first ones in a process take many times as long as later
         ones."""
-        self._decider.set_goals(goals)
+        set_goals()
         embodiment = self._embodiment
         nothing = Observation({embodiment.camera.name: goals[-1]}, np.zeros(len(embodiment.state_names)), 0)
         for _ in range(_WARM_UP):
             self._decider.decide(nothing, np.zeros(self._convention.size))
-        self._decider.set_goals(goals)
+        set_goals()
 
     def _look(self, goal: Image) -> Step | None:
         """Return the step that ends the run, if the goals are reached as the arm rests; None if not. It is looked at

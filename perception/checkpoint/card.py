@@ -81,13 +81,15 @@ class PictureErrors(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class HeadsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Sizes of what learns on the latents: the critic's `discount`, the number of remembered states (`landmarks`), the
     actor's mixture `components` and the number of `features` by which it compares state and goal (0: the latents
-    themselves), and the width of the `hidden` layers of critic and actor."""
+    themselves), and the width of the `hidden` layers of critic and actor. `masked`: they learnt goals of which only
+    some entity tokens matter."""
 
     discount: float
     landmarks: int = 0
     components: int = 1
     features: int = 0
     hidden: int = 256
+    masked: bool = False
 
 
 class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

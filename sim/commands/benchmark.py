@@ -203,7 +203,7 @@ def _through_processes(agent: Agent, what: Measurement, episodes: int) -> list[E
         world.close()
     stage = RealTime(agent)
     with stage:
-        runs = (stage.run(goal, what.subgoals).record for goal in goals)
+        runs = (stage.measure(goal, what.subgoals) for goal in goals)
         records = collect(runs, episodes, what, f"{agent.name}, real time")
     for line in stage.timing():
         print(line)

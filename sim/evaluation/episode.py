@@ -3,14 +3,16 @@ the success check, which alone knows the ground truth."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import Protocol
 
 import msgspec
 
-from control.interfaces import Decider
+from control.interfaces import Decider, MasksGoals
 from robot.arm.interface import ObjectPose
 from robot.embodiment.tool_displacement import ToolDisplacement
+from robot.errors import ThingNotFound
 from sim.tasks.task import Goal, Subgoals
 from sim.world.block_runner import BlockRunner
 from sim.world.lockstep import LockStep
@@ -41,11 +43,16 @@ class EpisodeRecord(msgspec.Struct, frozen=True):
 def run_episode(
     world: LockStep, convention: ToolDisplacement, decider: Decider, goal: Goal, subgoals: Subgoals = "none"
 ) -> EpisodeRecord:
-    """Run `decider` on `goal` from its start, until it declares the goal reached or the budget is spent."""
+    """Run `decider` on `goal` from its start, until it declares the goal reached or the budget is spent. A decider that
+    does not find the goal's things in its picture does nothing (`not_found`)."""
     runner = BlockRunner(world, convention)
     world.appear(goal.appearance)
     runner.reset(goal.start.tool, goal.start.objects)
-    decider.set_goals(goal.shown(subgoals))
+    began = time.perf_counter()
+    try:
+        begin(decider, goal, subgoals)
+    except ThingNotFound:
+        return not_found(goal, 1e3 * (time.perf_counter() - began))
     times: list[float] = []
     distances: list[float] = []
     declared = False
@@ -60,6 +67,23 @@ def run_episode(
         distances.append(distance_left(world, goal))
     record = judged(goal, distances, distance_left(world, goal), declared, len(distances), times)
     return counted(record, goal, world.scene.objects())
+
+
+def begin(decider: Decider, goal: Goal, subgoals: Subgoals) -> None:
+    """Set the goals of `decider`. Where only some things count, it gets their names, if it can leave the others out.
+    Raises as `Decider.set_goals` and `MasksGoals.set_goals`."""
+    pictures = goal.shown(subgoals)
+    if goal.only and isinstance(decider, MasksGoals) and decider.masks_goals:
+        decider.set_goals(pictures, goal.only)
+    else:
+        decider.set_goals(pictures)
+
+
+def not_found(goal: Goal, milliseconds: float) -> EpisodeRecord:
+    """Return the record of a decider that does not find the goal's things in the goal's picture. Its one decision took
+    `milliseconds`, and the world stays as it is at the start."""
+    record = judged(goal, [], goal.start_distance, False, 0, [milliseconds])
+    return counted(record, goal, goal.start.objects)
 
 
 class Judged(Protocol):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -17,8 +18,9 @@ from perception.camera.subscriber import FrameSubscriber
 from robot.arm.kinematics import Kinematics
 from robot.client.client import Client
 from robot.client.scene_client import SceneClient
+from robot.errors import ThingNotFound
 from robot.wire.messages import SceneState
-from sim.evaluation.episode import EpisodeRecord, counted, judged
+from sim.evaluation.episode import EpisodeRecord, begin, counted, judged, not_found
 from sim.execution.processes import Addresses, SimulatedProcesses
 from sim.tasks.environments import environment_of
 from sim.tasks.scene_setup import set_up_start
@@ -75,15 +77,24 @@ class RealTime:
         return self._processes.timing()
 
     def run(self, goal: Goal, subgoals: Subgoals = "none") -> RealEpisode:
-        """Set up the goal's start, run the decider on the goal, and judge the result."""
+        """Set up the goal's start, run the decider on the goal, and judge the result. Raises as `Session.pursue`, and
+        `ThingNotFound` for a decider that does not find the goal's things in its picture."""
         set_up_start(self.addresses.command, environment_of(self._embodiment).convention, goal.start)
         with Client(self.addresses.command) as client:
             judge = Judge(goal, Kinematics(client.arm), self._scenes)
             # Any goal: a level may show what no training data does.
             session = Session(self._decider, client, self._frames, [judge], any_goal=True)
-            outcome = session.pursue(goal.shown(subgoals), goal.budget)
+            outcome = session.pursue(goal.shown(subgoals), goal.budget, lambda: begin(self._decider, goal, subgoals))
         record = counted(_record(goal, judge.decisions, outcome, judge.final_m), goal, judge.objects)
         return RealEpisode(record, tuple(judge.decisions), outcome)
+
+    def measure(self, goal: Goal, subgoals: Subgoals = "none") -> EpisodeRecord:
+        """Return the record of `run`, also for a decider that does not find the goal's things in its picture."""
+        began = time.perf_counter()
+        try:
+            return self.run(goal, subgoals).record
+        except ThingNotFound:
+            return not_found(goal, 1e3 * (time.perf_counter() - began))
 
 
 class Judge:

@@ -26,10 +26,12 @@ VIVID = 0.4
 """Cells of at least this saturation have a colour; table, arm and ground are greyer."""
 BRIGHT = 0.15
 """Darker cells have no colour, because their hue is noise."""
-FEWEST = 2
+FEWEST = 3
 """A colour that fewer cells of a view have is not seen there."""
-HELD = 1 / 3
-"""A token holds a colour in a view if it takes at least this share of the colour's cells."""
+HELD = 1 / 2
+"""A token holds a colour if it takes at least this share of the colour's cells in a view."""
+LEAST = 1 / 3
+"""Where no token takes so much, the best one holds the colour if it takes at least this share of its cells."""
 COLOURED = 8.0
 """Additional weight of a fully saturated cell in a token's mean colour, so that the ground beside a thing counts less
 than the thing."""
@@ -54,11 +56,11 @@ class TokenColours:
         """Return which tokens hold the thing `name` in which views, (K, V) bool: any name with one colour in it, such
         as `red` or `red_cube`.
 
-        In a view that shows the colour, that is each token with a share of at least `HELD`. Raises `GoalError` for a
+        That is each token with a share of at least `HELD`, or the best one if it has `LEAST`. Raises `GoalError` for a
         name without a colour, or with several, and `ThingNotFound` for a thing that is not seen or that no token holds.
         """
         number = self._number(name)
-        held = self.covered[number] >= HELD
+        held = self._held(number)
         if not bool(held.any()):
             raise ThingNotFound(
                 f"no token holds what is {self.seen[number]}: the best one takes "
@@ -72,11 +74,20 @@ class TokenColours:
         return float(self.covered[self._number(name)].max())
 
     def label(self, token: int) -> str:
-        """Return the name of the colour of which `token` takes most, "" if it holds none."""
-        if not self.seen:
-            return ""
-        share, number = self.covered[:, token].amax(-1).max(0)
-        return self.seen[int(number)] if float(share) >= HELD else ""
+        """Return the name of the colour that `token` holds, that of which it takes most if it holds several, "" if it
+        holds none."""
+        held = {
+            name: float(self.covered[number, token].max())
+            for number, name in enumerate(self.seen)
+            if bool(self._held(number)[token].any())
+        }
+        return max(held, key=lambda name: held[name], default="")
+
+    def _held(self, number: int) -> Tensor:
+        """Return which tokens hold the colour `number` in which views, (K, V) bool."""
+        covered = self.covered[number]
+        best = covered.max()
+        return covered >= (HELD if best >= HELD else max(float(best), LEAST))
 
     def _number(self, name: str) -> int:
         """Return the number among `seen` of the colour in `name`. Raises as `holders`."""

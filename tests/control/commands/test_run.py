@@ -14,6 +14,7 @@ import pytest
 from control.model.trained_model import load_trained
 from control.runtime.decision_publisher import DecisionPublisher
 from perception.camera.image_file import save_picture
+from perception.checkpoint.card import Card, HeadsConfig
 from perception.checkpoint.files import WEIGHTS_FILE
 from robot.wire.messages import JointState
 from robot.wire.subscription import Subscription
@@ -25,6 +26,7 @@ from tests.control.runtime.scripted_arm import (
     card,
     changed,
     checkpoint,
+    entity_card,
     goal_file,
     stage,
     states,
@@ -122,6 +124,47 @@ def test_of_several_goals_each_is_told(here: Stage, tmp_path: Path) -> None:
     result = in_process(*words)
     assert (result.returncode, result.stderr) == (0, "")
     assert "\nsub-goal 1: reached after 1 blocks\nreached: the world looks like the goal" in result.stdout
+
+
+def coloured_goal(path: Path) -> Path:
+    """Write a goal picture with a red and a blue square."""
+    picture = np.full((64, 64, 3), 120, np.uint8)
+    picture[10:20, 10:20], picture[40:54, 30:44] = (217, 26, 26), (31, 64, 217)
+    save_picture(path, picture)
+    return path
+
+
+@pytest.mark.real_time
+@pytest.mark.alone
+def test_of_a_goal_picture_some_things_may_be_all_that_matters(here: Stage, tmp_path: Path) -> None:
+    words = here.words(tmp_path, "--only", "red_cube")
+    checkpoint(tmp_path / "model", entity_card(AT_ONCE))
+    coloured_goal(tmp_path / "goal.png")
+    result = in_process(*words)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "run: in goal 1 these matter: red_cube (token" in result.stdout
+    assert "\nreached: the world looks like the goal" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("made", "only", "said"),
+    [
+        (card(), ["red"], "this one has a flat latent: train one with --sizes.entities 7 --heads.masks 0.65"),
+        (
+            msgspec.structs.replace(entity_card(), heads=HeadsConfig(0.96)),
+            ["red"],
+            "train its critic and actor with --heads.masks 0.65",
+        ),
+        (entity_card(), ["red", "green_cup"], "nothing green is in the picture; seen are blue, red"),
+        (entity_card(), ["cup"], "'cup' names no colour; a thing is named by one colour"),
+    ],
+)
+def test_things_that_cannot_be_picked_out_are_refused_before_anything_starts(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], made: Card, only: list[str], said: str
+) -> None:
+    model, goal = checkpoint(tmp_path / "model", made), coloured_goal(tmp_path / "goal.png")
+    words = [word for name in only for word in ("--only", name)]
+    assert said in told(capsys, "run", "--goal", str(goal), "--checkpoint", str(model), *words)
 
 
 @pytest.mark.real_time

@@ -36,7 +36,7 @@ def test_its_card_says_what_a_latent_consists_of(checkpoint: Path) -> None:
     card = load_trained(checkpoint).card
     assert (card.world_model.entities, card.world_model.latent, card.world_model.keypoints) == (3, 33, 0)
     assert card.world_model.encoder is not None and card.world_model.encoder.name == "entities"
-    assert card.heads == HeadsConfig(0.97, 512, 5, 0, 32)
+    assert card.heads == HeadsConfig(0.97, 512, 5, 0, 32, masked=True)
     assert card.provenance.settings["sizes.entities"] == 3 and card.provenance.settings["heads.masks"] == 0.6
 
 

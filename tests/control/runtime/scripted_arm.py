@@ -22,6 +22,7 @@ from control.runtime.step import Outcome, Step, StepObserver
 from perception.camera.image_file import save_picture
 from perception.camera.subscriber import FrameSubscriber
 from perception.checkpoint.card import SCHEMA, Card, HeadsConfig, PictureErrors, PictureQuantiles, Provenance
+from perception.model.encoders import EncoderConfig
 from perception.model.world_model import WorldModelConfig
 from robot.arm.interface import Vector
 from robot.arm.kinematics import Kinematics
@@ -54,6 +55,15 @@ def card(block_change: float = NEVER) -> Card:
     any_error = PictureQuantiles(2.0, 2.0, 2.0)
     known = PictureErrors(any_error, any_error, 1)
     return Card(SCHEMA, embodiment, sizes, HeadsConfig(0.96), block_change, nowhere, (), decision, known)
+
+
+def entity_card(block_change: float = NEVER) -> Card:
+    """The card of a model of two entity tokens, whose heads may leave one of them out. Since each cell is shared by
+    both, one of the two holds any thing."""
+    made = card(block_change)
+    encoder = EncoderConfig("entities", {"features": "8"})
+    sizes = msgspec.structs.replace(made.world_model, latent=22, keypoints=0, entities=2, encoder=encoder)
+    return msgspec.structs.replace(made, world_model=sizes, heads=HeadsConfig(0.96, masked=True))
 
 
 def card_for(action: ArmConvention[Any]) -> Card:

@@ -13,6 +13,7 @@ from control.model.trained_model import TrainedModel
 from control.policies import Method, make_agent
 from robot.embodiment.actions import PLANAR_PUSH
 from robot.embodiment.observation import Observation
+from robot.errors import ThingNotFound
 from sim.evaluation.episode import EpisodeRecord, run_episode
 from sim.policies.interface import Start
 from sim.tasks.environments import PUSH
@@ -48,6 +49,33 @@ class Sweeper:
 
     def decide(self, observation: Observation, committed: np.ndarray) -> Decision:
         return Decision(np.array([0.0, 0.5]), 1.0, False, 0.0, None, 1e-3)
+
+
+class Masking(Sweeper):
+    """The same, which can leave things out of a goal, and knows one thing."""
+
+    def __init__(self, masks_goals: bool = True) -> None:
+        self.masks_goals = masks_goals
+        self.only: tuple[str, ...] | None = None
+
+    def set_goals(self, pictures: Sequence[np.ndarray], only: Sequence[str] = ()) -> None:
+        self.only = tuple(only)
+        if not {"cube"} >= set(only):
+            raise ThingNotFound("nothing of this name")
+
+
+def test_what_a_goal_asks_for_is_passed_to_those_who_can_leave_the_rest_out(world: LockStep, push: Goal) -> None:
+    one = replace(push, only=("cube",), budget=1)
+    for decider, goal, only in ((Masking(), one, ("cube",)), (Masking(), push, ()), (Masking(False), one, ())):
+        run_episode(world, PLANAR_PUSH, decider, replace(goal, budget=1))
+        assert decider.only == only
+    assert run_episode(world, PLANAR_PUSH, Sweeper(), one).blocks == 1
+
+
+def test_a_goal_whose_thing_is_not_found_is_not_reached(world: LockStep, push: Goal) -> None:
+    record = run_episode(world, PLANAR_PUSH, Masking(), replace(push, only=("cube", "cup")))
+    assert (record.success, record.declared, record.blocks, record.decisions) == (False, False, 0, 1)
+    assert record.final_distance_m == pytest.approx(push.start_distance, abs=1e-3)
 
 
 def timeless(record: EpisodeRecord) -> EpisodeRecord:

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import msgspec
@@ -11,6 +11,7 @@ import torch
 from control.agent import Agent
 from control.model.trained_model import TrainedModel, new_parts
 from control.policies import make_agent
+from robot.errors import ThingNotFound
 from sim.evaluation.real_time import RealTime
 from sim.policies.interface import Start
 from sim.tasks.environments import PUSH
@@ -42,6 +43,17 @@ def agent(block_change: float = NEVER) -> Agent:
     return make_agent(TrainedModel(card, parts), "hold")
 
 
+class Unseeing(Agent):
+    """One that can leave things out of a goal, and finds none."""
+
+    masks_goals = True
+
+    def set_goals(self, pictures: Sequence[np.ndarray], only: Sequence[str] = ()) -> None:
+        if only:
+            raise ThingNotFound("nothing of this name")
+        super().set_goals(pictures)
+
+
 def test_a_judge_beside_the_agent_sees_that_nothing_moved(goals: list[Goal]) -> None:
     stage = RealTime(agent())
     with stage:
@@ -63,7 +75,10 @@ def test_a_judge_beside_the_agent_sees_that_nothing_moved(goals: list[Goal]) -> 
 
 
 def test_one_goal_after_another_and_a_word_of_success_that_is_not_earned(goals: list[Goal]) -> None:
-    with RealTime(agent(1e9)) as stage:
+    made = agent(1e9)
+    with RealTime(Unseeing(made.trained, made.policy, made.trained.decision_config)) as stage:
+        unfound = stage.measure(replace(goals[0], only=("cube",)))
+        assert (unfound.declared, unfound.success, unfound.decisions, unfound.blocks) == (False, False, 1, 0)
         for goal in goals:
             episode = stage.run(goal)
             record = episode.record

@@ -66,6 +66,16 @@ def test_a_thing_may_be_held_by_another_token_in_each_view() -> None:
     assert seen.holders("yellow").tolist() == [[False, False], [True, False], [False, False], [False, False]]
 
 
+def test_a_token_that_takes_less_than_half_holds_nothing_that_another_holds() -> None:
+    red, half_hidden = picture({LEFT: RED}), picture({RIGHT: YELLOW})
+    both = shares(3, (0, 0, LEFT), take=0.6)
+    both[1:, 0, 1:3, 1:3] = torch.tensor([0.4, 0.0])[:, None, None]
+    assert token_colours(red, both).holders("red").flatten().tolist() == [True, False, False]
+    few = shares(3, (1, 0, RIGHT), take=0.4)
+    few[::2, 0, 4:7, 4:7] = 0.3
+    assert token_colours(half_hidden, few).holders("yellow").flatten().tolist() == [False, True, False]
+
+
 @pytest.mark.parametrize(
     ("name", "said"),
     [

@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import msgspec
+import numpy as np
+import pytest
+import torch
+
+from control.goals.token_goals import only_things
+from control.model.trained_model import TrainedModel
+from control.policies import make_agent
+from perception.checkpoint.card import HeadsConfig
+from perception.model.encoders import EncoderConfig
+from perception.model.world_model import WorldModel
+from robot.embodiment.observation import Observation
+from robot.errors import GoalError, ThingNotFound
+from tests.tiny import CAMERA, ENTITIES_OF_THREE, HEADS, critic_says, trained
+
+MASKED = HeadsConfig(0.9, masked=True)
+RED, BLUE = (217, 26, 26), (31, 64, 217)
+
+
+class Seeing(torch.nn.Module):
+    """An encoder from elsewhere with three tokens: what is red, what is blue, and the rest."""
+
+    picture, frames, keypoints, latent, entities, views = (CAMERA.width, CAMERA.height), 2, 0, 33, 3, 1
+
+    def attention(self, clips: torch.Tensor) -> torch.Tensor:
+        cells = clips[:, -1].float()
+        red, blue = (cells[..., at] > 150 for at in (0, 2))
+        return torch.stack([red, blue, ~(red | blue)], dim=1).float().unsqueeze(2)
+
+    def look(self, clips: torch.Tensor) -> tuple[torch.Tensor, None]:
+        shares = self.attention(clips)[:, :, 0]
+        middle = (torch.arange(clips.shape[3]) / 10.0 * shares).sum((-1, -2)) / shares.sum((-1, -2)).clamp(min=1)
+        return middle.repeat_interleave(11, dim=1), None
+
+
+def picture(red: int = 4, blue: int = 20) -> np.ndarray:
+    """A red and a blue square that begin in these columns."""
+    made = np.full((32, 32, 3), 120, np.uint8)
+    made[4:12, red : red + 8], made[20:28, blue : blue + 8] = RED, BLUE
+    return made
+
+
+def seeing(heads: HeadsConfig = MASKED) -> TrainedModel:
+    made = trained(config=ENTITIES_OF_THREE)
+    made.parts.model.encoder = Seeing()  # type: ignore[assignment]
+    card = msgspec.structs.replace(made.card, heads=heads, block_change=1e-6)
+    return TrainedModel(card, critic_says(made.parts))
+
+
+@pytest.mark.parametrize(
+    ("names", "wanted"), [(["red_cube"], [1, 0, 0]), (["blue"], [0, 1, 0]), (["blue", "red"], [1, 1, 0])]
+)
+def test_the_tokens_of_the_named_things_matter(names: list[str], wanted: list[int]) -> None:
+    model = seeing().parts.model
+    goal = only_things(model, MASKED, picture(), names)
+    assert goal.wanted is not None and goal.wanted.tolist() == wanted
+    torch.testing.assert_close(goal.latent, model.encode(torch.from_numpy(picture()[None]))[0])
+
+
+def test_an_agent_is_done_when_the_named_thing_is_in_its_place() -> None:
+    agent = make_agent(seeing(), "actor-only")
+    assert agent.masks_goals
+    state, still = np.zeros(ENTITIES_OF_THREE.proprio), np.zeros(ENTITIES_OF_THREE.action)
+
+    def done(now: np.ndarray, *only: str) -> bool:
+        agent.set_goals([picture()], only)
+        return any(agent.decide(Observation({CAMERA.name: now}, state, 0), still).reached for _ in range(8))
+
+    assert done(picture()) and done(picture(), "red")
+    other = picture(blue=12)
+    assert done(other, "red") and not done(other, "blue") and not done(other)
+
+
+def test_what_cannot_be_picked_out_is_refused() -> None:
+    flat, tokens = trained(), trained(config=ENTITIES_OF_THREE)
+    silent = seeing()
+    silent.parts.model.encoder = torch.nn.Identity()  # type: ignore[assignment]
+    for made, heads, said in (
+        (flat, HEADS, "this one has a flat latent: train one with --sizes.entities 7 --heads.masks 0.65"),
+        (tokens, HEADS, "never learnt goals of which only some things matter"),
+        (silent, MASKED, "the encoder 'entities' does not say where its tokens look"),
+    ):
+        model: WorldModel = made.parts.model
+        with pytest.raises(GoalError, match=said):
+            only_things(model, heads, picture(), ["red"])
+    with pytest.raises(ThingNotFound, match="nothing green is in the picture; seen are red, blue"):
+        only_things(seeing().parts.model, MASKED, picture(), ["red", "green"])
+    assert not make_agent(tokens).masks_goals and isinstance(ENTITIES_OF_THREE.encoder, EncoderConfig)
