@@ -19,15 +19,19 @@ def add_av1_stream(
     stream = container.add_stream("libsvtav1", rate=rate, options={**options, "svtav1-params": "lp=1"})
     stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
     stream.time_base = 1 / rate
-    if sys.platform == "linux":
-        _open_at_ordinary_priority(stream)
+    open_at_ordinary_priority(stream)
     return stream
 
 
-def _open_at_ordinary_priority(stream: VideoStream) -> None:
-    """Open the encoder. Where the system grants it, the encoder gives its threads and the calling one the highest
-    real-time priority, with which they would keep an arm's driver from the processor, and so would all that this
-    thread starts later."""
+def open_at_ordinary_priority(stream: VideoStream) -> None:
+    """Open the encoder of `stream`, and leave the priority of the calling thread as it is.
+
+    Where the system grants it, an AV1 encoder gives its threads and the calling one the highest real-time priority,
+    with which they would keep an arm's driver from the processor, and so would all that this thread starts later.
+    """
+    if sys.platform != "linux":
+        stream.codec_context.open()
+        return
     before = _threads()
     own = os.sched_getscheduler(0), os.sched_getparam(0)
     stream.codec_context.open()

@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 
 from robot.dataset import DatasetWriter, Feature
 from robot.dataset.format.video_file import exact_rate
+from robot.system.av1 import open_at_ordinary_priority
 from tests.robot.dataset.samples import CAMERA
 
 LENGTHS = (4, 6, 5)
@@ -48,6 +49,7 @@ def encode(pictures: Sequence[np.ndarray] | np.ndarray, fps: float, codec: str, 
         stream = container.add_stream(name, rate=exact_rate(fps), options={**options, "g": str(group)})
         stream.height = stream.width = SIZE
         stream.pix_fmt = "yuv420p"
+        open_at_ordinary_priority(stream)
         for picture in pictures:
             container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
         container.mux(stream.encode(None))

@@ -28,6 +28,7 @@ from robot.dataset.edit.repair import repair
 from robot.dataset.edit.split import split
 from robot.dataset.format.schema import read_info
 from robot.errors import DatasetError, WorldarmError
+from robot.system.av1 import open_at_ordinary_priority
 from tests.hostile import told_by
 from tests.robot.dataset.samples import CAMERA, FPS, write
 
@@ -161,6 +162,7 @@ def video_of(width: int, height: int, codec: str, frames: int) -> bytes:
     with av.open(target, "w", format="mp4") as container:
         stream = container.add_stream(codec, rate=FPS)
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        open_at_ordinary_priority(stream)
         frame = av.VideoFrame(width, height, "yuv420p")
         for number in range(frames):
             frame.pts, frame.time_base = number, Fraction(1, FPS)
