@@ -23,9 +23,10 @@ class Decision:
     """A decision from one observation.
 
     `action` (A,) in [−1, 1] is for the next block. `distance` is the critic's distance, in blocks, to the current
-    goal. `reached`: whether the final goal is reached. `cost` is that of the plan. `imagined` is the latent (D,) at the
-    plan's end; None for deciders without a model. `seconds` is the time that deciding took. `remaining_subgoals` is the
-    number of sub-goals before the final goal, and `finished_subgoals` holds the results of the earlier ones.
+    goal. `reached`: whether the final goal is reached. `cost` is that of the plan. `imagined` are the latents (T, D)
+    after each block of the plan; None for deciders without a model. `seconds` is the time that deciding took.
+    `remaining_subgoals` is the number of sub-goals before the final goal, and `finished_subgoals` holds the results of
+    the earlier ones.
 
     `seen` is the latent state of the observation; None for deciders without a model. `expected` is the previous
     decision's prediction of `seen`; None also for the first observation and after a skipped block. The difference

@@ -15,6 +15,7 @@ from perception.camera.interface import Image
 from robot.arm.interface import Vector
 from robot.embodiment.description import EmbodimentDescription
 from robot.embodiment.observation import Observation
+from robot.wire.messages import EntityMark
 
 
 class Decider(Protocol):
@@ -67,6 +68,14 @@ class MasksGoals(Protocol):
 
 
 @runtime_checkable
+class SeesEntities(Protocol):
+    """A decider that sees things apart, each with a place."""
+
+    def entities(self, decision: Decision) -> tuple[EntityMark, ...]:
+        """Return the things that have a name, with their places now, in the goal and along the plan of `decision`."""
+
+
+@runtime_checkable
 class LooksFirst(Protocol):
     """A decider that can look at the goals and at the world before anything moves."""
 
@@ -94,8 +103,8 @@ class Situation:
 
 @dataclass(frozen=True)
 class Choice:
-    """A policy's choice: the `action` (A,) in [−1, 1], the `cost` of its plan, and the `imagined` latent (D,) at the
-    plan's end; None for a policy without a model."""
+    """A policy's choice: the `action` (A,) in [−1, 1], the `cost` of its plan, and the `imagined` latents (T, D)
+    after each of its blocks; None for a policy without a model."""
 
     action: Vector
     cost: float = 0.0

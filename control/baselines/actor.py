@@ -23,4 +23,4 @@ class ActorPolicy:
         """Return the mode of the actor's distribution, and the latent that the model predicts after it."""
         action = self._actor(situation.latent, situation.proprio, *situation.goal.repeated(1)).mode()
         imagined, _ = self._predictor(situation.latent, situation.proprio, action, situation.before)
-        return Choice(action[0].double().numpy(), 0.0, imagined[0])
+        return Choice(action[0].double().numpy(), 0.0, imagined)

@@ -43,7 +43,7 @@ class PlannerPolicy:
         """Return the first action of the cheapest plan found."""
         planner = self._planner(situation.difference / self._block_change)
         plan = planner.plan(situation.latent[0], situation.proprio[0], situation.goal, situation.before[0])
-        return Choice(plan.actions[0].double().numpy(), plan.cost, plan.latents[-1])
+        return Choice(plan.actions[0].double().numpy(), plan.cost, plan.latents)
 
     def _planner(self, difference: float) -> Planner:
         """Return the planner for the current `difference`, in units of `block_change`."""

@@ -76,4 +76,5 @@ def _report(step: Step) -> DecisionReport:
         shape=(step.goal.shape[0], step.goal.shape[1], 3),
         goal=step.goal.tobytes(),
         imagined=b"" if step.imagined is None else step.imagined.tobytes(),
+        entities=step.entities,
     )

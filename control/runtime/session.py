@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from control.decision import Decision
-from control.interfaces import Decider, DrawsLatents, LooksFirst
+from control.interfaces import Decider, DrawsLatents, LooksFirst, SeesEntities
 from control.runtime.entry_move import approach
 from control.runtime.observers import Observers
 from control.runtime.outcome import outcome_of
@@ -263,6 +263,7 @@ class Session:
             accepted_ns=answered_ns if following is not None else 0,
             tick=following.tick if following is not None else 0,
             imagined=self._drawn(decision),
+            entities=self._decider.entities(decision) if isinstance(self._decider, SeesEntities) else (),
         )
         return step, following
 
@@ -279,7 +280,7 @@ class Session:
         """Return the imagined latent as a picture; None without one, and for a decider that does not draw."""
         if decision.imagined is None or not isinstance(self._decider, DrawsLatents):
             return None
-        return self._decider.draw(decision.imagined)
+        return self._decider.draw(decision.imagined[-1])
 
     def _committed(self, running: _Block, seen_ns: int) -> Vector:
         """Return the action (A,) in progress at `seen_ns`, or zeros if its block has ended, because then no next block

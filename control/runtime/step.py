@@ -11,6 +11,7 @@ from control.goals.goal_sequence import SubgoalResult
 from perception.camera.interface import Image
 from perception.camera.subscriber import ReceivedFrame
 from robot.arm.interface import Vector
+from robot.wire.messages import EntityMark
 
 Status = Literal["sent", "late", "missed", "reached", "last"]
 
@@ -29,6 +30,7 @@ class Step:
     `accepted_ns`: when the driver answered (0: none sent).
     `tick`: the driver's first tick that follows this command (0: none sent).
     `imagined`: the plan's end as a picture (H, W, 3) uint8 RGB; None for deciders that imagine or draw none.
+    `entities`: where the decider sees things; empty for deciders that see none apart.
     """
 
     block: int
@@ -44,6 +46,7 @@ class Step:
     accepted_ns: int
     tick: int
     imagined: Image | None
+    entities: tuple[EntityMark, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,5 @@
-"""Shows an agent's decisions on a page: goal, imagined picture, estimated distance to the goal, and decision time."""
+"""Shows an agent's decisions on a page: goal, imagined picture, the marks of things in both, estimated distance to the
+goal, and decision time."""
 
 from __future__ import annotations
 
@@ -10,6 +11,7 @@ import viser
 from viser import uplot
 
 from robot.errors import CameraError, WireError
+from robot.web.entity_drawing import draw_goal, draw_imagined
 from robot.web.feed import Feed
 from robot.web.live_view import enlarged, placeholder, strong
 from robot.wire import topics
@@ -72,9 +74,14 @@ class DecisionView:
         self._so_far.extend(fresh)
         newest = fresh[-1]
         try:
-            for image, data in ((self._goal, newest.goal), (self._imagined, newest.imagined)):
+            for image, data, draw in (
+                (self._goal, newest.goal, draw_goal),
+                (self._imagined, newest.imagined, draw_imagined),
+            ):
                 if data:
-                    image.image = enlarged(drawn(newest, data))
+                    picture = drawn(newest, data)
+                    large = enlarged(picture)
+                    image.image = draw(large, newest.entities, large.shape[1] / picture.shape[1])
         except CameraError as error:
             self._words.content = strong(str(error))
             return fresh

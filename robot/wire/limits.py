@@ -35,6 +35,10 @@ MAX_VIEWS = 8
 """The most cameras of a rig."""
 MAX_PICTURE_SIDE = 8192
 """Pixels; the longest side of a picture that is decoded."""
+MAX_MARKS = 32
+"""The most things that are marked in a decision."""
+MAX_PATH = 64
+"""The most blocks of a plan along which a thing's path is shown."""
 
 REQUESTS_A_TICK = 16
 """The most requests that the driver answers from one tick to the next."""

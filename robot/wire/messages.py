@@ -8,7 +8,7 @@ non-finite numbers raise `WireError`, so no code behind this file ever receives 
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar, TypeAlias, TypeVar
+from typing import Annotated, Any, ClassVar, TypeAlias, TypeVar
 
 import msgspec
 
@@ -16,7 +16,16 @@ from robot.arm.interface import ArmSpec, ObjectPose
 from robot.errors import WireError
 from robot.system.text import escape_fields, printable
 from robot.wire.camera_spec import CameraSpec
-from robot.wire.limits import MAX_MESSAGE_BYTES, MAX_REASON_LENGTH, MAX_REQUEST_BYTES
+from robot.wire.limits import (
+    MAX_MARKS,
+    MAX_MESSAGE_BYTES,
+    MAX_NAME_LENGTH,
+    MAX_PATH,
+    MAX_PICTURE_SIDE,
+    MAX_REASON_LENGTH,
+    MAX_REQUEST_BYTES,
+    MAX_VIEWS,
+)
 
 SCHEMA_VERSION = 1
 
@@ -251,6 +260,31 @@ class Frame(Published, frozen=True):
     data: bytes
 
 
+Pixel: TypeAlias = Annotated[float, msgspec.Meta(ge=-MAX_PICTURE_SIDE * MAX_VIEWS, le=MAX_PICTURE_SIDE * MAX_VIEWS)]
+Point: TypeAlias = tuple[Pixel, Pixel]
+"""A place in a picture, across and down from its upper left corner, in pixels; a rig's pictures are stacked."""
+Points: TypeAlias = Annotated[tuple[Point | None, ...], msgspec.Meta(max_length=MAX_VIEWS)]
+"""A place in each camera's view, in the rig's order; None in a view in which the thing is not seen."""
+Channel: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=255)]
+
+
+class EntityMark(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where an agent sees a thing, in pixels of its own picture.
+
+    `name` is the thing's colour, and `colour` an RGB colour to draw it in. `now` are its places; `wanted` those in the
+    goal, empty where the thing does not matter; and `path` those after each block of the plan, empty without a plan.
+    """
+
+    name: str
+    colour: tuple[Channel, Channel, Channel]
+    now: Points
+    wanted: Points = ()
+    path: Annotated[tuple[Points, ...], msgspec.Meta(max_length=MAX_PATH)] = ()
+
+    def __post_init__(self) -> None:
+        escape_fields(self, ("name",), MAX_NAME_LENGTH)
+
+
 class DecisionReport(Published, frozen=True):
     """One decision of the agent, published on the topic `decision`, so that viewers and recorders need no torch.
 
@@ -259,7 +293,8 @@ class DecisionReport(Published, frozen=True):
     block action. `plan_ms` is the time to decide, and `capture_to_command_ms` the time from the frame's capture to the
     driver's answer. On the agent's clock, the frame was captured at `captured_ns` and received at `received_ns`, the
     agent decided at `decided_ns`, and the driver had answered at `accepted_ns`. `tick` is the driver's tick with the
-    first set-point that follows the decision. `accepted_ns` and `tick` are 0 where nothing was sent.
+    first set-point that follows the decision. `accepted_ns` and `tick` are 0 where nothing was sent. `entities` are the
+    things that the agent has names for, where it sees things apart.
     """
 
     texts: ClassVar[tuple[str, ...]] = ("status",)
@@ -281,6 +316,7 @@ class DecisionReport(Published, frozen=True):
     shape: tuple[int, int, int]
     goal: bytes
     imagined: bytes
+    entities: Annotated[tuple[EntityMark, ...], msgspec.Meta(max_length=MAX_MARKS)] = ()
 
 
 RequestBody: TypeAlias = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Annotated
@@ -11,14 +12,19 @@ from typing import Annotated
 import torch
 import tyro
 
+from control.decision import Decision
 from control.model.trained_model import load_trained
 from control.policies import make_agent
+from control.runtime.step import Step
 from perception.camera.image_file import save_picture
 from robot.errors import ConfigurationError
 from robot.system.files import make_folder
 from robot.system.seeds import require_seed
+from robot.web.entity_drawing import draw_goal, draw_now, in_view
+from robot.wire.messages import SceneState
 from sim.evaluation.contact_sheet import Result, draw_contact_sheet
-from sim.evaluation.film import Film
+from sim.evaluation.film import Film, Layout, Shot, enlarge
+from sim.evaluation.large_view import LargeView
 from sim.evaluation.real_time import RealEpisode, RealTime
 from sim.tasks.environments import environment_of, pretrained_for
 from sim.tasks.goals import make_goals
@@ -43,8 +49,9 @@ def demo(
     """Give the agent goal pictures, and film how the simulated arm reaches them.
 
     Starts the simulated driver and camera as separate processes, and lets the agent pursue held-out goals in real time
-    over ZeroMQ. Writes a film of each goal (goal picture, live camera, the agent's imagination, distance over time) and
-    a contact sheet of all. The exit status is 0 when at least eight of ten goals are reached, and 1 otherwise.
+    over ZeroMQ. Writes a film of each goal and a contact sheet of all. A film shows the scene, the goal picture, what
+    the agent sees and imagines, and the distance over time. The exit status is 0 when at least eight of ten goals are
+    reached, and 1 otherwise.
     """
     if goals < 1:
         raise ConfigurationError(f"--goals must be at least 1, not {goals}")
@@ -66,11 +73,11 @@ def demo(
     stage = RealTime(agent)
     results: list[Result] = []
     times: list[float] = []
-    with stage:
+    with stage, LargeView(embodiment.camera) as view:
         print(f"demo: driver at {stage.addresses.command}, camera at {stage.addresses.frames}", flush=True)
         for goal in chosen:
             episode = stage.run(goal)
-            results.append(_keep(episode, goal, embodiment.action.block_s, output))
+            results.append(_keep(episode, goal, embodiment.action.block_s, view, output))
             times += episode.record.decision_ms
             print(_line(episode, goal, goals), flush=True)
     sheet = output / "contact-sheet.png"
@@ -105,23 +112,20 @@ def _reached(episode: RealEpisode, goal: Goal) -> bool:
     return episode.record.final_distance_m <= goal.tolerance
 
 
-def _keep(episode: RealEpisode, goal: Goal, block_s: float, output: Path) -> Result:
+def _keep(episode: RealEpisode, goal: Goal, block_s: float, view: LargeView, output: Path) -> Result:
     """Write the film of one goal and return what the contact sheet shows of it."""
     outcome, record = episode.outcome, episode.record
     name = f"goal-{goal.number + 1:02d}"
     save_picture(output / f"{name}.png", goal.picture)
     fps = Fraction(1 / block_s).limit_denominator(1000)
-    with Film(output / f"{name}.mp4", fps, goal.picture, goal.tolerance, goal.budget) as film:
+    layout = Layout(view.width, goal.picture.shape)
+    with Film(output / f"{name}.mp4", fps, layout, goal.tolerance, goal.budget) as film:
         for decision in episode.decisions:
             step = decision.step
-            film.add(
-                step.frame.image,
-                step.imagined,
-                decision.distance_m,
-                f"{step.decision.distance:.1f} blocks to go, decided in {1e3 * step.decision.seconds:.0f} ms",
-            )
-        words = "the agent says done" if outcome.reached else f"{len(episode.decisions)} blocks are over"
-        film.repeat_last(outcome.last, outcome.imagined, words, LAST_FRAMES)
+            film.add(_shot(view, layout, decision.scene, step), decision.distance_m, _caption(step.decision))
+        words = "the agent says done" if outcome.reached else f"the {goal.budget} blocks are over"
+        end = replace(_shot(view, layout, episode.final, episode.decisions[-1].step), seen=outcome.last)
+        film.repeat_last(end, words, LAST_FRAMES)
     return Result(
         goal.number,
         outcome.first,
@@ -131,3 +135,16 @@ def _keep(episode: RealEpisode, goal: Goal, block_s: float, output: Path) -> Res
         record.final_distance_m,
         _reached(episode, goal),
     )
+
+
+def _caption(decision: Decision) -> str:
+    ahead = f", {decision.remaining_subgoals} sub-goals ahead" if decision.remaining_subgoals else ""
+    return f"{decision.distance:.1f} blocks to go{ahead}, decided in {1e3 * decision.seconds:.0f} ms"
+
+
+def _shot(view: LargeView, layout: Layout, scene: SceneState, step: Step) -> Shot:
+    """Return a frame's pictures, with the things that the agent sees marked in the large one and in the goal."""
+    large = draw_now(view.picture(scene), in_view(step.entities, 0), view.scale)
+    times = layout.panel[0] / step.goal.shape[1]
+    goal = draw_goal(enlarge(step.goal, layout.panel[0]), step.entities, times)
+    return Shot(large, goal, step.frame.image, step.imagined)

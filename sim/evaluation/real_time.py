@@ -31,20 +31,22 @@ JUDGE_PATIENCE_S = 2.0
 
 @dataclass(frozen=True)
 class JudgedDecision:
-    """One decision of a real-time episode and the world's distance (m) from the goal at the start of the block during
-    which it was made; for the judge only."""
+    """One decision of a real-time episode, and the world's `scene` and distance (m) from the goal at the start of the
+    block during which it was made; for the judge and for films only."""
 
     step: Step
     distance_m: float
+    scene: SceneState
 
 
 @dataclass(frozen=True)
 class RealEpisode:
-    """The judge's record, every decision, and the session's outcome."""
+    """The judge's record, every decision, the session's outcome, and the scene at the end."""
 
     record: EpisodeRecord
     decisions: tuple[JudgedDecision, ...]
     outcome: Outcome
+    final: SceneState
 
 
 class RealTime:
@@ -85,8 +87,8 @@ class RealTime:
             # Any goal: a level may show what no training data does.
             session = Session(self._decider, client, self._frames, [judge], any_goal=True)
             outcome = session.pursue(goal.shown(subgoals), goal.budget, lambda: begin(self._decider, goal, subgoals))
-        record = counted(_record(goal, judge.decisions, outcome, judge.final_m), goal, judge.objects)
-        return RealEpisode(record, tuple(judge.decisions), outcome)
+        record = counted(_record(goal, judge.decisions, outcome, judge.final_m), goal, judge.final.objects)
+        return RealEpisode(record, tuple(judge.decisions), outcome, judge.final)
 
     def measure(self, goal: Goal, subgoals: Subgoals = "none") -> EpisodeRecord:
         """Return the record of `run`, also for a decider that does not find the goal's things in its picture."""
@@ -99,12 +101,15 @@ class RealTime:
 
 class Judge:
     """An observer that measures the distance (m) from `goal` at the start of each block and at the end (`final_m`), and
-    keeps the `objects` as they are at the end."""
+    keeps the scene at these times (`final` at the end).
+
+    Raises `ConnectionLost` when the driver at `scenes` sends none.
+    """
 
     def __init__(self, goal: Goal, kinematics: Kinematics, scenes: SceneClient) -> None:
         self.decisions: list[JudgedDecision] = []
         self.final_m = goal.start_distance
-        self.objects = goal.start.objects
+        self.final = scenes.latest(JUDGE_PATIENCE_S)
         self._goal, self._kinematics, self._scenes = goal, kinematics, scenes
 
     def on_episode_start(self, goals: Sequence[Image]) -> None:
@@ -113,14 +118,13 @@ class Judge:
     def on_step(self, step: Step) -> None:
         """Measure the distance at the block's start. Raises `ConnectionLost` when the driver sends no scene."""
         scene = self._scenes.near(step.begins_ns, JUDGE_PATIENCE_S)
-        self.decisions.append(JudgedDecision(step, _distance(self._goal, self._kinematics, scene)))
+        self.decisions.append(JudgedDecision(step, _distance(self._goal, self._kinematics, scene), scene))
 
     def on_episode_end(self, outcome: Outcome | None) -> None:
         """Measure the final distance, unless an error ended the episode."""
         if outcome is not None:
-            scene = self._scenes.latest(JUDGE_PATIENCE_S)
-            self.final_m = _distance(self._goal, self._kinematics, scene)
-            self.objects = scene.objects
+            self.final = self._scenes.latest(JUDGE_PATIENCE_S)
+            self.final_m = _distance(self._goal, self._kinematics, self.final)
 
 
 def _distance(goal: Goal, kinematics: Kinematics, scene: SceneState) -> float:

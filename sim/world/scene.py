@@ -90,7 +90,7 @@ class Scene:
     """One PyBullet world. `step()` advances it by one period of the arm's rate; without steps it is a mirror.
 
     All lengths are in metres in the arm's base frame, whose z = 0 is the table's top. `light` is the light of its
-    pictures.
+    pictures, and with `shadows` things cast shadows in them, which takes three times as long.
     """
 
     def __init__(self, objects: Sequence[SceneObject] = (RED_CUBE,)) -> None:
@@ -134,6 +134,7 @@ class Scene:
             )
             self._bodies[thing.name] = body
         self.light = Light()
+        self.shadows = False
         self.set_arm(np.asarray(spec.home), 0.0)
         # One step first, so that the saved state includes the objects' contacts with the table: contacts that it lacks
         # would survive a rewind.
@@ -246,7 +247,7 @@ class Scene:
             lightAmbientCoeff=self.light.ambient,
             lightDiffuseCoeff=self.light.diffuse,
             lightSpecularCoeff=self.light.specular,
-            shadow=0,
+            shadow=int(self.shadows),
             renderer=p.ER_TINY_RENDERER,
             flags=p.ER_NO_SEGMENTATION_MASK,
             physicsClientId=self._client,

@@ -212,7 +212,7 @@ def test_it_draws_what_it_imagines() -> None:
     agent.set_goal(picture(1))
     imagined = agent.decide(seen(2), STILL).imagined
     assert imagined is not None
-    drawn = agent.draw(imagined)
+    drawn = agent.draw(imagined[-1])
     assert drawn.shape == (32, 32, 3) and drawn.dtype == np.uint8
 
 

@@ -51,7 +51,7 @@ def test_it_decides_and_plans(checkpoint: Path, method: str) -> None:
     state = np.zeros(trained.card.world_model.proprio)
     decision = agent.decide(Observation({camera.name: pictures[1]}, state, 0), np.zeros(2))
     assert np.isfinite(decision.action).all() and np.abs(decision.action).max() <= 1
-    assert decision.imagined is not None and agent.draw(decision.imagined).shape == pictures[0].shape
+    assert decision.imagined is not None and agent.draw(decision.imagined[-1]).shape == pictures[0].shape
 
 
 def test_behaviour_cloning_reads_tokens_too(checkpoint: Path) -> None:

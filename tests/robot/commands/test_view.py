@@ -5,7 +5,6 @@ import time
 from contextlib import closing
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from robot.wire import topics
@@ -18,32 +17,7 @@ from tests.robot.driver.checks import now
 from tests.robot.driver.command import DriverProcess, until
 from tests.robot.kinematic_arm import Options
 from tests.robot.web.page import Page
-
-SHAPE = (16, 16, 3)
-
-
-def decision(decision: int, shape: tuple[int, int, int] = SHAPE) -> DecisionReport:
-    picture = bytes(np.full(SHAPE, decision % 256, np.uint8).tobytes())
-    return DecisionReport(
-        time_ns=time.monotonic_ns(),
-        decision=decision,
-        frame_index=decision,
-        status="moving",
-        distance=12.5 - decision,
-        subgoals_ahead=1,
-        cost=0.0,
-        action=(0.0,),
-        plan_ms=21.0,
-        capture_to_command_ms=44.0,
-        captured_ns=0,
-        received_ns=0,
-        decided_ns=time.monotonic_ns(),
-        accepted_ns=0,
-        tick=0,
-        shape=shape,
-        goal=picture,
-        imagined=picture,
-    )
+from tests.robot.wire.decision_reports import report
 
 
 def address_of(view: Running) -> str:
@@ -73,12 +47,12 @@ def test_it_shows_what_an_agent_thinks_and_offers_nothing_to_move_the_arm_with(
                 decisions = iter(range(1_000_000))
 
                 def sent(*told: str) -> bool:
-                    publish(agent, decision(next(decisions)))
+                    publish(agent, report(next(decisions)))
                     time.sleep(0.05)
                     return all(each in page.text for each in told)
 
                 until(lambda: sent("agent: <b>moving</b>", "1 subgoals ahead", "decided in 21 ms"))
-                publish(agent, decision(0, (4, 4, 3)))
+                publish(agent, report(0, (4, 4, 3)))
                 until(lambda: "as a picture of (4, 4, 3)" in page.text)
                 until(lambda: sent("blocks to go"))
                 assert not page.shows("STOP") and "/handle" not in page.parts
@@ -143,8 +117,8 @@ def test_the_same_goes_into_a_file_for_rerun(running: DriverProcess, tmp_path: P
         words = ("--command-address", running.command, "--decisions-address", agent.endpoint, "--port", "0")
         with command("view", *words, "--camera", "tcp://127.0.0.1:9", "--rerun", str(log)) as view:
             assert view.first_line.startswith("view: "), view.end()[2]
-            for decision in range(20):
-                publish(agent, decision(decision))
+            for number in range(20):
+                publish(agent, report(number))
                 time.sleep(0.05)
             assert view.end(signal.SIGINT)[0] == 130
     data = log.read_bytes()

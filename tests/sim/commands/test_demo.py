@@ -14,7 +14,7 @@ import pytest
 from robot.embodiment.actions import PLANAR_PUSH
 from sim.commands.demo import LAST_FRAMES
 from sim.evaluation.contact_sheet import THUMB
-from sim.evaluation.film import BELOW, PANEL, TITLE, WIDTH
+from sim.evaluation.film import LARGE, Layout
 from tests.commands import running, worldarm
 from tests.sim.execution.children import assert_gone, children
 from tests.sim.untrained import untrained_checkpoint
@@ -72,7 +72,7 @@ def test_the_film_has_a_frame_a_decision(shown: Shown) -> None:
     assert decided is not None and 10 <= int(decided[1]) <= 40
     with av.open(str(shown.output / "goal-01.mp4")) as container:
         stream = container.streams.video[0]
-        assert (stream.width, stream.height) == (WIDTH, TITLE + PANEL + BELOW)
+        assert (stream.width, stream.height) == Layout(LARGE, (32, 32, 3)).size
         assert stream.average_rate == round(1 / PLANAR_PUSH.block_s)
         assert sum(1 for _ in container.decode(stream)) == int(decided[1]) + LAST_FRAMES
 
