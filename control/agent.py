@@ -20,10 +20,11 @@ from torch import Tensor
 
 from control.decision import Decision, LatentState
 from control.decision_config import DecisionConfig
+from control.goals.arrangement import Arrangement, Tolerances
 from control.goals.goal_sequence import GoalSequence
 from control.goals.landmarks import Graph
 from control.goals.latent_goal import LatentGoal
-from control.goals.token_goals import only_things
+from control.goals.token_goals import only_things, things_in
 from control.interfaces import Policy, Situation
 from control.model.trained_model import TrainedModel
 from perception.evaluation.picture_errors import picture_errors
@@ -33,7 +34,7 @@ from robot.embodiment.description import EmbodimentDescription
 from robot.embodiment.observation import Observation
 from robot.errors import CheckpointError, GoalError
 
-Subgoals = Literal["none", "auto"]
+Subgoals = Literal["none", "auto", "things"]
 
 
 class Agent:
@@ -44,8 +45,10 @@ class Agent:
         self, trained: TrainedModel, policy: Policy, config: DecisionConfig, subgoals: Subgoals = "none"
     ) -> None:
         """With `subgoals` "auto" the agent searches the model's landmarks for sub-goals on the way to a distant goal.
+        With "things" it puts one thing after another in its place.
 
-        Raises `CheckpointError` when the model then has no landmarks, and when its sizes contradict its embodiment.
+        Raises `CheckpointError` when the model then has no landmarks, or no tokens that can be left out of a goal, and
+        when its sizes contradict its embodiment.
         """
         self.trained = trained
         self.policy = policy
@@ -60,7 +63,13 @@ class Agent:
         if not policy.refines_near_goal:
             detection = msgspec.structs.replace(detection, doubting=detection.settled)
         self._detection = detection
-        self._sequence: GoalSequence | None = None
+        self._sequence: GoalSequence | Arrangement | None = None
+        self._thing_by_thing = subgoals == "things"
+        if self._thing_by_thing and not (card.heads.masked and card.token_rest > 0):
+            raise CheckpointError(
+                "this checkpoint cannot leave things out of a goal, so --subgoals things is impossible; train again "
+                "with --sizes.entities 7 --heads.masks 0.65"
+            )
         limits = config.subgoals
         if subgoals == "auto" and len(self._parts.landmarks.latent) == 0:
             raise CheckpointError(
@@ -100,7 +109,7 @@ class Agent:
         """Set the goal pictures (H, W, 3) uint8 RGB, to be reached in this order; of each, only the things named by
         `only` matter, or all when it is empty. Reset to the initial state, so that the same seed and goals give the
         same decisions. Raises `GoalError` for a picture of the wrong size, when there is none, and as `only_things`
-        does."""
+        and `things_in` do."""
         self.set_latent_goals(self.latent_goals(pictures, only), pictures)
 
     @torch.inference_mode()
@@ -119,7 +128,7 @@ class Agent:
 
     def set_latent_goals(self, goals: Sequence[LatentGoal], pictures: Sequence[NDArray[np.uint8]]) -> None:
         """Set `goals`, of which the `pictures` are shown to people, as `set_goals` does."""
-        self._sequence = self._new_sequence(goals)
+        self._sequence = self._arranged(goals, pictures) if self._thing_by_thing else self._new_sequence(goals)
         self._searched = False
         self._previous_latent = self._predicted = None
         self._recent.clear()
@@ -217,7 +226,7 @@ class Agent:
     def _update_goal(self, latent: Tensor, proprio: Tensor) -> bool:
         """Advance to the next goal when the current sub-goal is reached; return whether the final goal is reached."""
         assert self._sequence is not None, "decide() has checked"
-        if self._graph is not None and not self._searched:
+        if self._graph is not None and isinstance(self._sequence, GoalSequence) and not self._searched:
             # Sub-goals are searched at the first picture, because the start is unknown before it.
             goals = self._sequence.goals
             self._sequence = self._new_sequence([*self._graph.path(latent, proprio, goals[0]), *goals])
@@ -225,6 +234,17 @@ class Agent:
         return self._sequence.update(
             latent, lambda goal: float(self._parts.critic.distance(latent[None], proprio[None], *goal.repeated(1)))
         )
+
+    def _arranged(self, goals: Sequence[LatentGoal], pictures: Sequence[NDArray[np.uint8]]) -> Arrangement:
+        """Return the goals on the way to the only one of `goals`. Raises `GoalError` when there are several."""
+        if len(goals) > 1:
+            raise GoalError(f"--subgoals things takes one goal, and there are {len(goals)}: give the last one only")
+        card, final = self.trained.card, goals[0]
+        things = things_in(self._parts.model, card.heads, pictures[-1])
+        if final.wanted is not None:
+            things = [each for thing in things if bool((each := thing * final.wanted).any())]
+        tolerances = Tolerances(card.block_change, card.token_rest, self._config.subgoals.patience)
+        return Arrangement(final, things, tolerances, self._detection)
 
     def _new_sequence(self, goals: Sequence[LatentGoal]) -> GoalSequence:
         return GoalSequence(goals, self.trained.card.block_change, self._config.subgoals.patience, self._detection)

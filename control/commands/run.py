@@ -54,7 +54,12 @@ class RunOptions:
         ),
     ] = ()
     subgoals: Annotated[
-        Subgoals, tyro.conf.arg(help="auto: insert remembered states as sub-goals on the way to a distant goal")
+        Subgoals,
+        tyro.conf.arg(
+            help="auto: insert remembered states as sub-goals on the way to a distant goal; things (for models with "
+            "entities): put one thing after another in its place, the nearest first, and go back to one that is "
+            "displaced again"
+        ),
     ] = "none"
     checkpoint: Annotated[
         Path, tyro.conf.arg(help="folder of the model, or the name of one that comes with worldarm")

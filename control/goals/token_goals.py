@@ -29,6 +29,15 @@ def only_things(model: WorldModel, heads: HeadsConfig, picture: NDArray[np.uint8
     return LatentGoal(latent, held.any(0).to(latent.dtype))
 
 
+@torch.inference_mode()
+def things_in(model: WorldModel, heads: HeadsConfig, picture: NDArray[np.uint8]) -> list[Tensor]:
+    """Return a mask (K,) for each thing that `picture` (V × H, W, 3) uint8 RGB shows, with 1 for the tokens that hold
+    it: for each colour that tokens hold. Raises `GoalError` as `tokens_in` does."""
+    latent, seen = tokens_in(model, heads, picture)
+    masks = (seen.holding(name).any(-1) for name in seen.seen)
+    return [mask.to(latent.dtype) for mask in masks if bool(mask.any())]
+
+
 def tokens_in(model: WorldModel, heads: HeadsConfig, picture: NDArray[np.uint8]) -> tuple[Tensor, TokenColours]:
     """Return the latent (D,) of `picture` and the colours of its tokens. Raises `GoalError` for a model that cannot
     leave things out of a goal."""

@@ -17,6 +17,18 @@ REST = 4.0
 tokens are at rest in most blocks, so the median is the noise of a thing at rest."""
 
 
+def token_difference(latents: Tensor, others: Tensor, entities: int) -> Tensor:
+    """Return the mean squared difference of each token of latents (B, D), (B, K)."""
+    return ((latents - others) ** 2).unflatten(-1, (entities, -1)).mean(-1)
+
+
+def token_rest(latents: Tensor, following: NDArray[np.int64], entities: int) -> float:
+    """Return the mean squared difference up to which a token counts as in the same place. `following` (M,) are the
+    numbers of the frames, among latents (N, D), that have a next one in their episode."""
+    some = torch.from_numpy(following)
+    return REST * float(token_difference(latents[some], latents[some + 1], entities).median())
+
+
 class GoalMasks:
     """Draws masks for a `share` of the goals, over the tokens of latents (N, D) of K `entities`. The next frame of the
     same episode is looked up in `following` (M,), frame numbers that have one."""
@@ -24,8 +36,7 @@ class GoalMasks:
     def __init__(self, share: float, entities: int, latents: Tensor, following: NDArray[np.int64]) -> None:
         self._share = share
         self._entities = entities
-        some = torch.from_numpy(following)
-        self._same = REST * float(self._difference(latents[some], latents[some + 1]).median())
+        self._same = token_rest(latents, following, entities)
 
     def draw(self, count: int, rng: np.random.Generator) -> Tensor:
         """Return masks (count, K): 1 for the tokens that matter, 0 for the others. At least one matters."""
@@ -38,9 +49,5 @@ class GoalMasks:
     def agree(self, latents: Tensor, goals: Tensor, wanted: Tensor) -> Tensor:
         """Return, for each of `latents` and `goals` (B, D), whether a token does not matter and those that are `wanted`
         (B, K) agree, (B,) bool."""
-        apart = (self._difference(latents, goals) * wanted).amax(1)
+        apart = (token_difference(latents, goals, self._entities) * wanted).amax(1)
         return (wanted.amin(1) == 0) & (apart <= self._same)
-
-    def _difference(self, latents: Tensor, others: Tensor) -> Tensor:
-        """Return the mean squared difference of each token, (B, K)."""
-        return ((latents - others) ** 2).unflatten(-1, (self._entities, -1)).mean(-1)

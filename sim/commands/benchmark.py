@@ -19,7 +19,7 @@ from robot.system.figures import require_picture
 from robot.system.files import require_writable, write_json
 from robot.system.seeds import require_seed
 from sim.evaluation.episode import EpisodeRecord
-from sim.evaluation.evaluate import Measurement, collect, measure_agent
+from sim.evaluation.evaluate import Measurement, collect, measure_agent, own_subgoals
 from sim.evaluation.real_time import RealTime
 from sim.evaluation.summary import Summary, draw_summaries, summarise, table
 from sim.tasks.environments import environment_of, pretrained_for
@@ -62,7 +62,8 @@ class BenchmarkOptions:
         Subgoals,
         tyro.conf.arg(
             help="none: only the goal picture; given: also pictures of earlier states, if the task has them; auto: the "
-            "agent finds its own sub-goals"
+            "agent finds its own sub-goals; things: the agent puts one thing after another in its place (models with "
+            "entities)"
         ),
     ] = "none"
     method: Annotated[tuple[Method, ...], tyro.conf.arg(help="one or more methods, all on the same goals")] = ("full",)
@@ -124,7 +125,7 @@ def benchmark(
         summaries = []
         for name in options.method:
             if options.processes:
-                agent = make_agent(trained, name, what.seed, config, "auto" if what.subgoals == "auto" else "none")
+                agent = make_agent(trained, name, what.seed, config, own_subgoals(what.subgoals))
                 records = _through_processes(agent, what, options.episodes)
             else:
                 numbers = range(options.episodes)

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from control.agent import Subgoals as OwnSubgoals
 from control.decision_config import with_changes
 from control.interfaces import Decider
 from control.model.trained_model import load_trained
@@ -40,6 +41,11 @@ class Measurement:
     subgoals: Subgoals
     seed: int
     things: Things | None = None
+
+
+def own_subgoals(subgoals: Subgoals) -> OwnSubgoals:
+    """Return which sub-goals the agent is to find by itself."""
+    return "none" if subgoals == "given" else subgoals
 
 
 def measure(
@@ -101,7 +107,7 @@ def _measure_some(
     environment = environment_of(embodiment)
     agent = make_agent(
         *(trained, method, what.seed, with_changes(trained.decision_config, changes)),
-        "auto" if what.subgoals == "auto" else "none",
+        own_subgoals(what.subgoals),
     )
     world = environment.world(embodiment.camera, what.level, what.things)
     try:

@@ -29,9 +29,9 @@ Things = Literal[1, 2, 3, 5]
 """The number of graspable objects on the table, where a benchmark fixes it; five includes two that no training data
 shows."""
 
-Subgoals = Literal["none", "given", "auto"]
-"""The sub-goals before the goal picture: none; given: pictures of the states before the goal; auto: found by the
-agent."""
+Subgoals = Literal["none", "given", "auto", "things"]
+"""The sub-goals before the goal picture: none; given: pictures of the states before the goal; auto: found by the agent;
+things: one thing's place after another."""
 
 DRAWN_LEVELS: tuple[Level, ...] = ("shifted", "lit")
 """Levels with a moved camera or another light."""

@@ -68,6 +68,10 @@ class TokenColours:
             )
         return held
 
+    def holding(self, name: str) -> Tensor:
+        """Return which tokens hold what has the colour `name`, one of those `seen`, in which views, (K, V) bool."""
+        return self._held(self.seen.index(name))
+
     def share(self, name: str) -> float:
         """Return how surely the thing `name` is found: the largest share of its cells that one token takes. Raises as
         `holders`."""

@@ -12,7 +12,7 @@ from perception.checkpoint.card import HeadsConfig
 from perception.model.encoders import EncoderConfig
 from perception.model.world_model import WorldModel
 from robot.embodiment.observation import Observation
-from robot.errors import GoalError, ThingNotFound
+from robot.errors import CheckpointError, GoalError, ThingNotFound
 from tests.tiny import CAMERA, ENTITIES_OF_THREE, HEADS, critic_says, trained
 
 MASKED = HeadsConfig(0.9, masked=True)
@@ -71,6 +71,27 @@ def test_an_agent_is_done_when_the_named_thing_is_in_its_place() -> None:
     assert done(picture()) and done(picture(), "red")
     other = picture(blue=12)
     assert done(other, "red") and not done(other, "blue") and not done(other)
+
+
+def test_thing_by_thing_an_agent_goes_for_what_is_out_of_its_place() -> None:
+    made = seeing()
+    made = TrainedModel(msgspec.structs.replace(made.card, token_rest=1e-6), made.parts)
+    agent = make_agent(made, "actor-only", subgoals="things")
+    state, still = np.zeros(ENTITIES_OF_THREE.proprio), np.zeros(ENTITIES_OF_THREE.action)
+    agent.set_goals([picture()])
+
+    def after(now: np.ndarray) -> tuple[int, int]:
+        decision = agent.decide(Observation({CAMERA.name: now}, state, 0), still)
+        return decision.remaining_subgoals, len(decision.finished_subgoals)
+
+    assert [after(picture(8, 12)), after(picture(4, 12)), after(picture(4, 20))] == [(1, 0), (0, 1), (0, 1)]
+    assert [after(picture(8, 12))] == [(1, 1)], "both are displaced again"
+    agent.set_goals([picture()], ["red"])
+    assert after(picture(8, 12)) == (0, 0), "only one of them matters"
+    with pytest.raises(GoalError, match="takes one goal, and there are 2"):
+        agent.set_goals([picture(), picture()])
+    with pytest.raises(CheckpointError, match="cannot leave things out of a goal, so --subgoals things is impossible"):
+        make_agent(trained(), subgoals="things")
 
 
 def test_what_cannot_be_picked_out_is_refused() -> None:

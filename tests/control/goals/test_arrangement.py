@@ -1,0 +1,87 @@
+"""One thing after another: which place is the goal, what is gone back to, and what is given up."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from control.decision_config import GoalDetectionConfig
+from control.goals.arrangement import Arrangement, Tolerances
+from control.goals.latent_goal import LatentGoal
+
+NEAR, FAR, ARM = 0, 1, 2
+"""Tokens of one number each; the critic says that the first is nearer than the second."""
+FINAL = LatentGoal(torch.tensor([1.0, 2.0, 3.0]))
+
+
+def arrangement(patience: int = 5) -> Arrangement:
+    things = [torch.eye(3)[FAR], torch.eye(3)[NEAR]]
+    return Arrangement(FINAL, things, Tolerances(0.01, 0.01, patience), GoalDetectionConfig())
+
+
+def blocks_to(goal: LatentGoal) -> float:
+    return 1.0 if goal.wanted is None else 4.0 if bool(goal.wanted[NEAR]) else 9.0
+
+
+def seen(near: bool, far: bool, arm: bool = False) -> Tensor:
+    """A picture in which these are in their places."""
+    return torch.where(torch.tensor([near, far, arm]), FINAL.latent, torch.zeros(3))
+
+
+def wanted(goals: Arrangement) -> list[int] | None:
+    """The tokens that matter in the current goal; None when all do."""
+    return None if goals.goal.wanted is None else goals.goal.wanted.nonzero().flatten().tolist()
+
+
+def test_the_nearest_thing_comes_first_and_the_last_one_is_left_to_the_whole_goal() -> None:
+    goals = arrangement()
+    assert not goals.update(seen(False, False), blocks_to)
+    assert (wanted(goals), goals.remaining, goals.distance) == ([NEAR], 1, 4.0)
+    assert not goals.update(seen(True, False), blocks_to)
+    assert (wanted(goals), goals.remaining, goals.distance) == (None, 0, 1.0)
+    assert [(each.blocks, each.reached) for each in goals.finished] == [(1, True)]
+
+
+def test_a_thing_that_is_displaced_again_is_gone_back_to() -> None:
+    goals = arrangement()
+    for near, far in ((False, False), (True, False), (True, True)):
+        goals.update(seen(near, far), blocks_to)
+    assert wanted(goals) is None
+    goals.update(seen(False, False), blocks_to)
+    assert wanted(goals) == [NEAR]
+
+
+def test_a_thing_that_stays_out_of_place_comes_after_the_others_and_has_another_turn() -> None:
+    goals = arrangement(patience=3)
+    turns = []
+    for _ in range(12):
+        goals.update(seen(False, False), blocks_to)
+        turns.append(wanted(goals))
+    assert turns == [[NEAR]] * 3 + [[FAR]] * 3 + [[NEAR]] * 3 + [[FAR]] * 3
+    assert [(each.blocks, each.reached) for each in goals.finished] == [(3, False)] * 3
+
+
+def test_it_is_reached_when_all_of_the_goal_is_and_not_before() -> None:
+    goals = arrangement()
+    declared = [goals.update(seen(*places), blocks_to) for places in [(False, False), (True, True), (True, True)]]
+    assert not any(declared), "the arm is elsewhere"
+    settled = [goals.update(FINAL.latent, blocks_to) for _ in range(4)]
+    assert settled[-1] and not settled[0]
+
+
+@pytest.mark.parametrize(("latent", "done"), [(FINAL.latent, True), (seen(True, True), False)])
+def test_the_arm_at_rest_is_looked_at_as_with_any_goal(latent: Tensor, done: bool) -> None:
+    assert arrangement().look(latent) == done
+
+
+def test_with_one_thing_there_are_no_sub_goals() -> None:
+    one = Arrangement(FINAL, [torch.eye(3)[NEAR]], Tolerances(0.01, 0.01, 5), GoalDetectionConfig())
+    asked: list[LatentGoal] = []
+
+    def asks(goal: LatentGoal) -> float:
+        asked.append(goal)
+        return 2.0
+
+    one.update(seen(False, False), asks)
+    assert wanted(one) is None and asked == [FINAL]
