@@ -17,6 +17,7 @@ from control.model.trained_model import load_trained
 from control.policies import make_agent
 from control.runtime.step import Step
 from perception.camera.image_file import save_picture
+from robot.embodiment.description import EmbodimentDescription
 from robot.errors import ConfigurationError
 from robot.system.files import make_folder
 from robot.system.seeds import require_seed
@@ -64,12 +65,7 @@ def demo(
     agent = make_agent(trained, "full", seed)
     embodiment = trained.card.embodiment
     print(f"demo: {goals} held-out {task} goals, seed {seed}; choosing them ...", flush=True)
-    environment = environment_of(embodiment)
-    world = environment.world(embodiment.camera)
-    try:
-        chosen = make_goals(world, environment, task, seed, goals)
-    finally:
-        world.close()
+    chosen = _chosen(embodiment, task, seed, goals)
     stage = RealTime(agent)
     results: list[Result] = []
     times: list[float] = []
@@ -94,6 +90,16 @@ def demo(
         print(f"demo: fewer than {ENOUGH:.0%} of the goals were reached; the films show how the others ended")
         return 1
     return 0
+
+
+def _chosen(embodiment: EmbodimentDescription, task: Task, seed: int, goals: int) -> list[Goal]:
+    """Return the first goals of `seed`."""
+    environment = environment_of(embodiment)
+    world = environment.world(embodiment.camera)
+    try:
+        return make_goals(world, environment, task, seed, goals)
+    finally:
+        world.close()
 
 
 def _line(episode: RealEpisode, goal: Goal, goals: int) -> str:
