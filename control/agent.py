@@ -24,6 +24,7 @@ from control.goals.arrangement import Arrangement, Tolerances
 from control.goals.goal_sequence import GoalSequence
 from control.goals.landmarks import Graph
 from control.goals.latent_goal import LatentGoal
+from control.goals.moves import Move, Mover
 from control.goals.token_goals import only_things, things_in
 from control.interfaces import Policy, Situation
 from control.model.trained_model import TrainedModel
@@ -117,14 +118,20 @@ class Agent:
         """Return the goals that `set_goals` sets. Raises as it does."""
         if not pictures:
             raise GoalError("there is no goal picture; give at least one")
-        config = self.trained.card.world_model
-        wanted = (config.height, config.width_px, 3)
         for picture in pictures:
-            if picture.shape != wanted or picture.dtype != np.uint8:
-                raise GoalError(f"the goal picture is {picture.shape} {picture.dtype}; this model sees {wanted} uint8")
+            self._require_size(picture, "goal")
         if only:
             return [only_things(self._parts.model, self.trained.card.heads, picture, only) for picture in pictures]
         return [LatentGoal(self._parts.model.encode(torch.from_numpy(picture[None]))[0]) for picture in pictures]
+
+    def moved_goal(self, picture: NDArray[np.uint8], move: Move) -> LatentGoal:
+        """Return the goal that one thing of the present `picture` is moved. Raises `GoalError` for a picture of the
+        wrong size, and as `Mover.goal` does."""
+        self._require_size(picture, "present")
+        trained = self.trained
+        return Mover(trained.parts.model, trained.card.heads, self.embodiment, trained.parts.landmarks.latent).goal(
+            picture, move
+        )
 
     def set_latent_goals(self, goals: Sequence[LatentGoal], pictures: Sequence[NDArray[np.uint8]]) -> None:
         """Set `goals`, of which the `pictures` are shown to people, as `set_goals` does."""
@@ -214,6 +221,12 @@ class Agent:
     def draw(self, latent: Tensor) -> NDArray[np.uint8]:
         """Return the picture (H, W, 3) uint8 RGB that the decoder draws of a latent (D,); for display only."""
         return self._parts.decoder.draw(latent[None])[0].numpy()
+
+    def _require_size(self, picture: NDArray[np.uint8], which: str) -> None:
+        config = self.trained.card.world_model
+        wanted = (config.height, config.width_px, 3)
+        if picture.shape != wanted or picture.dtype != np.uint8:
+            raise GoalError(f"the {which} picture is {picture.shape} {picture.dtype}; this model sees {wanted} uint8")
 
     def _expected(self, time_ns: int) -> LatentState | None:
         """Return the state predicted for an observation at `time_ns`; None unless that is one block after the last."""

@@ -17,6 +17,7 @@ from control.agent import Agent, Subgoals
 from control.decision_config import with_changes
 from control.decision_options import DecisionOptions, explicit_settings
 from control.goals.latent_goal import LatentGoal
+from control.goals.moves import Move
 from control.model.trained_model import PRETRAINED, load_trained
 from control.policies import Method, make_agent
 from control.runtime.decision_publisher import DecisionPublisher
@@ -26,7 +27,7 @@ from control.runtime.step import Outcome, Step
 from perception.camera.goal_source import read_goal
 from perception.camera.image_file import save_picture
 from perception.camera.interface import Image
-from perception.camera.subscriber import FrameSubscriber
+from perception.camera.subscriber import FrameSubscriber, ReceivedFrame, seen_as
 from perception.checkpoint.files import load_card
 from robot.client.client import Client
 from robot.errors import ConfigurationError
@@ -45,7 +46,7 @@ class RunOptions:
     goal: Annotated[
         tuple[str, ...],
         tyro.conf.arg(help="goal pictures, reached in this order; each is a file or DATASET:EPISODE:FRAME"),
-    ]
+    ] = ()
     only: Annotated[
         tyro.conf.UseAppendAction[tuple[str, ...]],
         tyro.conf.arg(
@@ -53,6 +54,18 @@ class RunOptions:
             "and the arm may be elsewhere; can be given several times"
         ),
     ] = ()
+    move: Annotated[
+        str | None,
+        tyro.conf.arg(
+            help="a thing to be moved, named by its colour, for example red_cube: a goal without a picture, "
+            "with --to or --on"
+        ),
+    ] = None
+    to: Annotated[
+        str | None,
+        tyro.conf.arg(help="where to --move it: X,Y in m in the arm's base frame, for example 0.45,0.1"),
+    ] = None
+    on: Annotated[str | None, tyro.conf.arg(help="the thing on which to put what is to --move, named likewise")] = None
     subgoals: Annotated[
         Subgoals,
         tyro.conf.arg(
@@ -86,7 +99,8 @@ def run(
         DecisionOptions, tyro.conf.arg(help="how the agent plans, and when a goal counts as reached")
     ] = DecisionOptions(),
 ) -> int:
-    """Move the arm until the camera's picture matches the goal picture, or each of several goal pictures in order.
+    """Move the arm until the camera's picture matches the goal picture, or each of several goal pictures in order, or
+    until one thing is where it should be (--move).
 
     A driver and a camera must be running. If the picture matches as the arm rests, nothing moves. A goal picture that
     looks like nothing the model knows is refused before anything moves. The exit status is 0 when the agent reports
@@ -97,60 +111,92 @@ def run(
     require_seed(options.seed)
     # A second thread gains little with networks this small, and takes a core from the driver and the camera.
     torch.set_num_threads(1)
-    if not options.goal:
-        raise ConfigurationError("--goal needs at least one picture")
+    move = _move(options)
     camera = load_card(options.checkpoint).embodiment.camera
     source = _Source(options.frames_address)
-    pictures = [read_goal(one, camera, source.sent) for one in options.goal]
+    pictures = (
+        [source.picture(camera)] if move is not None else [read_goal(one, camera, source.sent) for one in options.goal]
+    )
     trained = load_trained(options.checkpoint)
     config = with_changes(trained.decision_config, explicit_settings(decision))
     agent = make_agent(trained, options.method, options.seed, config, options.subgoals)
-    goals = agent.latent_goals(pictures, options.only)
+    task = _task(agent, options, pictures, move)
     make_folder(options.output)  # before anything moves, not after
-    outcome = _pursue(agent, goals, pictures, options, source.seen)
+    outcome = _pursue(agent, task, options, source.seen)
     print(_summary(outcome), flush=True)
     strip = options.output / STRIP_FILE
-    save_picture(strip, draw_strip(pictures[-1], outcome.first, outcome.last, outcome.imagined))
+    save_picture(strip, draw_strip(task.shown, outcome.first, outcome.last, outcome.imagined))
     print(f"pictures in {strip}", flush=True)
     return 0 if outcome.reached else 1
 
 
-def _pursue(
-    agent: Agent,
-    goals: Sequence[LatentGoal],
-    pictures: Sequence[Image],
-    options: RunOptions,
-    seen: CameraSpec | None,
-) -> Outcome:
-    """Pursue `goals`, which the `pictures` show, in order; publish and print each decision. The pictures were read for
-    the camera `seen`; any camera when None."""
+def _move(options: RunOptions) -> Move | None:
+    """Return the move that the options ask for; None when they give goal pictures. Raises `ConfigurationError` when
+    they give neither, or both."""
+    if options.move is None:
+        if options.to is not None or options.on is not None:
+            raise ConfigurationError("--to and --on say where a thing is moved; name the thing by --move")
+        if not options.goal:
+            raise ConfigurationError("--goal needs at least one picture; or name a thing by --move")
+        return None
+    if options.goal or options.only:
+        raise ConfigurationError("--move is a goal of its own: give it without --goal and --only")
+    return Move.of(options.move, options.to, options.on)
+
+
+@dataclass(frozen=True)
+class _Task:
+    """What is pursued: the task in `words`, its `goals`, the names of the `things` that matter (empty: all), the
+    `pictures` that goals come from, and the one that is `shown` as the goal."""
+
+    words: str
+    goals: Sequence[LatentGoal]
+    things: Sequence[str]
+    pictures: Sequence[Image]
+    shown: Image
+
+
+def _task(agent: Agent, options: RunOptions, pictures: Sequence[Image], move: Move | None) -> _Task:
+    if move is None:
+        goals = agent.latent_goals(pictures, options.only)
+        return _Task(", then ".join(options.goal), goals, options.only, pictures, pictures[-1])
+    goal = agent.moved_goal(pictures[0], move)
+    # No picture shows this goal, so the model draws it.
+    return _Task(str(move), [goal], [move.thing], pictures, agent.draw(goal.latent))
+
+
+def _pursue(agent: Agent, task: _Task, options: RunOptions, seen: CameraSpec | None) -> Outcome:
+    """Pursue the goals of `task` in order; publish and print each decision. The pictures were read for the camera
+    `seen`; any camera when None."""
     with ExitStack() as parts:
         decisions = parts.enter_context(DecisionPublisher(options.decisions_address))
         client = parts.enter_context(Client(options.command_address))
         frames = parts.enter_context(FrameSubscriber(options.frames_address, seen))
         session = Session(agent, client, frames, [decisions, ProgressPrinter()], options.any_goal)
-        _announce(session, agent, goals, options, decisions.endpoint)
+        _announce(session, agent, task, options, decisions.endpoint)
         # Otherwise a garbage collection would traverse everything that torch loaded, which takes longer than a block.
         gc.collect()
         gc.freeze()
         try:
-            return session.pursue(pictures, options.blocks, lambda: agent.set_latent_goals(goals, pictures))
+            return session.pursue(
+                task.pictures, options.blocks, lambda: agent.set_latent_goals(task.goals, task.pictures)
+            )
         finally:
             gc.unfreeze()
 
 
-def _announce(session: Session, agent: Agent, goals: Sequence[LatentGoal], options: RunOptions, endpoint: str) -> None:
+def _announce(session: Session, agent: Agent, task: _Task, options: RunOptions, endpoint: str) -> None:
     """Print what is about to be done, and what a user should know of it."""
     print(
-        f"run: towards {', then '.join(options.goal)} with {options.checkpoint}, method {options.method}; "
+        f"run: towards {task.words} with {options.checkpoint}, method {options.method}; "
         f"decisions on {endpoint}; stop with Ctrl-C, then the arm holds",
         flush=True,
     )
-    for number, goal in enumerate(goals, start=1):
+    for number, goal in enumerate(task.goals, start=1):
         if goal.wanted is not None:
             tokens = ", ".join(str(token) for token in goal.wanted.nonzero().flatten().tolist())
             print(
-                f"run: in goal {number} these matter: {', '.join(options.only)} (tokens {tokens} of 0 to "
+                f"run: in goal {number} these matter: {', '.join(task.things)} (tokens {tokens} of 0 to "
                 f"{len(goal.wanted) - 1})",
                 flush=True,
             )
@@ -200,9 +246,17 @@ class _Source:
 
     def sent(self) -> CameraSpec:
         """Return the camera's specification. Raises `CameraError` when there is none."""
+        return self._latest().camera
+
+    def picture(self, camera: CameraSpec) -> Image:
+        """Return the present picture, in the size of the model's `camera`. Raises `CameraError` when there is none."""
+        return seen_as(self._latest(), camera).image.copy()
+
+    def _latest(self) -> ReceivedFrame:
         with FrameSubscriber(self._address, self.seen) as frames:
-            self.seen = frames.latest(FIRST_PICTURE_S).camera
-        return self.seen
+            frame = frames.latest(FIRST_PICTURE_S)
+        self.seen = frame.camera
+        return frame
 
 
 def _summary(outcome: Outcome) -> str:

@@ -45,12 +45,13 @@ class TokenColours:
 
     `rgb` (K, 3) is the mean colour in [0, 1] of what each looks at. `seen` are the names of the C colours in the
     picture, the commonest first, and `covered` (C, K, V) is the share of each colour's cells in each view that each
-    token takes: 0 in a view that does not show the colour.
+    token takes: 0 in a view that does not show the colour. `area` (C, V) is the share of each view that has the colour.
     """
 
     rgb: Tensor
     seen: tuple[str, ...]
     covered: Tensor
+    area: Tensor
 
     def holders(self, name: str) -> Tensor:
         """Return which tokens hold the thing `name` in which views, (K, V) bool: any name with one colour in it, such
@@ -76,6 +77,10 @@ class TokenColours:
         """Return how surely the thing `name` is found: the largest share of its cells that one token takes. Raises as
         `holders`."""
         return float(self.covered[self._number(name)].max())
+
+    def size(self, name: str) -> Tensor:
+        """Return the share (V,) of each view that has the colour of the thing `name`. Raises as `holders`."""
+        return self.area[self._number(name)]
 
     def label(self, token: int) -> str:
         """Return the name of the colour that `token` holds, that of which it takes most if it holds several, "" if it
@@ -134,7 +139,10 @@ def token_colours(picture: NDArray[np.uint8], shares: Tensor) -> TokenColours:
     ]
     weights = (shares**2 * (1.0 + COLOURED * saturation)).flatten(1)
     rgb = weights @ torch.from_numpy(cells).reshape(-1, 3) / weights.sum(1, keepdim=True)
-    return TokenColours(rgb, tuple(seen), torch.stack(covered) if covered else shares.new_zeros(0, len(shares), views))
+    if not seen:
+        return TokenColours(rgb, (), shares.new_zeros(0, len(shares), views), shares.new_zeros(0, views))
+    area = torch.stack([counts[name] for name in seen]) / (height * width)
+    return TokenColours(rgb, tuple(seen), torch.stack(covered), area)
 
 
 def _within(hue: Tensor, name: str) -> Tensor:

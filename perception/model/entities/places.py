@@ -35,6 +35,17 @@ def places_from(shares: Tensor) -> Tensor:
     return torch.stack([_centre(across, total), _centre(down, total), size], dim=-1)
 
 
+def across_down(column: float, row: float, width: int, height: int) -> tuple[float, float]:
+    """Return a place across and down from `column` and `row`, in pixels from the outer edge of the first, of a picture
+    of `width` × `height` pixels."""
+    return (2.0 * column / width - 1.0) * SPAN, (2.0 * row / height - 1.0) * SPAN
+
+
+def column_row(across: float, down: float, width: int, height: int) -> tuple[float, float]:
+    """Return the column and the row of a place, as `across_down` takes them."""
+    return (across / SPAN + 1.0) * width / 2.0, (down / SPAN + 1.0) * height / 2.0
+
+
 def cells(views: int, height: int, width: int) -> tuple[Tensor, Tensor]:
     """Return the view (N,) of each of the N cells in a stack of pictures, and its place (N, 2) across and down."""
     view, down, across = torch.meshgrid(torch.arange(float(views)), _line(height), _line(width), indexing="ij")

@@ -146,6 +146,38 @@ def test_of_a_goal_picture_some_things_may_be_all_that_matters(here: Stage, tmp_
     assert "\nreached: the world looks like the goal" in result.stdout
 
 
+@pytest.mark.real_time
+@pytest.mark.alone
+def test_one_thing_is_moved_to_a_place_that_no_picture_shows(here: Stage, tmp_path: Path) -> None:
+    run, _, _, *words = here.words(tmp_path, "--move", "red_cube", "--to", "0.5,0.1")
+    made = entity_card(AT_ONCE)
+    heads = HeadsConfig(0.96, landmarks=2, masked=True)
+    checkpoint(tmp_path / "model", msgspec.structs.replace(made, heads=heads))
+    result = in_process(run, *words)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout.startswith("run: towards red_cube at 0.5,0.1 with")
+    assert "run: in goal 1 these matter: red_cube (token" in result.stdout
+    assert "\nreached: the world looks like the goal" in result.stdout
+    assert cv2.imread(str(tmp_path / "out" / "strip.png")) is not None
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ([], "--goal needs at least one picture; or name a thing by --move"),
+        (["--move", "red"], "--move needs either --to X,Y or --on THING"),
+        (["--move", "red", "--to", "0.4;0.1"], "a place is two numbers, x and y in metres"),
+        (["--to", "0.4,0.1"], "name the thing by --move"),
+        (["--move", "red", "--on", "blue", "--goal", "goal.png"], "give it without --goal and --only"),
+        (["--move", "red", "--on", "blue", "--only", "red"], "give it without --goal and --only"),
+    ],
+)
+def test_options_of_which_no_goal_can_be_made_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str], said: str
+) -> None:
+    assert said in told(capsys, "run", "--checkpoint", str(checkpoint(tmp_path / "model")), *words)
+
+
 @pytest.mark.parametrize(
     ("made", "only", "said"),
     [

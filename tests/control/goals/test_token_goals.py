@@ -13,26 +13,11 @@ from perception.model.encoders import EncoderConfig
 from perception.model.world_model import WorldModel
 from robot.embodiment.observation import Observation
 from robot.errors import CheckpointError, GoalError, ThingNotFound
+from tests.control.goals.colour_encoder import ColourEncoder
 from tests.tiny import CAMERA, ENTITIES_OF_THREE, HEADS, critic_says, trained
 
 MASKED = HeadsConfig(0.9, masked=True)
 RED, BLUE = (217, 26, 26), (31, 64, 217)
-
-
-class Seeing(torch.nn.Module):
-    """An encoder from elsewhere with three tokens: what is red, what is blue, and the rest."""
-
-    picture, frames, keypoints, latent, entities, views = (CAMERA.width, CAMERA.height), 2, 0, 33, 3, 1
-
-    def attention(self, clips: torch.Tensor) -> torch.Tensor:
-        cells = clips[:, -1].float()
-        red, blue = (cells[..., at] > 150 for at in (0, 2))
-        return torch.stack([red, blue, ~(red | blue)], dim=1).float().unsqueeze(2)
-
-    def look(self, clips: torch.Tensor) -> tuple[torch.Tensor, None]:
-        shares = self.attention(clips)[:, :, 0]
-        middle = (torch.arange(clips.shape[3]) / 10.0 * shares).sum((-1, -2)) / shares.sum((-1, -2)).clamp(min=1)
-        return middle.repeat_interleave(11, dim=1), None
 
 
 def picture(red: int = 4, blue: int = 20) -> np.ndarray:
@@ -44,7 +29,7 @@ def picture(red: int = 4, blue: int = 20) -> np.ndarray:
 
 def seeing(heads: HeadsConfig = MASKED) -> TrainedModel:
     made = trained(config=ENTITIES_OF_THREE)
-    made.parts.model.encoder = Seeing()  # type: ignore[assignment]
+    made.parts.model.encoder = ColourEncoder(CAMERA.width, CAMERA.height)  # type: ignore[assignment]
     card = msgspec.structs.replace(made.card, heads=heads, block_change=1e-6)
     return TrainedModel(card, critic_says(made.parts))
 

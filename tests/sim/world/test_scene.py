@@ -5,13 +5,14 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
+from perception.camera.projection import sight
 from robot.arm.interface import ObjectPose
 from robot.arm.kinematics import Kinematics
 from robot.embodiment.actions import PLANAR_PUSH
 from robot.errors import ConfigurationError
 from robot.wire.camera_spec import CameraSpec
 from sim.policies.push import cube_pose
-from sim.world.cameras import VIEWS, front_camera, look_matrices
+from sim.world.cameras import VIEWS, front_camera
 from sim.world.panda import panda_spec
 from sim.world.scene import RED_CUBE, Scene, SceneObject
 
@@ -35,9 +36,9 @@ def red(image: np.ndarray) -> np.ndarray:
 
 def project(camera: CameraSpec, point: np.ndarray) -> np.ndarray:
     """Where the pinhole camera has `point` (3,) m in its picture: (column, row) in pixels."""
-    view = np.array(look_matrices(camera)[0]).reshape(4, 4).T
-    x, y, z, _ = view @ np.append(point, 1.0)
-    return np.array([camera.centre[0] + camera.focal[0] * x / -z, camera.centre[1] - camera.focal[1] * y / -z])
+    seen = sight(camera, point)
+    assert seen is not None
+    return np.array([seen.column, seen.row])
 
 
 def shove(scene: Scene, steps: int) -> list[tuple[float, ...]]:
