@@ -29,6 +29,7 @@ from control.goals.token_goals import only_things, things_in
 from control.interfaces import Policy, Situation
 from control.model.trained_model import TrainedModel
 from perception.evaluation.picture_errors import picture_errors
+from perception.model.encoders import LocatingEncoder
 from perception.model.recent_pictures import RecentPictures
 from robot.arm.interface import Vector
 from robot.embodiment.description import EmbodimentDescription
@@ -103,8 +104,8 @@ class Agent:
 
     @property
     def masks_goals(self) -> bool:
-        """Whether the model has learnt to leave things out of a goal."""
-        return self.trained.card.heads.masked
+        """Whether the model has learnt to leave things out of a goal, and finds them by their names."""
+        return self.trained.card.heads.masked and isinstance(self._parts.model.encoder, LocatingEncoder)
 
     def set_goals(self, pictures: Sequence[NDArray[np.uint8]], only: Sequence[str] = ()) -> None:
         """Set the goal pictures (H, W, 3) uint8 RGB, to be reached in this order; of each, only the things named by

@@ -56,7 +56,7 @@ class MasksGoals(Protocol):
 
     @property
     def masks_goals(self) -> bool:
-        """Whether its model has learnt to leave things out of a goal."""
+        """Whether its model has learnt to leave things out of a goal, and finds them by their names."""
 
     def set_goals(self, pictures: Sequence[Image], only: Sequence[str] = ()) -> None:
         """Set the goals as `Decider.set_goals` does. Of each picture, only the things named by `only` matter; all

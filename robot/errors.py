@@ -80,7 +80,7 @@ class CalibrationError(WorldarmError):
 
 
 class GoalError(WorldarmError):
-    """A goal picture that is missing, is not an image, or has a size other than the model's input; or a thing or a place
+    """A goal picture that is missing, is not an image, or has a size other than the model's input; or a thing or place
     of which no goal can be made."""
 
 
