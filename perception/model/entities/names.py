@@ -73,11 +73,6 @@ class TokenColours:
         """Return which tokens hold what has the colour `name`, one of those `seen`, in which views, (K, V) bool."""
         return self._held(self.seen.index(name))
 
-    def share(self, name: str) -> float:
-        """Return how surely the thing `name` is found: the largest share of its cells that one token takes. Raises as
-        `holders`."""
-        return float(self.covered[self._number(name)].max())
-
     def size(self, name: str) -> Tensor:
         """Return the share (V,) of each view that has the colour of the thing `name`. Raises as `holders`."""
         return self.area[self._number(name)]

@@ -54,7 +54,7 @@ def test_each_thing_is_called_by_its_colour() -> None:
     assert [seen.label(token) for token in range(4)] == ["blue", "", "red", ""]
     for name in ("red", "red_cube", "Red cube", "cube-red"):
         assert seen.holders(name).flatten().tolist() == [False, False, True, False]
-    assert seen.share("blue_box") == 1.0
+    assert float(seen.size("blue_box")) == pytest.approx(9 / 64)
     torch.testing.assert_close(seen.rgb[2], torch.tensor(RED) / 255)
     torch.testing.assert_close(seen.rgb[3], torch.tensor(GREY) / 255)
 
