@@ -20,7 +20,7 @@ from torch import Tensor
 
 from control.decision import Decision, LatentState
 from control.decision_config import DecisionConfig
-from control.goals.arrangement import Arrangement, Tolerances
+from control.goals.arrangement import Arrangement
 from control.goals.goal_sequence import GoalSequence
 from control.goals.landmarks import Graph
 from control.goals.latent_goal import LatentGoal
@@ -67,7 +67,8 @@ class Agent:
         self._detection = detection
         self._sequence: GoalSequence | Arrangement | None = None
         self._thing_by_thing = subgoals == "things"
-        if self._thing_by_thing and not (card.heads.masked and card.token_rest > 0):
+        located = isinstance(trained.parts.model.encoder, LocatingEncoder)
+        if self._thing_by_thing and not (card.heads.masked and located):
             raise CheckpointError(
                 "this checkpoint cannot leave things out of a goal, so --subgoals things is impossible; train again "
                 "with --sizes.entities 7 --heads.masks 0.65"
@@ -257,8 +258,9 @@ class Agent:
         things = things_in(self._parts.model, card.heads, pictures[-1])
         if final.wanted is not None:
             things = [each for thing in things if bool((each := thing * final.wanted).any())]
-        tolerances = Tolerances(card.block_change, card.token_rest, self._config.subgoals.patience)
-        return Arrangement(final, things, tolerances, self._detection)
+        encoder, patience = self._parts.model.encoder, self._config.subgoals.patience
+        assert isinstance(encoder, LocatingEncoder), "checked by __init__"
+        return Arrangement(final, things, encoder.views, card.block_change, patience, self._detection)
 
     def _new_sequence(self, goals: Sequence[LatentGoal]) -> GoalSequence:
         return GoalSequence(goals, self.trained.card.block_change, self._config.subgoals.patience, self._detection)

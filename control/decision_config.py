@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from perception.model.entities.places import SAME_PLACE
 from robot.errors import ConfigurationError, SettingError
 
 Share = Annotated[float, Meta(ge=0.0, le=1.0)]
@@ -119,6 +120,8 @@ class GoalDetectionConfig(Settings, frozen=True):
     `sure`: a motion of the arm by 2 cm makes a difference above `sure` × `block_change`.
     `near`: the largest distance, in blocks, by the critic. At a goal that is reached, the critic's median distance is
     half a block, and its 90th percentile two and a half.
+    `same_place`: with entities, how far apart in the pictures a thing may be from where it is wanted and still be in
+    its place, where a picture is 4 wide: 0.1 is about 1 cm on the tabletop.
     """
 
     progress: Share = 0.7
@@ -126,6 +129,7 @@ class GoalDetectionConfig(Settings, frozen=True):
     doubting: Count = 2
     sure: Share = 0.06
     near: Positive = 3.0
+    same_place: Positive = SAME_PLACE
 
 
 class SubgoalConfig(Settings, frozen=True):

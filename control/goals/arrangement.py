@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from torch import Tensor
 
@@ -13,16 +12,7 @@ from control.decision_config import GoalDetectionConfig
 from control.goals.goal_detector import GoalDetector
 from control.goals.goal_sequence import SubgoalResult
 from control.goals.latent_goal import LatentGoal
-
-
-@dataclass(frozen=True)
-class Tolerances:
-    """What counts as the same, as mean squared differences: of a latent, `block_change` of the checkpoint's card; of a
-    token, its `token_rest`. A thing is given up for another one after `patience` blocks."""
-
-    block_change: float
-    token_rest: float
-    patience: int
+from perception.model.entities.places import place_distance
 
 
 class Arrangement:
@@ -34,14 +24,24 @@ class Arrangement:
     """
 
     def __init__(
-        self, final: LatentGoal, things: Sequence[Tensor], tolerances: Tolerances, detection: GoalDetectionConfig
+        self,
+        final: LatentGoal,
+        things: Sequence[Tensor],
+        views: int,
+        block_change: float,
+        patience: int,
+        detection: GoalDetectionConfig,
     ) -> None:
-        """`things` are masks (K,), each with 1 for the tokens of one thing that `final` shows."""
+        """`things` are masks (K,), each with 1 for the tokens of one thing that `final` shows. Tokens have places in a
+        number of `views`. `block_change` is that of the checkpoint's card. A thing is given up for another one after
+        `patience` blocks."""
         self._final = final
         self._places = [LatentGoal(final.latent, tokens) for tokens in things]
-        self._tolerances = tolerances
+        self._views = views
+        self._block_change = block_change
+        self._patience = patience
         self._detection = detection
-        self._detector = GoalDetector(tolerances.block_change, detection)
+        self._detector = GoalDetector(block_change, detection)
         self._current: int | None = None
         self._out: list[int] = []
         self._tried: set[int] = set()
@@ -67,13 +67,12 @@ class Arrangement:
     def look(self, latent: Tensor) -> bool:
         """Return whether the picture of the resting arm, with this `latent` (D,), shows the final goal for sure, as
         `GoalSequence.look` does."""
-        return float(self._final.difference(latent)) <= self._detection.sure * self._tolerances.block_change
+        return float(self._final.difference(latent)) <= self._detection.sure * self._block_change
 
     def update(self, latent: Tensor, blocks_to: Callable[[LatentGoal], float]) -> bool:
         """Update with the newest picture's `latent` (D,); return whether the final goal is reached. `blocks_to` returns
         the critic's distance to a goal."""
-        rest = self._tolerances.token_rest
-        self._out = [number for number, place in enumerate(self._places) if float(place.difference(latent)) > rest]
+        self._out = [number for number, place in enumerate(self._places) if not self._in_place(place, latent)]
         self._leave()
         if self._current is None and len(self._out) > 1:
             fresh = [number for number in self._out if number not in self._tried] or self._out
@@ -86,13 +85,20 @@ class Arrangement:
             return False
         return self._detector.update(self.difference, self.distance)
 
+    def _in_place(self, place: LatentGoal, latent: Tensor) -> bool:
+        """Return whether a thing is where it is wanted: all tokens that hold parts of it are."""
+        assert place.wanted is not None, "things are masks"
+        tokens, wanted = (each.unflatten(-1, (len(place.wanted), -1)) for each in (latent, place.latent))
+        apart = place_distance(tokens, wanted, self._views)[place.wanted > 0]
+        return float(apart.max()) <= self._detection.same_place
+
     def _leave(self) -> None:
         """Leave the current thing where it is in place, where its patience is spent, and where it is the last one."""
         if self._current is None:
             return
         self._spent += 1
         reached = self._current not in self._out
-        if not reached and self._spent < self._tolerances.patience and len(self._out) > 1:
+        if not reached and self._spent < self._patience and len(self._out) > 1:
             return
         self._finished.append(SubgoalResult(self._spent, reached))
         # Given up, it comes after the others; once all were given up, each has another turn.

@@ -5,38 +5,60 @@ A masked goal is reached as soon as the tokens that matter agree with it, which 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from perception.model.encoders import Encoder, EntityEncoder, LocatingEncoder
+from perception.model.entities.places import SAME_PLACE, place_distance
+
 SINGLE = 0.46
 """Share of masked goals in which a single token does not matter; in the others all but one or two do not."""
 REST = 4.0
-"""Tokens agree whose mean squared difference is at most this × the median change from one frame to the next. Most
-tokens are at rest in most blocks, so the median is the noise of a thing at rest."""
+"""Tokens without places agree whose mean squared difference is at most this × the median change from one frame to the
+next. Most tokens are at rest in most blocks, so the median is the noise of a thing at rest."""
 
 
-def token_difference(latents: Tensor, others: Tensor, entities: int) -> Tensor:
+def _token_difference(latents: Tensor, others: Tensor, entities: int) -> Tensor:
     """Return the mean squared difference of each token of latents (B, D), (B, K)."""
     return ((latents - others) ** 2).unflatten(-1, (entities, -1)).mean(-1)
 
 
-def token_rest(latents: Tensor, following: NDArray[np.int64], entities: int) -> float:
+def _token_rest(latents: Tensor, following: NDArray[np.int64], entities: int) -> float:
     """Return the mean squared difference up to which a token counts as in the same place. `following` (M,) are the
     numbers of the frames, among latents (N, D), that have a next one in their episode."""
     some = torch.from_numpy(following)
-    return REST * float(token_difference(latents[some], latents[some + 1], entities).median())
+    return REST * float(_token_difference(latents[some], latents[some + 1], entities).median())
+
+
+@dataclass(frozen=True)
+class TokenLayout:
+    """What a latent consists of: K `entities`, each of which ends with its places in a number of `views`; 0 views where
+    tokens have no places."""
+
+    entities: int
+    views: int
+
+
+def layout_of(encoder: Encoder) -> TokenLayout:
+    """Return what the latents of `encoder` consist of; no entities for a flat latent."""
+    entities = encoder.entities if isinstance(encoder, EntityEncoder) else 0
+    return TokenLayout(entities, encoder.views if isinstance(encoder, LocatingEncoder) else 0)
 
 
 class GoalMasks:
-    """Draws masks for a `share` of the goals, over the tokens of latents (N, D) of K `entities`. The next frame of the
-    same episode is looked up in `following` (M,), frame numbers that have one."""
+    """Draws masks for a `share` of the goals, over the tokens of latents (N, D). Tokens agree that have the same place;
+    where tokens have no places, those that differ little."""
 
-    def __init__(self, share: float, entities: int, latents: Tensor, following: NDArray[np.int64]) -> None:
+    def __init__(self, share: float, layout: TokenLayout, latents: Tensor, following: NDArray[np.int64]) -> None:
+        """The next frame of the same episode is looked up in `following` (M,), frame numbers that have one."""
         self._share = share
-        self._entities = entities
-        self._same = token_rest(latents, following, entities)
+        self._entities = layout.entities
+        self._views = layout.views
+        self._same = SAME_PLACE if layout.views else _token_rest(latents, following, layout.entities)
 
     def draw(self, count: int, rng: np.random.Generator) -> Tensor:
         """Return masks (count, K): 1 for the tokens that matter, 0 for the others. At least one matters."""
@@ -49,5 +71,11 @@ class GoalMasks:
     def agree(self, latents: Tensor, goals: Tensor, wanted: Tensor) -> Tensor:
         """Return, for each of `latents` and `goals` (B, D), whether a token does not matter and those that are `wanted`
         (B, K) agree, (B,) bool."""
-        apart = (token_difference(latents, goals, self._entities) * wanted).amax(1)
+        apart = (self._apart(latents, goals) * wanted).amax(1)
         return (wanted.amin(1) == 0) & (apart <= self._same)
+
+    def _apart(self, latents: Tensor, goals: Tensor) -> Tensor:
+        if not self._views:
+            return _token_difference(latents, goals, self._entities)
+        tokens, others = (each.unflatten(-1, (self._entities, -1)) for each in (latents, goals))
+        return place_distance(tokens, others, self._views)

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from control.learning.goal_masks import GoalMasks
+from control.learning.goal_masks import GoalMasks, TokenLayout
 from perception.training_data.clips import torch_generator
 from perception.training_data.frame_cache import FrameCache
 
@@ -48,7 +48,7 @@ class HindsightSampler:
 
     `views` hold the same frames, each time with other augmentation; a state and its goal are always taken from the same
     view. `actions` (N, A), without noise, are aligned with the cache's frames. With a share of `masks` above 0, that
-    share of the goals is masked, over K `entities`.
+    share of the goals is masked, over the tokens of `layout`.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class HindsightSampler:
         views: Sequence[EncodedFrames],
         actions: Tensor,
         masks: float = 0.0,
-        entities: int = 0,
+        layout: TokenLayout = TokenLayout(0, 0),
     ) -> None:
         firsts, ends = cache.starts[episodes], cache.starts[episodes] + cache.lengths[episodes]
         # The last frame of an episode has no successor. At the first frame nothing has been decided yet: a policy that
@@ -69,7 +69,7 @@ class HindsightSampler:
         # (V, N, ...) each, so that a row is found by its view and its number.
         self._views = EncodedFrames(*(torch.stack(each) for each in zip(*views, strict=True)))
         self._actions = actions
-        self._masks = GoalMasks(masks, entities, views[0].latents, self._frames) if masks else None
+        self._masks = GoalMasks(masks, layout, views[0].latents, self._frames) if masks else None
 
     def draw(self, count: int, rng: np.random.Generator, mix: GoalMix, noise: float) -> dict[str, Tensor]:
         """Return a batch of `count` examples by name. `noise` is the standard deviation of what is added to the

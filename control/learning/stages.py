@@ -6,6 +6,7 @@ import msgspec
 import torch
 from torch import Tensor
 
+from control.learning.goal_masks import layout_of
 from control.learning.heads import train_actor, train_critic
 from control.learning.hindsight import EncodedFrames, HindsightSampler
 from control.learning.training import Training
@@ -72,7 +73,7 @@ def fit_heads(training: Training, views: list[EncodedFrames]) -> None:
     parts, learning, machine = training.parts, training.learning, training.machine
     sampler = HindsightSampler(
         *(training.cache, training.fit, views, torch.from_numpy(training.cache.clean_actions)),
-        *(learning.heads.masks or 0.0, training.config.entities),
+        *(learning.heads.masks or 0.0, layout_of(parts.model.encoder)),
     )
     common = (sampler, learning.heads, training.folders.run, learning.seed, machine.workers, machine.dtype)
     training.histories["critic"] = train_critic(parts.critic, *common)

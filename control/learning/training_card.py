@@ -11,7 +11,6 @@ from torch import Tensor
 
 from control.decision_config import default_decision_config
 from control.goals.goal_detector import block_change
-from control.learning.goal_masks import token_rest
 from control.learning.origins import kept
 from control.learning.training import Training
 from perception.checkpoint.card import SCHEMA, Card, Gate, Provenance
@@ -33,19 +32,8 @@ def training_card(training: Training, latents: Tensor, gates: tuple[Gate, ...]) 
         provenance=provenance,
         gates=gates,
         decision=msgspec.to_builtins(default_decision_config(bool(training.config.binary))),
-        token_rest=_token_rest(training, latents),
         picture_errors=measure_errors(parts.model, parts.decoder, cache, judge, varied, training.learning.seed),
     )
-
-
-def _token_rest(training: Training, latents: Tensor) -> float:
-    """Return up to which difference a token is in the same place, in held-out play; 0 for a flat latent."""
-    cache, entities = training.cache, training.config.entities
-    if not entities:
-        return 0.0
-    firsts, lengths = cache.starts[training.judge], cache.lengths[training.judge]
-    following = np.concatenate([np.arange(f, f + n - 1) for f, n in zip(firsts, lengths, strict=True)])
-    return token_rest(latents, following, entities)
 
 
 def _provenance(training: Training) -> Provenance:

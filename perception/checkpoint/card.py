@@ -96,9 +96,7 @@ class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The JSON beside the weights. `block_change` is an upper bound on how much one block changes the latents (mean
     squared difference, 90th percentile in held-out play); a goal nearer than that counts as reached. `decision` says
     how an agent with these weights plans, where that differs from the defaults; the control floor decodes it.
-    `picture_errors` tell pictures that the model knows from others; None in cards that were written without.
-    `token_rest` is the mean squared difference up to which an entity token counts as in the same place; 0 for a flat
-    latent and in cards that were written without."""
+    `picture_errors` tell pictures that the model knows from others; None in cards that were written without."""
 
     schema: int
     embodiment: EmbodimentDescription
@@ -109,7 +107,6 @@ class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     gates: tuple[Gate, ...]
     decision: dict[str, Any] = {}
     picture_errors: PictureErrors | None = None
-    token_rest: float = 0.0
     weights_sha256: str = ""
     card_sha256: str = ""
 

@@ -15,6 +15,11 @@ from perception.model.keypoints import SPAN
 
 PLACE = 3
 """Numbers of a place: across, down, size."""
+SAME_PLACE = 0.15
+"""Things are in the same place that are at most this far apart in the pictures, where a picture is 2 × `SPAN` wide:
+some 1.5 cm on the tabletop."""
+SIZE_COUNTS = 8.0
+"""How much more a view counts in which a thing is larger: in the other one it may be hidden, and its place a guess."""
 SMALLEST = 1e-9
 """Added to the total weight of a slot in a view, which may be zero."""
 
@@ -22,6 +27,15 @@ SMALLEST = 1e-9
 def places_of(tokens: Tensor, views: int) -> Tensor:
     """Return the places (..., K, V, 3) in each of the `views` from `tokens` (..., K, d)."""
     return tokens[..., -PLACE * views :].unflatten(-1, (views, PLACE))
+
+
+def place_distance(tokens: Tensor, others: Tensor, views: int) -> Tensor:
+    """Return how far apart in the pictures the things of two sets of tokens (..., K, d) are, (..., K), in the units of
+    places. Views in which a thing is seen both times count most."""
+    places, other_places = places_of(tokens, views), places_of(others, views)
+    smaller = torch.minimum(places[..., 2], other_places[..., 2])
+    apart = ((places[..., :2] - other_places[..., :2]) ** 2).sum(-1)
+    return (torch.softmax(SIZE_COUNTS * smaller, dim=-1) * apart).sum(-1).sqrt()
 
 
 def places_from(shares: Tensor) -> Tensor:

@@ -7,17 +7,18 @@ import torch
 from torch import Tensor
 
 from control.decision_config import GoalDetectionConfig
-from control.goals.arrangement import Arrangement, Tolerances
+from control.goals.arrangement import Arrangement
 from control.goals.latent_goal import LatentGoal
 
 NEAR, FAR, ARM = 0, 1, 2
-"""Tokens of one number each; the critic says that the first is nearer than the second."""
-FINAL = LatentGoal(torch.tensor([1.0, 2.0, 3.0]))
+"""Tokens that are places in one view; the critic says that the first is nearer than the second."""
+FINAL = LatentGoal(torch.tensor([[1.0, 0.5, 0.0], [-1.0, 0.5, 0.0], [0.5, -1.0, 0.0]]).flatten())
+DETECTION = GoalDetectionConfig()
 
 
 def arrangement(patience: int = 5) -> Arrangement:
     things = [torch.eye(3)[FAR], torch.eye(3)[NEAR]]
-    return Arrangement(FINAL, things, Tolerances(0.01, 0.01, patience), GoalDetectionConfig())
+    return Arrangement(FINAL, things, 1, 0.01, patience, DETECTION)
 
 
 def blocks_to(goal: LatentGoal) -> float:
@@ -26,7 +27,8 @@ def blocks_to(goal: LatentGoal) -> float:
 
 def seen(near: bool, far: bool, arm: bool = False) -> Tensor:
     """A picture in which these are in their places."""
-    return torch.where(torch.tensor([near, far, arm]), FINAL.latent, torch.zeros(3))
+    places = torch.tensor([near, far, arm])[:, None]
+    return torch.where(places, FINAL.latent.reshape(3, 3), torch.zeros(3, 3)).flatten()
 
 
 def wanted(goals: Arrangement) -> list[int] | None:
@@ -76,7 +78,7 @@ def test_the_arm_at_rest_is_looked_at_as_with_any_goal(latent: Tensor, done: boo
 
 
 def test_with_one_thing_there_are_no_sub_goals() -> None:
-    one = Arrangement(FINAL, [torch.eye(3)[NEAR]], Tolerances(0.01, 0.01, 5), GoalDetectionConfig())
+    one = Arrangement(FINAL, [torch.eye(3)[NEAR]], 1, 0.01, 5, DETECTION)
     asked: list[LatentGoal] = []
 
     def asks(goal: LatentGoal) -> float:

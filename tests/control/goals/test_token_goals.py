@@ -59,9 +59,7 @@ def test_an_agent_is_done_when_the_named_thing_is_in_its_place() -> None:
 
 
 def test_thing_by_thing_an_agent_goes_for_what_is_out_of_its_place() -> None:
-    made = seeing()
-    made = TrainedModel(msgspec.structs.replace(made.card, token_rest=1e-6), made.parts)
-    agent = make_agent(made, "actor-only", subgoals="things")
+    agent = make_agent(seeing(), "actor-only", subgoals="things")
     state, still = np.zeros(ENTITIES_OF_THREE.proprio), np.zeros(ENTITIES_OF_THREE.action)
     agent.set_goals([picture()])
 

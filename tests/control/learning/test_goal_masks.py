@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from control.learning.goal_masks import GoalMasks
+from control.learning.goal_masks import GoalMasks, TokenLayout
 from control.learning.hindsight import EncodedFrames, GoalMix, HindsightSampler
 from tests.tiny import frames
 
@@ -13,7 +13,9 @@ ENTITIES, TOKEN = 5, 32
 def masks(share: float) -> GoalMasks:
     """Masks of things whose places are known to about 0.1."""
     rng = torch.Generator().manual_seed(0)
-    return GoalMasks(share, ENTITIES, 0.1 * torch.randn(200, ENTITIES * TOKEN, generator=rng), np.arange(199))
+    return GoalMasks(
+        share, TokenLayout(ENTITIES, 0), 0.1 * torch.randn(200, ENTITIES * TOKEN, generator=rng), np.arange(199)
+    )
 
 
 def test_of_the_masked_goals_some_leave_one_token_out_and_the_others_all_but_one_or_two() -> None:
@@ -38,6 +40,17 @@ def test_goals_agree_when_the_tokens_that_matter_lie_where_they_should() -> None
     assert made.agree(here, here, wanted).tolist() == [True, True, False], "a whole goal is reached at its frame only"
 
 
+def test_tokens_with_places_agree_when_their_places_do() -> None:
+    made = GoalMasks(1.0, TokenLayout(ENTITIES, 2), torch.zeros(2, ENTITIES * TOKEN), np.arange(1))
+    here = torch.zeros(2, ENTITIES, TOKEN)
+    goal = here.clone()
+    goal[..., : TOKEN - 6] = 3.0  # what is seen of a thing changes with the hand beside it
+    goal[1, 2, -6] = 0.3
+    wanted = torch.ones(2, ENTITIES)
+    wanted[:, 0] = 0.0
+    assert made.agree(here.flatten(1), goal.flatten(1), wanted).tolist() == [True, False]
+
+
 def test_a_state_is_at_a_masked_goal_as_soon_as_what_matters_agrees() -> None:
     """All tokens rest but one, which moves in every block."""
     cache = frames([30] * 4)
@@ -46,7 +59,7 @@ def test_a_state_is_at_a_masked_goal_as_soon_as_what_matters_agrees() -> None:
     tokens[:, 2] += torch.arange(cache.frames)[:, None]
     latents = tokens.flatten(1)
     views = [EncodedFrames(latents, latents, torch.zeros(cache.frames, 1))]
-    sampler = HindsightSampler(cache, np.arange(4), views, torch.zeros(cache.frames, 2), 1.0, ENTITIES)
+    sampler = HindsightSampler(cache, np.arange(4), views, torch.zeros(cache.frames, 2), 1.0, TokenLayout(ENTITIES, 0))
     batch = sampler.draw(500, np.random.default_rng(0), GoalMix(here=0.0, following=0.0, later=1.0), 0.0)
     moving = batch["wanted"][:, 2] > 0
     far = (batch["goal"] - batch["latent"]).unflatten(1, (ENTITIES, TOKEN))[:, 2].mean(1) > 1.5
