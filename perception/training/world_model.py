@@ -20,7 +20,7 @@ from perception.model.world_model import WorldModel
 from perception.training.distributed import Workers
 from perception.training.loop import History, Schedule, train
 from perception.training.settings import require_clip, require_finite, require_positive, require_schedule
-from perception.training_data.augmentation import Augmentation, vary
+from perception.training_data.augmentation import Augmentation, vary, vary_clips
 from perception.training_data.clips import ClipSampler, generator, torch_generator, with_history
 from perception.training_data.frame_cache import FrameCache
 
@@ -118,13 +118,15 @@ def train_world_model(
             (token, settings.weights.projections), dtype=np.float32
         )
         seen = with_history(cache, clips, frames)
-        images = torch.from_numpy(cache.images[seen])
         rng = torch_generator(generator(seed, step, AUGMENTATION, workers.rank))
+        # Tokens say where in the picture things are, so a clip must have one camera pose.
+        images, plain = vary_clips(
+            *(torch.from_numpy(cache.images[seen]), settings.augmentation, rng, model.config.views),
+            one_camera=model.config.entities > 0,
+        )
         return {
-            "images": vary(
-                images.flatten(0, 2), settings.augmentation, rng, model.config.views, group=frames
-            ).unflatten(0, seen.shape),
-            "plain": images[:, :, -1],
+            "images": images,
+            "plain": plain,
             "states": torch.from_numpy(cache.states[clips]),
             # Displacements add up, so their mean over the blocks between two frames gives the arm's displacement.
             "actions": torch.from_numpy(cache.actions[clips[:, :-1, None] + between].mean(2)),

@@ -47,6 +47,14 @@ class Augmentation(msgspec.Struct, frozen=True):
     zoom: float = 0.05
     clutter: float = 0.25
 
+    def camera_only(self) -> Augmentation:
+        """Return the changes of the camera's pose alone."""
+        return msgspec.structs.replace(self, colour=0.0, light=0.0, texture=0.0, clutter=0.0)
+
+    def appearance_only(self) -> Augmentation:
+        """Return all changes but those of the camera's pose."""
+        return msgspec.structs.replace(self, shift=0.0, turn=0.0, zoom=0.0)
+
 
 def vary(pictures: Tensor, augmentation: Augmentation, rng: torch.Generator, views: int = 1, group: int = 1) -> Tensor:
     """Return `pictures` (B, H, W, 3) uint8 RGB with a random choice of them changed.
@@ -68,12 +76,32 @@ def vary(pictures: Tensor, augmentation: Augmentation, rng: torch.Generator, vie
     # Everything below goes through one channel after the other, and broadcasts each change over the pictures of its
     # group: (B, G, 3, H, W).
     pixels = pictures[chosen].permute(0, 3, 1, 2).float().unflatten(0, (-1, group)).contiguous()
-    pixels = _clutter(pixels, augmentation, rng)
-    pixels = _camera(pixels, augmentation, rng)
-    pixels = _light(pixels, augmentation, rng)
+    if augmentation.clutter > 0.0:
+        pixels = _clutter(pixels, augmentation, rng)
+    if max(augmentation.shift, augmentation.turn, augmentation.zoom) > 0.0:
+        pixels = _camera(pixels, augmentation, rng)
+    if max(augmentation.colour, augmentation.light, augmentation.texture) > 0.0:
+        pixels = _light(pixels, augmentation, rng)
     varied = pictures.clone()
     varied[chosen] = pixels.clamp(0.0, 255.0).round().to(torch.uint8).flatten(0, 1).permute(0, 2, 3, 1)
     return varied
+
+
+def vary_clips(
+    images: Tensor, augmentation: Augmentation, rng: torch.Generator, views: int, one_camera: bool
+) -> tuple[Tensor, Tensor]:
+    """Return `images` (B, T, F, H, W, 3) uint8 RGB varied, and their last pictures (B, T, H, W, 3) as they would look
+    without that.
+
+    The F pictures at each of T times have the same changes. With `one_camera` all pictures of a clip have the same
+    camera pose, and the second result shows them from there.
+    """
+    shape = images.shape[:3]
+    plain, pictures = images[:, :, -1], images.flatten(0, 2)
+    if one_camera:
+        pictures = vary(pictures, augmentation.camera_only(), rng, views, group=shape[1] * shape[2])
+        plain, augmentation = pictures.unflatten(0, shape)[:, :, -1], augmentation.appearance_only()
+    return vary(pictures, augmentation, rng, views, group=shape[2]).unflatten(0, shape), plain
 
 
 def _spread(count: int, amount: float, rng: torch.Generator, *shape: int) -> Tensor:

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from perception.training_data.augmentation import Augmentation, vary
+from perception.training_data.augmentation import Augmentation, vary, vary_clips
 
 STILL = Augmentation(share=1.0, colour=0.0, light=0.0, texture=0.0, shift=0.0, turn=0.0, zoom=0.0, clutter=0.0)
 
@@ -89,3 +89,17 @@ def test_pictures_that_shall_look_alike_do_and_differ_from_the_next() -> None:
 def test_a_look_cannot_be_shared_by_a_part_of_a_picture() -> None:
     with pytest.raises(ValueError, match="10 pictures cannot be changed in groups of 4"):
         vary(scene(10), Augmentation(share=1.0), torch.Generator(), group=4)
+
+
+def test_a_clip_seen_by_one_camera_is_moved_as_a_whole_and_so_are_its_plain_pictures() -> None:
+    clips = scene(12).unflatten(0, (3, 4, 1))
+    looks = Augmentation(share=1.0, turn=0.0, zoom=0.0, clutter=0.0)
+    images, plain = vary_clips(clips, looks, torch.Generator().manual_seed(0), 1, one_camera=True)
+    assert torch.equal(plain, plain[:, :1].expand_as(plain)), "one camera pose a clip"
+    assert not torch.equal(plain[0], plain[1])
+    assert not torch.equal(images[:, 0], images[:, 1]), "and its own light a picture"
+    np.testing.assert_allclose(where_red(images.flatten(0, 2)), where_red(plain.flatten(0, 1)), atol=0.6)
+    free, as_recorded = vary_clips(clips, looks, torch.Generator().manual_seed(0), 1, one_camera=False)
+    assert torch.equal(as_recorded, clips[:, :, 0])
+    places = where_red(free.flatten(0, 2)).reshape(3, 4, 2)
+    assert np.ptp(places, axis=1).max() > 1, "each picture has its own camera pose"
