@@ -35,6 +35,7 @@ from tests.control.runtime.scripted_arm import (
 from tests.robot.driver.checks import assert_no_jump, now, steady
 from worldarm import main
 
+REMEMBERING = HeadsConfig(0.96, landmarks=2, masked=True)
 RANDOM = ("--method", "random", "--blocks", "None")
 
 
@@ -150,15 +151,21 @@ def test_of_a_goal_picture_some_things_may_be_all_that_matters(here: Stage, tmp_
 @pytest.mark.alone
 def test_one_thing_is_moved_to_a_place_that_no_picture_shows(here: Stage, tmp_path: Path) -> None:
     run, _, _, *words = here.words(tmp_path, "--move", "red_cube", "--to", "0.5,0.1")
-    made = entity_card(AT_ONCE)
-    heads = HeadsConfig(0.96, landmarks=2, masked=True)
-    checkpoint(tmp_path / "model", msgspec.structs.replace(made, heads=heads))
+    checkpoint(tmp_path / "model", msgspec.structs.replace(entity_card(AT_ONCE), heads=REMEMBERING))
     result = in_process(run, *words)
     assert (result.returncode, result.stderr) == (0, "")
     assert result.stdout.startswith("run: towards red_cube at 0.5,0.1 with")
     assert "run: in goal 1 these matter: red_cube (token" in result.stdout
     assert "\nreached: the world looks like the goal" in result.stdout
     assert cv2.imread(str(tmp_path / "out" / "strip.png")) is not None
+
+
+def test_a_thing_that_the_camera_does_not_see_is_not_moved_onto(
+    here: Stage, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run, _, _, *words = here.words(tmp_path, "--move", "red_cube", "--on", "blue_box")
+    checkpoint(tmp_path / "model", msgspec.structs.replace(entity_card(), heads=REMEMBERING))
+    assert "nothing blue is in the picture; seen are red" in told(capsys, run, *words)
 
 
 @pytest.mark.parametrize(
