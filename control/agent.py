@@ -21,6 +21,7 @@ from torch import Tensor
 from control.decision import Decision, LatentState
 from control.decision_config import DecisionConfig
 from control.goals.arrangement import Arrangement
+from control.goals.entity_marks import EntityMarker
 from control.goals.goal_sequence import GoalSequence
 from control.goals.landmarks import Graph
 from control.goals.latent_goal import LatentGoal
@@ -35,6 +36,7 @@ from robot.arm.interface import Vector
 from robot.embodiment.description import EmbodimentDescription
 from robot.embodiment.observation import Observation
 from robot.errors import CheckpointError, GoalError
+from robot.wire.messages import EntityMark
 
 Subgoals = Literal["none", "auto", "things"]
 
@@ -88,6 +90,8 @@ class Agent:
         self._previous_latent: Tensor | None = None
         self._recent = RecentPictures(self._parts.model.encoder.frames)
         self._predicted: tuple[int, LatentState] | None = None
+        self._marker = EntityMarker(self._parts.model)
+        self._picture: NDArray[np.uint8] | None = None
 
     @property
     def name(self) -> str:
@@ -136,11 +140,12 @@ class Agent:
         )
 
     def set_latent_goals(self, goals: Sequence[LatentGoal], pictures: Sequence[NDArray[np.uint8]]) -> None:
-        """Set `goals`, of which the `pictures` are shown to people, as `set_goals` does."""
+        """Set `goals`, of each of which a picture is shown to people, as `set_goals` does."""
         self._sequence = self._arranged(goals, pictures) if self._thing_by_thing else self._new_sequence(goals)
         self._searched = False
         self._previous_latent = self._predicted = None
         self._recent.clear()
+        self._marker.begin(goals, pictures)
         self.policy.begin(pictures[-1])
 
     @torch.inference_mode()
@@ -154,7 +159,8 @@ class Agent:
         if self._sequence is None:
             raise GoalError("the agent has no goal; call set_goal with a picture first")
         model = self._parts.model
-        latent = model.encode_clips(self._recent.add(observation.picture(self.embodiment.camera.name)))
+        self._picture = observation.picture(self.embodiment.camera.name)
+        latent = model.encode_clips(self._recent.add(self._picture))
         proprio = model.normaliser(torch.from_numpy(observation.state[None].astype(np.float32)))
         expected = self._expected(observation.time_ns)
         reached = self._update_goal(latent[0], proprio[0])
@@ -223,6 +229,12 @@ class Agent:
     def draw(self, latent: Tensor) -> NDArray[np.uint8]:
         """Return the picture (H, W, 3) uint8 RGB that the decoder draws of a latent (D,); for display only."""
         return self._parts.decoder.draw(latent[None])[0].numpy()
+
+    def entities(self, decision: Decision) -> tuple[EntityMark, ...]:
+        """Return where the things are of which `decision`, the last one, was made, as `SeesEntities.entities` does."""
+        if decision.seen is None or self._picture is None or self._sequence is None:
+            return ()
+        return self._marker.marks(self._picture, decision.seen.latent, decision.imagined, self._sequence.goal)
 
     def _require_size(self, picture: NDArray[np.uint8], which: str) -> None:
         config = self.trained.card.world_model

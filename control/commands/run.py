@@ -125,7 +125,7 @@ def run(
     outcome = _pursue(agent, task, options, source.seen)
     print(_summary(outcome), flush=True)
     strip = options.output / STRIP_FILE
-    save_picture(strip, draw_strip(task.shown, outcome.first, outcome.last, outcome.imagined))
+    save_picture(strip, draw_strip(task.shown, outcome))
     print(f"pictures in {strip}", flush=True)
     return 0 if outcome.reached else 1
 

@@ -76,5 +76,6 @@ def _report(step: Step) -> DecisionReport:
         shape=(step.goal.shape[0], step.goal.shape[1], 3),
         goal=step.goal.tobytes(),
         imagined=b"" if step.imagined is None else step.imagined.tobytes(),
+        camera=step.frame.camera.name,
         entities=step.entities,
     )

@@ -42,4 +42,5 @@ def outcome_of(steps: Sequence[Step], last: Image, blocks: int | None, unknown: 
         imagined=end.imagined,
         finished_subgoals=end.decision.finished_subgoals,
         held_up=held_up,
+        entities=end.entities,
     )

@@ -53,8 +53,8 @@ class Step:
 class Outcome:
     """How a run ended: whether the decider reports that the goal is `reached`; the `reason` in words; the numbers of
     `decisions`, and of `late` and `missed` ones; the times in ms, one for each decision; the `first`, the `last` and
-    the last `imagined` picture, (H, W, 3) uint8 RGB; the results of the finished sub-goals; and how often the driver
-    was `held_up` and dropped the plan."""
+    the last `imagined` picture, (H, W, 3) uint8 RGB; the results of the finished sub-goals; how often the driver was
+    `held_up` and dropped the plan; and the `entities` of the last decision."""
 
     reached: bool
     reason: str
@@ -68,6 +68,7 @@ class Outcome:
     imagined: Image | None
     finished_subgoals: tuple[SubgoalResult, ...] = ()
     held_up: int = 0
+    entities: tuple[EntityMark, ...] = ()
 
 
 class StepObserver(Protocol):

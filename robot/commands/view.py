@@ -57,7 +57,7 @@ def view(
         while True:
             pacer.wait()
             state = live.states.newest
-            live.paint([mode_of(state)] if state is not None else [])
+            live.paint([mode_of(state)] if state is not None else [], decisions.over)
             fresh = decisions.paint()
             if log is not None:
                 log.add(live.states.newest, [camera.newest for camera in live.cameras], fresh)

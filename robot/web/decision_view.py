@@ -11,16 +11,18 @@ import viser
 from viser import uplot
 
 from robot.errors import CameraError, WireError
-from robot.web.entity_drawing import draw_goal, draw_imagined
+from robot.web.entity_drawing import draw_goal, draw_imagined, draw_now
 from robot.web.feed import Feed
-from robot.web.live_view import enlarged, placeholder, strong
+from robot.web.live_view import Image, enlarged, placeholder, strong
 from robot.wire import topics
 from robot.wire.addresses import DECISIONS
 from robot.wire.decision_image import drawn
-from robot.wire.messages import DecisionReport
+from robot.wire.messages import DecisionReport, Frame
 from robot.wire.subscription import Subscription
 
 _KEPT = 400
+_CURRENT_S = 1.0
+"""After this time without a decision, the marks of the last one say nothing about where things are."""
 _WAITING = "no agent is running: `worldarm run` starts one"
 BLUE, GREEN = "#2a62a8", "#268c4a"
 
@@ -95,6 +97,15 @@ class DecisionView:
                 np.array([each.capture_to_command_ms for each in self._so_far]),
             )
         return fresh
+
+    def over(self, frame: Frame, picture: Image) -> Image:
+        """Return the enlarged `picture` of `frame` with the marks of the newest decision, if the agent has decided just
+        now and from pictures like this one; else unchanged."""
+        newest = self.feed.newest
+        seen = frame.camera.name, (frame.camera.height, frame.camera.width)
+        if newest is None or self.feed.age_s > _CURRENT_S or seen != (newest.camera, newest.shape[:2]):
+            return picture
+        return draw_now(picture, newest.entities, picture.shape[1] / frame.camera.width)
 
     def close(self) -> None:
         """Stop following."""

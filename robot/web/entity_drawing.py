@@ -51,15 +51,20 @@ def in_view(marks: Sequence[EntityMark], view: int) -> tuple[EntityMark, ...]:
     )
 
 
+def paths_of(mark: EntityMark) -> list[list[Point]]:
+    """Return the path of a thing in each view in which it is seen and imagined: its place now, and those after it."""
+    ways = [[place for place in places if place is not None] for places in zip(mark.now, *mark.path, strict=False)]
+    return [way for way in ways if len(way) > 1]
+
+
 def _ways(picture: Image, marks: Sequence[EntityMark], scale: float) -> Image:
     """Return `picture` with the path of each thing, and a cross where it is wanted."""
     canvas = picture.copy()
     for mark in marks:
-        for places in zip(mark.now, *mark.path, strict=False):
-            points = np.array([_pixel(place, scale) for place in places if place is not None], np.int32)
-            if len(points) > 1:
-                for colour, thickness in ((_WHITE, 4), (mark.colour, 2)):
-                    cv2.polylines(canvas, [points], False, colour, thickness, cv2.LINE_AA)
+        for path in paths_of(mark):
+            points = np.array([_pixel(place, scale) for place in path], np.int32)
+            for colour, thickness in ((_WHITE, 4), (mark.colour, 2)):
+                cv2.polylines(canvas, [points], False, colour, thickness, cv2.LINE_AA)
         for place in filter(None, mark.wanted):
             for colour, thickness in ((_WHITE, 5), (mark.colour, 2)):
                 cv2.drawMarker(canvas, _pixel(place, scale), colour, cv2.MARKER_TILTED_CROSS, _CROSS, thickness)

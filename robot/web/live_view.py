@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from html import escape
 
 import cv2
@@ -38,6 +38,8 @@ _STYLE = """<style>
 </style>"""
 
 Image = NDArray[np.uint8]
+Overlay = Callable[[Frame, Image], Image]
+"""Takes a frame and its picture, enlarged by a whole number, and returns what is shown of it."""
 
 
 class Live:
@@ -79,9 +81,10 @@ class Live:
                 ]
             panel.float(x=10, y=10, width=_PANEL_PX)
 
-    def paint(self, lines: Sequence[str] = ()) -> JointState | None:
-        """Read and show the new messages, with the status `lines` above; return the newest state of the arm, None
-        before the first and while its driver is gone. Raises `OtherArm` when the driver came back with another arm."""
+    def paint(self, lines: Sequence[str] = (), overlay: Overlay | None = None) -> JointState | None:
+        """Read and show the new messages, with the status `lines` above, and the cameras' pictures with the `overlay`;
+        return the newest state of the arm, None before the first and while its driver is gone. Raises `OtherArm` when
+        the driver came back with another arm."""
         try:
             self.states.drain()
             self._trouble = ""
@@ -89,7 +92,7 @@ class Live:
             self._trouble = str(error)
         watched = bool(self._server.get_clients())
         for number, camera in enumerate(self.cameras):
-            self._see(number, camera, watched)
+            self._see(number, camera, watched, overlay)
         state = self.states.newest
         if not watched:
             return state
@@ -107,14 +110,15 @@ class Live:
         for camera in self.cameras:
             camera.close()
 
-    def _see(self, number: int, camera: Feed[Frame], watched: bool) -> None:
+    def _see(self, number: int, camera: Feed[Frame], watched: bool, overlay: Overlay | None) -> None:
         try:
             camera.drain()
             newest = camera.newest
             if newest is None or newest.time_ns == self._shown_ns[number] or not watched:
                 return
             self._shown_ns[number] = newest.time_ns
-            self._pictures[number].image = enlarged(picture_of(newest))
+            picture = enlarged(picture_of(newest))
+            self._pictures[number].image = picture if overlay is None else overlay(newest, picture)
             self._pictures[number].label = newest.camera.name
             self._wrong[number] = ""
         except (CameraError, WireError) as error:

@@ -14,9 +14,12 @@ from robot.arm.interface import ArmSpec
 from robot.errors import CameraError, ConfigurationError
 from robot.system.files import require_writable
 from robot.web.arm_shapes import ArmShapes
+from robot.web.entity_drawing import paths_of
 from robot.wire.decision_image import drawn
 from robot.wire.frame_image import picture_of
-from robot.wire.messages import DecisionReport, Frame, JointState
+from robot.wire.messages import DecisionReport, EntityMark, Frame, JointState, Points
+
+Places = Callable[[EntityMark], Points]
 
 
 class RerunLog:
@@ -91,6 +94,28 @@ class RerunLog:
         for name, data in (("goal", decision.goal), ("imagined", decision.imagined)):
             if data:
                 self._picture(f"agent/{name}", partial(drawn, decision, data))
+        self._things("agent/goal", decision.entities, lambda mark: mark.wanted)
+        self._things("agent/imagined", decision.entities, lambda mark: mark.path[-1] if mark.path else mark.now)
+        if decision.camera:
+            self._things(f"camera/{decision.camera}", decision.entities, lambda mark: mark.now)
+            self._paths(f"camera/{decision.camera}", decision.entities)
+
+    def _things(self, where: str, marks: Sequence[EntityMark], places: Places) -> None:
+        """Write the points of the named things over a picture."""
+        found = [(mark, place) for mark in marks for place in places(mark) if place is not None]
+        points = self._rerun.Points2D(
+            [place for _, place in found],
+            colors=[mark.colour for mark, _ in found],
+            labels=[mark.name for mark, _ in found],
+            radii=1.0,
+        )
+        self._stream.log(f"{where}/things", points)
+
+    def _paths(self, where: str, marks: Sequence[EntityMark]) -> None:
+        """Write the imagined paths of the named things over a picture."""
+        paths = [(mark, path) for mark in marks for path in paths_of(mark)]
+        lines = self._rerun.LineStrips2D([path for _, path in paths], colors=[mark.colour for mark, _ in paths])
+        self._stream.log(f"{where}/paths", lines)
 
     def _picture(self, where: str, picture: Callable[[], NDArray[np.uint8]]) -> None:
         try:

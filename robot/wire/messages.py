@@ -293,11 +293,11 @@ class DecisionReport(Published, frozen=True):
     block action. `plan_ms` is the time to decide, and `capture_to_command_ms` the time from the frame's capture to the
     driver's answer. On the agent's clock, the frame was captured at `captured_ns` and received at `received_ns`, the
     agent decided at `decided_ns`, and the driver had answered at `accepted_ns`. `tick` is the driver's tick with the
-    first set-point that follows the decision. `accepted_ns` and `tick` are 0 where nothing was sent. `entities` are the
-    things that the agent has names for, where it sees things apart.
+    first set-point that follows the decision. `accepted_ns` and `tick` are 0 where nothing was sent. `camera` is the
+    name of the agent's camera, and `entities` are the things that the agent has names for, if it sees things apart.
     """
 
-    texts: ClassVar[tuple[str, ...]] = ("status",)
+    texts: ClassVar[tuple[str, ...]] = ("status", "camera")
 
     decision: int
     frame_index: int
@@ -316,6 +316,7 @@ class DecisionReport(Published, frozen=True):
     shape: tuple[int, int, int]
     goal: bytes
     imagined: bytes
+    camera: str = ""
     entities: Annotated[tuple[EntityMark, ...], msgspec.Meta(max_length=MAX_MARKS)] = ()
 
 

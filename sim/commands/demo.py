@@ -21,7 +21,7 @@ from robot.embodiment.description import EmbodimentDescription
 from robot.errors import ConfigurationError
 from robot.system.files import make_folder
 from robot.system.seeds import require_seed
-from robot.web.entity_drawing import draw_goal, draw_now, in_view
+from robot.web.entity_drawing import draw_goal, draw_imagined, draw_now, in_view
 from robot.wire.messages import SceneState
 from sim.evaluation.contact_sheet import Result, draw_contact_sheet
 from sim.evaluation.film import Film, Layout, Shot, enlarge
@@ -149,8 +149,11 @@ def _caption(decision: Decision) -> str:
 
 
 def _shot(view: LargeView, layout: Layout, scene: SceneState, step: Step) -> Shot:
-    """Return a frame's pictures, with the things that the agent sees marked in the large one and in the goal."""
+    """Return a frame's pictures, with marks of the things that the agent sees: in the large one where they are, in the
+    others where they are wanted and imagined."""
     large = draw_now(view.picture(scene), in_view(step.entities, 0), view.scale)
-    times = layout.panel[0] / step.goal.shape[1]
-    goal = draw_goal(enlarge(step.goal, layout.panel[0]), step.entities, times)
-    return Shot(large, goal, step.frame.image, step.imagined)
+    wide = layout.panel[0]
+    times = wide / step.goal.shape[1]
+    goal = draw_goal(enlarge(step.goal, wide), step.entities, times)
+    imagined = None if step.imagined is None else draw_imagined(enlarge(step.imagined, wide), step.entities, times)
+    return Shot(large, goal, step.frame.image, imagined)

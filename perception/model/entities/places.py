@@ -38,6 +38,15 @@ def place_distance(tokens: Tensor, others: Tensor, views: int) -> Tensor:
     return (torch.softmax(SIZE_COUNTS * smaller, dim=-1) * apart).sum(-1).sqrt()
 
 
+def pixels_of(places: Tensor, width: int, height: int) -> Tensor:
+    """Return where `places` (..., V, 3) are in a picture of V views, stacked, each of `width` x `height` pixels:
+    (..., V, 2) across and down from the upper left corner, within each place's own view."""
+    share = (places[..., :2].clamp(-SPAN, SPAN) / SPAN + 1.0) / 2.0
+    pixels = share * share.new_tensor([width, height])
+    pixels[..., 1] += height * torch.arange(places.shape[-2])
+    return pixels
+
+
 def places_from(shares: Tensor) -> Tensor:
     """Return the places (B, K, V, 3) of slots that have these `shares` (B, K, V, H, W) of the cells of a picture."""
     # Squared: the small share that a slot has of everything would draw each centroid to the middle.

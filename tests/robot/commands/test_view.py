@@ -9,7 +9,7 @@ import pytest
 
 from robot.wire import topics
 from robot.wire.camera_spec import CameraSpec
-from robot.wire.messages import DecisionReport, Frame, encode
+from robot.wire.messages import DecisionReport, EntityMark, Frame, encode
 from robot.wire.publisher import Publisher
 from tests.commands import Running, worldarm
 from tests.commands import running as command
@@ -18,6 +18,9 @@ from tests.robot.driver.command import DriverProcess, until
 from tests.robot.kinematic_arm import Options
 from tests.robot.web.page import Page
 from tests.robot.wire.decision_reports import report
+
+NOW, WANTED, IMAGINED = (4.0, 4.0), (12.0, 4.0), (8.0, 12.0)
+MARK = EntityMark("blue", (0, 0, 255), (NOW,), (WANTED,), ((IMAGINED,),))
 
 
 def address_of(view: Running) -> str:
@@ -105,6 +108,41 @@ def test_pictures_of_another_camera_are_not_shown(running: DriverProcess) -> Non
             until(lambda: sent("front") and "now sends pictures" not in page.text)
 
 
+def test_it_marks_what_an_agent_sees_wants_and_imagines_in_the_pictures_of_the_agent_s_camera_only(
+    running: DriverProcess,
+) -> None:
+    def ringed(page: Page, label: str) -> list[bool]:
+        """Whether there is a ring round each of the three places, in the picture of this label."""
+        shown = page.picture(label).astype(int)
+        if shown.shape != (320, 320, 3):
+            return []
+        rings = [shown[20 * int(y) - 11 : 20 * int(y) - 6, 20 * int(x)] for x, y in (NOW, WANTED, IMAGINED)]
+        return [bool((ring[:, 2] - ring[:, 0] > 100).any()) for ring in rings]
+
+    with (
+        closing(Publisher("tcp://127.0.0.1:*", 8)) as agent,
+        closing(Publisher("tcp://127.0.0.1:*", 8)) as front,
+        closing(Publisher("tcp://127.0.0.1:*", 8)) as side,
+    ):
+        words = ("--command-address", running.command, "--decisions-address", agent.endpoint, "--port", "0")
+        with (
+            command("view", *words, "--camera", front.endpoint, side.endpoint) as view,
+            Page(address_of(view)) as page,
+        ):
+
+            def shown(*labels: str) -> list[list[bool]]:
+                publish(agent, report(100, entities=(MARK,)))
+                for name, camera in (("front", front), ("side", side)):
+                    spec = CameraSpec(name, 16, 16, (4.0, 4.0), (2.0, 2.0))
+                    frame = Frame(time.monotonic_ns(), 0, spec, "rgb8", bytes([120] * 16 * 16 * 3))
+                    camera.send(topics.FRAME, encode(frame, 0, time.monotonic_ns()))
+                time.sleep(0.05)
+                return [ringed(page, label) for label in labels if page.shows(label)]
+
+            until(lambda: shown("goal", "imagined") == [[False, True, False], [False, False, True]])
+            until(lambda: shown("front", "side") == [[True, False, False], [False, False, False]])
+
+
 def test_without_a_driver_it_says_so() -> None:
     result = worldarm("view", "--command-address", "tcp://127.0.0.1:9", "--port", "0")
     assert result.returncode == 1 and "is it running there?" in result.stderr
@@ -118,10 +156,10 @@ def test_the_same_goes_into_a_file_for_rerun(running: DriverProcess, tmp_path: P
         with command("view", *words, "--camera", "tcp://127.0.0.1:9", "--rerun", str(log)) as view:
             assert view.first_line.startswith("view: "), view.end()[2]
             for number in range(20):
-                publish(agent, report(number))
+                publish(agent, report(number, entities=() if number < 10 else (MARK,)))
                 time.sleep(0.05)
             assert view.end(signal.SIGINT)[0] == 130
     data = log.read_bytes()
     assert data.startswith(b"RRF")
-    for entity in (b"agent/distance", b"agent/goal", b"arm/0", b"joints/panda_joint1/measured"):
+    for entity in (b"agent/distance", b"agent/goal", b"arm/0", b"joints/panda_joint1/measured", b"agent/goal/things"):
         assert entity in data

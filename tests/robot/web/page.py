@@ -6,10 +6,13 @@ import threading
 import time
 from typing import Any
 
+import cv2
 import msgspec
+import numpy as np
 import viser
 import websockets.sync.client
 import zstandard
+from numpy.typing import NDArray
 from websockets.exceptions import ConnectionClosed
 
 from tests.robot.driver.command import until
@@ -94,6 +97,11 @@ class Page:
     def drop(self) -> None:
         """Let go of the handle."""
         self.send("TransformControlsDragEndMessage", name="/handle", owner=self.parts["/handle"]["owner"])
+
+    def picture(self, label: str) -> NDArray[np.uint8]:
+        """The picture shown under `label`, (H, W, 3) RGB."""
+        data = np.frombuffer(self.parts[self.part(label)]["_data"], np.uint8)
+        return np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1], np.uint8)
 
     @property
     def text(self) -> str:

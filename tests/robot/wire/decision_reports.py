@@ -33,5 +33,6 @@ def report(decision: int, shape: tuple[int, int, int] = SHAPE, entities: tuple[E
         shape=shape,
         goal=picture,
         imagined=picture,
+        camera="front",
         entities=entities,
     )
