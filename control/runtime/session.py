@@ -131,7 +131,7 @@ class Session:
                 return outcome_of([step], step.frame.image, blocks)
             self._require_known(goals)
             self._hold_ups.persist(lambda: approach(self._client, self._kinematics, self._convention), self._acquire)
-            for step in self._decisions(goals[-1], blocks):
+            for step in self._decisions(goals, blocks):
                 steps.append(step)
                 observers.step(step)
             self._come_to_rest()
@@ -213,7 +213,7 @@ class Session:
 
     # ---------------------------------------------------------------- block after block
 
-    def _decisions(self, goal: Image, blocks: int | None) -> Iterator[Step]:
+    def _decisions(self, goals: Sequence[Image], blocks: int | None) -> Iterator[Step]:
         """Run blocks and yield their steps, until the goal is reached or `blocks` have run."""
         following: _Block | None = None
         rest_ns = first_ns = time.monotonic_ns()
@@ -222,7 +222,7 @@ class Session:
                 running = following or self._hold(rest_ns)
                 number = (running.begins_ns - first_ns) // self._convention.block_ns
                 last = blocks is not None and number >= blocks - 1
-                step, following = self._step(running, number, goal, last)
+                step, following = self._step(running, number, goals, last)
             except Refused as refusal:
                 self._hold_ups.bear(refusal)
                 self._acquire()
@@ -235,7 +235,7 @@ class Session:
             if following is None:
                 rest_ns = self._next_rest(running)
 
-    def _step(self, running: _Block, number: int, goal: Image, last: bool) -> tuple[Step, _Block | None]:
+    def _step(self, running: _Block, number: int, goals: Sequence[Image], last: bool) -> tuple[Step, _Block | None]:
         """Decide what follows the `running` block and command it, unless this is the `last` block; return the step and
         the block that follows, None if none does."""
         frame = self._first_picture(running.begins_ns)
@@ -254,7 +254,7 @@ class Session:
             begins_ns=running.begins_ns,
             frame=frame,
             state=state,
-            goal=goal,
+            goal=_current(goals, decision),
             decision=decision,
             status=status,
             command_ms=(answered_ns - frame.time_ns) * 1e-6,
@@ -356,6 +356,12 @@ class Session:
         except ConnectionLost:
             self._client.renew()
             raise
+
+
+def _current(goals: Sequence[Image], decision: Decision) -> Image:
+    """Return the picture of the goal that is pursued; while the decider pursues sub-goals of its own, which have no
+    picture, that of the goal after them."""
+    return goals[max(0, len(goals) - 1 - decision.remaining_subgoals)]
 
 
 @contextmanager

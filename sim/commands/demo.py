@@ -12,7 +12,6 @@ from typing import Annotated
 import torch
 import tyro
 
-from control.decision import Decision
 from control.model.trained_model import load_trained
 from control.policies import make_agent
 from control.runtime.step import Step
@@ -24,12 +23,13 @@ from robot.system.seeds import require_seed
 from robot.web.entity_drawing import draw_goal, draw_imagined, draw_now, in_view
 from robot.wire.messages import SceneState
 from sim.evaluation.contact_sheet import Result, draw_contact_sheet
+from sim.evaluation.evaluate import own_subgoals
 from sim.evaluation.film import Film, Layout, Shot, enlarge
 from sim.evaluation.large_view import LargeView
 from sim.evaluation.real_time import RealEpisode, RealTime
 from sim.tasks.environments import environment_of, pretrained_for
 from sim.tasks.goals import make_goals
-from sim.tasks.task import Goal, Task
+from sim.tasks.task import Goal, Subgoals, Task
 
 LAST_FRAMES = 10
 ENOUGH = 0.8
@@ -45,6 +45,9 @@ def demo(
             help="folder of the model, or the name of one that comes with worldarm; None: the one for the task"
         ),
     ] = None,
+    subgoals: Annotated[
+        Subgoals, tyro.conf.arg(help="sub-goals on the way to each goal, as in `worldarm benchmark`")
+    ] = "none",
     output: Annotated[Path, tyro.conf.arg(help="folder for the films and the contact sheet")] = Path("out/demo"),
 ) -> int:
     """Give the agent goal pictures, and film how the simulated arm reaches them.
@@ -62,7 +65,7 @@ def demo(
     # Two threads would wait for each other while driver or camera uses a core.
     torch.set_num_threads(1)
     trained = load_trained(checkpoint or pretrained_for(task))
-    agent = make_agent(trained, "full", seed)
+    agent = make_agent(trained, "full", seed, subgoals=own_subgoals(subgoals))
     embodiment = trained.card.embodiment
     print(f"demo: {goals} held-out {task} goals, seed {seed}; choosing them ...", flush=True)
     chosen = _chosen(embodiment, task, seed, goals)
@@ -72,20 +75,25 @@ def demo(
     with stage, LargeView(embodiment.camera) as view:
         print(f"demo: driver at {stage.addresses.command}, camera at {stage.addresses.frames}", flush=True)
         for goal in chosen:
-            episode = stage.run(goal)
+            episode = stage.run(goal, subgoals)
             results.append(_keep(episode, goal, embodiment.action.block_s, view, output))
             times += episode.record.decision_ms
             print(_line(episode, goal, goals), flush=True)
-    sheet = output / "contact-sheet.png"
-    draw_contact_sheet(results, sheet)
-    reached = sum(result.reached for result in results)
     for line in stage.timing():
         print(line)
+    reached = sum(result.reached for result in results)
     print(
         f"demo: {reached} of {goals} goals reached, median decision {statistics.median(times):.0f} ms, "
         f"{time.monotonic() - began:.0f} s in all"
     )
+    sheet = output / "contact-sheet.png"
+    draw_contact_sheet(results, sheet)
     print(f"demo: films in {output}/goal-*.mp4, contact sheet in {sheet}")
+    return _status(reached, goals)
+
+
+def _status(reached: int, goals: int) -> int:
+    """Return the exit status, and say why it is not 0."""
     if reached < ENOUGH * goals:
         print(f"demo: fewer than {ENOUGH:.0%} of the goals were reached; the films show how the others ended")
         return 1
@@ -128,7 +136,7 @@ def _keep(episode: RealEpisode, goal: Goal, block_s: float, view: LargeView, out
     with Film(output / f"{name}.mp4", fps, layout, goal.tolerance, goal.budget) as film:
         for decision in episode.decisions:
             step = decision.step
-            film.add(_shot(view, layout, decision.scene, step), decision.distance_m, _caption(step.decision))
+            film.add(_shot(view, layout, decision.scene, step), decision.distance_m, _caption(step))
         words = "the agent says done" if outcome.reached else f"the {goal.budget} blocks are over"
         end = replace(_shot(view, layout, episode.final, episode.decisions[-1].step), seen=outcome.last)
         film.repeat_last(end, words, LAST_FRAMES)
@@ -143,9 +151,14 @@ def _keep(episode: RealEpisode, goal: Goal, block_s: float, view: LargeView, out
     )
 
 
-def _caption(decision: Decision) -> str:
-    ahead = f", {decision.remaining_subgoals} sub-goals ahead" if decision.remaining_subgoals else ""
-    return f"{decision.distance:.1f} blocks to go{ahead}, decided in {1e3 * decision.seconds:.0f} ms"
+def _caption(step: Step) -> str:
+    decision = step.decision
+    words = f"{decision.distance:.1f} blocks to go, decided in {1e3 * decision.seconds:.0f} ms"
+    if not decision.remaining_subgoals:
+        return words
+    wanted = dict.fromkeys(mark.name for mark in step.entities if mark.wanted)
+    now = f", now {', '.join(wanted)}" if len(wanted) < len({mark.name for mark in step.entities}) else ""
+    return f"{words}; {decision.remaining_subgoals} sub-goals ahead{now}"
 
 
 def _shot(view: LargeView, layout: Layout, scene: SceneState, step: Step) -> Shot:

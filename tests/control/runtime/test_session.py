@@ -395,6 +395,17 @@ def test_publishes_every_decision_with_pictures(here: Stage, tmp_path: Path) -> 
 
 
 @pytest.mark.real_time
+def test_a_step_has_the_picture_of_the_goal_that_is_pursued(here: Stage, tmp_path: Path) -> None:
+    never_there, kept = msgspec.structs.replace(card(), block_change=1e-9), Steps()
+    final = np.zeros_like(GOAL)
+    with session(here, tmp_path, made=never_there, observers=[kept]) as goes:
+        goes.pursue([GOAL, final], 3)
+        goes.pursue([final], 2)
+    shown = [(step.decision.remaining_subgoals, bool((step.goal == final).all())) for step in kept.steps]
+    assert shown == [(1, False)] * 3 + [(0, True)] * 2
+
+
+@pytest.mark.real_time
 def test_a_stop_by_anyone_ends_it_with_the_driver_s_reason(here: Stage, tmp_path: Path) -> None:
     def stop(step: Step) -> None:
         if step.block == 2:

@@ -114,6 +114,7 @@ def test_killed_it_leaves_no_process_behind(checkpoint: Path, tmp_path: Path) ->
         (["--seed", "-1"], "--seed must be 0 or more, not -1"),
         (["--seed", str(2**63)], "--seed must be below 2**63"),
         (["--checkpoint", "/nowhere/model"], "/nowhere/model holds no checkpoint"),
+        (["--subgoals", "things"], "this checkpoint cannot leave things out of a goal"),
         (["--output", "/dev/null/out"], "/dev/null/out cannot be written: Not a directory"),
     ],
 )
