@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from robot.wire.messages import EntityMark, Point, Points
 
 _WHITE, _BLACK = (255, 255, 255), (30, 30, 30)
-_RADIUS, _CROSS = 9, 17
+_RADIUS, _SMALLEST_RADIUS = 9, 6
 _FONT, _FONT_SCALE = cv2.FONT_HERSHEY_SIMPLEX, 0.45
 _NAMED_FROM = 3.0
 """Pictures that are enlarged less have no room for names."""
@@ -67,7 +67,9 @@ def _ways(picture: Image, marks: Sequence[EntityMark], scale: float) -> Image:
                 cv2.polylines(canvas, [points], False, colour, thickness, cv2.LINE_AA)
         for place in filter(None, mark.wanted):
             for colour, thickness in ((_WHITE, 5), (mark.colour, 2)):
-                cv2.drawMarker(canvas, _pixel(place, scale), colour, cv2.MARKER_TILTED_CROSS, _CROSS, thickness)
+                cv2.drawMarker(
+                    canvas, _pixel(place, scale), colour, cv2.MARKER_TILTED_CROSS, 2 * _radius(scale), thickness
+                )
     return canvas
 
 
@@ -77,7 +79,7 @@ def _rings(canvas: Image, marks: Sequence[EntityMark], scale: float, where: Wher
         for place in filter(None, where(mark)):
             at = _pixel(place, scale)
             for colour, thickness in ((_WHITE, 4), (mark.colour, 2)):
-                cv2.circle(canvas, at, _RADIUS, colour, thickness, cv2.LINE_AA)
+                cv2.circle(canvas, at, _radius(scale), colour, thickness, cv2.LINE_AA)
             if scale >= _NAMED_FROM:
                 _name(canvas, mark.name, at)
     return canvas
@@ -90,6 +92,11 @@ def _name(canvas: Image, name: str, at: tuple[int, int]) -> None:
     bottom = max(tall + 2, min(at[1] - _RADIUS, canvas.shape[0] - 4))
     for colour, thickness in ((_WHITE, 3), (_BLACK, 1)):
         cv2.putText(canvas, name, (left, bottom), _FONT, _FONT_SCALE, colour, thickness, cv2.LINE_AA)
+
+
+def _radius(scale: float) -> int:
+    """Return the radius of a ring, smaller in small pictures, so that it does not cover the thing in it."""
+    return max(_SMALLEST_RADIUS, min(_RADIUS, round(3 * scale)))
 
 
 def _pixel(place: Point, scale: float) -> tuple[int, int]:
