@@ -113,7 +113,8 @@ class DecisionView:
 
 
 def _line(decision: DecisionReport) -> str:
-    subgoals = f", {decision.subgoals_ahead} subgoals ahead" if decision.subgoals_ahead else ""
+    ahead = decision.subgoals_ahead
+    subgoals = f", {ahead} sub-goal{'s' if ahead > 1 else ''} ahead" if ahead else ""
     return (
         f'<div class="worldarm">agent: {strong(decision.status)} · decision {decision.decision} · '
         f"{decision.distance:.1f} blocks to go{subgoals}<br>decided in {decision.plan_ms:.0f} ms, "

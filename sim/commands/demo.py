@@ -154,11 +154,12 @@ def _keep(episode: RealEpisode, goal: Goal, block_s: float, view: LargeView, out
 def _caption(step: Step) -> str:
     decision = step.decision
     words = f"{decision.distance:.1f} blocks to go, decided in {1e3 * decision.seconds:.0f} ms"
-    if not decision.remaining_subgoals:
+    ahead = decision.remaining_subgoals
+    if not ahead:
         return words
     wanted = dict.fromkeys(mark.name for mark in step.entities if mark.wanted)
     now = f", now {', '.join(wanted)}" if len(wanted) < len({mark.name for mark in step.entities}) else ""
-    return f"{words}; {decision.remaining_subgoals} sub-goals ahead{now}"
+    return f"{words}; {ahead} sub-goal{'s' if ahead > 1 else ''} ahead{now}"
 
 
 def _shot(view: LargeView, layout: Layout, scene: SceneState, step: Step) -> Shot:

@@ -54,7 +54,7 @@ def test_it_shows_what_an_agent_thinks_and_offers_nothing_to_move_the_arm_with(
                     time.sleep(0.05)
                     return all(each in page.text for each in told)
 
-                until(lambda: sent("agent: <b>moving</b>", "1 subgoals ahead", "decided in 21 ms"))
+                until(lambda: sent("agent: <b>moving</b>", "1 sub-goal ahead", "decided in 21 ms"))
                 publish(agent, report(0, (4, 4, 3)))
                 until(lambda: "as a picture of (4, 4, 3)" in page.text)
                 until(lambda: sent("blocks to go"))
