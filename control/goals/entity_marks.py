@@ -21,7 +21,7 @@ from perception.model.world_model import WorldModel
 from robot.wire.limits import MAX_MARKS, MAX_PATH
 from robot.wire.messages import EntityMark, Points
 
-NAMED_EVERY = 8
+NAMED_EVERY = 5
 """Blocks after which the things are named again: naming takes as long as seeing does."""
 _VIVID = 0.85
 
