@@ -172,6 +172,14 @@ def test_an_agent_says_where_it_sees_things_and_where_its_plan_takes_them(method
     assert_at(marks[0].now, (8, 10))
 
 
+def test_a_token_of_the_ground_that_takes_a_few_coloured_pixels_is_not_called_by_their_colour() -> None:
+    model, _ = seeing()
+    now = picture({"red": (8, 10), "blue": (20, 24)})
+    now[28:30, 2:8] = (30, 140, 60)
+    names = [mark.name for mark in marked(model, now)]
+    assert names == ["red", "blue"]
+
+
 def test_a_model_that_does_not_see_things_apart_marks_none() -> None:
     agent = make_agent(trained(), "full")
     agent.set_goal(GOAL)
