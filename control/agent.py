@@ -31,6 +31,7 @@ from control.interfaces import Policy, Situation
 from control.model.trained_model import TrainedModel
 from perception.evaluation.picture_errors import picture_errors
 from perception.model.encoders import LocatingEncoder
+from perception.model.entities.layout import layout_of
 from perception.model.recent_pictures import RecentPictures
 from robot.arm.interface import Vector
 from robot.embodiment.description import EmbodimentDescription
@@ -128,7 +129,9 @@ class Agent:
             self._require_size(picture, "goal")
         if only:
             return [only_things(self._parts.model, self.trained.card.heads, picture, only) for picture in pictures]
-        return [LatentGoal(self._parts.model.encode(torch.from_numpy(picture[None]))[0]) for picture in pictures]
+        model = self._parts.model
+        layout = layout_of(model.encoder)
+        return [LatentGoal(model.encode(torch.from_numpy(picture[None]))[0], layout=layout) for picture in pictures]
 
     def moved_goal(self, picture: NDArray[np.uint8], move: Move) -> LatentGoal:
         """Return the goal that one thing of the present `picture` is moved. Raises `GoalError` for a picture of the
@@ -270,9 +273,7 @@ class Agent:
         things = things_in(self._parts.model, card.heads, pictures[-1])
         if final.wanted is not None:
             things = [each for thing in things if bool((each := thing * final.wanted).any())]
-        encoder, patience = self._parts.model.encoder, self._config.subgoals.patience
-        assert isinstance(encoder, LocatingEncoder), "checked by __init__"
-        return Arrangement(final, things, encoder.views, card.block_change, patience, self._detection)
+        return Arrangement(final, things, card.block_change, self._config.subgoals.patience, self._detection)
 
     def _new_sequence(self, goals: Sequence[LatentGoal]) -> GoalSequence:
         return GoalSequence(goals, self.trained.card.block_change, self._config.subgoals.patience, self._detection)

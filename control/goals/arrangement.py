@@ -12,7 +12,6 @@ from control.decision_config import GoalDetectionConfig
 from control.goals.goal_detector import GoalDetector
 from control.goals.goal_sequence import SubgoalResult
 from control.goals.latent_goal import LatentGoal
-from perception.model.entities.places import place_distance
 
 
 class Arrangement:
@@ -27,17 +26,14 @@ class Arrangement:
         self,
         final: LatentGoal,
         things: Sequence[Tensor],
-        views: int,
         block_change: float,
         patience: int,
         detection: GoalDetectionConfig,
     ) -> None:
-        """`things` are masks (K,), each with 1 for the tokens of one thing that `final` shows. Tokens have places in a
-        number of `views`. `block_change` is that of the checkpoint's card. A thing is given up for another one after
-        `patience` blocks."""
+        """`things` are masks (K,), each with 1 for the tokens of one thing that `final` shows. `block_change` is that
+        of the checkpoint's card. A thing is given up for another one after `patience` blocks."""
         self._final = final
-        self._places = [LatentGoal(final.latent, tokens) for tokens in things]
-        self._views = views
+        self._places = [LatentGoal(final.latent, tokens, final.layout) for tokens in things]
         self._block_change = block_change
         self._patience = patience
         self._detection = detection
@@ -88,9 +84,7 @@ class Arrangement:
     def _in_place(self, place: LatentGoal, latent: Tensor) -> bool:
         """Return whether a thing is where it is wanted: all tokens that hold parts of it are."""
         assert place.wanted is not None, "things are masks"
-        tokens, wanted = (each.unflatten(-1, (len(place.wanted), -1)) for each in (latent, place.latent))
-        apart = place_distance(tokens, wanted, self._views)[place.wanted > 0]
-        return float(apart.max()) <= self._detection.same_place
+        return float((place.differences(latent) * place.wanted).max()) <= self._detection.same_place**2
 
     def _leave(self) -> None:
         """Leave the current thing where it is in place, where its patience is spent, and where it is the last one."""

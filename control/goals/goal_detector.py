@@ -14,16 +14,19 @@ from torch import Tensor
 
 from control.decision_config import GoalDetectionConfig
 from control.goals.latent_goal import latent_distance
+from perception.model.entities.layout import FLAT, TokenLayout
 
 QUANTILE = 0.9
 
 
 @torch.inference_mode()
-def block_change(latents: Tensor, starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> float:
-    """Return the 90th percentile of the mean squared difference between consecutive latents (N, D), within the episodes
-    given by `starts` and `lengths` (E,)."""
+def block_change(
+    latents: Tensor, starts: NDArray[np.int64], lengths: NDArray[np.int64], layout: TokenLayout = FLAT
+) -> float:
+    """Return the 90th percentile of the difference between consecutive latents (N, D), within the episodes given by
+    `starts` and `lengths` (E,)."""
     frames = torch.from_numpy(np.concatenate([np.arange(s, s + n - 1) for s, n in zip(starts, lengths, strict=True)]))
-    change = latent_distance(latents[frames], latents[frames + 1])
+    change = latent_distance(latents[frames], latents[frames + 1], layout)
     return float(change.quantile(QUANTILE))
 
 

@@ -109,7 +109,7 @@ class Graph:
         path: list[LatentGoal] = []
         at = int(first)
         while at >= 0 and len(path) < count:
-            path.append(LatentGoal(marks.latent[at], goal.wanted))
+            path.append(LatentGoal(marks.latent[at], goal.wanted, goal.layout))
             at = int(following[at])
         return path
 

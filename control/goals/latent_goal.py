@@ -6,26 +6,32 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from perception.model.entities.layout import FLAT, TokenLayout
 
-def latent_distance(latents: Tensor, others: Tensor) -> Tensor:
-    """Return the mean squared difference (...) of latents (..., D)."""
-    return ((latents - others) ** 2).mean(-1)
+
+def latent_distance(latents: Tensor, others: Tensor, layout: TokenLayout = FLAT) -> Tensor:
+    """Return the mean difference (...) of the tokens of latents (..., D), or of flat latents."""
+    return layout.differences(latents, others).mean(-1)
 
 
 @dataclass(frozen=True)
 class LatentGoal:
-    """A `latent` (D,) to reach. `wanted` (K,) is 1 for the tokens that matter and 0 for the others, of which at least
-    one matters; None means that all of the latent matters."""
+    """A `latent` (D,) to reach, which consists of tokens as `layout` says. `wanted` (K,) is 1 for the tokens that
+    matter and 0 for the others, of which at least one matters; None means that all of the latent matters."""
 
     latent: Tensor
     wanted: Tensor | None = None
+    layout: TokenLayout = FLAT
+
+    def differences(self, latents: Tensor) -> Tensor:
+        """Return how much each token of `latents` (..., D) differs from the goal's, (..., K)."""
+        return self.layout.differences(latents, self.latent)
 
     def difference(self, latents: Tensor) -> Tensor:
-        """Return the mean squared difference (...) of `latents` (..., D) from the goal, over the tokens that matter."""
+        """Return the mean difference (...) of `latents` (..., D) from the goal, over the tokens that matter."""
         if self.wanted is None:
-            return latent_distance(latents, self.latent)
-        tokens = latent_distance(*(each.unflatten(-1, (len(self.wanted), -1)) for each in (latents, self.latent)))
-        return (tokens * self.wanted).sum(-1) / self.wanted.sum()
+            return latent_distance(latents, self.latent, self.layout)
+        return (self.differences(latents) * self.wanted).sum(-1) / self.wanted.sum()
 
     def repeated(self, count: int) -> tuple[Tensor, Tensor | None]:
         """Return the latent (count, D) and the mask (count, K), None where all matters, as the goals of `count` states:

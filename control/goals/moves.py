@@ -20,6 +20,7 @@ from control.goals.latent_goal import LatentGoal
 from control.goals.token_goals import tokens_in
 from perception.camera.projection import Sight, point_at, point_between, sight
 from perception.checkpoint.card import HeadsConfig
+from perception.model.entities.layout import layout_of
 from perception.model.entities.names import LONGEST, TokenColours
 from perception.model.entities.places import across_down, column_row, places_of
 from perception.model.world_model import WorldModel
@@ -104,7 +105,7 @@ class Mover:
             # In a view in which another token holds the thing, this one stays where it is.
             moved = held[number] | ~held.any(0)
             tokens[number] = self._elsewhere(tokens[number], number, wanted, moved)
-        return LatentGoal(tokens.flatten(), held.any(-1).to(tokens.dtype))
+        return LatentGoal(tokens.flatten(), held.any(-1).to(tokens.dtype), layout_of(self.model.encoder))
 
     def _elsewhere(self, token: Tensor, number: int, wanted: Tensor, moved: Tensor) -> Tensor:
         """Return the `token` (d,) of this number with what it holds at the places `wanted` (V, 2) of the views that are

@@ -12,6 +12,7 @@ from torch import Tensor
 from control.goals.latent_goal import LatentGoal
 from perception.checkpoint.card import HeadsConfig
 from perception.model.encoders import LocatingEncoder
+from perception.model.entities.layout import layout_of
 from perception.model.entities.names import TokenColours, token_colours
 from perception.model.world_model import WorldModel
 from robot.errors import GoalError
@@ -26,7 +27,7 @@ def only_things(model: WorldModel, heads: HeadsConfig, picture: NDArray[np.uint8
     """
     latent, seen = tokens_in(model, heads, picture)
     held = torch.stack([seen.holders(name).any(-1) for name in names])
-    return LatentGoal(latent, held.any(0).to(latent.dtype))
+    return LatentGoal(latent, held.any(0).to(latent.dtype), layout_of(model.encoder))
 
 
 @torch.inference_mode()

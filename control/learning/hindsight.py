@@ -11,7 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from control.learning.goal_masks import GoalMasks, TokenLayout
+from control.learning.goal_masks import GoalMasks
+from perception.model.entities.layout import FLAT, TokenLayout
 from perception.training_data.clips import torch_generator
 from perception.training_data.frame_cache import FrameCache
 
@@ -58,7 +59,7 @@ class HindsightSampler:
         views: Sequence[EncodedFrames],
         actions: Tensor,
         masks: float = 0.0,
-        layout: TokenLayout = TokenLayout(0, 0),
+        layout: TokenLayout = FLAT,
     ) -> None:
         firsts, ends = cache.starts[episodes], cache.starts[episodes] + cache.lengths[episodes]
         # The last frame of an episode has no successor. At the first frame nothing has been decided yet: a policy that

@@ -6,10 +6,10 @@ import msgspec
 import torch
 from torch import Tensor
 
-from control.learning.goal_masks import layout_of
 from control.learning.heads import train_actor, train_critic
 from control.learning.hindsight import EncodedFrames, HindsightSampler
 from control.learning.training import Training
+from perception.model.entities.layout import layout_of
 from perception.training.world_model import (
     encode_all,
     expect_all,

@@ -15,6 +15,7 @@ from control.learning.origins import kept
 from control.learning.training import Training
 from perception.checkpoint.card import SCHEMA, Card, Gate, Provenance
 from perception.evaluation.picture_errors import augmentation_of, measure_errors
+from perception.model.entities.layout import layout_of
 
 
 def training_card(training: Training, latents: Tensor, gates: tuple[Gate, ...]) -> Card:
@@ -22,13 +23,14 @@ def training_card(training: Training, latents: Tensor, gates: tuple[Gate, ...]) 
     `latents` (N, D) are those of all frames."""
     cache, judge, parts = training.cache, training.judge, training.parts
     provenance = _provenance(training)
+    layout = layout_of(parts.model.encoder)
     varied = augmentation_of(provenance.settings)
     return Card(
         schema=SCHEMA,
         embodiment=training.embodiment,
         world_model=training.config,
         heads=training.learning.heads.config(training.config.entities),
-        block_change=block_change(latents, cache.starts[judge], cache.lengths[judge]),
+        block_change=block_change(latents, cache.starts[judge], cache.lengths[judge], layout),
         provenance=provenance,
         gates=gates,
         decision=msgspec.to_builtins(default_decision_config(bool(training.config.binary))),

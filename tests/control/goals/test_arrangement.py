@@ -9,16 +9,19 @@ from torch import Tensor
 from control.decision_config import GoalDetectionConfig
 from control.goals.arrangement import Arrangement
 from control.goals.latent_goal import LatentGoal
+from perception.model.entities.layout import TokenLayout
 
 NEAR, FAR, ARM = 0, 1, 2
 """Tokens that are places in one view; the critic says that the first is nearer than the second."""
-FINAL = LatentGoal(torch.tensor([[1.0, 0.5, 0.0], [-1.0, 0.5, 0.0], [0.5, -1.0, 0.0]]).flatten())
+FINAL = LatentGoal(
+    torch.tensor([[1.0, 0.5, 0.0], [-1.0, 0.5, 0.0], [0.5, -1.0, 0.0]]).flatten(), layout=TokenLayout(3, 1)
+)
 DETECTION = GoalDetectionConfig()
 
 
 def arrangement(patience: int = 5) -> Arrangement:
     things = [torch.eye(3)[FAR], torch.eye(3)[NEAR]]
-    return Arrangement(FINAL, things, 1, 0.01, patience, DETECTION)
+    return Arrangement(FINAL, things, 0.01, patience, DETECTION)
 
 
 def blocks_to(goal: LatentGoal) -> float:
@@ -78,7 +81,7 @@ def test_the_arm_at_rest_is_looked_at_as_with_any_goal(latent: Tensor, done: boo
 
 
 def test_with_one_thing_there_are_no_sub_goals() -> None:
-    one = Arrangement(FINAL, [torch.eye(3)[NEAR]], 1, 0.01, 5, DETECTION)
+    one = Arrangement(FINAL, [torch.eye(3)[NEAR]], 0.01, 5, DETECTION)
     asked: list[LatentGoal] = []
 
     def asks(goal: LatentGoal) -> float:

@@ -3,8 +3,9 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from control.learning.goal_masks import GoalMasks, TokenLayout
+from control.learning.goal_masks import GoalMasks
 from control.learning.hindsight import EncodedFrames, GoalMix, HindsightSampler
+from perception.model.entities.layout import TokenLayout
 from tests.tiny import frames
 
 ENTITIES, TOKEN = 5, 32
