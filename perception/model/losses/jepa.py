@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from perception.model.entities.layout import layout_of
+from perception.model.entities.places import PLACE
 from perception.model.losses.colour_decoder import COARSER, ColourDecoder, colours
 from perception.model.losses.inverse_dynamics import InverseDynamics
 from perception.model.losses.keypoint_renderer import Blobs
@@ -134,12 +136,28 @@ class JepaLoss(nn.Module):
         }
 
 
+PLACES_COUNT = 30.0
+"""How much more a number of a token's places counts than one of its features, most of which change with the hand beside
+the thing, and cannot be foreseen."""
+EXACT = 0.02
+"""Errors of tokens above this count by their size, not by their square. Most things rest, and some are hidden at once:
+a mean of both would have all things drift."""
+
+
 class PredictorLoss(nn.Module):
     """The predictor alone, on frozen latents and without noise, so that it learns exactly what each action does."""
+
+    weights: Tensor
 
     def __init__(self, model: WorldModel) -> None:
         super().__init__()
         self.predictor = model.predictor
+        layout = layout_of(model.encoder)
+        weights = torch.ones(model.config.latent)
+        if layout.views:
+            layout.tokens(weights)[:, -PLACE * layout.views :] = PLACES_COUNT
+        self.register_buffer("weights", weights / weights.mean(), persistent=False)
+        self.has_places = layout.views > 0
 
     def forward(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """Return the rollout errors for `latents` (B, T, D), scaled `proprio` (B, T, P), `actions` (B, T − 1, A)."""
@@ -148,9 +166,16 @@ class PredictorLoss(nn.Module):
         imagined, imagined_proprio = unroll(
             self.predictor, latents[:, first], proprio[:, first], actions[:, first:], latents[:, 0]
         )
-        rollout = functional.mse_loss(imagined.float(), latents[:, first + 1 :])
+        rollout = self._rollout_error(imagined.float(), latents[:, first + 1 :])
         error = functional.mse_loss(imagined_proprio.float(), proprio[:, first + 1 :])
         return {"loss": rollout + error, "rollout": rollout, "proprio": error}
+
+    def _rollout_error(self, imagined: Tensor, latents: Tensor) -> Tensor:
+        """Return the error of `imagined` (B, T, D); of tokens with places by `EXACT` and `PLACES_COUNT`."""
+        if not self.has_places:
+            return functional.mse_loss(imagined, latents)
+        errors = functional.smooth_l1_loss(imagined, latents, beta=EXACT, reduction="none")
+        return (self.weights * errors).mean()
 
 
 def _with_noise(values: Tensor, noise: float) -> Tensor:

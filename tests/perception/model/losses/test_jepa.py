@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from perception.model.losses.jepa import JepaLoss, JepaWeights
+from perception.model.losses.jepa import PLACES_COUNT, JepaLoss, JepaWeights, PredictorLoss
 from perception.model.world_model import WorldModel, WorldModelConfig
 from tests.tiny import CONFIG
 
@@ -96,3 +96,31 @@ def test_a_few_steps_learn_to_predict() -> None:
         module(clips)["loss"].backward()
         optimiser.step()
     assert module(clips)["loss"].item() < 0.7 * first
+
+
+@pytest.mark.parametrize(("number", "more"), [(0, 1.0), (50, PLACES_COUNT)])
+def test_a_place_that_is_foreseen_badly_counts_more_than_a_feature(number: int, more: float) -> None:
+    torch.manual_seed(0)
+    loss = PredictorLoss(WorldModel(ENTITIES)).eval()
+    latents = torch.randn(4, 2, ENTITIES.latent)
+    given = {"proprio": torch.zeros(4, 2, ENTITIES.proprio), "actions": torch.zeros(4, 1, ENTITIES.action)}
+    imagined, _ = loss.predictor(latents[:, 0], given["proprio"][:, 0], given["actions"][:, 0])
+    latents[:, 1] = imagined.detach()
+    assert loss({"latents": latents, **given})["rollout"].item() == pytest.approx(0.0, abs=1e-6)
+    errors = []
+    for error in (0.1, 0.2):
+        wrong = latents.clone()
+        wrong[:, 1, number] += error
+        errors.append(loss({"latents": wrong, **given})["rollout"].item())
+    mean = (48 + 3 * PLACES_COUNT) / 51
+    assert errors[1] - errors[0] == pytest.approx(0.1 * more / mean / ENTITIES.latent, rel=1e-3), "not its square"
+
+
+def test_a_flat_latent_is_foreseen_to_the_square() -> None:
+    torch.manual_seed(0)
+    loss = PredictorLoss(WorldModel(CONFIG)).eval()
+    latents = torch.randn(4, 2, CONFIG.latent)
+    given = {"proprio": torch.zeros(4, 2, CONFIG.proprio), "actions": torch.zeros(4, 1, CONFIG.action)}
+    imagined, _ = loss.predictor(latents[:, 0], given["proprio"][:, 0], given["actions"][:, 0])
+    wanted = ((imagined - latents[:, 1]) ** 2).mean()
+    torch.testing.assert_close(loss({"latents": latents, **given})["rollout"], wanted)
