@@ -19,6 +19,8 @@ from tests.robot.driver.command import until
 PATIENCE_S = 300.0
 REPEAT_S = 0.03
 """A terminal repeats a key that is held about so often."""
+STILL_S, RELEASED_S = 2.0, 1.0
+"""After which a person lets go of a key that moves nothing, and for how long."""
 
 
 class Person:
@@ -55,10 +57,17 @@ class Person:
             time.sleep(REPEAT_S)
 
     def hold_until(self, key: str, condition: Callable[[], bool], patience_s: float = 30.0) -> None:
-        """Hold a key until `condition()` comes true; fail when it does not."""
+        """Hold a key until `condition()` comes true; fail when it does not. Where nothing moves for a while, let go and
+        press again, as after an arm was interrupted."""
         deadline = time.monotonic() + patience_s
+        moving = time.monotonic()
         while not condition():
             assert time.monotonic() < deadline, f"holding {key!r} did not do it: {self.line}"
+            if " 0.0 cm/s" not in self.line:
+                moving = time.monotonic()
+            elif time.monotonic() - moving > STILL_S:
+                time.sleep(RELEASED_S)
+                moving = time.monotonic()
             self.type(key)
             time.sleep(REPEAT_S)
 
