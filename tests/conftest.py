@@ -39,7 +39,10 @@ def ordinary_priority() -> Iterator[None]:
     """Fail a test that leaves this thread at real-time priority: whatever a later test starts would inherit it, and
     keep drivers from the processor."""
     yield
-    if sys.platform == "linux" and (policy := os.sched_getscheduler(0)) != os.SCHED_OTHER:
+    if sys.platform != "linux":
+        return
+    policy = os.sched_getscheduler(0) & ~os.SCHED_RESET_ON_FORK
+    if policy != os.SCHED_OTHER:
         os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
         pytest.fail(f"this test changed the scheduling policy of its thread to {policy}")
 
