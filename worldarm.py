@@ -156,6 +156,7 @@ def main(arguments: list[str] | None = None) -> int:
             sys.stdout.flush()
         return status
     except KeyboardInterrupt:
+        _close_progress_bars()
         print("worldarm: interrupted", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
@@ -166,6 +167,15 @@ def main(arguments: list[str] | None = None) -> int:
         _discard_output()
         print(f"worldarm: the output cannot be written: {error.strerror}", file=sys.stderr)
         return 1
+
+
+def _close_progress_bars() -> None:
+    """Draw the progress bars that an interruption left open for the last time: otherwise they would be drawn once more
+    after the last message, when the process ends."""
+    progress = sys.modules.get("tqdm")
+    if progress is not None:
+        for bar in list(progress.tqdm._instances):
+            bar.close()
 
 
 def _dispatch(words: list[str]) -> int:

@@ -8,11 +8,12 @@ import time
 from pathlib import Path
 
 import pytest
+from tqdm import tqdm
 
 from tests.commands import ROOT, environment, running, worldarm
 from tests.forked import Outcome, outcomes
 from tests.perception.camera import pattern_camera
-from worldarm import COMMANDS, GROUPS
+from worldarm import COMMANDS, GROUPS, main
 
 
 def test_help_names_every_command_and_is_quick() -> None:
@@ -25,6 +26,22 @@ def test_help_names_every_command_and_is_quick() -> None:
     assert min(seconds) < 0.3
     for name, (_, line) in COMMANDS.items():
         assert f"  {name} " in result.stdout and line in result.stdout
+
+
+def test_an_interruption_is_the_last_thing_said_though_a_progress_bar_is_open(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bars = []
+
+    def interrupted(words: list[str]) -> int:
+        bars.append(tqdm(total=2, desc="learning"))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("worldarm._dispatch", interrupted)
+    assert main([]) == 130
+    bars.pop().close()
+    error = capsys.readouterr().err
+    assert "learning" in error and error.endswith("\nworldarm: interrupted\n")
 
 
 def test_help_lists_commands_under_what_a_user_wants_to_do() -> None:
