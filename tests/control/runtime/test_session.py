@@ -70,6 +70,16 @@ def assert_held(here: Stage) -> None:
         assert (state.mode, state.holder) == ("holding", "")
 
 
+def undisturbed(here: Stage, tmp_path: Path, blocks: int) -> list[Step]:
+    """The steps of a run in which the driver was not held up: where it is, it drops waypoints that were sent."""
+    for _ in range(5):
+        heard = Steps()
+        with session(here, tmp_path, observers=[heard]) as goes:
+            if goes.pursue([GOAL], blocks).held_up == 0:
+                return heard.steps
+    raise AssertionError("this machine held the driver up in five runs of five")
+
+
 @pytest.mark.real_time
 def test_comes_from_home_over_what_lies_there_and_leaves_the_cube_alone(here: Stage, tmp_path: Path) -> None:
     with SceneClient(here.driver.state) as scenes, Watch(here.driver.state) as watch:
@@ -101,7 +111,8 @@ def test_block_after_block_at_the_rate_of_the_blocks(here: Stage, tmp_path: Path
     # To a block, and the share of one that a decision may come late.
     assert abs(took_s / BLOCK_S - (steps[-1].block - steps[0].block)) < 1.5
     for before, after in pairwise(steps):
-        if after.status == before.status == "sent":
+        # A driver that was held up drops its waypoints; the next block begins anew, with a later number.
+        if after.status == before.status == "sent" and after.block == before.block + 1:
             assert 0.5 * BLOCK_S < (after.frame.time_ns - before.frame.time_ns) * 1e-9 < 1.6 * BLOCK_S
     path = np.array([tool(state) for state in watch.seen])
     assert np.ptp(path, axis=0)[:2].max() > 0.02
@@ -111,10 +122,7 @@ def test_block_after_block_at_the_rate_of_the_blocks(here: Stage, tmp_path: Path
 
 @pytest.mark.real_time
 def test_the_arm_ends_where_the_sent_actions_lead(here: Stage, tmp_path: Path) -> None:
-    heard = Steps()
-    with session(here, tmp_path, observers=[heard]) as goes:
-        goes.pursue([GOAL], 10)
-    steps = heard.steps
+    steps = undisturbed(here, tmp_path, 10)
     target = PLANAR_PUSH.start(np.clip(steps[0].state[4:], LOWER, UPPER))
     for step in steps:
         if step.status in ("sent", "late"):
