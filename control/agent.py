@@ -37,7 +37,7 @@ from robot.arm.interface import Vector
 from robot.embodiment.description import EmbodimentDescription
 from robot.embodiment.observation import Observation
 from robot.errors import CheckpointError, GoalError
-from robot.wire.messages import EntityMark
+from robot.wire.entity_mark import EntityMark
 
 Subgoals = Literal["none", "auto", "things"]
 
@@ -70,8 +70,7 @@ class Agent:
         self._detection = detection
         self._sequence: GoalSequence | Arrangement | None = None
         self._thing_by_thing = subgoals == "things"
-        located = isinstance(trained.parts.model.encoder, LocatingEncoder)
-        if self._thing_by_thing and not (card.heads.masked and located):
+        if self._thing_by_thing and not self.masks_goals:
             raise CheckpointError(
                 "this checkpoint cannot leave things out of a goal, so --subgoals things is impossible; train again "
                 "with --sizes.entities 7 --heads.masks 0.65"

@@ -33,6 +33,7 @@ class Arrangement:
         """`things` are masks (K,), each with 1 for the tokens of one thing that `final` shows. `block_change` is that
         of the checkpoint's card. A thing is given up for another one after `patience` blocks."""
         self._final = final
+        self._things = tuple(things)
         self._places = [LatentGoal(final.latent, tokens, final.layout) for tokens in things]
         self._block_change = block_change
         self._patience = patience
@@ -68,7 +69,7 @@ class Arrangement:
     def update(self, latent: Tensor, blocks_to: Callable[[LatentGoal], float]) -> bool:
         """Update with the newest picture's `latent` (D,); return whether the final goal is reached. `blocks_to` returns
         the critic's distance to a goal."""
-        self._out = [number for number, place in enumerate(self._places) if not self._in_place(place, latent)]
+        self._out = self._out_of_place(latent)
         self._leave()
         if self._current is None and len(self._out) > 1:
             fresh = [number for number in self._out if number not in self._tried] or self._out
@@ -81,10 +82,10 @@ class Arrangement:
             return False
         return self._detector.update(self.difference, self.distance)
 
-    def _in_place(self, place: LatentGoal, latent: Tensor) -> bool:
-        """Return whether a thing is where it is wanted: all tokens that hold parts of it are."""
-        assert place.wanted is not None, "things are masks"
-        return float((place.differences(latent) * place.wanted).max()) <= self._detection.same_place**2
+    def _out_of_place(self, latent: Tensor) -> list[int]:
+        """Return the numbers of the things of which some token is not where it is wanted."""
+        wrong = self._final.differences(latent) > self._detection.same_place**2
+        return [number for number, tokens in enumerate(self._things) if bool((wrong & (tokens > 0)).any())]
 
     def _leave(self) -> None:
         """Leave the current thing where it is in place, where its patience is spent, and where it is the last one."""
