@@ -15,7 +15,7 @@ from perception.camera.interface import Image
 from robot.arm.interface import Vector
 from robot.embodiment.description import EmbodimentDescription
 from robot.embodiment.observation import Observation
-from robot.wire.messages import EntityMark
+from robot.wire.entity_mark import EntityMark
 
 
 class Decider(Protocol):

@@ -18,8 +18,8 @@ from perception.model.encoders import LocatingEncoder
 from perception.model.entities.names import HUES, token_colours
 from perception.model.entities.places import pixels_of, places_of
 from perception.model.world_model import WorldModel
+from robot.wire.entity_mark import EntityMark, Points
 from robot.wire.limits import MAX_MARKS, MAX_PATH
-from robot.wire.messages import EntityMark, Points
 
 NAMED_EVERY = 5
 """Blocks after which the things are named again: naming takes as long as seeing does."""

@@ -11,7 +11,7 @@ from control.goals.goal_sequence import SubgoalResult
 from perception.camera.interface import Image
 from perception.camera.subscriber import ReceivedFrame
 from robot.arm.interface import Vector
-from robot.wire.messages import EntityMark
+from robot.wire.entity_mark import EntityMark
 
 Status = Literal["sent", "late", "missed", "reached", "last"]
 

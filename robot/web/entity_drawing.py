@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from robot.wire.messages import EntityMark, Point, Points
+from robot.wire.entity_mark import EntityMark, Point, Points
 
 _WHITE, _BLACK = (255, 255, 255), (30, 30, 30)
 _RADIUS, _SMALLEST_RADIUS = 9, 6

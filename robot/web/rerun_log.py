@@ -16,8 +16,9 @@ from robot.system.files import require_writable
 from robot.web.arm_shapes import ArmShapes
 from robot.web.entity_drawing import paths_of
 from robot.wire.decision_image import drawn
+from robot.wire.entity_mark import EntityMark, Points
 from robot.wire.frame_image import picture_of
-from robot.wire.messages import DecisionReport, EntityMark, Frame, JointState, Points
+from robot.wire.messages import DecisionReport, Frame, JointState
 
 Places = Callable[[EntityMark], Points]
 

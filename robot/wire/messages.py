@@ -16,15 +16,12 @@ from robot.arm.interface import ArmSpec, ObjectPose
 from robot.errors import WireError
 from robot.system.text import escape_fields, printable
 from robot.wire.camera_spec import CameraSpec
+from robot.wire.entity_mark import EntityMark
 from robot.wire.limits import (
     MAX_MARKS,
     MAX_MESSAGE_BYTES,
-    MAX_NAME_LENGTH,
-    MAX_PATH,
-    MAX_PICTURE_SIDE,
     MAX_REASON_LENGTH,
     MAX_REQUEST_BYTES,
-    MAX_VIEWS,
 )
 
 SCHEMA_VERSION = 1
@@ -258,31 +255,6 @@ class Frame(Published, frozen=True):
     camera: CameraSpec
     encoding: str
     data: bytes
-
-
-Pixel: TypeAlias = Annotated[float, msgspec.Meta(ge=-MAX_PICTURE_SIDE * MAX_VIEWS, le=MAX_PICTURE_SIDE * MAX_VIEWS)]
-Point: TypeAlias = tuple[Pixel, Pixel]
-"""A place in a picture, across and down from its upper left corner, in pixels; a rig's pictures are stacked."""
-Points: TypeAlias = Annotated[tuple[Point | None, ...], msgspec.Meta(max_length=MAX_VIEWS)]
-"""A place in each camera's view, in the rig's order; None in a view in which the thing is not seen."""
-Channel: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=255)]
-
-
-class EntityMark(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where an agent sees a thing, in pixels of its own picture.
-
-    `name` is the thing's colour, and `colour` an RGB colour to draw it in. `now` are its places; `wanted` those in the
-    goal, empty where the thing does not matter; and `path` those after each block of the plan, empty without a plan.
-    """
-
-    name: str
-    colour: tuple[Channel, Channel, Channel]
-    now: Points
-    wanted: Points = ()
-    path: Annotated[tuple[Points, ...], msgspec.Meta(max_length=MAX_PATH)] = ()
-
-    def __post_init__(self) -> None:
-        escape_fields(self, ("name",), MAX_NAME_LENGTH)
 
 
 class DecisionReport(Published, frozen=True):

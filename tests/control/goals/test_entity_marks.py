@@ -12,8 +12,8 @@ from control.policies import make_agent
 from perception.model.entities.places import places_from
 from perception.model.world_model import WorldModel
 from robot.embodiment.observation import Observation
+from robot.wire.entity_mark import EntityMark, Points
 from robot.wire.limits import MAX_PATH
-from robot.wire.messages import EntityMark, Points
 from tests.tiny import CAMERA, ENTITIES_OF_THREE, parts, trained
 
 RIG_OF_TWO = msgspec.structs.replace(ENTITIES_OF_THREE, views=2, height=64, latent=3 * (8 + 6))

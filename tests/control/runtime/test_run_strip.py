@@ -5,7 +5,7 @@ import pytest
 
 from control.runtime.run_strip import GAP, TITLE, draw_strip
 from control.runtime.step import Outcome
-from robot.wire.messages import EntityMark
+from robot.wire.entity_mark import EntityMark
 
 PLACES = (16.0, 8.0), (8.0, 24.0), (24.0, 24.0)
 MARK = EntityMark("red", (255, 0, 0), PLACES[:1], PLACES[1:2], (PLACES[2:],))

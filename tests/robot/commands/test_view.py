@@ -9,7 +9,8 @@ import pytest
 
 from robot.wire import topics
 from robot.wire.camera_spec import CameraSpec
-from robot.wire.messages import DecisionReport, EntityMark, Frame, encode
+from robot.wire.entity_mark import EntityMark
+from robot.wire.messages import DecisionReport, Frame, encode
 from robot.wire.publisher import Publisher
 from tests.commands import Running, worldarm
 from tests.commands import running as command

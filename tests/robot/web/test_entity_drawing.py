@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from robot.web.entity_drawing import draw_goal, draw_imagined, draw_now, in_view
+from robot.wire.entity_mark import EntityMark
 from robot.wire.limits import MAX_PICTURE_SIDE, MAX_VIEWS
-from robot.wire.messages import EntityMark
 
 RED, BLUE = (217, 26, 26), (31, 64, 217)
 GREY = np.full((160, 160, 3), 128, np.uint8)

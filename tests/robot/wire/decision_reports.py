@@ -6,7 +6,8 @@ import time
 
 import numpy as np
 
-from robot.wire.messages import DecisionReport, EntityMark
+from robot.wire.entity_mark import EntityMark
+from robot.wire.messages import DecisionReport
 
 SHAPE = (16, 16, 3)
 

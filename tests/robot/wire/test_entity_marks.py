@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from robot.errors import WireError
+from robot.wire.entity_mark import EntityMark
 from robot.wire.limits import MAX_MARKS, MAX_NAME_LENGTH, MAX_PATH, MAX_VIEWS
-from robot.wire.messages import DecisionReport, EntityMark, decode, encode
+from robot.wire.messages import DecisionReport, decode, encode
 from tests.robot.wire.decision_reports import report
 
 MARK = EntityMark("red", (217, 26, 26), ((3.0, 4.0), None), ((5.5, 6.0), (7.0, 20.0)), (((3.5, 4.5), None),))
