@@ -155,12 +155,13 @@ def sizes_of(trained: TrainedModel) -> Sizes:
 
 
 def require_sizes(known: TrainedModel, config: WorldModelConfig) -> None:
-    """Raise `ConfigurationError` unless a model of `config` can keep the encoder of `known`."""
+    """Raise `ConfigurationError` unless a model of `config` can keep the encoder of `known`. Dropout may differ, for no
+    weight depends on it."""
     kept = msgspec.structs.replace(known.card.world_model, encoder=known.card.world_model.named_encoder)
     differing = [
         f"{name} is {getattr(kept, name)} there, {getattr(config, name)} here"
         for name in config.__struct_fields__
-        if getattr(kept, name) != getattr(config, name)
+        if name != "dropout" and getattr(kept, name) != getattr(config, name)
     ]
     if differing:
         raise ConfigurationError(f"--encoder and --sizes do not fit: {'; '.join(differing)}")

@@ -111,9 +111,13 @@ def test_an_encoder_may_be_kept_while_the_rest_learns_on(
     unsized = load_trained(tmp_path / "unsized").card
     assert unsized.world_model == before.card.world_model and unsized.provenance.settings["sizes.latent"] == 16
     capsys.readouterr()
-    sizes = [*QUICK, "--sizes.dropout", "0.2"]
+    dropped = [*words[:2], "--run", str(tmp_path / "dropped"), "--output", str(tmp_path / "made-so")]
+    assert main(["train", *dropped, *QUICK, "--sizes.dropout", "0.2", *kept]) == 0
+    assert load_trained(tmp_path / "made-so").card.world_model.dropout == 0.2
+    capsys.readouterr()
+    sizes = [*QUICK, "--sizes.width", "40"]
     said = refusal(capsys, *words[:2], "--run", str(tmp_path / "third"), *words[4:], *sizes, *kept)
-    assert "--encoder and --sizes do not fit: dropout is 0.1 there, 0.2 here" in said
+    assert "--encoder and --sizes do not fit: width is " in said
     assert "encoder was" in refusal(capsys, *words, *QUICK, "--seed", "1")
 
 
