@@ -12,9 +12,12 @@ import torch
 from torch import Tensor, nn
 
 from control.policy.mlp import Perceptron
+from perception.model.entities.token_block import TokenBlock
 
 WIDTH = 128
 """The size of a pair's embedding."""
+DEPTH = 3
+"""The number of residual blocks that each pair passes alone."""
 
 
 class PairComparison(nn.Module):
@@ -29,6 +32,7 @@ class PairComparison(nn.Module):
         self.now = nn.Linear(2 * token + proprio, WIDTH, bias=False)
         self.goal = nn.Linear(token + 1, WIDTH)
         self.settle = nn.LayerNorm(WIDTH)
+        self.alone = nn.Sequential(*(TokenBlock(WIDTH) for _ in range(DEPTH)))
         self.own = nn.Linear(WIDTH, WIDTH)
         self.all = nn.Linear(WIDTH, WIDTH, bias=False)
         self.settle_again = nn.LayerNorm(WIDTH)
@@ -61,7 +65,7 @@ class PairComparison(nn.Module):
 
     def _judged(self, pairs: Tensor, latent: Tensor) -> Tensor:
         """Return the outputs for the embedded `pairs` (B, K, WIDTH), in the data type of `latent`."""
-        pairs = nn.functional.gelu(self.settle(pairs))
+        pairs = self.alone(nn.functional.gelu(self.settle(pairs)))
         pairs = nn.functional.gelu(self.settle_again(self.own(pairs) + self.all(pairs.sum(1, keepdim=True))))
         judged: Tensor = self.judge(pairs.sum(1).to(latent.dtype))
         return judged

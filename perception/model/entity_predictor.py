@@ -9,6 +9,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from perception.model.entities.token_block import TokenBlock
+
+DEPTH = 2
+"""The number of residual blocks that each token passes alone, before tokens act on one another."""
 MEMBERS = 4
 """The number of output layers in the ensemble."""
 
@@ -83,6 +87,7 @@ class EntityPredictor(nn.Module):
         self.context = context
         self.enter = nn.Linear(context * token, width)
         self.arm = nn.Linear(proprio + action, width)
+        self.alone = nn.Sequential(*(TokenBlock(width) for _ in range(DEPTH)))
         self.blocks = nn.Sequential(*(InteractionBlock(width, dropout) for _ in range(blocks)))
         self.settle = nn.LayerNorm(width)
         self.leave = EnsembleLayer(width, token)
@@ -115,4 +120,4 @@ class EntityPredictor(nn.Module):
             known = torch.cat([known, moved.unflatten(-1, (self.entities, -1))], dim=-1)
         arm = self.arm(torch.cat([proprio, action], dim=-1).to(dtype))
         hidden = self.enter(known.to(dtype)) + arm.unsqueeze(1)
-        return self.settle(self.blocks(hidden)), arm
+        return self.settle(self.blocks(self.alone(hidden))), arm
