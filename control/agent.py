@@ -26,12 +26,11 @@ from control.goals.goal_sequence import GoalSequence
 from control.goals.landmarks import Graph
 from control.goals.latent_goal import LatentGoal
 from control.goals.moves import Move, Mover
-from control.goals.token_goals import only_things, things_in
+from control.goals.token_goals import only_things, whole_picture
 from control.interfaces import Policy, Situation
 from control.model.trained_model import TrainedModel
 from perception.evaluation.picture_errors import picture_errors
 from perception.model.encoders import LocatingEncoder
-from perception.model.entities.layout import layout_of
 from perception.model.recent_pictures import RecentPictures
 from robot.arm.interface import Vector
 from robot.embodiment.description import EmbodimentDescription
@@ -116,7 +115,7 @@ class Agent:
         """Set the goal pictures (H, W, 3) uint8 RGB, to be reached in this order; of each, only the things named by
         `only` matter, or all when it is empty. Reset to the initial state, so that the same seed and goals give the
         same decisions. Raises `GoalError` for a picture of the wrong size, when there is none, and as `only_things`
-        and `things_in` do."""
+        does."""
         self.set_latent_goals(self.latent_goals(pictures, only), pictures)
 
     @torch.inference_mode()
@@ -128,9 +127,7 @@ class Agent:
             self._require_size(picture, "goal")
         if only:
             return [only_things(self._parts.model, self.trained.card.heads, picture, only) for picture in pictures]
-        model = self._parts.model
-        layout = layout_of(model.encoder)
-        return [LatentGoal(model.encode(torch.from_numpy(picture[None]))[0], layout=layout) for picture in pictures]
+        return [whole_picture(self._parts.model, picture) for picture in pictures]
 
     def moved_goal(self, picture: NDArray[np.uint8], move: Move) -> LatentGoal:
         """Return the goal that one thing of the present `picture` is moved. Raises `GoalError` for a picture of the
@@ -143,7 +140,7 @@ class Agent:
 
     def set_latent_goals(self, goals: Sequence[LatentGoal], pictures: Sequence[NDArray[np.uint8]]) -> None:
         """Set `goals`, of each of which a picture is shown to people, as `set_goals` does."""
-        self._sequence = self._arranged(goals, pictures) if self._thing_by_thing else self._new_sequence(goals)
+        self._sequence = self._arranged(goals) if self._thing_by_thing else self._new_sequence(goals)
         self._searched = False
         self._previous_latent = self._predicted = None
         self._recent.clear()
@@ -182,6 +179,7 @@ class Agent:
             imagined=choice.imagined,
             seconds=time.perf_counter() - began,
             remaining_subgoals=sequence.remaining,
+            out_of_place=sequence.out_of_place,
             finished_subgoals=sequence.finished,
             seen=LatentState(latent[0], proprio[0]),
             expected=expected,
@@ -264,15 +262,12 @@ class Agent:
             latent, lambda goal: float(self._parts.critic.distance(latent[None], proprio[None], *goal.repeated(1)))
         )
 
-    def _arranged(self, goals: Sequence[LatentGoal], pictures: Sequence[NDArray[np.uint8]]) -> Arrangement:
+    def _arranged(self, goals: Sequence[LatentGoal]) -> Arrangement:
         """Return the goals on the way to the only one of `goals`. Raises `GoalError` when there are several."""
         if len(goals) > 1:
             raise GoalError(f"--subgoals things takes one goal, and there are {len(goals)}: give the last one only")
-        card, final = self.trained.card, goals[0]
-        things = things_in(self._parts.model, card.heads, pictures[-1])
-        if final.wanted is not None:
-            things = [each for thing in things if bool((each := thing * final.wanted).any())]
-        return Arrangement(final, things, card.block_change, self._config.subgoals.patience, self._detection)
+        block_change = self.trained.card.block_change
+        return Arrangement(goals[0], block_change, self._config.subgoals.patience, self._detection)
 
     def _new_sequence(self, goals: Sequence[LatentGoal]) -> GoalSequence:
         return GoalSequence(goals, self.trained.card.block_change, self._config.subgoals.patience, self._detection)

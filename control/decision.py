@@ -26,7 +26,8 @@ class Decision:
     goal. `reached`: whether the final goal is reached. `cost` is that of the plan. `imagined` are the latents (T, D)
     after each block of the plan; None for deciders without a model. `seconds` is the time that deciding took.
     `remaining_subgoals` is the number of sub-goals before the final goal, and `finished_subgoals` holds the results of
-    the earlier ones.
+    the earlier ones. `out_of_place` names the things that are not where the goal wants them; empty for deciders that
+    tell no things apart.
 
     `seen` is the latent state of the observation; None for deciders without a model. `expected` is the previous
     decision's prediction of `seen`; None also for the first observation and after a skipped block. The difference
@@ -40,6 +41,7 @@ class Decision:
     imagined: Tensor | None
     seconds: float
     remaining_subgoals: int = 0
+    out_of_place: tuple[str, ...] = ()
     finished_subgoals: tuple[SubgoalResult, ...] = ()
     seen: LatentState | None = None
     expected: LatentState | None = None

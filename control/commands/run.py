@@ -226,8 +226,9 @@ class ProgressPrinter:
         """Print the distance to the goal and the time that deciding took."""
         decision = step.decision
         after = f" and {decision.remaining_subgoals} goals after it" if decision.remaining_subgoals else ""
+        out = f", not in place: {', '.join(decision.out_of_place)}" if decision.out_of_place else ""
         print(
-            f"block {step.block:3d}: {decision.distance:5.1f} blocks to go{after}, decided in "
+            f"block {step.block:3d}: {decision.distance:5.1f} blocks to go{after}{out}, decided in "
             f"{1e3 * decision.seconds:.0f} ms, "
             f"{step.command_ms:.0f} ms after the picture: {step.status}",
             flush=True,

@@ -4,7 +4,7 @@ first, and all others left out of the goal meanwhile."""
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from torch import Tensor
 
@@ -25,26 +25,25 @@ class Arrangement:
     def __init__(
         self,
         final: LatentGoal,
-        things: Sequence[Tensor],
         block_change: float,
         patience: int,
         detection: GoalDetectionConfig,
     ) -> None:
-        """`things` are masks (K,), each with 1 for the tokens of one thing that `final` shows. `block_change` is that
-        of the checkpoint's card. A thing is given up for another one after `patience` blocks."""
+        """`block_change` is that of the checkpoint's card. A thing is given up for another one after `patience`
+        blocks."""
         self._final = final
-        self._things = tuple(things)
-        self._places = [LatentGoal(final.latent, tokens, final.layout) for tokens in things]
+        self._places = {name: final.of_thing(name) for name in final.things}
         self._block_change = block_change
         self._patience = patience
         self._detection = detection
         self._detector = GoalDetector(block_change, detection)
-        self._current: int | None = None
-        self._out: list[int] = []
-        self._tried: set[int] = set()
+        self._current: str | None = None
+        self._tried: set[str] = set()
         self._spent = 0
         self._finished: list[SubgoalResult] = []
         self.difference = self.distance = math.inf
+        self.out_of_place: tuple[str, ...] = ()
+        """The names of the things that the newest picture shows out of their places."""
 
     @property
     def goal(self) -> LatentGoal:
@@ -59,45 +58,41 @@ class Arrangement:
     @property
     def remaining(self) -> int:
         """The number of sub-goals that remain: of things out of their places, but for the last one."""
-        return 0 if self._current is None else len(self._out) - 1
+        return 0 if self._current is None else len(self.out_of_place) - 1
 
     def look(self, latent: Tensor) -> bool:
         """Return whether the picture of the resting arm, with this `latent` (D,), shows the final goal for sure, as
         `GoalSequence.look` does."""
-        return float(self._final.difference(latent)) <= self._detection.sure * self._block_change
+        near = float(self._final.difference(latent)) <= self._detection.sure * self._block_change
+        return near and not self._final.out_of_place(latent, self._detection.same_place)
 
     def update(self, latent: Tensor, blocks_to: Callable[[LatentGoal], float]) -> bool:
         """Update with the newest picture's `latent` (D,); return whether the final goal is reached. `blocks_to` returns
         the critic's distance to a goal."""
-        self._out = self._out_of_place(latent)
+        self.out_of_place = self._final.out_of_place(latent, self._detection.same_place)
         self._leave()
-        if self._current is None and len(self._out) > 1:
-            fresh = [number for number in self._out if number not in self._tried] or self._out
-            self._current = min(fresh, key=lambda number: blocks_to(self._places[number]))
+        if self._current is None and len(self.out_of_place) > 1:
+            fresh = [name for name in self.out_of_place if name not in self._tried] or self.out_of_place
+            self._current = min(fresh, key=lambda name: blocks_to(self._places[name]))
             self._spent = 0
         self.difference = float(self.goal.difference(latent))
         self.distance = blocks_to(self.goal)
-        if self._current is not None:
+        if self.out_of_place:
             self._detector.reset()
             return False
         return self._detector.update(self.difference, self.distance)
-
-    def _out_of_place(self, latent: Tensor) -> list[int]:
-        """Return the numbers of the things of which some token is not where it is wanted."""
-        wrong = self._final.differences(latent) > self._detection.same_place**2
-        return [number for number, tokens in enumerate(self._things) if bool((wrong & (tokens > 0)).any())]
 
     def _leave(self) -> None:
         """Leave the current thing where it is in place, where its patience is spent, and where it is the last one."""
         if self._current is None:
             return
         self._spent += 1
-        reached = self._current not in self._out
-        if not reached and self._spent < self._patience and len(self._out) > 1:
+        reached = self._current not in self.out_of_place
+        if not reached and self._spent < self._patience and len(self.out_of_place) > 1:
             return
         self._finished.append(SubgoalResult(self._spent, reached))
         # Given up, it comes after the others; once all were given up, each has another turn.
-        self._tried = set() if reached or set(self._out) <= self._tried | {self._current} else self._tried
+        self._tried = set() if reached or set(self.out_of_place) <= self._tried | {self._current} else self._tried
         if not reached:
             self._tried.add(self._current)
         self._current = None

@@ -24,7 +24,8 @@ class SubgoalResult:
 class GoalSequence:
     """Sub-goals followed by the final goal.
 
-    A sub-goal is reached when one picture differs from it by at most `block_change`; it is not checked again. After
+    A goal is reached only when none of its things is out of its place. A sub-goal is reached when one such picture
+    differs from it by at most `block_change`; it is not checked again. After
     `patience` blocks it is skipped. The final goal is never skipped and is judged by `GoalDetector`. `difference` (mean
     squared difference of latents) and `distance` (blocks) are those from the newest picture to the current goal.
     """
@@ -44,6 +45,8 @@ class GoalSequence:
         self._spent = 0
         self._finished: list[SubgoalResult] = []
         self.difference = self.distance = math.inf
+        self.out_of_place: tuple[str, ...] = ()
+        """The names of the things that the newest picture shows out of their places in the current goal."""
 
     @property
     def goal(self) -> LatentGoal:
@@ -68,7 +71,7 @@ class GoalSequence:
         `block_change`. The critic, which knows only postures at which actions begin, is not asked.
         """
         sure = self._detection.sure * self._block_change
-        while float(self.goal.difference(latent)) <= sure:
+        while float(self.goal.difference(latent)) <= sure and not self._misplaced(latent):
             if not self.remaining:
                 return True
             self._finished.append(SubgoalResult(0, True))
@@ -82,10 +85,25 @@ class GoalSequence:
         """
         if self.remaining:
             self._spent += 1
-        self.difference = float(self.goal.difference(latent))
-        while self.remaining and ((reached := self.difference <= self._block_change) or self._spent >= self._patience):
+        self._compare(latent)
+        while self.remaining and ((reached := self._shown()) or self._spent >= self._patience):
             self._finished.append(SubgoalResult(self._spent, reached))
             self._spent = 0
-            self.difference = float(self.goal.difference(latent))
+            self._compare(latent)
         self.distance = blocks_to(self.goal)
-        return not self.remaining and self._detector.update(self.difference, self.distance)
+        if self.remaining or self.out_of_place:
+            self._detector.reset()
+            return False
+        return self._detector.update(self.difference, self.distance)
+
+    def _compare(self, latent: Tensor) -> None:
+        """Compare `latent` (D,) with the current goal."""
+        self.difference = float(self.goal.difference(latent))
+        self.out_of_place = self._misplaced(latent)
+
+    def _shown(self) -> bool:
+        """Return whether the newest picture shows the current goal."""
+        return self.difference <= self._block_change and not self.out_of_place
+
+    def _misplaced(self, latent: Tensor) -> tuple[str, ...]:
+        return self.goal.out_of_place(latent, self._detection.same_place)

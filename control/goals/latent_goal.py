@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from torch import Tensor
 
@@ -17,11 +18,13 @@ def latent_distance(latents: Tensor, others: Tensor, layout: TokenLayout = FLAT)
 @dataclass(frozen=True)
 class LatentGoal:
     """A `latent` (D,) to reach, which consists of tokens as `layout` says. `wanted` (K,) is 1 for the tokens that
-    matter and 0 for the others, of which at least one matters; None means that all of the latent matters."""
+    matter and 0 for the others, of which at least one matters; None means that all of the latent matters. `things` are
+    the things that matter, by name: masks (K,), each with 1 for the tokens that hold it."""
 
     latent: Tensor
     wanted: Tensor | None = None
     layout: TokenLayout = FLAT
+    things: Mapping[str, Tensor] = field(default_factory=dict)
 
     def differences(self, latents: Tensor) -> Tensor:
         """Return how much each token of `latents` (..., D) differs from the goal's, (..., K)."""
@@ -32,6 +35,16 @@ class LatentGoal:
         if self.wanted is None:
             return latent_distance(latents, self.latent, self.layout)
         return (self.differences(latents) * self.wanted).sum(-1) / self.wanted.sum()
+
+    def out_of_place(self, latent: Tensor, same_place: float) -> tuple[str, ...]:
+        """Return the names of the things of which `latent` (D,) has some token more than `same_place` from where it is
+        wanted, in the units of places."""
+        wrong = self.differences(latent) > same_place**2
+        return tuple(name for name, tokens in self.things.items() if bool((wrong & (tokens > 0)).any()))
+
+    def of_thing(self, name: str) -> LatentGoal:
+        """Return the goal that of this one only the thing `name` is in its place."""
+        return LatentGoal(self.latent, self.things[name], self.layout, {name: self.things[name]})
 
     def repeated(self, count: int) -> tuple[Tensor, Tensor | None]:
         """Return the latent (count, D) and the mask (count, K), None where all matters, as the goals of `count` states:

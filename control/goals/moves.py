@@ -105,7 +105,8 @@ class Mover:
             # In a view in which another token holds the thing, this one stays where it is.
             moved = held[number] | ~held.any(0)
             tokens[number] = self._elsewhere(tokens[number], number, wanted, moved)
-        return LatentGoal(tokens.flatten(), held.any(-1).to(tokens.dtype), layout_of(self.model.encoder))
+        moving = held.any(-1).to(tokens.dtype)
+        return LatentGoal(tokens.flatten(), moving, layout_of(self.model.encoder), {move.thing: moving})
 
     def _elsewhere(self, token: Tensor, number: int, wanted: Tensor, moved: Tensor) -> Tensor:
         """Return the `token` (d,) of this number with what it holds at the places `wanted` (V, 2) of the views that are

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -26,23 +26,39 @@ def only_things(model: WorldModel, heads: HeadsConfig, picture: NDArray[np.uint8
     `ThingNotFound` for a thing that the model does not find in the picture.
     """
     latent, seen = tokens_in(model, heads, picture)
-    held = torch.stack([seen.holders(name).any(-1) for name in names])
-    return LatentGoal(latent, held.any(0).to(latent.dtype), layout_of(model.encoder))
+    things = {name: seen.holders(name).any(-1).to(latent.dtype) for name in names}
+    return LatentGoal(latent, torch.stack(list(things.values())).amax(0), layout_of(model.encoder), things)
 
 
 @torch.inference_mode()
-def things_in(model: WorldModel, heads: HeadsConfig, picture: NDArray[np.uint8]) -> list[Tensor]:
-    """Return a mask (K,) for each thing that `picture` (V × H, W, 3) uint8 RGB shows, with 1 for the tokens that hold
-    it: for each colour that tokens hold. Raises `GoalError` as `tokens_in` does."""
-    latent, seen = tokens_in(model, heads, picture)
-    masks = (seen.holding(name).any(-1) for name in seen.seen)
-    return [mask.to(latent.dtype) for mask in masks if bool(mask.any())]
+def whole_picture(model: WorldModel, picture: NDArray[np.uint8]) -> LatentGoal:
+    """Return the goal that all is as `picture` (V × H, W, 3) uint8 RGB shows it. Its things are those that tokens hold,
+    by colour; none for a model that does not say where its tokens look."""
+    layout = layout_of(model.encoder)
+    if model.config.entities == 0 or not isinstance(model.encoder, LocatingEncoder):
+        return LatentGoal(model.encode(torch.from_numpy(picture[None]))[0], layout=layout)
+    latent, seen = _looked_at(model, model.encoder, picture)
+    return LatentGoal(latent, None, layout, _things(seen, latent))
+
+
+def _things(seen: TokenColours, latent: Tensor) -> Mapping[str, Tensor]:
+    """Return a mask (K,) for each colour that tokens of `latent` hold: 1 for those that hold most of it in a view."""
+    masks = {}
+    for number, name in enumerate(seen.seen):
+        most = torch.zeros_like(held := seen.holding(name))
+        most[seen.covered[number].argmax(0), torch.arange(held.shape[1])] = True
+        if bool((tokens := (held & most).any(-1)).any()):
+            masks[name] = tokens.to(latent.dtype)
+    return masks
 
 
 def tokens_in(model: WorldModel, heads: HeadsConfig, picture: NDArray[np.uint8]) -> tuple[Tensor, TokenColours]:
     """Return the latent (D,) of `picture` and the colours of its tokens. Raises `GoalError` for a model that cannot
     leave things out of a goal."""
-    encoder = _locating(model, heads)
+    return _looked_at(model, _locating(model, heads), picture)
+
+
+def _looked_at(model: WorldModel, encoder: LocatingEncoder, picture: NDArray[np.uint8]) -> tuple[Tensor, TokenColours]:
     stills = torch.from_numpy(picture)[None, None].expand(-1, model.encoder.frames, -1, -1, -1)
     return model.encode_clips(stills)[0], token_colours(picture, encoder.attention(stills)[0])
 

@@ -23,6 +23,8 @@ def outcome_of(steps: Sequence[Step], last: Image, blocks: int | None, unknown: 
         reason = (
             f"{blocks} blocks are over, and the critic's distance to the goal is {end.decision.distance:.1f} blocks"
         )
+        if end.decision.out_of_place:
+            reason += f"; not in place: {', '.join(end.decision.out_of_place)}"
         if missed > len(steps) // 4:
             reason += (
                 f"; {missed} of {len(steps)} decisions came too late: the machine is too busy, or the camera too slow"

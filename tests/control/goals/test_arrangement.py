@@ -14,14 +14,15 @@ from perception.model.entities.layout import TokenLayout
 NEAR, FAR, ARM = 0, 1, 2
 """Tokens that are places in one view; the critic says that the first is nearer than the second."""
 FINAL = LatentGoal(
-    torch.tensor([[1.0, 0.5, 0.0], [-1.0, 0.5, 0.0], [0.5, -1.0, 0.0]]).flatten(), layout=TokenLayout(3, 1)
+    torch.tensor([[1.0, 0.5, 0.0], [-1.0, 0.5, 0.0], [0.5, -1.0, 0.0]]).flatten(),
+    layout=TokenLayout(3, 1),
+    things={"far": torch.eye(3)[FAR], "near": torch.eye(3)[NEAR]},
 )
 DETECTION = GoalDetectionConfig()
 
 
 def arrangement(patience: int = 5) -> Arrangement:
-    things = [torch.eye(3)[FAR], torch.eye(3)[NEAR]]
-    return Arrangement(FINAL, things, 0.01, patience, DETECTION)
+    return Arrangement(FINAL, 0.01, patience, DETECTION)
 
 
 def blocks_to(goal: LatentGoal) -> float:
@@ -81,7 +82,8 @@ def test_the_arm_at_rest_is_looked_at_as_with_any_goal(latent: Tensor, done: boo
 
 
 def test_with_one_thing_there_are_no_sub_goals() -> None:
-    one = Arrangement(FINAL, [torch.eye(3)[NEAR]], 0.01, 5, DETECTION)
+    final = FINAL.of_thing("near")
+    one = Arrangement(final, 0.01, 5, DETECTION)
     asked: list[LatentGoal] = []
 
     def asks(goal: LatentGoal) -> float:
@@ -89,4 +91,4 @@ def test_with_one_thing_there_are_no_sub_goals() -> None:
         return 2.0
 
     one.update(seen(False, False), asks)
-    assert wanted(one) is None and asked == [FINAL]
+    assert one.goal is final and asked == [final]

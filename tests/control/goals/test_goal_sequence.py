@@ -6,6 +6,7 @@ import torch
 from control.decision_config import GoalDetectionConfig
 from control.goals.goal_sequence import GoalSequence, SubgoalResult
 from control.goals.latent_goal import LatentGoal
+from perception.model.entities.layout import TokenLayout
 
 GOALS = [torch.full((2,), 10.0 * number) for number in range(3)]
 SEQUENCE = [LatentGoal(goal) for goal in GOALS]
@@ -43,6 +44,20 @@ def test_what_is_not_reached_in_time_is_given_up_for_the_next() -> None:
     way.update(FAR, here)
     way.update(GOALS[1], here)
     assert way.finished == (SubgoalResult(3, False), SubgoalResult(2, True)), "each has its own time"
+
+
+def test_no_goal_is_reached_while_one_of_its_things_is_out_of_its_place() -> None:
+    places = torch.tensor([[1.0, 0.5, 0.0], [-1.0, 0.5, 0.0]])
+    things = {"near": torch.tensor([1.0, 0.0]), "far": torch.tensor([0.0, 1.0])}
+    goals = [LatentGoal(places.flatten(), None, TokenLayout(2, 1), things)] * 2
+    detection = GoalDetectionConfig(same_place=0.2)
+    way = GoalSequence(goals, block_change=10.0, patience=50, detection=detection)
+    wide, narrow = (places + torch.tensor([[0.0, off, 0.0], [0.0, 0.0, 0.0]]) for off in (0.3, 0.1))
+    assert not way.look(wide.flatten()) and not way.update(wide.flatten(), here)
+    assert way.remaining == 1 and way.out_of_place == ("near",), "the difference alone would do"
+    assert not way.update(narrow.flatten(), here) and way.remaining == 0
+    assert not any(way.update(wide.flatten(), here) for _ in range(10)) and way.out_of_place == ("near",)
+    assert any(way.update(narrow.flatten(), here) for _ in range(10)) and way.out_of_place == ()
 
 
 def test_the_last_goal_is_never_given_up_and_must_be_reached_to_stay() -> None:

@@ -58,6 +58,19 @@ def test_an_agent_is_done_when_the_named_thing_is_in_its_place() -> None:
     assert done(other, "red") and not done(other, "blue") and not done(other)
 
 
+def test_a_decision_says_what_is_not_in_its_place() -> None:
+    agent = make_agent(seeing(), "actor-only")
+    state, still = np.zeros(ENTITIES_OF_THREE.proprio), np.zeros(ENTITIES_OF_THREE.action)
+
+    def out(*only: str) -> tuple[str, ...]:
+        agent.set_goals([picture()], only)
+        return agent.decide(Observation({CAMERA.name: picture(8, 12)}, state, 0), still).out_of_place
+
+    assert out() == ("red", "blue") and out("blue") == ("blue",)
+    agent.set_goals([picture()])
+    assert agent.decide(Observation({CAMERA.name: picture()}, state, 0), still).out_of_place == ()
+
+
 def test_thing_by_thing_an_agent_goes_for_what_is_out_of_its_place() -> None:
     agent = make_agent(seeing(), "actor-only", subgoals="things")
     state, still = np.zeros(ENTITIES_OF_THREE.proprio), np.zeros(ENTITIES_OF_THREE.action)
