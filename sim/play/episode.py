@@ -64,7 +64,7 @@ def play_episode(
     action; in the last row both are zero, because nothing followed. An object that is not on the table has its pose
     under the table. With `practice`, an agent and the scripted policy act in turn."""
     camera, convention = world.camera, environment.convention
-    start = environment.start(rng, convention)
+    start = environment.start_of_play(rng, convention)
     policy = environment.policy(rng, convention)
     turns = None if practice is None else practice.turns(policy, rng)
     runner = BlockRunner(world, convention)

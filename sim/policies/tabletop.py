@@ -14,19 +14,12 @@ import numpy as np
 from robot.arm.interface import ObjectPose, Vector
 from robot.arm.rotations import rotation_matrix
 from robot.embodiment.tool_displacement import ToolDisplacement, ToolTarget
-from sim.policies.interface import CorrelatedNoise, Start, standing
-from sim.world.scene import DISTRACTORS, EXTRA_GRASPABLE, GRASPABLE, SceneObject
+from sim.policies.interface import CorrelatedNoise
+from sim.policies.tabletop_starts import SPECS, TABLE_LOWER, TABLE_UPPER, free_place
+from sim.world.scene import SceneObject
 
-TABLE_LOWER = np.array([0.42, -0.15])
-TABLE_UPPER = np.array([0.60, 0.15])
-SPECS = {thing.name: thing for thing in (*GRASPABLE, *DISTRACTORS, *EXTRA_GRASPABLE)}
-COUNT_SHARES = (0.30, 0.40, 0.30)
-"""The shares of episodes with one, two and three objects on the table."""
-APART_M = 0.085
-PLACE_ATTEMPTS = 200
-CLEAR_M = 0.09
-CLEAR_HEIGHT_M = 0.11
-TOWER_SHARE = 0.08
+UPRIGHT = 0.95
+"""The least cosine of an object's tilt while it counts as upright."""
 OPEN, CLOSED = 1.0, -1.0
 RELEASED_M = 0.02
 # The set-point is up to a block ahead of the carried object.
@@ -48,80 +41,21 @@ PUSH_BLOCKS = (4, 10)
 LOWERING_BLOCKS = 16
 ASIDE_M, ARRIVED_M = 0.011, 0.010
 """m; the tool has come down when it is this close in the plane, and in height."""
-MOVED_SHARE = 0.85
-ABOVE_SHARE = 0.7
 FUNNEL = 3.0
 """Metres that the tool is higher per metre of horizontal distance."""
 OUT_OF_VIEW_M = 0.335
 
 
-def random_start(rng: np.random.Generator, convention: ToolDisplacement, count: int | None = None) -> Start:
-    """Return a start with `count` objects on the table, sometimes stacked, and a random tool clear of them. There are
-    one to three objects without a `count`; more than play has include those of `EXTRA_GRASPABLE`."""
-    kinds = GRASPABLE if count is None or count <= len(GRASPABLE) else (*GRASPABLE, *EXTRA_GRASPABLE)
-    order = rng.permutation([thing.name for thing in kinds])
-    names = order[: rng.choice((1, 2, 3), p=COUNT_SHARES) if count is None else count]
-    objects: list[ObjectPose] = []
-    for name in names.tolist():
-        spec, yaw = SPECS[name], rng.uniform(-np.pi, np.pi)
-        if objects and rng.random() < TOWER_SHARE:
-            below = objects[-1]
-            height = below.position[2] + SPECS[below.name].rest_height + spec.rest_height
-            objects.append(standing(name, (*below.position[:2], height), yaw))
-        else:
-            objects.append(standing(name, (*free_place(rng, objects), spec.rest_height), yaw))
-    return Start(random_tool(rng, convention, objects), tuple(objects))
-
-
-def random_tool(rng: np.random.Generator, convention: ToolDisplacement, objects: Sequence[ObjectPose]) -> ToolTarget:
-    """Return a random tool, open or closed, clear of the `objects`."""
-    place = _clear_place(rng, convention, objects)
-    yaw = float(np.clip(rng.normal(0.0, 0.5), *convention.turn_bounds))
-    return ToolTarget(place, yaw, convention.opening_m if rng.random() < 0.6 else 0.0)
-
-
-def rearranged(rng: np.random.Generator, convention: ToolDisplacement, objects: Sequence[ObjectPose]) -> Start:
-    """Return a start with the same `objects`. Mostly one of them is at a new place on the table, with the open gripper
-    just above it or elsewhere."""
-    there = list(objects)
-    which = int(rng.integers(len(there)))
-    if rng.random() < MOVED_SHARE:
-        name = there[which].name
-        others = [item for item in there if item.name != name]
-        place = (*free_place(rng, others), SPECS[name].rest_height)
-        there[which] = standing(name, place, rng.uniform(-np.pi, np.pi))
-    lower, upper = np.asarray(convention.bounds.lower), np.asarray(convention.bounds.upper)
-    if rng.random() < ABOVE_SHARE:
-        above = np.asarray(there[which].position) + np.array([*rng.normal(0.0, 0.02, 2), rng.uniform(0.06, 0.14)])
-        place_of_tool = np.clip(above, lower, upper)
-    else:
-        place_of_tool = _clear_place(rng, convention, there)
-    yaw = float(np.clip(rng.normal(0.0, 0.4), *convention.turn_bounds))
-    return Start(ToolTarget(place_of_tool, yaw, convention.opening_m), tuple(there))
-
-
-def _clear_place(rng: np.random.Generator, convention: ToolDisplacement, objects: Sequence[ObjectPose]) -> Vector:
-    """Return a position (3,) m for the tool, more often low than high, clear of the `objects`."""
-    lower, upper = np.asarray(convention.bounds.lower), np.asarray(convention.bounds.upper)
-    while True:
-        place: Vector = lower + (upper - lower) * np.array([*rng.random(2), rng.random() ** 2])
-        clear = all(np.linalg.norm(place[:2] - np.asarray(item.position[:2])) > CLEAR_M for item in objects)
-        if clear or place[2] > CLEAR_HEIGHT_M + 0.03 * len(objects):
-            return place
-
-
-def free_place(rng: np.random.Generator, others: Sequence[ObjectPose]) -> Vector:
-    """Return a position (2,) m on the table that keeps `APART_M` from `others`; where there is none, the position
-    furthest from them."""
-    best, most = np.zeros(2), -1.0
-    for _ in range(PLACE_ATTEMPTS):
-        place = rng.uniform(TABLE_LOWER, TABLE_UPPER)
-        room = min((float(np.linalg.norm(place - item.position[:2])) for item in others), default=np.inf)
-        if room > APART_M:
-            return place
-        if room > most:
-            best, most = place, room
-    return best
+def height_of_centre(pose: ObjectPose) -> float:
+    """Return the height (m) of an object's centre where it rests on the table as it is turned now."""
+    spec = SPECS[pose.name]
+    across_x, across_y, upright = np.abs(rotation_matrix(pose.orientation)[2])
+    if upright > UPRIGHT:
+        return spec.rest_height
+    length, width, height = spec.size
+    if spec.shape == "cylinder":
+        return float(upright * height + np.hypot(across_x, across_y) * width) / 2
+    return float(across_x * length + across_y * width + upright * height) / 2
 
 
 def turned(pose: ObjectPose) -> float:
@@ -320,7 +254,7 @@ class TabletopPolicy:
         """Carry the held object above `base()` (3,) m, lower it to `gap` m above that, release it and rise."""
         rng = self._rng
         yaw = float(np.clip(yaw, *self._convention.turn_bounds))
-        above = np.array([0.0, 0.0, SPECS[name].rest_height + gap])
+        above = np.array([0.0, 0.0, height_of_centre(self._objects[name]) + gap])
         yield from self._lower(lambda: base() + self._grasp + above, rng.uniform(0.055, 0.065), yaw, CLOSED)
         yield from self._stay(OPEN, 1)
         rise = self._tool.position[2] + rng.uniform(0.06, 0.12)
@@ -377,10 +311,13 @@ class TabletopPolicy:
         """Return the yaw (rad) nearest to the tool's among those that are aligned with an object's sides."""
         spec: SceneObject = SPECS[name]
         here = self._tool.yaw
-        if spec.shape == "cylinder":
+        axis = rotation_matrix(self._objects[name].orientation)[:, 2]
+        lies = abs(axis[2]) < UPRIGHT
+        if spec.shape == "cylinder" and not lies:
             return float(np.clip(here + self._rng.normal(0.0, 0.2), *self._convention.turn_bounds))
-        every = np.pi if spec.size[0] != spec.size[1] else np.pi / 2
-        yaws = turned(self._objects[name]) + every * np.arange(-4, 5)
+        every = np.pi if spec.size[0] != spec.size[1] or spec.shape == "cylinder" else np.pi / 2
+        along = float(np.arctan2(axis[1], axis[0])) if spec.shape == "cylinder" else turned(self._objects[name])
+        yaws = along + every * np.arange(-4, 5)
         low, high = self._convention.turn_bounds
         within = yaws[(yaws >= low) & (yaws <= high)]
         if len(within) == 0:

@@ -19,8 +19,9 @@ from robot.embodiment.tool_displacement import ToolDisplacement
 from robot.errors import ConfigurationError
 from robot.wire.camera_spec import CameraSpec
 from sim.policies import push as push_play
-from sim.policies import tabletop as tabletop_play
+from sim.policies import tabletop_starts
 from sim.policies.interface import ScriptedPolicy, Start
+from sim.policies.tabletop import TabletopPolicy
 from sim.tasks.task import LEVELS, TASKS, Level, Task, Things
 from sim.world.cameras import camera_named, front_camera, tabletop_camera
 from sim.world.lockstep import LockStep
@@ -32,10 +33,10 @@ EnvironmentName = Literal["push", "tabletop"]
 
 @dataclass(frozen=True)
 class Environment:
-    """One kind of simulated world. `start` draws the start of an episode, `policy` its scripted policy, and
-    `rearranged` another arrangement of the same objects. A model needs `episodes` episodes of `blocks` blocks as
-    training data. `tasks` and `levels` are those for which there are goals. `sentence` describes the play in data
-    sets."""
+    """One kind of simulated world. `start` draws a start, `start_of_play` that of an episode of play, `policy` its
+    scripted policy, and `rearranged` another arrangement of the same objects. A model needs `episodes` episodes of
+    `blocks` blocks as training data. `tasks` and `levels` are those for which there are goals. `sentence` describes the
+    play in data sets."""
 
     name: EnvironmentName
     sentence: str
@@ -44,6 +45,7 @@ class Environment:
     state_names: tuple[str, ...]
     camera: Callable[[int, int], CameraSpec]
     start: Callable[[np.random.Generator, ToolDisplacement], Start]
+    start_of_play: Callable[[np.random.Generator, ToolDisplacement], Start]
     policy: Callable[[np.random.Generator, ToolDisplacement], ScriptedPolicy]
     rearranged: Callable[[np.random.Generator, ToolDisplacement, Sequence[ObjectPose]], Start]
     tasks: tuple[Task, ...]
@@ -74,6 +76,7 @@ PUSH = Environment(
     state_names=STATE_NAMES,
     camera=front_camera,
     start=push_play.random_start,
+    start_of_play=push_play.random_start,
     policy=push_play.PushPolicy,
     rearranged=push_play.rearranged,
     tasks=("reach", "push"),
@@ -88,9 +91,10 @@ TABLETOP_PLAY = Environment(
     convention=TABLETOP,
     state_names=GRASPING_STATE_NAMES,
     camera=tabletop_camera,
-    start=tabletop_play.random_start,
-    policy=tabletop_play.TabletopPolicy,
-    rearranged=tabletop_play.rearranged,
+    start=tabletop_starts.random_start,
+    start_of_play=tabletop_starts.start_of_play,
+    policy=TabletopPolicy,
+    rearranged=tabletop_starts.rearranged,
     tasks=TASKS,
     levels=LEVELS,
     episodes=4500,

@@ -9,7 +9,8 @@ import numpy as np
 from robot.arm.interface import ObjectPose, Vector
 from robot.arm.rotations import rotation_matrix
 from sim.policies.interface import Start
-from sim.policies.tabletop import SPECS, TABLE_LOWER, TABLE_UPPER, Aim, TabletopPolicy, free_place, random_start
+from sim.policies.tabletop import Aim, TabletopPolicy
+from sim.policies.tabletop_starts import SPECS, TABLE_LOWER, TABLE_UPPER, free_place, random_start
 from sim.tasks.environments import TABLETOP_PLAY
 from sim.tasks.task import Goal, Task
 from sim.tasks.visibility import visible_share

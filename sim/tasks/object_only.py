@@ -8,7 +8,7 @@ import numpy as np
 
 from robot.arm.interface import ObjectPose
 from sim.policies.interface import standing
-from sim.policies.tabletop import SPECS, free_place, random_tool
+from sim.policies.tabletop_starts import SPECS, free_place, random_tool
 from sim.tasks.environments import TABLETOP_PLAY
 from sim.tasks.goal_maker import REACH_AT_LEAST_M, REARRANGED_AT_LEAST_M, VISIBLE_AT_LEAST
 from sim.tasks.task import Goal

@@ -9,7 +9,7 @@ import numpy as np
 
 from robot.arm.interface import ObjectPose
 from sim.policies.interface import Start, standing
-from sim.policies.tabletop import SPECS, free_place, random_start
+from sim.policies.tabletop_starts import SPECS, free_place, random_start
 from sim.tasks.environments import TABLETOP_PLAY
 from sim.tasks.goal_maker import GoalMaker
 from sim.tasks.object_only import object_only

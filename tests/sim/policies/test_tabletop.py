@@ -7,12 +7,15 @@ import numpy as np
 import pytest
 
 from robot.arm.interface import ObjectPose, Vector
+from robot.arm.rotations import rotation_matrix
 from robot.dataset.format.columns import ABSENT_BELOW_M
 from robot.embodiment.actions import TABLETOP
 from robot.embodiment.proprioception import GRASPING_STATE_NAMES
+from robot.embodiment.tool_displacement import ToolDisplacement
 from sim.play.episode import Columns, play_episode, play_features
-from sim.policies.interface import standing
-from sim.policies.tabletop import SPECS, TABLE_LOWER, TABLE_UPPER, Aim, TabletopPolicy, random_start, turned
+from sim.policies.interface import Start, standing
+from sim.policies.tabletop import Aim, TabletopPolicy, turned
+from sim.policies.tabletop_starts import SPECS, TABLE_LOWER, TABLE_UPPER, random_start, start_of_play
 from sim.tasks.environments import TABLETOP_PLAY
 from sim.world.block_runner import BlockRunner
 from sim.world.lockstep import LockStep
@@ -83,6 +86,36 @@ def test_each_object_can_be_picked_carried_and_put_down(world: LockStep, name: s
     table.do(table.policy.place(name, np.array([0.55, 0.1]), 0.2))
     assert table.policy.held is None
     np.testing.assert_allclose(table.place(name), (0.55, 0.1, SPECS[name].rest_height), atol=0.015)
+
+
+@pytest.mark.parametrize("seed", [3, 7, 12, 14])
+def test_a_lying_cylinder_can_be_picked_and_put_down_lying(world: LockStep, seed: int) -> None:
+    name, radius = "yellow_cylinder", SPECS["yellow_cylinder"].size[0] / 2
+    table = Table(world, [lying(seed)])
+    assert table.place(name)[2] == pytest.approx(radius, abs=1e-3)
+    where = table.place(name)[:2]
+    table.do(table.policy.pick(name, 0.002))
+    assert table.policy.held == name and table.place(name)[2] > radius + 0.02
+    table.do(table.policy.place(name, where, 0.0))
+    assert table.policy.held is None and table.place(name)[2] == pytest.approx(radius, abs=0.005)
+
+
+def lying(seed: int) -> ObjectPose:
+    """A cylinder that lies within the hand's reach, turned at random."""
+    rng = np.random.default_rng(seed)
+    while True:
+        for item in start_of_play(rng, TABLETOP).objects:
+            if abs(rotation_matrix(item.orientation)[2, 2]) < 0.1 and item.position[0] < 0.56:
+                return item
+
+
+def test_some_cylinders_lie_when_play_begins_and_none_in_a_goals_start() -> None:
+    def share(start: Callable[[np.random.Generator, ToolDisplacement], Start]) -> float:
+        starts = [start(np.random.default_rng(seed), TABLETOP) for seed in range(300)]
+        cylinders = [item for each in starts for item in each.objects if SPECS[item.name].shape == "cylinder"]
+        return float(np.mean([abs(rotation_matrix(item.orientation)[2, 2]) < 0.1 for item in cylinders]))
+
+    assert share(random_start) == 0.0 and 0.08 < share(start_of_play) < 0.2
 
 
 @pytest.mark.parametrize(("top", "below"), [("red_cube", "blue_box"), ("yellow_cylinder", "red_cube")])
