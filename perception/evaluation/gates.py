@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from perception.checkpoint.card import Gate
+from perception.model.entities.layout import layout_of
 from perception.model.world_model import WorldModel
 from perception.training_data.frame_cache import FrameCache
 
@@ -101,14 +102,16 @@ def world_model_gates(
     `fit_frames` fit the probes, `judge_frames` judge them; at `clip_starts` (C,) held-out clips of `ROLLOUT` blocks
     begin. `tool` are the entries of a state that give the tool's position, none where there is no tool.
 
-    Effective rank: the number of dimensions that the latents fill; a low one is a collapse. Probes: the error with
+    Effective rank: the number of dimensions that the latents fill; a low one is a collapse. Each entity token counts as
+    a sample of its own, as it does in training. Probes: the error with
     which a linear map reads the tool's and the objects' positions out of a latent; the worst object counts. Rollout
     error: how much larger the error after `ROLLOUT` imagined blocks is under the actions of other clips. Rank of the
     true action: the share of random actions that explain the next picture better.
     """
     rng = np.random.default_rng([seed, 77])
     fit, judge = torch.from_numpy(fit_frames), torch.from_numpy(judge_frames)
-    gates = [Gate("effective rank", effective_rank(latents[judge]), 8.0, True, "dimensions")]
+    samples = layout_of(model.encoder).tokens(latents[judge]).flatten(0, 1)
+    gates = [Gate("effective rank", effective_rank(samples), 8.0, True, "dimensions")]
     if tool:
         where = torch.from_numpy(cache.states[:, list(tool)])
         error = probe_error(latents[fit], where[fit], latents[judge], where[judge])

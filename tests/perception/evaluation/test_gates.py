@@ -17,7 +17,7 @@ from perception.evaluation.gates import (
     world_model_gates,
 )
 from perception.model.world_model import WorldModel
-from tests.tiny import CONFIG, frames, parts
+from tests.tiny import CONFIG, ENTITIES_OF_THREE, frames, parts
 
 
 def orthonormal(count: int, size: int) -> Tensor:
@@ -108,3 +108,13 @@ def test_an_object_that_is_never_seen_is_not_judged() -> None:
         found = world_model_gates(model, partly, latents, fit, judge, np.arange(90, 110), 0, (0, 1, 2))
         assert ("object probe" in {gate.name for gate in found}) == told
         assert all(np.isfinite(gate.value) for gate in found)
+
+
+def test_entity_tokens_are_ranked_as_samples_of_their_own() -> None:
+    cache = frames([30] * 6)
+    model = parts(config=ENTITIES_OF_THREE).model
+    latents = torch.randn((cache.frames, ENTITIES_OF_THREE.latent), generator=torch.Generator().manual_seed(0))
+    judge = np.arange(90, 180)
+    found = world_model_gates(model, cache, latents, np.arange(90), judge, np.arange(90, 110), 0, (0, 1, 2))
+    rank = next(gate.value for gate in found if gate.name == "effective rank")
+    assert rank < ENTITIES_OF_THREE.latent // 3 + 0.01 < effective_rank(latents[judge])
