@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from control.policy.mlp import Perceptron
-from perception.model.entities.token_block import TokenBlock
+from perception.model.token_block import TokenBlock
 
 WIDTH = 128
 """The size of a pair's embedding."""

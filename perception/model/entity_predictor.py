@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from perception.model.entities.token_block import TokenBlock
+from perception.model.token_block import TokenBlock
 
 DEPTH = 2
 """The number of residual blocks that each token passes alone, before tokens act on one another."""
