@@ -13,7 +13,6 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from perception.model.entities.places import SAME_PLACE
 from robot.errors import ConfigurationError, SettingError
 
 Share = Annotated[float, Meta(ge=0.0, le=1.0)]
@@ -129,7 +128,7 @@ class GoalDetectionConfig(Settings, frozen=True):
     doubting: Count = 2
     sure: Share = 0.06
     near: Positive = 3.0
-    same_place: Positive = SAME_PLACE
+    same_place: Positive = 0.2
 
 
 class SubgoalConfig(Settings, frozen=True):
@@ -168,10 +167,19 @@ empty gripper at the goal. The critic does not resolve to the centimetre where a
 distance does. Without a gripper neither term is needed."""
 
 
-def default_decision_config(has_binary_actions: bool) -> DecisionConfig:
+FINE_WEIGHT_OF_ENTITIES = 15.0
+"""With entities the difference from the goal is one of places. A larger weight draws the hand to where the goal shows
+it before the last thing is in its place: 35 in place of 37 of 40 development goals with 100."""
+
+
+def default_decision_config(has_binary_actions: bool, has_entities: bool = False) -> DecisionConfig:
     """Return the settings used unless a card or an option gives others. `has_binary_actions`: whether any entry of an
-    action is binary, such as a gripper's."""
-    return WITH_GRIPPER if has_binary_actions else DecisionConfig()
+    action is binary, such as a gripper's. `has_entities`: whether the latent consists of tokens."""
+    config = WITH_GRIPPER if has_binary_actions else DecisionConfig()
+    if not has_entities:
+        return config
+    stages = msgspec.structs.replace(config.stages, fine_goal_distance_weight=FINE_WEIGHT_OF_ENTITIES)
+    return msgspec.structs.replace(config, stages=stages)
 
 
 def with_changes(config: DecisionConfig, changes: Mapping[str, Any]) -> DecisionConfig:

@@ -3,6 +3,7 @@ value in the checkpoint's card."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, get_args, get_origin
 
 import msgspec
@@ -11,19 +12,20 @@ import tyro
 from control.decision_config import default_decision_config
 
 
-def _optional(usual: msgspec.Struct, with_gripper: msgspec.Struct) -> type[msgspec.Struct]:
+def _optional(usual: msgspec.Struct, others: Mapping[str, msgspec.Struct]) -> type[msgspec.Struct]:
     """Return an options struct with the same fields, each defaulting to None, recursively. The help shows the usual
-    value without and with a gripper."""
+    value, and those of `others` that differ, each with its name."""
     group = type(usual)
     options: list[tuple[str, Any, Any]] = []
     for field in msgspec.structs.fields(group):
         kind = get_args(field.type)[0] if get_origin(field.type) is Annotated else field.type
-        value, other = getattr(usual, field.name), getattr(with_gripper, field.name)
+        value = getattr(usual, field.name)
+        instead = {name: getattr(other, field.name) for name, other in others.items()}
         if isinstance(value, msgspec.Struct):
-            below = _optional(value, other)
+            below = _optional(value, instead)
             options.append((field.name, below, below()))
         else:
-            shown = f"{value}" if value == other else f"{value}; {other} with a gripper"
+            shown = "; ".join([f"{value}", *(f"{other} {name}" for name, other in instead.items() if other != value)])
             words = tyro.conf.arg(help=f"None: the value in the checkpoint's card (usually {shown})")
             options.append((field.name, Annotated[kind | None, words], None))
     namespace = {"__doc__": group.__doc__}
@@ -34,7 +36,11 @@ if TYPE_CHECKING:
     DecisionOptions: TypeAlias = msgspec.Struct
 else:
     DecisionOptions = _optional(
-        default_decision_config(has_binary_actions=False), default_decision_config(has_binary_actions=True)
+        default_decision_config(has_binary_actions=False),
+        {
+            "with a gripper": default_decision_config(has_binary_actions=True),
+            "with entities": default_decision_config(has_binary_actions=False, has_entities=True),
+        },
     )
 
 

@@ -33,7 +33,9 @@ def training_card(training: Training, latents: Tensor, gates: tuple[Gate, ...]) 
         block_change=block_change(latents, cache.starts[judge], cache.lengths[judge], layout),
         provenance=provenance,
         gates=gates,
-        decision=msgspec.to_builtins(default_decision_config(bool(training.config.binary))),
+        decision=msgspec.to_builtins(
+            default_decision_config(bool(training.config.binary), training.config.entities > 0)
+        ),
         picture_errors=measure_errors(parts.model, parts.decoder, cache, judge, varied, training.learning.seed),
     )
 

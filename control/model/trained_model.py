@@ -66,7 +66,8 @@ def decision_config_of(card: Card) -> DecisionConfig:
     Raises `CheckpointError` for an invalid value or an unknown name.
     """
     try:
-        return with_changes(default_decision_config(bool(card.world_model.binary)), card.decision)
+        usual = default_decision_config(bool(card.world_model.binary), card.world_model.entities > 0)
+        return with_changes(usual, card.decision)
     except ConfigurationError as error:
         raise CheckpointError(
             f"the checkpoint's card has an invalid decision setting: {str(error).removeprefix('--')}; train again or "

@@ -20,13 +20,13 @@ DEFAULTS = {
         "search": (64, 6, 2, 0.5, 1),
         "costs": (0.02, 0.3, 0.0, 0.0, 1.0),
         "below": (0.0, 0.0),
-        "goal_detection": (0.7, 2, 2, 0.06, 3.0, 0.15),
+        "goal_detection": (0.7, 2, 2, 0.06, 3.0, 0.2),
     },
     True: {
         "search": (24, 16, 1, 0.75, 4),
         "costs": (0.02, 0.3, 1.0, 15.0, 1.0),
         "below": (0.5, 2.0),
-        "goal_detection": (0.7, 2, 6, 0.06, 3.0, 0.15),
+        "goal_detection": (0.7, 2, 6, 0.06, 3.0, 0.2),
     },
 }
 
@@ -44,6 +44,12 @@ def test_cards_that_name_nothing_decide_as_they_always_did(binary: bool) -> None
     assert made.unguided_search == SearchConfig()
     assert stages.approach_search == SearchConfig(samples=96, horizon=2, iterations=4, std=0.25, min_std=0.01)
     assert msgspec.structs.astuple(made.subgoals) == (30, 12.0, 1.0) and stages.fine_goal_distance_weight == 100.0
+
+
+def test_with_entities_the_hand_is_drawn_less_to_where_the_goal_shows_it() -> None:
+    for binary in (False, True):
+        flat, entities = default_decision_config(binary), default_decision_config(binary, has_entities=True)
+        assert with_changes(entities, {"stages": {"fine_goal_distance_weight": 100.0}}) == flat != entities
 
 
 def test_the_shipped_cards_decide_as_they_always_did() -> None:
