@@ -59,11 +59,13 @@ def card(block_change: float = NEVER) -> Card:
 
 def entity_card(block_change: float = NEVER) -> Card:
     """The card of a model of two entity tokens, whose heads may leave one of them out. Since each cell is shared by
-    both, one of the two holds any thing."""
+    both, one of the two holds any thing. Up to `block_change`, any place is the same place."""
     made = card(block_change)
     encoder = EncoderConfig("entities", {"features": "8"})
     sizes = msgspec.structs.replace(made.world_model, latent=22, keypoints=0, entities=2, encoder=encoder)
-    return msgspec.structs.replace(made, world_model=sizes, heads=HeadsConfig(0.96, masked=True))
+    anywhere = {"same_place": 1e6} if block_change > NEVER else {}
+    decision = {"goal_detection": {**made.decision["goal_detection"], **anywhere}}
+    return msgspec.structs.replace(made, world_model=sizes, heads=HeadsConfig(0.96, masked=True), decision=decision)
 
 
 def card_for(action: ArmConvention[Any]) -> Card:
