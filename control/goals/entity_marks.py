@@ -101,8 +101,7 @@ class EntityMarker:
         names: dict[int, tuple[str, Sequence[bool]]] = {}
         for token, looks_at_it in enumerate((saturation >= _LOOKS_AT_IT).tolist()):
             if looks_at_it and (name := colours.label(token)):
-                best = colours.covered[colours.seen.index(name)].argmax(0) == token
-                names[token] = name, (colours.holding(name)[token] & best).tolist()
+                names[token] = name, colours.mainly_holding(name)[token].tolist()
         return names
 
     def _pixels(self, latents: Tensor) -> list[list[list[list[float]]]]:

@@ -25,9 +25,9 @@ class GoalSequence:
     """Sub-goals followed by the final goal.
 
     A goal is reached only when none of its things is out of its place. A sub-goal is reached when one such picture
-    differs from it by at most `block_change`; it is not checked again. After
-    `patience` blocks it is skipped. The final goal is never skipped and is judged by `GoalDetector`. `difference` (mean
-    squared difference of latents) and `distance` (blocks) are those from the newest picture to the current goal.
+    differs from it by at most `block_change`; it is not checked again. After `patience` blocks it is skipped. The final
+    goal is never skipped and is judged by `GoalDetector`. `difference` (mean squared difference of latents) and
+    `distance` (blocks) are those from the newest picture to the current goal.
     """
 
     def __init__(

@@ -43,13 +43,8 @@ def whole_picture(model: WorldModel, picture: NDArray[np.uint8]) -> LatentGoal:
 
 def _things(seen: TokenColours, latent: Tensor) -> Mapping[str, Tensor]:
     """Return a mask (K,) for each colour that tokens of `latent` hold: 1 for those that hold most of it in a view."""
-    masks = {}
-    for number, name in enumerate(seen.seen):
-        most = torch.zeros_like(held := seen.holding(name))
-        most[seen.covered[number].argmax(0), torch.arange(held.shape[1])] = True
-        if bool((tokens := (held & most).any(-1)).any()):
-            masks[name] = tokens.to(latent.dtype)
-    return masks
+    held = {name: seen.mainly_holding(name).any(-1) for name in seen.seen}
+    return {name: tokens.to(latent.dtype) for name, tokens in held.items() if bool(tokens.any())}
 
 
 def tokens_in(model: WorldModel, heads: HeadsConfig, picture: NDArray[np.uint8]) -> tuple[Tensor, TokenColours]:

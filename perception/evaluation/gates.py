@@ -103,10 +103,10 @@ def world_model_gates(
     begin. `tool` are the entries of a state that give the tool's position, none where there is no tool.
 
     Effective rank: the number of dimensions that the latents fill; a low one is a collapse. Each entity token counts as
-    a sample of its own, as it does in training. Probes: the error with
-    which a linear map reads the tool's and the objects' positions out of a latent; the worst object counts. Rollout
-    error: how much larger the error after `ROLLOUT` imagined blocks is under the actions of other clips. Rank of the
-    true action: the share of random actions that explain the next picture better.
+    a sample of its own, as it does in training. Probes: the error with which a linear map reads the tool's and the
+    objects' positions out of a latent; the worst object counts. Rollout error: how much larger the error after
+    `ROLLOUT` imagined blocks is under the actions of other clips. Rank of the true action: the share of random actions
+    that explain the next picture better.
     """
     rng = np.random.default_rng([seed, 77])
     fit, judge = torch.from_numpy(fit_frames), torch.from_numpy(judge_frames)

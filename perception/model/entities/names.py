@@ -69,9 +69,12 @@ class TokenColours:
             )
         return held
 
-    def holding(self, name: str) -> Tensor:
-        """Return which tokens hold what has the colour `name`, one of those `seen`, in which views, (K, V) bool."""
-        return self._held(self.seen.index(name))
+    def mainly_holding(self, name: str) -> Tensor:
+        """Return which tokens hold what has the colour `name`, one of those `seen`, in the views in which they take
+        most of it, (K, V) bool."""
+        number = self.seen.index(name)
+        tokens = torch.arange(len(self.rgb)).unsqueeze(1)
+        return self._held(number) & (self.covered[number].argmax(0) == tokens)
 
     def size(self, name: str) -> Tensor:
         """Return the share (V,) of each view that has the colour of the thing `name`. Raises as `holders`."""
