@@ -16,27 +16,32 @@ from control.model.trained_model import load_trained
 from control.policies import make_agent
 from control.runtime.step import Step
 from perception.camera.image_file import save_picture
-from robot.embodiment.description import EmbodimentDescription
 from robot.errors import ConfigurationError
 from robot.system.files import make_folder
 from robot.system.seeds import require_seed
 from robot.web.entity_drawing import draw_goal, draw_imagined, draw_now, in_view
 from robot.wire.messages import SceneState
 from sim.evaluation.contact_sheet import Result, draw_contact_sheet
+from sim.evaluation.demo_goals import DemoTask, demo_goals, subgoals_of, task_of_model
 from sim.evaluation.evaluate import own_subgoals
 from sim.evaluation.film import Film, Layout, Shot, enlarge
 from sim.evaluation.large_view import LargeView
 from sim.evaluation.real_time import RealEpisode, RealTime
-from sim.tasks.environments import environment_of, pretrained_for
-from sim.tasks.goals import make_goals
-from sim.tasks.task import Goal, Subgoals, Task
+from sim.tasks.environments import pretrained_for
+from sim.tasks.task import Goal, Subgoals
 
 LAST_FRAMES = 10
 ENOUGH = 0.8
 
 
 def demo(
-    task: Annotated[Task, tyro.conf.arg(help="task of the goals")] = "push",
+    task: Annotated[
+        DemoTask,
+        tyro.conf.arg(
+            help="task of the goals; three-things: picking and placing, stacking and rearranging in turn, among three "
+            "things"
+        ),
+    ] = "three-things",
     goals: Annotated[int, tyro.conf.arg(help="number of held-out goals")] = 10,
     seed: Annotated[int, tyro.conf.arg(help="seed of the goals")] = 7,
     checkpoint: Annotated[
@@ -46,8 +51,12 @@ def demo(
         ),
     ] = None,
     subgoals: Annotated[
-        Subgoals, tyro.conf.arg(help="sub-goals on the way to each goal, as in `worldarm benchmark`")
-    ] = "none",
+        Subgoals | None,
+        tyro.conf.arg(
+            help="sub-goals on the way to each goal, as in `worldarm benchmark`; None: things with three-things, none "
+            "with a task"
+        ),
+    ] = None,
     output: Annotated[Path, tyro.conf.arg(help="folder for the films and the contact sheet")] = Path("out/demo"),
 ) -> int:
     """Give the agent goal pictures, and film how the simulated arm reaches them.
@@ -64,18 +73,19 @@ def demo(
     began = time.monotonic()
     # Two threads would wait for each other while driver or camera uses a core.
     torch.set_num_threads(1)
-    trained = load_trained(checkpoint or pretrained_for(task))
-    agent = make_agent(trained, "full", seed, subgoals=own_subgoals(subgoals))
+    trained = load_trained(checkpoint or pretrained_for(task_of_model(task)))
+    followed = subgoals_of(task, subgoals)
+    agent = make_agent(trained, "full", seed, subgoals=own_subgoals(followed))
     embodiment = trained.card.embodiment
     print(f"demo: {goals} held-out {task} goals, seed {seed}; choosing them ...", flush=True)
-    chosen = _chosen(embodiment, task, seed, goals)
+    chosen = demo_goals(embodiment, task, seed, goals)
     stage = RealTime(agent)
     results: list[Result] = []
     times: list[float] = []
     with stage, LargeView(embodiment.camera) as view:
         print(f"demo: driver at {stage.addresses.command}, camera at {stage.addresses.frames}", flush=True)
         for goal in chosen:
-            episode = stage.run(goal, subgoals)
+            episode = stage.run(goal, followed)
             results.append(_keep(episode, goal, embodiment.action.block_s, view, output))
             times += episode.record.decision_ms
             print(_line(episode, goal, goals), flush=True)
@@ -100,22 +110,12 @@ def _status(reached: int, goals: int) -> int:
     return 0
 
 
-def _chosen(embodiment: EmbodimentDescription, task: Task, seed: int, goals: int) -> list[Goal]:
-    """Return the first goals of `seed`."""
-    environment = environment_of(embodiment)
-    world = environment.world(embodiment.camera)
-    try:
-        return make_goals(world, environment, task, seed, goals)
-    finally:
-        world.close()
-
-
 def _line(episode: RealEpisode, goal: Goal, goals: int) -> str:
     record = episode.record
     late = f", {record.late} late" if record.late else ""
     said = "the agent says done" if record.declared else "the agent does not say done"
     return (
-        f"goal {goal.number + 1:2d}/{goals}: {100 * record.start_distance_m:5.1f} cm -> "
+        f"goal {goal.number + 1:2d}/{goals}, {goal.task}: {100 * record.start_distance_m:5.1f} cm -> "
         f"{100 * record.final_distance_m:4.1f} cm  {'reached    ' if _reached(episode, goal) else 'not reached'}  "
         f"{record.decisions:2d} decisions, median {statistics.median(record.decision_ms):.0f} ms{late}; {said}"
     )
@@ -142,6 +142,7 @@ def _keep(episode: RealEpisode, goal: Goal, block_s: float, view: LargeView, out
         film.repeat_last(end, words, LAST_FRAMES)
     return Result(
         goal.number,
+        goal.task,
         outcome.first,
         goal.picture,
         outcome.last,

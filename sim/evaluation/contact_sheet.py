@@ -25,6 +25,7 @@ class Result:
     """One goal's pictures (H, W, 3) uint8 RGB and its result."""
 
     number: int
+    task: str
     start: Image
     goal: Image
     end: Image
@@ -51,7 +52,7 @@ def draw_contact_sheet(results: Sequence[Result], path: Path) -> None:
             across = left + index * (THUMB + GAP)
             sheet[top : top + thumb_height, across : across + THUMB] = enlarge(picture, THUMB)
         words = (
-            f"goal {result.number + 1}: {100 * result.start_distance_m:.1f} cm -> "
+            f"{result.number + 1}, {result.task}: {100 * result.start_distance_m:.1f} cm -> "
             f"{100 * result.final_distance_m:.1f} cm, {'reached' if result.reached else 'not reached'}"
         )
         colour = GREEN if result.reached else RED

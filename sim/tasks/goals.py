@@ -28,9 +28,10 @@ PICTURE_SEED_SPACE = 4
 ATTEMPTS = 300
 # A picture without the arm cannot show a goal for the arm.
 _ABOUT_THE_ARM: tuple[Task, ...] = ("reach", "grasp-lift")
-# Tasks with goals that one object alone may decide, and with goals among a given number of objects.
+# Tasks with goals that one object alone may decide.
 _OBJECT_ONLY: tuple[Task, ...] = ("pick-place",)
-_COUNTED: tuple[Task, ...] = ("pick-place",)
+COUNTED: tuple[Task, ...] = ("pick-place", "stack-two")
+"""Tasks with goals among a given number of objects."""
 # A task's index seeds its random goals: append new tasks at the end only.
 _SEEDED: tuple[Task, ...] = ("push", "reach", "grasp-lift", "pick-place", "stack-two", "rearrange-3")
 
@@ -83,10 +84,12 @@ def require_goals(environment: Environment, task: Task, level: Level, things: Th
         raise ConfigurationError(f"the environment {environment.name!r} shows no {task} goal at the level {level!r}")
     if things is None:
         return
-    if environment.name != "tabletop" or task not in _COUNTED:
+    if environment.name != "tabletop" or task not in COUNTED:
         raise ConfigurationError(
-            f"goals among a given number of things are made for {', '.join(_COUNTED)} on the tabletop, not for {task}"
+            f"goals among a given number of things are made for {', '.join(COUNTED)} on the tabletop, not for {task}"
         )
+    if task == "stack-two" and things < 2:
+        raise ConfigurationError("a stack of two needs at least two things: give --things 2, 3 or 5")
     if level == "cluttered" and things > len(environment.objects):
         raise ConfigurationError(f"the table has no room for {things} things and those of the level cluttered")
 

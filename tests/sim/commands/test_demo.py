@@ -38,7 +38,10 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def shown(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Shown:
     """One goal, by a model that has learnt nothing, into a folder that is not there yet."""
     output = tmp_path_factory.mktemp("demo") / "deep" / "out"
-    return Shown(worldarm("demo", "--goals", "1", "--checkpoint", str(checkpoint), "--output", str(output)), output)
+    return Shown(
+        worldarm("demo", "--task", "push", "--goals", "1", "--checkpoint", str(checkpoint), "--output", str(output)),
+        output,
+    )
 
 
 @pytest.mark.real_time
@@ -48,7 +51,7 @@ def test_a_model_that_reaches_nothing_ends_it_with_the_reason(shown: Shown) -> N
     lines = shown.result.stdout.splitlines()
     assert lines[0].startswith("demo: 1 held-out push goals, seed 7")
     assert re.fullmatch(r"demo: driver at tcp://127\.0\.0\.1:\d+, camera at tcp://127\.0\.0\.1:\d+", lines[1])
-    assert re.match(r"goal  1/1: .* cm -> .* cm  not reached .* decisions, median \d+ ms", lines[2])
+    assert re.match(r"goal  1/1, push: .* cm -> .* cm  not reached .* decisions, median \d+ ms", lines[2])
     assert "lateness" in shown.result.stdout, "driver and camera tell of their timing"
     assert any(line.startswith("demo: 0 of 1 goals reached, median decision") for line in lines)
     assert str(shown.output) in lines[-2]
@@ -84,7 +87,7 @@ def test_the_film_has_a_frame_a_decision(shown: Shown) -> None:
 def test_ended_on_the_way_it_leaves_no_process_behind(
     checkpoint: Path, tmp_path: Path, how: signal.Signals, after_s: float, status: int
 ) -> None:
-    words = ["demo", "--goals", "1", "--checkpoint", str(checkpoint), "--output", str(tmp_path)]
+    words = ["demo", "--task", "push", "--goals", "1", "--checkpoint", str(checkpoint), "--output", str(tmp_path)]
     with running(*words) as demo:
         assert demo.process.stdout is not None
         assert "driver at" in demo.process.stdout.readline()
@@ -98,7 +101,9 @@ def test_ended_on_the_way_it_leaves_no_process_behind(
 
 
 def test_killed_it_leaves_no_process_behind(checkpoint: Path, tmp_path: Path) -> None:
-    with running("demo", "--goals", "1", "--checkpoint", str(checkpoint), "--output", str(tmp_path)) as demo:
+    with running(
+        "demo", "--task", "push", "--goals", "1", "--checkpoint", str(checkpoint), "--output", str(tmp_path)
+    ) as demo:
         assert demo.process.stdout is not None
         assert "driver at" in demo.process.stdout.readline()
         started = children(demo.process.pid)
@@ -121,7 +126,7 @@ def test_killed_it_leaves_no_process_behind(checkpoint: Path, tmp_path: Path) ->
 def test_what_cannot_be_is_one_line(
     checkpoint: Path, tmp_path: Path, options: list[str], said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = ["demo", "--checkpoint", str(checkpoint), "--output", str(tmp_path / "out"), *options]
+    words = ["demo", "--task", "push", "--checkpoint", str(checkpoint), "--output", str(tmp_path / "out"), *options]
     assert main(words) == 1
     error = capsys.readouterr().err
     assert error.startswith("worldarm: ") and said in error and error.count("\n") == 1

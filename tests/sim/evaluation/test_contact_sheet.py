@@ -18,7 +18,7 @@ def plain(red: int, green: int, blue: int) -> np.ndarray:
 
 def result(number: int, reached: bool = True) -> Result:
     shade = 10 * number
-    return Result(number, plain(shade, 0, 0), plain(0, shade, 0), plain(0, 0, shade), 0.15, 0.012, reached)
+    return Result(number, "push", plain(shade, 0, 0), plain(0, shade, 0), plain(0, 0, shade), 0.15, 0.012, reached)
 
 
 def read_picture(path: Path) -> np.ndarray:
@@ -60,7 +60,7 @@ def test_the_caption_says_by_its_colour_what_came_of_it(tmp_path: Path) -> None:
 
 def test_pictures_of_a_rig_keep_their_shape(tmp_path: Path) -> None:
     both = [np.concatenate([plain(90, 0, 0), plain(0, 0, 90)])] * 3
-    draw_contact_sheet([Result(0, *both, 0.15, 0.012, True)], tmp_path / "sheet.png")
+    draw_contact_sheet([Result(0, "push", *both, 0.15, 0.012, True)], tmp_path / "sheet.png")
     sheet = read_picture(tmp_path / "sheet.png")
     assert len(sheet) == HEADER + 2 * THUMB + CAPTION + 2 * GAP
     for index in range(3):
