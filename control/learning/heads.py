@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 import torch
@@ -30,7 +31,8 @@ class HeadTraining(msgspec.Struct, frozen=True):
     `components`, and the number of `features` by which it compares state and goal (0: the latents themselves); the
     width of the `hidden` layers of both; and the number of states kept as `landmarks`, the agent's own sub-goals. Of
     entity tokens a share of the examples, `masks`, has a goal of which only some tokens matter (None: all matter); they
-    are compared pair by pair, so they need no features.
+    are compared pair by pair, so they need no features. `comparison` "whole": all their numbers at once instead, which
+    shows what pairs are worth.
 
     Training takes many small steps with a high learning rate and little weight decay: critic and actor lack training
     rather than data, and half the batch for twice the steps fits held-out data better. With the default temperature an
@@ -52,6 +54,7 @@ class HeadTraining(msgspec.Struct, frozen=True):
     hidden: int = 256
     landmarks: int = 512
     masks: float | None = None
+    comparison: Literal["whole"] | None = None
 
     def __post_init__(self) -> None:
         """Raise `ConfigurationError` for invalid settings."""
@@ -71,14 +74,18 @@ class HeadTraining(msgspec.Struct, frozen=True):
             raise ConfigurationError(
                 "--heads.masks masks entity tokens, and a flat latent has none: give --sizes.entities"
             )
+        if self.comparison is not None and (entities == 0 or self.masks is not None):
+            raise ConfigurationError(
+                "--heads.comparison whole is for entity tokens that are not masked: give --sizes.entities, and leave "
+                "--heads.masks out"
+            )
         if entities and self.features not in (0, HeadTraining().features):
             raise ConfigurationError(
                 f"--heads.features {self.features}: an actor compares entity tokens themselves; leave the option out"
             )
         features = 0 if entities else self.features
-        return HeadsConfig(
-            self.discount, self.landmarks, self.components, features, self.hidden, self.masks is not None
-        )
+        masked, pairs = self.masks is not None, self.comparison is None
+        return HeadsConfig(self.discount, self.landmarks, self.components, features, self.hidden, masked, pairs)
 
 
 def train_critic(

@@ -41,7 +41,7 @@ class Actor(nn.Module):
         mixture_weights = heads.components if heads.components > 1 else 0  # a single component needs none
         self.reader = _reader(config.latent, heads.features) if heads.features else None
         outputs = heads.components * 2 * config.action + mixture_weights
-        self.body = new_comparison(config, self.command_mask.size, outputs, heads.hidden, heads.features)
+        self.body = new_comparison(config, self.command_mask.size, outputs, heads, heads.features)
         binary = torch.tensor([entry in config.binary for entry in range(config.action)])
         self.register_buffer("binary", binary, persistent=False)
 

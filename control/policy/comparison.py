@@ -10,6 +10,7 @@ from torch import Tensor
 
 from control.policy.mlp import Perceptron
 from control.policy.pair_comparison import PairComparison
+from perception.checkpoint.card import HeadsConfig
 from perception.model.world_model import WorldModelConfig
 
 
@@ -59,16 +60,17 @@ def masked(batch: dict[str, Tensor]) -> list[Tensor]:
 
 def _require_whole(wanted: Tensor | None) -> None:
     if wanted is not None:
-        raise ValueError("a flat latent has no tokens, so no part of its goal can be masked")
+        raise ValueError("all numbers are compared at once, so no part of a goal can be masked")
 
 
 def new_comparison(
-    config: WorldModelConfig, proprio: int, outputs: int, hidden: int, features: int = 0
+    config: WorldModelConfig, proprio: int, outputs: int, heads: HeadsConfig, features: int = 0
 ) -> FlatComparison | PairComparison:
-    """Return an untrained comparison: of tokens where `config` has entities, else of flat latents, or of the number of
-    `features` read from them (0: the latents themselves). Raises `ValueError` for features of entities."""
-    if config.entities:
-        if features:
-            raise ValueError("entity tokens are compared themselves, not by features")
-        return PairComparison(config.entities, config.token, proprio, outputs, hidden)
-    return FlatComparison(features or config.latent, proprio, outputs, hidden)
+    """Return an untrained comparison: of tokens where `config` has entities and `heads` compare pairs, else of flat
+    latents, or of the number of `features` read from them (0: the latents themselves). Raises `ValueError` for features
+    of entities."""
+    if config.entities and features:
+        raise ValueError("entity tokens are compared themselves, not by features")
+    if config.entities and heads.pairs:
+        return PairComparison(config.entities, config.token, proprio, outputs, heads.hidden)
+    return FlatComparison(features or config.latent, proprio, outputs, heads.hidden)

@@ -37,7 +37,7 @@ class Critic(nn.Module):
         super().__init__()
         self.discount = heads.discount
         self.command_mask = CommandMask(config.proprio, config.commands)
-        self.networks = nn.ModuleList(new_comparison(config, self.command_mask.size, 1, heads.hidden) for _ in range(2))
+        self.networks = nn.ModuleList(new_comparison(config, self.command_mask.size, 1, heads) for _ in range(2))
         for network in self._comparisons:
             network.begin_at(FIRST_VALUE / (1.0 - heads.discount))
 

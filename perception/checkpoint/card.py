@@ -82,7 +82,7 @@ class HeadsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Sizes of what learns on the latents: the critic's `discount`, the number of remembered states (`landmarks`), the
     actor's mixture `components` and the number of `features` by which it compares state and goal (0: the latents
     themselves), and the width of the `hidden` layers of critic and actor. `masked`: they learnt goals of which only
-    some entity tokens matter."""
+    some entity tokens matter. `pairs`: they compare entity tokens pair by pair, and otherwise all numbers at once."""
 
     discount: float
     landmarks: int = 0
@@ -90,6 +90,7 @@ class HeadsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     features: int = 0
     hidden: int = 256
     masked: bool = False
+    pairs: bool = True
 
 
 class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

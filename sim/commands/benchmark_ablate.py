@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal, get_args
+from types import MappingProxyType
+from typing import Annotated, Any, Literal, get_args
 
 import matplotlib.pyplot as plt
 import msgspec
@@ -42,6 +44,8 @@ Part = Literal[
     "blobs",
     "keypoints",
     "features",
+    "pairs",
+    "masks",
     "stride",
     "short-rollout",
     "long-rollout",
@@ -49,10 +53,14 @@ Part = Literal[
     "data",
     "cameras",
 ]
-USUAL: tuple[Part, ...] = get_args(Part)[:-1]
-"""All parts but the cameras: most data sets were recorded with a single one."""
 OF_FLAT: frozenset[Part] = frozenset(("blobs", "keypoints", "features"))
 """Parts that only the training of a flat latent has."""
+OF_ENTITIES: frozenset[Part] = frozenset(("pairs", "masks"))
+"""Parts that only the training of entity tokens has."""
+HEADS: Mapping[Part, Mapping[str, Any]] = MappingProxyType(
+    {"features": {"features": 0}, "pairs": {"comparison": "whole", "masks": None}, "masks": {"masks": None}}
+)
+"""How critic and actor are trained without a part."""
 WHOLE = "whole"
 
 
@@ -62,11 +70,13 @@ def ablate(
         tuple[Part, ...],
         tyro.conf.arg(
             help="inverse, sigreg, posture, colour, blobs: without that term of the loss; keypoints: without them; "
-            "features: an actor that compares latents themselves; stride: on frames one block apart; short-rollout "
+            "features: an actor that compares latents themselves; pairs: critic and actor compare all tokens at once, "
+            "without masks; masks: they learn whole goals only; stride: on frames one block apart; short-rollout "
             "and long-rollout: clips of 2 and 6 frames; context: predict from two frames; data: a curve over the "
-            "number of episodes; cameras: use each camera of a rig alone"
+            "number of episodes; cameras: use each camera of a rig alone; none named: all that the model has, but the "
+            "cameras"
         ),
-    ] = USUAL,
+    ] = (),
     data_sizes: Annotated[tuple[int, ...], tyro.conf.arg(help="numbers of episodes on that curve")] = (
         *(250, 500, 1000, 2000, 4000),
     ),
@@ -105,7 +115,7 @@ def ablate(
             require_writable(path)
     whole = Learning(world_model, predictor, decoder, heads, sizes, seed=seed)
     source, alone = Dataset.open(dataset), join(device)
-    trainings = _possible(source, whole, parts, data_sizes)
+    trainings = _possible(source, whole, parts or usual(whole), data_sizes)
     test = _Test(method, Measurement(task, "clean", "none", seed), episodes, workers)
     summaries = _measure_all(trainings, source, run, alone, test)
     _report(summaries, len(source) - kept_aside(len(source), HELD_OUT_SHARE), json, plot)
@@ -131,9 +141,10 @@ def _possible(
         raise ConfigurationError(
             f"--parts cameras: {source.root} was recorded with one camera; play with --camera tabletop-rig"
         )
-    if whole.sizes.entities is not None and (foreign := OF_FLAT.intersection(parts)):
+    kind = "a flat latent" if whole.sizes.entities is None else "entities"
+    if foreign := _foreign(whole).intersection(parts):
         raise ConfigurationError(
-            f"--parts {' '.join(sorted(foreign))}: a model of entities has none of these to leave out; name the other "
+            f"--parts {' '.join(sorted(foreign))}: a model of {kind} has none of these to leave out; name the other "
             "parts"
         )
     if "data" in parts and (short := [size for size in data_sizes if not 1 <= size < held]):
@@ -174,6 +185,18 @@ def _report(summaries: list[Summary], whole: int, json: Path | None, plot: Path)
     print(f"plot: {plot}")
 
 
+def usual(whole: Learning) -> tuple[Part, ...]:
+    """Return all parts that the model has, but the cameras: most data sets were recorded with a single one."""
+    return tuple(part for part in get_args(Part)[:-1] if part not in _foreign(whole))
+
+
+def _foreign(whole: Learning) -> frozenset[Part]:
+    """Return the parts that a model of this kind does not have."""
+    if whole.sizes.entities is None:
+        return OF_ENTITIES
+    return OF_FLAT if whole.heads.masks is not None else OF_FLAT | {"masks"}
+
+
 def variants(whole: Learning, parts: tuple[Part, ...], data_sizes: tuple[int, ...], views: int) -> dict[str, Learning]:
     """Return the trainings by name: the `whole` one, and one or more for each of `parts`. `views` cameras recorded the
     data."""
@@ -183,8 +206,8 @@ def variants(whole: Learning, parts: tuple[Part, ...], data_sizes: tuple[int, ..
             made |= {f"{size} episodes": dataclasses.replace(whole, episodes=size) for size in data_sizes}
         elif part == "keypoints":
             made["no keypoints"] = dataclasses.replace(whole, sizes=dataclasses.replace(whole.sizes, keypoints=0))
-        elif part == "features":
-            made["no features"] = dataclasses.replace(whole, heads=msgspec.structs.replace(whole.heads, features=0))
+        elif part in HEADS:
+            made[f"no {part}"] = dataclasses.replace(whole, heads=msgspec.structs.replace(whole.heads, **HEADS[part]))
         elif part == "cameras":
             made |= {f"camera {n} alone": dataclasses.replace(whole, view=n) for n in range(1, views + 1)}
         elif part == "context":

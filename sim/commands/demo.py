@@ -91,19 +91,19 @@ def demo(
             print(_line(episode, goal, goals), flush=True)
     for line in stage.timing():
         print(line)
-    reached = sum(result.reached for result in results)
+    return _report(results, times, time.monotonic() - began, output)
+
+
+def _report(results: list[Result], decision_ms: list[float], seconds: float, output: Path) -> int:
+    """Draw the contact sheet and say how the goals ended; return the exit status, and say why it is not 0."""
+    goals, reached = len(results), sum(result.reached for result in results)
     print(
-        f"demo: {reached} of {goals} goals reached, median decision {statistics.median(times):.0f} ms, "
-        f"{time.monotonic() - began:.0f} s in all"
+        f"demo: {reached} of {goals} goals reached, median decision {statistics.median(decision_ms):.0f} ms, "
+        f"{seconds:.0f} s in all"
     )
     sheet = output / "contact-sheet.png"
     draw_contact_sheet(results, sheet)
     print(f"demo: films in {output}/goal-*.mp4, contact sheet in {sheet}")
-    return _status(reached, goals)
-
-
-def _status(reached: int, goals: int) -> int:
-    """Return the exit status, and say why it is not 0."""
     if reached < ENOUGH * goals:
         print(f"demo: fewer than {ENOUGH:.0%} of the goals were reached; the films show how the others ended")
         return 1

@@ -69,6 +69,20 @@ def test_its_encoder_may_be_kept(checkpoint: Path, play_set: Path, tmp_path: Pat
     assert load_trained(tmp_path / "made").card.world_model == load_trained(checkpoint).card.world_model
 
 
+def test_its_heads_may_compare_all_numbers_at_once(checkpoint: Path, play_set: Path, tmp_path: Path) -> None:
+    words = ("--dataset", str(play_set), "--run", str(tmp_path / "run"), "--output", str(tmp_path / "made"))
+    done = in_process("train", *words, *STEPS, "--encoder", str(checkpoint), "--heads.comparison", "whole")
+    assert done.returncode == 0, done.stderr
+    trained = load_trained(tmp_path / "made")
+    assert not trained.card.heads.pairs and not trained.card.heads.masked
+    agent = make_agent(trained, "full", 0)
+    camera = trained.card.embodiment.camera
+    picture = np.zeros((camera.height, camera.width, 3), np.uint8)
+    agent.set_goal(picture)
+    state = np.zeros(trained.card.world_model.proprio)
+    assert np.isfinite(agent.decide(Observation({camera.name: picture}, state, 0), np.zeros(2)).action).all()
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -77,6 +91,7 @@ def test_its_encoder_may_be_kept(checkpoint: Path, play_set: Path, tmp_path: Pat
         (("--sizes.entities", "3", "--sizes.encoder", "convolutional"), "makes no entity tokens, not 3"),
         (("--sizes.entities", "3", "--sizes.latent", "24"), "--sizes.latent 153, not 24: leave the option out"),
         (("--sizes.entities", "3", "--heads.features", "8"), "--heads.features 8: an actor compares entity tokens"),
+        (("--heads.comparison", "whole"), "--heads.comparison whole is for entity tokens"),
         (("--heads.masks", "0.5"), "--heads.masks masks entity tokens, and a flat latent has none"),
         (("--heads.masks", "1.5"), "--heads.masks must be above 0 and at most 1"),
     ],

@@ -87,7 +87,7 @@ def test_the_goal_of_a_flat_latent_cannot_be_masked() -> None:
     latent, proprio, goal = inputs()
     flat = sized(CONFIG.latent, 3, 3)
     for head in (Critic(flat, HEADS), Actor(flat, HEADS)):
-        with pytest.raises(ValueError, match="no part of its goal can be masked"):
+        with pytest.raises(ValueError, match="no part of a goal can be masked"):
             head(latent, proprio, goal, torch.ones(6, ENTITIES))
 
 

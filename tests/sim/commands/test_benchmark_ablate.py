@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 from shutil import rmtree
@@ -12,7 +13,7 @@ from control.learning.settings import Learning
 from control.learning.sizes import Sizes
 from control.model.trained_model import load_trained
 from perception.training.world_model import DecoderTraining, PredictorTraining, WorldModelTraining
-from sim.commands.benchmark_ablate import USUAL, variants
+from sim.commands.benchmark_ablate import usual, variants
 from tests.commands import in_process
 from tests.control.conftest import QUICK
 from worldarm import main
@@ -46,12 +47,12 @@ def test_each_training_lacks_one_thing_and_is_measured(play_set: Path, tmp_path:
 
 def test_each_part_is_left_out_by_the_one_setting_that_it_is() -> None:
     whole = Learning(WorldModelTraining(), PredictorTraining(), DecoderTraining(), HeadTraining(), Sizes())
-    made = variants(whole, USUAL, (6, 9), views=1)
+    made = variants(whole, usual(whole), (6, 9), views=1)
     names = ["whole", "no inverse", "no sigreg", "no posture", "no colour", "no blobs", "no keypoints", "no features"]
     names += ["stride 1", "clips of 2", "clips of 6", "context of 2", "6 episodes", "9 episodes"]
     assert list(made) == names and made["whole"] == whole
-    usual = whole.everything().items()
-    changed = {name: dict(learning.everything().items() - usual) for name, learning in made.items()}
+    settings = whole.everything().items()
+    changed = {name: dict(learning.everything().items() - settings) for name, learning in made.items()}
     weights = ("inverse", "sigreg", "posture", "colour", "blobs")
     assert changed == {
         "whole": {},
@@ -65,6 +66,18 @@ def test_each_part_is_left_out_by_the_one_setting_that_it_is() -> None:
         "6 episodes": {"episodes": 6},
         "9 episodes": {"episodes": 9},
     }
+
+
+def test_a_model_of_entities_has_parts_of_its_own() -> None:
+    heads, sizes = HeadTraining(masks=0.5), Sizes(entities=7)
+    whole = Learning(WorldModelTraining(), PredictorTraining(), DecoderTraining(), heads, sizes)
+    made = variants(whole, usual(whole), (6,), views=1)
+    names = ["whole", "no inverse", "no sigreg", "no posture", "no colour", "no pairs", "no masks"]
+    assert list(made) == [*names, "stride 1", "clips of 2", "clips of 6", "context of 2", "6 episodes"]
+    assert (made["no pairs"].heads.comparison, made["no pairs"].heads.masks) == ("whole", None)
+    assert (made["no masks"].heads.comparison, made["no masks"].heads.masks) == (None, None)
+    unmasked = dataclasses.replace(whole, heads=HeadTraining())
+    assert "masks" not in usual(unmasked) and "pairs" in usual(unmasked)
 
 
 def test_each_camera_of_a_rig_may_look_on_alone(tmp_path: Path) -> None:
@@ -97,6 +110,7 @@ def test_each_camera_of_a_rig_may_look_on_alone(tmp_path: Path) -> None:
         (["--episodes", "0"], "--episodes and --workers must be at least 1"),
         (["--sizes.latent", "0"], "no world model has these sizes"),
         (["--sizes.entities", "7", "--parts", "blobs", "data"], "--parts blobs: a model of entities has none of these"),
+        (["--parts", "masks", "pairs"], "--parts masks pairs: a model of a flat latent has none of these"),
     ],
 )
 def test_what_cannot_be_is_said_before_anything_is_learnt(
