@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from typing import Annotated
 
 import msgspec
@@ -152,6 +152,14 @@ def sizes_of(trained: TrainedModel) -> Sizes:
         encoder_options=encoder.options,
         picture=None if usual and config.picture == PICTURE else config.picture,
     )
+
+
+def completed(sizes: Sizes, known: TrainedModel) -> Sizes:
+    """Return `sizes` for a training that keeps the encoder of `known`: each that is at its default is that of
+    `known`."""
+    usual, there = Sizes(), sizes_of(known)
+    left = {each.name: getattr(there, each.name) for each in fields(Sizes)}
+    return replace(sizes, **{name: own for name, own in left.items() if getattr(sizes, name) == getattr(usual, name)})
 
 
 def require_sizes(known: TrainedModel, config: WorldModelConfig) -> None:

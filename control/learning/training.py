@@ -16,7 +16,7 @@ from control.learning.doctor import HELD_OUT_SHARE, require_enough
 from control.learning.machine import Machine
 from control.learning.origins import origins
 from control.learning.settings import Learning
-from control.learning.sizes import Sizes, encoder_for, model_config, require_sizes, sizes_of
+from control.learning.sizes import Sizes, completed, encoder_for, model_config, require_sizes
 from control.model.trained_model import Parts, TrainedModel, load_trained, new_parts
 from perception.model.encoders import EncoderDescription
 from perception.model.world_model import WorldModelConfig
@@ -75,8 +75,8 @@ def open_training(folders: Folders, learning: Learning, machine: Machine) -> Tra
     """
     learning.require_batches(machine.workers.count)
     known = None if learning.encoder is None else load_trained(learning.encoder)
-    if known is not None and learning.sizes == Sizes():
-        learning = replace(learning, sizes=sizes_of(known))
+    if known is not None:
+        learning = replace(learning, sizes=completed(learning.sizes, known))
     source = Dataset.open(folders.dataset)
     encoder = encoder_for(source, learning.sizes, learning.camera, learning.view)
     heads = learning.heads.config(encoder.entities)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 import torch
@@ -64,9 +65,12 @@ def test_behaviour_cloning_reads_tokens_too(checkpoint: Path) -> None:
 
 def test_its_encoder_may_be_kept(checkpoint: Path, play_set: Path, tmp_path: Path) -> None:
     words = ("--dataset", str(play_set), "--run", str(tmp_path / "run"), "--output", str(tmp_path / "made"))
-    done = in_process("train", *words, *STEPS, "--encoder", str(checkpoint))
+    own = ("--sizes.dropout", "0", "--heads.masks", "0.5")
+    done = in_process("train", *words, *STEPS, "--encoder", str(checkpoint), *own)
     assert done.returncode == 0, done.stderr
-    assert load_trained(tmp_path / "made").card.world_model == load_trained(checkpoint).card.world_model
+    made, kept = load_trained(tmp_path / "made").card, load_trained(checkpoint).card
+    assert made.world_model == msgspec.structs.replace(kept.world_model, dropout=0.0)
+    assert made.heads.masked
 
 
 def test_its_heads_may_compare_all_numbers_at_once(checkpoint: Path, play_set: Path, tmp_path: Path) -> None:
