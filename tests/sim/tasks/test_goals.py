@@ -276,7 +276,7 @@ def test_a_task_that_a_playground_lacks_is_refused(worlds: Worlds) -> None:
         make_goal(worlds["push"], ENVIRONMENTS["push"], "push", 0, 0, level="no-arm")
     with pytest.raises(ConfigurationError, match=r"no stack-two goal at the level 'object-only'"):
         make_goal(worlds["tabletop"], ENVIRONMENTS["tabletop"], "stack-two", 0, 0, level="object-only")
-    with pytest.raises(ConfigurationError, match=r"made for pick-place on the tabletop, not for push"):
+    with pytest.raises(ConfigurationError, match=r"made for pick-place, stack-two on the tabletop, not for push"):
         make_goal(worlds["tabletop"], ENVIRONMENTS["tabletop"], "push", 0, 0, things=2)
     with pytest.raises(ConfigurationError, match=r"no room for 5 things"):
         make_goal(worlds["tabletop"], ENVIRONMENTS["tabletop"], "pick-place", 0, 0, level="cluttered", things=5)
