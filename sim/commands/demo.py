@@ -41,7 +41,7 @@ def demo(
             help="task of the goals; three-things: picking and placing, stacking and rearranging in turn, among three "
             "things"
         ),
-    ] = "three-things",
+    ] = "push",
     goals: Annotated[int, tyro.conf.arg(help="number of held-out goals")] = 10,
     seed: Annotated[int, tyro.conf.arg(help="seed of the goals")] = 7,
     checkpoint: Annotated[
@@ -89,6 +89,8 @@ def demo(
             results.append(_keep(episode, goal, embodiment.action.block_s, view, output))
             times += episode.record.decision_ms
             print(_line(episode, goal, goals), flush=True)
+            if episode.fault:
+                print(f"    ended by the driver: {episode.fault}", flush=True)
     for line in stage.timing():
         print(line)
     return _report(results, times, time.monotonic() - began, output)
@@ -138,6 +140,8 @@ def _keep(episode: RealEpisode, goal: Goal, block_s: float, view: LargeView, out
             step = decision.step
             film.add(_shot(view, layout, decision.scene, step), decision.distance_m, _caption(step))
         words = "the agent says done" if outcome.reached else f"the {goal.budget} blocks are over"
+        if episode.fault:
+            words = "ended by the driver: the arm is in a fault"
         end = replace(_shot(view, layout, episode.final, episode.decisions[-1].step), seen=outcome.last)
         film.repeat_last(end, words, LAST_FRAMES)
     return Result(

@@ -11,6 +11,7 @@ from types import TracebackType
 import numpy as np
 
 from control.interfaces import Decider
+from control.runtime.outcome import outcome_of
 from control.runtime.session import Session
 from control.runtime.step import Outcome, Step
 from perception.camera.interface import Image
@@ -18,7 +19,7 @@ from perception.camera.subscriber import FrameSubscriber
 from robot.arm.kinematics import Kinematics
 from robot.client.client import Client
 from robot.client.scene_client import SceneClient
-from robot.errors import ThingNotFound
+from robot.errors import Refused, ThingNotFound
 from robot.wire.messages import SceneState
 from sim.evaluation.episode import EpisodeRecord, begin, counted, judged, not_found
 from sim.execution.processes import Addresses, SimulatedProcesses
@@ -41,12 +42,14 @@ class JudgedDecision:
 
 @dataclass(frozen=True)
 class RealEpisode:
-    """The judge's record, every decision, the session's outcome, and the scene at the end."""
+    """The judge's record, every decision, the session's outcome, the scene at the end, and the `fault` of the arm that
+    ended the episode, if any, in the driver's words."""
 
     record: EpisodeRecord
     decisions: tuple[JudgedDecision, ...]
     outcome: Outcome
     final: SceneState
+    fault: str = ""
 
 
 class RealTime:
@@ -79,16 +82,31 @@ class RealTime:
         return self._processes.timing()
 
     def run(self, goal: Goal, subgoals: Subgoals = "none") -> RealEpisode:
-        """Set up the goal's start, run the decider on the goal, and judge the result. Raises as `Session.pursue`, and
-        `ThingNotFound` for a decider that does not find the goal's things in its picture."""
+        """Set up the goal's start, run the decider on the goal, and judge the result. A fault of the arm, such as a
+        joint that is blocked because the decider presses the hand on a thing, ends the episode, and is cleared.
+
+        Raises as `Session.pursue`, and `ThingNotFound` for a decider that does not find the goal's things in its
+        picture."""
         set_up_start(self.addresses.command, environment_of(self._embodiment).convention, goal.start)
         with Client(self.addresses.command) as client:
             judge = Judge(goal, Kinematics(client.arm), self._scenes)
             # Any goal: a level may show what no training data does.
             session = Session(self._decider, client, self._frames, [judge], any_goal=True)
-            outcome = session.pursue(goal.shown(subgoals), goal.budget, lambda: begin(self._decider, goal, subgoals))
+            fault = ""
+            try:
+                outcome = session.pursue(
+                    goal.shown(subgoals), goal.budget, lambda: begin(self._decider, goal, subgoals)
+                )
+            except Refused as refusal:
+                if refusal.reason != "fault" or not judge.decisions:
+                    raise
+                fault = refusal.detail
+                client.reset()
+                judge.measure_end()
+                steps = [decision.step for decision in judge.decisions]
+                outcome = outcome_of(steps, steps[-1].frame.image, goal.budget)
         record = counted(_record(goal, judge.decisions, outcome, judge.final_m), goal, judge.final.objects)
-        return RealEpisode(record, tuple(judge.decisions), outcome, judge.final)
+        return RealEpisode(record, tuple(judge.decisions), outcome, judge.final, fault)
 
     def measure(self, goal: Goal, subgoals: Subgoals = "none") -> EpisodeRecord:
         """Return the record of `run`, also for a decider that does not find the goal's things in its picture."""
@@ -123,8 +141,12 @@ class Judge:
     def on_episode_end(self, outcome: Outcome | None) -> None:
         """Measure the final distance, unless an error ended the episode."""
         if outcome is not None:
-            self.final = self._scenes.latest(JUDGE_PATIENCE_S)
-            self.final_m = _distance(self._goal, self._kinematics, self.final)
+            self.measure_end()
+
+    def measure_end(self) -> None:
+        """Measure the final distance now."""
+        self.final = self._scenes.latest(JUDGE_PATIENCE_S)
+        self.final_m = _distance(self._goal, self._kinematics, self.final)
 
 
 def _distance(goal: Goal, kinematics: Kinematics, scene: SceneState) -> float:

@@ -9,9 +9,12 @@ import pytest
 import torch
 
 from control.agent import Agent
+from control.decision import Decision
 from control.model.trained_model import TrainedModel, new_parts
 from control.policies import make_agent
-from robot.errors import ThingNotFound
+from robot.arm.interface import Vector
+from robot.embodiment.observation import Observation
+from robot.errors import Refused, ThingNotFound
 from sim.evaluation.real_time import RealTime
 from sim.policies.interface import Start
 from sim.tasks.environments import PUSH
@@ -91,6 +94,30 @@ def test_one_goal_after_another_and_a_word_of_success_that_is_not_earned(goals: 
             assert (record.decisions, record.blocks) == (3, 2)
             tool = episode.decisions[0].step.state[:3]
             np.testing.assert_allclose(tool, goal.start.tool.position, atol=3e-3)
+
+
+class Pressing(Agent):
+    """One whose third decision the driver would answer with a fault."""
+
+    asked = 0
+
+    def decide(self, observation: Observation, committed: Vector) -> Decision:
+        running = observation.time_ns > 0  # not while it warms up
+        self.asked += running
+        if running and self.asked == 3:
+            raise Refused("fault", "a joint does not follow")
+        return super().decide(observation, committed)
+
+
+def test_a_fault_of_the_arm_ends_one_goal_and_not_those_after_it(goals: list[Goal]) -> None:
+    made = agent()
+    with RealTime(Pressing(made.trained, made.policy, made.trained.decision_config)) as stage:
+        ended = stage.run(goals[0])
+        assert ended.fault == "a joint does not follow" and len(ended.decisions) == 2
+        assert (ended.record.success, ended.record.declared) == (False, False)
+        assert ended.record.final_distance_m == pytest.approx(goals[0].start_distance, abs=1.5e-3)
+        after = stage.run(goals[1])
+    assert after.fault == "" and len(after.decisions) > 10
 
 
 def test_said_at_the_goal_it_is_a_success(goals: list[Goal]) -> None:
