@@ -40,7 +40,7 @@ class Shipped:
 
 GOALS = 4
 PUSH = Shipped("push", None, 8 * MIB, {"push": 3})
-TABLETOP = Shipped("tabletop", "tabletop-rig", 12 * MIB, {"reach": 3, "grasp-lift": 3})
+TABLETOP = Shipped("tabletop", "tabletop-rig", 12 * MIB, {"reach": 3, "grasp-lift": 3, "pick-place": 3})
 
 
 @pytest.fixture(scope="module", params=[PUSH, TABLETOP], ids=lambda shipped: shipped.name)

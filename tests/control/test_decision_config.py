@@ -46,15 +46,20 @@ def test_cards_that_name_nothing_decide_as_they_always_did(binary: bool) -> None
     assert msgspec.structs.astuple(made.subgoals) == (30, 12.0, 1.0) and stages.fine_goal_distance_weight == 100.0
 
 
-def test_with_entities_the_hand_is_drawn_less_to_where_the_goal_shows_it() -> None:
+def test_with_entities_the_goal_is_judged_by_where_the_things_are_more_than_by_the_hand() -> None:
     for binary in (False, True):
         flat, entities = default_decision_config(binary), default_decision_config(binary, has_entities=True)
-        assert with_changes(entities, {"stages": {"fine_goal_distance_weight": 100.0}}) == flat != entities
+        changes = {
+            "stages": {"fine_goal_distance_weight": 100.0},
+            "goal_detection": {"near": 3.0, "doubting": flat.goal_detection.doubting},
+        }
+        assert with_changes(entities, changes) == flat != entities
 
 
 def test_the_shipped_cards_decide_as_they_always_did() -> None:
-    for name, binary in (("push", False), ("tabletop", True)):
-        assert load_trained(PRETRAINED_FOLDER / name).decision_config == default_decision_config(binary)
+    for name, is_tabletop in (("push", False), ("tabletop", True)):
+        usual = default_decision_config(is_tabletop, has_entities=is_tabletop)
+        assert load_trained(PRETRAINED_FOLDER / name).decision_config == usual
 
 
 def test_only_what_is_given_changes() -> None:
