@@ -89,8 +89,6 @@ def demo(
             results.append(_keep(episode, goal, embodiment.action.block_s, view, output))
             times += episode.record.decision_ms
             print(_line(episode, goal, goals), flush=True)
-            if episode.fault:
-                print(f"    ended by the driver: {episode.fault}", flush=True)
     for line in stage.timing():
         print(line)
     return _report(results, times, time.monotonic() - began, output)
@@ -120,6 +118,7 @@ def _line(episode: RealEpisode, goal: Goal, goals: int) -> str:
         f"goal {goal.number + 1:2d}/{goals}, {goal.task}: {100 * record.start_distance_m:5.1f} cm -> "
         f"{100 * record.final_distance_m:4.1f} cm  {'reached    ' if _reached(episode, goal) else 'not reached'}  "
         f"{record.decisions:2d} decisions, median {statistics.median(record.decision_ms):.0f} ms{late}; {said}"
+        + (f"; ended by the driver: {episode.fault}" if episode.fault else "")
     )
 
 
