@@ -23,6 +23,7 @@ from control.decision_config import DecisionConfig
 from control.goals.arrangement import Arrangement
 from control.goals.entity_marks import EntityMarker
 from control.goals.goal_sequence import GoalSequence
+from control.goals.going_back import GoingBack
 from control.goals.landmarks import Graph
 from control.goals.latent_goal import LatentGoal
 from control.goals.moves import Move, Mover
@@ -267,7 +268,9 @@ class Agent:
         if len(goals) > 1:
             raise GoalError(f"--subgoals things takes one goal, and there are {len(goals)}: give the last one only")
         block_change = self.trained.card.block_change
-        return Arrangement(goals[0], block_change, self._config.subgoals.patience, self._detection)
+        return Arrangement(goals[0], block_change, self._config.subgoals, self._detection)
 
     def _new_sequence(self, goals: Sequence[LatentGoal]) -> GoalSequence:
-        return GoalSequence(goals, self.trained.card.block_change, self._config.subgoals.patience, self._detection)
+        limits = self._config.subgoals
+        going_back = GoingBack(limits) if self.masks_goals else None
+        return GoalSequence(goals, self.trained.card.block_change, limits.patience, self._detection, going_back)

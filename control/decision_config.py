@@ -136,11 +136,17 @@ class SubgoalConfig(Settings, frozen=True):
 
     `patience`: a sub-goal that is not reached after this number of blocks is skipped. `reach`: above this critic
     distance, in blocks, sub-goals are searched. `per_hop`: the extra cost, in blocks, of each sub-goal.
+
+    `left_after` and `left_near`: with masked entity tokens, a thing that is out of its place in this number of pictures
+    in a row, while the critic sees less than this number of blocks to the whole goal, becomes the only goal until it is
+    in its place. Of 40 development goals, 39 instead of 38 were then reached.
     """
 
     patience: Count = 30
     reach: Positive = 12.0
     per_hop: Weight = 1.0
+    left_after: Count = 3
+    left_near: Positive = 3.0
 
 
 class DecisionConfig(Settings, frozen=True):

@@ -8,9 +8,10 @@ from collections.abc import Callable
 
 from torch import Tensor
 
-from control.decision_config import GoalDetectionConfig
+from control.decision_config import GoalDetectionConfig, SubgoalConfig
 from control.goals.goal_detector import GoalDetector
 from control.goals.goal_sequence import SubgoalResult
+from control.goals.going_back import GoingBack
 from control.goals.latent_goal import LatentGoal
 
 
@@ -26,15 +27,17 @@ class Arrangement:
         self,
         final: LatentGoal,
         block_change: float,
-        patience: int,
+        limits: SubgoalConfig,
         detection: GoalDetectionConfig,
     ) -> None:
-        """`block_change` is that of the checkpoint's card. A thing is given up for another one after `patience`
-        blocks."""
+        """`block_change` is that of the checkpoint's card. A thing is given up for another one after the `patience` of
+        `limits`, and the last one is gone back to as they say."""
         self._final = final
         self._places = {name: final.of_thing(name) for name in final.things}
         self._block_change = block_change
-        self._patience = patience
+        self._patience = limits.patience
+        self._going_back = GoingBack(limits)
+        self._last_thing: LatentGoal | None = None
         self._detection = detection
         self._detector = GoalDetector(block_change, detection)
         self._current: str | None = None
@@ -48,7 +51,7 @@ class Arrangement:
     @property
     def goal(self) -> LatentGoal:
         """The current goal."""
-        return self._final if self._current is None else self._places[self._current]
+        return self._last_thing or self._final if self._current is None else self._places[self._current]
 
     @property
     def finished(self) -> tuple[SubgoalResult, ...]:
@@ -75,8 +78,13 @@ class Arrangement:
             fresh = [name for name in self.out_of_place if name not in self._tried] or self.out_of_place
             self._current = min(fresh, key=lambda name: blocks_to(self._places[name]))
             self._spent = 0
+        self._last_thing = None
         self.difference = float(self.goal.difference(latent))
         self.distance = blocks_to(self.goal)
+        if self._current is None:
+            self._last_thing = self._going_back.update(self._final, self.out_of_place, self.distance)
+            if self._last_thing is not None:
+                self.difference = math.inf
         if self.out_of_place:
             self._detector.reset()
             return False

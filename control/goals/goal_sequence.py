@@ -10,6 +10,7 @@ from torch import Tensor
 
 from control.decision_config import GoalDetectionConfig
 from control.goals.goal_detector import GoalDetector
+from control.goals.going_back import GoingBack
 from control.goals.latent_goal import LatentGoal
 
 
@@ -27,14 +28,20 @@ class GoalSequence:
     A goal is reached only when none of its things is out of its place. A sub-goal is reached when one such picture
     differs from it by at most `block_change`; it is not checked again. After `patience` blocks it is skipped. The final
     goal is never skipped and is judged by `GoalDetector`. `difference` (mean squared difference of latents) and
-    `distance` (blocks) are those from the newest picture to the current goal.
+    `distance` (blocks) are those from the newest picture to the current goal. While `going_back` pursues one thing of
+    the final goal, the difference is infinite.
     """
 
     def __init__(
-        self, goals: Sequence[LatentGoal], block_change: float, patience: int, detection: GoalDetectionConfig
+        self,
+        goals: Sequence[LatentGoal],
+        block_change: float,
+        patience: int,
+        detection: GoalDetectionConfig,
+        going_back: GoingBack | None = None,
     ) -> None:
-        """`block_change` is that of the checkpoint's card; `detection` is for the final goal. Raises `ValueError` when
-        there is no goal."""
+        """`block_change` is that of the checkpoint's card; `detection` is for the final goal. Without `going_back`, the
+        final goal is always pursued whole. Raises `ValueError` when there is no goal."""
         if not goals:
             raise ValueError("a sequence needs a goal at its end")
         self.goals = tuple(goals)
@@ -42,6 +49,8 @@ class GoalSequence:
         self._patience = patience
         self._detection = detection
         self._detector = GoalDetector(block_change, detection)
+        self._going_back = going_back
+        self._one_thing: LatentGoal | None = None
         self._spent = 0
         self._finished: list[SubgoalResult] = []
         self.difference = self.distance = math.inf
@@ -51,6 +60,10 @@ class GoalSequence:
     @property
     def goal(self) -> LatentGoal:
         """The current goal."""
+        return self._one_thing or self._whole
+
+    @property
+    def _whole(self) -> LatentGoal:
         return self.goals[len(self._finished)]
 
     @property
@@ -71,7 +84,7 @@ class GoalSequence:
         `block_change`. The critic, which knows only postures at which actions begin, is not asked.
         """
         sure = self._detection.sure * self._block_change
-        while float(self.goal.difference(latent)) <= sure and not self._misplaced(latent):
+        while float(self._whole.difference(latent)) <= sure and not self._misplaced(latent):
             if not self.remaining:
                 return True
             self._finished.append(SubgoalResult(0, True))
@@ -90,7 +103,11 @@ class GoalSequence:
             self._finished.append(SubgoalResult(self._spent, reached))
             self._spent = 0
             self._compare(latent)
-        self.distance = blocks_to(self.goal)
+        self.distance = blocks_to(self._whole)
+        if self._going_back is not None and not self.remaining:
+            self._one_thing = self._going_back.update(self._whole, self.out_of_place, self.distance)
+            if self._one_thing is not None:
+                self.difference = math.inf
         if self.remaining or self.out_of_place:
             self._detector.reset()
             return False
@@ -98,7 +115,7 @@ class GoalSequence:
 
     def _compare(self, latent: Tensor) -> None:
         """Compare `latent` (D,) with the current goal."""
-        self.difference = float(self.goal.difference(latent))
+        self.difference = float(self._whole.difference(latent))
         self.out_of_place = self._misplaced(latent)
 
     def _shown(self) -> bool:
@@ -106,4 +123,4 @@ class GoalSequence:
         return self.difference <= self._block_change and not self.out_of_place
 
     def _misplaced(self, latent: Tensor) -> tuple[str, ...]:
-        return self.goal.out_of_place(latent, self._detection.same_place)
+        return self._whole.out_of_place(latent, self._detection.same_place)

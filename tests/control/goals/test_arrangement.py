@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from control.decision_config import GoalDetectionConfig
+from control.decision_config import GoalDetectionConfig, SubgoalConfig
 from control.goals.arrangement import Arrangement
 from control.goals.latent_goal import LatentGoal
 from perception.model.entities.layout import TokenLayout
@@ -22,7 +22,7 @@ DETECTION = GoalDetectionConfig()
 
 
 def arrangement(patience: int = 5) -> Arrangement:
-    return Arrangement(FINAL, 0.01, patience, DETECTION)
+    return Arrangement(FINAL, 0.01, SubgoalConfig(patience=patience), DETECTION)
 
 
 def blocks_to(goal: LatentGoal) -> float:
@@ -68,6 +68,18 @@ def test_a_thing_that_stays_out_of_place_comes_after_the_others_and_has_another_
     assert [(each.blocks, each.reached) for each in goals.finished] == [(3, False)] * 3
 
 
+def test_the_last_thing_that_is_left_out_of_place_becomes_the_only_goal_until_it_is_in_place() -> None:
+    goals = arrangement()
+    goals.update(seen(False, False), blocks_to)
+    followed = []
+    for _ in range(4):
+        goals.update(seen(True, False), blocks_to)
+        followed.append(wanted(goals))
+    assert followed == [None, None, [FAR], [FAR]], "the critic sees one block to the whole goal"
+    goals.update(seen(True, True), blocks_to)
+    assert wanted(goals) is None
+
+
 def test_it_is_reached_when_all_of_the_goal_is_and_not_before() -> None:
     goals = arrangement()
     declared = [goals.update(seen(*places), blocks_to) for places in [(False, False), (True, True), (True, True)]]
@@ -83,7 +95,7 @@ def test_the_arm_at_rest_is_looked_at_as_with_any_goal(latent: Tensor, done: boo
 
 def test_with_one_thing_there_are_no_sub_goals() -> None:
     final = FINAL.of_thing("near")
-    one = Arrangement(final, 0.01, 5, DETECTION)
+    one = Arrangement(final, 0.01, SubgoalConfig(patience=5), DETECTION)
     asked: list[LatentGoal] = []
 
     def asks(goal: LatentGoal) -> float:
