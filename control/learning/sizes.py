@@ -158,8 +158,8 @@ def completed(sizes: Sizes, known: TrainedModel) -> Sizes:
     """Return `sizes` for a training that keeps the encoder of `known`: each that is at its default is that of
     `known`."""
     usual, there = Sizes(), sizes_of(known)
-    left = {each.name: getattr(there, each.name) for each in fields(Sizes)}
-    return replace(sizes, **{name: own for name, own in left.items() if getattr(sizes, name) == getattr(usual, name)})
+    left = [each.name for each in fields(Sizes) if getattr(sizes, each.name) == getattr(usual, each.name)]
+    return replace(sizes, **{name: getattr(there, name) for name in left})
 
 
 def require_sizes(known: TrainedModel, config: WorldModelConfig) -> None:

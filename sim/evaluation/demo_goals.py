@@ -10,7 +10,7 @@ from sim.tasks.environments import environment_of
 from sim.tasks.goals import COUNTED, make_goal
 from sim.tasks.task import Goal, Subgoals, Task, Things
 
-DemoTask = Literal["three-things", "reach", "push", "grasp-lift", "pick-place", "stack-two", "rearrange-3"]
+DemoTask = Literal["three-things", Task]
 IN_TURN: tuple[Task, ...] = ("pick-place", "stack-two", "rearrange-3")
 """The tasks of "three-things"."""
 
