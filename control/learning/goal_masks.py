@@ -18,6 +18,8 @@ SINGLE = 0.46
 REST = 4.0
 """Tokens without places agree whose mean squared difference is at most this × the median change from one frame to the
 next. Most tokens are at rest in most blocks, so the median is the noise of a thing at rest."""
+CANDIDATES = 32
+"""The number of random frames of which the nearest goal is taken: on the tabletop usually 2 to 3 cm away."""
 
 
 def _token_rest(layout: TokenLayout, latents: Tensor, following: NDArray[np.int64]) -> float:
@@ -45,6 +47,16 @@ class GoalMasks:
         kept = np.where(rng.random(count) < SINGLE, self._layout.entities - 1, few)
         kept = np.where(rng.random(count) < self._share, kept, self._layout.entities)
         return torch.from_numpy((order < np.maximum(kept, 1)[:, None]).astype(np.float32))
+
+    def few(self, wanted: Tensor) -> Tensor:
+        """Return for which goals no more than two tokens are `wanted` (B, K), (B,) bool."""
+        return (wanted.sum(1) <= 2) & (wanted.amin(1) == 0)
+
+    def nearest(self, latents: Tensor, candidates: Tensor, wanted: Tensor) -> Tensor:
+        """Return, for each of `latents` (B, D), which of its `candidates` (B, C, D) differs least from it in the tokens
+        that are `wanted` (B, K) without agreeing with it, (B,)."""
+        apart = (self._layout.differences(candidates, latents[:, None]) * wanted[:, None]).amax(2)
+        return apart.masked_fill(apart <= self._same, torch.inf).argmin(1)
 
     def agree(self, latents: Tensor, goals: Tensor, wanted: Tensor) -> Tensor:
         """Return, for each of `latents` and `goals` (B, D), whether a token does not matter and those that are `wanted`

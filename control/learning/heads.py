@@ -31,7 +31,8 @@ class HeadTraining(msgspec.Struct, frozen=True):
     `components`, and the number of `features` by which it compares state and goal (0: the latents themselves); the
     width of the `hidden` layers of both; and the number of states kept as `landmarks`, the agent's own sub-goals. Of
     entity tokens a share of the examples, `masks`, has a goal of which only some tokens matter (None: all matter); they
-    are compared pair by pair, so they need no features. `comparison` "whole": all their numbers at once instead, which
+    are compared pair by pair, so they need no features. `near` is the share of goals a little out of place, as in
+    `GoalMix`. `comparison` "whole": all their numbers at once instead, which
     shows what pairs are worth.
 
     Training takes many small steps with a high learning rate and little weight decay: critic and actor lack training
@@ -54,6 +55,7 @@ class HeadTraining(msgspec.Struct, frozen=True):
     hidden: int = 256
     landmarks: int = 512
     masks: float | None = None
+    near: float = 0.5
     comparison: Literal["whole"] | None = None
 
     def __post_init__(self) -> None:
@@ -64,6 +66,8 @@ class HeadTraining(msgspec.Struct, frozen=True):
             if not 0 < value < 1:
                 raise ConfigurationError(f"--heads.{name} must lie between 0 and 1, not {value:g}")
         require_finite("heads", self)
+        if not 0 <= self.near <= 1:
+            raise ConfigurationError(f"--heads.near must be between 0 and 1, not {self.near:g}")
         if self.masks is not None and not 0 < self.masks <= 1:
             raise ConfigurationError(f"--heads.masks must be above 0 and at most 1, not {self.masks:g}")
 
@@ -98,10 +102,11 @@ def train_critic(
     dtype: torch.dtype,
 ) -> History:
     """Train the critic on goals of every kind."""
+    mix = GoalMix(reach=settings.reach, near=settings.near)
 
     def batches(step: int) -> dict[str, Tensor]:
         rng = generator(seed, step, CRITIC, workers.rank)
-        return sampler.draw(settings.batch // workers.count, rng, GoalMix(reach=settings.reach), settings.noise)
+        return sampler.draw(settings.batch // workers.count, rng, mix, settings.noise)
 
     loss = CriticLoss(critic, settings.expectile)
     schedule = _schedule(settings, dtype)

@@ -6,6 +6,7 @@ import torch
 from control.learning.goal_masks import GoalMasks
 from control.learning.hindsight import EncodedFrames, GoalMix, HindsightSampler
 from perception.model.entities.layout import TokenLayout
+from perception.model.entities.places import SAME_PLACE
 from tests.tiny import frames
 
 ENTITIES, TOKEN = 5, 32
@@ -75,3 +76,24 @@ def test_without_masks_a_batch_is_as_it_always_was() -> None:
         8, np.random.default_rng(0), GoalMix(), 0.0
     )
     assert "wanted" not in batch
+
+
+def test_a_share_of_the_goals_of_few_things_is_a_little_out_of_place() -> None:
+    """Things anywhere on a line; of random frames few are near."""
+    cache = frames([60] * 4)
+    rng = torch.Generator().manual_seed(0)
+    tokens = torch.zeros(cache.frames, 3, 5)
+    tokens[..., 2] = 4.0 * torch.rand(cache.frames, 3, generator=rng) - 2.0
+    views = [EncodedFrames(tokens.flatten(1), tokens.flatten(1), torch.zeros(cache.frames, 1))]
+    layout = TokenLayout(3, 1)
+    sampler = HindsightSampler(cache, np.arange(4), views, torch.zeros(cache.frames, 2), 1.0, layout)
+
+    def apart(near: float) -> torch.Tensor:
+        batch = sampler.draw(2000, np.random.default_rng(0), GoalMix(0.0, 0.0, 0.0, 0.0, near=near), 0.0)
+        assert (batch["here"] + batch["arrives"]).mean() < 0.2
+        one = batch["wanted"].sum(1) == 1
+        return (layout.differences(batch["latent"], batch["goal"]) * batch["wanted"]).amax(1).sqrt()[one]
+
+    few, many = apart(0.0), apart(1.0)
+    assert (few < 0.5).float().mean() < 0.3 and (many < 0.5).float().mean() > 0.9
+    assert (many <= SAME_PLACE).float().mean() < 0.05, "they are out of place"
