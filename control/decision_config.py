@@ -134,7 +134,9 @@ class GoalDetectionConfig(Settings, frozen=True):
 class SubgoalConfig(Settings, frozen=True):
     """How sub-goals are followed and found.
 
-    `patience`: a sub-goal that is not reached after this number of blocks is skipped. `reach`: above this critic
+    `patience`: a sub-goal that is not reached after this number of blocks is skipped; of things that are pursued one
+    after another, one that the critic sees come no nearer for so long. `placed_after`: a thing must be in its place in
+    this number of pictures in a row before another one is pursued. `reach`: above this critic
     distance, in blocks, sub-goals are searched. `per_hop`: the extra cost, in blocks, of each sub-goal.
 
     `left_after` and `left_near`: with masked entity tokens, a thing that is out of its place in this number of pictures
@@ -145,6 +147,7 @@ class SubgoalConfig(Settings, frozen=True):
     patience: Count = 30
     reach: Positive = 12.0
     per_hop: Weight = 1.0
+    placed_after: Count = 3
     left_after: Count = 3
     left_near: Positive = 3.0
 

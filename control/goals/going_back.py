@@ -28,4 +28,4 @@ class GoingBack:
         begun = self._left >= limits.left_after
         left = bool(out_of_place) and (begun or distance < limits.left_near)
         self._left = self._left + 1 if left else 0
-        return goal.of_thing(out_of_place[0]) if self._left >= limits.left_after else None
+        return goal.of_things(out_of_place[:1]) if self._left >= limits.left_after else None

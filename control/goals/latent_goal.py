@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
+import torch
 from torch import Tensor
 
 from perception.model.entities.layout import FLAT, TokenLayout
@@ -42,9 +43,11 @@ class LatentGoal:
         wrong = self.differences(latent) > same_place**2
         return tuple(name for name, tokens in self.things.items() if bool((wrong & (tokens > 0)).any()))
 
-    def of_thing(self, name: str) -> LatentGoal:
-        """Return the goal that of this one only the thing `name` is in its place."""
-        return LatentGoal(self.latent, self.things[name], self.layout, {name: self.things[name]})
+    def of_things(self, names: Collection[str]) -> LatentGoal:
+        """Return the goal that of this one only the things `names`, of which there is at least one, are in their
+        places."""
+        things = {name: self.things[name] for name in names}
+        return LatentGoal(self.latent, torch.stack(list(things.values())).amax(0), self.layout, things)
 
     def repeated(self, count: int) -> tuple[Tensor, Tensor | None]:
         """Return the latent (count, D) and the mask (count, K), None where all matters, as the goals of `count` states:

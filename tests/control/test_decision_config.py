@@ -43,7 +43,7 @@ def test_cards_that_name_nothing_decide_as_they_always_did(binary: bool) -> None
     }
     assert made.unguided_search == SearchConfig()
     assert stages.approach_search == SearchConfig(samples=96, horizon=2, iterations=4, std=0.25, min_std=0.01)
-    assert msgspec.structs.astuple(made.subgoals) == (30, 12.0, 1.0, 3, 3.0)
+    assert msgspec.structs.astuple(made.subgoals) == (30, 12.0, 1.0, 3, 3, 3.0)
     assert stages.fine_goal_distance_weight == 100.0
 
 

@@ -80,7 +80,9 @@ def test_thing_by_thing_an_agent_goes_for_what_is_out_of_its_place() -> None:
         decision = agent.decide(Observation({CAMERA.name: now}, state, 0), still)
         return decision.remaining_subgoals, len(decision.finished_subgoals)
 
-    assert [after(picture(8, 12)), after(picture(4, 12)), after(picture(4, 20))] == [(1, 0), (0, 1), (0, 1)]
+    assert after(picture(8, 12)) == (1, 0)
+    assert [after(picture(4, 12)) for _ in range(3)] == [(1, 0), (1, 0), (0, 1)], "it stays in its place"
+    assert after(picture(4, 20)) == (0, 1)
     assert [after(picture(8, 12))] == [(1, 1)], "both are displaced again"
     agent.set_goals([picture()], ["red"])
     assert after(picture(8, 12)) == (0, 0), "only one of them matters"
