@@ -6,6 +6,7 @@ samples, weighted by exp(−cost / temperature). A share of the samples comes fr
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -129,7 +130,7 @@ class Planner:
         asked = count if self._use_prior else proposed
         actor = self._actor.for_goal(goal.latent, goal.wanted) if self._actor is not None and asked > 0 else None
         steps: list[tuple[Tensor, Tensor, Tensor]] = []
-        prior_nll: list[Tensor] = []
+        asked_for: list[ActionDistribution] = []
         for action in actions.unbind(1):
             # One actor call for each state serves sampling and likelihood.
             if actor is not None:
@@ -137,12 +138,12 @@ class Planner:
                 if proposed > 0:
                     action = torch.cat([action, self._draw(likely.last(proposed))])
                 if self._use_prior:
-                    prior_nll.append(likely.negative_log_likelihood(action))
+                    asked_for.append(likely)
             following, proprios = self._model.predictor(latents, proprios, action, earlier)
             earlier, latents = latents, following
             steps.append((latents, proprios, action))
         imagined, proprio_after, taken = (torch.stack(parts, dim=1) for parts in zip(*steps, strict=True))
-        return Rollout(imagined, proprio_after, taken, torch.stack(prior_nll, dim=1) if self._use_prior else None)
+        return Rollout(imagined, proprio_after, taken, _likelihood(asked_for, taken) if self._use_prior else None)
 
     def _draw(self, likely: ActionDistribution) -> Tensor:
         """Return an action for each state, (B, A)."""
@@ -160,6 +161,14 @@ class Planner:
         weights = torch.softmax(-(cost - cost.min()) / config.temperature, dim=0)[:, None, None]
         mean = (weights * actions).sum(0)
         return mean, ((weights * (actions - mean) ** 2).sum(0)).sqrt().clamp(min=config.min_std)
+
+
+def _likelihood(likely: Sequence[ActionDistribution], taken: Tensor) -> Tensor:
+    """Return the negative log-likelihood (S, T) of the actions `taken` (S, T, A) under the distributions of each step.
+    Together they take a fraction of the time that they take one by one."""
+    blocks_first = taken.transpose(0, 1)
+    nll = ActionDistribution.stacked(likely).negative_log_likelihood(blocks_first.flatten(0, 1))
+    return nll.unflatten(0, blocks_first.shape[:2]).T
 
 
 def _better(best: Plan | None, rollout: Rollout, cost: Tensor) -> Plan:

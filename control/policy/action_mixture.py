@@ -7,6 +7,7 @@ component of its own (Bishop, "Mixture density networks", 1994).
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -36,6 +37,14 @@ class ActionDistribution:
             self.weights[first:], self.mean[first:], self.log_std[first:], self.logits[first:], self.binary
         )
 
+    @staticmethod
+    def stacked(each: Sequence[ActionDistribution]) -> ActionDistribution:
+        """Return all distributions of `each` in one, those of the first come first."""
+        weights, mean, log_std, logits = (
+            torch.cat([getattr(one, name) for one in each]) for name in ("weights", "mean", "log_std", "logits")
+        )
+        return ActionDistribution(weights, mean, log_std, logits, each[0].binary)
+
     def mode(self) -> Tensor:
         """Return the likeliest actions (B, A) of the likeliest components."""
         best = self.weights.argmax(1)
@@ -43,19 +52,22 @@ class ActionDistribution:
 
     def sample(self, rng: torch.Generator) -> Tensor:
         """Return actions (B, A) drawn at random, within [−1, 1]."""
-        # A single component is not drawn, so the generator advances exactly as it would without a mixture.
-        several = self.weights.shape[1] > 1
-        chosen = (
-            torch.multinomial(torch.softmax(self.weights, 1), 1, generator=rng)[:, 0]
-            if several
-            else torch.zeros(len(self.weights), dtype=torch.long)
-        )
+        chosen = self._draw_component(rng)
         mean, std = _pick(self.mean, chosen), _pick(self.log_std, chosen).exp()
         drawn = (mean + std * torch.randn(mean.shape, generator=rng)).clamp(-1.0, 1.0)
         if not bool(self.binary.any()):
             return drawn
         chance = torch.rand(mean.shape, generator=rng)
         return torch.where(self.binary, signs(torch.sigmoid(_pick(self.logits, chosen)) - chance), drawn)
+
+    def _draw_component(self, rng: torch.Generator) -> Tensor:
+        """Return the numbers (B,) of components drawn by their probabilities, with the Gumbel-max trick (Gumbel, 1954):
+        in several times less time than `torch.multinomial` needs for a few rows."""
+        # A single component is not drawn, so the generator advances exactly as it would without a mixture.
+        if self.weights.shape[1] == 1:
+            return torch.zeros(len(self.weights), dtype=torch.long)
+        waits = torch.empty_like(self.weights).exponential_(generator=rng)
+        return (self.weights - waits.log_()).argmax(1)
 
     def negative_log_likelihood(self, action: Tensor) -> Tensor:
         """Return −log π(action) (B,). A binary entry that is 0 means no change, and adds nothing."""
