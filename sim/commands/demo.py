@@ -4,33 +4,28 @@ from __future__ import annotations
 
 import statistics
 import time
-from dataclasses import replace
-from fractions import Fraction
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import torch
 import tyro
+from tqdm import tqdm
 
 from control.model.trained_model import load_trained
 from control.policies import make_agent
-from control.runtime.step import Step
-from perception.camera.image_file import save_picture
 from robot.errors import ConfigurationError
 from robot.system.files import make_folder
 from robot.system.seeds import require_seed
-from robot.web.entity_drawing import draw_goal, draw_imagined, draw_now, in_view
-from robot.wire.messages import SceneState
 from sim.evaluation.contact_sheet import Result, draw_contact_sheet
 from sim.evaluation.demo_goals import DemoTask, demo_goals, subgoals_of, task_of_model
 from sim.evaluation.evaluate import own_subgoals
-from sim.evaluation.film import Film, Layout, Shot, enlarge
-from sim.evaluation.large_view import LargeView
+from sim.evaluation.goal_film import GoalFilm, GoalFilmer, film_of
 from sim.evaluation.real_time import RealEpisode, RealTime
+from sim.execution.background import Background
 from sim.tasks.environments import pretrained_for
 from sim.tasks.task import Goal, Subgoals
 
-LAST_FRAMES = 10
 ENOUGH = 0.8
 
 
@@ -80,18 +75,31 @@ def demo(
     print(f"demo: {goals} held-out {task} goals, seed {seed}; choosing them ...", flush=True)
     chosen = demo_goals(embodiment, task, seed, goals)
     stage = RealTime(agent)
-    results: list[Result] = []
-    times: list[float] = []
-    with stage, LargeView(embodiment.camera) as view:
+    films: Background[GoalFilm, None] = Background(GoalFilmer(embodiment.camera, embodiment.action.block_s))
+    with stage, films:
         print(f"demo: driver at {stage.addresses.command}, camera at {stage.addresses.frames}", flush=True)
-        for goal in chosen:
-            episode = stage.run(goal, followed)
-            results.append(_keep(episode, goal, embodiment.action.block_s, view, output))
-            times += episode.record.decision_ms
-            print(_line(episode, goal, goals), flush=True)
+        results, times = _pursue(stage, films, chosen, followed, output)
+        for _ in tqdm(films.results(), "films", total=goals, unit="film"):
+            pass
     for line in stage.timing():
         print(line)
     return _report(results, times, time.monotonic() - began, output)
+
+
+def _pursue(
+    stage: RealTime, films: Background[GoalFilm, None], goals: Sequence[Goal], subgoals: Subgoals, output: Path
+) -> tuple[list[Result], list[float]]:
+    """Pursue one goal after another, while `films` of the earlier ones are made; return how they ended, and how many
+    milliseconds each decision took."""
+    results: list[Result] = []
+    times: list[float] = []
+    for goal in goals:
+        episode = stage.run(goal, subgoals)
+        films.submit(film_of(episode, goal, output / f"goal-{goal.number + 1:02d}"))
+        results.append(_result(episode, goal))
+        times += episode.record.decision_ms
+        print(_line(episode, goal, len(goals)), flush=True)
+    return results, times
 
 
 def _report(results: list[Result], decision_ms: list[float], seconds: float, output: Path) -> int:
@@ -127,22 +135,9 @@ def _reached(episode: RealEpisode, goal: Goal) -> bool:
     return episode.record.final_distance_m <= goal.tolerance
 
 
-def _keep(episode: RealEpisode, goal: Goal, block_s: float, view: LargeView, output: Path) -> Result:
-    """Write the film of one goal and return what the contact sheet shows of it."""
+def _result(episode: RealEpisode, goal: Goal) -> Result:
+    """Return what the contact sheet shows of a goal."""
     outcome, record = episode.outcome, episode.record
-    name = f"goal-{goal.number + 1:02d}"
-    save_picture(output / f"{name}.png", goal.picture)
-    fps = Fraction(1 / block_s).limit_denominator(1000)
-    layout = Layout(view.width, goal.picture.shape)
-    with Film(output / f"{name}.mp4", fps, layout, goal.tolerance, goal.budget) as film:
-        for decision in episode.decisions:
-            step = decision.step
-            film.add(_shot(view, layout, decision.scene, step), decision.distance_m, _caption(step))
-        words = "the agent says done" if outcome.reached else f"the {goal.budget} blocks are over"
-        if episode.fault:
-            words = "ended by the driver: the arm is in a fault"
-        end = replace(_shot(view, layout, episode.final, episode.decisions[-1].step), seen=outcome.last)
-        film.repeat_last(end, words, LAST_FRAMES)
     return Result(
         goal.number,
         goal.task,
@@ -153,25 +148,3 @@ def _keep(episode: RealEpisode, goal: Goal, block_s: float, view: LargeView, out
         record.final_distance_m,
         _reached(episode, goal),
     )
-
-
-def _caption(step: Step) -> str:
-    decision = step.decision
-    words = f"{decision.distance:.1f} blocks to go, decided in {1e3 * decision.seconds:.0f} ms"
-    ahead = decision.remaining_subgoals
-    if not ahead:
-        return words
-    wanted = dict.fromkeys(mark.name for mark in step.entities if mark.wanted)
-    now = f", now {', '.join(wanted)}" if len(wanted) < len({mark.name for mark in step.entities}) else ""
-    return f"{words}; {ahead} sub-goal{'s' if ahead > 1 else ''} ahead{now}"
-
-
-def _shot(view: LargeView, layout: Layout, scene: SceneState, step: Step) -> Shot:
-    """Return a frame's pictures, with marks of the things that the agent sees: in the large one where they are, in the
-    others where they are wanted and imagined."""
-    large = draw_now(view.picture(scene), in_view(step.entities, 0), view.scale)
-    wide = layout.panel[0]
-    times = wide / step.goal.shape[1]
-    goal = draw_goal(enlarge(step.goal, wide), step.entities, times)
-    imagined = None if step.imagined is None else draw_imagined(enlarge(step.imagined, wide), step.entities, times)
-    return Shot(large, goal, step.frame.image, imagined)

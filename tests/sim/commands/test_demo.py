@@ -12,9 +12,9 @@ import cv2
 import pytest
 
 from robot.embodiment.actions import PLANAR_PUSH
-from sim.commands.demo import LAST_FRAMES
 from sim.evaluation.contact_sheet import THUMB
 from sim.evaluation.film import LARGE, Layout
+from sim.evaluation.goal_film import LAST_FRAMES
 from tests.commands import running, worldarm
 from tests.sim.execution.children import assert_gone, children
 from tests.sim.untrained import untrained_checkpoint
