@@ -24,6 +24,7 @@ from control.goals.arrangement import Arrangement
 from control.goals.entity_marks import EntityMarker
 from control.goals.goal_sequence import GoalSequence
 from control.goals.going_back import GoingBack
+from control.goals.hand import hand_tokens, shows_hand
 from control.goals.landmarks import Graph
 from control.goals.latent_goal import LatentGoal
 from control.goals.moves import Move, Mover
@@ -32,6 +33,7 @@ from control.interfaces import Policy, Situation
 from control.model.trained_model import TrainedModel
 from perception.evaluation.picture_errors import picture_errors
 from perception.model.encoders import LocatingEncoder
+from perception.model.entities.layout import layout_of
 from perception.model.recent_pictures import RecentPictures
 from robot.arm.interface import Vector
 from robot.embodiment.description import EmbodimentDescription
@@ -91,6 +93,8 @@ class Agent:
         self._recent = RecentPictures(self._parts.model.encoder.frames)
         self._predicted: tuple[int, LatentState] | None = None
         self._marker = EntityMarker(self._parts.model)
+        remembered = self._parts.landmarks
+        self._hand = hand_tokens(remembered.latent, remembered.proprio, layout_of(self._parts.model.encoder))
         self._picture: NDArray[np.uint8] | None = None
 
     @property
@@ -128,7 +132,14 @@ class Agent:
             self._require_size(picture, "goal")
         if only:
             return [only_things(self._parts.model, self.trained.card.heads, picture, only) for picture in pictures]
-        return [whole_picture(self._parts.model, picture) for picture in pictures]
+        return [self._whole(picture) for picture in pictures]
+
+    def _whole(self, picture: NDArray[np.uint8]) -> LatentGoal:
+        """Return the goal that all is as in `picture`: where it does not show the hand, all things in it."""
+        goal = whole_picture(self._parts.model, picture)
+        if not goal.things or not self.masks_goals or shows_hand(goal.latent, self._hand, goal.layout):
+            return goal
+        return goal.of_things(goal.things)
 
     def moved_goal(self, picture: NDArray[np.uint8], move: Move) -> LatentGoal:
         """Return the goal that one thing of the present `picture` is moved. Raises `GoalError` for a picture of the

@@ -79,7 +79,8 @@ class CostConfig(Settings, frozen=True):
     the planner postpones the last part of the motion. `prior_weight`: the behaviour prior, the actor's negative
     log-likelihood of the plan. `goal_distance_weight`: the latent distance from the plan's end to the goal.
     `goal_distance_path_weight`: the latent distance before the plan's end, relative to that at the end; used only by
-    searches that score the latent distance alone.
+    searches that score the latent distance alone. `disturbance_weight`: how far the plan moves things that the goal
+    does not ask for.
     """
 
     action_weight: Weight = 0.02
@@ -87,6 +88,7 @@ class CostConfig(Settings, frozen=True):
     prior_weight: Weight = 0.0
     goal_distance_weight: Weight = 0.0
     goal_distance_path_weight: Weight = 1.0
+    disturbance_weight: Weight = 0.0
 
 
 APPROACH_SEARCH = SearchConfig(samples=96, horizon=2, iterations=4, std=0.25, min_std=0.01)

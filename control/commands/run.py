@@ -146,12 +146,11 @@ def _move(options: RunOptions) -> Move | None:
 
 @dataclass(frozen=True)
 class _Task:
-    """What is pursued: the task in `words`, its `goals`, the names of the `things` that matter (empty: all), the
-    `pictures` that goals come from, and the one that is `shown` as the goal."""
+    """What is pursued: the task in `words`, its `goals`, the `pictures` that they come from, and the one that is
+    `shown` as the goal."""
 
     words: str
     goals: Sequence[LatentGoal]
-    things: Sequence[str]
     pictures: Sequence[Image]
     shown: Image
 
@@ -159,10 +158,10 @@ class _Task:
 def _task(agent: Agent, options: RunOptions, pictures: Sequence[Image], move: Move | None) -> _Task:
     if move is None:
         goals = agent.latent_goals(pictures, options.only)
-        return _Task(", then ".join(options.goal), goals, options.only, pictures, pictures[-1])
+        return _Task(", then ".join(options.goal), goals, pictures, pictures[-1])
     goal = agent.moved_goal(pictures[0], move)
     # No picture shows this goal, so the model draws it.
-    return _Task(str(move), [goal], [move.thing], pictures, agent.draw(goal.latent))
+    return _Task(str(move), [goal], pictures, agent.draw(goal.latent))
 
 
 def _pursue(agent: Agent, task: _Task, options: RunOptions, seen: CameraSpec | None) -> Outcome:
@@ -196,7 +195,7 @@ def _announce(session: Session, agent: Agent, task: _Task, options: RunOptions, 
         if goal.wanted is not None:
             tokens = ", ".join(str(token) for token in goal.wanted.nonzero().flatten().tolist())
             print(
-                f"run: in goal {number} these matter: {', '.join(task.things)} (tokens {tokens} of 0 to "
+                f"run: in goal {number} these matter: {', '.join(goal.things)} (tokens {tokens} of 0 to "
                 f"{len(goal.wanted) - 1})",
                 flush=True,
             )

@@ -20,12 +20,14 @@ def latent_distance(latents: Tensor, others: Tensor, layout: TokenLayout = FLAT)
 class LatentGoal:
     """A `latent` (D,) to reach, which consists of tokens as `layout` says. `wanted` (K,) is 1 for the tokens that
     matter and 0 for the others, of which at least one matters; None means that all of the latent matters. `things` are
-    the things that matter, by name: masks (K,), each with 1 for the tokens that hold it."""
+    the things that matter, by name: masks (K,), each with 1 for the tokens that hold it. `bystanders` (K,) is 1 for the
+    tokens of things that do not matter, and are therefore best left where they are; None where there are none."""
 
     latent: Tensor
     wanted: Tensor | None = None
     layout: TokenLayout = FLAT
     things: Mapping[str, Tensor] = field(default_factory=dict)
+    bystanders: Tensor | None = None
 
     def differences(self, latents: Tensor) -> Tensor:
         """Return how much each token of `latents` (..., D) differs from the goal's, (..., K)."""
@@ -45,12 +47,22 @@ class LatentGoal:
 
     def of_things(self, names: Collection[str]) -> LatentGoal:
         """Return the goal that of this one only the things `names`, of which there is at least one, are in their
-        places."""
-        things = {name: self.things[name] for name in names}
-        return LatentGoal(self.latent, torch.stack(list(things.values())).amax(0), self.layout, things)
+        places; the other ones are bystanders."""
+        return goal_of_things(self.latent, self.layout, self.things, names)
 
     def repeated(self, count: int) -> tuple[Tensor, Tensor | None]:
         """Return the latent (count, D) and the mask (count, K), None where all matters, as the goals of `count` states:
         the last arguments of critic and actor."""
         wanted = None if self.wanted is None else self.wanted.expand(count, -1)
         return self.latent.expand(count, -1), wanted
+
+
+def goal_of_things(
+    latent: Tensor, layout: TokenLayout, things: Mapping[str, Tensor], names: Collection[str]
+) -> LatentGoal:
+    """Return the goal that of `things`, masks (K,) by name, those of `names` are where `latent` (D,) has them; the
+    other ones are bystanders. At least one is named."""
+    wanted = torch.stack([things[name] for name in names]).amax(0)
+    others = torch.stack(list(things.values())).amax(0) * (1.0 - wanted)
+    bystanders = others if bool(others.any()) else None
+    return LatentGoal(latent, wanted, layout, {name: things[name] for name in names}, bystanders)

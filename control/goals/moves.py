@@ -16,8 +16,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from control.goals.latent_goal import LatentGoal
-from control.goals.token_goals import tokens_in
+from control.goals.latent_goal import LatentGoal, goal_of_things
+from control.goals.token_goals import things_in, tokens_in
 from perception.camera.projection import Sight, point_at, point_between, sight
 from perception.checkpoint.card import HeadsConfig
 from perception.model.entities.layout import layout_of
@@ -105,8 +105,8 @@ class Mover:
             # In a view in which another token holds the thing, this one stays where it is.
             moved = held[number] | ~held.any(0)
             tokens[number] = self._elsewhere(tokens[number], number, wanted, moved)
-        moving = held.any(-1).to(tokens.dtype)
-        return LatentGoal(tokens.flatten(), moving, layout_of(self.model.encoder), {move.thing: moving})
+        things = {**things_in(seen, latent), move.thing: held.any(-1).to(tokens.dtype)}
+        return goal_of_things(tokens.flatten(), layout_of(self.model.encoder), things, [move.thing])
 
     def _elsewhere(self, token: Tensor, number: int, wanted: Tensor, moved: Tensor) -> Tensor:
         """Return the `token` (d,) of this number with what it holds at the places `wanted` (V, 2) of the views that are

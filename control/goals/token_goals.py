@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from control.goals.latent_goal import LatentGoal
+from control.goals.latent_goal import LatentGoal, goal_of_things
 from perception.checkpoint.card import HeadsConfig
 from perception.model.encoders import LocatingEncoder
 from perception.model.entities.layout import layout_of
@@ -26,8 +26,8 @@ def only_things(model: WorldModel, heads: HeadsConfig, picture: NDArray[np.uint8
     `ThingNotFound` for a thing that the model does not find in the picture.
     """
     latent, seen = tokens_in(model, heads, picture)
-    things = {name: seen.holders(name).any(-1).to(latent.dtype) for name in names}
-    return LatentGoal(latent, torch.stack(list(things.values())).amax(0), layout_of(model.encoder), things)
+    named = {name: seen.holders(name).any(-1).to(latent.dtype) for name in names}
+    return goal_of_things(latent, layout_of(model.encoder), {**things_in(seen, latent), **named}, names)
 
 
 @torch.inference_mode()
@@ -38,10 +38,10 @@ def whole_picture(model: WorldModel, picture: NDArray[np.uint8]) -> LatentGoal:
     if model.config.entities == 0 or not isinstance(model.encoder, LocatingEncoder):
         return LatentGoal(model.encode(torch.from_numpy(picture[None]))[0], layout=layout)
     latent, seen = _looked_at(model, model.encoder, picture)
-    return LatentGoal(latent, None, layout, _things(seen, latent))
+    return LatentGoal(latent, None, layout, things_in(seen, latent))
 
 
-def _things(seen: TokenColours, latent: Tensor) -> Mapping[str, Tensor]:
+def things_in(seen: TokenColours, latent: Tensor) -> Mapping[str, Tensor]:
     """Return a mask (K,) for each colour that tokens of `latent` hold: 1 for those that hold most of it in a view."""
     held = {name: seen.mainly_holding(name).any(-1) for name in seen.seen}
     return {name: tokens.to(latent.dtype) for name, tokens in held.items() if bool(tokens.any())}

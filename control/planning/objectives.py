@@ -81,6 +81,19 @@ class BehaviourPrior:
 
 
 @dataclass(frozen=True)
+class Disturbance:
+    """How much the goal's bystanders, things that it does not ask for, are moved: the sum of their tokens' squared
+    distances from where they are after the first block, at the last step."""
+
+    def __call__(self, rollout: Rollout, goal: LatentGoal) -> Tensor:
+        """Return costs (S,)."""
+        if goal.bystanders is None:
+            return torch.zeros(len(rollout.actions))
+        moved = goal.layout.differences(rollout.latents[:, -1], rollout.latents[:, 0])
+        return (moved * goal.bystanders).sum(-1)
+
+
+@dataclass(frozen=True)
 class WeightedSum:
     """The weighted sum of objectives; `terms` are (weight, objective)."""
 

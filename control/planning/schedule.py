@@ -15,6 +15,7 @@ from control.planning.objectives import (
     ActionPenalty,
     BehaviourPrior,
     CriticCost,
+    Disturbance,
     LatentDistance,
     Objective,
     WeightedSum,
@@ -73,6 +74,8 @@ def _by_critic(parts: Parts, search: SearchConfig, costs: CostConfig, actor: Act
         terms.append((costs.prior_weight, BehaviourPrior()))
     if costs.goal_distance_weight > 0.0:
         terms.append((costs.goal_distance_weight, LatentDistance()))
+    if costs.disturbance_weight > 0.0:
+        terms.append((costs.disturbance_weight, Disturbance()))
     return Planner(parts.model, WeightedSum(terms), search, actor, seed, use_prior)
 
 
