@@ -19,6 +19,7 @@ from control.policies import make_agent
 from robot.arm.interface import ObjectPose, Vector
 from robot.embodiment.observation import Observation
 from robot.embodiment.tool_displacement import ToolTarget
+from robot.errors import ThingNotFound
 from robot.wire.camera_spec import CameraSpec
 from sim.policies.interface import CorrelatedNoise, ScriptedPolicy
 from sim.tasks.environments import Environment
@@ -29,6 +30,10 @@ POLICY_BLOCKS = (8, 22)
 NOISE_SCALES = (0.0, 0.08, 0.2)
 """The standard deviations of the noise on an agent's actions: without noise it would make the same mistakes in every
 episode."""
+
+ONE_THING = 0.5
+"""The share of goals in which one thing alone counts."""
+MOVED_M = 0.01
 
 
 class Practice:
@@ -50,12 +55,20 @@ class Practice:
         """Free the second world."""
         self._elsewhere.close()
 
-    def goal(self, rng: np.random.Generator, objects: Sequence[ObjectPose]) -> np.ndarray:
-        """Return a goal picture (H, W, 3) uint8 RGB of the same objects in another arrangement."""
+    def set_goal(self, agent: Agent, rng: np.random.Generator, objects: Sequence[ObjectPose]) -> None:
+        """Give `agent` a goal picture of the same objects in another arrangement. If it can leave things out of a goal,
+        only one thing that is elsewhere counts in half of the pictures that show one."""
         convention = self._environment.convention
         there = self._environment.rearranged(rng, convention, objects)
         self._elsewhere.reset(convention, there.tool, there.objects)
-        return self._elsewhere.picture()
+        picture = self._elsewhere.picture()
+        if agent.masks_goals and rng.random() < ONE_THING:
+            try:
+                agent.set_goals([picture], [str(rng.choice(_moved(objects, there.objects)))])
+                return
+            except ThingNotFound:
+                pass  # something hides it, so it counts with all others
+        agent.set_goal(picture)
 
     def turns(self, policy: ScriptedPolicy, rng: np.random.Generator) -> Turns:
         """Begin an episode of practice with the scripted policy `policy`."""
@@ -102,5 +115,12 @@ class Turns:
             self._left = int(rng.integers(*POLICY_BLOCKS))
             return
         self._agent = self._practice.agents[rng.integers(2)]
-        self._agent.set_goal(self._practice.goal(rng, objects))
+        self._practice.set_goal(self._agent, rng, objects)
         self._left = int(rng.integers(*AGENT_BLOCKS))
+
+
+def _moved(objects: Sequence[ObjectPose], there: Sequence[ObjectPose]) -> list[str]:
+    """Return the names of the `objects` that are elsewhere in the arrangement `there`; of all, if none is."""
+    places = {item.name: np.asarray(item.position) for item in there}
+    moved = [item.name for item in objects if np.linalg.norm(places[item.name] - item.position) > MOVED_M]
+    return moved or [item.name for item in objects]
