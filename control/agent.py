@@ -184,7 +184,7 @@ class Agent:
         situation = Situation(next_latent, next_proprio, latent, sequence.goal, sequence.difference)
         choice = self.policy.choose(situation)
         return Decision(
-            action=np.zeros(len(committed)) if reached else choice.action,
+            action=np.zeros(len(committed)) if reached else self._settled(choice.action, committed),
             distance=sequence.distance,
             reached=reached,
             cost=choice.cost,
@@ -248,6 +248,19 @@ class Agent:
             return ()
         return self._marker.marks(self._picture, decision.seen.latent, decision.imagined, self._sequence.goal)
 
+    def _settled(self, action: Vector, committed: Vector) -> Vector:
+        """Return `action` (A,) without the motion of the tool where the gripper turns in it, as `MotionConfig` says.
+        `committed` (A,) is the action before."""
+        binary = list(self.trained.card.world_model.binary)
+        turns = action[binary] * committed[binary] < 0.0
+        opens = turns & (action[binary] > 0.0)
+        stay = self._config.motion.stay_for_gripper
+        if not (stay >= 1 and opens.any()) and not (stay >= 2 and turns.any()):
+            return action
+        settled = np.zeros(len(action))
+        settled[binary] = action[binary]
+        return settled
+
     def _require_size(self, picture: NDArray[np.uint8], which: str) -> None:
         config = self.trained.card.world_model
         wanted = (config.height, config.width_px, 3)
@@ -283,5 +296,6 @@ class Agent:
 
     def _new_sequence(self, goals: Sequence[LatentGoal]) -> GoalSequence:
         limits = self._config.subgoals
-        going_back = GoingBack(limits) if self.masks_goals else None
-        return GoalSequence(goals, self.trained.card.block_change, limits.patience, self._detection, going_back)
+        block_change = self.trained.card.block_change
+        going_back = GoingBack(limits, block_change) if self.masks_goals else None
+        return GoalSequence(goals, block_change, limits.patience, self._detection, going_back)

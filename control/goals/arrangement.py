@@ -36,13 +36,13 @@ class Arrangement:
         detection: GoalDetectionConfig,
     ) -> None:
         """`block_change` is that of the checkpoint's card. `limits` say for how long a thing must be in its place,
-        after how many blocks it is given up for another one, and when the last one is gone back to."""
+        after how many blocks it is given up for another one, and when it is gone back to."""
         self._final = final
         self._places = {name: final.of_things([name]) for name in final.things}
         self._block_change = block_change
         self._below = stacked(final.latent, final.layout, final.things)
         self._limits = limits
-        self._going_back = GoingBack(limits)
+        self._going_back = GoingBack(limits, block_change)
         self._goal = final
         self._detection = detection
         self._detector = GoalDetector(block_change, detection)
@@ -89,10 +89,10 @@ class Arrangement:
         self._stalled += 1
         if self.distance <= self._nearest - PROGRESS:
             self._nearest, self._stalled = self.distance, 0
-        if self._current is None:
-            last = self._going_back.update(self._final, self.out_of_place, self.distance)
-            if last is not None:
-                self._goal, self.difference = last, math.inf
+        left = [name for name in self.out_of_place if name in self._goal.things]
+        alone = self._going_back.update(self._goal, left, self.distance, self.difference)
+        if alone is not None:
+            self._goal, self.difference = alone, math.inf
         if self.out_of_place:
             self._detector.reset()
             return False
@@ -119,6 +119,7 @@ class Arrangement:
         self._current = name
         self._spent = self._stalled = self._placed = 0
         self._nearest = math.inf
+        self._going_back.forget()
 
     def _leave(self) -> None:
         """Leave the current thing where it is in place to stay, where it comes no nearer, and where it is the last
@@ -138,6 +139,7 @@ class Arrangement:
         if not in_place:
             self._tried.add(self._current)
         self._current = None
+        self._going_back.forget()
 
     def _others(self) -> list[str]:
         """Return the things out of place but for the current one."""

@@ -105,7 +105,7 @@ class GoalSequence:
             self._compare(latent)
         self.distance = blocks_to(self._whole)
         if self._going_back is not None and not self.remaining:
-            self._one_thing = self._going_back.update(self._whole, self.out_of_place, self.distance)
+            self._one_thing = self._going_back.update(self._whole, self.out_of_place, self.distance, self.difference)
             if self._one_thing is not None:
                 self.difference = math.inf
         if self.remaining or self.out_of_place:

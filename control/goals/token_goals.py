@@ -42,9 +42,16 @@ def whole_picture(model: WorldModel, picture: NDArray[np.uint8]) -> LatentGoal:
 
 
 def things_in(seen: TokenColours, latent: Tensor) -> Mapping[str, Tensor]:
-    """Return a mask (K,) for each colour that tokens of `latent` hold: 1 for those that hold most of it in a view."""
-    held = {name: seen.mainly_holding(name).any(-1) for name in seen.seen}
-    return {name: tokens.to(latent.dtype) for name, tokens in held.items() if bool(tokens.any())}
+    """Return a mask (K,) for each colour that tokens of `latent` hold: 1 for those that hold most of it in a view. A
+    colour is no thing of its own if the tokens of a commoner colour hold it: at the edge between red and yellow things
+    some cells are orange."""
+    things: dict[str, Tensor] = {}
+    for name in seen.seen:
+        held = seen.mainly_holding(name).any(-1)
+        known = torch.stack(list(things.values())).amax(0) > 0 if things else torch.zeros_like(held)
+        if bool((held & ~known).any()):
+            things[name] = held.to(latent.dtype)
+    return things
 
 
 def tokens_in(model: WorldModel, heads: HeadsConfig, picture: NDArray[np.uint8]) -> tuple[Tensor, TokenColours]:

@@ -14,7 +14,7 @@ from perception.model.entities.layout import TokenLayout
 from perception.model.entities.places import SAME_PLACE
 
 SINGLE = 0.46
-"""Share of masked goals in which a single token does not matter; in the others all but one or two do not."""
+"""Share of masked goals in which a single token does not matter; in the others all but one to three do not."""
 REST = 4.0
 """Tokens without places agree whose mean squared difference is at most this × the median change from one frame to the
 next. Most tokens are at rest in most blocks, so the median is the noise of a thing at rest."""
@@ -43,14 +43,14 @@ class GoalMasks:
         order = (
             rng.random((count, self._layout.entities)).argsort(1).argsort(1)
         )  # each token's number in a random order
-        few = rng.integers(1, 3, count)
+        few = rng.integers(1, 4, count)
         kept = np.where(rng.random(count) < SINGLE, self._layout.entities - 1, few)
         kept = np.where(rng.random(count) < self._share, kept, self._layout.entities)
         return torch.from_numpy((order < np.maximum(kept, 1)[:, None]).astype(np.float32))
 
     def few(self, wanted: Tensor) -> Tensor:
-        """Return for which goals no more than two tokens are `wanted` (B, K), (B,) bool."""
-        return (wanted.sum(1) <= 2) & (wanted.amin(1) == 0)
+        """Return for which goals no more than three tokens are `wanted` (B, K), (B,) bool."""
+        return (wanted.sum(1) <= 3) & (wanted.amin(1) == 0)
 
     def nearest(self, latents: Tensor, candidates: Tensor, wanted: Tensor) -> Tensor:
         """Return, for each of `latents` (B, D), which of its `candidates` (B, C, D) differs least from it in the tokens

@@ -9,6 +9,7 @@ import torch
 
 from control.agent import Agent
 from control.decision import Decision
+from control.decision_config import with_changes
 from control.goals.goal_sequence import SubgoalResult
 from control.goals.landmarks import Landmarks
 from control.interfaces import Choice, Situation
@@ -95,6 +96,35 @@ def test_an_agent_takes_a_policy_from_elsewhere() -> None:
     assert agent.name == "towards" and np.array_equal(policy.goal, picture(1))
     there, away = (agent.decide(seen(place), STILL).action[0] for place in (1, 2))
     assert there < 1e-6 < away
+
+
+class Grips:
+    """A policy that moves the tool and turns the gripper to `grip`."""
+
+    name = "grips"
+    refines_near_goal = False
+
+    def __init__(self, grip: float) -> None:
+        self.grip = grip
+
+    def begin(self, goal: np.ndarray) -> None:
+        """Nothing to begin."""
+
+    def choose(self, situation: Situation) -> Choice:
+        return Choice(np.array([0.5, self.grip]))
+
+
+@pytest.mark.parametrize(
+    ("stay", "before", "grip", "moves"),
+    [(0, -1.0, 1.0, 0.5), (1, -1.0, 1.0, 0.0), (1, 1.0, -1.0, 0.5), (2, 1.0, -1.0, 0.0), (2, -1.0, 1.0, 0.0)]
+    + [(2, 1.0, 1.0, 0.5), (2, -1.0, -1.0, 0.5), (2, 0.0, 1.0, 0.5)],
+)
+def test_the_tool_stays_while_the_gripper_turns(stay: int, before: float, grip: float, moves: float) -> None:
+    made = trained(config=msgspec.structs.replace(CONFIG, binary=(1,)))
+    config = with_changes(made.decision_config, {"motion": {"stay_for_gripper": stay}})
+    agent = Agent(made, Grips(grip), config)
+    agent.set_goal(picture(1))
+    assert agent.decide(seen(2), np.array([0.3, before])).action.tolist() == [moves, grip]
 
 
 def test_what_was_expected_of_a_picture_comes_with_the_decision_on_it() -> None:

@@ -18,13 +18,13 @@ from tests.tiny import card, parts
 DEFAULTS = {
     False: {
         "search": (64, 6, 2, 0.5, 1),
-        "costs": (0.02, 0.3, 0.0, 0.0, 1.0),
+        "costs": (0.02, 0.3, 0.0, 0.0, 1.0, 0.0),
         "below": (0.0, 0.0),
         "goal_detection": (0.7, 2, 2, 0.06, 3.0, 0.2),
     },
     True: {
         "search": (24, 16, 1, 0.75, 4),
-        "costs": (0.02, 0.3, 1.0, 15.0, 1.0),
+        "costs": (0.02, 0.3, 1.0, 15.0, 1.0, 0.0),
         "below": (0.5, 2.0),
         "goal_detection": (0.7, 2, 6, 0.06, 3.0, 0.2),
     },
@@ -43,7 +43,8 @@ def test_cards_that_name_nothing_decide_as_they_always_did(binary: bool) -> None
     }
     assert made.unguided_search == SearchConfig()
     assert stages.approach_search == SearchConfig(samples=96, horizon=2, iterations=4, std=0.25, min_std=0.01)
-    assert msgspec.structs.astuple(made.subgoals) == (30, 12.0, 1.0, 3, 3, 3.0)
+    assert msgspec.structs.astuple(made.subgoals) == (30, 12.0, 1.0, 3, 3, 3.0, 1.0)
+    assert made.motion.stay_for_gripper == 0
     assert stages.fine_goal_distance_weight == 100.0
 
 
@@ -51,6 +52,9 @@ def test_with_entities_the_goal_is_judged_by_where_the_things_are_more_than_by_t
     for binary in (False, True):
         flat, entities = default_decision_config(binary), default_decision_config(binary, has_entities=True)
         changes = {
+            "search": {"samples": flat.search.samples, "horizon": flat.search.horizon},
+            "costs": {"disturbance_weight": 0.0},
+            "motion": {"stay_for_gripper": 0},
             "stages": {"fine_goal_distance_weight": 100.0},
             "goal_detection": {"near": 3.0, "doubting": flat.goal_detection.doubting},
         }

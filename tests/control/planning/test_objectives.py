@@ -5,8 +5,17 @@ import dataclasses
 import pytest
 import torch
 
-from control.goals.latent_goal import LatentGoal
-from control.planning.objectives import ActionPenalty, BehaviourPrior, CriticCost, LatentDistance, Rollout, WeightedSum
+from control.goals.latent_goal import LatentGoal, goal_of_things
+from control.planning.objectives import (
+    ActionPenalty,
+    BehaviourPrior,
+    CriticCost,
+    Disturbance,
+    LatentDistance,
+    Rollout,
+    WeightedSum,
+)
+from perception.model.entities.layout import TokenLayout
 from tests.tiny import CONFIG, parts
 
 
@@ -63,3 +72,20 @@ def test_a_future_of_one_block_has_no_way_before_it() -> None:
     whole = hand_made()
     one = Rollout(whole.latents[:, :1], whole.proprio[:, :1], whole.actions[:, :1])
     torch.testing.assert_close(LatentDistance(1.0)(one, GOAL), torch.tensor([4.0, 9.0]))
+
+
+def test_a_plan_disturbs_what_it_moves_though_the_goal_does_not_ask_for_it() -> None:
+    """In the first future the second thing is moved by 1 across and 2 down, in the second one it is not."""
+    tokens = torch.zeros(2, 3, 3, 3)
+    tokens[0, 1:, 1] = torch.tensor([1.0, 2.0, 0.0])
+    tokens[:, 1:, 0] = 5.0  # the first thing is wanted elsewhere
+    rollout = Rollout(tokens.flatten(2), torch.zeros(2, 3, 1), torch.zeros(2, 3, 1))
+    things = {name: torch.eye(3)[number] for number, name in enumerate(("red", "blue"))}
+    one = goal_of_things(torch.zeros(9), TokenLayout(3, 1), things, ["red"])
+    torch.testing.assert_close(Disturbance()(rollout, one), torch.tensor([5.0, 0.0]))
+    for goal in (
+        LatentGoal(one.latent, None, one.layout, things),
+        goal_of_things(one.latent, one.layout, things, things),
+    ):
+        assert goal.bystanders is None
+        torch.testing.assert_close(Disturbance()(rollout, goal), torch.zeros(2))
