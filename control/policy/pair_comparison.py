@@ -53,19 +53,41 @@ class PairComparison(nn.Module):
         mask = goals.new_ones((*goals.shape[:-1], 1)) if wanted is None else wanted.unsqueeze(-1)
         goals = goals * mask
         known = self.goal(torch.cat([goals, mask], dim=-1).to(dtype))
+        if goal.dim() == 1 and dtype == goal.dtype:
+            return self._for_one_goal(goals, mask, known)
 
         def outputs(latent: Tensor, measured: Tensor) -> Tensor:
             tokens = latent.unflatten(-1, (self.entities, -1))
             arm = measured.unsqueeze(1).expand(-1, self.entities, -1)
             # In full precision, because near the goal the difference is small.
             ahead = goals - tokens * mask
-            return self._judged(self.now(torch.cat([tokens, ahead, arm], dim=-1).to(dtype)) + known, latent)
+            pairs = self.now(torch.cat([tokens, ahead, arm], dim=-1).to(dtype)) + known
+            return self._judged(pairs, latent, 1)
 
         return outputs
 
-    def _judged(self, pairs: Tensor, latent: Tensor) -> Tensor:
-        """Return the outputs for the embedded `pairs` (B, K, WIDTH), in the data type of `latent`."""
+    def _for_one_goal(self, goals: Tensor, mask: Tensor, known: Tensor) -> Callable[[Tensor, Tensor], Tensor]:
+        """Return the function of `for_goal` for one common goal, masked: `goals` (K, d), `mask` (K, 1) and `known`
+        (K, WIDTH).
+
+        A token enters by itself and by how far it lies from the goal's token. Both are linear, so one product does for
+        both, and a share of what enters is the same for all states.
+        """
+        size = goals.shape[1]
+        token, ahead, arm = self.now.weight.T.split([size, size, self.now.in_features - 2 * size])
+        entering = token - mask.unsqueeze(-1) * ahead  # (K, d, WIDTH)
+        same = (known + goals @ ahead).unsqueeze(1)
+
+        def outputs(latent: Tensor, measured: Tensor) -> Tensor:
+            tokens = latent.unflatten(-1, (self.entities, -1)).transpose(0, 1)
+            return self._judged(torch.baddbmm(same, tokens, entering) + measured @ arm, latent, 0)
+
+        return outputs
+
+    def _judged(self, pairs: Tensor, latent: Tensor, things: int) -> Tensor:
+        """Return the outputs for the embedded `pairs` (B, K, WIDTH), in the data type of `latent`. `things` is the
+        number of the dimension K; 0 if the first two are exchanged."""
         pairs = self.alone(nn.functional.gelu(self.settle(pairs)))
-        pairs = nn.functional.gelu(self.settle_again(self.own(pairs) + self.all(pairs.sum(1, keepdim=True))))
-        judged: Tensor = self.judge(pairs.sum(1).to(latent.dtype))
+        pairs = nn.functional.gelu(self.settle_again(self.own(pairs) + self.all(pairs.sum(things, keepdim=True))))
+        judged: Tensor = self.judge(pairs.sum(things).to(latent.dtype))
         return judged
