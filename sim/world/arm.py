@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import weakref
 from collections.abc import Callable
 
 import numpy as np
@@ -23,11 +24,13 @@ def make_arm(options: ArmOptions) -> SimulatedArm:
             raise ConfigurationError(
                 f"the simulated arm has no {option}, but {given!r} was given; leave --{option} out"
             )
-    return SimulatedArm(Scene(EVERYTHING))
+    arm = SimulatedArm(Scene(EVERYTHING))
+    weakref.finalize(arm, arm.scene.close)
+    return arm
 
 
 class SimulatedArm:
-    """An `Arm` with a scene. `clock` gives the monotonic time in ns; in lock-step it is the simulated time."""
+    """An `Arm` with a `scene`, which its owner frees. `clock` gives the monotonic time in ns; in lock-step it is the simulated time."""
 
     def __init__(self, scene: Scene, clock: Callable[[], int] = time.monotonic_ns) -> None:
         self.spec: ArmSpec = panda_spec()
@@ -57,9 +60,9 @@ class SimulatedArm:
         self.scene.command(np.asarray(positions), width)
 
     def close(self) -> None:
-        """Free the simulated world."""
+        """Release the link. The world stays as it is, and `start` opens the link again, as a driver does after a
+        fault."""
         self._started = False
-        self.scene.close()
 
     def objects(self) -> tuple[ObjectPose, ...]:
         """Return the poses of the objects on the table."""

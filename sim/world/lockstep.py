@@ -75,6 +75,7 @@ class LockStep:
     def close(self) -> None:
         """Free the simulated world."""
         self.arm.close()
+        self.scene.close()
 
     def reset(self, convention: ToolDisplacement, tool: ToolTarget, objects: Sequence[ObjectPose]) -> None:
         """Restart at time 0 with the tool at `tool` and `objects` on the table, at rest; all other objects are put

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Iterator
 
 import numpy as np
+import pybullet as p
 import pytest
 
 from robot import registry
@@ -98,3 +100,25 @@ def test_it_takes_no_command_before_its_start_or_after_its_end() -> None:
     with pytest.raises(ArmError, match="not started"):
         arm.write(home, 0.0)
     arm.close()
+
+
+def test_started_again_it_is_in_the_world_as_it_was(arm: SimulatedArm) -> None:
+    pose = cube_pose(np.array([0.6, 0.1]), 0.0)
+    arm.place((pose,))
+    away = np.asarray(arm.spec.home) + 0.05
+    for _ in range(200):
+        arm.write(away, 0.04)
+    before, things = arm.read(), arm.objects()
+    arm.close()
+    arm.start()
+    assert arm.read().positions == before.positions and arm.objects() == things
+    arm.write(away, 0.04)
+
+
+def test_its_world_is_freed_with_it() -> None:
+    arm = make_arm(ArmOptions())
+    scene = arm.scene
+    del arm
+    gc.collect()
+    with pytest.raises(p.error, match="Not connected"):
+        scene.joints()
