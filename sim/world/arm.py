@@ -30,7 +30,8 @@ def make_arm(options: ArmOptions) -> SimulatedArm:
 
 
 class SimulatedArm:
-    """An `Arm` with a `scene`, which its owner frees. `clock` gives the monotonic time in ns; in lock-step it is the simulated time."""
+    """An `Arm` with a `scene`, which its owner frees. `clock` gives the monotonic time in ns; in lock-step it is the
+    simulated time."""
 
     def __init__(self, scene: Scene, clock: Callable[[], int] = time.monotonic_ns) -> None:
         self.spec: ArmSpec = panda_spec()
