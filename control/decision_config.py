@@ -138,8 +138,8 @@ class SubgoalConfig(Settings, frozen=True):
 
     `patience`: a sub-goal that is not reached after this number of blocks is skipped; of things that are pursued one
     after another, one that the critic sees come no nearer for so long. `placed_after`: a thing must be in its place in
-    this number of pictures in a row before another one is pursued. `reach`: above this critic
-    distance, in blocks, sub-goals are searched. `per_hop`: the extra cost, in blocks, of each sub-goal.
+    this number of pictures in a row before another one is pursued. `reach`: above this critic distance, in blocks,
+    sub-goals are searched. `per_hop`: the extra cost, in blocks, of each sub-goal.
 
     `left_after`, `left_near` and `left_below`: with masked entity tokens, a thing that is out of its place in this
     number of pictures in a row, while the critic sees less than this number of blocks to the goal, or the difference is
@@ -198,7 +198,6 @@ DOUBTING_OF_ENTITIES = 4
 """With entities each thing must be in its place in any case. The critic also counts how far the hand is from where the
 goal shows it, so it may say more blocks, and fewer pictures without progress are enough: of 40 development goals, 37
 instead of 35 were reported as reached, all correctly."""
-
 
 SAMPLES_OF_ENTITIES, HORIZON_OF_ENTITIES = 16, 12
 """Token by token a step costs more than with a flat latent, and fewer of them do as well: of 40 development goals, 39

@@ -73,8 +73,8 @@ class Arrangement:
     def look(self, latent: Tensor) -> bool:
         """Return whether the picture of the resting arm, with this `latent` (D,), shows the final goal for sure, as
         `GoalSequence.look` does."""
-        near = float(self._final.difference(latent)) <= self._detection.sure * self._block_change
-        return near and not self._final.out_of_place(latent, self._detection.same_place)
+        sure = self._detection.sure * self._block_change
+        return self._final.is_shown(latent, sure, self._detection.same_place)
 
     def update(self, latent: Tensor, blocks_to: Callable[[LatentGoal], float]) -> bool:
         """Update with the newest picture's `latent` (D,); return whether the final goal is reached. `blocks_to` returns

@@ -84,7 +84,7 @@ class GoalSequence:
         `block_change`. The critic, which knows only postures at which actions begin, is not asked.
         """
         sure = self._detection.sure * self._block_change
-        while float(self._whole.difference(latent)) <= sure and not self._misplaced(latent):
+        while self._whole.is_shown(latent, sure, self._detection.same_place):
             if not self.remaining:
                 return True
             self._finished.append(SubgoalResult(0, True))

@@ -45,6 +45,11 @@ class LatentGoal:
         wrong = self.differences(latent) > same_place**2
         return tuple(name for name, tokens in self.things.items() if bool((wrong & (tokens > 0)).any()))
 
+    def is_shown(self, latent: Tensor, at_most: float, same_place: float) -> bool:
+        """Return whether the picture with this `latent` (D,) differs from the goal by no more than `at_most`, and shows
+        all its things in their places."""
+        return float(self.difference(latent)) <= at_most and not self.out_of_place(latent, same_place)
+
     def of_things(self, names: Collection[str]) -> LatentGoal:
         """Return the goal that of this one only the things `names`, of which there is at least one, are in their
         places; the other ones are bystanders."""

@@ -46,11 +46,12 @@ def things_in(seen: TokenColours, latent: Tensor) -> Mapping[str, Tensor]:
     colour is no thing of its own if the tokens of a commoner colour hold it: at the edge between red and yellow things
     some cells are orange."""
     things: dict[str, Tensor] = {}
+    known = torch.zeros(len(seen.rgb), dtype=torch.bool)
     for name in seen.seen:
         held = seen.mainly_holding(name).any(-1)
-        known = torch.stack(list(things.values())).amax(0) > 0 if things else torch.zeros_like(held)
         if bool((held & ~known).any()):
             things[name] = held.to(latent.dtype)
+        known |= held
     return things
 
 

@@ -96,6 +96,12 @@ class HindsightSampler:
         views = self._views
         view = torch.randint(len(views.latents), (count,), generator=torch_rng)
 
+        wanted = None if self._masks is None else self._masks.draw(count, rng)
+        if self._masks is not None and wanted is not None and mix.near > 0.0:
+            unreached = torch.from_numpy((kind >= edges[2]) & (rng.random(count) < mix.near))
+            near = (unreached & self._masks.few(wanted)).nonzero().flatten()
+            there[near] = self._near(view[near], here[near], wanted[near], rng)
+
         def noisy(latents: Tensor) -> Tensor:
             return latents + noise * torch.randn(latents.shape, generator=torch_rng)
 
@@ -106,18 +112,11 @@ class HindsightSampler:
             "proprio": views.proprio[view, here],
             "next_proprio": views.proprio[view, following],
             "action": self._actions[here],
-            "here": torch.from_numpy((goal == frame).astype(np.float32)),
-            "arrives": torch.from_numpy((goal == frame + 1).astype(np.float32)),
+            "here": (there == here).float(),
+            "arrives": (there == following).float(),
         }
-        if self._masks is None:
+        if self._masks is None or wanted is None:
             return batch
-        wanted = self._masks.draw(count, rng)
-        if mix.near > 0.0:
-            unreached = torch.from_numpy((kind >= edges[2]) & (rng.random(count) < mix.near))
-            near = (unreached & self._masks.few(wanted)).nonzero().flatten()
-            there[near] = self._near(view[near], here[near], wanted[near], rng)
-            batch["goal"] = noisy(views.latents[view, there])
-            batch["here"], batch["arrives"] = (there == here).float(), (there == following).float()
         goals = views.latents[view, there]
         for name, index in (("here", here), ("arrives", following)):
             batch[name][self._masks.agree(views.latents[view, index], goals, wanted)] = 1.0

@@ -19,7 +19,6 @@ from control.policies import make_agent
 from robot.arm.interface import ObjectPose, Vector
 from robot.embodiment.observation import Observation
 from robot.embodiment.tool_displacement import ToolTarget
-from robot.errors import ThingNotFound
 from robot.wire.camera_spec import CameraSpec
 from sim.policies.interface import CorrelatedNoise, ScriptedPolicy
 from sim.tasks.environments import Environment
@@ -62,13 +61,13 @@ class Practice:
         there = self._environment.rearranged(rng, convention, objects)
         self._elsewhere.reset(convention, there.tool, there.objects)
         picture = self._elsewhere.picture()
+        (goal,) = agent.latent_goals([picture])
         if agent.masks_goals and rng.random() < ONE_THING:
-            try:
-                agent.set_goals([picture], [str(rng.choice(_moved(objects, there.objects)))])
-                return
-            except ThingNotFound:
-                pass  # something hides it, so it counts with all others
-        agent.set_goal(picture)
+            moved = _moved_colours(objects, there.objects)
+            seen = [name for name in goal.things if name in moved]
+            if seen:
+                goal = goal.of_things([str(rng.choice(seen))])
+        agent.set_latent_goals([goal], [picture])
 
     def turns(self, policy: ScriptedPolicy, rng: np.random.Generator) -> Turns:
         """Begin an episode of practice with the scripted policy `policy`."""
@@ -119,8 +118,9 @@ class Turns:
         self._left = int(rng.integers(*AGENT_BLOCKS))
 
 
-def _moved(objects: Sequence[ObjectPose], there: Sequence[ObjectPose]) -> list[str]:
-    """Return the names of the `objects` that are elsewhere in the arrangement `there`; of all, if none is."""
+def _moved_colours(objects: Sequence[ObjectPose], there: Sequence[ObjectPose]) -> set[str]:
+    """Return the colours, the first words of their names, of the `objects` that are elsewhere in the arrangement
+    `there`."""
     places = {item.name: np.asarray(item.position) for item in there}
     moved = [item.name for item in objects if np.linalg.norm(places[item.name] - item.position) > MOVED_M]
-    return moved or [item.name for item in objects]
+    return {name.partition("_")[0] for name in moved}
